@@ -1,0 +1,11 @@
+//! Commands, transfer types and the client of the worker process.
+//!
+//! The only place that knows how requests, replies and progress look on the wire. The worker
+//! implements the commands, the window and the command line call them.
+
+pub mod error;
+pub mod schema;
+pub mod types;
+
+pub use error::{ApiError, Code};
+pub use schema::{Command, Commands};

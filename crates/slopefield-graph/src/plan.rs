@@ -1,0 +1,135 @@
+//! The flat program that every back end compiles or interprets.
+//!
+//! Lowering ends luminal here. A [`Plan`] is a straight line of instructions over numbered
+//! buffers of `f64`; it has no loops besides those inside dense instructions, no allocation and no
+//! pointers, so the interpreter, native code and (later) GPU text are made from the same thing.
+
+/// Number of an SSA value of the scalar instructions; equals the index of the instruction that
+/// defines it in [`Plan::code`].
+pub type Value = u32;
+
+/// The buffers that a plan may touch. Which exist depends on the entry (see [`Entry`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Buffer {
+    /// Time, one element. Read only.
+    Time,
+    /// States. Read only.
+    States,
+    /// Parameters. Read only.
+    Params,
+    /// Tangents of time, states, params (entry `Jvp`). Read only.
+    TimeTangent,
+    #[expect(missing_docs, reason = "see TimeTangent")]
+    StatesTangent,
+    #[expect(missing_docs, reason = "see TimeTangent")]
+    ParamsTangent,
+    /// Cotangent of the output (entry `Vjp`). Read only.
+    Weights,
+    /// Result. Written once per element.
+    Out,
+    /// Tangent of the result (entry `Jvp`). Written once per element.
+    OutTangent,
+    /// Gradients (entry `Vjp`): instructions only ever add to them.
+    TimeGrad,
+    #[expect(missing_docs, reason = "see TimeGrad")]
+    StatesGrad,
+    #[expect(missing_docs, reason = "see TimeGrad")]
+    ParamsGrad,
+    /// Work space, contents undefined at entry.
+    Scratch,
+    /// Numbers of the plan itself ([`Plan::constants`]). Read only.
+    Constants,
+}
+
+/// What a plan computes; decides which buffers exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Entry {
+    /// `Out = f(Time, States, Params)`.
+    Eval,
+    /// `Out = f`, `OutTangent = ∂f · (TimeTangent, StatesTangent, ParamsTangent)`.
+    Jvp,
+    /// `TimeGrad/StatesGrad/ParamsGrad += Weightsᵀ ∂f`.
+    Vjp,
+}
+
+/// First element of a run of elements in a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ref {
+    /// Buffer.
+    pub buffer: Buffer,
+    /// Offset in elements.
+    pub offset: u32,
+}
+
+/// One instruction. Scalar ones define an SSA value; dense ones work on runs of elements and
+/// define none. Runs never overlap unless they are equal and the doc says so.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Instruction {
+    /// A number.
+    Constant(f64),
+    /// An element.
+    Load(Ref),
+    /// Function of one value.
+    Unary(UnaryOp, Value),
+    /// Function of two values.
+    Binary(BinaryOp, Value, Value),
+    /// `if condition != 0 { a } else { b }`; both have been computed, neither raises anything.
+    Select(Value, Value, Value),
+    /// Writes an element (`Out`, `OutTangent`, `Scratch`).
+    Store(Ref, Value),
+    /// Adds to an element (`*Grad`, `Scratch`).
+    AddTo(Ref, Value),
+
+    /// `dst[..len] = value`.
+    Fill { dst: Ref, len: u32, value: f64 },
+    /// `dst[..len] = src[..len]`.
+    Copy { dst: Ref, src: Ref, len: u32 },
+    /// `dst[..len] += src[..len]`.
+    Add { dst: Ref, src: Ref, len: u32 },
+    /// `dst[i] = op(src[i])`; `dst` may equal `src`.
+    Map { op: UnaryOp, dst: Ref, src: Ref, len: u32 },
+    /// `dst[i] = op(a[i], b[i])`; `dst` may equal `a` or `b`.
+    Zip { op: BinaryOp, dst: Ref, a: Ref, b: Ref, len: u32 },
+    /// `y = A x` (or `y += A x`), `A` row-major `rows × cols`.
+    MatVec { y: Ref, a: Ref, x: Ref, rows: u32, cols: u32, add: bool },
+    /// `y = Aᵀ x` (or `y += Aᵀ x`), `A` row-major `rows × cols`, `x` of length `rows`.
+    MatTVec { y: Ref, a: Ref, x: Ref, rows: u32, cols: u32, add: bool },
+    /// `A += x yᵀ`, `A` row-major `rows × cols`.
+    Outer { a: Ref, x: Ref, y: Ref, rows: u32, cols: u32 },
+    /// `dst[0] = Σ src[i]`.
+    Sum { dst: Ref, src: Ref, len: u32 },
+    /// `dst[0] = Σ a[i] b[i]`.
+    Dot { dst: Ref, a: Ref, b: Ref, len: u32 },
+}
+
+/// Scalar functions of two arguments.
+pub use slopefield_lang::Binary as BinaryOp;
+/// Scalar functions of one argument. Semantics are those of the language (docs/reference).
+/// Derivative helpers are written with ordinary ops, so this list stays the language's.
+pub use slopefield_lang::Unary as UnaryOp;
+
+/// A straight-line program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// What it computes.
+    pub entry: Entry,
+    /// Sizes of states, params and outputs.
+    pub shape: slopefield_kernel::Shape,
+    /// Elements of `Buffer::Scratch`.
+    pub scratch_len: u32,
+    /// Elements of `Buffer::Constants`.
+    pub constants: Vec<f64>,
+    /// The program.
+    pub code: Vec<Instruction>,
+}
+
+/// The three entries of one function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plans {
+    /// Value.
+    pub eval: Plan,
+    /// Forward product.
+    pub jvp: Plan,
+    /// Reverse product.
+    pub vjp: Plan,
+}

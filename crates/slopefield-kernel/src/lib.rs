@@ -1,0 +1,82 @@
+//! The one interface between compiled model functions and the code that calls them.
+//!
+//! A compiler (`slopefield-cpu`, the reference interpreter in `slopefield-graph`, a hand-written
+//! test problem) implements [`Kernel`]; solvers, adjoints and training call it. Neither side knows
+//! the other. The crate holds no code that computes and depends on nothing.
+
+/// Sizes of a vector function `out = f(t, u, p)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Length of the state vector `u` (0 for functions of the parameters alone).
+    pub states: usize,
+    /// Length of the parameter vector `p`: scalars first, then network weights.
+    pub params: usize,
+    /// Length of the result.
+    pub outputs: usize,
+}
+
+/// A function `out = f(t, u, p)` with the derivative products that gradients need.
+///
+/// Implementations allocate nothing when called, keep no state between calls and may be called
+/// from several threads at once. The caller provides `scratch`, at least [`Kernel::scratch_len`]
+/// long; its contents are unspecified before and after. Slices have exactly the lengths of
+/// [`Kernel::shape`]; other lengths are a bug of the caller and may panic. No call fails: a value
+/// outside a function's domain gives NaN, which callers look for.
+pub trait Kernel: Send + Sync {
+    /// The sizes of inputs and output.
+    fn shape(&self) -> Shape;
+
+    /// Number of `f64` that every call needs as work space.
+    fn scratch_len(&self) -> usize;
+
+    /// Writes `f(t, u, p)` to `out`.
+    fn eval(&self, t: f64, u: &[f64], p: &[f64], out: &mut [f64], scratch: &mut [f64]);
+
+    /// Forward product: writes `f` to `out` and its derivative along the direction
+    /// `(dt, du, dp)` to `dout`.
+    fn jvp(
+        &self,
+        at: Point<'_>,
+        along: Tangent<'_>,
+        out: &mut [f64],
+        dout: &mut [f64],
+        scratch: &mut [f64],
+    );
+
+    /// Reverse product: *adds* `wᵀ ∂f/∂t`, `wᵀ ∂f/∂u`, `wᵀ ∂f/∂p` to `grad`. `w` has the length
+    /// of the output.
+    fn vjp(&self, at: Point<'_>, w: &[f64], grad: Cotangent<'_>, scratch: &mut [f64]);
+}
+
+/// Where a derivative is taken.
+#[derive(Debug, Clone, Copy)]
+pub struct Point<'a> {
+    /// Time.
+    pub t: f64,
+    /// State.
+    pub u: &'a [f64],
+    /// Parameters.
+    pub p: &'a [f64],
+}
+
+/// A direction in the inputs.
+#[derive(Debug, Clone, Copy)]
+pub struct Tangent<'a> {
+    /// Component along time.
+    pub t: f64,
+    /// Component along the state.
+    pub u: &'a [f64],
+    /// Component along the parameters.
+    pub p: &'a [f64],
+}
+
+/// Where a reverse product adds its result.
+#[derive(Debug)]
+pub struct Cotangent<'a> {
+    /// Gradient with respect to time.
+    pub t: &'a mut f64,
+    /// Gradient with respect to the state.
+    pub u: &'a mut [f64],
+    /// Gradient with respect to the parameters.
+    pub p: &'a mut [f64],
+}

@@ -1,0 +1,348 @@
+//! The checked model: what the rest of the program sees of a model text.
+//!
+//! Names are resolved to indices, functions are inlined, constants are folded to numbers, units
+//! have been checked, and every state has exactly one equation. Spans stay, so that a failure at
+//! run time can point at the text.
+
+use crate::Span;
+
+/// Index into [`Model::states`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StateId(pub u32);
+/// Index into [`Model::params`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ParamId(pub u32);
+/// Index into [`Model::lets`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LetId(pub u32);
+/// Index into [`Model::networks`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NetworkId(pub u32);
+/// Index into [`Model::calls`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u32);
+
+/// A checked model. When the diagnostics hold an error the model is incomplete and only good for
+/// showing; `Model::is_complete` of such a model is false.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Model {
+    /// `model "title"`.
+    pub title: Option<String>,
+    /// The independent variable.
+    pub time: Time,
+    /// States in order of declaration.
+    pub states: Vec<State>,
+    /// Free parameters in order of declaration; initial values declared `fit` come after them.
+    pub params: Vec<Param>,
+    /// Named constants with their folded values, kept for display.
+    pub constants: Vec<Constant>,
+    /// Named expressions, in an order in which each uses only earlier ones.
+    pub lets: Vec<Let>,
+    /// Declared networks.
+    pub networks: Vec<Network>,
+    /// Places where networks are applied, in an order in which each uses only earlier ones
+    /// (through `Expr::Output`); equal calls (same network, same arguments) are one entry.
+    pub calls: Vec<NetworkCall>,
+    /// Measured quantities.
+    pub observations: Vec<Observation>,
+    /// What kind of system it is.
+    pub class: Classification,
+    /// No error was found.
+    pub is_complete: bool,
+}
+
+/// `time t {unit} from 0`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Time {
+    /// Name in the text; default `t`.
+    pub name: String,
+    /// Unit text, e.g. `year`.
+    pub unit: Option<String>,
+    /// Default start time.
+    pub start: f64,
+}
+
+impl Default for Time {
+    fn default() -> Self {
+        Time { name: "t".into(), unit: None, start: 0.0 }
+    }
+}
+
+/// A state with its initial value and its equation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// Name.
+    pub name: String,
+    /// Unit text.
+    pub unit: Option<String>,
+    /// Initial value: an expression of params and time only.
+    pub initial: Expr,
+    /// Plausible range, used for plots and for the bounds of a fitted initial value.
+    pub bounds: Option<(f64, f64)>,
+    /// Declared `positive`.
+    pub positive: bool,
+    /// Right-hand side of its equation.
+    pub derivative: Expr,
+    /// Declaration.
+    pub span: Span,
+    /// Its equation.
+    pub equation_span: Span,
+}
+
+/// A free scalar parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Param {
+    /// Name; for a fitted initial value `x(0)` with the state's name.
+    pub name: String,
+    /// Unit text.
+    pub unit: Option<String>,
+    /// Start value.
+    pub value: f64,
+    /// Bounds, possibly infinite.
+    pub bounds: (f64, f64),
+    /// Scale the optimiser works on.
+    pub scale: Scale,
+    /// Prior on the natural scale.
+    pub prior: Option<Prior>,
+    /// Set when this is the initial value of a state declared `fit`.
+    pub initial_of: Option<StateId>,
+    /// Declaration.
+    pub span: Span,
+}
+
+/// Scale of a parameter for the optimiser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scale {
+    /// As it is.
+    #[default]
+    Linear,
+    /// Its logarithm.
+    Log,
+    /// Its logit between the bounds.
+    Logit,
+}
+
+/// A prior distribution `name(args)`, e.g. `lognormal(0, 1)`; names of section 2 of the language.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prior {
+    /// Distribution.
+    pub distribution: String,
+    /// Its numbers.
+    pub arguments: Vec<f64>,
+}
+
+/// `const c = expr`, folded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Constant {
+    /// Name.
+    pub name: String,
+    /// Value.
+    pub value: f64,
+    /// Declaration.
+    pub span: Span,
+}
+
+/// `let r = expr`. A network with several outputs gives a vector: then `value` has one expression
+/// per component and the language indexes it from 1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Let {
+    /// Name.
+    pub name: String,
+    /// Components; one for a scalar.
+    pub value: Vec<Expr>,
+    /// Declaration.
+    pub span: Span,
+}
+
+/// `network n: kind(option: value, ...)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    /// Name.
+    pub name: String,
+    /// `mlp`, or a plugin's `org.example.kan/kan`.
+    pub kind: String,
+    /// Number of inputs.
+    pub inputs: u32,
+    /// Number of outputs.
+    pub outputs: u32,
+    /// All options as written, `inputs` and `outputs` included.
+    pub options: Vec<(String, OptionValue)>,
+    /// Declaration.
+    pub span: Span,
+}
+
+/// Value of a network option.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OptionValue {
+    /// A number.
+    Number(f64),
+    /// A bare word, e.g. `tanh`.
+    Word(String),
+    /// A quoted text.
+    Text(String),
+    /// A list of numbers, e.g. `[16, 16]`.
+    List(Vec<f64>),
+    /// `true` or `false`.
+    Flag(bool),
+}
+
+/// One application of a network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkCall {
+    /// Which network.
+    pub network: NetworkId,
+    /// Its arguments, as many as the network has inputs.
+    pub arguments: Vec<Expr>,
+    /// The call in the text.
+    pub span: Span,
+}
+
+/// `observe y = expr with noise(...)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// Name.
+    pub name: String,
+    /// Unit text, when known.
+    pub unit: Option<String>,
+    /// The measured quantity, of time, states and params.
+    pub value: Expr,
+    /// How measurements scatter around it.
+    pub noise: Noise,
+    /// Declaration.
+    pub span: Span,
+}
+
+/// Noise model of an observation; its arguments are expressions (constants, params, states).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Noise {
+    /// No noise model: sum of squared differences.
+    LeastSquares,
+    /// Normal with standard deviation.
+    Normal(Expr),
+    /// Log-normal: log of the measurement is normal around the log of the value; sd on log scale.
+    LogNormal(Expr),
+    /// Laplace with scale.
+    Laplace(Expr),
+    /// Student t with degrees of freedom and scale.
+    StudentT(Expr, Expr),
+    /// Poisson with the value as mean.
+    Poisson,
+    /// Negative binomial with mean and dispersion phi (variance `m + m²/phi`).
+    NegativeBinomial(Expr),
+    /// Binomial with count `n`; the value is the probability.
+    Binomial(Expr),
+    /// Bernoulli; the value is the probability.
+    Bernoulli,
+    /// Categorical; the value is the probability of category 1 (full form comes later).
+    Categorical,
+}
+
+/// What kind of system the equations form, and one sentence that says so.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Classification {
+    /// `ode` for now; later `dae`, `dde`, `sde`, `jump`, `hybrid`.
+    pub kind: String,
+    /// The sentence that the app shows, e.g. "ordinary differential equation, 2 states, 354 free
+    /// parameters, one network". The number of weights of networks is known to later stages only,
+    /// so networks are counted, not their weights.
+    pub sentence: String,
+}
+
+/// A resolved scalar expression.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expr {
+    /// What it is.
+    pub kind: ExprKind,
+    /// Where it stands in the text (inside an inlined function: the place of the body).
+    pub span: Span,
+}
+
+/// Kinds of expression. Comparisons and logical operators give 1 or 0.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExprKind {
+    /// A number, or a folded constant.
+    Number(f64),
+    /// The independent variable.
+    Time,
+    /// A state.
+    State(StateId),
+    /// A parameter.
+    Param(ParamId),
+    /// Component of a named expression (0-based).
+    Let(LetId, u32),
+    /// Output of a network call (0-based).
+    Output(CallId, u32),
+    /// One argument.
+    Unary(Unary, Box<Expr>),
+    /// Two arguments.
+    Binary(Binary, Box<Expr>, Box<Expr>),
+    /// `if condition then a else b`: condition, a, b. Only the chosen branch counts.
+    If(Box<Expr>, Box<Expr>, Box<Expr>),
+}
+
+/// Functions of one argument, in section 7 of the language. `ramp` is `max(x, 0)`, written
+/// with [`Binary::Max`]; `cbrt`, `log2`, `log10`, hyperbolic inverses etc. stay functions of their
+/// own so that their accuracy does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the mathematical function of its name")]
+pub enum Unary {
+    Neg,
+    Not,
+    Abs,
+    Sign,
+    Floor,
+    Ceil,
+    Round,
+    Sqrt,
+    Cbrt,
+    Exp,
+    Expm1,
+    Ln,
+    Log2,
+    Log10,
+    Log1p,
+    Sin,
+    Cos,
+    Tan,
+    Asin,
+    Acos,
+    Atan,
+    Sinh,
+    Cosh,
+    Tanh,
+    Asinh,
+    Acosh,
+    Atanh,
+    Sigmoid,
+    Softplus,
+    Relu,
+    Gelu,
+    Erf,
+    Erfc,
+    Gamma,
+    LnGamma,
+    /// 0 below zero, 1 at and above it.
+    Step,
+}
+
+/// Functions of two arguments. `clamp`, `pulse`, `hill`, `mm` are rewritten to these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the operator of its name")]
+pub enum Binary {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Pow,
+    Atan2,
+    Min,
+    Max,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+    Equal,
+    NotEqual,
+    And,
+    Or,
+}

@@ -1,0 +1,1 @@
+//! Standard problems with trusted references.

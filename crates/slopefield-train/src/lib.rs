@@ -1,0 +1,1 @@
+//! Noise models, losses, optimisers and recipes.
