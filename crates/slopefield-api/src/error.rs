@@ -42,9 +42,9 @@ pub struct ApiError {
     /// What happened and where.
     pub message: String,
     /// What the user could do.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
     /// More lines for those who want them: rendered diagnostics, log lines, numbers.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
+    #[ts(as = "Vec<String>")]
     pub details: Vec<String>,
 }

@@ -3,7 +3,10 @@
 //! The only place that knows how requests, replies and progress look on the wire. The worker
 //! implements the commands, the window and the command line call them.
 
+pub mod client;
+pub mod envelope;
 pub mod error;
+pub mod frame;
 pub mod schema;
 pub mod types;
 

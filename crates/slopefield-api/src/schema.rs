@@ -27,9 +27,9 @@ macro_rules! commands {
         pub enum Command { $( $name, )* }
 
         impl Command {
-            /// All commands with the TypeScript names of request and reply.
-            pub fn all() -> Vec<(&'static str, String, String)> {
-                vec![$( (stringify!($name), <$request as ts_rs::TS>::name(&ts_rs::Config::default()), <$reply as ts_rs::TS>::name(&ts_rs::Config::default())), )*]
+            /// Tells `visitor` the request and the reply type of every command.
+            pub fn visit(visitor: &mut dyn CommandVisitor) {
+                $( visitor.command(stringify!($name), Type::of::<$request>(), Type::of::<$reply>()); )*
             }
         }
 
@@ -44,6 +44,51 @@ macro_rules! commands {
             )* }
         }
     };
+}
+
+/// A transfer type as TypeScript needs it.
+pub struct Type {
+    /// Its TypeScript name.
+    pub name: String,
+    /// Its declaration and those of everything it uses, by name.
+    pub declarations: std::collections::BTreeMap<String, String>,
+}
+
+/// Walks over the commands, see [`Command::visit`].
+pub trait CommandVisitor {
+    /// One command.
+    fn command(&mut self, name: &str, request: Type, reply: Type);
+}
+
+impl Type {
+    /// Name and declarations of `T`.
+    pub fn of<T: ts_rs::TS + 'static + ?Sized>() -> Type {
+        let config = ts_rs::Config::default();
+        let mut collect = Collect { config: &config, declarations: Default::default() };
+        ts_rs::TypeVisitor::visit::<T>(&mut collect);
+        Type { name: T::name(&config), declarations: collect.declarations }
+    }
+}
+
+struct Collect<'a> {
+    config: &'a ts_rs::Config,
+    declarations: std::collections::BTreeMap<String, String>,
+}
+
+impl ts_rs::TypeVisitor for Collect<'_> {
+    fn visit<T: ts_rs::TS + 'static + ?Sized>(&mut self) {
+        // Only types with a file of their own have a declaration; numbers and lists do not.
+        if T::output_path().is_some() {
+            let name = T::name(self.config);
+            if self.declarations.contains_key(&name) {
+                return;
+            }
+            let docs = T::docs().unwrap_or_default();
+            self.declarations.insert(name, format!("{docs}export {}", T::decl(self.config)));
+        }
+        T::visit_dependencies(self);
+        T::visit_generics(self);
+    }
 }
 
 impl ApiError {
@@ -63,6 +108,8 @@ commands! {
     app_info(Empty) -> AppInfo;
     /// Checks a model text.
     model_check(ModelText) -> ModelReport;
+    /// The model's graph before and after each pass, as text.
+    model_dump(ModelText) -> TextReply;
     /// Simulates a model text.
     simulate(SimulateRequest) -> Simulation;
     /// Reads a table without storing it.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use ts_rs::TS;
 
-pub use slopefield_study::file::StudyFile;
+pub use slopefield_study_file::StudyFile;
 
 /// Part of the message's block of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
@@ -100,6 +100,15 @@ pub struct ModelReport {
     pub formatted: Option<String>,
     /// Number of free numbers: parameters and weights.
     pub free_count: u32,
+    /// The findings with the lines they are about, as compilers print them.
+    pub rendered: String,
+}
+
+/// A text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TextReply {
+    /// The text.
+    pub text: String,
 }
 
 /// A finding.
@@ -353,6 +362,8 @@ pub struct ExampleRequest {
 pub struct ProjectView {
     /// Where it is; absent until first saved.
     pub path: Option<String>,
+    /// The file that is being worked on: `path`, or a draft in the application's own folder.
+    pub file: String,
     /// Title: file name, or the example's title.
     pub title: String,
     /// Everything is in the file.

@@ -1,1 +1,65 @@
 //! Plans compiled to native code.
+//!
+//! [`compile`] checks [`Plans`](slopefield_graph::plan::Plans), turns their scalar instructions into
+//! machine code with Cranelift and their dense ones into calls of precompiled SIMD kernels, and
+//! gives a [`CompiledKernel`] that solvers call. Where code cannot be generated (no executable
+//! memory, unknown processor), [`CompileError::can_interpret`] says that
+//! `slopefield_graph::Interpreter` is the way on.
+//!
+//! ```text
+//! Plans -> verify -> schedule (gather equal calls) -> chunk -> emit -> code
+//!                                                               |
+//!                          dense (matrix, map, sum kernels) <---+---> vmath (exp, tanh, ...)
+//! ```
+//!
+//! Arithmetic is done in the order of the plan with one rounding per operation, so plans of `+ - *
+//! /` give the interpreter's bits. Elementary functions are this crate's own (`vmath`, below 2.5
+//! ulp) and dense sums are split into eight lanes, so those agree to rounding. Results do not
+//! depend on the instruction set as long as it has fused multiply-add.
+//!
+//! *Invariant:* generated code touches no memory but the slices of the call and its own constants.
+
+mod buffers;
+mod dense;
+mod error;
+mod jit;
+mod kernel;
+mod simd;
+mod vmath;
+
+pub use dense::table::Isa;
+pub use error::CompileError;
+pub use kernel::{CompiledKernel, compile, compile_with};
+
+/// How to compile. The default is best for use; other values are for tests and comparisons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Which kernels to call. Must be available on this machine.
+    pub isa: Isa,
+    /// Make equal elementary functions that do not depend on each other in one vector call.
+    pub gather: bool,
+    /// Largest number of steps in one generated function.
+    pub chunk_length: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { isa: Isa::best(), gather: true, chunk_length: 1000 }
+    }
+}
+
+/// What this processor offers to the compiled kernels, for people: `x86_64, AVX2, FMA`.
+#[must_use]
+pub fn description() -> String {
+    let mut words = vec![std::env::consts::ARCH.to_owned()];
+    #[cfg(target_arch = "x86_64")]
+    {
+        let features = [
+            ("AVX2", std::arch::is_x86_feature_detected!("avx2")),
+            ("FMA", std::arch::is_x86_feature_detected!("fma")),
+            ("AVX-512", std::arch::is_x86_feature_detected!("avx512f")),
+        ];
+        words.extend(features.iter().filter(|f| f.1).map(|f| f.0.to_owned()));
+    }
+    words.join(", ")
+}

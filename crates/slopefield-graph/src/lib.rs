@@ -1,7 +1,29 @@
 //! Tensor graphs of models on luminal, their derivatives, and the flat plans back ends compile.
 //!
+//! Start at [`lower`]: it takes a checked model and a library of networks and gives a
+//! [`LoweredModel`], the plans of the model's functions. `lower.rs` lists the passes.
+//!
 //! *Invariant:* the only crate that names luminal's types.
 
+mod emit;
+mod error;
+mod function;
+mod graph;
+mod interpreter;
 pub mod layout;
+mod lower;
+mod model_graph;
 pub mod network;
+mod non_finite;
 pub mod plan;
+mod reference;
+mod scalar;
+
+pub use error::LowerError;
+pub use interpreter::Interpreter;
+pub use layout::Layout;
+pub use lower::{LoweredModel, ObserveSlot, dump, lower};
+pub use model_graph::ModelFunction;
+pub use network::{BuiltinNetworks, NetworkBuilder, NetworkGraph, NetworkLibrary};
+pub use non_finite::{NonFiniteAt, locate_non_finite};
+pub use reference::{ReferenceInputs, ReferenceResults, reference_eval};

@@ -3,7 +3,19 @@
 //! It is what the project file stores, so that a project opens and trains without the plugin that
 //! made it. Rank is 1 or 2: vectors of features and matrices of weights.
 
+mod builder;
+mod codec;
+mod evaluate;
+mod mlp;
+mod ops;
+
 use slopefield_lang::OptionValue;
+
+pub use builder::{NetworkBuilder, limits};
+pub use codec::{DecodeError, FORMAT_VERSION, decode, encode};
+pub use mlp::BuiltinNetworks;
+pub(crate) use ops::NetworkOp;
+pub use ops::{OP_SET, reference_table};
 
 /// A recorded network: a list of nodes in order, each using only earlier ones.
 #[derive(Debug, Clone, PartialEq)]

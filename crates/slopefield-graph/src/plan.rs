@@ -4,6 +4,13 @@
 //! buffers of `f64`; it has no loops besides those inside dense instructions, no allocation and no
 //! pointers, so the interpreter, native code and (later) GPU text are made from the same thing.
 
+#[cfg(test)]
+mod tests;
+mod text;
+mod verify;
+
+pub use verify::{PlanError, limits};
+
 /// Number of an SSA value of the scalar instructions; equals the index of the instruction that
 /// defines it in [`Plan::code`].
 pub type Value = u32;
@@ -81,25 +88,119 @@ pub enum Instruction {
     AddTo(Ref, Value),
 
     /// `dst[..len] = value`.
-    Fill { dst: Ref, len: u32, value: f64 },
+    Fill {
+        /// Destination.
+        dst: Ref,
+        /// Number of elements.
+        len: u32,
+        /// What is written.
+        value: f64,
+    },
     /// `dst[..len] = src[..len]`.
-    Copy { dst: Ref, src: Ref, len: u32 },
+    Copy {
+        /// Destination.
+        dst: Ref,
+        /// Source.
+        src: Ref,
+        /// Number of elements.
+        len: u32,
+    },
     /// `dst[..len] += src[..len]`.
-    Add { dst: Ref, src: Ref, len: u32 },
+    Add {
+        /// Destination.
+        dst: Ref,
+        /// Source.
+        src: Ref,
+        /// Number of elements.
+        len: u32,
+    },
     /// `dst[i] = op(src[i])`; `dst` may equal `src`.
-    Map { op: UnaryOp, dst: Ref, src: Ref, len: u32 },
+    Map {
+        /// Function.
+        op: UnaryOp,
+        /// Destination.
+        dst: Ref,
+        /// Source.
+        src: Ref,
+        /// Number of elements.
+        len: u32,
+    },
     /// `dst[i] = op(a[i], b[i])`; `dst` may equal `a` or `b`.
-    Zip { op: BinaryOp, dst: Ref, a: Ref, b: Ref, len: u32 },
+    Zip {
+        /// Function.
+        op: BinaryOp,
+        /// Destination.
+        dst: Ref,
+        /// First operand.
+        a: Ref,
+        /// Second operand.
+        b: Ref,
+        /// Number of elements.
+        len: u32,
+    },
     /// `y = A x` (or `y += A x`), `A` row-major `rows × cols`.
-    MatVec { y: Ref, a: Ref, x: Ref, rows: u32, cols: u32, add: bool },
+    MatVec {
+        /// Destination, `rows` long.
+        y: Ref,
+        /// Matrix.
+        a: Ref,
+        /// Vector, `cols` long.
+        x: Ref,
+        /// Rows of the matrix.
+        rows: u32,
+        /// Columns of the matrix.
+        cols: u32,
+        /// Whether the product is added to the destination.
+        add: bool,
+    },
     /// `y = Aᵀ x` (or `y += Aᵀ x`), `A` row-major `rows × cols`, `x` of length `rows`.
-    MatTVec { y: Ref, a: Ref, x: Ref, rows: u32, cols: u32, add: bool },
+    MatTVec {
+        /// Destination, `cols` long.
+        y: Ref,
+        /// Matrix.
+        a: Ref,
+        /// Vector, `rows` long.
+        x: Ref,
+        /// Rows of the matrix.
+        rows: u32,
+        /// Columns of the matrix.
+        cols: u32,
+        /// Whether the product is added to the destination.
+        add: bool,
+    },
     /// `A += x yᵀ`, `A` row-major `rows × cols`.
-    Outer { a: Ref, x: Ref, y: Ref, rows: u32, cols: u32 },
+    Outer {
+        /// Matrix that is added to.
+        a: Ref,
+        /// Vector, `rows` long.
+        x: Ref,
+        /// Vector, `cols` long.
+        y: Ref,
+        /// Rows of the matrix.
+        rows: u32,
+        /// Columns of the matrix.
+        cols: u32,
+    },
     /// `dst[0] = Σ src[i]`.
-    Sum { dst: Ref, src: Ref, len: u32 },
+    Sum {
+        /// Destination, one element.
+        dst: Ref,
+        /// Source.
+        src: Ref,
+        /// Number of elements of the source.
+        len: u32,
+    },
     /// `dst[0] = Σ a[i] b[i]`.
-    Dot { dst: Ref, a: Ref, b: Ref, len: u32 },
+    Dot {
+        /// Destination, one element.
+        dst: Ref,
+        /// First operand.
+        a: Ref,
+        /// Second operand.
+        b: Ref,
+        /// Number of elements of each.
+        len: u32,
+    },
 }
 
 /// Scalar functions of two arguments.

@@ -29,3 +29,43 @@ pub struct Diagnostic {
     /// A second place that explains the first (an earlier declaration, say) and its label.
     pub related: Option<(Span, String)>,
 }
+
+impl Diagnostic {
+    /// A finding without hint or second place.
+    #[must_use]
+    pub fn new(severity: Severity, code: &'static str, span: Span, message: String) -> Diagnostic {
+        Diagnostic { severity, code, span, message, hint: None, related: None }
+    }
+
+    /// An error.
+    #[must_use]
+    pub fn error(code: &'static str, span: Span, message: String) -> Diagnostic {
+        Diagnostic::new(Severity::Error, code, span, message)
+    }
+
+    /// A warning.
+    #[must_use]
+    pub fn warning(code: &'static str, span: Span, message: String) -> Diagnostic {
+        Diagnostic::new(Severity::Warning, code, span, message)
+    }
+
+    /// A note.
+    #[must_use]
+    pub fn note(code: &'static str, span: Span, message: String) -> Diagnostic {
+        Diagnostic::new(Severity::Note, code, span, message)
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Diagnostic {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same with a second place.
+    #[must_use]
+    pub fn related(mut self, span: Span, label: impl Into<String>) -> Diagnostic {
+        self.related = Some((span, label.into()));
+        self
+    }
+}

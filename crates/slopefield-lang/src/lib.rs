@@ -2,10 +2,29 @@
 //!
 //! *Invariant:* no I/O, never fails: any text gives a [`Model`] and a list of [`Diagnostic`]s.
 
+mod check;
 mod diagnostic;
+mod evaluate;
+pub mod functions;
+mod latex;
+mod lexer;
 mod model;
+mod parser;
+mod position;
+mod print;
+mod render;
 mod span;
+mod suggest;
+pub mod syntax;
+pub mod units;
 
+pub use check::{CheckOptions, MAX_EXPANDED, check, check_with};
 pub use diagnostic::{Diagnostic, Severity};
+pub use evaluate::{Env, evaluate, evaluate_lets};
+pub use latex::latex;
 pub use model::*;
+pub use parser::{MAX_HEIGHT, MAX_NESTING, MAX_TEXT_BYTES, Parsed, parse};
+pub use position::{expression_text, line_column, utf16_offset};
+pub use print::{format, print, print_expression};
+pub use render::{Palette, render, render_with};
 pub use span::Span;

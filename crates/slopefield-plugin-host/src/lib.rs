@@ -1,1 +1,27 @@
 //! Discovery and loading of native plugins.
+//!
+//! [`discover`] reads manifests and touches no code. [`Registry::load`] loads libraries, which
+//! runs foreign code: call it in a process that may die, never in the one that owns the window.
+//! A loaded solver is a [`slopefield_solve::Stepper`] like the built-in ones; a loaded network
+//! kind goes through [`PluginNetworks`] and leaves a recorded graph that needs no plugin any more.
+//!
+//! *Invariant:* all unsafe code is in `native`; nothing that a plugin returns is used unchecked.
+
+mod bundle;
+mod describe;
+mod discover;
+mod error;
+mod manifest;
+mod names;
+mod native;
+mod networks;
+mod registry;
+
+pub use bundle::{BundleError, bundle};
+pub use describe::{NetworkDescription, OptionDescription, OptionKind, SolverDescription};
+pub use discover::{Found, discover};
+pub use error::PluginError;
+pub use manifest::{CAPS, LibraryFile, Manifest, Provides, ProvidesKind, platform};
+pub use native::{PluginSolver, set_log};
+pub use networks::PluginNetworks;
+pub use registry::{Plugin, Registry};

@@ -1,1 +1,50 @@
 //! Noise models, losses, optimisers and recipes.
+//!
+//! From compiled model functions ([`ModelKernels`]) and measurements ([`Experiment`]) to fitted
+//! parameters: [`Objective`] is the loss with its exact gradient, [`train`] runs the stages of a
+//! [`Recipe`] on it.
+//!
+//! *Invariant:* knows no text, file, window or clock that matters: the same problem, recipe and
+//! start give the same bits, whatever the machine's speed. A failed solve is an infinite loss,
+//! never a good one. Wall-clock time is only reported and paces checkpoints.
+
+mod bytes;
+mod check;
+mod checkpoint;
+mod control;
+mod failure;
+mod fit;
+mod grid;
+mod noise;
+mod objective;
+mod optimise;
+mod predict;
+mod prior;
+mod problem;
+pub mod recipe;
+mod scores;
+mod session;
+mod special;
+mod stage;
+mod transform;
+
+pub use check::{DirectionCheck, GradientCheck};
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use control::{Control, Event, Start};
+pub use failure::{Failure, FailureKind};
+pub use fit::{Fit, StopReason};
+pub use noise::{DomainError, MAX_ARGUMENTS, NoiseKind, Term};
+pub use objective::{Evaluation, Methods, Objective};
+pub use optimise::{
+    Adam, AdamSettings, AdamWork, Clip, EvaluateFn, Lbfgs, LbfgsSettings, LbfgsWork, Schedule,
+    StepError, Stepped,
+};
+pub use prior::{Prior, PriorError};
+pub use problem::{
+    Experiment, ModelKernels, ObservationSpec, ParamKind, ParamSpec, Problem, ProblemError, Scale,
+    Series, Source,
+};
+pub use recipe::{EarlyStopping, Optimiser, Recipe, Stage};
+pub use scores::Score;
+pub use session::train;
+pub use transform::{Transform, TransformError};

@@ -1,0 +1,283 @@
+//! The discrete adjoint: exact reverse of the accepted steps of an explicit Runge–Kutta method.
+//!
+//! The step sizes count as constants, so the result is the derivative of the map from `(u0, p)`
+//! to the states at the save times with the steps that were taken. Interpolated save points and
+//! first-same-as-last stages are part of that map. The derivation is on the page
+//! `docs/derivations/discrete-adjoint.md`; its symbols are the names used here.
+
+use crate::method::validate_gradients;
+use crate::saves::{SavedStates, saves_at_start, saves_in_step};
+use crate::tape::{Segment, Tape};
+use crate::{Evaluated, GradientMethod, Loss};
+use slopefield_kernel::{Cotangent, Point};
+use slopefield_solve::runge_kutta::MAX_STAGES;
+use slopefield_solve::{ExplicitRungeKutta, Ivp, Settings, SolveError, Tableau, drive, tableau};
+
+/// Exact reverse of the accepted steps.
+pub struct DiscreteAdjoint {
+    stepper: ExplicitRungeKutta,
+    tape: Tape,
+    saved: SavedStates,
+    sweep: Sweep,
+}
+
+/// Bytes of tape allowed unless told otherwise.
+const DEFAULT_MEMORY: u64 = 256 << 20;
+
+impl DiscreteAdjoint {
+    /// Through the method of `tableau`, with up to 256 MiB of tape.
+    pub fn new(tableau: &'static Tableau) -> Self {
+        DiscreteAdjoint {
+            stepper: ExplicitRungeKutta::new(tableau),
+            tape: Tape::new(tableau, DEFAULT_MEMORY),
+            saved: SavedStates::default(),
+            sweep: Sweep::new(tableau),
+        }
+    }
+
+    /// Through the built-in method called `name` (see [`slopefield_solve::methods`]).
+    pub fn named(name: &str) -> Option<Self> {
+        tableau(name).map(Self::new)
+    }
+
+    /// Keeps tape and checkpoints below `bytes` where that is possible: with `N` steps at least
+    /// the `N` times and about `√N` states are needed.
+    pub fn with_memory(mut self, bytes: u64) -> Self {
+        self.tape.set_budget(bytes);
+        self
+    }
+}
+
+impl GradientMethod for DiscreteAdjoint {
+    fn name(&self) -> &'static str {
+        "discrete"
+    }
+
+    fn evaluate(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        loss: &mut Loss<'_>,
+        grad_u0: &mut [f64],
+        grad_p: &mut [f64],
+    ) -> Result<Evaluated, SolveError> {
+        validate_gradients(ivp, grad_u0, grad_p)?;
+        let n = ivp.u0.len();
+        self.saved.resize(saves.len(), n);
+        self.tape.clear(n);
+        let states = &mut self.saved.states;
+        let forward = drive(&mut self.stepper, ivp, settings, saves, states, Some(&mut self.tape))?;
+        let loss = self.saved.evaluate(loss);
+        grad_p.fill(0.0);
+        self.sweep.begin(ivp, saves.len());
+        for index in (0..self.tape.segments()).rev() {
+            let segment = self.tape.segment(ivp, index);
+            for i in (0..segment.len()).rev() {
+                if settings.cancelled() {
+                    return Err(SolveError::Cancelled { t: segment.times[i + 1] });
+                }
+                self.sweep.reverse_step(ivp, &segment, i, saves, &self.saved, grad_p)?;
+            }
+        }
+        self.sweep.finish(ivp, saves, &self.saved, grad_u0, grad_p);
+        Ok(Evaluated {
+            loss,
+            forward,
+            reverse_products: self.sweep.products + self.tape.recomputed,
+            memory: self.tape.bytes(),
+        })
+    }
+}
+
+/// The reverse pass: cotangents carried from step to step, last to first.
+struct Sweep {
+    tableau: &'static Tableau,
+    /// Cotangent λ of the state at the end of the step to be reversed.
+    lambda: Vec<f64>,
+    /// Cotangent κ of the slope there, for first-same-as-last methods.
+    kappa: Vec<f64>,
+    /// Cotangents of the slopes of the step, row by row.
+    slopes: Vec<f64>,
+    /// Cotangent of one stage state.
+    stage: Vec<f64>,
+    scratch: Vec<f64>,
+    /// Save times below this index are still to come.
+    saves_end: usize,
+    products: u64,
+}
+
+impl Sweep {
+    fn new(tableau: &'static Tableau) -> Self {
+        Sweep {
+            tableau,
+            lambda: Vec::new(),
+            kappa: Vec::new(),
+            slopes: Vec::new(),
+            stage: Vec::new(),
+            scratch: Vec::new(),
+            saves_end: 0,
+            products: 0,
+        }
+    }
+
+    fn begin(&mut self, ivp: &Ivp<'_>, saves: usize) {
+        let n = ivp.u0.len();
+        for carried in [&mut self.lambda, &mut self.kappa, &mut self.stage] {
+            carried.clear();
+            carried.resize(n, 0.0);
+        }
+        self.slopes.resize(self.tableau.stages() * n, 0.0);
+        self.scratch.resize(ivp.rhs.scratch_len(), 0.0);
+        self.saves_end = saves;
+        self.products = 0;
+    }
+
+    fn reverse_step(
+        &mut self,
+        ivp: &Ivp<'_>,
+        segment: &Segment<'_>,
+        i: usize,
+        saves: &[f64],
+        saved: &SavedStates,
+        grad_p: &mut [f64],
+    ) -> Result<(), SolveError> {
+        let n = ivp.u0.len();
+        let (t, t_new) = (segment.times[i], segment.times[i + 1]);
+        let h = t_new - t;
+        let block = segment.block(i);
+        let inside = saves_in_step(saves, self.saves_end, t, ivp.direction());
+        self.saves_end = inside.start;
+        let interior_end =
+            inside.start + saves[inside.clone()].iter().take_while(|save| **save != t_new).count();
+        for row in interior_end..inside.end {
+            add(&mut self.lambda, saved.row_by_state(row, n));
+        }
+        let interior = inside.start..interior_end;
+        if interior.is_empty() && is_zero(&self.lambda) && is_zero(&self.kappa) {
+            return Ok(()); // nothing depends on what happens after the last save point
+        }
+        self.slopes.fill(0.0);
+        self.reverse_interpolation(h, t, &saves[interior.clone()], saved, interior.start, n);
+        let s = self.tableau.stages();
+        if self.tableau.fsal {
+            // The last stage is the step's result, and its slope the next step's first.
+            add(&mut self.kappa, &self.slopes[(s - 1) * n..]);
+            let end = &block[(s - 1) * n..s * n];
+            self.pull_back_kappa(ivp, t_new, end, grad_p);
+        }
+        for (j, weight) in self.tableau.b.iter().enumerate() {
+            add_scaled(&mut self.slopes[j * n..(j + 1) * n], h * weight, &self.lambda);
+        }
+        for row in interior {
+            add(&mut self.lambda, saved.row_by_state(row, n));
+        }
+        self.reverse_stages(ivp, t, t_new, block, grad_p);
+        match self.lambda.iter().position(|v| !v.is_finite()) {
+            Some(state) if saved.by_state.iter().all(|w| w.is_finite()) => {
+                Err(SolveError::NonFinite { t, state, u: block[..n].to_vec() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds to the slopes' cotangents what interpolated save points send back.
+    fn reverse_interpolation(
+        &mut self,
+        h: f64,
+        t: f64,
+        times: &[f64],
+        saved: &SavedStates,
+        first_row: usize,
+        n: usize,
+    ) {
+        let mut weights = [0.0; MAX_STAGES];
+        for (index, save) in times.iter().enumerate() {
+            self.tableau.dense_weights((save - t) / h, &mut weights);
+            let w = saved.row_by_state(first_row + index, n);
+            for (slope, weight) in self.slopes.chunks_exact_mut(n).zip(&weights) {
+                add_scaled(slope, h * weight, w);
+            }
+        }
+    }
+
+    /// Stages from the last to the first, after the weights of the result.
+    fn reverse_stages(
+        &mut self,
+        ivp: &Ivp<'_>,
+        t: f64,
+        t_new: f64,
+        block: &[f64],
+        grad_p: &mut [f64],
+    ) {
+        let n = ivp.u0.len();
+        let h = t_new - t;
+        // The last stage of a first-same-as-last method is done, the first belongs to the step
+        // before.
+        let last = self.tableau.evaluations_per_step();
+        let first = usize::from(self.tableau.fsal);
+        for i in (first..last).rev() {
+            let c = self.tableau.c[i];
+            let at = Point {
+                t: if c == 1.0 { t_new } else { t + c * h },
+                u: &block[i * n..(i + 1) * n],
+                p: ivp.p,
+            };
+            let (before, this) = self.slopes.split_at_mut(i * n);
+            self.stage.fill(0.0);
+            let mut by_time = 0.0;
+            let grad = Cotangent { t: &mut by_time, u: &mut self.stage, p: grad_p };
+            ivp.rhs.vjp(at, &this[..n], grad, &mut self.scratch);
+            self.products += 1;
+            for (slope, a) in before.chunks_exact_mut(n).zip(self.tableau.a[i]) {
+                add_scaled(slope, h * a, &self.stage);
+            }
+            add(&mut self.lambda, &self.stage);
+        }
+        if self.tableau.fsal {
+            self.kappa.copy_from_slice(&self.slopes[..n]);
+        }
+    }
+
+    /// `λ += (∂f/∂u)ᵀ κ` and the same for the parameters, at a step's end.
+    fn pull_back_kappa(&mut self, ivp: &Ivp<'_>, t: f64, u: &[f64], grad_p: &mut [f64]) {
+        if is_zero(&self.kappa) {
+            return;
+        }
+        let mut by_time = 0.0;
+        let grad = Cotangent { t: &mut by_time, u: &mut self.lambda, p: grad_p };
+        ivp.rhs.vjp(Point { t, u, p: ivp.p }, &self.kappa, grad, &mut self.scratch);
+        self.products += 1;
+    }
+
+    fn finish(
+        &mut self,
+        ivp: &Ivp<'_>,
+        saves: &[f64],
+        saved: &SavedStates,
+        grad_u0: &mut [f64],
+        grad_p: &mut [f64],
+    ) {
+        self.pull_back_kappa(ivp, ivp.t0, ivp.u0, grad_p);
+        grad_u0.copy_from_slice(&self.lambda);
+        for row in 0..saves_at_start(saves, ivp) {
+            add(grad_u0, saved.row_by_state(row, ivp.u0.len()));
+        }
+    }
+}
+
+fn is_zero(x: &[f64]) -> bool {
+    x.iter().all(|v| *v == 0.0)
+}
+
+fn add(sum: &mut [f64], x: &[f64]) {
+    for (s, x) in sum.iter_mut().zip(x) {
+        *s += x;
+    }
+}
+
+fn add_scaled(sum: &mut [f64], factor: f64, x: &[f64]) {
+    for (s, x) in sum.iter_mut().zip(x) {
+        *s += factor * x;
+    }
+}

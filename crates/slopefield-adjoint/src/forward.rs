@@ -1,0 +1,307 @@
+//! Forward sensitivities: the tangent of the accepted steps.
+//!
+//! The trajectory is solved once with the usual error control; then every stage is differentiated
+//! along each initial value and each parameter. Steps are those of the plain solve, bit for bit,
+//! and count as constants, so the gradient equals that of the discrete adjoint up to rounding.
+//! Besides gradients this gives the Jacobian of the saved states, for least-squares methods.
+
+use crate::method::validate_gradients;
+use crate::saves::SavedStates;
+use crate::tape::{Segment, Tape};
+use crate::{Evaluated, GradientMethod, Loss};
+use slopefield_kernel::{Point, Tangent};
+use slopefield_solve::runge_kutta::MAX_STAGES;
+use slopefield_solve::{
+    ExplicitRungeKutta, Ivp, Settings, SolveError, Stats, Tableau, drive, tableau,
+};
+
+/// Tangents of the accepted steps along all initial values and parameters.
+pub struct ForwardSensitivity {
+    stepper: ExplicitRungeKutta,
+    tape: Tape,
+    saved: SavedStates,
+    tangents: Tangents,
+}
+
+/// Bytes of tape allowed unless told otherwise.
+const DEFAULT_MEMORY: u64 = 256 << 20;
+
+impl ForwardSensitivity {
+    /// Through the method of `tableau`, with up to 256 MiB of tape.
+    pub fn new(tableau: &'static Tableau) -> Self {
+        ForwardSensitivity {
+            stepper: ExplicitRungeKutta::new(tableau),
+            tape: Tape::new(tableau, DEFAULT_MEMORY),
+            saved: SavedStates::default(),
+            tangents: Tangents::new(tableau),
+        }
+    }
+
+    /// Through the built-in method called `name` (see [`slopefield_solve::methods`]).
+    pub fn named(name: &str) -> Option<Self> {
+        tableau(name).map(Self::new)
+    }
+
+    /// Keeps the tape below `bytes` where that is possible; see
+    /// [`crate::DiscreteAdjoint::with_memory`].
+    pub fn with_memory(mut self, bytes: u64) -> Self {
+        self.tape.set_budget(bytes);
+        self
+    }
+
+    /// Solves and writes the states at `saves` to `states` (`saves.len() × n`) and their
+    /// derivatives to `jacobian`: row `m·n + i` belongs to state `i` at save time `m` and holds
+    /// `n` derivatives by the initial state, then those by the parameters.
+    ///
+    /// # Errors
+    /// As [`GradientMethod::evaluate`].
+    pub fn jacobian(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        states: &mut [f64],
+        jacobian: &mut [f64],
+    ) -> Result<Stats, SolveError> {
+        let n = ivp.u0.len();
+        let columns = n + ivp.p.len();
+        if jacobian.len() != states.len() * columns {
+            return Err(SolveError::Invalid(format!(
+                "room for a Jacobian of {} numbers was given, but {} × {columns} are needed",
+                jacobian.len(),
+                states.len()
+            )));
+        }
+        self.tape.clear(n);
+        let stats = drive(&mut self.stepper, ivp, settings, saves, states, Some(&mut self.tape))?;
+        self.propagate(ivp, settings, saves, &mut |row, column, tangent| {
+            for (i, value) in tangent.iter().enumerate() {
+                jacobian[(row * n + i) * columns + column] = *value;
+            }
+        })?;
+        Ok(stats)
+    }
+
+    /// Runs the tangents over the recorded steps and hands `(save, direction, tangent)` to `sink`.
+    fn propagate(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        sink: &mut Sink<'_>,
+    ) -> Result<(), SolveError> {
+        self.tangents.begin(ivp, saves, sink);
+        for index in 0..self.tape.segments() {
+            let segment = self.tape.segment(ivp, index);
+            for i in 0..segment.len() {
+                if settings.cancelled() {
+                    return Err(SolveError::Cancelled { t: segment.times[i] });
+                }
+                self.tangents.step(ivp, &segment, i, saves, sink)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl GradientMethod for ForwardSensitivity {
+    fn name(&self) -> &'static str {
+        "forward"
+    }
+
+    fn evaluate(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        loss: &mut Loss<'_>,
+        grad_u0: &mut [f64],
+        grad_p: &mut [f64],
+    ) -> Result<Evaluated, SolveError> {
+        validate_gradients(ivp, grad_u0, grad_p)?;
+        let n = ivp.u0.len();
+        self.saved.resize(saves.len(), n);
+        self.tape.clear(n);
+        let states = &mut self.saved.states;
+        let forward = drive(&mut self.stepper, ivp, settings, saves, states, Some(&mut self.tape))?;
+        let loss = self.saved.evaluate(loss);
+        grad_u0.fill(0.0);
+        grad_p.fill(0.0);
+        // The weights of the loss leave while the closure borrows the rest.
+        let saved = std::mem::take(&mut self.saved);
+        let swept = self.propagate(ivp, settings, saves, &mut |row, direction, tangent| {
+            let weights = saved.row_by_state(row, n);
+            let along: f64 = weights.iter().zip(tangent).map(|(w, s)| w * s).sum();
+            match direction.checked_sub(n) {
+                None => grad_u0[direction] += along,
+                Some(parameter) => grad_p[parameter] += along,
+            }
+        });
+        self.saved = saved;
+        swept?;
+        Ok(Evaluated {
+            loss,
+            forward,
+            reverse_products: self.tangents.products + self.tape.recomputed,
+            memory: self.tape.bytes() + self.tangents.bytes(),
+        })
+    }
+}
+
+type Sink<'a> = dyn FnMut(usize, usize, &[f64]) + 'a;
+
+/// The tangents carried along, one per direction: initial values first, then parameters.
+struct Tangents {
+    tableau: &'static Tableau,
+    /// Tangent of the state at the start of the step, direction by direction.
+    states: Vec<f64>,
+    /// Tangent of the first slope, direction by direction, for first-same-as-last methods.
+    first_slopes: Vec<f64>,
+    /// Tangents of the slopes of one step along one direction.
+    slopes: Vec<f64>,
+    stage: Vec<f64>,
+    value: Vec<f64>,
+    /// Unit vector in the parameters.
+    unit: Vec<f64>,
+    scratch: Vec<f64>,
+    next_save: usize,
+    products: u64,
+}
+
+impl Tangents {
+    fn new(tableau: &'static Tableau) -> Self {
+        Tangents {
+            tableau,
+            states: Vec::new(),
+            first_slopes: Vec::new(),
+            slopes: Vec::new(),
+            stage: Vec::new(),
+            value: Vec::new(),
+            unit: Vec::new(),
+            scratch: Vec::new(),
+            next_save: 0,
+            products: 0,
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        (8 * (self.states.len() + self.first_slopes.len() + self.slopes.len())) as u64
+    }
+
+    fn begin(&mut self, ivp: &Ivp<'_>, saves: &[f64], sink: &mut Sink<'_>) {
+        let n = ivp.u0.len();
+        let directions = n + ivp.p.len();
+        self.products = 0;
+        self.states.clear();
+        self.states.resize(directions * n, 0.0);
+        for i in 0..n {
+            self.states[i * n + i] = 1.0;
+        }
+        self.first_slopes.resize(directions * n, 0.0);
+        self.slopes.resize(self.tableau.stages() * n, 0.0);
+        self.stage.resize(n, 0.0);
+        self.value.resize(n, 0.0);
+        self.unit.clear();
+        self.unit.resize(ivp.p.len(), 0.0);
+        self.scratch.resize(ivp.rhs.scratch_len(), 0.0);
+        self.next_save = 0;
+        while saves.get(self.next_save) == Some(&ivp.t0) {
+            for d in 0..directions {
+                sink(self.next_save, d, &self.states[d * n..(d + 1) * n]);
+            }
+            self.next_save += 1;
+        }
+        if self.tableau.fsal && ivp.t0 != ivp.t1 {
+            for d in 0..directions {
+                self.stage.copy_from_slice(&self.states[d * n..(d + 1) * n]);
+                self.product(ivp, ivp.t0, ivp.u0, d, 0);
+                self.first_slopes[d * n..(d + 1) * n].copy_from_slice(&self.slopes[..n]);
+            }
+        }
+    }
+
+    /// Carries all tangents over one step and hands out those at its save points.
+    fn step(
+        &mut self,
+        ivp: &Ivp<'_>,
+        segment: &Segment<'_>,
+        i: usize,
+        saves: &[f64],
+        sink: &mut Sink<'_>,
+    ) -> Result<(), SolveError> {
+        let n = ivp.u0.len();
+        let (t, t_new) = (segment.times[i], segment.times[i + 1]);
+        let block = segment.block(i);
+        let direction = ivp.direction();
+        let first_save = self.next_save;
+        let reached = |save: &&f64| (t_new - **save) * direction >= 0.0;
+        self.next_save += saves[first_save..].iter().take_while(reached).count();
+        let inside = first_save..self.next_save;
+        for d in 0..n + ivp.p.len() {
+            self.stages_along(ivp, d, t, t_new, block);
+            let state = &mut self.states[d * n..(d + 1) * n];
+            for row in inside.clone().filter(|row| saves[*row] != t_new) {
+                let mut weights = [0.0; MAX_STAGES];
+                self.tableau.dense_weights((saves[row] - t) / (t_new - t), &mut weights);
+                self.stage.copy_from_slice(state);
+                add_weighted(&mut self.stage, t_new - t, &weights, &self.slopes);
+                sink(row, d, &self.stage);
+            }
+            add_weighted(state, t_new - t, self.tableau.b, &self.slopes);
+            for row in inside.clone().filter(|row| saves[*row] == t_new) {
+                sink(row, d, state);
+            }
+            if let Some(bad) = state.iter().position(|v| !v.is_finite()) {
+                return Err(SolveError::NonFinite { t, state: bad, u: block[..n].to_vec() });
+            }
+            if self.tableau.fsal {
+                let last = (self.tableau.stages() - 1) * n;
+                self.first_slopes[d * n..(d + 1) * n].copy_from_slice(&self.slopes[last..last + n]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tangents of all slopes of a step along direction `d`.
+    fn stages_along(&mut self, ivp: &Ivp<'_>, d: usize, t: f64, t_new: f64, block: &[f64]) {
+        let n = ivp.u0.len();
+        let h = t_new - t;
+        let known = usize::from(self.tableau.fsal);
+        if self.tableau.fsal {
+            self.slopes[..n].copy_from_slice(&self.first_slopes[d * n..(d + 1) * n]);
+        }
+        for stage in known..self.tableau.stages() {
+            self.stage.copy_from_slice(&self.states[d * n..(d + 1) * n]);
+            add_weighted(&mut self.stage, h, self.tableau.a[stage], &self.slopes);
+            let c = self.tableau.c[stage];
+            let time = if c == 1.0 { t_new } else { t + c * h };
+            self.product(ivp, time, &block[stage * n..(stage + 1) * n], d, stage);
+        }
+    }
+
+    /// Writes the tangent of slope `stage` from the tangent of its state and direction `d`.
+    fn product(&mut self, ivp: &Ivp<'_>, t: f64, u: &[f64], d: usize, stage: usize) {
+        let n = u.len();
+        let parameter = d.checked_sub(n);
+        if let Some(parameter) = parameter {
+            self.unit[parameter] = 1.0;
+        }
+        let along = Tangent { t: 0.0, u: &self.stage, p: &self.unit };
+        let out = &mut self.slopes[stage * n..(stage + 1) * n];
+        ivp.rhs.jvp(Point { t, u, p: ivp.p }, along, &mut self.value, out, &mut self.scratch);
+        self.products += 1;
+        if let Some(parameter) = parameter {
+            self.unit[parameter] = 0.0;
+        }
+    }
+}
+
+/// `sum += h Σ weights_j rows_j`.
+fn add_weighted(sum: &mut [f64], h: f64, weights: &[f64], rows: &[f64]) {
+    for (weight, row) in weights.iter().zip(rows.chunks_exact(sum.len())) {
+        let factor = h * weight;
+        for (s, x) in sum.iter_mut().zip(row) {
+            *s += factor * x;
+        }
+    }
+}

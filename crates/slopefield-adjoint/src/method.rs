@@ -1,0 +1,63 @@
+//! The interface of every gradient method.
+
+use slopefield_solve::{Ivp, Settings, SolveError, Stats};
+
+/// A loss of the states at the save times. Called once per gradient with the states row by row
+/// (`saves.len() × n`); writes the derivative of the loss with respect to each of them (same
+/// layout, given zeroed) and returns the loss. May also collect gradients that do not pass
+/// through the trajectory on its own side.
+pub type Loss<'a> = dyn FnMut(&[f64], &mut [f64]) -> f64 + 'a;
+
+/// Result of one gradient.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evaluated {
+    /// What the loss function returned.
+    pub loss: f64,
+    /// Counters of the forward solve.
+    pub forward: Stats,
+    /// Right-hand sides evaluated and vector–Jacobian products in the reverse pass.
+    pub reverse_products: u64,
+    /// Bytes of checkpoints and tape at the peak.
+    pub memory: u64,
+}
+
+/// One way of computing `d loss / d(u0, p)`. Instances keep their work arrays between calls.
+pub trait GradientMethod: Send {
+    /// Name shown to users: `forward`, `discrete`, `gauss`.
+    fn name(&self) -> &'static str;
+    /// Solves, evaluates the loss and *writes* its gradient with respect to the initial state to
+    /// `grad_u0` and to the parameters (through the right-hand side only) to `grad_p`.
+    /// `saves` ascend from `t0` to `t1` (descend when integrating backward).
+    ///
+    /// # Errors
+    /// Those of the forward solve. A derivative that is not finite although the trajectory is
+    /// (a square root at zero, say) is [`SolveError::NonFinite`] at the step where it arose.
+    fn evaluate(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        loss: &mut Loss<'_>,
+        grad_u0: &mut [f64],
+        grad_p: &mut [f64],
+    ) -> Result<Evaluated, SolveError>;
+}
+
+/// Checks the lengths of the two gradients.
+pub(crate) fn validate_gradients(
+    ivp: &Ivp<'_>,
+    grad_u0: &[f64],
+    grad_p: &[f64],
+) -> Result<(), SolveError> {
+    if grad_u0.len() != ivp.u0.len() || grad_p.len() != ivp.p.len() {
+        return Err(SolveError::Invalid(format!(
+            "room for gradients of {} initial values and {} parameters was given, but the \
+             problem has {} and {}",
+            grad_u0.len(),
+            grad_p.len(),
+            ivp.u0.len(),
+            ivp.p.len()
+        )));
+    }
+    Ok(())
+}

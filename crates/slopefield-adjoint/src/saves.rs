@@ -1,0 +1,50 @@
+//! The states at the save times, the loss's derivatives with respect to them, and which save
+//! times belong to which step.
+
+use crate::Loss;
+use slopefield_solve::Ivp;
+
+/// States at the save times and the derivative of the loss by each, row by row.
+#[derive(Default)]
+pub(crate) struct SavedStates {
+    pub states: Vec<f64>,
+    pub by_state: Vec<f64>,
+}
+
+impl SavedStates {
+    /// Makes room for `rows` states of length `n`.
+    pub fn resize(&mut self, rows: usize, n: usize) {
+        self.states.resize(rows * n, 0.0);
+        self.by_state.clear();
+        self.by_state.resize(rows * n, 0.0);
+    }
+
+    /// Calls the loss.
+    pub fn evaluate(&mut self, loss: &mut Loss<'_>) -> f64 {
+        loss(&self.states, &mut self.by_state)
+    }
+
+    pub fn row_by_state(&self, row: usize, n: usize) -> &[f64] {
+        &self.by_state[row * n..(row + 1) * n]
+    }
+}
+
+/// Save times that fall into the step from `t_prev` (exclusive) to `t` (inclusive), as a range of
+/// indices, when all times below `end` are still to be assigned and steps come last to first.
+pub(crate) fn saves_in_step(
+    saves: &[f64],
+    end: usize,
+    t_prev: f64,
+    direction: f64,
+) -> std::ops::Range<usize> {
+    let mut start = end;
+    while start > 0 && (saves[start - 1] - t_prev) * direction > 0.0 {
+        start -= 1;
+    }
+    start..end
+}
+
+/// Number of save times equal to the start of `ivp`.
+pub(crate) fn saves_at_start(saves: &[f64], ivp: &Ivp<'_>) -> usize {
+    saves.iter().take_while(|t| **t == ivp.t0).count()
+}

@@ -1,0 +1,205 @@
+//! What the forward solve leaves behind for the reverse pass.
+//!
+//! In order of memory, as the budget allows: all stage states of all steps; the state at the
+//! start of every step; the state at every second, fourth, … step. What is missing is computed
+//! again, segment by segment, by the same arithmetic on the same times, so every level gives the
+//! same bits. The levels are changed during the solve, when the number of steps shows.
+
+use slopefield_solve::{Ivp, SolveError, Stages, Step, StepObserver, Stepper, Tableau};
+
+const BYTES: usize = std::mem::size_of::<f64>();
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// Every stage state.
+    Stages,
+    /// The state at the start of each `stride`-th step.
+    States { stride: usize },
+}
+
+/// Record of a forward solve.
+pub(crate) struct Tape {
+    budget: usize,
+    level: Level,
+    n: usize,
+    /// Rows per step in a block: the stage states up to, not including, the step's result.
+    rows: usize,
+    /// Start of the first step, then the end of each.
+    times: Vec<f64>,
+    /// `Level::Stages`: the blocks of all steps, then the final state. Otherwise start states.
+    data: Vec<f64>,
+    /// The recomputed blocks of one segment, then its final state.
+    segment: Vec<f64>,
+    replay: Stages,
+    /// Evaluations spent on recomputation since `clear`.
+    pub recomputed: u64,
+}
+
+/// Consecutive steps with their stage states.
+pub(crate) struct Segment<'a> {
+    /// End times: `times[i]` and `times[i + 1]` bound step `i`.
+    pub times: &'a [f64],
+    data: &'a [f64],
+    block: usize,
+    n: usize,
+}
+
+impl<'a> Segment<'a> {
+    /// Number of steps.
+    pub fn len(&self) -> usize {
+        self.times.len() - 1
+    }
+
+    /// Stage states of step `i`, row by row, followed by its result.
+    pub fn block(&self, i: usize) -> &'a [f64] {
+        &self.data[i * self.block..(i + 1) * self.block + self.n]
+    }
+}
+
+impl Tape {
+    pub fn new(tableau: &'static Tableau, budget_bytes: u64) -> Self {
+        Tape {
+            budget: usize::try_from(budget_bytes).unwrap_or(usize::MAX),
+            level: Level::Stages,
+            n: 0,
+            rows: tableau.evaluations_per_step(),
+            times: Vec::new(),
+            data: Vec::new(),
+            segment: Vec::new(),
+            replay: Stages::new(tableau),
+            recomputed: 0,
+        }
+    }
+
+    pub fn set_budget(&mut self, bytes: u64) {
+        self.budget = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+
+    /// Forgets the previous solve, keeping the memory.
+    pub fn clear(&mut self, n: usize) {
+        self.level = Level::Stages;
+        self.n = n;
+        self.times.clear();
+        self.data.clear();
+        self.segment.clear();
+        self.recomputed = 0;
+    }
+
+    /// Number of steps recorded.
+    pub fn steps(&self) -> usize {
+        self.times.len().saturating_sub(1)
+    }
+
+    /// Number of segments the steps are divided into.
+    pub fn segments(&self) -> usize {
+        match self.level {
+            Level::Stages => usize::from(self.steps() > 0),
+            Level::States { stride } => self.steps().div_ceil(stride),
+        }
+    }
+
+    #[cfg(test)]
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Bytes of the values held, including the buffer for recomputed segments.
+    pub fn bytes(&self) -> u64 {
+        (self.size(self.level, self.times.len(), self.data.len()) * BYTES) as u64
+    }
+
+    /// The steps of one segment with their stage states, recomputed if need be.
+    pub fn segment(&mut self, ivp: &Ivp<'_>, index: usize) -> Segment<'_> {
+        let block = self.rows * self.n;
+        let Level::States { stride } = self.level else {
+            return Segment { times: &self.times, data: &self.data, block, n: self.n };
+        };
+        let first = index * stride;
+        let last = (first + stride).min(self.steps());
+        let times = &self.times[first..=last];
+        let start = &self.data[index * self.n..(index + 1) * self.n];
+        self.replay.begin(ivp, times[0], start);
+        self.recomputed += 1;
+        self.segment.clear();
+        for pair in times.windows(2) {
+            if !self.segment.is_empty() {
+                self.segment.truncate(self.segment.len() - self.n);
+                self.recomputed += self.replay.promote(ivp);
+            }
+            self.recomputed += self.replay.attempt(ivp, pair[0], pair[1]);
+            self.segment.extend_from_slice(self.replay.states_and_end());
+        }
+        Segment { times, data: &self.segment, block, n: self.n }
+    }
+
+    /// Values held at a level with so many times and so much data.
+    fn size(&self, level: Level, times: usize, data: usize) -> usize {
+        match level {
+            Level::Stages => times + data,
+            Level::States { stride } => times + data + (stride * self.rows + 1) * self.n,
+        }
+    }
+
+    /// Gives up detail while that saves memory and the budget asks for it.
+    fn keep_within_budget(&mut self) {
+        loop {
+            let held = self.size(self.level, self.times.len(), self.data.len());
+            if held * BYTES <= self.budget {
+                return;
+            }
+            let steps = self.steps();
+            let stride = match self.level {
+                Level::Stages => 1,
+                Level::States { stride } => 2 * stride,
+            };
+            let kept = steps.div_ceil(stride) * self.n;
+            let coarser = Level::States { stride };
+            if self.size(coarser, self.times.len(), kept) >= held {
+                return;
+            }
+            let from = match self.level {
+                Level::Stages => self.rows * self.n,
+                Level::States { .. } => 2 * self.n,
+            };
+            for row in 0..kept / self.n {
+                self.data.copy_within(row * from..row * from + self.n, row * self.n);
+            }
+            self.data.truncate(kept);
+            self.level = coarser;
+        }
+    }
+}
+
+impl StepObserver for Tape {
+    fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper) -> Result<(), SolveError> {
+        let Some(stages) = solution.stages() else {
+            return Err(SolveError::Invalid(
+                "this solver shows no stages, which gradients of its very steps need; use the \
+                 gauss method"
+                    .into(),
+            ));
+        };
+        if self.times.is_empty() {
+            self.times.push(step.t_prev);
+        }
+        let index = self.steps();
+        self.times.push(step.t);
+        match self.level {
+            Level::Stages => {
+                self.data.truncate(index * self.rows * self.n);
+                self.data.extend_from_slice(stages.states_and_end());
+            }
+            Level::States { stride } => {
+                if index.is_multiple_of(stride) {
+                    self.data.extend_from_slice(stages.state(0));
+                }
+            }
+        }
+        self.keep_within_budget();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+//! Repeated gradients of the same size allocate nothing.
+#![allow(unsafe_code, reason = "a global allocator that counts can only be written with unsafe")]
+
+mod common;
+
+use common::{HEUN, ivp, spread, squares};
+use slopefield_adjoint::{DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod};
+use slopefield_problems::all;
+use slopefield_solve::runge_kutta::{BS3, TSIT5};
+use slopefield_solve::{ExplicitRungeKutta, Settings};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: passes every request on to the system allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller keeps the contract of `alloc`, which is the same here.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: `pointer` came from `System` through `alloc` with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+#[test]
+fn a_repeated_gradient_allocates_nothing() {
+    for problem in all() {
+        for table in [&TSIT5, &BS3, &HEUN] {
+            let methods: [Box<dyn GradientMethod>; 4] = [
+                Box::new(DiscreteAdjoint::new(table)),
+                Box::new(DiscreteAdjoint::new(table).with_memory(1000)),
+                Box::new(ForwardSensitivity::new(table)),
+                Box::new(GaussAdjoint::new(Box::new(ExplicitRungeKutta::new(table)))),
+            ];
+            for mut method in methods {
+                let saves = spread(problem.t0, problem.t1, 15);
+                let settings = Settings::with_tolerances(1e-4, 1e-4);
+                let mut by_u0 = vec![0.0; problem.u0.len()];
+                let mut by_p = vec![0.0; problem.p.len()];
+                let mut counts = [0; 2];
+                for count in &mut counts {
+                    let before = ALLOCATIONS.with(Cell::get);
+                    method
+                        .evaluate(
+                            &ivp(&problem),
+                            &settings,
+                            &saves,
+                            &mut squares,
+                            &mut by_u0,
+                            &mut by_p,
+                        )
+                        .unwrap();
+                    *count = ALLOCATIONS.with(Cell::get) - before;
+                }
+                let name = format!("{} through {} on {}", method.name(), table.id, problem.id);
+                assert!(counts[0] > 0, "the counter counts: {name}");
+                assert_eq!(counts[1], 0, "{name}");
+            }
+        }
+    }
+}

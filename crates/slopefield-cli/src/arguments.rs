@@ -1,0 +1,214 @@
+//! What can be typed after `slopefield`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Fit differential equations with unknown parameters and neural-network terms to data.
+///
+/// A model is a text file that reads like the mathematics (`x' = a*x - b*x*y`); a study names the
+/// model, the data and the settings. A typical session:
+///
+///   slopefield check model.slope
+///   slopefield simulate model.slope --to 20 > curve.csv
+///   slopefield fit study.toml --out result.slopefield
+///   slopefield report result.slopefield
+#[derive(Debug, Parser)]
+#[command(name = "slopefield", version, verbatim_doc_comment, max_term_width = 100)]
+pub struct Arguments {
+    /// Print one JSON object as the last line of standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress, only results and errors.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// A folder of plugins, besides the bundled ones and the user's own; may be repeated.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub plugins: Vec<PathBuf>,
+    #[expect(missing_docs, reason = "shown to people by its parts")]
+    #[command(subcommand)]
+    pub task: Task,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Check a model text: errors with their places, what kind of system it is.
+    Check(Check),
+    /// Solve a model and print its curves as a table.
+    Simulate(Simulate),
+    /// Train a study: find the parameters and network weights that describe the data.
+    Fit(Fit),
+    /// Curves of a trained project, beyond the data.
+    Forecast(Forecast),
+    /// The gradient of a study's loss; compare and check the ways of computing it.
+    Gradient(Gradient),
+    /// Write one standalone web page about a trained project.
+    Report(Report),
+    /// Look into project files.
+    #[command(subcommand)]
+    Project(Project),
+    /// Native plugins: further solvers and networks.
+    #[command(subcommand)]
+    Plugin(Plugin),
+}
+
+/// `slopefield check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Model file.
+    pub model: PathBuf,
+    /// Print the tensor graph before and after each pass of the compiler.
+    #[arg(long)]
+    pub dump_graph: bool,
+    /// Print the text as the formatter writes it.
+    #[arg(long)]
+    pub format: bool,
+}
+
+/// `slopefield simulate`.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// Model file.
+    pub model: PathBuf,
+    /// Value of a parameter or of a state at the start; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_value)]
+    pub set: Vec<(String, f64)>,
+    /// Start time; default the model's.
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    pub from: Option<f64>,
+    /// End time; default start + 10.
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    pub to: Option<f64>,
+    /// Times to print, separated by commas.
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["points", "to"], allow_negative_numbers = true)]
+    pub at: Vec<f64>,
+    /// Number of equally spaced times [default: 201].
+    #[arg(long)]
+    pub points: Option<u32>,
+    /// Solver, or `auto`.
+    #[arg(long)]
+    pub method: Option<String>,
+    /// Relative tolerance [default: 1e-6].
+    #[arg(long)]
+    pub rtol: Option<f64>,
+    /// Absolute tolerance [default: 1e-8].
+    #[arg(long)]
+    pub atol: Option<f64>,
+    /// Seed of network weights [default: 1].
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Form of the table.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Print what the solve cost to standard error.
+    #[arg(long)]
+    pub stats: bool,
+}
+
+/// Form of a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A header, then rows at 17 digits.
+    #[default]
+    Csv,
+    /// One object with a list per column.
+    Json,
+}
+
+/// `slopefield fit`.
+#[derive(Debug, Args)]
+pub struct Fit {
+    /// Study file (`study.toml`).
+    pub study: PathBuf,
+    /// Project file to write; it can be opened in the window.
+    #[arg(long, value_name = "FILE.slopefield")]
+    pub out: Option<PathBuf>,
+    /// Iterations at most, over all stages.
+    #[arg(long)]
+    pub iterations: Option<u32>,
+    /// Go on with the interrupted run in the project file.
+    #[arg(long, requires = "out")]
+    pub resume: bool,
+}
+
+/// `slopefield forecast`.
+#[derive(Debug, Args)]
+pub struct Forecast {
+    /// Project file.
+    pub project: PathBuf,
+    /// Run by number or id; default the newest with a result.
+    #[arg(long)]
+    pub run: Option<String>,
+    /// End time; default the study's.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<f64>,
+    /// Number of times [default: 201].
+    #[arg(long)]
+    pub points: Option<u32>,
+    /// Form of the table.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// `slopefield gradient`.
+#[derive(Debug, Args)]
+pub struct Gradient {
+    /// Study file (`study.toml`).
+    pub study: PathBuf,
+    /// `auto`, `forward`, `discrete` or `gauss`.
+    #[arg(long)]
+    pub method: Option<String>,
+    /// Compare with differences of the same steps.
+    #[arg(long)]
+    pub check: bool,
+    /// Run every method that can be used, and compare time, memory and agreement.
+    #[arg(long)]
+    pub compare: bool,
+}
+
+/// `slopefield report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Project file.
+    pub project: PathBuf,
+    /// Run by number or id; default the newest with a result.
+    #[arg(long)]
+    pub run: Option<String>,
+    /// Where to write; default beside the project, with the ending `.html`.
+    #[arg(long, value_name = "FILE.html")]
+    pub out: Option<PathBuf>,
+}
+
+/// `slopefield project`.
+#[derive(Debug, Subcommand)]
+pub enum Project {
+    /// What is in a project file.
+    Info {
+        /// Project file.
+        project: PathBuf,
+    },
+    /// Check a project file from end to end; changes nothing.
+    Verify {
+        /// Project file.
+        project: PathBuf,
+    },
+}
+
+/// `slopefield plugin`.
+#[derive(Debug, Subcommand)]
+pub enum Plugin {
+    /// Installed plugins, and what they offer.
+    List,
+}
+
+fn name_value(text: &str) -> Result<(String, f64), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    let value = value.trim().parse().map_err(|_| {
+        if value.contains(',') {
+            format!("`{value}` is not a number; decimals are written with a point")
+        } else {
+            format!("`{value}` is not a number")
+        }
+    })?;
+    Ok((name.trim().to_owned(), value))
+}

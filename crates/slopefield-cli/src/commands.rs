@@ -1,0 +1,63 @@
+//! One file per subcommand.
+
+pub mod check;
+pub mod fit;
+pub mod forecast;
+pub mod gradient;
+pub mod plugin;
+pub mod project;
+pub mod simulate;
+
+use slopefield_api::client::Client;
+use slopefield_api::schema::Block;
+use slopefield_api::{ApiError, Code, Command};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The worker and what every subcommand must know.
+pub struct Session {
+    /// The worker.
+    pub client: Arc<Client>,
+    /// One JSON object at the end.
+    pub json: bool,
+    /// No progress.
+    pub quiet: bool,
+}
+
+impl Session {
+    /// Calls a command with its typed request and reply.
+    pub async fn call<Q: serde::Serialize, R: serde::de::DeserializeOwned>(
+        &self,
+        command: Command,
+        request: Q,
+        progress: impl FnMut(serde_json::Value, Block) + Send,
+    ) -> Result<(R, Block), ApiError> {
+        let request = serde_json::to_value(request).map_err(|e| unreadable(&e))?;
+        let (reply, block) = self.client.call(command, request, progress).await?;
+        Ok((serde_json::from_value(reply).map_err(|e| unreadable(&e))?, block))
+    }
+}
+
+fn unreadable(e: &serde_json::Error) -> ApiError {
+    ApiError {
+        code: Code::Internal,
+        message: format!("a message of the worker does not have its form: {e}"),
+        advice: None,
+        details: Vec::new(),
+    }
+}
+
+/// Text of a file that the user named.
+pub fn read(path: &Path) -> Result<String, ApiError> {
+    std::fs::read_to_string(path).map_err(|e| ApiError {
+        code: Code::File,
+        message: format!("{} cannot be read: {e}", path.display()),
+        advice: None,
+        details: Vec::new(),
+    })
+}
+
+/// The path as text; the worker has the same working directory.
+pub fn path(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

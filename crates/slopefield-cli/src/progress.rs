@@ -1,0 +1,53 @@
+//! Training on the terminal: a bar with loss and time left, notes above it.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use slopefield_api::schema::Block;
+use slopefield_api::types::Progress;
+
+/// Shows progress on standard error.
+pub struct Bar {
+    bar: ProgressBar,
+}
+
+impl Bar {
+    /// A bar; hidden when quiet or when standard error is not a terminal.
+    pub fn new(quiet: bool) -> Bar {
+        let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
+        let form = "{prefix:>8} [{bar:30}] {pos}/{len}  {msg}";
+        if let Ok(style) = ProgressStyle::with_template(form) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Bar { bar }
+    }
+
+    /// Takes a progress message of a fit.
+    pub fn take(&self, body: serde_json::Value, _block: Block) {
+        let Ok(progress) = serde_json::from_value::<Progress>(body) else { return };
+        match progress {
+            Progress::Started { stages, method, .. } => {
+                let all: u32 = stages.iter().map(|s| s.iterations).sum();
+                self.bar.set_length(u64::from(all));
+                self.bar.println(format!("         {method}"));
+            }
+            Progress::Iteration { iteration, total, stage, loss, best, left_s, .. } => {
+                self.bar.set_length(u64::from(total));
+                self.bar.set_position(u64::from(iteration));
+                self.bar.set_prefix(format!("stage {}", stage + 1));
+                let left = left_s.map(|s| format!(", {s:.0} s left")).unwrap_or_default();
+                self.bar.set_message(format!("loss {loss:.6}, best {best:.6}{left}"));
+            }
+            Progress::Note { iteration, message } => {
+                self.bar.println(format!("{iteration:>8} {message}"));
+            }
+            Progress::Curves { .. }
+            | Progress::Paused { .. }
+            | Progress::Finished { .. }
+            | Progress::Failed { .. } => {}
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}

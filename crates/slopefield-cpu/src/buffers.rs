@@ -1,0 +1,40 @@
+//! The buffers of an entry as generated code sees them.
+
+use slopefield_graph::plan::{Buffer, Entry};
+
+/// Buffers of an entry in the order in which generated functions take them.
+pub(crate) fn buffers(entry: Entry) -> &'static [Buffer] {
+    use Buffer::*;
+    match entry {
+        Entry::Eval => &[Time, States, Params, Out, Scratch],
+        Entry::Jvp => &[
+            Time,
+            States,
+            Params,
+            TimeTangent,
+            StatesTangent,
+            ParamsTangent,
+            Out,
+            OutTangent,
+            Scratch,
+        ],
+        Entry::Vjp => {
+            &[Time, States, Params, Weights, TimeGrad, StatesGrad, ParamsGrad, Scratch]
+        }
+    }
+}
+
+/// Whether nothing writes to the buffer during a call.
+pub(crate) fn is_read_only(buffer: Buffer) -> bool {
+    use Buffer::*;
+    matches!(
+        buffer,
+        Time | States
+            | Params
+            | TimeTangent
+            | StatesTangent
+            | ParamsTangent
+            | Weights
+            | Constants
+    )
+}

@@ -1,0 +1,15 @@
+//! Precompiled kernels for dense instructions and elementary functions, per instruction set.
+//!
+//! Bodies are generic over [`crate::simd::Simd`]; [`table`] instantiates them and picks a set once.
+//! Sums are split into eight lanes in every instance, so all sets with fused multiply-add give the
+//! same bits.
+
+mod elementwise;
+mod functions;
+mod matrix;
+mod reduce;
+mod rows;
+pub(crate) mod table;
+
+#[cfg(test)]
+mod tests;

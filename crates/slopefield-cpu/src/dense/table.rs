@@ -1,0 +1,251 @@
+//! The kernels of each instruction set as function pointers for generated code.
+
+use std::sync::OnceLock;
+
+use slopefield_graph::plan::{BinaryOp, UnaryOp};
+
+use super::functions::*;
+use super::{elementwise, matrix, reduce};
+use crate::simd::Array;
+#[cfg(target_arch = "x86_64")]
+use crate::simd::{Avx2, Avx512, Pair};
+use crate::vmath::{
+    Cos, Cosh, Exp, Expm1, Function1, Function2, Ln, Log1p, Pow, Sigmoid, Sin, Sinh, Softplus, Tanh,
+};
+
+/// An instruction set that kernels exist for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Isa {
+    /// AVX-512 F with AVX2 and fused multiply-add (x86-64).
+    Avx512,
+    /// AVX2 with fused multiply-add (x86-64).
+    Avx2,
+    /// Plain code that runs everywhere. Has fused multiply-add on AArch64, not on x86-64, where
+    /// results differ from the other two in the last places.
+    Portable,
+}
+
+impl Isa {
+    /// Every set, the preferred first.
+    pub const ALL: [Isa; 3] = [Isa::Avx512, Isa::Avx2, Isa::Portable];
+
+    /// Whether this machine has it.
+    pub fn is_available(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            match self {
+                Isa::Avx512 => avx2 && is_x86_feature_detected!("avx512f"),
+                Isa::Avx2 => avx2,
+                Isa::Portable => true,
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            self == Isa::Portable
+        }
+    }
+
+    /// The best set of this machine.
+    pub fn best() -> Isa {
+        static BEST: OnceLock<Isa> = OnceLock::new();
+        *BEST.get_or_init(|| {
+            Isa::ALL.into_iter().find(|isa| isa.is_available()).unwrap_or(Isa::Portable)
+        })
+    }
+}
+
+/// `dst[i] = f(src[i])`: `(dst, src, len)`.
+pub(crate) type MapFn = unsafe extern "C" fn(*mut f64, *const f64, usize);
+/// `dst[i] = f(a[i], b[i])`: `(dst, a, b, len)`.
+pub(crate) type ZipFn = unsafe extern "C" fn(*mut f64, *const f64, *const f64, usize);
+/// `f(x)`.
+pub(crate) type ScalarFn1 = unsafe extern "C" fn(f64) -> f64;
+/// `f(x, y)`.
+pub(crate) type ScalarFn2 = unsafe extern "C" fn(f64, f64) -> f64;
+/// `(y, a, x, rows, cols)`.
+pub(crate) type MatVecFn = unsafe extern "C" fn(*mut f64, *const f64, *const f64, usize, usize);
+
+/// The kernels of one instruction set. Calling one is sound on a machine that has the set, with
+/// runs that are valid for the lengths given.
+pub(crate) struct Table {
+    /// Element-wise functions of one argument.
+    pub map: fn(UnaryOp) -> MapFn,
+    /// Element-wise functions of two arguments.
+    pub zip: fn(BinaryOp) -> ZipFn,
+    /// One value.
+    pub scalar1: fn(UnaryOp) -> ScalarFn1,
+    /// One value.
+    pub scalar2: fn(BinaryOp) -> ScalarFn2,
+    /// `y = A x`.
+    pub mat_vec: MatVecFn,
+    /// `y += A x`.
+    pub mat_vec_add: MatVecFn,
+    /// `y = Aᵀ x`.
+    pub mat_t_vec: MatVecFn,
+    /// `y += Aᵀ x`.
+    pub mat_t_vec_add: MatVecFn,
+    /// `A += x yᵀ`: `(a, x, y, rows, cols)`.
+    pub outer: MatVecFn,
+    /// `dst[0] = Σ src[i]`.
+    pub sum: MapFn,
+    /// `dst[0] = Σ a[i] b[i]`.
+    pub dot: ZipFn,
+    /// `dst[i] = src[i]`.
+    pub copy: MapFn,
+    /// `dst[i] += src[i]`.
+    pub add: MapFn,
+    /// `dst[i] = value`: `(dst, value, len)`.
+    pub fill: unsafe extern "C" fn(*mut f64, f64, usize),
+}
+
+/// The kernels of `isa`. Choosing one that [`Isa::is_available`] denies is a bug of the caller.
+pub(crate) fn table(isa: Isa) -> &'static Table {
+    assert!(isa.is_available(), "{isa:?} kernels were asked for on a machine without them");
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => &avx512::TABLE,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => &avx2::TABLE,
+        _ => &portable::TABLE,
+    }
+}
+
+macro_rules! by_name {
+    ($kind:ident, $op:expr, $kernel:ident, $($name:ident)+) => {
+        match $op { $($kind::$name => $kernel::<$name>),+ }
+    };
+}
+
+/// Instantiates the bodies: element-wise ones for `$simd`, sums for `$eight`, single values for
+/// `$one`, all with `$features` enabled.
+macro_rules! instances {
+    ($module:ident, $simd:ty, $eight:ty, $one:ty, $(#[$features:meta])*) => {
+        mod $module {
+            use super::*;
+
+            $(#[$features])*
+            unsafe extern "C" fn map<F: Function1>(dst: *mut f64, src: *const f64, len: usize) {
+                // SAFETY: the table's contract.
+                unsafe { elementwise::map::<$simd, F>(dst, src, len) }
+            }
+            $(#[$features])*
+            unsafe extern "C" fn zip<F: Function2>(
+                dst: *mut f64, a: *const f64, b: *const f64, len: usize,
+            ) {
+                // SAFETY: the table's contract.
+                unsafe { elementwise::zip::<$simd, F>(dst, a, b, len) }
+            }
+            $(#[$features])*
+            unsafe extern "C" fn one<F: Function1>(x: f64) -> f64 {
+                // SAFETY: the table's contract.
+                unsafe { F::at::<$one>([x])[0] }
+            }
+            $(#[$features])*
+            unsafe extern "C" fn two<F: Function2>(x: f64, y: f64) -> f64 {
+                // SAFETY: the table's contract.
+                unsafe { F::at::<$one>([x], [y])[0] }
+            }
+            $(#[$features])*
+            unsafe extern "C" fn mat_vec<const ADD: bool>(
+                y: *mut f64, a: *const f64, x: *const f64, rows: usize, cols: usize,
+            ) {
+                // SAFETY: the table's contract.
+                unsafe { matrix::mat_vec::<$eight, ADD>(y, a, x, rows, cols) }
+            }
+            $(#[$features])*
+            unsafe extern "C" fn mat_t_vec<const ADD: bool>(
+                y: *mut f64, a: *const f64, x: *const f64, rows: usize, cols: usize,
+            ) {
+                // SAFETY: the table's contract.
+                unsafe { matrix::mat_t_vec::<$eight, ADD>(y, a, x, rows, cols) }
+            }
+            $(#[$features])*
+            unsafe extern "C" fn outer(
+                a: *mut f64, x: *const f64, y: *const f64, rows: usize, cols: usize,
+            ) {
+                // SAFETY: the table's contract.
+                unsafe { matrix::outer::<$eight>(a, x, y, rows, cols) }
+            }
+            $(#[$features])*
+            unsafe extern "C" fn sum(dst: *mut f64, src: *const f64, len: usize) {
+                // SAFETY: the table's contract.
+                unsafe { reduce::sum::<$eight>(dst, src, len) }
+            }
+            $(#[$features])*
+            unsafe extern "C" fn dot(dst: *mut f64, a: *const f64, b: *const f64, len: usize) {
+                // SAFETY: the table's contract.
+                unsafe { reduce::dot::<$eight>(dst, a, b, len) }
+            }
+            $(#[$features])*
+            unsafe extern "C" fn add(dst: *mut f64, src: *const f64, len: usize) {
+                // SAFETY: the table's contract.
+                unsafe { elementwise::zip::<$simd, Add>(dst, dst, src, len) }
+            }
+            unsafe extern "C" fn copy(dst: *mut f64, src: *const f64, len: usize) {
+                // SAFETY: the table's contract.
+                unsafe { elementwise::copy(dst, src, len) }
+            }
+            $(#[$features])*
+            unsafe extern "C" fn fill(dst: *mut f64, value: f64, len: usize) {
+                // SAFETY: the table's contract.
+                unsafe { elementwise::fill(dst, len, value) }
+            }
+
+            fn map_of(op: UnaryOp) -> MapFn {
+                by_name!(UnaryOp, op, map,
+                    Neg Not Abs Sign Floor Ceil Round Sqrt Cbrt Exp Expm1 Ln Log2 Log10 Log1p Sin
+                    Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh Sigmoid Softplus Relu
+                    Gelu Erf Erfc Gamma LnGamma Step)
+            }
+            fn one_of(op: UnaryOp) -> ScalarFn1 {
+                by_name!(UnaryOp, op, one,
+                    Neg Not Abs Sign Floor Ceil Round Sqrt Cbrt Exp Expm1 Ln Log2 Log10 Log1p Sin
+                    Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh Sigmoid Softplus Relu
+                    Gelu Erf Erfc Gamma LnGamma Step)
+            }
+            fn zip_of(op: BinaryOp) -> ZipFn {
+                by_name!(BinaryOp, op, zip,
+                    Add Sub Mul Div Pow Atan2 Min Max Less LessEqual Greater GreaterEqual Equal
+                    NotEqual And Or)
+            }
+            fn two_of(op: BinaryOp) -> ScalarFn2 {
+                by_name!(BinaryOp, op, two,
+                    Add Sub Mul Div Pow Atan2 Min Max Less LessEqual Greater GreaterEqual Equal
+                    NotEqual And Or)
+            }
+
+            pub(super) static TABLE: Table = Table {
+                map: map_of,
+                zip: zip_of,
+                scalar1: one_of,
+                scalar2: two_of,
+                mat_vec: mat_vec::<false>,
+                mat_vec_add: mat_vec::<true>,
+                mat_t_vec: mat_t_vec::<false>,
+                mat_t_vec_add: mat_t_vec::<true>,
+                outer,
+                sum,
+                dot,
+                copy,
+                add,
+                fill,
+            };
+        }
+    };
+}
+
+/// Whether plain code is compiled to fused multiply-add.
+const PLAIN_FUSED: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
+
+#[cfg(target_arch = "x86_64")]
+instances!(avx512, Avx512, Avx512, Array<1, true>, #[target_feature(enable = "avx512f,avx2,fma")]);
+#[cfg(target_arch = "x86_64")]
+instances!(avx2, Avx2, Pair<Avx2>, Array<1, true>, #[target_feature(enable = "avx2,fma")]);
+instances!(
+    portable,
+    Array<4, PLAIN_FUSED>,
+    Array<8, PLAIN_FUSED>,
+    Array<1, PLAIN_FUSED>,
+);
+

@@ -1,0 +1,192 @@
+//! Every kernel for all small sizes and odd addresses, on every instruction set, against loops.
+
+use slopefield_graph::plan::{BinaryOp, UnaryOp};
+
+use super::table::{Isa, MatVecFn, Table, table};
+
+/// Elements around every run, to catch writes outside.
+const GUARD: usize = 9;
+const MARK: f64 = 12345.678;
+
+fn tables() -> impl Iterator<Item = (Isa, &'static Table)> {
+    Isa::ALL.into_iter().filter(|isa| isa.is_available()).map(|isa| (isa, table(isa)))
+}
+
+/// Numbers of about unit size that depend on a seed.
+fn numbers(seed: usize, len: usize) -> Vec<f64> {
+    (0..len).map(|i| ((seed * 37 + i * 101 + 13) % 199) as f64 / 100.0 - 0.995).collect()
+}
+
+/// A run with guards before and after it, `odd` elements off alignment.
+struct Guarded {
+    memory: Vec<f64>,
+    start: usize,
+    len: usize,
+}
+
+impl Guarded {
+    fn new(values: &[f64], odd: usize) -> Self {
+        let mut memory = vec![MARK; values.len() + 2 * GUARD + odd];
+        let start = GUARD + odd;
+        memory[start..start + values.len()].copy_from_slice(values);
+        Guarded { memory, start, len: values.len() }
+    }
+    fn pointer(&mut self) -> *mut f64 {
+        self.memory[self.start..].as_mut_ptr()
+    }
+    /// The values, once the guards have been found whole.
+    #[track_caller]
+    fn values(&self) -> &[f64] {
+        let end = self.start + self.len;
+        assert!(self.memory[..self.start].iter().all(|&x| x == MARK), "written before the run");
+        assert!(self.memory[end..].iter().all(|&x| x == MARK), "written after the run");
+        &self.memory[self.start..end]
+    }
+}
+
+#[track_caller]
+fn check(got: &[f64], want: &[f64], tolerance: f64, what: impl Fn() -> String) {
+    for (i, (g, w)) in got.iter().zip(want).enumerate() {
+        assert!((g - w).abs() <= tolerance, "{}: element {i} is {g} instead of {w}", what());
+    }
+}
+
+#[test]
+fn element_kernels_touch_exactly_their_run() {
+    for (isa, t) in tables() {
+        for len in 0..70 {
+            for odd in [0, 1, 3] {
+                let (a, b) = (numbers(1, len), numbers(2, len));
+                let mut dst = Guarded::new(&vec![0.0; len], odd);
+                // SAFETY: all runs have `len` elements.
+                unsafe { (t.map)(UnaryOp::Tanh)(dst.pointer(), a.as_ptr(), len) };
+                let want: Vec<f64> = a.iter().map(|x| x.tanh()).collect();
+                check(dst.values(), &want, 1e-15, || format!("tanh {len} {isa:?}"));
+
+                // SAFETY: as above; the destination is an operand.
+                unsafe {
+                    let p = dst.pointer();
+                    (t.zip)(BinaryOp::Mul)(p, p, b.as_ptr(), len);
+                }
+                let want: Vec<f64> = want.iter().zip(&b).map(|(x, y)| x * y).collect();
+                check(dst.values(), &want, 1e-15, || format!("mul {len} {isa:?}"));
+
+                // SAFETY: as above.
+                unsafe { (t.add)(dst.pointer(), a.as_ptr(), len) };
+                let want: Vec<f64> = want.iter().zip(&a).map(|(x, y)| x + y).collect();
+                check(dst.values(), &want, 1e-15, || format!("add {len} {isa:?}"));
+
+                // SAFETY: as above.
+                unsafe { (t.copy)(dst.pointer(), b.as_ptr(), len) };
+                assert_eq!(dst.values(), b, "copy {len} {isa:?}");
+
+                // SAFETY: as above.
+                unsafe { (t.fill)(dst.pointer(), 2.5, len) };
+                assert_eq!(dst.values(), vec![2.5; len], "fill {len} {isa:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_of_all_lengths_agree_with_loops() {
+    for (isa, t) in tables() {
+        for len in (0..140).chain([500, 1001]) {
+            let (a, b) = (numbers(3, len), numbers(4, len));
+            let (mut sum, mut dot) = (f64::NAN, f64::NAN);
+            // SAFETY: all runs have `len` elements, the results one.
+            unsafe {
+                (t.sum)(&mut sum, a.as_ptr(), len);
+                (t.dot)(&mut dot, a.as_ptr(), b.as_ptr(), len);
+            }
+            let tolerance = 1e-16 * len as f64;
+            let want: f64 = a.iter().sum();
+            check(&[sum], &[want], tolerance, || format!("sum {len} {isa:?}"));
+            let want: f64 = a.iter().zip(&b).map(|(x, y)| x * y).sum();
+            check(&[dot], &[want], tolerance, || format!("dot {len} {isa:?}"));
+        }
+    }
+}
+
+/// Sizes that cover every block and every rest of the matrix kernels.
+fn sizes() -> impl Iterator<Item = (usize, usize)> {
+    let small = (0..20).flat_map(|r| (0..20).map(move |c| (r, c)));
+    let long = (0..70).flat_map(|n| [(n, 2), (2, n), (n, 3), (3, n), (n, 33), (33, n)]);
+    small.chain(long).chain([(50, 50), (64, 130), (130, 64), (65, 101), (101, 65), (1, 300), (300, 1)])
+}
+
+#[test]
+fn matrix_products_agree_with_loops() {
+    for (isa, t) in tables() {
+        for (rows, cols) in sizes() {
+            let odd = (rows + cols) % 4;
+            let mut a = Guarded::new(&numbers(5, rows * cols), odd);
+            let a0 = a.values().to_vec();
+            let at = |r: usize, c: usize| a0[r * cols + c];
+            let (x, z) = (numbers(6, cols), numbers(7, rows));
+            let product = |r: usize| (0..cols).map(|c| at(r, c) * x[c]).sum::<f64>();
+            let transposed = |c: usize| (0..rows).map(|r| at(r, c) * z[r]).sum::<f64>();
+            let tolerance = 3e-16 * (rows + cols + 1) as f64;
+
+            let run = |f: MatVecFn, start: &[f64], m: *const f64, v: &[f64]| {
+                let mut y = Guarded::new(start, odd);
+                // SAFETY: the sizes are those of the runs.
+                unsafe { f(y.pointer(), m, v.as_ptr(), rows, cols) };
+                y.values().to_vec()
+            };
+            let m = a.pointer().cast_const();
+            let start = numbers(8, rows);
+            let want: Vec<f64> = (0..rows).map(product).collect();
+            check(&run(t.mat_vec, &start, m, &x), &want, tolerance, || {
+                format!("A x {rows}x{cols} {isa:?}")
+            });
+            let want: Vec<f64> = (0..rows).map(|r| start[r] + product(r)).collect();
+            check(&run(t.mat_vec_add, &start, m, &x), &want, tolerance, || {
+                format!("+= A x {rows}x{cols} {isa:?}")
+            });
+            let start = numbers(9, cols);
+            let want: Vec<f64> = (0..cols).map(transposed).collect();
+            check(&run(t.mat_t_vec, &start, m, &z), &want, tolerance, || {
+                format!("A' x {rows}x{cols} {isa:?}")
+            });
+            let want: Vec<f64> = (0..cols).map(|c| start[c] + transposed(c)).collect();
+            check(&run(t.mat_t_vec_add, &start, m, &z), &want, tolerance, || {
+                format!("+= A' x {rows}x{cols} {isa:?}")
+            });
+
+            let want: Vec<f64> =
+                (0..rows * cols).map(|k| a0[k] + z[k / cols] * x[k % cols]).collect();
+            // SAFETY: the sizes are those of the runs.
+            unsafe { (t.outer)(a.pointer(), z.as_ptr(), x.as_ptr(), rows, cols) };
+            check(a.values(), &want, tolerance, || format!("outer {rows}x{cols} {isa:?}"));
+        }
+    }
+}
+
+#[test]
+fn sets_with_fused_multiply_add_give_the_same_bits() {
+    let fused: Vec<_> = tables().filter(|(isa, _)| *isa != Isa::Portable).collect();
+    let bits = |x: &[f64]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    for (rows, cols) in sizes() {
+        let (a, x, z) = (numbers(5, rows * cols), numbers(6, cols), numbers(7, rows));
+        let results: Vec<_> = fused
+            .iter()
+            .map(|(_, t)| {
+                let (mut y, mut yt, mut s) = (vec![0.0; rows], vec![0.0; cols], [0.0; 2]);
+                let mut m = a.clone();
+                // SAFETY: the sizes are those of the runs.
+                unsafe {
+                    (t.mat_vec)(y.as_mut_ptr(), a.as_ptr(), x.as_ptr(), rows, cols);
+                    (t.mat_t_vec)(yt.as_mut_ptr(), a.as_ptr(), z.as_ptr(), rows, cols);
+                    (t.outer)(m.as_mut_ptr(), z.as_ptr(), x.as_ptr(), rows, cols);
+                    (t.sum)(&mut s[0], a.as_ptr(), a.len());
+                    (t.dot)(&mut s[1], a.as_ptr(), m.as_ptr(), a.len());
+                }
+                [bits(&y), bits(&yt), bits(&m), bits(&s)]
+            })
+            .collect();
+        for other in results.iter().skip(1) {
+            assert_eq!(&results[0], other, "{rows}x{cols}");
+        }
+    }
+}

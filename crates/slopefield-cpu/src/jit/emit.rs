@@ -1,0 +1,402 @@
+//! Writes one function of a compiled plan.
+//!
+//! Scalar values are SSA values of the code generator. Elements of buffers that nothing writes to,
+//! numbers and results of gathered calls are loaded again where they are used, because keeping them
+//! in registers across calls would spill them anyway (no vector register survives a call in the
+//! System V convention) and long live ranges cost compile time.
+
+use cranelift_codegen::ir::condcodes::FloatCC;
+use cranelift_codegen::ir::{self, AbiParam, InstBuilder, MemFlagsData, SigRef, Signature, types};
+use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
+use cranelift_frontend::FunctionBuilder;
+use slopefield_graph::plan::{BinaryOp, Buffer, Instruction, Plan, Ref, UnaryOp, Value};
+
+use super::chunk::Chunks;
+use super::schedule::{Function, Schedule, Step, small_power};
+use crate::dense::table::Table;
+use crate::buffers::{buffers, is_read_only};
+
+/// Where things lie in the scratch memory of a compiled plan, in elements.
+#[derive(Clone, Copy)]
+pub(super) struct ScratchLayout {
+    /// First slot of gathered calls; the plan's own scratch comes before.
+    pub slots: u32,
+    /// First spill slot.
+    pub spills: u32,
+}
+
+/// Numbers of a plan in one array: its constants, then those of its instructions.
+pub(super) struct Pool<'a> {
+    /// The array, at the address that the code will read.
+    pub values: &'a [f64],
+    /// Index of the number of each `Constant` instruction.
+    pub index: &'a [u32],
+}
+
+/// Everything about the plan that the function needs.
+pub(super) struct Context<'a> {
+    pub plan: &'a Plan,
+    pub schedule: &'a Schedule,
+    pub chunks: &'a Chunks,
+    pub layout: ScratchLayout,
+    pub pool: Pool<'a>,
+    pub table: &'static Table,
+    /// The processor rounds to whole numbers in one instruction.
+    pub has_round: bool,
+    pub convention: CallConv,
+    pub target: TargetFrontendConfig,
+}
+
+/// What is known of a value while the function is written.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// The number.
+    value: Option<ir::Value>,
+    /// For comparisons, the flag.
+    flag: Option<ir::Value>,
+    /// For loaded values: when it was loaded.
+    age: u32,
+    epoch: u32,
+}
+
+/// A loaded value is used again for so many steps; then it is loaded anew.
+const REUSE: u32 = 12;
+
+pub(super) struct Emitter<'a, 'b> {
+    pub(super) context: &'a Context<'a>,
+    pub(super) builder: FunctionBuilder<'b>,
+    /// Pointer per entry of `buffers(plan.entry)`.
+    bases: Vec<ir::Value>,
+    pool: ir::Value,
+    known: Vec<Known>,
+    /// Steps written so far.
+    now: u32,
+    /// Calls made so far; a call ends the life of loaded values.
+    pub(super) epoch: u32,
+    signatures: Vec<(Signature, SigRef)>,
+}
+
+/// The signature of generated functions: a pointer per buffer.
+pub(super) fn signature(plan: &Plan, convention: CallConv) -> Signature {
+    let mut s = Signature::new(convention);
+    s.params.extend(buffers(plan.entry).iter().map(|_| AbiParam::new(types::I64)));
+    s
+}
+
+/// Writes the steps of one chunk.
+pub(super) fn emit(context: &Context<'_>, builder: FunctionBuilder<'_>, steps: &[Step]) {
+    let mut e = Emitter {
+        context,
+        builder,
+        bases: Vec::new(),
+        pool: ir::Value::from_u32(0),
+        known: vec![Known::default(); context.plan.code.len()],
+        now: 0,
+        epoch: 0,
+        signatures: Vec::new(),
+    };
+    let block = e.builder.create_block();
+    e.builder.append_block_params_for_function_params(block);
+    e.builder.switch_to_block(block);
+    e.builder.seal_block(block);
+    e.bases = e.builder.block_params(block).to_vec();
+    e.pool = e.address(context.pool.values.as_ptr() as usize);
+    for step in steps {
+        e.step(step);
+        e.now += 1;
+    }
+    e.builder.ins().return_(&[]);
+    e.builder.finalize(context.target);
+}
+
+impl Emitter<'_, '_> {
+    pub(super) fn address(&mut self, address: usize) -> ir::Value {
+        self.builder.ins().iconst(types::I64, address as i64)
+    }
+
+    fn base(&self, buffer: Buffer) -> ir::Value {
+        if buffer == Buffer::Constants {
+            return self.pool;
+        }
+        let all = buffers(self.context.plan.entry);
+        let position = all.iter().position(|&b| b == buffer);
+        self.bases[position.expect("a verified plan uses buffers of its entry")]
+    }
+
+    /// Base pointer and byte offset of an element. Offsets that do not fit an instruction are
+    /// added first.
+    fn locate(&mut self, buffer: Buffer, element: u32) -> (ir::Value, i32) {
+        let base = self.base(buffer);
+        let bytes = i64::from(element) * 8;
+        match i32::try_from(bytes) {
+            Ok(offset) => (base, offset),
+            Err(_) => (self.builder.ins().iadd_imm_s(base, bytes), 0),
+        }
+    }
+
+    /// Address of an element, for calls.
+    pub(super) fn pointer(&mut self, r: Ref) -> ir::Value {
+        let base = self.base(r.buffer);
+        match r.offset {
+            0 => base,
+            n => self.builder.ins().iadd_imm_s(base, i64::from(n) * 8),
+        }
+    }
+
+    fn load(&mut self, buffer: Buffer, element: u32) -> ir::Value {
+        let (base, offset) = self.locate(buffer, element);
+        self.builder.ins().load(types::F64, MemFlagsData::trusted(), base, offset)
+    }
+
+    fn store(&mut self, buffer: Buffer, element: u32, v: ir::Value) {
+        let (base, offset) = self.locate(buffer, element);
+        self.builder.ins().store(MemFlagsData::trusted(), v, base, offset);
+    }
+
+    /// The place a value can be loaded from at any time, if there is one.
+    fn home(&self, v: Value) -> Option<(Buffer, u32)> {
+        let (c, i) = (self.context, v as usize);
+        match c.plan.code[i] {
+            Instruction::Constant(_) => Some((Buffer::Constants, c.pool.index[i])),
+            Instruction::Load(r) if is_read_only(r.buffer) => Some((r.buffer, r.offset)),
+            _ => match (c.schedule.slot[i], c.chunks.spill[i]) {
+                (Some(slot), _) => Some((Buffer::Scratch, c.layout.slots + slot)),
+                (_, Some(slot)) => Some((Buffer::Scratch, c.layout.spills + slot)),
+                _ => None,
+            },
+        }
+    }
+
+    /// The number of a value.
+    fn get(&mut self, v: Value) -> ir::Value {
+        let known = self.known[v as usize];
+        let computed_here = known.age == u32::MAX;
+        let fresh = known.epoch == self.epoch && self.now.saturating_sub(known.age) < REUSE;
+        match (known.value, known.flag) {
+            (Some(value), _) if computed_here || fresh => return value,
+            (None, Some(flag)) => {
+                let (one, zero) = (self.number(1.0), self.number(0.0));
+                let value = self.builder.ins().select(flag, one, zero);
+                self.known[v as usize].value = Some(value);
+                return value;
+            }
+            _ => {}
+        }
+        let (buffer, element) =
+            self.home(v).expect("a scheduled value is computed in this function or has a home");
+        let value = self.load(buffer, element);
+        self.known[v as usize] =
+            Known { value: Some(value), flag: None, age: self.now, epoch: self.epoch };
+        value
+    }
+
+    pub(super) fn number(&mut self, x: f64) -> ir::Value {
+        self.builder.ins().f64const(x)
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Scalar(i) => self.scalar(i),
+            Step::Dense(i) => self.dense(&self.context.plan.code[i as usize]),
+            Step::Gather { slot, value } => {
+                let v = self.get(value);
+                self.store(Buffer::Scratch, self.context.layout.slots + slot, v);
+            }
+            Step::Call { function, first, len } => self.gathered(function, first, len),
+        }
+    }
+
+    fn gathered(&mut self, function: Function, first: u32, len: u32) {
+        let at = |offset| Ref { buffer: Buffer::Scratch, offset };
+        let start = self.context.layout.slots + first;
+        let dst = self.pointer(at(start));
+        let n = self.builder.ins().iconst(types::I64, i64::from(len));
+        match function {
+            Function::One(op) => {
+                self.call((self.context.table.map)(op) as usize, &[dst, dst, n]);
+            }
+            Function::Two(op) => {
+                let second = self.pointer(at(start + len));
+                self.call((self.context.table.zip)(op) as usize, &[dst, dst, second, n]);
+            }
+        }
+    }
+
+    fn scalar(&mut self, i: u32) {
+        use Instruction::*;
+        let mut flag = None;
+        let value = match self.context.plan.code[i as usize] {
+            Load(r) => Some(self.load(r.buffer, r.offset)),
+            Unary(op, a) => match self.flag_unary(op, a) {
+                Some(f) => {
+                    flag = Some(f);
+                    None
+                }
+                None => Some(self.unary(op, a)),
+            },
+            Binary(op, a, b) => match self.flag_binary(op, a, b) {
+                Some(f) => {
+                    flag = Some(f);
+                    None
+                }
+                None => Some(self.binary(op, a, b)),
+            },
+            Select(c, a, b) => {
+                let (a, b) = (self.get(a), self.get(b));
+                let c = self.is_true(c);
+                Some(self.builder.ins().select(c, a, b))
+            }
+            Store(r, a) => {
+                let v = self.get(a);
+                return self.store(r.buffer, r.offset, v);
+            }
+            AddTo(r, a) => {
+                let v = self.get(a);
+                let old = self.load(r.buffer, r.offset);
+                let sum = self.builder.ins().fadd(old, v);
+                return self.store(r.buffer, r.offset, sum);
+            }
+            _ => return, // numbers are loaded where they are used; dense ones come as `Step::Dense`
+        };
+        self.known[i as usize] = Known { value, flag, age: u32::MAX, epoch: 0 };
+        if let Some(slot) = self.context.chunks.spill[i as usize] {
+            let v = self.get(i);
+            self.store(Buffer::Scratch, self.context.layout.spills + slot, v);
+        }
+    }
+
+    /// Flag of `v != 0`, which NaN fulfils.
+    fn is_true(&mut self, v: Value) -> ir::Value {
+        if let Some(flag) = self.known[v as usize].flag {
+            return flag;
+        }
+        let (x, zero) = (self.get(v), self.number(0.0));
+        self.builder.ins().fcmp(FloatCC::NotEqual, x, zero)
+    }
+
+    fn flag_unary(&mut self, op: UnaryOp, a: Value) -> Option<ir::Value> {
+        (op == UnaryOp::Not).then(|| {
+            let (x, zero) = (self.get(a), self.number(0.0));
+            self.builder.ins().fcmp(FloatCC::Equal, x, zero)
+        })
+    }
+
+    fn flag_binary(&mut self, op: BinaryOp, a: Value, b: Value) -> Option<ir::Value> {
+        use BinaryOp::*;
+        let code = match op {
+            Less => FloatCC::LessThan,
+            LessEqual => FloatCC::LessThanOrEqual,
+            Greater => FloatCC::GreaterThan,
+            GreaterEqual => FloatCC::GreaterThanOrEqual,
+            Equal => FloatCC::Equal,
+            NotEqual => FloatCC::NotEqual,
+            And | Or => {
+                let (a, b) = (self.is_true(a), self.is_true(b));
+                let ins = self.builder.ins();
+                return Some(if op == And { ins.band(a, b) } else { ins.bor(a, b) });
+            }
+            _ => return None,
+        };
+        let (a, b) = (self.get(a), self.get(b));
+        Some(self.builder.ins().fcmp(code, a, b))
+    }
+
+    fn unary(&mut self, op: UnaryOp, a: Value) -> ir::Value {
+        use UnaryOp::*;
+        let x = self.get(a);
+        match op {
+            Neg => self.builder.ins().fneg(x),
+            Abs => self.builder.ins().fabs(x),
+            Sqrt => self.builder.ins().sqrt(x),
+            Floor if self.context.has_round => self.builder.ins().floor(x),
+            Ceil if self.context.has_round => self.builder.ins().ceil(x),
+            Relu => {
+                let zero = self.number(0.0);
+                // 0 > x is false for NaN, which stays.
+                let negative = self.builder.ins().fcmp(FloatCC::GreaterThan, zero, x);
+                let zero_or_x = self.builder.ins().select(negative, zero, x);
+                // -0 becomes 0 as in the vector code.
+                let is_zero = self.builder.ins().fcmp(FloatCC::Equal, x, zero);
+                self.builder.ins().select(is_zero, zero, zero_or_x)
+            }
+            _ => {
+                let function = (self.context.table.scalar1)(op) as usize;
+                self.call_scalar(function, &[x])
+            }
+        }
+    }
+
+    fn binary(&mut self, op: BinaryOp, a: Value, b: Value) -> ir::Value {
+        use BinaryOp::*;
+        if let (Pow, Some(power)) = (op, small_power(self.context.plan, b)) {
+            let x = self.get(a);
+            return self.power(x, power);
+        }
+        let (x, y) = (self.get(a), self.get(b));
+        match op {
+            Add => self.builder.ins().fadd(x, y),
+            Sub => self.builder.ins().fsub(x, y),
+            Mul => self.builder.ins().fmul(x, y),
+            Div => self.builder.ins().fdiv(x, y),
+            Min | Max => {
+                let code = if op == Min { FloatCC::LessThan } else { FloatCC::GreaterThan };
+                let first = self.builder.ins().fcmp(code, x, y);
+                let chosen = self.builder.ins().select(first, x, y);
+                let is_nan = self.builder.ins().fcmp(FloatCC::Unordered, x, x);
+                self.builder.ins().select(is_nan, x, chosen)
+            }
+            _ => {
+                let function = (self.context.table.scalar2)(op) as usize;
+                self.call_scalar(function, &[x, y])
+            }
+        }
+    }
+
+    fn power(&mut self, x: ir::Value, power: i32) -> ir::Value {
+        match power {
+            -1 => {
+                let one = self.number(1.0);
+                self.builder.ins().fdiv(one, x)
+            }
+            1 => x,
+            _ => {
+                let square = self.builder.ins().fmul(x, x);
+                match power {
+                    2 => square,
+                    3 => self.builder.ins().fmul(square, x),
+                    _ => self.builder.ins().fmul(square, square),
+                }
+            }
+        }
+    }
+
+    fn call_scalar(&mut self, function: usize, arguments: &[ir::Value]) -> ir::Value {
+        let mut s = Signature::new(self.context.convention);
+        s.params.extend(arguments.iter().map(|_| AbiParam::new(types::F64)));
+        s.returns.push(AbiParam::new(types::F64));
+        let call = self.call_with(s, function, arguments);
+        self.builder.inst_results(call)[0]
+    }
+
+    /// Calls a function without result whose arguments are pointers, lengths and numbers.
+    pub(super) fn call(&mut self, function: usize, arguments: &[ir::Value]) {
+        let mut s = Signature::new(self.context.convention);
+        let types = arguments.iter().map(|&v| self.builder.func.dfg.value_type(v));
+        s.params.extend(types.map(AbiParam::new));
+        self.call_with(s, function, arguments);
+    }
+
+    fn call_with(&mut self, s: Signature, function: usize, arguments: &[ir::Value]) -> ir::Inst {
+        let reference = match self.signatures.iter().find(|(known, _)| *known == s) {
+            Some((_, reference)) => *reference,
+            None => {
+                let reference = self.builder.import_signature(s.clone());
+                self.signatures.push((s, reference));
+                reference
+            }
+        };
+        let callee = self.address(function);
+        self.epoch += 1;
+        self.builder.ins().call_indirect(reference, callee, arguments)
+    }
+}

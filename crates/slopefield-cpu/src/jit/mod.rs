@@ -1,0 +1,11 @@
+//! Machine code from plans: [`schedule`] orders the program, [`chunk`] cuts it into functions,
+//! [`emit`] writes one function, [`code`] owns the memory.
+
+mod chunk;
+pub(crate) mod code;
+mod emit;
+mod emit_dense;
+mod schedule;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! `ln` and `ln(1 + x)`.
+//!
+//! `x = 2^e m` with `m` in `[√½, √2)`; with `s = (m - 1) / (m + 1)`, `ln m = 2 s + s³ q(s²)`.
+
+use super::exponential::{LN2_HI, LN2_LO};
+use super::{Function1, horner};
+use crate::simd::{Simd, abs, bits};
+
+/// `(ln((1 + s) / (1 - s)) - 2 s) / s³` in `s²`, error 3e-16 times `s³` (`coefficients/remez.py`).
+const Q: [f64; 7] = [
+    0.666666666666667,
+    0.39999999999898384,
+    0.28571428626427425,
+    0.22222211068256267,
+    0.18182893551820517,
+    0.1533158591338376,
+    0.14618008967187285,
+];
+
+/// Splits normal positive `x` into `(e, m)` with `x = 2^e m`, `m` in `[√½, √2)`.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+pub(super) unsafe fn split<S: Simd>(x: S::V) -> (S::V, S::V) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        // Moving the origin of the exponent to √½ makes the exponent field of the difference e.
+        let origin = 0x3fe6_a09e_667f_3bcd_u64;
+        let moved = S::add_bits(x, bits::<S>(0x3ff0_0000_0000_0000 - origin));
+        let field = S::shr::<52>(moved); // e + 1023
+        let magic = 0x4330_0000_0000_0000_u64; // 2^52
+        let e = S::sub(S::or(field, bits::<S>(magic)), S::splat(4_503_599_627_370_496.0 + 1023.0));
+        let fraction = S::and(moved, bits::<S>(0x000f_ffff_ffff_ffff));
+        (e, S::add_bits(fraction, bits::<S>(origin)))
+    }
+}
+
+/// `ln(2^e (1 + f)) + c` for `1 + f` in `[√½, √2)` and small `c`.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn assemble<S: Simd>(e: S::V, f: S::V, c: S::V) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let s = S::div(f, S::add(S::splat(2.0), f));
+        let z = S::mul(s, s);
+        let r = S::mul(z, horner::<S, 7>(z, &Q));
+        // ln(1 + f) = f - f²/2 + s (f²/2 + r), which keeps f exact (2 s = f - s f).
+        let half = S::mul(S::splat(0.5), S::mul(f, f));
+        let small = S::mul_add(s, S::add(half, r), S::mul_add(e, S::splat(LN2_LO), c));
+        S::mul_add(e, S::splat(LN2_HI), S::sub(f, S::sub(half, small)))
+    }
+}
+
+/// `ln x`.
+pub(crate) struct Ln;
+
+impl Function1 for Ln {
+    #[inline(always)]
+    unsafe fn at<S: Simd>(x: S::V) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe {
+            // Subnormal numbers are scaled into the normal range first.
+            let subnormal = S::lt(x, S::splat(f64::MIN_POSITIVE));
+            let scaled = S::mul(x, S::splat(18_014_398_509_481_984.0)); // 2^54
+            let (e, m) = split::<S>(S::select(subnormal, scaled, x));
+            let e = S::select(subnormal, S::sub(e, S::splat(54.0)), e);
+            let result = assemble::<S>(e, S::sub(m, S::splat(1.0)), S::splat(0.0));
+            special::<S>(x, result)
+        }
+    }
+}
+
+/// Puts in what lies outside: -infinity at 0, NaN below, infinity and NaN for themselves.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn special<S: Simd>(x: S::V, result: S::V) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let infinity = bits::<S>(0x7ff0_0000_0000_0000);
+        let zero = S::splat(0.0);
+        let result = S::select(S::lt(x, infinity), result, x); // infinity and NaN stay
+        let result = S::select(S::lt(x, zero), S::splat(f64::NAN), result);
+        S::select(S::eq(x, zero), bits::<S>(0xfff0_0000_0000_0000), result)
+    }
+}
+
+/// `ln(1 + x)`.
+pub(crate) struct Log1p;
+
+impl Function1 for Log1p {
+    #[inline(always)]
+    unsafe fn at<S: Simd>(x: S::V) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let one = S::splat(1.0);
+            let u = S::add(one, x);
+            // What rounding 1 + x lost: u + lost = 1 + x exactly (Knuth's two-sum).
+            let b = S::sub(u, one);
+            let lost = S::add(S::sub(one, S::sub(u, b)), S::sub(x, b));
+            let (e, m) = split::<S>(u);
+            let c = S::div(lost, u);
+            // Near 1 the argument itself is f, without the rounding of u.
+            let near = S::eq(e, S::splat(0.0));
+            let f = S::sub(m, one);
+            let result = assemble::<S>(e, f, c);
+            let small = S::mask_and(near, S::lt(abs::<S>(x), S::splat(0.25)));
+            let direct = assemble::<S>(S::splat(0.0), x, S::splat(0.0));
+            let result = S::select(small, direct, result);
+            let tiny = S::lt(abs::<S>(x), S::splat(1e-17));
+            let result = S::select(tiny, x, result);
+            let infinity = bits::<S>(0x7ff0_0000_0000_0000);
+            let result = S::select(S::lt(x, infinity), result, x);
+            let minus_one = S::splat(-1.0);
+            let result = S::select(S::lt(x, minus_one), S::splat(f64::NAN), result);
+            S::select(S::eq(x, minus_one), bits::<S>(0xfff0_0000_0000_0000), result)
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Whole models: native code against the plan interpreter and the executed luminal graph.
+
+mod common;
+
+use common::*;
+use slopefield_cpu::Options;
+use slopefield_graph::plan::{Entry, Plans};
+use slopefield_graph::{
+    BuiltinNetworks, Interpreter, LoweredModel, ModelFunction, ReferenceInputs, lower,
+    reference_eval,
+};
+use slopefield_kernel::Kernel;
+use slopefield_lang::Model;
+
+/// Texts of all models that the built-in networks can run, by file name.
+fn models() -> Vec<(String, Model, LoweredModel)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/models");
+    let mut paths: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "slope"))
+        .collect();
+    paths.sort();
+    let mut models = Vec::new();
+    for path in paths {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let (model, diagnostics) = slopefield_lang::check(&std::fs::read_to_string(&path).unwrap());
+        let needs_plugin = model.networks.iter().any(|n| n.kind.contains('/'));
+        if !model.is_complete || needs_plugin {
+            // Only texts that are about plugins or errors may be left out.
+            assert!(needs_plugin || !diagnostics.is_empty(), "{name}");
+            continue;
+        }
+        let lowered = lower(&model, &BuiltinNetworks)
+            .unwrap_or_else(|e| panic!("{name} cannot be lowered: {e}"));
+        models.push((name, model, lowered));
+    }
+    assert!(models.len() >= 8, "too few models were found in {folder}");
+    models
+}
+
+fn plans(lowered: &LoweredModel, function: ModelFunction) -> &Plans {
+    match function {
+        ModelFunction::Initial => &lowered.initial,
+        ModelFunction::Rhs => &lowered.rhs,
+        ModelFunction::Observe => &lowered.observe,
+        ModelFunction::Lets => &lowered.lets,
+    }
+}
+
+/// Inputs inside the domains of the models: positive states below 1, params near their start,
+/// small weights.
+fn inputs(random: &mut Random, model: &Model, kernel: &dyn Kernel) -> Inputs {
+    let mut i = random.inputs(kernel.shape());
+    i.u.iter_mut().for_each(|u| *u = 0.5 + 0.4 * *u);
+    i.t = 1.5 + i.t;
+    for (k, p) in i.p.iter_mut().enumerate() {
+        *p = match model.params.get(k) {
+            Some(param) => param.value * (1.0 + 0.1 * *p),
+            None => 0.5 * *p,
+        };
+    }
+    i
+}
+
+/// Results of one entry as one list; gradients start from what `common::vjp` puts there.
+fn reference(
+    model: &Model,
+    function: ModelFunction,
+    entry: Entry,
+    i: &Inputs,
+) -> Vec<f64> {
+    let inputs = ReferenceInputs {
+        t: i.t,
+        u: i.u.clone(),
+        p: i.p.clone(),
+        along: (i.dt, i.du.clone(), i.dp.clone()),
+        weights: i.w.clone(),
+    };
+    let mut r = reference_eval(model, &BuiltinNetworks, function, entry, &inputs).unwrap();
+    match entry {
+        Entry::Eval => r.out,
+        Entry::Jvp => [r.out, r.out_tangent].concat(),
+        Entry::Vjp => {
+            r.gradient.0 += 0.5;
+            r.gradient.1.iter_mut().for_each(|x| *x += 0.25);
+            r.gradient.2.iter_mut().for_each(|x| *x -= 0.125);
+            [vec![r.gradient.0], r.gradient.1, r.gradient.2].concat()
+        }
+    }
+}
+
+#[test]
+fn native_code_agrees_with_interpreter_and_graph() {
+    let mut random = Random(2026);
+    for (name, model, lowered) in models() {
+        for function in ModelFunction::ALL {
+            let plans = plans(&lowered, function);
+            let interpreter = Interpreter::new(plans.clone());
+            let variants = all_options().into_iter().map(|o| (o, compiled(plans, o)));
+            let variants: Vec<(Options, _)> = variants.collect();
+            for _ in 0..3 {
+                let i = inputs(&mut random, &model, &interpreter);
+                for entry in [Entry::Eval, Entry::Jvp, Entry::Vjp] {
+                    let run = |kernel: &dyn Kernel| match entry {
+                        Entry::Eval => eval(kernel, &i),
+                        Entry::Jvp => jvp(kernel, &i),
+                        Entry::Vjp => vjp(kernel, &i),
+                    };
+                    let what = format!("{name} {function:?} {entry:?}");
+                    let graph = reference(&model, function, entry, &i);
+                    assert!(graph.iter().all(|x| x.is_finite()), "{what}: {graph:?}");
+                    let interpreted = run(&interpreter);
+                    assert_close(&interpreted, &graph, 1e-13, &format!("{what} interpreter"));
+                    for (options, kernel) in &variants {
+                        let what = format!("{what} {options:?}");
+                        assert_close(&run(kernel), &graph, 1e-13, &what);
+                        assert_close(&run(kernel), &interpreted, 1e-13, &what);
+                    }
+                }
+            }
+        }
+    }
+}

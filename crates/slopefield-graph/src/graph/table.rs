@@ -1,0 +1,367 @@
+//! The table of operators: one row each, with every rule the crate needs to know.
+//!
+//! A new operator is a variant of [`Op`] and a row here; the compiler asks for both, a test walks
+//! the table, evaluates every row and compares its derivative rules with differences.
+//! docs/how-to/add-an-op.md walks through one.
+
+use luminal::prelude::Graph;
+
+use super::differentiate as d;
+use super::op::{Dims, Op};
+use super::{Tensor, text};
+use crate::function;
+
+/// What a derivative rule is told: the node, its operands, its result.
+pub(crate) struct Applied<'a> {
+    pub(crate) op: &'a Op,
+    pub(crate) operands: &'a [Tensor],
+    pub(crate) result: Tensor,
+}
+
+/// Rule for the shape of the result.
+type Shape = fn(&Op, &[Dims]) -> Result<Dims, ShapeRefused>;
+/// Meaning on numbers.
+type Evaluate = fn(&Op, &[&[f64]], &[Dims]) -> Vec<f64>;
+/// Tangent of the result from the tangents of the operands (`None` is zero).
+type ForwardRule = fn(&mut Graph, &Applied<'_>, &[Option<Tensor>]) -> Option<Tensor>;
+/// Adjoints of the operands from the adjoint of the result (`None` is zero).
+type ReverseRule = fn(&mut Graph, &Applied<'_>, Tensor) -> Vec<Option<Tensor>>;
+/// Attributes as text.
+type Attributes = fn(&Op) -> String;
+
+/// One operator.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) shape: Shape,
+    pub(crate) evaluate: Evaluate,
+    pub(crate) forward: ForwardRule,
+    pub(crate) reverse: ReverseRule,
+    pub(crate) attributes: Attributes,
+}
+
+/// Operands that an operator does not take.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("`{op}` cannot be applied to {}", list(.operands))]
+pub(crate) struct ShapeRefused {
+    pub(crate) op: &'static str,
+    pub(crate) operands: Vec<Dims>,
+}
+
+fn list(operands: &[Dims]) -> String {
+    operands.iter().map(Dims::to_string).collect::<Vec<_>>().join(" and ")
+}
+
+impl Row {
+    pub(crate) fn shape(&self, op: &Op, operands: &[Dims]) -> Result<Dims, ShapeRefused> {
+        (self.shape)(op, operands)
+            .map_err(|refused| ShapeRefused { op: self.name, operands: refused.operands })
+    }
+
+    pub(crate) fn evaluate(&self, op: &Op, operands: &[&[f64]], shapes: &[Dims]) -> Vec<f64> {
+        (self.evaluate)(op, operands, shapes)
+    }
+}
+
+/// The row of an operator.
+pub(crate) fn row(op: &Op) -> &'static Row {
+    match op {
+        Op::Input { .. } => &INPUT,
+        Op::Constant(..) => &CONSTANT,
+        Op::Block(_) => &BLOCK,
+        Op::Map(_) => &MAP,
+        Op::Zip(_) => &ZIP,
+        Op::MatVec => &MAT_VEC,
+        Op::MatTVec => &MAT_T_VEC,
+        Op::Outer => &OUTER,
+        Op::Sum => &SUM,
+        Op::Dot => &DOT,
+        Op::Broadcast(_) => &BROADCAST,
+        Op::Concat => &CONCAT,
+        Op::Slice { .. } => &SLICE,
+        Op::Pad { .. } => &PAD,
+        Op::Reshape(_) => &RESHAPE,
+        Op::Output { .. } => &OUTPUT,
+    }
+}
+
+fn refuse(operands: &[Dims]) -> Result<Dims, ShapeRefused> {
+    Err(ShapeRefused { op: "", operands: operands.to_vec() })
+}
+
+static INPUT: Row = Row {
+    name: "input",
+    shape: |op, operands| match (op, operands) {
+        (Op::Input { dims, .. }, []) => Ok(*dims),
+        _ => refuse(operands),
+    },
+    // Inputs are given to the graph, never computed.
+    evaluate: |_, _, _| Vec::new(),
+    forward: d::input_forward,
+    reverse: |_, _, _| Vec::new(),
+    attributes: |op| match op {
+        Op::Input { buffer, offset, .. } => format!("{buffer:?} {offset}"),
+        _ => String::new(),
+    },
+};
+
+static CONSTANT: Row = Row {
+    name: "constant",
+    shape: |op, operands| match (op, operands) {
+        (Op::Constant(dims, values), []) if dims.len() == values.0.len() => Ok(*dims),
+        _ => refuse(operands),
+    },
+    evaluate: |op, _, _| match op {
+        Op::Constant(_, values) => values.0.to_vec(),
+        _ => Vec::new(),
+    },
+    forward: |_, _, _| None,
+    reverse: |_, _, _| Vec::new(),
+    attributes: |op| match op {
+        Op::Constant(_, values) => text::numbers(&values.0),
+        _ => String::new(),
+    },
+};
+
+static BLOCK: Row = Row {
+    name: "block",
+    shape: |op, operands| match op {
+        Op::Block(block)
+            if block.inputs.len() == operands.len()
+                && block
+                    .inputs
+                    .iter()
+                    .zip(operands)
+                    .all(|(len, dims)| *dims == Dims::Vector(*len)) =>
+        {
+            Ok(Dims::Vector(block.outputs.len() as u32))
+        }
+        _ => refuse(operands),
+    },
+    evaluate: |op, operands, _| match op {
+        Op::Block(block) => block.evaluate(operands),
+        _ => Vec::new(),
+    },
+    forward: d::block_forward,
+    reverse: d::block_reverse,
+    attributes: |op| match op {
+        Op::Block(block) => format!("of {} instructions", block.code.len()),
+        _ => String::new(),
+    },
+};
+
+static MAP: Row = Row {
+    name: "map",
+    shape: |_, operands| match operands {
+        [x] => Ok(*x),
+        _ => refuse(operands),
+    },
+    evaluate: |op, operands, _| match op {
+        Op::Map(f) => operands[0].iter().map(|x| f.apply(*x)).collect(),
+        _ => Vec::new(),
+    },
+    forward: d::map_forward,
+    reverse: d::map_reverse,
+    attributes: |op| match op {
+        Op::Map(f) => f.name().into(),
+        _ => String::new(),
+    },
+};
+
+static ZIP: Row = Row {
+    name: "zip",
+    shape: |_, operands| match operands {
+        [a, b] if a == b => Ok(*a),
+        _ => refuse(operands),
+    },
+    evaluate: |op, operands, _| match op {
+        Op::Zip(f) => operands[0].iter().zip(operands[1]).map(|(a, b)| f.apply(*a, *b)).collect(),
+        _ => Vec::new(),
+    },
+    forward: d::zip_forward,
+    reverse: d::zip_reverse,
+    attributes: |op| match op {
+        Op::Zip(f) => function::binary_name(*f).into(),
+        _ => String::new(),
+    },
+};
+
+static MAT_VEC: Row = Row {
+    name: "matvec",
+    shape: |_, operands| match operands {
+        [Dims::Matrix(rows, cols), Dims::Vector(n)] if cols == n => Ok(Dims::Vector(*rows)),
+        _ => refuse(operands),
+    },
+    evaluate: |_, operands, _| {
+        let x = operands[1];
+        operands[0].chunks(x.len()).map(|row| dot(row, x)).collect()
+    },
+    forward: d::product_forward,
+    reverse: d::mat_vec_reverse,
+    attributes: |_| String::new(),
+};
+
+static MAT_T_VEC: Row = Row {
+    name: "mattvec",
+    shape: |_, operands| match operands {
+        [Dims::Matrix(rows, cols), Dims::Vector(n)] if rows == n => Ok(Dims::Vector(*cols)),
+        _ => refuse(operands),
+    },
+    evaluate: |_, operands, _| {
+        let (a, x) = (operands[0], operands[1]);
+        let cols = a.len() / x.len();
+        (0..cols).map(|j| x.iter().enumerate().map(|(i, x)| a[i * cols + j] * x).sum()).collect()
+    },
+    forward: d::product_forward,
+    reverse: d::mat_t_vec_reverse,
+    attributes: |_| String::new(),
+};
+
+static OUTER: Row = Row {
+    name: "outer",
+    shape: |_, operands| match operands {
+        [Dims::Vector(rows), Dims::Vector(cols)] => Ok(Dims::Matrix(*rows, *cols)),
+        _ => refuse(operands),
+    },
+    evaluate: |_, operands, _| {
+        operands[0].iter().flat_map(|x| operands[1].iter().map(move |y| x * y)).collect()
+    },
+    forward: d::product_forward,
+    reverse: d::outer_reverse,
+    attributes: |_| String::new(),
+};
+
+static SUM: Row = Row {
+    name: "sum",
+    shape: |_, operands| match operands {
+        [_] => Ok(Dims::Vector(1)),
+        _ => refuse(operands),
+    },
+    evaluate: |_, operands, _| vec![operands[0].iter().sum()],
+    forward: d::linear_forward,
+    reverse: d::sum_reverse,
+    attributes: |_| String::new(),
+};
+
+static DOT: Row = Row {
+    name: "dot",
+    shape: |_, operands| match operands {
+        [a, b] if a == b => Ok(Dims::Vector(1)),
+        _ => refuse(operands),
+    },
+    evaluate: |_, operands, _| vec![dot(operands[0], operands[1])],
+    forward: d::product_forward,
+    reverse: d::dot_reverse,
+    attributes: |_| String::new(),
+};
+
+static BROADCAST: Row = Row {
+    name: "broadcast",
+    shape: |op, operands| match (op, operands) {
+        (Op::Broadcast(dims), [Dims::Vector(1)]) => Ok(*dims),
+        _ => refuse(operands),
+    },
+    evaluate: |op, operands, _| match op {
+        Op::Broadcast(dims) => vec![operands[0][0]; dims.len()],
+        _ => Vec::new(),
+    },
+    forward: d::linear_forward,
+    reverse: d::broadcast_reverse,
+    attributes: |_| String::new(),
+};
+
+static CONCAT: Row = Row {
+    name: "concat",
+    shape: |_, operands| {
+        let mut total = 0;
+        for dims in operands {
+            match dims {
+                Dims::Vector(n) => total += n,
+                Dims::Matrix(..) => return refuse(operands),
+            }
+        }
+        if operands.is_empty() { refuse(operands) } else { Ok(Dims::Vector(total)) }
+    },
+    evaluate: |_, operands, _| operands.concat(),
+    forward: d::concat_forward,
+    reverse: d::concat_reverse,
+    attributes: |_| String::new(),
+};
+
+static SLICE: Row = Row {
+    name: "slice",
+    shape: |op, operands| match (op, operands) {
+        (Op::Slice { start, len }, [Dims::Vector(n)])
+            if u64::from(*start) + u64::from(*len) <= u64::from(*n) =>
+        {
+            Ok(Dims::Vector(*len))
+        }
+        _ => refuse(operands),
+    },
+    evaluate: |op, operands, _| match op {
+        Op::Slice { start, len } => operands[0][*start as usize..][..*len as usize].to_vec(),
+        _ => Vec::new(),
+    },
+    forward: d::linear_forward,
+    reverse: d::slice_reverse,
+    attributes: |op| match op {
+        Op::Slice { start, len } => format!("{start} {len}"),
+        _ => String::new(),
+    },
+};
+
+static PAD: Row = Row {
+    name: "pad",
+    shape: |op, operands| match (op, operands) {
+        (Op::Pad { before, after }, [Dims::Vector(n)]) => Ok(Dims::Vector(before + n + after)),
+        _ => refuse(operands),
+    },
+    evaluate: |op, operands, _| match op {
+        Op::Pad { before, after } => {
+            let mut padded = vec![0.0; *before as usize];
+            padded.extend_from_slice(operands[0]);
+            padded.resize(padded.len() + *after as usize, 0.0);
+            padded
+        }
+        _ => Vec::new(),
+    },
+    forward: d::linear_forward,
+    reverse: d::pad_reverse,
+    attributes: |op| match op {
+        Op::Pad { before, after } => format!("{before} {after}"),
+        _ => String::new(),
+    },
+};
+
+static RESHAPE: Row = Row {
+    name: "reshape",
+    shape: |op, operands| match (op, operands) {
+        (Op::Reshape(dims), [x]) if dims.len() == x.len() => Ok(*dims),
+        _ => refuse(operands),
+    },
+    evaluate: |_, operands, _| operands[0].to_vec(),
+    forward: d::linear_forward,
+    reverse: d::reshape_reverse,
+    attributes: |_| String::new(),
+};
+
+static OUTPUT: Row = Row {
+    name: "output",
+    shape: |_, operands| match operands {
+        [x] => Ok(*x),
+        _ => refuse(operands),
+    },
+    evaluate: |_, operands, _| operands[0].to_vec(),
+    forward: d::output_forward,
+    // Outputs are where the reverse pass begins; see `Reverse`.
+    reverse: |_, _, adjoint| vec![Some(adjoint)],
+    attributes: |op| match op {
+        Op::Output { buffer, offset, add } => {
+            format!("{buffer:?} {offset}{}", if *add { " add" } else { "" })
+        }
+        _ => String::new(),
+    },
+};
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}

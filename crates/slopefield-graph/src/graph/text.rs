@@ -1,0 +1,44 @@
+//! The text form of a graph: one line a node, operands first.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use luminal::prelude::{Graph, NodeIndex};
+
+use super::{Op, node, operands, order, table};
+
+/// The graph as text. Blocks are listed below the node they belong to.
+pub(crate) fn text(graph: &Graph) -> String {
+    let mut names: BTreeMap<NodeIndex, usize> = BTreeMap::new();
+    let mut out = String::new();
+    for index in order(graph) {
+        let name = names.len();
+        names.insert(index, name);
+        let this = node(graph, index);
+        let row = table::row(&this.op);
+        let mut line = format!("%{name} = {}", row.name);
+        let attributes = (row.attributes)(&this.op);
+        if !attributes.is_empty() {
+            let _ = write!(line, " {attributes}");
+        }
+        for operand in operands(graph, index) {
+            let _ = write!(line, " %{}", names[&operand.node]);
+        }
+        let _ = writeln!(out, "{line} : {}", this.dims);
+        if let Op::Block(block) = &this.op {
+            out.push_str(&block.to_string());
+        }
+    }
+    out
+}
+
+/// A list of numbers, shortened in the middle.
+pub(crate) fn numbers(values: &[f64]) -> String {
+    const SHOWN: usize = 6;
+    let list = |part: &[f64]| part.iter().map(|v| format!("{v:?}")).collect::<Vec<_>>().join(", ");
+    if values.len() <= SHOWN {
+        format!("[{}]", list(values))
+    } else {
+        format!("[{}, ... {} in all]", list(&values[..SHOWN]), values.len())
+    }
+}

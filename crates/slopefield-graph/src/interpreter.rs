@@ -1,0 +1,205 @@
+//! Runs plans instruction by instruction.
+//!
+//! The portable fallback where native code is not allowed, and what native code is compared with.
+//! It allocates nothing: values live behind the plan's scratch, in the caller's work space.
+
+mod memory;
+
+use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
+
+use crate::plan::{Buffer, Instruction, Plan, Plans, Ref};
+use memory::{Inputs, Memory, Operand, Results};
+
+/// A kernel that interprets the plans of one function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Interpreter {
+    plans: Plans,
+    scratch_len: usize,
+}
+
+impl Interpreter {
+    /// A kernel for plans that pass [`Plan::verify`], as those of a [`crate::LoweredModel`] do.
+    /// Calls of a kernel of other plans may panic.
+    #[must_use]
+    pub fn new(plans: Plans) -> Self {
+        let all = [&plans.eval, &plans.jvp, &plans.vjp];
+        let scratch_len = all.map(|p| p.scratch_len as usize + p.code.len()).into_iter().max();
+        Interpreter { scratch_len: scratch_len.unwrap_or(0), plans }
+    }
+
+    /// The plans it runs.
+    #[must_use]
+    pub fn plans(&self) -> &Plans {
+        &self.plans
+    }
+}
+
+impl Kernel for Interpreter {
+    fn shape(&self) -> Shape {
+        self.plans.eval.shape
+    }
+
+    fn scratch_len(&self) -> usize {
+        self.scratch_len
+    }
+
+    fn eval(&self, t: f64, u: &[f64], p: &[f64], out: &mut [f64], scratch: &mut [f64]) {
+        let inputs = Inputs { t: [t], u, p, ..Inputs::default() };
+        run(&self.plans.eval, inputs, Results { out, ..Results::default() }, scratch);
+    }
+
+    fn jvp(
+        &self,
+        at: Point<'_>,
+        along: Tangent<'_>,
+        out: &mut [f64],
+        dout: &mut [f64],
+        scratch: &mut [f64],
+    ) {
+        let inputs = Inputs {
+            t: [at.t],
+            u: at.u,
+            p: at.p,
+            dt: [along.t],
+            du: along.u,
+            dp: along.p,
+            ..Inputs::default()
+        };
+        run(&self.plans.jvp, inputs, Results { out, dout, ..Results::default() }, scratch);
+    }
+
+    fn vjp(&self, at: Point<'_>, w: &[f64], grad: Cotangent<'_>, scratch: &mut [f64]) {
+        let inputs = Inputs { t: [at.t], u: at.u, p: at.p, w, ..Inputs::default() };
+        let results = Results {
+            t_grad: std::slice::from_mut(grad.t),
+            u_grad: grad.u,
+            p_grad: grad.p,
+            ..Results::default()
+        };
+        run(&self.plans.vjp, inputs, results, scratch);
+    }
+}
+
+fn run(plan: &Plan, inputs: Inputs<'_>, results: Results<'_>, work: &mut [f64]) {
+    let (scratch, rest) = work.split_at_mut(plan.scratch_len as usize);
+    let values = &mut rest[..plan.code.len()];
+    let mut memory =
+        Memory { inputs: Inputs { constants: &plan.constants, ..inputs }, results, scratch };
+    for (i, instruction) in plan.code.iter().enumerate() {
+        match *instruction {
+            Instruction::Constant(value) => values[i] = value,
+            Instruction::Load(at) => values[i] = memory.load(at),
+            Instruction::Unary(op, a) => values[i] = op.apply(values[a as usize]),
+            Instruction::Binary(op, a, b) => {
+                values[i] = op.apply(values[a as usize], values[b as usize]);
+            }
+            Instruction::Select(c, a, b) => {
+                let chosen = if values[c as usize] != 0.0 { a } else { b };
+                values[i] = values[chosen as usize];
+            }
+            Instruction::Store(at, v) => memory.element(at, |x| *x = values[v as usize]),
+            Instruction::AddTo(at, v) => memory.element(at, |x| *x += values[v as usize]),
+            _ => dense(&mut memory, instruction),
+        }
+    }
+}
+
+fn dense(memory: &mut Memory<'_>, instruction: &Instruction) {
+    match *instruction {
+        Instruction::Fill { dst, len, value } => {
+            memory.split(dst, len, []).0.fill(value);
+        }
+        Instruction::Copy { dst, src, len } => {
+            let (dst, [src]) = memory.split(dst, len, [(src, len)]);
+            if let Operand::Slice(src) = src {
+                dst.copy_from_slice(src);
+            }
+        }
+        Instruction::Add { dst, src, len } => {
+            let (dst, [src]) = memory.split(dst, len, [(src, len)]);
+            for (i, d) in dst.iter_mut().enumerate() {
+                *d += src.at(i, *d);
+            }
+        }
+        Instruction::Map { op, dst, src, len } => {
+            let (dst, [src]) = memory.split(dst, len, [(src, len)]);
+            for (i, d) in dst.iter_mut().enumerate() {
+                *d = op.apply(src.at(i, *d));
+            }
+        }
+        Instruction::Zip { op, dst, a, b, len } => {
+            let (dst, [a, b]) = memory.split(dst, len, [(a, len), (b, len)]);
+            for (i, d) in dst.iter_mut().enumerate() {
+                *d = op.apply(a.at(i, *d), b.at(i, *d));
+            }
+        }
+        Instruction::MatVec { y, a, x, rows, cols, add } => {
+            let (y, [a, x]) = memory.split(y, rows, [(a, rows * cols), (x, cols)]);
+            let (a, x) = (a.slice(), x.slice());
+            for (y, row) in y.iter_mut().zip(a.chunks_exact(x.len())) {
+                let product = dot(row, x);
+                *y = if add { *y + product } else { product };
+            }
+        }
+        Instruction::MatTVec { y, a, x, rows, cols, add } => {
+            let (y, [a, x]) = memory.split(y, cols, [(a, rows * cols), (x, rows)]);
+            if !add {
+                y.fill(0.0);
+            }
+            for (row, x) in a.slice().chunks_exact(y.len()).zip(x.slice()) {
+                for (y, a) in y.iter_mut().zip(row) {
+                    *y += a * x;
+                }
+            }
+        }
+        Instruction::Outer { a, x, y, rows, cols } => {
+            let (a, [x, y]) = memory.split(a, rows * cols, [(x, rows), (y, cols)]);
+            let y = y.slice();
+            for (row, x) in a.chunks_exact_mut(y.len()).zip(x.slice()) {
+                for (a, y) in row.iter_mut().zip(y) {
+                    *a += x * y;
+                }
+            }
+        }
+        Instruction::Sum { dst, src, len } => {
+            let (dst, [src]) = memory.split(dst, 1, [(src, len)]);
+            dst[0] = src.slice().iter().sum();
+        }
+        Instruction::Dot { dst, a, b, len } => {
+            let (dst, [a, b]) = memory.split(dst, 1, [(a, len), (b, len)]);
+            dst[0] = dot(a.slice(), b.slice());
+        }
+        _ => unreachable!("scalar instructions are run above"),
+    }
+}
+
+/// Four running sums, so that additions need not wait for each other.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; 4];
+    let (a4, b4) = (a.chunks_exact(4), b.chunks_exact(4));
+    let rest: f64 = a4.remainder().iter().zip(b4.remainder()).map(|(a, b)| a * b).sum();
+    for (a, b) in a4.zip(b4) {
+        for k in 0..4 {
+            sums[k] += a[k] * b[k];
+        }
+    }
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
+}
+
+impl Memory<'_> {
+    fn load(&self, at: Ref) -> f64 {
+        let offset = at.offset as usize;
+        match at.buffer {
+            Buffer::Scratch => self.scratch[offset],
+            buffer => self.inputs.buffer(buffer)[offset],
+        }
+    }
+
+    fn element(&mut self, at: Ref, change: impl FnOnce(&mut f64)) {
+        let offset = at.offset as usize;
+        match at.buffer {
+            Buffer::Scratch => change(&mut self.scratch[offset]),
+            buffer => change(&mut self.results.buffer(buffer)[offset]),
+        }
+    }
+}

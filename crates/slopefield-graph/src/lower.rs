@@ -1,0 +1,204 @@
+//! The pipeline from a checked model to plans, pass by pass.
+
+use std::ops::Range;
+
+use luminal::prelude::Graph;
+use slopefield_kernel::Shape;
+use slopefield_lang::Model;
+
+use crate::emit::emit;
+use crate::error::LowerError;
+use crate::graph::{FoldConstants, Forward, MergeEqual, RemoveDead, Reverse, text};
+use crate::layout::Layout;
+use crate::model_graph::{self, ModelFunction, noise_arguments};
+use crate::network::{NetworkGraph, NetworkLibrary};
+use crate::plan::{Entry, Plan, Plans};
+
+/// Longest parameter vector.
+const PARAMS: usize = 1 << 28;
+
+/// Everything that the rest of the program needs of a model: plans of its functions and what their
+/// inputs and outputs mean.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoweredModel {
+    /// The parameter vector.
+    pub layout: Layout,
+    /// The networks, in order of declaration.
+    pub networks: Vec<NetworkGraph>,
+    /// Initial values of the states. Has no states as input.
+    pub initial: Plans,
+    /// Right-hand side.
+    pub rhs: Plans,
+    /// Values and noise arguments of the observations; see `observe_layout`.
+    pub observe: Plans,
+    /// Components of all named expressions; see `let_names`.
+    pub lets: Plans,
+    /// Where each observation is in the output of `observe`.
+    pub observe_layout: Vec<ObserveSlot>,
+    /// Name of each output of `lets`: `r` for a scalar, `z[1]` for a component.
+    pub let_names: Vec<String>,
+}
+
+/// Where an observation is in the output of [`LoweredModel::observe`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObserveSlot {
+    /// Index into `Model::observations`.
+    pub observation: usize,
+    /// Index of its value.
+    pub value: usize,
+    /// Indices of the arguments of its noise model, in order of writing.
+    pub noise_args: Range<usize>,
+}
+
+/// Lowers a model. `passes`, below, is the pipeline.
+pub fn lower(model: &Model, library: &dyn NetworkLibrary) -> Result<LoweredModel, LowerError> {
+    let networks = build_networks(model, library)?;
+    let layout = Layout::new(model, &networks)?;
+    let plans = |function: ModelFunction| -> Result<Plans, LowerError> {
+        let entry = |entry| compile(model, &networks, &layout, function, entry, &mut |_, _| {});
+        Ok(Plans { eval: entry(Entry::Eval)?, jvp: entry(Entry::Jvp)?, vjp: entry(Entry::Vjp)? })
+    };
+    Ok(LoweredModel {
+        initial: plans(ModelFunction::Initial)?,
+        rhs: plans(ModelFunction::Rhs)?,
+        observe: plans(ModelFunction::Observe)?,
+        lets: plans(ModelFunction::Lets)?,
+        observe_layout: observe_layout(model),
+        let_names: let_names(model),
+        layout,
+        networks,
+    })
+}
+
+/// One function of a model as a plan. `watch` sees the graph before and after each pass.
+pub(crate) fn compile(
+    model: &Model,
+    networks: &[NetworkGraph],
+    layout: &Layout,
+    function: ModelFunction,
+    entry: Entry,
+    watch: &mut dyn FnMut(&str, &Graph),
+) -> Result<Plan, LowerError> {
+    let graph = passes(model, networks, layout, function, entry, watch)?;
+    let shape = Shape {
+        states: function.states(model),
+        params: layout.len,
+        outputs: function.outputs(model).len(),
+    };
+    let plan = emit(&graph, entry, shape);
+    plan.verify()?;
+    Ok(plan)
+}
+
+/// The pipeline: build, simplify, differentiate, simplify.
+pub(crate) fn passes(
+    model: &Model,
+    networks: &[NetworkGraph],
+    layout: &Layout,
+    function: ModelFunction,
+    entry: Entry,
+    watch: &mut dyn FnMut(&str, &Graph),
+) -> Result<Graph, LowerError> {
+    let mut graph = model_graph::build(model, networks, layout, function)?;
+    watch("built", &graph);
+
+    graph.compile((FoldConstants, MergeEqual, RemoveDead), ());
+    watch("simplified", &graph);
+
+    match entry {
+        Entry::Eval => return Ok(graph),
+        Entry::Jvp => graph.compile(Forward, ()),
+        Entry::Vjp => graph.compile(Reverse, ()),
+    }
+    watch("differentiated", &graph);
+
+    graph.compile((FoldConstants, MergeEqual, RemoveDead), ());
+    watch("simplified again", &graph);
+    Ok(graph)
+}
+
+/// Builds all networks of a model.
+pub(crate) fn build_networks(
+    model: &Model,
+    library: &dyn NetworkLibrary,
+) -> Result<Vec<NetworkGraph>, LowerError> {
+    if !model.is_complete {
+        return Err(LowerError::Incomplete);
+    }
+    let mut networks = Vec::with_capacity(model.networks.len());
+    for declared in &model.networks {
+        let built = library
+            .build(&declared.kind, declared.inputs, declared.outputs, &declared.options)
+            .and_then(|graph| {
+                // A library is a trait anyone implements; what it returns is checked like a file.
+                graph.verify()?;
+                Ok(graph)
+            })
+            .map_err(|source| LowerError::Network {
+                network: declared.name.clone(),
+                span: declared.span,
+                source,
+            })?;
+        if (built.inputs, built.outputs) != (declared.inputs, declared.outputs) {
+            return Err(LowerError::NetworkSize {
+                network: declared.name.clone(),
+                span: declared.span,
+                inputs: built.inputs,
+                outputs: built.outputs,
+                declared_inputs: declared.inputs,
+                declared_outputs: declared.outputs,
+            });
+        }
+        networks.push(built);
+    }
+    Ok(networks)
+}
+
+pub(crate) fn check_params(count: usize) -> Result<(), LowerError> {
+    if count > PARAMS {
+        return Err(LowerError::TooLarge { what: "parameters", count, limit: PARAMS });
+    }
+    Ok(())
+}
+
+fn observe_layout(model: &Model) -> Vec<ObserveSlot> {
+    let mut next = 0;
+    let mut slots = Vec::with_capacity(model.observations.len());
+    for (observation, declared) in model.observations.iter().enumerate() {
+        let value = next;
+        let arguments = noise_arguments(&declared.noise).count();
+        next = value + 1 + arguments;
+        slots.push(ObserveSlot { observation, value, noise_args: value + 1..next });
+    }
+    slots
+}
+
+fn let_names(model: &Model) -> Vec<String> {
+    model
+        .lets
+        .iter()
+        .flat_map(|l| {
+            let is_vector = l.value.len() > 1;
+            (1..=l.value.len())
+                .map(move |k| if is_vector { format!("{}[{k}]", l.name) } else { l.name.clone() })
+        })
+        .collect()
+}
+
+/// The graphs of all functions of a model before and after each pass, and their plans, as text.
+pub fn dump(model: &Model, library: &dyn NetworkLibrary) -> Result<String, LowerError> {
+    let networks = build_networks(model, library)?;
+    let layout = Layout::new(model, &networks)?;
+    let mut out = String::new();
+    for function in ModelFunction::ALL {
+        for entry in [Entry::Eval, Entry::Jvp, Entry::Vjp] {
+            let mut graphs = String::new();
+            let plan = compile(model, &networks, &layout, function, entry, &mut |pass, graph| {
+                graphs.push_str(&format!("-- {function:?} {entry:?}, {pass}\n{}", text(graph)));
+            })?;
+            out.push_str(&graphs);
+            out.push_str(&format!("-- {function:?} {entry:?}, plan\n{plan}\n"));
+        }
+    }
+    Ok(out)
+}

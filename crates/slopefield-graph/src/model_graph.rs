@@ -1,0 +1,477 @@
+//! A function of a model as a tensor graph.
+//!
+//! Inputs are time, states, scalar parameters and weight tensors. For each network call one scalar
+//! block computes the arguments and the network's own operators follow; a last scalar block
+//! computes the results. Blocks repeat expressions that they share; the plan has each once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use luminal::prelude::Graph;
+use slopefield_lang::{Binary, CallId, Expr, ExprKind, LetId, Model, Noise};
+
+use crate::error::LowerError;
+use crate::graph::{self, Dims, Numbers, Op, Tensor};
+use crate::layout::Layout;
+use crate::network::{NetworkGraph, NetworkOp, Node};
+use crate::plan::Buffer;
+use crate::scalar::{Block, BlockBuilder, SsaValue};
+
+/// Most elements of an element-wise op that is applied as scalar code; see [`graph::is_smooth`].
+const SCALAR_ELEMENTS: usize = 1 << 16;
+
+/// The functions of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelFunction {
+    /// Initial values of the states, of params and time.
+    Initial,
+    /// Right-hand sides.
+    Rhs,
+    /// Value and noise arguments of each observation.
+    Observe,
+    /// Components of all `let`s.
+    Lets,
+}
+
+impl ModelFunction {
+    /// All of them.
+    pub const ALL: [ModelFunction; 4] =
+        [ModelFunction::Initial, ModelFunction::Rhs, ModelFunction::Observe, ModelFunction::Lets];
+
+    /// The expressions it computes, in order.
+    #[must_use]
+    pub fn outputs(self, model: &Model) -> Vec<&Expr> {
+        match self {
+            ModelFunction::Initial => model.states.iter().map(|s| &s.initial).collect(),
+            ModelFunction::Rhs => model.states.iter().map(|s| &s.derivative).collect(),
+            ModelFunction::Observe => model
+                .observations
+                .iter()
+                .flat_map(|o| std::iter::once(&o.value).chain(noise_arguments(&o.noise)))
+                .collect(),
+            ModelFunction::Lets => model.lets.iter().flat_map(|l| &l.value).collect(),
+        }
+    }
+
+    /// Number of states it depends on.
+    #[must_use]
+    pub fn states(self, model: &Model) -> usize {
+        if self == ModelFunction::Initial { 0 } else { model.states.len() }
+    }
+}
+
+/// The expressions inside a noise model, in order of writing.
+pub(crate) fn noise_arguments(noise: &Noise) -> impl Iterator<Item = &Expr> {
+    let (a, b) = match noise {
+        Noise::LeastSquares | Noise::Poisson | Noise::Bernoulli | Noise::Categorical => {
+            (None, None)
+        }
+        Noise::Normal(a)
+        | Noise::LogNormal(a)
+        | Noise::Laplace(a)
+        | Noise::NegativeBinomial(a)
+        | Noise::Binomial(a) => (Some(a), None),
+        Noise::StudentT(a, b) => (Some(a), Some(b)),
+    };
+    a.into_iter().chain(b)
+}
+
+/// The graph of one function. Its only results are `Output`s to [`Buffer::Out`].
+pub(crate) fn build(
+    model: &Model,
+    networks: &[NetworkGraph],
+    layout: &Layout,
+    function: ModelFunction,
+) -> Result<Graph, LowerError> {
+    let outputs = function.outputs(model);
+    let mut builder = ModelGraph::new(model, layout, function);
+    let mut needed = BTreeSet::new();
+    for expr in &outputs {
+        collect_calls(model, expr, &mut needed);
+    }
+    for call in needed {
+        let NetworkCall { network, arguments, span } = call_of(model, call);
+        let declared = &model.networks[network];
+        if arguments.len() != declared.inputs as usize {
+            return Err(LowerError::Arguments {
+                network: declared.name.clone(),
+                span,
+                expected: declared.inputs,
+                found: arguments.len(),
+            });
+        }
+        let arguments = builder.block(&arguments.iter().collect::<Vec<_>>())?;
+        let output = builder.apply(network, &networks[network], arguments)?;
+        builder.call_outputs.insert(call, output);
+    }
+    if !outputs.is_empty() {
+        let result = builder.block(&outputs)?;
+        let op = Op::Output { buffer: Buffer::Out, offset: 0, add: false };
+        graph::push(&mut builder.graph, op, &[result]);
+    }
+    Ok(builder.graph)
+}
+
+struct NetworkCall<'a> {
+    network: usize,
+    arguments: &'a [Expr],
+    span: slopefield_lang::Span,
+}
+
+fn call_of(model: &Model, call: CallId) -> NetworkCall<'_> {
+    let call = &model.calls[call.0 as usize];
+    NetworkCall { network: call.network.0 as usize, arguments: &call.arguments, span: call.span }
+}
+
+/// All network calls that an expression depends on, through named expressions and other calls.
+fn collect_calls(model: &Model, expr: &Expr, found: &mut BTreeSet<CallId>) {
+    let mut seen: BTreeSet<(LetId, u32)> = BTreeSet::new();
+    let mut waiting = vec![expr];
+    while let Some(expr) = waiting.pop() {
+        match &expr.kind {
+            ExprKind::Let(id, k) => {
+                if seen.insert((*id, *k)) {
+                    waiting.push(&model.lets[id.0 as usize].value[*k as usize]);
+                }
+            }
+            ExprKind::Output(call, _) => {
+                if found.insert(*call) {
+                    waiting.extend(call_of(model, *call).arguments);
+                }
+            }
+            _ => waiting.extend(children(expr)),
+        }
+    }
+}
+
+/// Direct sub-expressions, in order.
+pub(crate) fn children(expr: &Expr) -> impl DoubleEndedIterator<Item = &Expr> {
+    let (a, b, c): (Option<&Expr>, Option<&Expr>, Option<&Expr>) = match &expr.kind {
+        ExprKind::Unary(_, a) => (Some(a), None, None),
+        ExprKind::Binary(_, a, b) => (Some(a), Some(b), None),
+        ExprKind::If(c, a, b) => (Some(c), Some(a), Some(b)),
+        _ => (None, None, None),
+    };
+    [a, b, c].into_iter().flatten()
+}
+
+struct ModelGraph<'a> {
+    model: &'a Model,
+    layout: &'a Layout,
+    graph: Graph,
+    /// Vectors that every block takes, by what they hold; empty ones do not exist.
+    inputs: Vec<(Source, Tensor)>,
+    function: ModelFunction,
+    call_outputs: BTreeMap<CallId, Tensor>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Time,
+    States,
+    Params,
+}
+
+impl<'a> ModelGraph<'a> {
+    fn new(model: &'a Model, layout: &'a Layout, function: ModelFunction) -> Self {
+        let mut graph = Graph::new();
+        let inputs = [
+            (Source::Time, Buffer::Time, 1),
+            (Source::States, Buffer::States, function.states(model)),
+            (Source::Params, Buffer::Params, layout.scalars),
+        ]
+        .into_iter()
+        .filter(|(_, _, len)| *len > 0)
+        .map(|(source, buffer, len)| {
+            let dims = Dims::Vector(len as u32);
+            (source, graph::push(&mut graph, Op::Input { buffer, offset: 0, dims }, &[]))
+        })
+        .collect();
+        ModelGraph { model, layout, graph, inputs, function, call_outputs: BTreeMap::new() }
+    }
+
+    fn slot(&self, source: Source) -> u32 {
+        match self.inputs.iter().position(|(s, _)| *s == source) {
+            Some(slot) => slot as u32,
+            None => unreachable!("an element of {source:?} exists, so the vector does"),
+        }
+    }
+
+    /// A vector with the values of some expressions.
+    fn block(&mut self, exprs: &[&Expr]) -> Result<Tensor, LowerError> {
+        let (lets, calls) = self.needs(exprs);
+        let mut operands: Vec<Tensor> = self.inputs.iter().map(|(_, t)| *t).collect();
+        let mut call_start = BTreeMap::new();
+        if !calls.is_empty() {
+            let parts: Vec<Tensor> = calls.iter().map(|c| self.call_outputs[c]).collect();
+            let mut next = 0u32;
+            for (call, part) in calls.iter().zip(&parts) {
+                call_start.insert(*call, next);
+                next += part.dims.len() as u32;
+            }
+            operands.push(graph::concat(&mut self.graph, &parts));
+        }
+        let lengths = operands.iter().map(|t| t.dims.len() as u32).collect();
+        let mut scalars = Scalars {
+            parent: self,
+            builder: BlockBuilder::new(lengths),
+            lets: BTreeMap::new(),
+            call_start,
+        };
+        // Named expressions in order of declaration: each uses only earlier ones.
+        for (id, k) in lets {
+            let value = scalars.expression(&self.model.lets[id.0 as usize].value[k as usize])?;
+            scalars.lets.insert((id, k), value);
+        }
+        let mut outputs = Vec::with_capacity(exprs.len());
+        for expr in exprs {
+            outputs.push(scalars.expression(expr)?);
+        }
+        let block = scalars.builder.finish(&outputs);
+        Ok(graph::push(&mut self.graph, Op::Block(Arc::new(block)), &operands))
+    }
+
+    /// The named expressions and calls that these expressions reach without passing a call.
+    fn needs(&self, exprs: &[&Expr]) -> (BTreeSet<(LetId, u32)>, BTreeSet<CallId>) {
+        let (mut lets, mut calls) = (BTreeSet::new(), BTreeSet::new());
+        let mut waiting = exprs.to_vec();
+        while let Some(expr) = waiting.pop() {
+            match &expr.kind {
+                ExprKind::Let(id, k) => {
+                    if lets.insert((*id, *k)) {
+                        waiting.push(&self.model.lets[id.0 as usize].value[*k as usize]);
+                    }
+                }
+                ExprKind::Output(call, _) => {
+                    calls.insert(*call);
+                }
+                _ => waiting.extend(children(expr)),
+            }
+        }
+        (lets, calls)
+    }
+
+    /// The operators of a network applied to an argument vector.
+    fn apply(
+        &mut self,
+        index: usize,
+        network: &NetworkGraph,
+        input: Tensor,
+    ) -> Result<Tensor, LowerError> {
+        let mut slots = self.layout.weights.iter().filter(|slot| slot.network == index);
+        let mut values: Vec<Tensor> = Vec::with_capacity(network.nodes.len());
+        for node in &network.nodes {
+            let value = match node {
+                Node::Input => input,
+                Node::Constant { dims, values } => {
+                    let op = Op::Constant(shape(dims), Numbers::from(values.clone()));
+                    graph::push(&mut self.graph, op, &[])
+                }
+                Node::Param { dims, .. } => {
+                    let Some(slot) = slots.next() else {
+                        unreachable!("the layout has a slot for each weight of each network")
+                    };
+                    let offset = slot.offset as u32;
+                    let op = Op::Input { buffer: Buffer::Params, offset, dims: shape(dims) };
+                    graph::push(&mut self.graph, op, &[])
+                }
+                Node::Op { op, inputs, attributes } => {
+                    let operands: Vec<Tensor> =
+                        inputs.iter().map(|i| values[*i as usize]).collect();
+                    self.apply_op(op, &operands, attributes)?
+                }
+            };
+            values.push(value);
+        }
+        Ok(values[network.output as usize])
+    }
+
+    fn apply_op(
+        &mut self,
+        name: &str,
+        operands: &[Tensor],
+        attributes: &[(String, Vec<i64>)],
+    ) -> Result<Tensor, LowerError> {
+        let Some(op) = NetworkOp::named(name) else {
+            unreachable!("the builder of networks refuses unknown ops")
+        };
+        let shapes: Vec<Dims> = operands.iter().map(|t| t.dims).collect();
+        let result = match op.shape(name, &shapes, attributes) {
+            Ok(dims) => dims,
+            Err(refused) => unreachable!("the builder of networks checked: {refused}"),
+        };
+        let g = &mut self.graph;
+        Ok(match op {
+            NetworkOp::MatVec => graph::push(g, Op::MatVec, operands),
+            NetworkOp::Sum => graph::push(g, Op::Sum, operands),
+            NetworkOp::Mean => {
+                let sum = graph::push(g, Op::Sum, operands);
+                let count = graph::constant(g, Dims::Vector(1), operands[0].dims.len() as f64);
+                graph::push(g, Op::Zip(Binary::Div), &[sum, count])
+            }
+            NetworkOp::Dot => graph::push(g, Op::Dot, operands),
+            NetworkOp::Outer => graph::push(g, Op::Outer, operands),
+            NetworkOp::Concat => graph::concat(g, operands),
+            NetworkOp::Slice => {
+                let start =
+                    attributes.iter().find(|(n, _)| n == "start").map_or(0, |(_, v)| v[0] as u32);
+                let len = result.len() as u32;
+                graph::push(g, Op::Slice { start, len }, operands)
+            }
+            NetworkOp::Reshape => graph::push(g, Op::Reshape(result), operands),
+            NetworkOp::Unary(f) if graph::is_smooth(f) => graph::push(g, Op::Map(f), operands),
+            NetworkOp::Unary(_) => self.element_wise_block(op, result, operands)?,
+            NetworkOp::Binary(Binary::Pow | Binary::Atan2) => {
+                self.element_wise_block(op, result, operands)?
+            }
+            NetworkOp::Binary(f) => {
+                let same: Vec<Tensor> = operands.iter().map(|t| broadcast(g, *t, result)).collect();
+                graph::push(g, Op::Zip(f), &same)
+            }
+        })
+    }
+
+    /// An element-wise op as a scalar program of all its elements, so that its derivative is
+    /// guarded at singular points.
+    fn element_wise_block(
+        &mut self,
+        op: NetworkOp,
+        result: Dims,
+        operands: &[Tensor],
+    ) -> Result<Tensor, LowerError> {
+        let count = result.len();
+        if count > SCALAR_ELEMENTS {
+            return Err(LowerError::TooLarge {
+                what: "elements of a function with singular derivatives",
+                count,
+                limit: SCALAR_ELEMENTS,
+            });
+        }
+        let flat: Vec<Tensor> = operands
+            .iter()
+            .map(|t| match t.dims {
+                Dims::Vector(_) => *t,
+                Dims::Matrix(..) => {
+                    let len = Dims::Vector(t.dims.len() as u32);
+                    graph::push(&mut self.graph, Op::Reshape(len), &[*t])
+                }
+            })
+            .collect();
+        let mut b = BlockBuilder::new(flat.iter().map(|t| t.dims.len() as u32).collect());
+        let outputs: Vec<SsaValue> = (0..count as u32)
+            .map(|i| {
+                let mut element = |slot: usize| {
+                    let index = if flat[slot].dims.len() == 1 { 0 } else { i };
+                    // A number is written out, so that powers with known exponents stay cheap.
+                    match &graph::node(&self.graph, flat[slot].node).op {
+                        Op::Constant(_, numbers) => b.constant(numbers.0[index as usize]),
+                        _ => b.input(slot as u32, index),
+                    }
+                };
+                match op {
+                    NetworkOp::Unary(f) => {
+                        let x = element(0);
+                        b.unary(f, x)
+                    }
+                    NetworkOp::Binary(f) => {
+                        let (x, y) = (element(0), element(1));
+                        b.binary(f, x, y)
+                    }
+                    _ => unreachable!("only element-wise ops come here"),
+                }
+            })
+            .collect();
+        let block: Block = b.finish(&outputs);
+        let joined = graph::push(&mut self.graph, Op::Block(Arc::new(block)), &flat);
+        Ok(match result {
+            Dims::Vector(_) => joined,
+            Dims::Matrix(..) => graph::push(&mut self.graph, Op::Reshape(result), &[joined]),
+        })
+    }
+}
+
+fn broadcast(graph: &mut Graph, x: Tensor, dims: Dims) -> Tensor {
+    if x.dims == dims { x } else { graph::push(graph, Op::Broadcast(dims), &[x]) }
+}
+
+fn shape(sizes: &[u32]) -> Dims {
+    match Dims::from_sizes(sizes) {
+        Some(dims) => dims,
+        None => unreachable!("the builder of networks allows rank 1 and 2 only"),
+    }
+}
+
+/// Builds the scalar program of some expressions.
+struct Scalars<'a, 'b> {
+    parent: &'b ModelGraph<'a>,
+    builder: BlockBuilder,
+    lets: BTreeMap<(LetId, u32), SsaValue>,
+    call_start: BTreeMap<CallId, u32>,
+}
+
+impl Scalars<'_, '_> {
+    /// With a stack of its own: long sums are deep trees.
+    fn expression(&mut self, expr: &Expr) -> Result<SsaValue, LowerError> {
+        enum Task<'e> {
+            Enter(&'e Expr),
+            Leave(&'e Expr),
+        }
+        let mut tasks = vec![Task::Enter(expr)];
+        let mut done: Vec<SsaValue> = Vec::new();
+        while let Some(task) = tasks.pop() {
+            match task {
+                Task::Enter(expr) => {
+                    tasks.push(Task::Leave(expr));
+                    tasks.extend(children(expr).rev().map(Task::Enter));
+                }
+                Task::Leave(expr) => {
+                    let first = done.len() - children(expr).count();
+                    let value = self.node(expr, &done[first..])?;
+                    done.truncate(first);
+                    done.push(value);
+                }
+            }
+        }
+        Ok(done[0])
+    }
+
+    fn node(&mut self, expr: &Expr, operands: &[SsaValue]) -> Result<SsaValue, LowerError> {
+        let parent = self.parent;
+        Ok(match &expr.kind {
+            ExprKind::Number(value) => self.builder.constant(*value),
+            ExprKind::Time => self.builder.input(parent.slot(Source::Time), 0),
+            ExprKind::State(id) => {
+                if parent.function == ModelFunction::Initial {
+                    let state = parent
+                        .model
+                        .states
+                        .iter()
+                        .find(|s| contains(&s.initial, expr))
+                        .map_or_else(String::new, |s| s.name.clone());
+                    return Err(LowerError::StateInInitial { state, span: expr.span });
+                }
+                self.builder.input(parent.slot(Source::States), id.0)
+            }
+            ExprKind::Param(id) => self.builder.input(parent.slot(Source::Params), id.0),
+            ExprKind::Let(id, k) => self.lets[&(*id, *k)],
+            ExprKind::Output(call, k) => {
+                let slot = parent.inputs.len() as u32;
+                self.builder.input(slot, self.call_start[call] + k)
+            }
+            ExprKind::Unary(op, _) => self.builder.unary(*op, operands[0]),
+            ExprKind::Binary(op, ..) => self.builder.binary(*op, operands[0], operands[1]),
+            ExprKind::If(..) => self.builder.select(operands[0], operands[1], operands[2]),
+        })
+    }
+}
+
+fn contains(whole: &Expr, part: &Expr) -> bool {
+    let mut waiting = vec![whole];
+    while let Some(expr) = waiting.pop() {
+        if std::ptr::eq(expr, part) {
+            return true;
+        }
+        waiting.extend(children(expr));
+    }
+    false
+}

@@ -1,0 +1,212 @@
+//! Resolved expressions while they are made: folding of constants, bounds on size and height, and
+//! the table of network calls.
+
+use super::{Checker, MAX_EXPANDED};
+use crate::model::{CallId, Expr, ExprKind, LetId, NetworkCall, NetworkId};
+use crate::{Binary, Diagnostic, Span, Unary};
+use std::collections::HashMap;
+
+/// Highest resolved expression, so that later stages can walk it by recursion.
+pub(super) const MAX_RESOLVED_HEIGHT: u32 = 512;
+
+/// An expression with the measures that are bounded.
+#[derive(Debug, Clone)]
+pub(super) struct Built {
+    pub expr: Expr,
+    pub height: u32,
+    pub size: usize,
+}
+
+impl Built {
+    pub(super) fn number(&self) -> Option<f64> {
+        match self.expr.kind {
+            ExprKind::Number(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// What an expression gives.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Scalar(Built),
+    /// The outputs of a network.
+    Vector(Vec<Built>),
+}
+
+/// Progress on something that is resolved once. `Done(None)` has been reported.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum Slot<T> {
+    #[default]
+    Pending,
+    Active,
+    Done(Option<T>),
+}
+
+/// What is being resolved, for naming cycles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Step {
+    pub name: String,
+    pub span: Span,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Resolution<'a> {
+    pub constants: Vec<Slot<f64>>,
+    pub lets: Vec<Slot<LetId>>,
+    /// By index of the equation; `None` when there is an error in it.
+    pub derivatives: Vec<Slot<()>>,
+    pub derivative_values: Vec<Option<Built>>,
+    /// Equation of a state by its name.
+    pub equation_of: HashMap<&'a str, usize>,
+    /// Names being resolved, outermost first.
+    pub active: Vec<Step>,
+    /// The whole model has been reported as too large.
+    pub too_large: bool,
+}
+
+/// Calls made so far by their structure, positions ignored.
+#[derive(Debug, Default)]
+pub(super) struct CallTable {
+    by_key: HashMap<Vec<u8>, CallId>,
+}
+
+impl Checker<'_> {
+    /// A leaf.
+    pub(super) fn leaf(&mut self, kind: ExprKind, span: Span) -> Built {
+        self.size += 1;
+        Built { expr: Expr { kind, span }, height: 1, size: 1 }
+    }
+
+    pub(super) fn number(&mut self, value: f64, span: Span) -> Built {
+        self.leaf(ExprKind::Number(value), span)
+    }
+
+    pub(super) fn unary(&mut self, f: Unary, a: Built, span: Span) -> Option<Built> {
+        if let Some(x) = a.number() {
+            let value = f.apply(x);
+            self.warn_not_finite(value, x.is_finite(), span);
+            return Some(self.number(value, span));
+        }
+        let (height, size) = (a.height, a.size);
+        self.node(ExprKind::Unary(f, Box::new(a.expr)), span, height, size)
+    }
+
+    pub(super) fn binary(&mut self, f: Binary, a: Built, b: Built, span: Span) -> Option<Built> {
+        if let (Some(x), Some(y)) = (a.number(), b.number()) {
+            let value = f.apply(x, y);
+            self.warn_not_finite(value, x.is_finite() && y.is_finite(), span);
+            return Some(self.number(value, span));
+        }
+        let (height, size) = (a.height.max(b.height), a.size + b.size);
+        self.node(ExprKind::Binary(f, Box::new(a.expr), Box::new(b.expr)), span, height, size)
+    }
+
+    pub(super) fn choose(&mut self, c: Built, a: Built, b: Built, span: Span) -> Option<Built> {
+        if let Some(condition) = c.number() {
+            // The branch not taken does not count.
+            return Some(if condition != 0.0 { a } else { b });
+        }
+        let (height, size) = (c.height.max(a.height).max(b.height), c.size + a.size + b.size);
+        let kind = ExprKind::If(Box::new(c.expr), Box::new(a.expr), Box::new(b.expr));
+        self.node(kind, span, height, size)
+    }
+
+    fn node(&mut self, kind: ExprKind, span: Span, height: u32, size: usize) -> Option<Built> {
+        self.size += 1;
+        if height >= MAX_RESOLVED_HEIGHT {
+            self.too_large(span);
+            return None;
+        }
+        self.within_size(span)?;
+        Some(Built { expr: Expr { kind, span }, height: height + 1, size: size + 1 })
+    }
+
+    /// A copy of an expression, which counts towards the size of the model.
+    pub(super) fn copy(&mut self, built: &Built, span: Span) -> Option<Built> {
+        self.size += built.size;
+        self.within_size(span)?;
+        Some(built.clone())
+    }
+
+    fn within_size(&mut self, span: Span) -> Option<()> {
+        if self.size <= MAX_EXPANDED {
+            return Some(());
+        }
+        self.too_large(span);
+        None
+    }
+
+    pub(super) fn too_large(&mut self, span: Span) {
+        if !self.resolution.too_large {
+            self.resolution.too_large = true;
+            let message = format!(
+                "with its functions written out the model is too large (more than {MAX_EXPANDED} \
+                 operations, or more than {MAX_RESOLVED_HEIGHT} levels in one expression)"
+            );
+            self.error_hint("too-large", span, message, "give shared parts a name with `let`");
+        }
+    }
+
+    fn warn_not_finite(&mut self, value: f64, from_finite: bool, span: Span) {
+        if !value.is_finite() && from_finite {
+            let shown = if value.is_nan() { "has no real value" } else { "is infinite" };
+            let message = format!("this {shown} whatever the states and parameters are");
+            self.report(Diagnostic::warning("not-finite", span, message));
+        }
+    }
+
+    /// The call of a network, made once for equal arguments.
+    pub(super) fn network_call(
+        &mut self,
+        network: NetworkId,
+        arguments: Vec<Expr>,
+        span: Span,
+    ) -> CallId {
+        let mut key = network.0.to_le_bytes().to_vec();
+        for argument in &arguments {
+            write_key(argument, &mut key);
+        }
+        let next = CallId(u32::try_from(self.model.calls.len()).unwrap_or(u32::MAX));
+        let id = *self.calls.by_key.entry(key).or_insert(next);
+        if id == next {
+            self.model.calls.push(NetworkCall { network, arguments, span });
+        }
+        id
+    }
+}
+
+/// Writes the structure of an expression, positions ignored; different structures differ.
+fn write_key(expr: &Expr, key: &mut Vec<u8>) {
+    let mut tagged = |tag: u8, a: u32, b: u32| {
+        key.push(tag);
+        key.extend(a.to_le_bytes());
+        key.extend(b.to_le_bytes());
+    };
+    match &expr.kind {
+        ExprKind::Number(value) => {
+            let bits = value.to_bits();
+            tagged(0, bits as u32, (bits >> 32) as u32);
+        }
+        ExprKind::Time => tagged(1, 0, 0),
+        ExprKind::State(id) => tagged(2, id.0, 0),
+        ExprKind::Param(id) => tagged(3, id.0, 0),
+        ExprKind::Let(id, component) => tagged(4, id.0, *component),
+        ExprKind::Output(id, component) => tagged(5, id.0, *component),
+        ExprKind::Unary(f, a) => {
+            tagged(6, *f as u32, 0);
+            write_key(a, key);
+        }
+        ExprKind::Binary(f, a, b) => {
+            tagged(7, *f as u32, 0);
+            write_key(a, key);
+            write_key(b, key);
+        }
+        ExprKind::If(c, a, b) => {
+            tagged(8, 0, 0);
+            write_key(c, key);
+            write_key(a, key);
+            write_key(b, key);
+        }
+    }
+}

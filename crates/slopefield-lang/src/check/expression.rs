@@ -1,0 +1,455 @@
+//! Syntax to resolved expressions.
+
+use super::Checker;
+use super::build::{Built, Value};
+use super::name::id;
+use super::scope::Kind;
+use crate::functions::{self, Meaning};
+use crate::model::{ExprKind, NetworkId};
+use crate::syntax::{Expression, ExpressionKind as K, Name};
+use crate::{Binary, Diagnostic, Span, suggest};
+
+/// Deepest resolution across names, functions and brackets; bounds the stack.
+const MAX_DEPTH: u32 = 600;
+
+/// What may be used where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Context<'n> {
+    /// Numbers and constants; what it is for.
+    Constant(&'static str),
+    /// Also params and time: the initial value of this state.
+    Initial(&'n str),
+    /// Everything.
+    Dynamic,
+}
+
+/// Where an expression stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scope<'s, 'a> {
+    pub context: Context<'s>,
+    /// Arguments of the function being inlined.
+    pub locals: &'s [(&'a str, Built)],
+}
+
+impl<'a> Checker<'a> {
+    /// A single number. `None` when something was wrong, which has been reported.
+    pub(super) fn scalar(&mut self, e: &'a Expression, scope: &Scope<'_, 'a>) -> Option<Built> {
+        match self.value(e, scope)? {
+            Value::Scalar(built) => Some(built),
+            Value::Vector(parts) => {
+                let shown = match &e.kind {
+                    K::Name(name) => format!("`{name}`"),
+                    K::Call(name, _) => format!("`{}(…)`", name.text),
+                    _ => "this".to_owned(),
+                };
+                let example = match &e.kind {
+                    K::Name(name) => format!("{name}[1]"),
+                    K::Call(name, _) => format!("{}(…)[1]", name.text),
+                    _ => "[1]".to_owned(),
+                };
+                let message = format!("{shown} has {} components where one number is needed", parts.len());
+                self.error_hint("vector-as-scalar", e.span, message, format!("choose one: `{example}`"));
+                None
+            }
+        }
+    }
+
+    /// A number or the outputs of a network.
+    pub(super) fn value(&mut self, e: &'a Expression, scope: &Scope<'_, 'a>) -> Option<Value> {
+        if self.depth >= MAX_DEPTH {
+            self.too_large(e.span);
+            return None;
+        }
+        self.depth += 1;
+        let value = self.value_inner(e, scope);
+        self.depth -= 1;
+        value
+    }
+
+    fn value_inner(&mut self, e: &'a Expression, scope: &Scope<'_, 'a>) -> Option<Value> {
+        let span = e.span;
+        let built = match &e.kind {
+            K::Missing => return None,
+            K::Number(number) => self.number(number.value, span),
+            K::Name(name) => return self.name(name, span, scope),
+            K::Call(name, arguments) => return self.call(name, arguments, span, scope),
+            K::Index(base, indices) => return self.index(base, indices, span, scope),
+            K::Derivative(inner, order) => self.derivative(inner, *order, span, scope)?,
+            K::Unary(f, a) => {
+                let a = self.scalar(a, scope)?;
+                self.unary(*f, a, span)?
+            }
+            K::Binary(f, a, b) => {
+                // Both sides are looked at, so that both are reported on.
+                let (a, b) = (self.scalar(a, scope), self.scalar(b, scope));
+                self.binary(*f, a?, b?, span)?
+            }
+            K::Comparison(first, rest) => self.comparison(first, rest, span, scope)?,
+            K::If(c, a, b) => {
+                let c = self.scalar(c, scope);
+                let (a, b) = (self.scalar(a, scope), self.scalar(b, scope));
+                self.choose(c?, a?, b?, span)?
+            }
+            K::List(_) => {
+                self.error_hint(
+                    "list-as-scalar",
+                    span,
+                    "a list cannot stand where one number is needed",
+                    "write the numbers as single declarations",
+                );
+                return None;
+            }
+            K::Comprehension(..) => {
+                self.not_yet(span, "sums and other reductions over arrays (`… for i in …`)");
+                return None;
+            }
+        };
+        Some(Value::Scalar(built))
+    }
+
+    fn comparison(
+        &mut self,
+        first: &'a Expression,
+        rest: &'a [(Binary, Expression)],
+        span: Span,
+        scope: &Scope<'_, 'a>,
+    ) -> Option<Built> {
+        let mut left = self.scalar(first, scope);
+        let mut all: Option<Built> = None;
+        for (i, (operator, right)) in rest.iter().enumerate() {
+            let right = self.scalar(right, scope);
+            let next = match (i + 1 < rest.len(), &right) {
+                (true, Some(built)) => self.copy(built, span),
+                _ => None,
+            };
+            let pair = self.binary(*operator, left?, right?, span)?;
+            all = Some(match all {
+                None => pair,
+                Some(before) => self.binary(Binary::And, before, pair, span)?,
+            });
+            left = next;
+        }
+        all
+    }
+
+    fn index(
+        &mut self,
+        base: &'a Expression,
+        indices: &'a [Expression],
+        span: Span,
+        scope: &Scope<'_, 'a>,
+    ) -> Option<Value> {
+        let base_value = self.value(base, scope);
+        let constant = Scope { context: Context::Constant("an index"), locals: &[] };
+        let parts = match base_value? {
+            Value::Vector(parts) => parts,
+            // A network of one output may be indexed all the same.
+            Value::Scalar(one) if matches!(one.expr.kind, ExprKind::Output(..)) => vec![one],
+            Value::Scalar(_) => {
+                let message = "this has no components to choose from".to_owned();
+                self.error_hint(
+                    "index-of-scalar",
+                    span,
+                    message,
+                    "only the outputs of a network, or a `let` of them, are indexed",
+                );
+                return None;
+            }
+        };
+        let [index] = indices else {
+            let message = format!("one index is needed here, not {}", indices.len());
+            self.error("wrong-index", span, message);
+            return None;
+        };
+        let at = self.scalar(index, &constant)?.number()?;
+        if at.fract() != 0.0 || at < 1.0 || at > parts.len() as f64 {
+            let message = format!("there is no component {at}: the index runs from 1 to {}", parts.len());
+            self.error("wrong-index", index.span, message);
+            return None;
+        }
+        let mut chosen = parts.into_iter().nth(at as usize - 1)?;
+        chosen.expr.span = span;
+        Some(Value::Scalar(chosen))
+    }
+
+    fn call(
+        &mut self,
+        name: &'a Name,
+        arguments: &'a [Expression],
+        span: Span,
+        scope: &Scope<'_, 'a>,
+    ) -> Option<Value> {
+        let symbol = self.names.table.get_mut(name.text.as_str()).map(|s| {
+            if matches!(s.kind, Kind::Function(_) | Kind::Network(_)) {
+                s.used = true;
+            }
+            s.kind
+        });
+        match symbol {
+            Some(Kind::Network(index)) => self.network(index, arguments, span, scope),
+            Some(Kind::Function(index)) => self.inline(index, arguments, span, scope),
+            symbol => {
+                if let Some(function) = functions::find(&name.text) {
+                    if let Some(kind) = symbol {
+                        let message = format!(
+                            "`{0}(…)` calls the function `{0}`, which here is also {1}",
+                            name.text,
+                            kind.article()
+                        );
+                        let hint = format!("if a product is meant, write `{}*(…)`", name.text);
+                        self.report(
+                            Diagnostic::note("call-or-product", span, message).hint(hint),
+                        );
+                    }
+                    return self.builtin(function, arguments, span, scope).map(Value::Scalar);
+                }
+                self.not_callable(name, symbol, scope);
+                None
+            }
+        }
+    }
+
+    fn not_callable(&mut self, name: &Name, symbol: Option<Kind>, scope: &Scope<'_, 'a>) {
+        let text = name.text.as_str();
+        if matches!(symbol, Some(Kind::Later(_))) {
+            return;
+        }
+        let local = scope.locals.iter().any(|(n, _)| *n == text);
+        if symbol.is_some() || local {
+            let what = symbol.map_or("an argument", Kind::article);
+            let message = format!("`{text}` is {what}, not a function");
+            let hint = format!("if a product is meant, write `{text}*(…)`");
+            self.error_hint("not-a-function", name.span, message, hint);
+            return;
+        }
+        let hint = match text {
+            "log" => Some("write `ln` for the natural logarithm or `log10`".to_owned()),
+            "pow" => Some("write `a^b`".to_owned()),
+            "arcsin" | "arccos" | "arctan" => Some(format!("write `a{}`", &text[3..])),
+            "heaviside" | "Heaviside" => Some("write `step(x)`".to_owned()),
+            "sgn" => Some("write `sign(x)`".to_owned()),
+            "logistic" | "expit" => Some("write `sigmoid(x)`".to_owned()),
+            _ => None,
+        };
+        let table = self.names.table.iter();
+        let mine = table
+            .filter(|(_, s)| matches!(s.kind, Kind::Function(_) | Kind::Network(_)))
+            .map(|(n, _)| *n);
+        let known = mine.chain(functions::FUNCTIONS.iter().map(|f| f.name));
+        let hint = hint.or_else(|| suggest::did_you_mean(text, known)).unwrap_or_else(|| {
+            format!("declare it as `function {text}(x) = …`, or see the list of functions in the language reference")
+        });
+        self.error_hint("unknown-function", name.span, format!("there is no function `{text}`"), hint);
+    }
+
+    fn builtin(
+        &mut self,
+        function: &functions::Function,
+        arguments: &'a [Expression],
+        span: Span,
+        scope: &Scope<'_, 'a>,
+    ) -> Option<Built> {
+        let name = function.name;
+        if function.meaning == Meaning::Later {
+            self.not_yet(span, &match name {
+                "delay" => "delays (`delay`)".to_owned(),
+                _ => format!("arrays (`{name}`)"),
+            });
+            return None;
+        }
+        let wanted = function.arguments.len();
+        if arguments.len() < wanted || (arguments.len() > wanted && !function.variadic) {
+            let list = function.arguments.join(", ");
+            let more = if function.variadic { ", …" } else { "" };
+            let message = format!(
+                "`{name}` takes {}{}, not {}",
+                if function.variadic { "at least " } else { "" },
+                count(wanted, "argument"),
+                arguments.len()
+            );
+            let mut hint = format!("write `{name}({list}{more})`: {}", function.doc);
+            if decimal_comma(arguments) {
+                hint = "the decimal sign is a point: `1.5`, not `1,5`".to_owned();
+            }
+            self.error_hint("wrong-argument-count", span, message, hint);
+            return None;
+        }
+        let built: Vec<Option<Built>> = arguments.iter().map(|a| self.scalar(a, scope)).collect();
+        let mut built = built.into_iter().collect::<Option<Vec<Built>>>()?.into_iter();
+        let mut next = || built.next();
+        match function.meaning {
+            Meaning::Unary(f) => {
+                let a = next()?;
+                self.unary(f, a, span)
+            }
+            Meaning::Binary(f) => {
+                let mut all = next()?;
+                for b in built {
+                    all = self.binary(f, all, b, span)?;
+                }
+                Some(all)
+            }
+            Meaning::Later => None,
+            Meaning::Rewritten => match name {
+                "clamp" => {
+                    let (x, low, high) = (next()?, next()?, next()?);
+                    let above = self.binary(Binary::Max, x, low, span)?;
+                    self.binary(Binary::Min, above, high, span)
+                }
+                "ramp" => {
+                    let (x, zero) = (next()?, self.number(0.0, span));
+                    self.binary(Binary::Max, x, zero, span)
+                }
+                "pulse" => {
+                    let (t, on, off) = (next()?, next()?, next()?);
+                    let again = self.copy(&t, span)?;
+                    let after = self.binary(Binary::GreaterEqual, t, on, span)?;
+                    let before = self.binary(Binary::Less, again, off, span)?;
+                    self.binary(Binary::And, after, before, span)
+                }
+                "hill" => {
+                    let (x, k, n) = (next()?, next()?, next()?);
+                    let exponent = self.copy(&n, span)?;
+                    let x = self.binary(Binary::Pow, x, n, span)?;
+                    let k = self.binary(Binary::Pow, k, exponent, span)?;
+                    let again = self.copy(&x, span)?;
+                    let all = self.binary(Binary::Add, k, again, span)?;
+                    self.binary(Binary::Div, x, all, span)
+                }
+                _ => {
+                    // mm
+                    let (x, vmax, km) = (next()?, next()?, next()?);
+                    let again = self.copy(&x, span)?;
+                    let top = self.binary(Binary::Mul, vmax, x, span)?;
+                    let bottom = self.binary(Binary::Add, km, again, span)?;
+                    self.binary(Binary::Div, top, bottom, span)
+                }
+            },
+        }
+    }
+
+    /// A function of the model, written out.
+    fn inline(
+        &mut self,
+        index: usize,
+        arguments: &'a [Expression],
+        span: Span,
+        scope: &Scope<'_, 'a>,
+    ) -> Option<Value> {
+        let function = &self.declared.functions[index];
+        let (name, names, body) = (function.name, function.arguments, function.body);
+        let built: Vec<Option<Built>> = arguments.iter().map(|a| self.scalar(a, scope)).collect();
+        if arguments.len() != names.len() {
+            let list: Vec<&str> = names.iter().map(|n| n.text.as_str()).collect();
+            let message = format!(
+                "`{}` takes {}, not {}",
+                name.text,
+                count(names.len(), "argument"),
+                arguments.len()
+            );
+            self.report(
+                Diagnostic::error("wrong-argument-count", span, message)
+                    .hint(format!("write `{}({})`", name.text, list.join(", ")))
+                    .related(name.span, "declared here"),
+            );
+            return None;
+        }
+        if self.resolution.active.iter().any(|s| s.span == name.span) {
+            self.cycle(&name.text, span);
+            return None;
+        }
+        let built = built.into_iter().collect::<Option<Vec<Built>>>()?;
+        let locals: Vec<(&'a str, Built)> =
+            names.iter().map(|n| n.text.as_str()).zip(built).collect();
+        self.begin(&name.text, name.span);
+        let value = self.value(body, &Scope { context: scope.context, locals: &locals });
+        self.resolution.active.pop();
+        value
+    }
+
+    fn network(
+        &mut self,
+        index: usize,
+        arguments: &'a [Expression],
+        span: Span,
+        scope: &Scope<'_, 'a>,
+    ) -> Option<Value> {
+        let name = &self.declared.networks[index].name;
+        let (text, declared) = (name.text.as_str(), name.span);
+        let what = match scope.context {
+            Context::Constant(what) => Some(what.to_owned()),
+            Context::Initial(of) => Some(format!("the initial value of `{of}`")),
+            Context::Dynamic => None,
+        };
+        if let Some(what) = what {
+            self.error("network-misplaced", span, format!("{what} cannot use the network `{text}`"));
+            return None;
+        }
+        let mut flat: Option<Vec<_>> = Some(Vec::new());
+        for argument in arguments {
+            match (self.value(argument, scope), &mut flat) {
+                (Some(Value::Scalar(one)), Some(list)) => list.push(one.expr),
+                (Some(Value::Vector(many)), Some(list)) => {
+                    list.extend(many.into_iter().map(|b| b.expr));
+                }
+                _ => flat = None,
+            }
+        }
+        let flat = flat?;
+        let network = &self.model.networks[index];
+        let (inputs, outputs) = (network.inputs, network.outputs);
+        if inputs == 0 || outputs == 0 {
+            return None; // its declaration has been reported
+        }
+        if flat.len() != inputs as usize {
+            let message = format!(
+                "the network `{text}` has {}, but {} given",
+                count(inputs as usize, "input"),
+                match flat.len() {
+                    1 => "1 argument is".to_owned(),
+                    n => format!("{n} arguments are"),
+                }
+            );
+            let mut diagnostic = Diagnostic::error("wrong-argument-count", span, message)
+                .related(declared, "declared here");
+            diagnostic.hint = Some(if decimal_comma(arguments) {
+                "the decimal sign is a point: `1.5`, not `1,5`".into()
+            } else {
+                "change the arguments, or `inputs` in the declaration".into()
+            });
+            self.report(diagnostic);
+            return None;
+        }
+        let call = self.network_call(NetworkId(id(index)), flat, span);
+        let mut parts = (0..outputs).map(|o| self.leaf(ExprKind::Output(call, o), span));
+        Some(if outputs == 1 { Value::Scalar(parts.next()?) } else { Value::Vector(parts.collect()) })
+    }
+
+    /// A number of the model itself: a constant, a bound, a start value.
+    pub(super) fn fixed_number(&mut self, e: &'a Expression, what: &'static str) -> Option<f64> {
+        let before = self.diagnostics.len();
+        let scope = Scope { context: Context::Constant(what), locals: &[] };
+        let value = self.scalar(e, &scope)?.number()?;
+        let bound = what == "a bound";
+        if value.is_nan() || (!bound && value.is_infinite()) {
+            // This replaces the warning of folding.
+            self.diagnostics.truncate(before);
+            let shown = if value.is_nan() { "no real value" } else { "an infinite value" };
+            self.error("not-finite", e.span, format!("{what} must be a finite number, but this has {shown}"));
+            return None;
+        }
+        Some(value)
+    }
+}
+
+/// `f(1,5)`: two whole numbers without a space after the comma.
+fn decimal_comma(arguments: &[Expression]) -> bool {
+    arguments.windows(2).any(|pair| {
+        let whole = |e: &Expression| matches!(&e.kind, K::Number(n) if n.text.bytes().all(|b| b.is_ascii_digit()));
+        whole(&pair[0]) && whole(&pair[1]) && pair[0].span.end + 1 == pair[1].span.start
+    })
+}
+
+pub(super) fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}

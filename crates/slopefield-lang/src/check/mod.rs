@@ -1,0 +1,159 @@
+//! Syntax tree to checked model: names, functions, constants, equations, units.
+//!
+//! A finding never stops the check: what could not be resolved becomes NaN in a model that is
+//! marked incomplete, and is reported once.
+
+mod build;
+mod declare;
+mod equation;
+mod expression;
+mod items;
+mod name;
+mod network;
+mod order;
+mod scope;
+
+use crate::model::{Classification, Model};
+use crate::syntax::Document;
+use crate::units::UnitCheck;
+use crate::{Diagnostic, Severity, Span};
+use build::{CallTable, Resolution};
+use scope::{Declarations, Names};
+
+/// Most expression nodes of a checked model, after functions have been inlined.
+pub const MAX_EXPANDED: usize = 200_000;
+
+/// What the checker is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CheckOptions {
+    /// How units are checked.
+    pub units: UnitCheck,
+}
+
+/// Checks a model text: the model and the findings in order of position.
+#[must_use]
+pub fn check(text: &str) -> (Model, Vec<Diagnostic>) {
+    check_with(text, CheckOptions::default())
+}
+
+/// Checks a model text with options.
+#[must_use]
+pub fn check_with(text: &str, options: CheckOptions) -> (Model, Vec<Diagnostic>) {
+    let parsed = crate::parse(text);
+    check_document(&parsed.document, parsed.diagnostics, options)
+}
+
+fn check_document(
+    document: &Document,
+    diagnostics: Vec<Diagnostic>,
+    options: CheckOptions,
+) -> (Model, Vec<Diagnostic>) {
+    let mut checker = Checker {
+        diagnostics,
+        names: Names::default(),
+        declared: Declarations::default(),
+        resolution: Resolution::default(),
+        calls: CallTable::default(),
+        model: Model::default(),
+        size: 0,
+        depth: 0,
+    };
+    for statement in document.statements() {
+        checker.declare(statement);
+    }
+    checker.resolve();
+    if !checker.has_errors() {
+        checker.warn_unused();
+    }
+    crate::units::check_units(document, options.units, &mut checker.diagnostics);
+    checker.finish()
+}
+
+struct Checker<'a> {
+    diagnostics: Vec<Diagnostic>,
+    names: Names<'a>,
+    declared: Declarations<'a>,
+    resolution: Resolution<'a>,
+    calls: CallTable,
+    model: Model,
+    /// Expression nodes made so far.
+    size: usize,
+    /// Levels of expressions being resolved, across names and functions.
+    depth: u32,
+}
+
+impl<'a> Checker<'a> {
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn error(&mut self, code: &'static str, span: Span, message: impl Into<String>) {
+        self.report(Diagnostic::error(code, span, message.into()));
+    }
+
+    fn error_hint(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.report(Diagnostic::error(code, span, message.into()).hint(hint));
+    }
+
+    /// "This version does not run … yet."
+    fn not_yet(&mut self, span: Span, what: &str) {
+        self.error("not-yet", span, format!("this version does not run {what} yet"));
+    }
+
+    fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// The pipeline, in order. Lets go before what uses them; only equations and observations
+    /// make the remaining network calls.
+    fn resolve(&mut self) {
+        self.constants();
+        self.time();
+        self.networks();
+        self.parameters();
+        self.index_equations();
+        self.named_expressions();
+        self.states();
+        self.observations();
+        self.unused_functions();
+        self.classify();
+    }
+
+    fn classify(&mut self) {
+        let model = &self.model;
+        let count = |n: usize, one: &str, many: &str| match n {
+            0 => format!("no {many}"),
+            1 => format!("one {one}"),
+            n => format!("{n} {many}"),
+        };
+        let second_order = model.states.iter().any(|s| s.name.ends_with('\''));
+        let mut parts = vec![match (model.states.len(), second_order) {
+            (1, _) => "ordinary differential equation".to_owned(),
+            (_, false) => "ordinary differential equations".to_owned(),
+            (_, true) => "ordinary differential equations, lowered to first order".to_owned(),
+        }];
+        parts.push(count(model.states.len(), "state", "states"));
+        parts.push(count(model.params.len(), "free parameter", "free parameters"));
+        if !model.networks.is_empty() {
+            parts.push(count(model.networks.len(), "network", "networks"));
+        }
+        let sentence = parts.join(", ");
+        self.model.class = Classification { kind: "ode".into(), sentence };
+    }
+
+    fn finish(mut self) -> (Model, Vec<Diagnostic>) {
+        // A function inlined twice reports what is wrong inside it twice.
+        self.diagnostics.sort_by(|a, b| {
+            (a.span, b.severity, a.code, &a.message).cmp(&(b.span, a.severity, b.code, &b.message))
+        });
+        self.diagnostics.dedup();
+        self.model.is_complete = !self.has_errors();
+        (self.model, self.diagnostics)
+    }
+}

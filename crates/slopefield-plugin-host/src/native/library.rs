@@ -1,0 +1,391 @@
+//! Loading a library and reading its tables.
+
+use super::{MAX_JSON, MAX_NAME, error_buffer, error_text, read_table, read_text};
+use crate::PluginError;
+use crate::describe::{NetworkDescription, OptionDescription, SolverDescription};
+use crate::discover::{Found, hash_file, version_error};
+use crate::manifest::{Manifest, Provides, ProvidesKind, is_id};
+use slopefield_plugin_abi as abi;
+use std::ffi::c_void;
+use std::path::Path;
+use std::ptr;
+use std::sync::OnceLock;
+
+/// Most solvers or networks in one plugin.
+const MAX_COUNT: u32 = 200;
+/// Interfaces looked for when version 1 is missing, for the message.
+const OTHER_MAJORS: std::ops::RangeInclusive<u32> = 2..=9;
+
+/// A loaded plugin. Its code stays mapped until the process ends: unloading is not sound while
+/// thread-local destructors of the plugin may be pending.
+#[derive(Debug)]
+pub(crate) struct Library {
+    pub(crate) id: String,
+    pub(crate) version: String,
+    pub(crate) hash: String,
+    pub(crate) solvers: Vec<SolverEntry>,
+    pub(crate) networks: Vec<NetworkEntry>,
+}
+
+/// One solver: its description and the functions that run it.
+#[derive(Debug, Clone)]
+pub(crate) struct SolverEntry {
+    pub(crate) description: SolverDescription,
+    /// Every pointer is present, except `interpolate` when there is no dense output.
+    pub(super) table: abi::slf_solver_factory,
+}
+
+/// One network kind: its description and the function that builds it.
+#[derive(Debug, Clone)]
+pub(crate) struct NetworkEntry {
+    pub(crate) description: NetworkDescription,
+    /// Every pointer is present.
+    pub(super) table: abi::slf_network_factory,
+}
+
+impl Library {
+    /// Loads what [`discover`](crate::discover) found. This runs code of the plugin.
+    pub(crate) fn load(found: &Found) -> Result<Library, PluginError> {
+        if let Some(problem) = &found.problem {
+            return Err(problem.clone());
+        }
+        let (Some(manifest), Some(path)) = (&found.manifest, found.library()) else {
+            return Err(PluginError::Manifest {
+                path: found.path.clone(),
+                message: "there is no manifest or no library to load".to_owned(),
+            });
+        };
+        let load_error = |message: String| PluginError::Load {
+            plugin: manifest.id.clone(),
+            path: path.clone(),
+            message,
+        };
+        let path = path.canonicalize().map_err(|e| load_error(e.to_string()))?;
+        let hash = hash_file(&path).map_err(|e| load_error(e.to_string()))?;
+        let expected = &manifest.libraries[&crate::manifest::platform()].blake3;
+        if !expected.is_empty() && *expected != hash {
+            return Err(PluginError::Hash {
+                plugin: manifest.id.clone(),
+                found: hash,
+                expected: expected.clone(),
+            });
+        }
+        let entry = open(&path, manifest)?;
+        negotiate(entry, manifest, hash)
+    }
+}
+
+/// Loads the library for good and finds its entry function.
+fn open(path: &Path, manifest: &Manifest) -> Result<abi::slf_entry_fn, PluginError> {
+    let plugin = &manifest.id;
+    let load_error = |message: String| PluginError::Load {
+        plugin: plugin.clone(),
+        path: path.to_owned(),
+        message,
+    };
+    // SAFETY: loading runs the initialisers of the library, foreign code by intention; the path
+    // is absolute and comes from a manifest in a folder of plugins.
+    let library = unsafe { open_now(path) }.map_err(|e| load_error(e.to_string()))?;
+    // SAFETY: the symbol of this name has this type in every library that follows the header.
+    let symbol = unsafe { library.get::<abi::slf_entry_fn>(abi::ENTRY_SYMBOL) };
+    let entry = match symbol {
+        Ok(symbol) => *symbol,
+        Err(_) => {
+            let other = OTHER_MAJORS.clone().find(|major| {
+                // SAFETY: the symbol is only looked for, never called.
+                unsafe { library.get::<*const c_void>(format!("slopefield_plugin_v{major}")) }
+                    .is_ok()
+            });
+            // Closing would run finalisers of foreign code; see `Library`.
+            std::mem::forget(library);
+            return Err(match other {
+                Some(major) => version_error(plugin, (major, 0)),
+                None => PluginError::Interface {
+                    plugin: plugin.clone(),
+                    message: format!("its library does not export `{}`", abi::ENTRY_SYMBOL),
+                },
+            });
+        }
+    };
+    std::mem::forget(library);
+    Ok(entry)
+}
+
+/// Binds all symbols at once, so that a missing one is reported here and not in the middle of a
+/// solve, and keeps them to this library.
+///
+/// # Safety
+/// As for loading any library: its initialisers run.
+#[cfg(unix)]
+unsafe fn open_now(path: &Path) -> Result<libloading::Library, libloading::Error> {
+    use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+    // SAFETY: promised by the caller.
+    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(Into::into)
+}
+
+/// Looks for libraries that the plugin needs beside it and in the system's folder only.
+///
+/// # Safety
+/// As for loading any library: its initialisers run.
+#[cfg(windows)]
+unsafe fn open_now(path: &Path) -> Result<libloading::Library, libloading::Error> {
+    use libloading::os::windows::{
+        LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR, LOAD_LIBRARY_SEARCH_SYSTEM32, Library,
+    };
+    // SAFETY: promised by the caller.
+    unsafe {
+        Library::load_with_flags(
+            path,
+            LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_SYSTEM32,
+        )
+    }
+    .map(Into::into)
+}
+
+/// Calls the entry function and reads everything the plugin says about itself.
+fn negotiate(
+    entry: abi::slf_entry_fn,
+    manifest: &Manifest,
+    hash: String,
+) -> Result<Library, PluginError> {
+    let plugin = &manifest.id;
+    let broken = |message: String| PluginError::Interface { plugin: plugin.clone(), message };
+    let mut err = error_buffer();
+    // SAFETY: the entry function takes a host table, ours lives for ever, and an error buffer.
+    let root = unsafe { entry(host_table(), &mut err) };
+    if root.is_null() {
+        return Err(PluginError::Refused {
+            plugin: plugin.clone(),
+            message: error_text(&err, abi::SLF_ERR_UNSUPPORTED),
+        });
+    }
+    // SAFETY: the plugin returned its table.
+    let root = unsafe { read_table(root, "the plugin table") }.map_err(broken)?;
+    // SAFETY: text of the plugin that lives as long as the process.
+    let id = unsafe { read_text(root.id, MAX_NAME, "the plugin's id") }.map_err(broken)?;
+    // SAFETY: as above.
+    let version =
+        unsafe { read_text(root.version, MAX_NAME, "the plugin's version") }.map_err(broken)?;
+    if id != manifest.id || version != manifest.version {
+        return Err(broken(format!(
+            "its library says it is {id} {version} and its manifest says {} {}",
+            manifest.id, manifest.version
+        )));
+    }
+    let (Some(get_factory), Some(_)) = (root.get_factory, root.shutdown) else {
+        return Err(broken("a function of the plugin table is null".to_owned()));
+    };
+    // SAFETY: a function of the plugin, given text that lives for ever.
+    let solvers = unsafe { get_factory(abi::slf_str::new(abi::SOLVER_FACTORY)) };
+    // SAFETY: as above.
+    let networks = unsafe { get_factory(abi::slf_str::new(abi::NETWORK_FACTORY)) };
+    let library = Library {
+        solvers: if solvers.is_null() {
+            Vec::new()
+        } else {
+            read_solvers(solvers.cast(), &id).map_err(broken)?
+        },
+        networks: if networks.is_null() {
+            Vec::new()
+        } else {
+            read_networks(networks.cast(), &id).map_err(broken)?
+        },
+        id,
+        version,
+        hash,
+    };
+    compare(manifest, &library).map_err(broken)?;
+    Ok(library)
+}
+
+/// The manifest and the library must offer the same things.
+fn compare(manifest: &Manifest, library: &Library) -> Result<(), String> {
+    let has = |p: &Provides| match p.kind {
+        ProvidesKind::Solver => library.solvers.iter().any(|s| s.description.local_id() == p.id),
+        ProvidesKind::Network => library.networks.iter().any(|n| n.description.local_id() == p.id),
+    };
+    if let Some(p) = manifest.provides.iter().find(|p| !has(p)) {
+        return Err(format!("its manifest promises `{}` and its library does not have it", p.id));
+    }
+    let count = library.solvers.len() + library.networks.len();
+    if count != manifest.provides.len() {
+        return Err(format!(
+            "its library has {count} solvers and networks and its manifest lists {}",
+            manifest.provides.len()
+        ));
+    }
+    Ok(())
+}
+
+fn read_solvers(
+    table: *const abi::slf_solver_factory,
+    plugin: &str,
+) -> Result<Vec<SolverEntry>, String> {
+    // SAFETY: the plugin returned its table for this factory id.
+    let table = unsafe { read_table(table, "the solver table")? };
+    let (Some(count), Some(info)) = (table.count, table.info) else {
+        return Err("a function of the solver table is null".to_owned());
+    };
+    let complete = table.create.is_some()
+        && table.start.is_some()
+        && table.step.is_some()
+        && table.restart.is_some()
+        && table.destroy.is_some()
+        && table.get_extension.is_some();
+    if !complete {
+        return Err("a function of the solver table is null".to_owned());
+    }
+    // SAFETY: a function of the plugin without arguments.
+    let count = check_count(unsafe { count() }, "solvers")?;
+    let mut out: Vec<SolverEntry> = Vec::new();
+    for index in 0..count {
+        // SAFETY: a function of the plugin, given an index in range.
+        let raw = unsafe { info(index) };
+        // SAFETY: the plugin returned its description.
+        let raw = unsafe { read_table(raw, "a solver's description")? };
+        let id = local_id(raw.id)?;
+        let number = |v: f64| v.is_finite() && (0.0..=100.0).contains(&v);
+        if !number(raw.order) || !number(raw.dense_order) {
+            return Err(format!("the solver `{id}` gives an order that is not possible"));
+        }
+        if raw.caps & abi::SLF_CAP_F64 == 0 {
+            return Err(format!("the solver `{id}` does not work on 64-bit floats"));
+        }
+        if raw.dense_order > 0.0 && table.interpolate.is_none() {
+            return Err(format!("the solver `{id}` has dense output and no function for it"));
+        }
+        if out.iter().any(|s| s.description.local_id() == id) {
+            return Err(format!("the solver `{id}` is listed twice"));
+        }
+        out.push(SolverEntry {
+            description: SolverDescription {
+                id: format!("{plugin}/{id}"),
+                name: label(raw.name, "name")?,
+                reference: label(raw.reference, "reference")?,
+                order: raw.order,
+                dense_order: raw.dense_order,
+                adaptive: raw.caps & abi::SLF_CAP_ADAPTIVE != 0,
+                implicit: raw.caps & abi::SLF_CAP_IMPLICIT != 0,
+                backward: raw.caps & abi::SLF_CAP_BACKWARD != 0,
+                deterministic: raw.caps & abi::SLF_CAP_BITWISE_DETERMINISTIC != 0,
+                options: options(raw.options_json, &id)?,
+            },
+            table,
+        });
+    }
+    Ok(out)
+}
+
+fn read_networks(
+    table: *const abi::slf_network_factory,
+    plugin: &str,
+) -> Result<Vec<NetworkEntry>, String> {
+    // SAFETY: the plugin returned its table for this factory id.
+    let table = unsafe { read_table(table, "the network table")? };
+    let (Some(count), Some(info)) = (table.count, table.info) else {
+        return Err("a function of the network table is null".to_owned());
+    };
+    if table.build.is_none() || table.get_extension.is_none() {
+        return Err("a function of the network table is null".to_owned());
+    }
+    // SAFETY: a function of the plugin without arguments.
+    let count = check_count(unsafe { count() }, "networks")?;
+    let mut out: Vec<NetworkEntry> = Vec::new();
+    for index in 0..count {
+        // SAFETY: a function of the plugin, given an index in range.
+        let raw = unsafe { info(index) };
+        // SAFETY: the plugin returned its description.
+        let raw = unsafe { read_table(raw, "a network's description")? };
+        let id = local_id(raw.id)?;
+        if out.iter().any(|n| n.description.local_id() == id) {
+            return Err(format!("the network `{id}` is listed twice"));
+        }
+        out.push(NetworkEntry {
+            description: NetworkDescription {
+                id: format!("{plugin}/{id}"),
+                name: label(raw.name, "name")?,
+                reference: label(raw.reference, "reference")?,
+                min_opset: raw.min_opset,
+                options: options(raw.options_json, &id)?,
+            },
+            table,
+        });
+    }
+    Ok(out)
+}
+
+fn check_count(count: u32, what: &str) -> Result<u32, String> {
+    if count > MAX_COUNT {
+        return Err(format!("it claims to have {count} {what}; at most {MAX_COUNT} are allowed"));
+    }
+    Ok(count)
+}
+
+fn local_id(raw: abi::slf_str) -> Result<String, String> {
+    // SAFETY: text in a description of the plugin, which lives as long as the process.
+    let id = unsafe { read_text(raw, MAX_NAME, "an id")? };
+    if is_id(&id, false) {
+        Ok(id)
+    } else {
+        Err(format!("the id \"{}\" has letters other than a-z, 0-9 and -", id.escape_debug()))
+    }
+}
+
+fn label(raw: abi::slf_str, what: &str) -> Result<String, String> {
+    // SAFETY: as in `local_id`.
+    unsafe { read_text(raw, MAX_NAME, what) }
+}
+
+fn options(raw: abi::slf_str, id: &str) -> Result<Vec<OptionDescription>, String> {
+    // SAFETY: as in `local_id`.
+    let json = unsafe { read_text(raw, MAX_JSON, "the options")? };
+    OptionDescription::parse(&json).map_err(|e| format!("the options of `{id}`: {e}"))
+}
+
+type LogSink = Box<dyn Fn(i32, &str) + Send + Sync>;
+
+/// Where log lines of plugins go.
+static LOG: OnceLock<LogSink> = OnceLock::new();
+
+/// Sends the log lines of all plugins to `sink` (level 1 error to 4 debug, text). Only the first
+/// call counts; without one, errors and warnings go to standard error.
+pub fn set_log(sink: impl Fn(i32, &str) + Send + Sync + 'static) {
+    let _ = LOG.set(Box::new(sink));
+}
+
+unsafe extern "C" fn log(_ctx: *mut c_void, level: i32, message: abi::slf_str) {
+    let write = || {
+        // SAFETY: text of the plugin, used during this call only.
+        let text = unsafe { read_text(message, MAX_JSON, "a log line") };
+        let text = text.unwrap_or_else(|problem| format!("(unreadable log line: {problem})"));
+        match LOG.get() {
+            Some(sink) => sink(level, &text),
+            None if level <= abi::SLF_LOG_WARN => eprintln!("plugin: {text}"),
+            None => {}
+        }
+    };
+    // A panic must not cross into the plugin; a lost log line is the smaller harm.
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(write));
+}
+
+unsafe extern "C" fn no_extension(_ctx: *mut c_void, _id: abi::slf_str) -> *const c_void {
+    ptr::null()
+}
+
+struct Shared(abi::slf_host);
+// SAFETY: the table is never written after it was made, and its pointers are null or static.
+unsafe impl Sync for Shared {}
+
+/// The table that every plugin receives.
+fn host_table() -> *const abi::slf_host {
+    static HOST: Shared = Shared(abi::slf_host {
+        struct_size: size_of::<abi::slf_host>() as u32,
+        abi_minor: abi::SLF_ABI_MINOR,
+        ctx: ptr::null_mut(),
+        name: abi::slf_str::new("Slopefield"),
+        version: abi::slf_str::new(env!("CARGO_PKG_VERSION")),
+        get_extension: Some(no_extension),
+        log: Some(log),
+    });
+    &raw const HOST.0
+}

@@ -1,0 +1,163 @@
+//! The schema: how it is created, its ledger of steps, and the comparison with what a file holds.
+
+use crate::connect::{Link, set_pragma};
+use crate::error::{Doing, ProjectError};
+use crate::identify::{APPLICATION_ID, READER_VERSION};
+use crate::tables;
+use crate::time::now_utc_ms;
+use rusqlite::{Connection, params};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const CREATING: &str = "creating the project";
+
+/// One step of the schema. Immutable once released: the ledger in each file holds its hash.
+struct Step {
+    number: i64,
+    name: &'static str,
+    sql: fn() -> Vec<String>,
+}
+
+/// All steps in order. The first one is the schema of version 1.
+const STEPS: &[Step] = &[Step { number: 1, name: "version 1", sql: version_1 }];
+
+fn version_1() -> Vec<String> {
+    tables::ALL
+        .iter()
+        .flat_map(|table| std::iter::once(table.create).chain(table.indexes.iter().copied()))
+        .map(String::from)
+        .collect()
+}
+
+fn hash(sql: &[String]) -> String {
+    blake3::hash(sql.join(";\n").as_bytes()).to_hex().to_string()
+}
+
+/// Creates every table in an empty database, without rows except those of the ledger.
+pub(crate) fn create(link: &Link) -> Result<(), ProjectError> {
+    link.maintenance(|conn| {
+        set_pragma(conn, "application_id", &APPLICATION_ID.to_string())?;
+        set_pragma(conn, "user_version", &READER_VERSION.to_string())?;
+        let tx = conn.unchecked_transaction().doing(CREATING)?;
+        for step in STEPS {
+            let sql = (step.sql)();
+            for statement in &sql {
+                tx.execute(statement, []).doing(CREATING)?;
+            }
+            tx.execute(
+                "INSERT INTO migration (step, name, sql_hash, applied_utc_ms) VALUES (?1, ?2, ?3, ?4)",
+                params![step.number, step.name, hash(&sql), now_utc_ms()],
+            )
+            .doing(CREATING)?;
+        }
+        tx.commit().doing(CREATING)
+    })
+}
+
+/// The ledger must name exactly our steps with our hashes; steps a newer version added are allowed
+/// when `newer` is set.
+pub(crate) fn check_ledger(
+    conn: &Connection,
+    path: &Path,
+    newer: bool,
+) -> Result<(), ProjectError> {
+    const DOING: &str = "reading the ledger of schema steps";
+    let mut statement =
+        conn.prepare("SELECT step, sql_hash FROM migration ORDER BY step").doing(DOING)?;
+    let found: Vec<(i64, String)> = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .doing(DOING)?
+        .collect::<Result<_, _>>()
+        .doing(DOING)?;
+    let ours: Vec<(i64, String)> =
+        STEPS.iter().map(|step| (step.number, hash(&(step.sql)()))).collect();
+    let fits = if newer { found.starts_with(&ours) } else { found == ours };
+    if fits {
+        Ok(())
+    } else {
+        Err(ProjectError::Refused {
+            path: path.to_path_buf(),
+            reason: "its ledger of schema steps is not one of Slopefield".into(),
+        })
+    }
+}
+
+/// How closely the schema of a file must agree with ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Agreement {
+    /// Every row equal, none more, none fewer.
+    Exact,
+    /// Our tables are there; a newer version may have added tables, indexes and columns.
+    Newer,
+}
+
+/// Type, name and table of an entry → its SQL.
+type Entries = BTreeMap<(String, String, String), String>;
+
+/// Compares `sqlite_schema` with the allow-list.
+pub(crate) fn check(
+    conn: &Connection,
+    path: &Path,
+    agreement: Agreement,
+) -> Result<(), ProjectError> {
+    let refused = |reason: String| ProjectError::Refused { path: path.to_path_buf(), reason };
+    let expected_in = Link::in_memory()?;
+    create(&expected_in)?;
+    let expected = entries(expected_in.conn())?;
+    let found = entries(conn)?;
+    for (key @ (kind, name, _), sql) in &found {
+        let shown = crate::text::clean_line(name);
+        match (kind.as_str(), expected.get(key)) {
+            ("table" | "index", Some(ours)) if ours == sql || agreement == Agreement::Newer => {}
+            ("table" | "index", Some(_)) => {
+                return Err(refused(format!(
+                    "its {kind} `{shown}` is not defined as in a project"
+                )));
+            }
+            ("table", None)
+                if agreement == Agreement::Newer
+                    && sql.to_ascii_uppercase().starts_with("CREATE TABLE ") => {}
+            ("index", None) if agreement == Agreement::Newer => {}
+            ("table", None) if sql.to_ascii_uppercase().starts_with("CREATE VIRTUAL") => {
+                return Err(refused(format!("it has the virtual table `{shown}`")));
+            }
+            ("table" | "index" | "view" | "trigger", _) => {
+                return Err(refused(format!("it has the {kind} `{shown}`, which no project has")));
+            }
+            _ => {
+                return Err(refused(format!(
+                    "its schema has an entry of the unknown kind `{}`",
+                    crate::text::clean_line(kind)
+                )));
+            }
+        }
+    }
+    match expected.keys().find(|key| !found.contains_key(*key)) {
+        Some((kind, name, _)) => Err(refused(format!("its {kind} `{name}` is missing"))),
+        None => Ok(()),
+    }
+}
+
+fn entries(conn: &Connection) -> Result<Entries, ProjectError> {
+    const DOING: &str = "reading the schema";
+    let mut statement =
+        conn.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema").doing(DOING)?;
+    let mut rows = statement.query([]).doing(DOING)?;
+    let mut entries = Entries::new();
+    while let Some(row) = rows.next().doing(DOING)? {
+        let text = |column: usize| -> Result<String, ProjectError> {
+            Ok(row.get::<_, Option<String>>(column).doing(DOING)?.unwrap_or_default())
+        };
+        let key = (text(0)?, text(1)?, text(2)?);
+        let finding = format!("its schema names `{}` twice", crate::text::clean_line(&key.1));
+        if entries.insert(key, normalise(&text(3)?)).is_some() {
+            return Err(ProjectError::Damaged { finding });
+        }
+    }
+    Ok(entries)
+}
+
+/// Runs of white space become one space.
+fn normalise(sql: &str) -> String {
+    sql.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,11 @@
+//! Tests of the crate as a whole.
+
+mod archive;
+mod edits;
+mod foreign;
+mod hostile;
+mod lifecycle;
+mod publish;
+mod runs;
+mod samples;
+mod schema;

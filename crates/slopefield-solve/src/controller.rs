@@ -1,0 +1,148 @@
+//! Adaptive step-size control.
+//!
+//! A controller sees the scaled error of an attempted step and answers how long the next one
+//! should be, as a factor on the step just tried. It never evaluates the right-hand side.
+//!
+//! The proportional–integral form and its exponents follow Gustafsson, *Control theoretic
+//! techniques for stepsize selection in explicit Runge–Kutta methods*, ACM TOMS 17 (1991) 533,
+//! doi:10.1145/210232.210242; safety factor and limits follow Hairer, Nørsett, Wanner, *Solving
+//! ODEs I*, section II.4.
+
+/// PI step-size controller: `factor = safety · err^−α · err_prev^β`, limited from both sides.
+#[derive(Debug, Clone)]
+pub struct PiController {
+    /// Exponent of the present error.
+    pub alpha: f64,
+    /// Exponent of the previous error; 0 gives the plain integral controller.
+    pub beta: f64,
+    /// Aim below the tolerance by this factor.
+    pub safety: f64,
+    /// The step never shrinks by more than this at once.
+    pub min_factor: f64,
+    /// The step never grows by more than this at once.
+    pub max_factor: f64,
+    log2_previous: f64,
+    after_rejection: bool,
+}
+
+/// Previous errors below 1e-4 are treated alike, so that one lucky step does not forbid the next.
+const LOG2_SMALLEST_REMEMBERED: f64 = -13.287_712_379_549_449;
+
+/// Keeps the logarithm away from 0; the factor is at its limit long before.
+const SMALLEST_SQUARE: f64 = 1e-24;
+
+impl PiController {
+    /// Gustafsson's constants `α = 0.7/q`, `β = 0.4/q` for an error estimate of size `O(h^q)`,
+    /// that is `q` = embedded order + 1.
+    pub fn for_error_order(q: u32) -> Self {
+        let q = f64::from(q);
+        PiController {
+            alpha: 0.7 / q,
+            beta: 0.4 / q,
+            safety: 0.9,
+            min_factor: 0.2,
+            max_factor: 10.0,
+            log2_previous: LOG2_SMALLEST_REMEMBERED,
+            after_rejection: false,
+        }
+    }
+
+    /// Forgets the previous solve.
+    pub fn reset(&mut self) {
+        self.log2_previous = LOG2_SMALLEST_REMEMBERED;
+        self.after_rejection = false;
+    }
+
+    /// Factor for the next step after a step with error norm `err` ≤ 1 was accepted, given the
+    /// norm's square. Does not grow the step right after a rejection.
+    pub fn accepted(&mut self, squared_error: f64) -> f64 {
+        let log2_error = 0.5 * log2(squared_error.max(SMALLEST_SQUARE));
+        let wanted = self.safety * exp2(self.beta * self.log2_previous - self.alpha * log2_error);
+        self.log2_previous = log2_error.max(LOG2_SMALLEST_REMEMBERED);
+        let ceiling = if self.after_rejection { 1.0 } else { self.max_factor };
+        self.after_rejection = false;
+        wanted.clamp(self.min_factor, ceiling)
+    }
+
+    /// Factor for another attempt after a step with finite error norm `err` > 1 was rejected,
+    /// given the norm's square.
+    pub fn rejected(&mut self, squared_error: f64) -> f64 {
+        self.after_rejection = true;
+        let q_inverse = self.alpha + 0.75 * self.beta; // 1/q for the constants above
+        let log2_error = 0.5 * log2(squared_error.min(1.0 / SMALLEST_SQUARE));
+        (self.safety * exp2(-q_inverse * log2_error)).clamp(self.min_factor, 0.95)
+    }
+
+    /// Factor for another attempt after a step whose result was not finite.
+    pub fn rejected_non_finite(&mut self) -> f64 {
+        self.after_rejection = true;
+        0.5 * self.min_factor
+    }
+}
+
+/// Base-2 logarithm to about 3e-6, for positive normal numbers. Built from additions,
+/// multiplications and one division, so step sequences do not depend on the platform's
+/// mathematical library (and it costs a fifth of `f64::log2`).
+fn log2(x: f64) -> f64 {
+    const SQRT_HALF_BITS: i64 = 0x3FE6_A09E_667F_3BCD;
+    let bits = x.to_bits() as i64;
+    // Exponent such that the rest lies in [1/√2, √2); the shift keeps the sign.
+    let exponent = (bits - SQRT_HALF_BITS) >> 52;
+    let rest = f64::from_bits((bits - (exponent << 52)) as u64);
+    let s = (rest - 1.0) / (rest + 1.0);
+    let s2 = s * s;
+    let series = 1.0 + s2 * (1.0 / 3.0 + s2 * (1.0 / 5.0));
+    exponent as f64 + (2.0 * std::f64::consts::LOG2_E * s) * series
+}
+
+/// Power of 2 to about 4e-6 relative, for |x| < 1000; see [`log2`] for why.
+fn exp2(x: f64) -> f64 {
+    let whole = (x + 0.5_f64.copysign(x)) as i64;
+    let y = (x - whole as f64) * std::f64::consts::LN_2;
+    let y2 = y * y;
+    let series =
+        (1.0 + y) + y2 * ((1.0 / 2.0 + y * (1.0 / 6.0)) + y2 * (1.0 / 24.0 + y * (1.0 / 120.0)));
+    series * f64::from_bits(((whole + 1023) as u64) << 52)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PiController, exp2, log2};
+
+    #[test]
+    fn the_platform_free_power_is_accurate_enough() {
+        for i in -400..400 {
+            let x = 1.093_f64.powi(i);
+            assert!((log2(x) - x.log2()).abs() < 3e-6, "log2({x})");
+        }
+        for i in -4000..4000 {
+            let x = f64::from(i) * 0.0113;
+            assert!((exp2(x) / x.exp2() - 1.0).abs() < 4e-6, "exp2({x})");
+        }
+    }
+
+    #[test]
+    fn an_error_at_the_tolerance_repeats_the_step_with_safety() {
+        let mut controller = PiController::for_error_order(5);
+        controller.accepted(1.0);
+        // With err = err_prev = 1 both powers are 1.
+        assert!((controller.accepted(1.0) - 0.9).abs() < 1e-5);
+    }
+
+    #[test]
+    fn limits_hold_and_rejections_stop_growth() {
+        let mut controller = PiController::for_error_order(5);
+        assert_eq!(controller.accepted(0.0), 10.0);
+        assert_eq!(controller.rejected(1e300), 0.2);
+        assert_eq!(controller.accepted(0.0), 1.0);
+        assert_eq!(controller.accepted(0.0), 10.0);
+        assert!(controller.rejected(1.0 + 1e-12) < 0.96);
+    }
+
+    #[test]
+    fn a_rejected_step_shrinks_by_the_order_of_the_method() {
+        // err = C h^5, so an error of 32 asks for half the step.
+        let mut controller = PiController::for_error_order(5);
+        assert!((controller.rejected(32.0 * 32.0) - 0.45).abs() < 1e-5);
+    }
+}

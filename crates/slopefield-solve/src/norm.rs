@@ -1,0 +1,55 @@
+//! The norm in which a step's error is measured: scaled root mean square.
+//!
+//! Each component is divided by `atol_i + rtol·max(|before_i|, |after_i|)`, so a norm of 1 means
+//! "just accurate enough" (Hairer, Nørsett, Wanner, *Solving ODEs I*, eq. II.4.11).
+
+use crate::Settings;
+
+/// Scaled root-mean-square norm with an absolute tolerance per state.
+#[derive(Debug, Clone, Default)]
+pub struct ErrorNorm {
+    rtol: f64,
+    atol: Vec<f64>,
+    reciprocal_length: f64,
+}
+
+impl ErrorNorm {
+    /// Takes the tolerances of `settings` for `n` states; allocates only when `n` grows.
+    pub fn configure(&mut self, settings: &Settings, n: usize) {
+        self.rtol = settings.rtol;
+        self.reciprocal_length = 1.0 / n as f64;
+        self.atol.clear();
+        if settings.atol.len() == n {
+            self.atol.extend_from_slice(&settings.atol);
+        } else {
+            self.atol.resize(n, settings.atol[0]);
+        }
+    }
+
+    /// Norm of the error estimate `error` of a step from `before` to `after`. NaN where any of
+    /// them is NaN, and also where `after` is infinite.
+    pub fn of_error(&self, error: &[f64], before: &[f64], after: &[f64]) -> f64 {
+        self.square_of_error(error, before, after).sqrt()
+    }
+
+    /// The square of [`ErrorNorm::of_error`]. The next step waits for this number, and neither
+    /// the comparison with 1 nor the controller needs the root.
+    pub fn square_of_error(&self, error: &[f64], before: &[f64], after: &[f64]) -> f64 {
+        let n = error.len();
+        let (before, after, atol) = (&before[..n], &after[..n], &self.atol[..n]);
+        let mut sum = 0.0;
+        for i in 0..n {
+            // An infinite `after` would make the scale infinite and hide itself: ∞·0 is NaN.
+            let poison = after[i] * 0.0;
+            let scale = atol[i] + self.rtol * before[i].abs().max(after[i].abs());
+            let ratio = (error[i] + poison) / scale.max(f64::MIN_POSITIVE);
+            sum += ratio * ratio;
+        }
+        sum * self.reciprocal_length
+    }
+
+    /// Norm of `value` scaled by the tolerances at the state `at`.
+    pub fn of_value(&self, value: &[f64], at: &[f64]) -> f64 {
+        self.of_error(value, at, at)
+    }
+}

@@ -1,0 +1,293 @@
+//! The stages of one step: the work arrays, and the arithmetic that fills them.
+//!
+//! The adaptive stepper, the replay of recorded steps and the reverse pass of the discrete
+//! adjoint all take their steps here, so a step taken again has the same bits. Nothing here
+//! accepts or rejects.
+
+use super::tableau::{MAX_STAGES, Tableau};
+use crate::{ErrorNorm, Ivp};
+
+/// Stage states and slopes of one explicit Runge–Kutta step, row by row.
+#[derive(Debug)]
+pub struct Stages {
+    tableau: &'static Tableau,
+    n: usize,
+    /// `s` stage states and, for methods that are not first-same-as-last, the result.
+    states: Vec<f64>,
+    slopes: Vec<f64>,
+    error: Vec<f64>,
+    scratch: Vec<f64>,
+    t: f64,
+    t_new: f64,
+}
+
+impl Stages {
+    /// Stages of `tableau`, sized by [`Stages::begin`].
+    ///
+    /// # Panics
+    /// If the table has more than [`MAX_STAGES`] stages or none.
+    pub fn new(tableau: &'static Tableau) -> Self {
+        let s = tableau.stages();
+        assert!((1..=MAX_STAGES).contains(&s), "{} has {s} stages", tableau.id);
+        Stages {
+            tableau,
+            n: 0,
+            states: Vec::new(),
+            slopes: Vec::new(),
+            error: Vec::new(),
+            scratch: Vec::new(),
+            t: 0.0,
+            t_new: 0.0,
+        }
+    }
+
+    /// The coefficients.
+    pub fn tableau(&self) -> &'static Tableau {
+        self.tableau
+    }
+
+    /// Sizes the arrays for `ivp`, puts `u` at `t` into the first stage and evaluates its slope
+    /// (one evaluation). Allocates only when sizes grow.
+    pub fn begin(&mut self, ivp: &Ivp<'_>, t: f64, u: &[f64]) {
+        let (s, n) = (self.tableau.stages(), u.len());
+        self.n = n;
+        self.states.resize((self.end_row() + 1) * n, 0.0);
+        self.slopes.resize(s * n, 0.0);
+        self.error.resize(n, 0.0);
+        self.scratch.resize(ivp.rhs.scratch_len(), 0.0);
+        self.t = t;
+        self.t_new = t;
+        self.states[..n].copy_from_slice(u);
+        self.evaluate(ivp, 0, t);
+    }
+
+    /// Makes the end of this step the beginning of the next; returns the number of evaluations
+    /// (none for first-same-as-last methods).
+    pub fn promote(&mut self, ivp: &Ivp<'_>) -> u64 {
+        let (n, end) = (self.n, self.end_row() * self.n);
+        self.states.copy_within(end..end + n, 0);
+        if self.tableau.fsal {
+            self.slopes.copy_within(end..end + n, 0);
+            0
+        } else {
+            self.evaluate(ivp, 0, self.t_new);
+            1
+        }
+    }
+
+    /// Takes the step from the first stage at `t` to `t_new`; returns the number of evaluations.
+    /// The step length is the difference of the two as rounded, so the times alone determine the
+    /// step.
+    pub fn attempt(&mut self, ivp: &Ivp<'_>, t: f64, t_new: f64) -> u64 {
+        self.t = t;
+        self.t_new = t_new;
+        let s = self.tableau.stages();
+        // One instance of `stage` per number of terms: for few states the sums are short, and a
+        // loop over terms would cost more than the terms.
+        if s > 1 {
+            self.stage::<1>(ivp);
+        }
+        if s > 2 {
+            self.stage::<2>(ivp);
+        }
+        if s > 3 {
+            self.stage::<3>(ivp);
+        }
+        if s > 4 {
+            self.stage::<4>(ivp);
+        }
+        if s > 5 {
+            self.stage::<5>(ivp);
+        }
+        if s > 6 {
+            self.stage::<6>(ivp);
+        }
+        for i in 7..s {
+            self.combine_row(i, self.tableau.a[i]);
+            self.evaluate(ivp, i, self.time(i));
+        }
+        if !self.tableau.fsal {
+            self.combine_row(s, self.tableau.b);
+        }
+        s as u64 - 1
+    }
+
+    /// Stage `I`, which has `I` terms.
+    #[inline(always)]
+    fn stage<const I: usize>(&mut self, ivp: &Ivp<'_>) {
+        let (n, h) = (self.n, self.t_new - self.t);
+        let (before, rest) = self.states.split_at_mut(I * n);
+        combine_fixed::<I>(&before[..n], h, self.tableau.a[I], &self.slopes, &mut rest[..n]);
+        self.evaluate(ivp, I, self.time(I));
+    }
+
+    fn combine_row(&mut self, i: usize, weights: &[f64]) {
+        let (n, h) = (self.n, self.t_new - self.t);
+        let (before, rest) = self.states.split_at_mut(i * n);
+        combine(&before[..n], h, weights, &self.slopes, &mut rest[..n]);
+    }
+
+    /// Squared norm of the error estimate of the last attempt; NaN when a slope or the result is not
+    /// finite.
+    pub fn squared_error(&mut self, norm: &ErrorNorm) -> f64 {
+        let h = self.t_new - self.t;
+        scaled_sum(h, self.tableau.b_error, &self.slopes, &mut self.error);
+        norm.square_of_error(&self.error, self.state(0), self.end())
+    }
+
+    /// `‖f(t + h, u + h f(t, u)) − f(t, u)‖` from the first stage, for choosing the first step;
+    /// overwrites the error buffer and the last stage. One evaluation.
+    pub(crate) fn euler_slope_change(&mut self, ivp: &Ivp<'_>, norm: &ErrorNorm, h: f64) -> f64 {
+        let (n, t) = (self.n, self.t);
+        let last = self.end_row() * n;
+        let (before, rest) = self.states.split_at_mut(last);
+        combine(&before[..n], h, &[1.0], &self.slopes, &mut rest[..n]);
+        ivp.rhs.eval(t + h, &rest[..n], ivp.p, &mut self.error, &mut self.scratch);
+        for (change, slope) in self.error.iter_mut().zip(&self.slopes[..n]) {
+            *change -= slope;
+        }
+        norm.of_value(&self.error, self.state(0))
+    }
+
+    /// Time at which stage `i` was evaluated.
+    pub fn time(&self, i: usize) -> f64 {
+        let c = self.tableau.c[i];
+        // t + (t_new − t) may differ from t_new in the last place; the next step begins at t_new.
+        if c == 1.0 { self.t_new } else { self.t + c * (self.t_new - self.t) }
+    }
+
+    /// State of stage `i`; stage 0 is the beginning of the step.
+    pub fn state(&self, i: usize) -> &[f64] {
+        &self.states[i * self.n..(i + 1) * self.n]
+    }
+
+    /// States of all stages followed by the result, row by row; for first-same-as-last methods
+    /// the last stage is the result and appears once.
+    pub fn states_and_end(&self) -> &[f64] {
+        &self.states[..(self.end_row() + 1) * self.n]
+    }
+
+    /// Slope of stage `i`.
+    pub fn slope(&self, i: usize) -> &[f64] {
+        &self.slopes[i * self.n..(i + 1) * self.n]
+    }
+
+    /// Result of the step.
+    pub fn end(&self) -> &[f64] {
+        self.state(self.end_row())
+    }
+
+    /// Index of the first state whose slope or result is not finite, if any.
+    pub(crate) fn first_non_finite(&self) -> Option<usize> {
+        let s = self.tableau.stages();
+        (0..s)
+            .find_map(|i| self.slope(i).iter().position(|v| !v.is_finite()))
+            .or_else(|| self.end().iter().position(|v| !v.is_finite()))
+    }
+
+    fn end_row(&self) -> usize {
+        self.tableau.evaluations_per_step()
+    }
+
+    fn evaluate(&mut self, ivp: &Ivp<'_>, i: usize, t: f64) {
+        let rows = i * self.n..(i + 1) * self.n;
+        let (u, out) = (&self.states[rows.clone()], &mut self.slopes[rows]);
+        ivp.rhs.eval(t, u, ivp.p, out, &mut self.scratch);
+    }
+
+    pub(super) fn ends(&self) -> (f64, f64) {
+        (self.t, self.t_new)
+    }
+
+    pub(super) fn slopes(&self) -> &[f64] {
+        &self.slopes
+    }
+}
+
+/// `out = u + h Σ weights_j slopes_j`, the inner loop of every step. The number of terms is a
+/// constant in each instance, so that the loop over states is the only loop.
+pub(super) fn combine(u: &[f64], h: f64, weights: &[f64], slopes: &[f64], out: &mut [f64]) {
+    match weights.len() {
+        1 => combine_fixed::<1>(u, h, weights, slopes, out),
+        2 => combine_fixed::<2>(u, h, weights, slopes, out),
+        3 => combine_fixed::<3>(u, h, weights, slopes, out),
+        4 => combine_fixed::<4>(u, h, weights, slopes, out),
+        5 => combine_fixed::<5>(u, h, weights, slopes, out),
+        6 => combine_fixed::<6>(u, h, weights, slopes, out),
+        7 => combine_fixed::<7>(u, h, weights, slopes, out),
+        _ => {
+            out.copy_from_slice(u);
+            add_combination(h, weights, slopes, out);
+        }
+    }
+}
+
+#[inline(always)]
+fn combine_fixed<const TERMS: usize>(
+    u: &[f64],
+    h: f64,
+    weights: &[f64],
+    slopes: &[f64],
+    out: &mut [f64],
+) {
+    let n = out.len();
+    let u = &u[..n];
+    let weights: [f64; TERMS] = std::array::from_fn(|j| h * weights[j]);
+    let slopes = rows::<TERMS>(slopes, n);
+    for i in 0..n {
+        // First slope first: the newest arrives last, and only one product and one sum wait for
+        // it.
+        let mut sum = u[i] + weights[0] * slopes[0][i];
+        for j in 1..TERMS {
+            sum += weights[j] * slopes[j][i];
+        }
+        out[i] = sum;
+    }
+}
+
+/// The first `TERMS` rows of length `n`.
+#[inline(always)]
+fn rows<const TERMS: usize>(mut slopes: &[f64], n: usize) -> [&[f64]; TERMS] {
+    std::array::from_fn(|_| {
+        let (row, rest) = slopes.split_at(n);
+        slopes = rest;
+        row
+    })
+}
+
+/// `out = h Σ weights_j slopes_j`.
+fn scaled_sum(h: f64, weights: &[f64], slopes: &[f64], out: &mut [f64]) {
+    match weights.len() {
+        4 => scaled_sum_fixed::<4>(h, weights, slopes, out),
+        7 => scaled_sum_fixed::<7>(h, weights, slopes, out),
+        _ => {
+            out.fill(0.0);
+            add_combination(h, weights, slopes, out);
+        }
+    }
+}
+
+#[inline(always)]
+fn scaled_sum_fixed<const TERMS: usize>(h: f64, weights: &[f64], slopes: &[f64], out: &mut [f64]) {
+    let n = out.len();
+    let weights: [f64; TERMS] = std::array::from_fn(|j| h * weights[j]);
+    let slopes = rows::<TERMS>(slopes, n);
+    for i in 0..n {
+        let mut sum = weights[0] * slopes[0][i];
+        for j in 1..TERMS {
+            sum += weights[j] * slopes[j][i];
+        }
+        out[i] = sum;
+    }
+}
+
+/// `out += h Σ weights_j slopes_j`.
+fn add_combination(h: f64, weights: &[f64], slopes: &[f64], out: &mut [f64]) {
+    let n = out.len();
+    for (weight, slope) in weights.iter().zip(slopes.chunks_exact(n)) {
+        let factor = h * weight;
+        for (sum, k) in out.iter_mut().zip(slope) {
+            *sum += factor * k;
+        }
+    }
+}

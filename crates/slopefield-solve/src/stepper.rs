@@ -1,0 +1,39 @@
+//! The interface between the loop and a method: one accepted step at a time.
+
+use crate::{Ivp, Settings, SolveError, Stages, Stats};
+
+/// One accepted step, as a stepper reports it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// Where it began.
+    pub t_prev: f64,
+    /// Where it ended; never past the limit given.
+    pub t: f64,
+    /// Attempts rejected on the way.
+    pub rejected: u64,
+}
+
+/// Advances a solution one accepted step at a time. Instances are reused: `start` may be called
+/// again with other values, and allocates nothing after the first time for the same size.
+pub trait Stepper: Send {
+    /// Begins at `(t0, u0)` towards `t1`.
+    fn start(&mut self, ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError>;
+    /// Takes one accepted step, never past `t_limit`.
+    fn step(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        t_limit: f64,
+    ) -> Result<Step, SolveError>;
+    /// State at the end of the last accepted step.
+    fn state(&self) -> &[f64];
+    /// Solution at `t` within the last accepted step.
+    fn interpolate(&mut self, t: f64, out: &mut [f64]) -> Result<(), SolveError>;
+    /// Counters since `start`.
+    fn stats(&self) -> Stats;
+    /// Stage states and slopes of the last accepted step, where the method is an explicit
+    /// Runge–Kutta method; gradient methods that reverse the very steps need them.
+    fn stages(&self) -> Option<&Stages> {
+        None
+    }
+}

@@ -1,0 +1,160 @@
+//! The study as people write it: `study.toml`, and the same thing edited in the window.
+//!
+//! These types are the published format. They are raw: names may be wrong and numbers absurd;
+//! elaboration turns them into a checked study or says what is wrong and where.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use ts_rs::TS;
+
+/// A whole study. Everything but the data has a default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+
+pub struct StudyFile {
+    /// Path of the model file, relative to the study file. Absent inside a project.
+    pub model: Option<String>,
+    /// Seed of every random number.
+    #[ts(type = "number")]
+    pub seed: u64,
+    /// Tables by name.
+    pub data: BTreeMap<String, DataSource>,
+    /// Experiments. Without any, each table is one experiment.
+    pub experiment: Vec<ExperimentFile>,
+    /// Solver.
+    pub solver: SolverFile,
+    /// Training.
+    pub training: TrainingFile,
+    /// Forecast.
+    pub forecast: ForecastFile,
+}
+
+impl Default for StudyFile {
+    fn default() -> Self {
+        StudyFile {
+            model: None,
+            seed: 1,
+            data: BTreeMap::new(),
+            experiment: Vec::new(),
+            solver: SolverFile::default(),
+            training: TrainingFile::default(),
+            forecast: ForecastFile::default(),
+        }
+    }
+}
+
+/// A table and what its columns mean.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataSource {
+    /// File, relative to the study file; inside a project, the name of the stored table.
+    pub file: String,
+    /// Time column; without it the model's time name, else the first column.
+    pub time: Option<String>,
+    /// Observation of the model → column of the table. Observations that are not named take the
+    /// column of their own name.
+    pub columns: BTreeMap<String, String>,
+}
+
+/// One experiment: a table, a start and what differs from the model.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExperimentFile {
+    /// Name shown to people.
+    pub name: String,
+    /// Name of the table.
+    pub data: String,
+    /// Time at which the initial values hold; default the first time of the table.
+    pub start: Option<f64>,
+    /// Times kept out of training, as a range: `1915..`, `..1903`, `5..7` (ends included).
+    pub hold_out: Option<String>,
+    /// Values of params and initial values of states in this experiment.
+    pub set: BTreeMap<String, f64>,
+    /// Params that get their own fitted value in this experiment.
+    pub local: Vec<String>,
+}
+
+/// Solver settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+pub struct SolverFile {
+    /// `auto`, `tsit5`, or a plugin's `org.example.rodas/rodas5p`.
+    pub method: String,
+    /// Relative tolerance.
+    pub rtol: f64,
+    /// Absolute tolerance.
+    pub atol: f64,
+    /// Budget of steps per solve.
+    pub max_steps: u32,
+}
+
+impl Default for SolverFile {
+    fn default() -> Self {
+        SolverFile { method: "auto".into(), rtol: 1e-6, atol: 1e-8, max_steps: 100_000 }
+    }
+}
+
+/// Training settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainingFile {
+    /// `default` chooses stages from the model and the data; `custom` takes `stages`.
+    pub recipe: String,
+    /// `auto`, `forward`, `discrete`, `gauss`.
+    pub gradient: String,
+    /// Upper bound of all iterations together; the recipe's own when absent.
+    pub iterations: Option<u32>,
+    /// Weight of the sum of squares of network weights.
+    pub l2: f64,
+    /// Stages in order, for `recipe = "custom"`.
+    pub stages: Vec<StageFile>,
+}
+
+impl Default for TrainingFile {
+    fn default() -> Self {
+        TrainingFile {
+            recipe: "default".into(),
+            gradient: "auto".into(),
+            iterations: None,
+            l2: 0.0,
+            stages: Vec::new(),
+        }
+    }
+}
+
+/// One stage of a recipe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+pub struct StageFile {
+    /// `adam` or `lbfgs`.
+    pub optimiser: String,
+    /// Iterations at most.
+    pub iterations: u32,
+    /// Learning rate (Adam).
+    pub rate: f64,
+    /// Share of the training time span used by this stage, in (0, 1]; a growing horizon is a
+    /// list of stages with growing shares.
+    pub horizon: f64,
+}
+
+impl Default for StageFile {
+    fn default() -> Self {
+        StageFile { optimiser: "adam".into(), iterations: 300, rate: 0.05, horizon: 1.0 }
+    }
+}
+
+/// What to compute beyond the data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+pub struct ForecastFile {
+    /// End time; default a quarter of the data's span beyond its end.
+    pub until: Option<f64>,
+    /// `none`; other kinds of band come with uncertainty.
+    pub bands: String,
+}
+
+impl Default for ForecastFile {
+    fn default() -> Self {
+        ForecastFile { until: None, bands: "none".into() }
+    }
+}

@@ -1,0 +1,138 @@
+//! A model text made callable.
+
+use crate::StudyError;
+use slopefield_graph::network::NetworkLibrary;
+use slopefield_graph::plan::Plans;
+use slopefield_graph::{Interpreter, LoweredModel};
+use slopefield_kernel::Kernel;
+use slopefield_lang::{Model, Severity};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A checked model with its kernels. Every function takes `(t, u, p)` with `p` in the order of
+/// [`slopefield_graph::layout::Layout`].
+pub struct CompiledModel {
+    /// The text it was made from.
+    pub text: String,
+    /// The checked model.
+    pub model: Model,
+    /// Layout of parameters, networks, plans.
+    pub lowered: LoweredModel,
+    /// p → initial state.
+    pub initial: Arc<dyn Kernel>,
+    /// Right-hand side.
+    pub rhs: Arc<dyn Kernel>,
+    /// Observations with their noise arguments.
+    pub observe: Arc<dyn Kernel>,
+    /// Named expressions.
+    pub lets: Arc<dyn Kernel>,
+    /// Seconds from text to callable.
+    pub compile_s: f64,
+    /// Native code could not be made and the interpreter stands in: why.
+    pub interpreted: Option<String>,
+}
+
+impl CompiledModel {
+    /// Checks and compiles a text. Warnings do not hinder.
+    ///
+    /// # Errors
+    /// Errors of the text, networks that cannot be built.
+    pub fn new(text: &str, library: &dyn NetworkLibrary) -> Result<CompiledModel, StudyError> {
+        let began = Instant::now();
+        let (model, diagnostics) = slopefield_lang::check(text);
+        let errors: Vec<_> =
+            diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
+        if let Some(first) = errors.first() {
+            let (line, _) = slopefield_lang::line_column(text, first.span.start);
+            let more = match errors.len() {
+                1 => String::new(),
+                n => format!(" (and {} more)", n - 1),
+            };
+            return Err(StudyError::Model {
+                summary: format!("model, line {line}: {}{more}", first.message),
+                rendered: slopefield_lang::render(text, "model.slope", &diagnostics, false),
+            });
+        }
+        let lowered = slopefield_graph::lower(&model, library)
+            .map_err(|e| StudyError::Compile(e.to_string()))?;
+        let mut interpreted = None;
+        let mut kernel = |plans: &Plans| -> Arc<dyn Kernel> {
+            match slopefield_cpu::compile(plans) {
+                Ok(kernel) => Arc::new(kernel),
+                // Some systems forbid memory that is both written and run.
+                Err(e) => {
+                    interpreted = Some(e.to_string());
+                    Arc::new(Interpreter::new(plans.clone()))
+                }
+            }
+        };
+        let initial = kernel(&lowered.initial);
+        let rhs = kernel(&lowered.rhs);
+        let observe = kernel(&lowered.observe);
+        let lets = kernel(&lowered.lets);
+        Ok(CompiledModel {
+            text: text.to_owned(),
+            initial,
+            rhs,
+            observe,
+            lets,
+            model,
+            lowered,
+            compile_s: began.elapsed().as_secs_f64(),
+            interpreted,
+        })
+    }
+
+    /// Parameters as the text gives them, with weights drawn from `seed`.
+    pub fn start_params(&self, seed: u64) -> Vec<f64> {
+        self.lowered.layout.initial_values(&self.model, &self.lowered.networks, seed)
+    }
+
+    /// Name of each element of the parameter vector.
+    pub fn param_names(&self) -> Vec<String> {
+        let layout = &self.lowered.layout;
+        (0..layout.len).map(|i| layout.name_of(i, &self.model)).collect()
+    }
+
+    /// Initial state at `p`, with some states overridden.
+    pub fn initial_state(&self, t0: f64, p: &[f64], fixed: &[(usize, f64)]) -> Vec<f64> {
+        let mut u = vec![0.0; self.model.states.len()];
+        let mut scratch = vec![0.0; self.initial.scratch_len()];
+        self.initial.eval(t0, &[], p, &mut u, &mut scratch);
+        for &(state, value) in fixed {
+            u[state] = value;
+        }
+        u
+    }
+
+    /// One sentence for a solve that failed: state, time and the expression that broke.
+    pub fn explain(&self, error: &slopefield_solve::SolveError, p: &[f64]) -> String {
+        use slopefield_solve::SolveError::{NonFinite, StepTooSmall};
+        let time = &self.model.time.name;
+        match error {
+            NonFinite { t, state, u } => {
+                let name = self.model.states.get(*state).map_or("?", |s| s.name.as_str());
+                let start = format!("the equation of `{name}` gave no finite number at {time} = {t}");
+                let at = slopefield_graph::locate_non_finite(&self.model, &self.lowered, *t, u, p);
+                match at {
+                    Some(at) => {
+                        let (line, _) = slopefield_lang::line_column(&self.text, at.span.start);
+                        let text = slopefield_lang::expression_text(&self.text, at.span);
+                        format!("{start}: `{text}` (line {line}) is {}", at.description)
+                    }
+                    None => {
+                        let values = self.model.states.iter().zip(u);
+                        let values: Vec<_> =
+                            values.map(|(s, v)| format!("{} = {v:.6}", s.name)).collect();
+                        format!("{start}, where {}", values.join(", "))
+                    }
+                }
+            }
+            StepTooSmall { t, h } => format!(
+                "the step size fell to {h:.3e} at {time} = {t}; the solution may end there, or the \
+                 system is too stiff for this method"
+            ),
+            other => other.to_string(),
+        }
+    }
+}

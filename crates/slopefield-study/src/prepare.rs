@@ -1,0 +1,308 @@
+//! From a resolved study and a compiled model to the problem that training solves.
+
+use crate::resolve::{Experiment, Resolved, resolve};
+use crate::file::TrainingFile;
+use crate::{CompiledModel, Solvers, StudyError, StudyFile, TableData, error::Problem};
+use slopefield_adjoint::GradientMethod;
+use slopefield_graph::network::NetworkLibrary;
+use slopefield_lang::{Model, Noise, Scale as LangScale};
+use slopefield_solve::Settings;
+use slopefield_train::{
+    self as train, ModelKernels, NoiseKind, ObservationSpec, ParamKind, ParamSpec, Recipe, Scale,
+    Source, Stage,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A study that can be trained.
+pub struct Prepared {
+    /// The model.
+    pub model: Arc<CompiledModel>,
+    /// The study.
+    pub file: StudyFile,
+    /// Experiments with their points, warnings.
+    pub resolved: Resolved,
+    /// What training gets.
+    pub problem: train::Problem,
+    /// Names of the elements of θ.
+    pub theta_names: Vec<String>,
+    /// Number of scalar elements of θ; they come first.
+    pub scalars: usize,
+    /// Gradient that will be used, and why.
+    pub gradient: (String, String),
+    /// Solver that will be used, and why.
+    pub solver: (String, String),
+    /// Stages that will be run.
+    pub recipe: Recipe,
+}
+
+impl Prepared {
+    /// Checks and compiles everything.
+    ///
+    /// # Errors
+    /// Whatever hinders training, all of it at once where possible.
+    pub fn new(
+        text: &str,
+        file: &StudyFile,
+        tables: &BTreeMap<String, TableData>,
+        library: &dyn NetworkLibrary,
+        solvers: &dyn Solvers,
+    ) -> Result<Prepared, StudyError> {
+        let model = Arc::new(CompiledModel::new(text, library)?);
+        let resolved = resolve(&model.model, file, tables);
+        if !resolved.ok() {
+            return Err(StudyError::Study(resolved.problems));
+        }
+        let solver = choose_solver(&file.solver.method);
+        solvers.stepper(&solver.0).map_err(StudyError::Solver)?;
+        let theta = Theta::new(&model, file.seed, &resolved.experiments);
+        let settings = Settings {
+            rtol: file.solver.rtol,
+            atol: vec![file.solver.atol],
+            max_steps: u64::from(file.solver.max_steps),
+            ..Settings::default()
+        };
+        let problem = train::Problem {
+            kernels: ModelKernels {
+                initial: model.initial.clone(),
+                rhs: model.rhs.clone(),
+                observe: model.observe.clone(),
+            },
+            observations: observations(&model),
+            theta: theta.specs,
+            experiments: theta.experiments,
+            settings,
+            l2: file.training.l2,
+        };
+        let gradient = choose_gradient(file, &model, &problem, &solver.0);
+        let recipe = recipe(&file.training, || train::recipe::default(&problem));
+        Ok(Prepared {
+            model,
+            file: file.clone(),
+            resolved,
+            problem,
+            theta_names: theta.names,
+            scalars: theta.scalars,
+            gradient,
+            solver,
+            recipe,
+        })
+    }
+
+    /// A fresh instance of a gradient method on this study's solver.
+    ///
+    /// # Errors
+    /// A method that does not exist, or cannot go through the solver.
+    pub fn gradient_method(
+        &self,
+        name: &str,
+        solvers: &dyn Solvers,
+    ) -> Result<Box<dyn GradientMethod>, StudyError> {
+        crate::gradient::method(name, &self.solver.0, solvers)
+    }
+
+    /// End of the forecast: as the study says, else a quarter of the span beyond the data.
+    pub fn forecast_end(&self) -> f64 {
+        let last = self.resolved.last_time();
+        let first =
+            self.resolved.experiments.iter().map(|e| e.start).fold(f64::INFINITY, f64::min);
+        self.file.forecast.until.unwrap_or(last + 0.25 * (last - first)).max(last)
+    }
+}
+
+/// The vector that training changes, and how each experiment draws its parameters from it.
+struct Theta {
+    specs: Vec<ParamSpec>,
+    names: Vec<String>,
+    scalars: usize,
+    experiments: Vec<train::Experiment>,
+}
+
+impl Theta {
+    /// Scalars first (shared ones once, local ones once per experiment), then all weights.
+    fn new(model: &CompiledModel, seed: u64, experiments: &[Experiment]) -> Theta {
+        let start = model.start_params(seed);
+        let names = model.param_names();
+        let several = experiments.len() > 1;
+        let scalars = model.lowered.layout.scalars;
+        let mut theta = Theta { specs: vec![], names: vec![], scalars: 0, experiments: vec![] };
+        let mut sources: Vec<Vec<Source>> =
+            experiments.iter().map(|_| vec![Source::Fixed(0.0); start.len()]).collect();
+        for i in 0..scalars {
+            let param = &model.model.params[i];
+            let mut shared = None;
+            for (e, experiment) in experiments.iter().enumerate() {
+                let fixed = experiment.set_params.iter().find(|s| s.0 == i);
+                let local = experiment.local.contains(&i) || (several && param.initial_of.is_some());
+                sources[e][i] = match fixed {
+                    Some(&(_, value)) => Source::Fixed(value),
+                    None if local => {
+                        let name = match several {
+                            true => format!("{} [{}]", names[i], experiment.name),
+                            false => names[i].clone(),
+                        };
+                        theta.push(name, scalar(param, start[i]))
+                    }
+                    None => shared
+                        .get_or_insert_with(|| theta.push(names[i].clone(), scalar(param, start[i])))
+                        .clone(),
+                };
+            }
+        }
+        theta.scalars = theta.specs.len();
+        for i in scalars..start.len() {
+            let spec = ParamSpec {
+                name: names[i].clone(),
+                start: start[i],
+                bounds: (f64::NEG_INFINITY, f64::INFINITY),
+                scale: Scale::Linear,
+                prior: None,
+                kind: ParamKind::Weight,
+            };
+            let source = theta.push(names[i].clone(), spec);
+            for s in &mut sources {
+                s[i] = source.clone();
+            }
+        }
+        for (experiment, params) in experiments.iter().zip(sources) {
+            theta.experiments.push(train_experiment(experiment, params));
+        }
+        theta
+    }
+
+    fn push(&mut self, name: String, mut spec: ParamSpec) -> Source {
+        spec.name.clone_from(&name);
+        self.names.push(name);
+        self.specs.push(spec);
+        Source::Theta(self.specs.len() - 1)
+    }
+}
+
+fn scalar(param: &slopefield_lang::Param, start: f64) -> ParamSpec {
+    ParamSpec {
+        name: param.name.clone(),
+        start,
+        bounds: param.bounds,
+        scale: match param.scale {
+            LangScale::Linear => Scale::Linear,
+            LangScale::Log => Scale::Log,
+            LangScale::Logit => Scale::Logit,
+        },
+        prior: param.prior.as_ref().map(|p| (p.distribution.clone(), p.arguments.clone())),
+        kind: ParamKind::Scalar,
+    }
+}
+
+fn observations(model: &CompiledModel) -> Vec<ObservationSpec> {
+    let slots = &model.lowered.observe_layout;
+    let all = model.model.observations.iter().zip(slots);
+    all.map(|(o, slot)| ObservationSpec {
+        name: o.name.clone(),
+        noise: match &o.noise {
+            Noise::LeastSquares => NoiseKind::LeastSquares,
+            Noise::Normal(_) => NoiseKind::Normal,
+            Noise::LogNormal(_) => NoiseKind::LogNormal,
+            Noise::Laplace(_) => NoiseKind::Laplace,
+            Noise::StudentT(..) => NoiseKind::StudentT,
+            Noise::Poisson => NoiseKind::Poisson,
+            Noise::NegativeBinomial(_) => NoiseKind::NegativeBinomial,
+            Noise::Binomial(_) => NoiseKind::Binomial,
+            Noise::Bernoulli => NoiseKind::Bernoulli,
+            Noise::Categorical => NoiseKind::Categorical,
+        },
+        value: slot.value,
+        noise_args: slot.noise_args.clone(),
+    })
+    .collect()
+}
+
+/// The solver behind `auto`, with the reason.
+pub fn choose_solver(method: &str) -> (String, String) {
+    if method == "auto" {
+        let reason = "Tsit5, the default for ordinary differential equations that are not stiff";
+        ("tsit5".into(), reason.into())
+    } else {
+        (method.into(), format!("{method}, as the study says"))
+    }
+}
+
+fn choose_gradient(
+    file: &StudyFile,
+    model: &CompiledModel,
+    problem: &train::Problem,
+    solver: &str,
+) -> (String, String) {
+    match file.training.gradient.as_str() {
+        "auto" => {
+            let n = model.model.states.len();
+            let (name, reason) =
+                slopefield_adjoint::choose(n, problem.theta.len(), !solver.contains('/'));
+            (name.to_owned(), reason)
+        }
+        name => (name.to_owned(), format!("{name}, as the study says")),
+    }
+}
+
+/// The stages that a study asks for, else those that fit the data.
+fn recipe(training: &TrainingFile, default: impl FnOnce() -> Recipe) -> Recipe {
+    let recipe = if training.recipe == "custom" {
+        let stages = training.stages.iter().map(|s| match s.optimiser.as_str() {
+            "adam" => Stage::adam(s.iterations, s.rate, s.horizon),
+            _ => Stage::lbfgs(s.iterations, s.horizon),
+        });
+        Recipe::custom(stages.collect())
+    } else {
+        default()
+    };
+    match training.iterations {
+        Some(most) => recipe.capped(u64::from(most)),
+        None => recipe,
+    }
+}
+
+/// The stages that training would run, without compiling anything.
+pub fn planned_recipe(model: &Model, file: &StudyFile, resolved: &Resolved) -> Recipe {
+    recipe(&file.training, || {
+        let experiments: Vec<_> =
+            resolved.experiments.iter().map(|e| train_experiment(e, Vec::new())).collect();
+        let fitted = |i: usize| {
+            let free = |e: &&Experiment| e.set_params.iter().all(|s| s.0 != i);
+            let local = |e: &&Experiment| e.local.contains(&i);
+            let own = resolved.experiments.iter().filter(free).filter(local).count();
+            let shared = resolved.experiments.iter().filter(free).any(|e| !local(&e));
+            own + usize::from(shared)
+        };
+        let scalars = (0..model.params.len()).map(fitted).sum();
+        train::recipe::for_data(!model.networks.is_empty(), scalars, &experiments)
+    })
+}
+
+fn train_experiment(e: &Experiment, params: Vec<Source>) -> train::Experiment {
+    let series = e.series.iter().map(|s| train::Series {
+        observation: s.observation,
+        times: s.times.clone(),
+        values: s.values.clone(),
+        held_out: s.held_out.clone(),
+    });
+    train::Experiment {
+        name: e.name.clone(),
+        t0: e.start,
+        params,
+        fixed_initial: e.set_states.clone(),
+        series: series.collect(),
+    }
+}
+
+/// Everything wrong or doubtful, without compiling: for the window, after every edit.
+pub fn report(
+    model: &slopefield_lang::Model,
+    file: &StudyFile,
+    tables: &BTreeMap<String, TableData>,
+    solvers: &dyn Solvers,
+) -> Resolved {
+    let mut resolved = resolve(model, file, tables);
+    if let Err(message) = solvers.stepper(&choose_solver(&file.solver.method).0) {
+        resolved.problems.push(Problem::error("solver.method", message));
+    }
+    resolved
+}

@@ -1,0 +1,363 @@
+//! From the raw study and the tables to experiments with points: names are looked up, ranges
+//! read, settings checked. Everything that is wrong is collected, not only the first thing.
+
+use crate::error::{Problem, listed, nearest};
+use crate::file::{DataSource, ExperimentFile, StudyFile};
+use crate::load::TableData;
+use slopefield_lang::Model;
+use std::collections::BTreeMap;
+
+/// A study with every name resolved.
+#[derive(Debug, Clone, Default)]
+pub struct Resolved {
+    /// Experiments.
+    pub experiments: Vec<Experiment>,
+    /// Errors and warnings.
+    pub problems: Vec<Problem>,
+}
+
+/// One experiment with its points.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Experiment {
+    /// Name shown to people.
+    pub name: String,
+    /// Table.
+    pub table: String,
+    /// Time at which the initial values hold.
+    pub start: f64,
+    /// First held-out time, when the hold-out is open to the right.
+    pub hold_out_from: Option<f64>,
+    /// Measured series, times ascending.
+    pub series: Vec<Series>,
+    /// Params with a value of their own here.
+    pub set_params: Vec<(usize, f64)>,
+    /// States with an initial value of their own here.
+    pub set_states: Vec<(usize, f64)>,
+    /// Params fitted for this experiment alone.
+    pub local: Vec<usize>,
+}
+
+/// Points of one observation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Index of the observation in the model.
+    pub observation: usize,
+    /// Times.
+    pub times: Vec<f64>,
+    /// Values; none is missing.
+    pub values: Vec<f64>,
+    /// Not used for training.
+    pub held_out: Vec<bool>,
+}
+
+impl Resolved {
+    /// Nothing hinders training.
+    pub fn ok(&self) -> bool {
+        !self.problems.iter().any(|p| p.fatal)
+    }
+
+    /// Last time of any point.
+    pub fn last_time(&self) -> f64 {
+        let series = self.experiments.iter().flat_map(|e| &e.series);
+        series.flat_map(|s| &s.times).copied().fold(f64::NEG_INFINITY, f64::max)
+    }
+}
+
+/// Resolves a study against its model and its tables.
+pub fn resolve(model: &Model, file: &StudyFile, tables: &BTreeMap<String, TableData>) -> Resolved {
+    let mut resolved = Resolved::default();
+    let problems = &mut resolved.problems;
+    check_settings(file, problems);
+    if model.observations.is_empty() {
+        problems.push(Problem::error(
+            "model",
+            "the model observes nothing; add a line such as `observe y = x` for each measured quantity",
+        ));
+    }
+    if file.data.is_empty() {
+        problems.push(Problem::error("data", "the study has no data; import a table"));
+    }
+    let implied: Vec<ExperimentFile>;
+    let experiments = if file.experiment.is_empty() {
+        let whole = |name: &String| ExperimentFile {
+            name: name.clone(),
+            data: name.clone(),
+            ..ExperimentFile::default()
+        };
+        implied = file.data.keys().map(whole).collect();
+        &implied
+    } else {
+        &file.experiment
+    };
+    for (i, experiment) in experiments.iter().enumerate() {
+        let place = format!("experiment {} ({})", i + 1, experiment.name);
+        if experiments[..i].iter().any(|e| e.name == experiment.name) {
+            let message = format!("another experiment is called `{}` too", experiment.name);
+            problems.push(Problem::error(&place, message));
+        }
+        let Some(source) = file.data.get(&experiment.data) else {
+            let near = nearest(&experiment.data, file.data.keys().map(String::as_str));
+            let message = format!("there is no data table `{}`{near}", experiment.data);
+            problems.push(Problem::error(place, message));
+            continue;
+        };
+        let Some(table) = tables.get(&experiment.data) else { continue };
+        if let Some(e) = one_experiment(model, experiment, source, table, &place, problems) {
+            resolved.experiments.push(e);
+        }
+    }
+    for (i, observation) in model.observations.iter().enumerate() {
+        let seen = |e: &Experiment| e.series.iter().any(|s| s.observation == i);
+        if !resolved.experiments.is_empty() && !resolved.experiments.iter().any(seen) {
+            let name = &observation.name;
+            let message = format!("no table has a column for the observation `{name}`; it is not fitted");
+            problems.push(Problem::warning(format!("observe {name}"), message));
+        }
+    }
+    resolved
+}
+
+fn one_experiment(
+    model: &Model,
+    file: &ExperimentFile,
+    source: &DataSource,
+    table: &TableData,
+    place: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<Experiment> {
+    let before = problems.iter().filter(|p| p.fatal).count();
+    let data_place = format!("data.{}", file.data);
+    let times = time_column(model, source, table, &data_place, problems)?;
+    let range = match file.hold_out.as_deref().map(Range::parse) {
+        None => None,
+        Some(Ok(range)) => Some(range),
+        Some(Err(message)) => {
+            problems.push(Problem::error(format!("{place}: hold_out"), message));
+            return None;
+        }
+    };
+    let first = times.iter().copied().filter(|t| t.is_finite()).fold(f64::INFINITY, f64::min);
+    if !first.is_finite() {
+        problems.push(Problem::error(data_place, "the table has no row with a time"));
+        return None;
+    }
+    let start = file.start.unwrap_or(first);
+    if !start.is_finite() || start > first {
+        let message = format!(
+            "the start {start} is after the first time {first} of the table; start at or before it"
+        );
+        problems.push(Problem::error(format!("{place}: start"), message));
+    }
+    for name in source.columns.keys() {
+        if !model.observations.iter().any(|o| o.name == *name) {
+            let near = nearest(name, model.observations.iter().map(|o| o.name.as_str()));
+            let message = format!(
+                "the model has no observation `{name}`{near}; it observes {}",
+                listed(model.observations.iter().map(|o| o.name.as_str()))
+            );
+            problems.push(Problem::error(format!("{data_place}.columns"), message));
+        }
+    }
+    let mut series = Vec::new();
+    for (i, observation) in model.observations.iter().enumerate() {
+        let column = source.columns.get(&observation.name);
+        let name = column.unwrap_or(&observation.name);
+        let Some(values) = table.numeric.iter().find(|c| c.0 == *name) else {
+            if column.is_some() {
+                let message = missing_column(table, name);
+                problems.push(Problem::error(format!("{data_place}.columns"), message));
+            }
+            continue;
+        };
+        series.push(points(i, &times, &values.1, range.as_ref()));
+    }
+    if series.is_empty() {
+        let message = format!(
+            "no column belongs to an observation; name them, as in `columns = {{ {} = \"column\" }}` \
+             (the table has {})",
+            model.observations.first().map_or("observation", |o| o.name.as_str()),
+            listed(table.numeric.iter().map(|c| c.0.as_str()))
+        );
+        problems.push(Problem::error(format!("{data_place}.columns"), message));
+    } else if series.iter().all(|s| s.held_out.iter().all(|&h| h)) {
+        let message = "every point is held out; leave some for training";
+        problems.push(Problem::error(format!("{place}: hold_out"), message));
+    }
+    let missing: usize = series.iter().map(|s| times.len() - s.times.len()).sum();
+    if missing > 0 {
+        let cells = if missing == 1 { "empty cell is" } else { "empty cells are" };
+        problems.push(Problem::warning(data_place, format!("{missing} {cells} left out")));
+    }
+    let (set_params, set_states, local) = own_values(model, file, place, problems);
+    let hold_out_from = range.filter(|r| r.to == f64::INFINITY).map(|r| r.from);
+    (problems.iter().filter(|p| p.fatal).count() == before).then(|| Experiment {
+        name: file.name.clone(),
+        table: file.data.clone(),
+        start,
+        hold_out_from,
+        series,
+        set_params,
+        set_states,
+        local,
+    })
+}
+
+type Own = (Vec<(usize, f64)>, Vec<(usize, f64)>, Vec<usize>);
+
+/// `set` and `local` of an experiment.
+fn own_values(
+    model: &Model,
+    file: &ExperimentFile,
+    place: &str,
+    problems: &mut Vec<Problem>,
+) -> Own {
+    let param = |name: &str| model.params.iter().position(|p| p.name == name);
+    let names = || model.params.iter().map(|p| p.name.as_str());
+    let mut own: Own = Default::default();
+    for (name, &value) in &file.set {
+        if let Some(i) = param(name) {
+            own.0.push((i, value));
+        } else if let Some(i) = model.states.iter().position(|s| s.name == *name) {
+            own.1.push((i, value));
+        } else {
+            let near = nearest(name, names().chain(model.states.iter().map(|s| s.name.as_str())));
+            let message = format!("the model has no parameter and no state `{name}`{near}");
+            problems.push(Problem::error(format!("{place}: set"), message));
+        }
+    }
+    for name in &file.local {
+        match param(name) {
+            Some(i) => own.2.push(i),
+            None => {
+                let message = format!("the model has no parameter `{name}`{}", nearest(name, names()));
+                problems.push(Problem::error(format!("{place}: local"), message));
+            }
+        }
+    }
+    own
+}
+
+fn time_column(
+    model: &Model,
+    source: &DataSource,
+    table: &TableData,
+    place: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<Vec<f64>> {
+    let name = match &source.time {
+        Some(name) => name.clone(),
+        None => {
+            let named = table.numeric.iter().find(|c| c.0 == model.time.name);
+            named.or(table.numeric.first()).map(|c| c.0.clone()).unwrap_or_default()
+        }
+    };
+    match table.numeric.iter().find(|c| c.0 == name) {
+        Some(column) => Some(column.1.clone()),
+        None => {
+            problems.push(Problem::error(format!("{place}.time"), missing_column(table, &name)));
+            None
+        }
+    }
+}
+
+fn missing_column(table: &TableData, name: &str) -> String {
+    if table.text.iter().any(|t| t == name) {
+        return format!("the column `{name}` holds text, not numbers");
+    }
+    let names = || table.numeric.iter().map(|c| c.0.as_str());
+    format!("the table has no column `{name}`{}; it has {}", nearest(name, names()), listed(names()))
+}
+
+/// The points of one series in order of time, without missing ones.
+fn points(observation: usize, times: &[f64], values: &[f64], range: Option<&Range>) -> Series {
+    let mut pairs: Vec<(f64, f64)> = times
+        .iter()
+        .zip(values)
+        .filter(|(t, v)| t.is_finite() && v.is_finite())
+        .map(|(&t, &v)| (t, v))
+        .collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    Series {
+        observation,
+        held_out: pairs.iter().map(|p| range.is_some_and(|r| r.contains(p.0))).collect(),
+        times: pairs.iter().map(|p| p.0).collect(),
+        values: pairs.iter().map(|p| p.1).collect(),
+    }
+}
+
+/// A range of times, ends included.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Range {
+    from: f64,
+    to: f64,
+}
+
+impl Range {
+    fn contains(&self, t: f64) -> bool {
+        self.from <= t && t <= self.to
+    }
+
+    /// Reads `1915..`, `..1903`, `5..7`.
+    fn parse(text: &str) -> Result<Range, String> {
+        let wrong = || {
+            format!("`{text}` is not a range of times; write `1915..`, `..1903` or `5..7` (ends included)")
+        };
+        let (from, to) = text.split_once("..").ok_or_else(wrong)?;
+        let end = |s: &str, open: f64| match s.trim() {
+            "" => Ok(open),
+            s => s.parse::<f64>().map_err(|_| wrong()),
+        };
+        let range = Range { from: end(from, f64::NEG_INFINITY)?, to: end(to, f64::INFINITY)? };
+        if range.from <= range.to { Ok(range) } else { Err(wrong()) }
+    }
+}
+
+fn check_settings(file: &StudyFile, problems: &mut Vec<Problem>) {
+    let solver = &file.solver;
+    for (name, value) in [("rtol", solver.rtol), ("atol", solver.atol)] {
+        if !(value > 0.0 && value < 1.0) {
+            let message = format!("{value} is no tolerance; take a number between 0 and 1, e.g. 1e-6");
+            problems.push(Problem::error(format!("solver.{name}"), message));
+        }
+    }
+    if solver.max_steps == 0 {
+        problems.push(Problem::error("solver.max_steps", "at least one step is needed"));
+    }
+    let training = &file.training;
+    one_of("training.recipe", &training.recipe, &["default", "custom"], problems);
+    let gradients = ["auto", "forward", "discrete", "gauss"];
+    one_of("training.gradient", &training.gradient, &gradients, problems);
+    if !(training.l2 >= 0.0 && training.l2.is_finite()) {
+        problems.push(Problem::error("training.l2", "the weight must be 0 or a positive number"));
+    }
+    if training.recipe == "custom" && training.stages.is_empty() {
+        let message = "a custom recipe needs at least one stage, `[[training.stages]]`";
+        problems.push(Problem::error("training.stages", message));
+    }
+    for (i, stage) in training.stages.iter().enumerate() {
+        let place = format!("training.stages {}", i + 1);
+        one_of(&format!("{place}: optimiser"), &stage.optimiser, &["adam", "lbfgs"], problems);
+        if !(stage.rate > 0.0 && stage.rate.is_finite()) {
+            problems.push(Problem::error(format!("{place}: rate"), "the rate must be positive"));
+        }
+        if !(stage.horizon > 0.0 && stage.horizon <= 1.0) {
+            let message = "the horizon is a share of the time span, above 0 and at most 1";
+            problems.push(Problem::error(format!("{place}: horizon"), message));
+        }
+    }
+    if file.forecast.bands != "none" {
+        let message = format!(
+            "`{}` is not available in this version; only `none` is (a single curve)",
+            file.forecast.bands
+        );
+        problems.push(Problem::error("forecast.bands", message));
+    }
+}
+
+fn one_of(place: &str, value: &str, known: &[&str], problems: &mut Vec<Problem>) {
+    if !known.contains(&value) {
+        let near = nearest(value, known.iter().copied());
+        let message = format!("`{value}` is unknown{near}; there are {}", listed(known.iter().copied()));
+        problems.push(Problem::error(place, message));
+    }
+}

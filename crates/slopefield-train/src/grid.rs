@@ -1,0 +1,68 @@
+//! The save times of an experiment: several series with different times on one ascending grid.
+
+use crate::problem::Experiment;
+
+/// One measurement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Point {
+    /// Index of the observation.
+    pub observation: usize,
+    /// Measured value.
+    pub y: f64,
+}
+
+/// Measurements by time. Points of one time stay in the order of the series.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Grid {
+    /// Distinct times, ascending.
+    pub times: Vec<f64>,
+    /// All points, by time.
+    pub points: Vec<Point>,
+    /// Points of row `i` are `points[offsets[i]..offsets[i + 1]]`.
+    pub offsets: Vec<usize>,
+}
+
+impl Grid {
+    /// Collects the points that are (or are not) held out; missing values are dropped.
+    pub fn new(experiment: &Experiment, held_out: bool) -> Grid {
+        let mut all: Vec<(f64, Point)> = Vec::new();
+        for s in &experiment.series {
+            for (i, (&t, &y)) in s.times.iter().zip(&s.values).enumerate() {
+                if !y.is_nan() && s.is_held_out(i) == held_out {
+                    all.push((t, Point { observation: s.observation, y }));
+                }
+            }
+        }
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut grid = Grid::default();
+        for (t, point) in all {
+            // `==`, not bits: 0.0 and -0.0 are one time.
+            if grid.times.last().is_none_or(|last| *last != t) {
+                grid.times.push(t);
+                grid.offsets.push(grid.points.len());
+            }
+            grid.points.push(point);
+        }
+        grid.offsets.push(grid.points.len());
+        grid
+    }
+
+    /// Points of one time.
+    pub fn at(&self, row: usize) -> &[Point] {
+        &self.points[self.offsets[row]..self.offsets[row + 1]]
+    }
+
+    /// Number of times within the given share of the span that starts at `t0`, at least enough to
+    /// include one time after `t0`.
+    pub fn rows_within(&self, t0: f64, share: f64) -> usize {
+        let Some(&last) = self.times.last() else { return 0 };
+        if share >= 1.0 {
+            return self.times.len();
+        }
+        // A hair beyond the share: 0.3 of a span of 10 includes the point at 3.
+        let limit = t0 + share * (last - t0) * (1.0 + 1e-12);
+        let rows = self.times.partition_point(|t| *t <= limit);
+        let first_after = self.times.partition_point(|t| *t <= t0) + 1;
+        rows.max(first_after).min(self.times.len())
+    }
+}

@@ -1,0 +1,293 @@
+//! The loss of a fitting problem and its exact gradient.
+//!
+//! loss = Σ −ln density (observations with a noise model)
+//!      + Σ (value − measurement)² (least squares)
+//!      − Σ ln prior + l2 · Σ weight².
+//!
+//! The terms are added as they are: next to a likelihood, least squares counts like normal noise
+//! of standard deviation 1/√2 without its constant. The gradient goes through the observation
+//! functions, the trajectory and the initial values; see `docs/derivations/training.md`.
+
+mod experiment;
+
+pub(crate) use experiment::{assemble_params, initial_state, scratch_len};
+
+use crate::failure::{Failure, FailureKind};
+use crate::prior::Prior;
+use crate::problem::{ParamKind, Problem, ProblemError};
+use crate::transform::Transform;
+use experiment::ExperimentLoss;
+use slopefield_adjoint::GradientMethod;
+use slopefield_solve::Stepper;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Makes the gradient method and the stepper of each experiment (by index). Both should integrate
+/// alike; the stepper serves predictions and hold-out scores.
+#[derive(Clone)]
+pub struct Methods {
+    /// Gradient method of an experiment.
+    pub gradient: Arc<dyn Fn(usize) -> Box<dyn GradientMethod> + Send + Sync>,
+    /// Stepper of an experiment.
+    pub stepper: Arc<dyn Fn(usize) -> Box<dyn Stepper> + Send + Sync>,
+}
+
+/// Result of one evaluation of the loss.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evaluation {
+    /// What training minimises.
+    pub loss: f64,
+    /// Log-likelihood of the training points with all constants; `None` when any of them is
+    /// least squares.
+    pub log_likelihood: Option<f64>,
+    /// Sum of squared differences of the least-squares points.
+    pub sse: f64,
+    /// Number of training points that counted.
+    pub points: usize,
+}
+
+/// The loss of a [`Problem`] as a function of the unbounded coordinates `z`. Keeps its work
+/// arrays: an evaluation allocates nothing of its own.
+pub struct Objective {
+    problem: Problem,
+    methods: Methods,
+    transforms: Vec<Transform>,
+    priors: Vec<(usize, Prior)>,
+    notes: Vec<String>,
+    experiments: Vec<ExperimentLoss>,
+    theta: Vec<f64>,
+    slope: Vec<f64>,
+    grad_theta: Vec<f64>,
+    evaluations: u64,
+}
+
+/// Sums over the points of experiments.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sums {
+    /// `Σ −ln density`.
+    pub negative_log_likelihood: f64,
+    /// `Σ (value − measurement)²` of least-squares points.
+    pub sse: f64,
+    /// Points with a likelihood.
+    pub likelihood_points: usize,
+    /// Points without.
+    pub least_squares_points: usize,
+}
+
+impl Sums {
+    pub(crate) fn loss(&self) -> f64 {
+        self.negative_log_likelihood + self.sse
+    }
+
+    pub(crate) fn points(&self) -> usize {
+        self.likelihood_points + self.least_squares_points
+    }
+}
+
+impl Objective {
+    /// Checks the problem and prepares it.
+    pub fn new(problem: Problem, methods: Methods) -> Result<Objective, ProblemError> {
+        problem.check()?;
+        let mut transforms = Vec::with_capacity(problem.theta.len());
+        let mut priors = Vec::new();
+        let mut notes = Vec::new();
+        for (i, spec) in problem.theta.iter().enumerate() {
+            let (transform, note) = Transform::new(spec)?;
+            transforms.push(transform);
+            notes.extend(note);
+            if let Some((name, arguments)) = &spec.prior {
+                let prior = Prior::new(name, arguments)
+                    .map_err(|source| ProblemError::Prior { name: spec.name.clone(), source })?;
+                priors.push((i, prior));
+            }
+        }
+        let experiments = (0..problem.experiments.len())
+            .map(|i| ExperimentLoss::new(&problem, i, (methods.gradient)(i)))
+            .collect();
+        let n = problem.theta.len();
+        Ok(Objective {
+            problem,
+            methods,
+            transforms,
+            priors,
+            notes,
+            experiments,
+            theta: vec![0.0; n],
+            slope: vec![0.0; n],
+            grad_theta: vec![0.0; n],
+            evaluations: 0,
+        })
+    }
+
+    /// The problem.
+    #[must_use]
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// Number of elements of θ, and of `z`.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.transforms.len()
+    }
+
+    /// Things worth telling that came up while preparing, e.g. a start value moved off a bound.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Evaluations so far, failed ones included.
+    #[must_use]
+    pub fn evaluations(&self) -> u64 {
+        self.evaluations
+    }
+
+    /// The maps between θ and `z`.
+    #[must_use]
+    pub fn transforms(&self) -> &[Transform] {
+        &self.transforms
+    }
+
+    /// `z` of the start values.
+    #[must_use]
+    pub fn z_start(&self) -> Vec<f64> {
+        self.transforms.iter().map(Transform::z_start).collect()
+    }
+
+    /// θ at `z`.
+    #[must_use]
+    pub fn theta(&self, z: &[f64]) -> Vec<f64> {
+        let mut theta = vec![0.0; z.len()];
+        self.theta_into(z, &mut theta);
+        theta
+    }
+
+    /// Writes θ at `z`.
+    pub fn theta_into(&self, z: &[f64], theta: &mut [f64]) {
+        for ((theta, &z), transform) in theta.iter_mut().zip(z).zip(&self.transforms) {
+            *theta = transform.theta(z).0;
+        }
+    }
+
+    /// `z` of a θ; values on or beyond bounds are taken just inside.
+    #[must_use]
+    pub fn z(&self, theta: &[f64]) -> Vec<f64> {
+        self.transforms.iter().zip(theta).map(|(t, &theta)| t.z(theta)).collect()
+    }
+
+    /// Lets every solve look at this flag before each step.
+    pub fn set_cancel(&mut self, cancel: Option<Arc<AtomicBool>>) {
+        self.problem.settings.cancel = cancel;
+    }
+
+    /// Loss at `z` over the share `horizon` (0 to 1) of each experiment's training span, which
+    /// runs from its start to its last training point; at least one time after the start counts.
+    /// With `grad`, *writes* the gradient with respect to `z`.
+    ///
+    /// # Errors
+    /// Failed solves and values without a likelihood: to be taken as an infinite loss. The
+    /// contents of `grad` are then unspecified.
+    pub fn evaluate(
+        &mut self,
+        z: &[f64],
+        horizon: f64,
+        grad: Option<&mut [f64]>,
+    ) -> Result<Evaluation, Failure> {
+        self.evaluations += 1;
+        self.place(z)?;
+        self.grad_theta.fill(0.0);
+        let mut extra = 0.0;
+        for &(i, ref prior) in &self.priors {
+            let Some((value, slope)) = prior.log_density(self.theta[i]) else {
+                let message = format!(
+                    "parameter {}: its prior has no density at {}",
+                    self.problem.theta[i].name, self.theta[i]
+                );
+                return Err(Failure::new(FailureKind::Prior, message));
+            };
+            extra -= value;
+            self.grad_theta[i] -= slope;
+        }
+        if self.problem.l2 > 0.0 {
+            for (i, spec) in self.problem.theta.iter().enumerate() {
+                if spec.kind == ParamKind::Weight {
+                    extra += self.problem.l2 * self.theta[i] * self.theta[i];
+                    self.grad_theta[i] += 2.0 * self.problem.l2 * self.theta[i];
+                }
+            }
+        }
+        let mut sums = Sums::default();
+        for experiment in &mut self.experiments {
+            experiment.add(&self.problem, &self.theta, horizon, &mut sums, &mut self.grad_theta)?;
+        }
+        let loss = sums.loss() + extra;
+        if !loss.is_finite() {
+            return Err(Failure::new(FailureKind::NonFinite, format!("the loss is {loss}")));
+        }
+        if let Some(grad) = grad {
+            for (i, g) in grad.iter_mut().enumerate() {
+                *g = self.grad_theta[i] * self.slope[i];
+                if !g.is_finite() {
+                    let message = format!(
+                        "the gradient of the loss with respect to {} is {g}",
+                        self.problem.theta[i].name
+                    );
+                    return Err(Failure::new(FailureKind::NonFinite, message));
+                }
+            }
+        }
+        Ok(Evaluation {
+            loss,
+            log_likelihood: (sums.least_squares_points == 0)
+                .then_some(-sums.negative_log_likelihood),
+            sse: sums.sse,
+            points: sums.points(),
+        })
+    }
+
+    /// Bytes of tape and checkpoints that the last gradient held at its peak, over all experiments.
+    #[must_use]
+    pub fn gradient_memory(&self) -> u64 {
+        self.experiments.iter().map(|e| e.memory).sum()
+    }
+
+    /// Loss per held-out point at `z`, without priors and regularisation; `None` when nothing is
+    /// held out.
+    ///
+    /// # Errors
+    /// As [`Objective::evaluate`]: a model that breaks down before the last held-out point.
+    pub fn hold_out(&mut self, z: &[f64]) -> Result<Option<f64>, Failure> {
+        self.place(z)?;
+        let mut sums = Sums::default();
+        for (i, experiment) in self.experiments.iter_mut().enumerate() {
+            let stepper = || (self.methods.stepper)(i);
+            experiment.add_held_out(&self.problem, &self.theta, &stepper, &mut sums)?;
+        }
+        Ok((sums.points() > 0).then(|| sums.loss() / sums.points() as f64))
+    }
+
+    /// Whether any point is held out.
+    #[must_use]
+    pub fn has_hold_out(&self) -> bool {
+        self.experiments.iter().any(ExperimentLoss::has_hold_out)
+    }
+
+    /// A stepper for an experiment, for predictions.
+    pub(crate) fn stepper(&self, experiment: usize) -> Box<dyn Stepper> {
+        (self.methods.stepper)(experiment)
+    }
+
+    /// Writes θ and its slope for `z`.
+    fn place(&mut self, z: &[f64]) -> Result<(), Failure> {
+        for (i, transform) in self.transforms.iter().enumerate() {
+            (self.theta[i], self.slope[i]) = transform.theta(z[i]);
+            if !self.theta[i].is_finite() {
+                let message =
+                    format!("parameter {} became {}", self.problem.theta[i].name, self.theta[i]);
+                return Err(Failure::new(FailureKind::NonFinite, message));
+            }
+        }
+        Ok(())
+    }
+}

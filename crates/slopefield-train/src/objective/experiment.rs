@@ -1,0 +1,301 @@
+//! One experiment's part of the loss: solve, observe, compare, and the gradient back to θ.
+
+use super::Sums;
+use crate::failure::{Failure, FailureKind};
+use crate::grid::{Grid, Point as Measured};
+use crate::noise::NoiseKind;
+use crate::problem::{Experiment, ModelKernels, ObservationSpec, Problem, Source};
+use slopefield_adjoint::GradientMethod;
+use slopefield_kernel::{Cotangent, Point};
+use slopefield_solve::{Ivp, Stepper, drive};
+
+/// Work arrays and grids of one experiment.
+pub(super) struct ExperimentLoss {
+    /// Bytes that the last gradient held at its peak.
+    pub memory: u64,
+    index: usize,
+    method: Box<dyn GradientMethod>,
+    /// For hold-out; made when first needed.
+    stepper: Option<Box<dyn Stepper>>,
+    training: Grid,
+    held_out: Grid,
+    p: Vec<f64>,
+    u0: Vec<f64>,
+    grad_u0: Vec<f64>,
+    /// Gradient with respect to `p` through the trajectory.
+    grad_p: Vec<f64>,
+    /// Gradient with respect to `p` through observations and initial values.
+    direct_p: Vec<f64>,
+    /// States at the held-out times.
+    states: Vec<f64>,
+    observed: Vec<f64>,
+    weights: Vec<f64>,
+    scratch: Vec<f64>,
+}
+
+/// Writes the model's parameter vector for an experiment.
+pub(crate) fn assemble_params(experiment: &Experiment, theta: &[f64], p: &mut [f64]) {
+    for (p, source) in p.iter_mut().zip(&experiment.params) {
+        *p = match *source {
+            Source::Theta(i) => theta[i],
+            Source::Fixed(value) => value,
+        };
+    }
+}
+
+/// Writes the initial state for an experiment.
+pub(crate) fn initial_state(
+    problem: &Problem,
+    index: usize,
+    p: &[f64],
+    u0: &mut [f64],
+    scratch: &mut [f64],
+) -> Result<(), Failure> {
+    let experiment = &problem.experiments[index];
+    problem.kernels.initial.eval(experiment.t0, &[], p, u0, scratch);
+    for &(state, value) in &experiment.fixed_initial {
+        u0[state] = value;
+    }
+    if let Some(state) = u0.iter().position(|v| !v.is_finite()) {
+        let message = format!(
+            "experiment {}: the initial value of state {state} is {}",
+            experiment.name, u0[state]
+        );
+        let mut failure = Failure::new(FailureKind::NonFinite, message);
+        failure.experiment = Some(index);
+        failure.time = Some(experiment.t0);
+        failure.state = Some(state);
+        failure.u = u0.to_vec();
+        return Err(failure);
+    }
+    Ok(())
+}
+
+/// Longest scratch that any of the model functions needs.
+pub(crate) fn scratch_len(kernels: &ModelKernels) -> usize {
+    kernels.initial.scratch_len().max(kernels.observe.scratch_len())
+}
+
+impl ExperimentLoss {
+    pub fn new(problem: &Problem, index: usize, method: Box<dyn GradientMethod>) -> Self {
+        let experiment = &problem.experiments[index];
+        let (n, params) = (problem.states(), problem.params());
+        let outputs = problem.kernels.observe.shape().outputs;
+        let held_out = Grid::new(experiment, true);
+        ExperimentLoss {
+            memory: 0,
+            index,
+            method,
+            stepper: None,
+            training: Grid::new(experiment, false),
+            p: vec![0.0; params],
+            u0: vec![0.0; n],
+            grad_u0: vec![0.0; n],
+            grad_p: vec![0.0; params],
+            direct_p: vec![0.0; params],
+            states: vec![0.0; held_out.times.len() * n],
+            held_out,
+            observed: vec![0.0; outputs],
+            weights: vec![0.0; outputs],
+            scratch: vec![0.0; scratch_len(&problem.kernels)],
+        }
+    }
+
+    pub fn has_hold_out(&self) -> bool {
+        !self.held_out.points.is_empty()
+    }
+
+    /// Adds the loss of the training points within the horizon and its gradient.
+    pub fn add(
+        &mut self,
+        problem: &Problem,
+        theta: &[f64],
+        horizon: f64,
+        sums: &mut Sums,
+        grad_theta: &mut [f64],
+    ) -> Result<(), Failure> {
+        let experiment = &problem.experiments[self.index];
+        let rows = self.training.rows_within(experiment.t0, horizon);
+        if rows == 0 {
+            return Ok(());
+        }
+        assemble_params(experiment, theta, &mut self.p);
+        initial_state(problem, self.index, &self.p, &mut self.u0, &mut self.scratch)?;
+        self.direct_p.fill(0.0);
+        self.grad_p.fill(0.0);
+        self.grad_u0.fill(0.0);
+
+        let n = self.u0.len();
+        let saves = &self.training.times[..rows];
+        let mut compare = Compare {
+            kernels: &problem.kernels,
+            observations: &problem.observations,
+            experiment,
+            index: self.index,
+            p: &self.p,
+            observed: &mut self.observed,
+            weights: &mut self.weights,
+            scratch: &mut self.scratch,
+        };
+        let (training, direct_p) = (&self.training, &mut self.direct_p);
+        let mut failure = None;
+        let mut loss = |states: &[f64], cotangents: &mut [f64]| {
+            let before = sums.loss();
+            for row in 0..rows {
+                let u = &states[row * n..(row + 1) * n];
+                let du = &mut cotangents[row * n..(row + 1) * n];
+                let at = Point { t: saves[row], u, p: compare.p };
+                let reverse = Some((du, &mut direct_p[..]));
+                if let Err(error) = compare.row(at, training.at(row), sums, reverse) {
+                    failure = Some(error);
+                    cotangents.fill(0.0);
+                    return f64::INFINITY;
+                }
+            }
+            sums.loss() - before
+        };
+        if saves[rows - 1] <= experiment.t0 {
+            // Nothing to integrate: everything was measured at the start.
+            loss(&self.u0, &mut self.grad_u0);
+        } else {
+            let ivp = Ivp {
+                rhs: &*problem.kernels.rhs,
+                t0: experiment.t0,
+                t1: saves[rows - 1],
+                u0: &self.u0,
+                p: &self.p,
+            };
+            let (grad_u0, grad_p) = (&mut self.grad_u0, &mut self.grad_p);
+            let result =
+                self.method.evaluate(&ivp, &problem.settings, saves, &mut loss, grad_u0, grad_p);
+            match result {
+                Ok(evaluated) => self.memory = evaluated.memory,
+                Err(error) if failure.is_none() => {
+                    return Err(Failure::from_solve(self.index, &experiment.name, error));
+                }
+                Err(_) => {}
+            }
+        }
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
+
+        for &(state, _) in &experiment.fixed_initial {
+            self.grad_u0[state] = 0.0;
+        }
+        let (mut dt, at) = (0.0, Point { t: experiment.t0, u: &[], p: &self.p });
+        let grad = Cotangent { t: &mut dt, u: &mut [], p: &mut self.direct_p };
+        problem.kernels.initial.vjp(at, &self.grad_u0, grad, &mut self.scratch);
+        for (i, source) in experiment.params.iter().enumerate() {
+            if let Source::Theta(j) = *source {
+                grad_theta[j] += self.grad_p[i] + self.direct_p[i];
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the loss of the held-out points.
+    pub fn add_held_out(
+        &mut self,
+        problem: &Problem,
+        theta: &[f64],
+        stepper: &dyn Fn() -> Box<dyn Stepper>,
+        sums: &mut Sums,
+    ) -> Result<(), Failure> {
+        let Some(&last) = self.held_out.times.last() else { return Ok(()) };
+        let experiment = &problem.experiments[self.index];
+        assemble_params(experiment, theta, &mut self.p);
+        initial_state(problem, self.index, &self.p, &mut self.u0, &mut self.scratch)?;
+        let ivp = Ivp {
+            rhs: &*problem.kernels.rhs,
+            t0: experiment.t0,
+            t1: last,
+            u0: &self.u0,
+            p: &self.p,
+        };
+        let stepper = self.stepper.get_or_insert_with(stepper);
+        let saves = &self.held_out.times;
+        drive(&mut **stepper, &ivp, &problem.settings, saves, &mut self.states, None)
+            .map_err(|error| Failure::from_solve(self.index, &experiment.name, error))?;
+        let mut compare = Compare {
+            kernels: &problem.kernels,
+            observations: &problem.observations,
+            experiment,
+            index: self.index,
+            p: &self.p,
+            observed: &mut self.observed,
+            weights: &mut self.weights,
+            scratch: &mut self.scratch,
+        };
+        let n = self.u0.len();
+        for (row, &t) in saves.iter().enumerate() {
+            let at = Point { t, u: &self.states[row * n..(row + 1) * n], p: compare.p };
+            compare.row(at, self.held_out.at(row), sums, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// Compares the model with the measurements of one time.
+struct Compare<'a> {
+    kernels: &'a ModelKernels,
+    observations: &'a [ObservationSpec],
+    experiment: &'a Experiment,
+    index: usize,
+    p: &'a [f64],
+    observed: &'a mut [f64],
+    weights: &'a mut [f64],
+    scratch: &'a mut [f64],
+}
+
+impl Compare<'_> {
+    /// Adds the terms of all points at one time; with `reverse`, adds the derivative of the loss
+    /// with respect to the state and, past the trajectory, to the parameters.
+    fn row(
+        &mut self,
+        at: Point<'_>,
+        points: &[Measured],
+        sums: &mut Sums,
+        reverse: Option<(&mut [f64], &mut [f64])>,
+    ) -> Result<(), Failure> {
+        self.kernels.observe.eval(at.t, at.u, at.p, self.observed, self.scratch);
+        self.weights.fill(0.0);
+        for point in points {
+            let spec = &self.observations[point.observation];
+            let arguments = &self.observed[spec.noise_args.clone()];
+            let value = self.observed[spec.value];
+            let term = match spec.noise.term(point.y, value, arguments) {
+                Ok(term) => term,
+                Err(error) => {
+                    let message = format!(
+                        "experiment {}: observation {} at t = {}: {error} (measured {}, model {value})",
+                        self.experiment.name, spec.name, at.t, point.y
+                    );
+                    let mut failure = Failure::new(FailureKind::Noise, message);
+                    failure.experiment = Some(self.index);
+                    failure.observation = Some(point.observation);
+                    failure.time = Some(at.t);
+                    failure.u = at.u.to_vec();
+                    return Err(failure);
+                }
+            };
+            if spec.noise == NoiseKind::LeastSquares {
+                sums.sse += term.loss;
+                sums.least_squares_points += 1;
+            } else {
+                sums.negative_log_likelihood += term.loss;
+                sums.likelihood_points += 1;
+            }
+            self.weights[spec.value] += term.d_value;
+            for (k, slot) in spec.noise_args.clone().enumerate() {
+                self.weights[slot] += term.d_arguments[k];
+            }
+        }
+        if let Some((du, dp)) = reverse {
+            let mut dt = 0.0;
+            let grad = Cotangent { t: &mut dt, u: du, p: dp };
+            self.kernels.observe.vjp(at, self.weights, grad, self.scratch);
+        }
+        Ok(())
+    }
+}

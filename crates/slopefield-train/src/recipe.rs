@@ -1,0 +1,193 @@
+//! Recipes: the stages that training goes through, and the default choice.
+
+use crate::objective::Objective;
+use crate::optimise::{AdamSettings, Clip, Schedule};
+use crate::problem::{ParamKind, Problem};
+
+mod choose;
+pub use choose::{default, for_data};
+
+/// Which optimiser a stage uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Optimiser {
+    /// First order, with a rate; walks through rough ground.
+    Adam,
+    /// Quasi-Newton; finishes.
+    Lbfgs,
+}
+
+/// Which elements of θ a stage moves; the others keep their values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// All.
+    #[default]
+    All,
+    /// Parameters that are not weights.
+    Scalars,
+    /// Network weights only.
+    Weights,
+}
+
+impl Scope {
+    /// Whether elements of this kind move.
+    #[must_use]
+    pub fn moves(self, kind: ParamKind) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::Scalars => kind == ParamKind::Scalar,
+            Scope::Weights => kind == ParamKind::Weight,
+        }
+    }
+}
+
+/// One stage.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stage {
+    /// Optimiser.
+    pub optimiser: Optimiser,
+    /// Iterations at most.
+    pub iterations: u32,
+    /// Rate of Adam.
+    pub rate: f64,
+    /// Share of the training span, in (0, 1].
+    pub horizon: f64,
+    /// Schedule of Adam's rate.
+    pub schedule: Schedule,
+    /// Clipping of Adam's gradient.
+    pub clip: Clip,
+    /// What moves.
+    pub scope: Scope,
+}
+
+impl Stage {
+    /// Adam with a constant rate and no clipping.
+    #[must_use]
+    pub fn adam(iterations: u32, rate: f64, horizon: f64) -> Stage {
+        Stage {
+            optimiser: Optimiser::Adam,
+            iterations,
+            rate,
+            horizon,
+            schedule: Schedule::Constant,
+            clip: Clip::None,
+            scope: Scope::All,
+        }
+    }
+
+    /// L-BFGS.
+    #[must_use]
+    pub fn lbfgs(iterations: u32, horizon: f64) -> Stage {
+        Stage { optimiser: Optimiser::Lbfgs, ..Stage::adam(iterations, 0.0, horizon) }
+    }
+
+    pub(crate) fn adam_settings(&self) -> AdamSettings {
+        AdamSettings {
+            rate: self.rate,
+            clip: self.clip,
+            schedule: self.schedule,
+            ..AdamSettings::default()
+        }
+    }
+
+    /// `Adam` or `L-BFGS`.
+    #[must_use]
+    pub fn optimiser_name(&self) -> &'static str {
+        match self.optimiser {
+            Optimiser::Adam => "Adam",
+            Optimiser::Lbfgs => "L-BFGS",
+        }
+    }
+}
+
+/// Ends training when the hold-out gets worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EarlyStopping {
+    /// Iterations without a better hold-out loss that end training.
+    pub patience: u32,
+}
+
+/// What training will do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recipe {
+    /// Stages in order; each begins at the best of the one before.
+    pub stages: Vec<Stage>,
+    /// Why these, one sentence.
+    pub reason: String,
+    /// Only if asked for: the fit is then that with the best hold-out.
+    pub early_stopping: Option<EarlyStopping>,
+    /// Compare the gradient with differences of the loss before the first iteration.
+    pub check_gradient: bool,
+}
+
+impl Recipe {
+    /// Stages as given.
+    #[must_use]
+    pub fn custom(stages: Vec<Stage>) -> Recipe {
+        Recipe {
+            stages,
+            reason: "The stages are those of the study.".into(),
+            early_stopping: None,
+            check_gradient: true,
+        }
+    }
+
+    /// Iterations at most, over all stages.
+    #[must_use]
+    pub fn iterations(&self) -> u64 {
+        self.stages.iter().map(|s| u64::from(s.iterations)).sum()
+    }
+
+    /// Bounds the iterations of all stages together. A smaller bound shortens every stage in
+    /// proportion, so that the last one is still reached; a bound below the number of stages
+    /// keeps the last stages.
+    #[must_use]
+    pub fn capped(mut self, iterations: u64) -> Recipe {
+        let total = self.iterations();
+        if total <= iterations {
+            return self;
+        }
+        let mut used = 0;
+        let mut given = 0;
+        for stage in &mut self.stages {
+            // Cumulative rounding: the shortened lengths add up to the bound exactly.
+            used += u64::from(stage.iterations);
+            let until = used * iterations / total;
+            stage.iterations = u32::try_from(until - given).unwrap_or(u32::MAX);
+            given = until;
+        }
+        self.stages.retain(|s| s.iterations > 0);
+        self
+    }
+
+    /// Looks for stages that make no sense; the text says which and why.
+    pub fn check(&self) -> Result<(), String> {
+        if self.stages.is_empty() {
+            return Err("the recipe has no stage".into());
+        }
+        for (i, s) in self.stages.iter().enumerate() {
+            let at = format!("stage {} ({})", i + 1, s.optimiser_name());
+            if s.iterations == 0 {
+                return Err(format!("{at}: it needs at least one iteration"));
+            }
+            if !(s.horizon > 0.0 && s.horizon <= 1.0) {
+                return Err(format!(
+                    "{at}: the horizon must be above 0 and at most 1, not {}",
+                    s.horizon
+                ));
+            }
+            if s.optimiser == Optimiser::Adam && !(s.rate > 0.0 && s.rate.is_finite()) {
+                return Err(format!("{at}: the rate must be positive, not {}", s.rate));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the objective is measured in units of its own (log-likelihood) or of the data.
+pub(crate) fn loss_unit(objective: &Objective) -> f64 {
+    let likelihood = |problem: &Problem| problem.observations.iter().any(|o| o.noise.has_likelihood());
+    if likelihood(objective.problem()) { 1.0 } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests;

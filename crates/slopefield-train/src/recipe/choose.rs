@@ -1,0 +1,149 @@
+//! The default recipe: chosen from what the model has and what the data look like.
+//!
+//! Oscillating data need a growing horizon (on the full span a wrong frequency makes the flat line
+//! a local minimum); networks need a robust first-order start; everything is finished by L-BFGS.
+
+use super::{Recipe, Stage};
+use crate::grid::Grid;
+use crate::optimise::{Clip, Schedule};
+use crate::problem::{Experiment, ParamKind, Problem};
+
+/// Chooses the stages for a problem.
+#[must_use]
+pub fn default(problem: &Problem) -> Recipe {
+    let scalars = problem.theta.iter().filter(|s| s.kind == ParamKind::Scalar).count();
+    for_data(problem.has_networks(), scalars, &problem.experiments)
+}
+
+/// The same from what the choice depends on: whether there are networks, the number of scalar
+/// parameters, and the data. Needs no compiled model, so it can be shown before anything runs.
+#[must_use]
+pub fn for_data(networks: bool, scalars: usize, experiments: &[Experiment]) -> Recipe {
+    let turns = turning_points(experiments);
+    let (stages, reason) = if networks {
+        with_networks(experiments, turns)
+    } else {
+        without_networks(scalars, experiments, turns)
+    };
+    Recipe { stages, reason, early_stopping: None, check_gradient: true }
+}
+
+fn with_networks(experiments: &[Experiment], turns: usize) -> (Vec<Stage>, String) {
+    let adam = |iterations, horizon, last| Stage {
+        schedule: Schedule::Cosine(last),
+        clip: Clip::Relative(5.0),
+        ..Stage::adam(iterations, 0.05, horizon)
+    };
+    let mut stages = Vec::new();
+    for share in horizons(experiments, turns, 8) {
+        stages.push(adam(100, share, 0.5));
+    }
+    let grows = !stages.is_empty();
+    stages.push(adam(300, 1.0, 0.1));
+    stages.push(Stage::lbfgs(200, 1.0));
+    let reason = if grows {
+        "The model has a network: Adam on a growing part of the time span, then on all of it, and \
+         L-BFGS to finish."
+    } else {
+        "The model has a network: Adam on the whole time span, then L-BFGS to finish."
+    };
+    (stages, reason.into())
+}
+
+fn without_networks(scalars: usize, experiments: &[Experiment], turns: usize) -> (Vec<Stage>, String) {
+    let shares = horizons(experiments, turns, 2 * scalars);
+    let mut stages: Vec<Stage> = shares.iter().map(|&share| Stage::lbfgs(60, share)).collect();
+    stages.push(Stage::lbfgs(300, 1.0));
+    let reason = if shares.is_empty() {
+        "There are no networks: L-BFGS on the whole time span.".into()
+    } else {
+        format!(
+            "The data turn {turns} times, where a wrong frequency traps a fit of the whole span: \
+             L-BFGS on a growing part of it, then on all of it."
+        )
+    };
+    (stages, reason)
+}
+
+/// Shares of the span below 1, each at most three times the one before. Empty when the data do
+/// not oscillate. The first covers about a quarter of a turn between extremes, but never fewer
+/// than `least` measured values.
+fn horizons(experiments: &[Experiment], turns: usize, least: usize) -> Vec<f64> {
+    if turns < 3 {
+        return Vec::new();
+    }
+    let first = (0.25 / turns as f64).max(share_with_values(experiments, least));
+    let mut shares = Vec::new();
+    let mut share = first;
+    while share < 0.6 {
+        shares.push(share);
+        share *= 3.0;
+    }
+    shares
+}
+
+/// Smallest share of the span that every experiment with data needs so that all together have
+/// `least` training values.
+fn share_with_values(experiments: &[Experiment], least: usize) -> f64 {
+    let mut shares = Vec::new();
+    for e in experiments {
+        let grid = Grid::new(e, false);
+        let Some(&last) = grid.times.last() else { continue };
+        let span = last - e.t0;
+        for (row, &t) in grid.times.iter().enumerate() {
+            let share = if span > 0.0 { (t - e.t0) / span } else { 0.0 };
+            shares.extend(std::iter::repeat_n(share, grid.at(row).len()));
+        }
+    }
+    shares.sort_by(f64::total_cmp);
+    shares.get(least.saturating_sub(1)).copied().unwrap_or(1.0)
+}
+
+/// Largest number of turning points of any training series, counting only swings of more than a
+/// quarter of the series' range, so that noise does not look like oscillation.
+fn turning_points(experiments: &[Experiment]) -> usize {
+    let mut most = 0;
+    for e in experiments {
+        for s in &e.series {
+            let mut points: Vec<(f64, f64)> = (0..s.times.len())
+                .filter(|&i| !s.is_held_out(i) && !s.values[i].is_nan())
+                .map(|i| (s.times[i], s.values[i]))
+                .collect();
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let values: Vec<f64> = points.into_iter().map(|(_, v)| v).collect();
+            most = most.max(swings(&values));
+        }
+    }
+    most
+}
+
+/// Turning points with swings of more than a quarter of the range on both sides.
+fn swings(values: &[f64]) -> usize {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let threshold = 0.25 * (high - low);
+    if threshold.is_nan() || threshold <= 0.0 {
+        return 0;
+    }
+    let mut count = 0;
+    let (mut top, mut bottom) = (values[0], values[0]);
+    // +1 rising, -1 falling, 0 not known yet.
+    let mut direction = 0i8;
+    for &v in values {
+        top = top.max(v);
+        bottom = bottom.min(v);
+        if direction >= 0 && top - v > threshold {
+            count += usize::from(direction > 0);
+            direction = -1;
+            bottom = v;
+        } else if direction <= 0 && v - bottom > threshold {
+            count += usize::from(direction < 0);
+            direction = 1;
+            top = v;
+        }
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,348 @@
+//! One training from start to fit: stages in order, best always kept.
+
+use crate::check::{self, GradientCheck};
+use crate::checkpoint::{Best, Checkpoint, OptimiserState, fingerprint};
+use crate::control::{Control, Event, Start};
+use crate::failure::Failure;
+use crate::fit::{Fit, StopReason};
+use crate::objective::{Evaluation, Objective};
+use crate::recipe::Recipe;
+use std::time::{Duration, Instant};
+
+/// Checkpoints are emitted at most this often, besides at ends of stages.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs a recipe. Events come as they happen; the caller thins them for display. Cancelling
+/// through `control` lands before the solver's next step.
+pub fn train(
+    objective: &mut Objective,
+    recipe: &Recipe,
+    start: Start,
+    control: &Control,
+    emit: &mut dyn FnMut(Event<'_>),
+) -> Fit {
+    objective.set_cancel(Some(control.cancel.clone()));
+    let fit = begin(objective, recipe, start, control, emit);
+    objective.set_cancel(None);
+    fit
+}
+
+fn begin(
+    objective: &mut Objective,
+    recipe: &Recipe,
+    start: Start,
+    control: &Control,
+    emit: &mut dyn FnMut(Event<'_>),
+) -> Fit {
+    let n = objective.dimension();
+    let (state, resumed) = match start {
+        Start::Problem => {
+            (Checkpoint::fresh(objective.problem(), recipe, objective.z_start()), false)
+        }
+        Start::Theta(theta) if theta.len() == n && theta.iter().all(|v| v.is_finite()) => {
+            (Checkpoint::fresh(objective.problem(), recipe, objective.z(&theta)), false)
+        }
+        Start::Theta(theta) => {
+            let what = if theta.len() == n {
+                "a start value is not a finite number".into()
+            } else {
+                format!("{} start values were given for {n} parameters", theta.len())
+            };
+            return invalid(objective, what);
+        }
+        Start::Checkpoint(checkpoint) => (*checkpoint, true),
+    };
+    if let Err(what) = recipe.check() {
+        return invalid(objective, what);
+    }
+    if state.fingerprint != fingerprint(objective.problem(), recipe) || !state.fits(n) {
+        return invalid(
+            objective,
+            "the checkpoint belongs to another model, other data, other settings or another recipe"
+                .into(),
+        );
+    }
+    let now = Instant::now();
+    let mut session = Session {
+        theta: vec![0.0; n],
+        elapsed_before: state.elapsed,
+        objective,
+        recipe,
+        control,
+        emit,
+        state,
+        clock: now,
+        last_checkpoint: now,
+        pace: None,
+        gradient_check: None,
+        last_failure: None,
+        trace: Vec::new(),
+    };
+    session.run(resumed)
+}
+
+fn invalid(objective: &Objective, what: String) -> Fit {
+    Fit {
+        theta: objective.theta(&objective.z_start()),
+        loss: f64::INFINITY,
+        horizon: 1.0,
+        log_likelihood: None,
+        sse: f64::NAN,
+        hold_out: None,
+        iterations: 0,
+        stop_reason: StopReason::Invalid(what),
+        best_iteration: 0,
+        evaluations: 0,
+        notes: Vec::new(),
+        gradient_check: None,
+    }
+}
+
+/// A training under way. `state` is all that matters for its course; the rest is for telling.
+pub(crate) struct Session<'a> {
+    pub objective: &'a mut Objective,
+    pub recipe: &'a Recipe,
+    pub control: &'a Control,
+    pub emit: &'a mut dyn FnMut(Event<'_>),
+    pub state: Checkpoint,
+    /// θ at the current place, for events.
+    pub theta: Vec<f64>,
+    /// Start of the clock; moved on by pauses.
+    pub clock: Instant,
+    pub elapsed_before: f64,
+    pub last_checkpoint: Instant,
+    /// Seconds per iteration, running average.
+    pub pace: Option<f64>,
+    pub gradient_check: Option<GradientCheck>,
+    /// The last evaluation that failed.
+    pub last_failure: Option<Failure>,
+    /// Evaluations of the current iteration, to know more than the loss of the accepted one.
+    pub trace: Vec<Evaluation>,
+}
+
+impl Session<'_> {
+    fn run(&mut self, resumed: bool) -> Fit {
+        if !resumed {
+            for note in self.objective.notes().to_vec() {
+                self.note(note);
+            }
+            if self.theta.is_empty() {
+                return self.nothing_to_fit();
+            }
+            self.note(self.recipe.reason.clone());
+            if self.state.stages[0].horizon < 1.0 {
+                // Known so that training can never end worse than it began.
+                let z = self.state.z.clone();
+                if let Ok(evaluation) = self.evaluate(&z, 1.0, None) {
+                    self.state.overall = Some(place(&z, &evaluation, 1.0, 0));
+                }
+            }
+        }
+        let mut reason = StopReason::Iterations;
+        while self.state.stage < self.state.stages.len() {
+            match self.run_stage() {
+                Ok(end) => reason = end,
+                Err(stop) => return self.finish(stop),
+            }
+        }
+        self.finish(reason)
+    }
+
+    /// Chooses the parameters to hand back.
+    fn finish(&mut self, stop_reason: StopReason) -> Fit {
+        let cancelled = stop_reason == StopReason::Cancelled;
+        if cancelled {
+            self.emit_checkpoint();
+        }
+        let state = &self.state;
+        let early = state.early_stopping.and(state.best_hold_out.as_ref()).map(|(_, best)| best);
+        let overall = state.overall.as_ref();
+        let whole_now = state.best.as_ref().filter(|best| best.horizon >= 1.0);
+        let whole = match (overall, whole_now) {
+            (Some(a), Some(b)) => Some(if b.loss < a.loss { b } else { a }),
+            (a, b) => a.or(b),
+        };
+        // Ended in the middle of a growing horizon: what was learned counts more than a loss over
+        // the whole span that was only ever computed for the start.
+        let partial = state.best.as_ref().filter(|b| {
+            b.horizon < 1.0 && b.iteration > 0 && whole.is_none_or(|w| w.iteration == 0)
+        });
+        let chosen = early.or(partial).or(whole).or(state.best.as_ref()).cloned();
+
+        let mut fit = Fit {
+            theta: self.objective.theta(chosen.as_ref().map_or(&state.z, |best| &best.z)),
+            loss: chosen.as_ref().map_or(f64::INFINITY, |best| best.loss),
+            horizon: chosen.as_ref().map_or(1.0, |best| best.horizon),
+            log_likelihood: chosen.as_ref().and_then(|best| best.log_likelihood),
+            sse: chosen.as_ref().map_or(f64::NAN, |best| best.sse),
+            hold_out: None,
+            iterations: state.iteration,
+            stop_reason,
+            best_iteration: chosen.as_ref().map_or(0, |best| best.iteration),
+            evaluations: state.evaluations,
+            notes: Vec::new(),
+            gradient_check: self.gradient_check.take(),
+        };
+        if let Some(best) = &chosen
+            && self.objective.has_hold_out()
+            && !self.control.cancelled()
+        {
+            fit.hold_out = self.hold_out(&best.z);
+        }
+        fit.notes = std::mem::take(&mut self.state.notes);
+        fit
+    }
+
+    fn nothing_to_fit(&mut self) -> Fit {
+        match self.evaluate(&[], 1.0, None) {
+            Ok(evaluation) => {
+                self.state.best = Some(place(&[], &evaluation, 1.0, 0));
+                self.finish(StopReason::NothingToFit)
+            }
+            Err(failure) if failure.is_cancelled() => self.finish(StopReason::Cancelled),
+            Err(failure) => {
+                let failure = Box::new(failure);
+                self.finish(StopReason::CannotStart { stage: 0, failure })
+            }
+        }
+    }
+
+    /// Evaluates outside of an iteration.
+    pub fn evaluate(
+        &mut self,
+        z: &[f64],
+        horizon: f64,
+        grad: Option<&mut [f64]>,
+    ) -> Result<Evaluation, Failure> {
+        self.state.evaluations += 1;
+        self.objective.evaluate(z, horizon, grad)
+    }
+
+    /// Hold-out loss; infinite when the model breaks down, `None` when cancelled.
+    pub fn hold_out(&mut self, z: &[f64]) -> Option<f64> {
+        match self.objective.hold_out(z) {
+            Ok(value) => value,
+            Err(failure) if failure.is_cancelled() => None,
+            Err(_) => Some(f64::INFINITY),
+        }
+    }
+
+    /// Compares the gradient with differences at the start of the first stage.
+    ///
+    /// A contradiction there gets a second opinion a little way off: at a resting point of the
+    /// model the solver takes huge steps, whose exact derivatives are not those of the model.
+    /// If the gradient is right beside, the place to begin at instead is returned.
+    pub fn check_gradient(
+        &mut self,
+        optimiser: &OptimiserState,
+    ) -> Result<Option<Vec<f64>>, StopReason> {
+        let (z, gradient) = (optimiser.z(), optimiser.gradient());
+        let check = self.compare_gradient(z, gradient)?;
+        if !check.clearly_wrong() {
+            self.note(check.sentence());
+            self.gradient_check = Some(check);
+            return Ok(None);
+        }
+        let horizon = self.state.stages[0].horizon;
+        let moves = self.moving();
+        let beside: Vec<f64> = (0..z.len())
+            .map(|i| {
+                let step = 0.01 * z[i].abs().max(1.0) * check::component(u64::MAX, i as u64);
+                if moves[i] { z[i] + step } else { z[i] }
+            })
+            .collect();
+        let mut gradient = vec![0.0; z.len()];
+        match self.evaluate(&beside, horizon, Some(&mut gradient)) {
+            Ok(_) => {
+                for (g, moves) in gradient.iter_mut().zip(&moves) {
+                    *g = if *moves { *g } else { 0.0 };
+                }
+                let second = self.compare_gradient(&beside, &gradient)?;
+                if !second.clearly_wrong() {
+                    self.note(
+                        "at the start values the model seems to rest, and the solver's steps are \
+                         too long for a gradient; training begins 1 % beside them"
+                            .into(),
+                    );
+                    self.note(second.sentence());
+                    self.gradient_check = Some(second);
+                    return Ok(Some(beside));
+                }
+            }
+            Err(failure) if failure.is_cancelled() => return Err(StopReason::Cancelled),
+            Err(_) => {}
+        }
+        self.gradient_check = Some(check.clone());
+        Err(StopReason::WrongGradient(check))
+    }
+
+    /// Which elements the first stage moves.
+    fn moving(&self) -> Vec<bool> {
+        let scope = self.state.stages[0].scope;
+        self.objective.problem().theta.iter().map(|s| scope.moves(s.kind)).collect()
+    }
+
+    fn compare_gradient(
+        &mut self,
+        z: &[f64],
+        gradient: &[f64],
+    ) -> Result<GradientCheck, StopReason> {
+        let stage = self.state.stages[0];
+        let moves = self.moving();
+        let mut loss = |z: &[f64]| match self.evaluate(z, stage.horizon, None) {
+            Ok(evaluation) => Ok(Some(evaluation.loss)),
+            Err(failure) if failure.is_cancelled() => Err(StopReason::Cancelled),
+            Err(_) => Ok(None),
+        };
+        check::check(z, gradient, &|i| moves[i], 2, &mut loss)
+    }
+
+    pub fn note(&mut self, message: String) {
+        let iteration = self.state.iteration;
+        (self.emit)(Event::Note { iteration, message: &message });
+        self.state.notes.push((iteration, message));
+    }
+
+    /// Waits while paused, then says whether to stop.
+    pub fn hold(&mut self) -> Result<(), StopReason> {
+        if self.control.paused() && !self.control.cancelled() {
+            self.emit_checkpoint();
+            (self.emit)(Event::Paused(true));
+            let since = Instant::now();
+            while self.control.paused() && !self.control.cancelled() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            self.clock += since.elapsed();
+            (self.emit)(Event::Paused(false));
+        }
+        if self.control.cancelled() { Err(StopReason::Cancelled) } else { Ok(()) }
+    }
+
+    pub fn elapsed(&self) -> f64 {
+        self.elapsed_before + self.clock.elapsed().as_secs_f64()
+    }
+
+    pub fn emit_checkpoint(&mut self) {
+        self.state.elapsed = self.elapsed();
+        self.last_checkpoint = Instant::now();
+        (self.emit)(Event::Checkpoint(&self.state));
+    }
+
+    pub fn emit_checkpoint_when_due(&mut self) {
+        if self.last_checkpoint.elapsed() >= CHECKPOINT_EVERY {
+            self.emit_checkpoint();
+        }
+    }
+}
+
+/// A place with what is known of it.
+pub(crate) fn place(z: &[f64], evaluation: &Evaluation, horizon: f64, iteration: u64) -> Best {
+    Best {
+        z: z.to_vec(),
+        loss: evaluation.loss,
+        log_likelihood: evaluation.log_likelihood,
+        sse: evaluation.sse,
+        horizon,
+        iteration,
+    }
+}

@@ -1,0 +1,389 @@
+//! One stage of a recipe: iterations of an optimiser with keep-best, rollback after spikes, hold-out
+//! and checkpoints.
+
+use crate::checkpoint::{Best, OptimiserState};
+use crate::control::Event;
+use crate::failure::Failure;
+use crate::fit::StopReason;
+use crate::objective::Evaluation;
+use crate::optimise::{
+    Adam, AdamWork, EvaluateFn, Lbfgs, LbfgsSettings, LbfgsWork, StepError, Stepped,
+};
+use crate::recipe::{Optimiser, Stage, loss_unit};
+use crate::session::{Session, place};
+use std::time::Instant;
+
+/// The hold-out is computed in every this many iterations.
+const HOLD_OUT_EVERY: u64 = 5;
+/// Losses remembered to tell a spike, and how many it takes at least.
+const RECENT: usize = 20;
+const RECENT_LEAST: usize = 5;
+/// Rollbacks without improvement that end a stage.
+const ROLLBACKS: u32 = 12;
+/// Times a stage that cannot start may be preceded by one with half its horizon.
+const HALVINGS: u32 = 6;
+
+/// Work arrays of the optimisers.
+#[derive(Default)]
+struct Work {
+    adam: AdamWork,
+    lbfgs: LbfgsWork,
+}
+
+/// What an iteration came to.
+enum Outcome {
+    Moved,
+    /// The stage is finished.
+    Ended,
+    /// Adam met a place without a loss.
+    Failed,
+}
+
+impl Session<'_> {
+    /// Runs the current stage to its end. The reason is that of an ordinary end; an error ends
+    /// the training.
+    pub(crate) fn run_stage(&mut self) -> Result<StopReason, StopReason> {
+        self.hold()?;
+        let mut optimiser = match self.state.optimiser.take() {
+            Some(optimiser) => optimiser,
+            None => self.begin_stage()?,
+        };
+        let stage = self.state.stages[self.state.stage];
+        (self.emit)(Event::StageStarted {
+            stage: self.state.stage,
+            description: &stage,
+            iteration: self.state.iteration,
+        });
+        let mut work = Work::default();
+        let mut end = StopReason::Iterations;
+        while self.state.stage_iteration < u64::from(stage.iterations) {
+            let since = Instant::now();
+            let result = self.iterate(&stage, &mut optimiser, &mut work);
+            let ended = match result {
+                Ok(ended) => ended,
+                Err(stop) => {
+                    self.state.optimiser = Some(optimiser);
+                    return Err(stop);
+                }
+            };
+            let seconds = since.elapsed().as_secs_f64();
+            self.pace = Some(self.pace.map_or(seconds, |pace| 0.95 * pace + 0.05 * seconds));
+            if ended {
+                end = StopReason::Converged;
+                break;
+            }
+            // The state must be whole for whoever looks at the checkpoint.
+            self.state.optimiser = Some(optimiser);
+            self.emit_checkpoint_when_due();
+            let held = self.hold();
+            optimiser = match self.state.optimiser.take() {
+                Some(optimiser) => optimiser,
+                None => return Err(StopReason::Invalid("the optimiser's state was lost".into())),
+            };
+            if let Err(stop) = held {
+                self.state.optimiser = Some(optimiser);
+                return Err(stop);
+            }
+        }
+        self.end_stage();
+        Ok(end)
+    }
+
+    /// Evaluates where the stage begins and makes its optimiser.
+    fn begin_stage(&mut self) -> Result<OptimiserState, StopReason> {
+        let mut halvings = 0;
+        loop {
+            let stage = self.state.stages[self.state.stage];
+            match self.start_optimiser(&stage, self.state.z.clone()) {
+                Ok(optimiser) => {
+                    if self.state.iteration == 0
+                        && self.recipe.check_gradient
+                        && !std::mem::replace(&mut self.state.checked, true)
+                        && let Some(beside) = self.check_gradient(&optimiser)?
+                    {
+                        self.state.z = beside;
+                        continue;
+                    }
+                    let evaluation = self.traced(optimiser.loss());
+                    let (horizon, iteration) = (stage.horizon, self.state.iteration);
+                    self.state.best = Some(place(optimiser.z(), &evaluation, horizon, iteration));
+                    self.state.first_loss = optimiser.loss();
+                    self.state.stage_iteration = 0;
+                    self.state.recent.clear();
+                    self.state.rollbacks = 0;
+                    self.state.rollback = match &optimiser {
+                        OptimiserState::Adam(adam) => Some(adam.clone()),
+                        OptimiserState::Lbfgs(_) => None,
+                    };
+                    return Ok(optimiser);
+                }
+                Err(failure) if failure.is_cancelled() => return Err(StopReason::Cancelled),
+                Err(failure) => {
+                    let place = self.state.stage;
+                    let shorter = 0.5 * stage.horizon;
+                    let finished = if place > 0 { self.state.stages[place - 1].horizon } else { 0.0 };
+                    // Only running into the end of the span is helped by a shorter one.
+                    let hopeless = failure.time.is_none() || shorter <= finished;
+                    if hopeless || halvings == HALVINGS || stage.iterations < 2 {
+                        let failure = Box::new(failure);
+                        return Err(StopReason::CannotStart { stage: place, failure });
+                    }
+                    halvings += 1;
+                    self.note(format!(
+                        "The loss cannot be computed over {:.3} of the time span yet ({}); a stage \
+                         over half of that comes first",
+                        stage.horizon, failure.message
+                    ));
+                    let first = Stage { iterations: stage.iterations / 2, horizon: shorter, ..stage };
+                    self.state.stages[place].iterations -= first.iterations;
+                    self.state.stages.insert(place, first);
+                }
+            }
+        }
+    }
+
+    fn start_optimiser(&mut self, stage: &Stage, z: Vec<f64>) -> Result<OptimiserState, Failure> {
+        let started = self.with_evaluator(stage, |evaluate| match stage.optimiser {
+            Optimiser::Adam => Adam::start(z, evaluate).map(OptimiserState::Adam),
+            Optimiser::Lbfgs => Lbfgs::start(z, evaluate).map(OptimiserState::Lbfgs),
+        });
+        started.map_err(|_| {
+            self.last_failure.take().unwrap_or_else(|| {
+                Failure::new(crate::FailureKind::NonFinite, "the loss is not finite".into())
+            })
+        })
+    }
+
+    /// One iteration with all that belongs to it; true when the optimiser has finished.
+    fn iterate(
+        &mut self,
+        stage: &Stage,
+        optimiser: &mut OptimiserState,
+        work: &mut Work,
+    ) -> Result<bool, StopReason> {
+        let share = stage.schedule.share(self.state.stage_iteration, u64::from(stage.iterations));
+        let settings = self.lbfgs_settings();
+        let stepped = self.with_evaluator(stage, |evaluate| match optimiser {
+            OptimiserState::Adam(adam) => adam
+                .step(&stage.adam_settings(), share, &mut work.adam, evaluate)
+                .map(|()| Stepped::Moved),
+            OptimiserState::Lbfgs(lbfgs) => lbfgs.step(&settings, &mut work.lbfgs, evaluate),
+        });
+        let outcome = match stepped {
+            Ok(Stepped::Moved) => Outcome::Moved,
+            Ok(Stepped::Stationary | Stepped::Settled | Stepped::Exhausted) => Outcome::Ended,
+            Err(StepError::Failed) => Outcome::Failed,
+            Err(StepError::Interrupted) => return Err(StopReason::Cancelled),
+        };
+        self.state.stage_iteration += 1;
+        self.state.iteration += 1;
+        let mut ended = matches!(outcome, Outcome::Ended);
+        let loss = if matches!(outcome, Outcome::Failed) { f64::INFINITY } else { optimiser.loss() };
+        let improved = self.keep_best(stage, optimiser, loss);
+        if let OptimiserState::Adam(adam) = optimiser
+            && !improved
+            && (loss.is_infinite() || self.is_spike(loss))
+        {
+            ended |= self.roll_back(stage, adam, loss);
+        } else {
+            if self.state.recent.len() == RECENT {
+                self.state.recent.remove(0);
+            }
+            self.state.recent.push(loss);
+        }
+        let last = ended || self.state.stage_iteration == u64::from(stage.iterations);
+        let stop = self.tell(stage, optimiser, loss, last);
+        if let Some(stop) = stop { Err(stop) } else { Ok(ended) }
+    }
+
+    /// Emits the iteration; the hold-out belongs here because early stopping acts on it.
+    fn tell(
+        &mut self,
+        stage: &Stage,
+        optimiser: &OptimiserState,
+        loss: f64,
+        last: bool,
+    ) -> Option<StopReason> {
+        let z = optimiser.z();
+        let iteration = self.state.iteration;
+        let due = last || self.state.stage_iteration.is_multiple_of(HOLD_OUT_EVERY);
+        let mut hold_out = None;
+        let mut stop = None;
+        if due && self.objective.has_hold_out() {
+            hold_out = self.hold_out(z);
+            if let (Some(value), Some(early)) = (hold_out, self.state.early_stopping)
+                && stage.horizon >= 1.0
+            {
+                let best = self.state.best_hold_out.as_ref();
+                if best.is_none_or(|(known, _)| value < *known) {
+                    let evaluation = self.traced(optimiser.loss());
+                    let here = place(z, &evaluation, stage.horizon, iteration);
+                    self.state.best_hold_out = Some((value, here));
+                } else if best
+                    .is_some_and(|(_, at)| iteration - at.iteration >= u64::from(early.patience))
+                {
+                    stop = Some(StopReason::EarlyStopping { patience: early.patience });
+                }
+            }
+        }
+        self.objective.theta_into(z, &mut self.theta);
+        let total: u64 = self.state.stages.iter().map(|s| u64::from(s.iterations)).sum();
+        // Stages that ended early leave iterations unused; they are not still to come.
+        let to_come: u64 = u64::from(stage.iterations) - self.state.stage_iteration
+            + self.state.stages[self.state.stage + 1..]
+                .iter()
+                .map(|s| u64::from(s.iterations))
+                .sum::<u64>();
+        let elapsed = self.elapsed();
+        (self.emit)(Event::Iteration {
+            iteration,
+            total: total.min(iteration + to_come),
+            stage: self.state.stage,
+            loss,
+            best: self.state.best.as_ref().map_or(loss, |best| best.loss),
+            hold_out,
+            theta: &self.theta,
+            elapsed,
+            left: self.pace.map(|pace| pace * to_come as f64),
+        });
+        stop
+    }
+
+    /// Remembers the place if it is the best of the stage.
+    fn keep_best(&mut self, stage: &Stage, optimiser: &OptimiserState, loss: f64) -> bool {
+        if self.state.best.as_ref().is_some_and(|best| loss >= best.loss) {
+            return false;
+        }
+        let evaluation = self.traced(loss);
+        let best = Best {
+            z: self.state.best.take().map_or_else(Vec::new, |best| best.z),
+            loss,
+            log_likelihood: evaluation.log_likelihood,
+            sse: evaluation.sse,
+            horizon: stage.horizon,
+            iteration: self.state.iteration,
+        };
+        let best = self.state.best.insert(best);
+        best.z.clear();
+        best.z.extend_from_slice(optimiser.z());
+        if let OptimiserState::Adam(adam) = optimiser {
+            match &mut self.state.rollback {
+                Some(known) => known.clone_from(adam),
+                none => *none = Some(adam.clone()),
+            }
+            self.state.rollbacks = 0;
+        }
+        true
+    }
+
+    /// Whether a loss is far above what is usual of late. Independent of the loss's unit and zero:
+    /// distances from the best are compared with each other and with the way down so far.
+    fn is_spike(&self, loss: f64) -> bool {
+        let (Some(best), true) = (&self.state.best, self.state.recent.len() >= RECENT_LEAST) else {
+            return false;
+        };
+        let mut sorted = self.state.recent.clone();
+        sorted.sort_by(f64::total_cmp);
+        let usual = sorted[sorted.len() / 2] - best.loss;
+        let way = self.state.first_loss - best.loss;
+        loss - best.loss > 10.0 * usual.max(1e-4 * way)
+    }
+
+    /// Puts Adam back to the best of the stage with half its rate; true when that has happened too
+    /// often.
+    fn roll_back(&mut self, stage: &Stage, adam: &mut Adam, loss: f64) -> bool {
+        let Some(best) = &self.state.rollback else { return true };
+        let damping = 0.5 * adam.damping.min(best.damping);
+        adam.clone_from(best);
+        adam.damping = damping;
+        self.state.recent.clear();
+        self.state.rollbacks += 1;
+        let now = self.state.iteration;
+        let back = self.state.best.as_ref().map_or(0, |best| best.iteration);
+        let rate = stage.rate * damping;
+        let what = match self.last_failure.take().filter(|_| loss.is_infinite()) {
+            Some(failure) => format!("no loss at iteration {now} ({})", failure.message),
+            None => format!("loss spiked at {now} (to {loss:.4e})"),
+        };
+        self.note(format!("{what}, went back to {back}, rate halved to {rate:.3e}"));
+        if let Some(kept) = &mut self.state.rollback {
+            // A second spike without improvement in between halves again.
+            kept.damping = damping;
+        }
+        let give_up = self.state.rollbacks >= ROLLBACKS;
+        if give_up {
+            self.note(format!("{ROLLBACKS} times back without any improvement: the stage ends here"));
+        }
+        give_up
+    }
+
+    /// Moves on to the next stage.
+    fn end_stage(&mut self) {
+        if let Some(best) = &self.state.best {
+            self.state.z.clone_from(&best.z);
+            let better = self.state.overall.as_ref().is_none_or(|known| best.loss < known.loss);
+            if best.horizon >= 1.0 && better {
+                self.state.overall = Some(best.clone());
+            }
+        }
+        self.state.stage += 1;
+        self.state.stage_iteration = 0;
+        self.state.optimiser = None;
+        self.state.rollback = None;
+        self.emit_checkpoint();
+    }
+
+    fn lbfgs_settings(&self) -> LbfgsSettings {
+        LbfgsSettings {
+            unit: loss_unit(self.objective),
+            noise: 1e-3 * self.objective.problem().settings.rtol,
+            ..LbfgsSettings::default()
+        }
+    }
+
+    /// The full evaluation behind a loss of the current iteration.
+    fn traced(&self, loss: f64) -> Evaluation {
+        if let Some(known) = self.trace.iter().rev().find(|e| e.loss == loss) {
+            return *known;
+        }
+        // After a rollback: the place is the best so far, and was evaluated earlier.
+        let best = self.state.best.as_ref().filter(|best| best.loss == loss);
+        Evaluation {
+            loss,
+            log_likelihood: best.and_then(|best| best.log_likelihood),
+            sse: best.map_or(f64::NAN, |best| best.sse),
+            points: 0,
+        }
+    }
+
+    /// Lends the objective to an optimiser, over the stage's horizon and scope.
+    fn with_evaluator<T>(
+        &mut self,
+        stage: &Stage,
+        run: impl FnOnce(&mut EvaluateFn<'_>) -> T,
+    ) -> T {
+        self.trace.clear();
+        let (objective, trace) = (&mut *self.objective, &mut self.trace);
+        let (failure, count) = (&mut self.last_failure, &mut self.state.evaluations);
+        let mut evaluate = |z: &[f64], gradient: &mut [f64]| {
+            *count += 1;
+            match objective.evaluate(z, stage.horizon, Some(gradient)) {
+                Ok(evaluation) => {
+                    for (g, spec) in gradient.iter_mut().zip(&objective.problem().theta) {
+                        if !stage.scope.moves(spec.kind) {
+                            *g = 0.0;
+                        }
+                    }
+                    trace.push(evaluation);
+                    Ok(evaluation.loss)
+                }
+                Err(error) => {
+                    let cancelled = error.is_cancelled();
+                    *failure = Some(error);
+                    Err(if cancelled { StepError::Interrupted } else { StepError::Failed })
+                }
+            }
+        };
+        run(&mut evaluate)
+    }
+}

@@ -1,0 +1,454 @@
+//! The commands, each in a few lines on the parts of this crate.
+
+use crate::failure::{self, error};
+use crate::fitting::{self, Target};
+use crate::folders::Folders;
+use crate::job::Jobs;
+use crate::numbers::Numbers;
+use crate::plugins::Plugins;
+use crate::session::{self, Session, Shared, lock, project_error};
+use crate::settings::Settings;
+use crate::{data, examples, gradient, model, report, runs, simulation};
+use slopefield_api::schema::{Block, Emit};
+use slopefield_api::types::*;
+use slopefield_api::{ApiError, Code, Commands};
+use slopefield_project::{Project, Role};
+use slopefield_study::{CompiledModel, Prepared, TableData};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Answers commands. One per process.
+pub struct Engine {
+    folders: Folders,
+    settings: Settings,
+    plugins: Arc<Plugins>,
+    session: Mutex<Option<Session>>,
+    jobs: Jobs,
+    /// The text that was simulated last, compiled: sliders ask for it again and again.
+    compiled: Mutex<Option<Arc<CompiledModel>>>,
+}
+
+type Answer<T> = Result<(T, Block), ApiError>;
+
+fn plain<T>(value: T) -> Answer<T> {
+    Ok((value, Block::new()))
+}
+
+impl Engine {
+    /// An engine that uses these folders. Nothing is read before it is asked for.
+    pub fn new(folders: Folders) -> Engine {
+        Engine {
+            settings: Settings::new(&folders.settings),
+            plugins: Arc::new(Plugins::new(folders.plugins.clone())),
+            session: Mutex::new(None),
+            jobs: Jobs::default(),
+            compiled: Mutex::new(None),
+            folders,
+        }
+    }
+
+    /// Stops the job and closes the project; for the end of the process.
+    pub fn shut_down(&self) {
+        self.jobs.stop_all();
+        if let Some(session) = self.session().take() {
+            // A training that is being stopped needs a moment to let go of the file.
+            for _ in 0..100 {
+                if Arc::strong_count(&session.project) == 1 {
+                    break;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            if let Err(e) = session.close() {
+                eprintln!("the project could not be closed in good order: {e}");
+            }
+        }
+    }
+
+    fn session(&self) -> MutexGuard<'_, Option<Session>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with the open project.
+    fn with<T>(&self, act: impl FnOnce(&mut Session) -> Result<T, ApiError>) -> Result<T, ApiError> {
+        match self.session().as_mut() {
+            Some(session) => act(session),
+            None => Err(error(Code::Request, "no project is open")),
+        }
+    }
+
+    fn view(&self) -> Answer<ProjectView> {
+        self.with(|session| session.view(&*self.plugins))
+    }
+
+    /// Puts another project in the place of the open one.
+    fn replace(&self, open: impl FnOnce() -> Result<Session, ApiError>) -> Answer<ProjectView> {
+        if self.jobs.any() {
+            return Err(error(Code::Request, "a training is running; stop it first"));
+        }
+        let session = open()?;
+        let mut current = self.session();
+        if let Some(old) = current.replace(session) {
+            old.close()?;
+        }
+        drop(current);
+        let view = self.view()?;
+        if let Some(path) = &view.0.path {
+            self.settings.opened(path, &view.0.title);
+        }
+        Ok(view)
+    }
+
+    fn compiled(&self, text: &str) -> Result<Arc<CompiledModel>, ApiError> {
+        let mut last = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = last.as_ref().filter(|m| m.text == text) {
+            return Ok(model.clone());
+        }
+        let model = CompiledModel::new(text, &*self.plugins).map_err(failure::study)?;
+        let model = Arc::new(model);
+        *last = Some(model.clone());
+        Ok(model)
+    }
+
+    /// A run of a project prepared again from what was frozen in it, with its best parameters.
+    fn prepared_run(
+        &self,
+        project: &Project,
+        which: Option<&str>,
+    ) -> Result<(Prepared, Vec<f64>, RunSummary), ApiError> {
+        let run = runs::find(project, which)?;
+        let frozen = runs::Frozen::read(project, &run.id)?;
+        let tables = runs::frozen_tables(project, &run.id, &frozen.study)?;
+        let text = &frozen.detail.model_text;
+        let prepared =
+            Prepared::new(text, &frozen.study, &tables, &*self.plugins, &*self.plugins)
+                .map_err(failure::study)?;
+        let stored = project.parameters(&run.id, Role::Best).map_err(project_error)?;
+        let theta = fitting::theta(&prepared, &stored);
+        Ok((prepared, theta, runs::summary(&run)))
+    }
+}
+
+impl Commands for Engine {
+    fn app_info(&self, _: Empty, _: Emit<'_>) -> Answer<AppInfo> {
+        plain(AppInfo {
+            version: env!("CARGO_PKG_VERSION").into(),
+            processor: slopefield_cpu::description(),
+            worker_pid: std::process::id(),
+            examples: examples::list(self.folders.examples.as_deref()),
+            recent: self.settings.recent(),
+        })
+    }
+
+    fn model_check(&self, request: ModelText, _: Emit<'_>) -> Answer<ModelReport> {
+        plain(model::report(&request.text, &*self.plugins))
+    }
+
+    fn model_dump(&self, request: ModelText, _: Emit<'_>) -> Answer<TextReply> {
+        let (checked, _) = slopefield_lang::check(&request.text);
+        let text = slopefield_graph::dump(&checked, &*self.plugins)
+            .map_err(|e| error(Code::Model, e.to_string()))?;
+        plain(TextReply { text })
+    }
+
+    fn simulate(&self, request: SimulateRequest, _: Emit<'_>) -> Answer<Simulation> {
+        let model = self.compiled(&request.text)?;
+        let run = match &request.run {
+            None => None,
+            Some(id) => Some(self.with(|s| {
+                let project = lock(&s.project);
+                let stored = project.parameters(id, Role::Best).map_err(project_error)?;
+                Ok(runs::params_of(&model, &stored, request.seed.unwrap_or(1)))
+            })?),
+        };
+        simulation::run(&model, &request, run, &*self.plugins)
+    }
+
+    fn data_preview(&self, request: PreviewRequest, _: Emit<'_>) -> Answer<TablePreview> {
+        data::preview(&request)
+    }
+
+    fn project_new(&self, _: Empty, _: Emit<'_>) -> Answer<ProjectView> {
+        self.replace(|| Session::new_draft(&self.folders.drafts))
+    }
+
+    fn project_example(&self, request: ExampleRequest, _: Emit<'_>) -> Answer<ProjectView> {
+        let (title, loaded) = examples::load(self.folders.examples.as_deref(), &request.id)?;
+        self.replace(|| Session::example(&self.folders.drafts, &title, &loaded))
+    }
+
+    fn project_open(&self, request: PathRequest, _: Emit<'_>) -> Answer<ProjectView> {
+        let path = absolute(&request.path)?;
+        self.replace(|| Session::open(&path, &self.folders.drafts))
+    }
+
+    fn project_view(&self, _: Empty, _: Emit<'_>) -> Answer<ProjectView> {
+        self.view()
+    }
+
+    fn project_save_as(&self, request: PathRequest, _: Emit<'_>) -> Answer<ProjectView> {
+        if self.jobs.any() {
+            return Err(error(Code::Request, "a training is running; stop it first"));
+        }
+        let path = absolute(&request.path)?;
+        let mut current = self.session();
+        let session =
+            current.take().ok_or_else(|| error(Code::Request, "no project is open"))?;
+        let file = session.file.clone();
+        match session.save_as(&path, &self.folders.drafts) {
+            Ok(saved) => *current = Some(saved),
+            Err(e) => {
+                // The project as it was stays open.
+                *current = Session::open(&file, &self.folders.drafts).ok();
+                return Err(e);
+            }
+        }
+        drop(current);
+        let view = self.view()?;
+        self.settings.opened(&path.to_string_lossy(), &view.0.title);
+        Ok(view)
+    }
+
+    fn project_close(&self, _: Empty, _: Emit<'_>) -> Answer<Empty> {
+        if let Some(session) = self.session().take() {
+            session.close()?;
+        }
+        plain(Empty {})
+    }
+
+    fn project_edit(&self, request: Edit, _: Emit<'_>) -> Answer<ProjectView> {
+        self.with(|session| session.edit(request))?;
+        self.view()
+    }
+
+    fn project_undo(&self, _: Empty, _: Emit<'_>) -> Answer<ProjectView> {
+        self.with(|s| lock(&s.project).undo().map_err(project_error))?;
+        self.view()
+    }
+
+    fn project_redo(&self, _: Empty, _: Emit<'_>) -> Answer<ProjectView> {
+        self.with(|s| lock(&s.project).redo().map_err(project_error))?;
+        self.view()
+    }
+
+    fn train(&self, request: TrainRequest, emit: Emit<'_>) -> Answer<RunSummary> {
+        let job = self.jobs.start()?;
+        let trained = self.train_project(&request, &job.control, &mut *emit);
+        // The list must be empty before the end is told: the answer may be another training.
+        drop(job);
+        let last = match &trained {
+            Ok(run) => Progress::Finished { run: run.clone() },
+            Err(e) => Progress::Failed { error: e.clone() },
+        };
+        emit(last, Block::new());
+        trained.map(|run| (run, Block::new()))
+    }
+
+    fn job(&self, request: JobRequest, _: Emit<'_>) -> Answer<Empty> {
+        self.jobs.act(request.action)?;
+        plain(Empty {})
+    }
+
+    fn run_view(&self, request: RunRequest, _: Emit<'_>) -> Answer<RunView> {
+        self.with(|s| {
+            let mut numbers = Numbers::default();
+            let view = runs::view(&lock(&s.project), &request.run, &mut numbers)?;
+            Ok((view, numbers.into_block()))
+        })
+    }
+
+    fn fit(&self, request: FitRequest, emit: Emit<'_>) -> Answer<FitReply> {
+        let job = self.jobs.start()?;
+        let mut loaded = data::load(&request.study)?;
+        if request.iterations.is_some() {
+            loaded.file.training.iterations = request.iterations;
+        }
+        let tables = loaded.tables.iter().map(|(n, t)| (n.clone(), TableData::from(t))).collect();
+        let plugins = &*self.plugins;
+        let mut prepared = Prepared::new(&loaded.model, &loaded.file, &tables, plugins, plugins)
+            .map_err(failure::study)?;
+        let target = match &request.out {
+            None => None,
+            Some(out) => Some(self.target(&absolute(out)?, &request, &loaded, &mut prepared)?),
+        };
+        let project = target.as_ref().map(|t| t.project.clone());
+        let solvers = self.plugins.clone().solvers();
+        let outcome = fitting::run(&prepared, &solvers, target, None, &job.control, emit);
+        if let Some(project) = project {
+            close(project)?;
+        }
+        plain(fitting::reply(&prepared, &outcome?))
+    }
+
+    fn forecast(&self, request: ForecastRequest, _: Emit<'_>) -> Answer<ForecastReply> {
+        let project = Project::open_read_only(&absolute(&request.project)?).map_err(project_error)?;
+        let (prepared, theta, run) = self.prepared_run(&project, request.run.as_deref())?;
+        let solvers = self.plugins.clone().solvers();
+        let objective = gradient::objective(&prepared, &prepared.gradient.0, &solvers)
+            .map_err(failure::study)?;
+        let until = request.until.unwrap_or_else(|| prepared.forecast_end());
+        let points = request.points.unwrap_or(201) as usize;
+        let curves = fitting::evenly(&objective, &prepared, &theta, until, points)?;
+        let mut numbers = Numbers::default();
+        let curves = runs::curve_views(&curves, &mut numbers);
+        let time = prepared.model.model.time.name.clone();
+        Ok((ForecastReply { run, curves, time }, numbers.into_block()))
+    }
+
+    fn gradient(&self, request: GradientRequest, _: Emit<'_>) -> Answer<GradientReply> {
+        plain(gradient::run(&request, &*self.plugins, &self.plugins.clone().solvers())?)
+    }
+
+    fn project_info(&self, request: PathRequest, _: Emit<'_>) -> Answer<ProjectInfo> {
+        plain(crate::info::info(&absolute(&request.path)?)?)
+    }
+
+    fn project_verify(&self, request: PathRequest, _: Emit<'_>) -> Answer<VerifyReply> {
+        let path = absolute(&request.path)?;
+        let report = slopefield_project::verify(&path).map_err(project_error)?;
+        let line = |c: slopefield_project::Check| {
+            (c.name.to_owned(), c.result.err().unwrap_or_else(|| "ok".into()))
+        };
+        let checks = report.checks.into_iter().map(line).collect();
+        plain(VerifyReply { ok: report.ok, checks })
+    }
+
+    fn report(&self, request: ReportRequest, _: Emit<'_>) -> Answer<PathRequest> {
+        let run = request.run.as_deref();
+        let out = |project: &Path| match &request.out {
+            Some(out) => absolute(out),
+            None => Ok(project.with_extension("html")),
+        };
+        let path = match &request.project {
+            Some(path) => {
+                let path = absolute(path)?;
+                let out = out(&path)?;
+                let project = Project::open_read_only(&path).map_err(project_error)?;
+                report::write(&project, run, &out)?;
+                out
+            }
+            None => self.with(|s| {
+                let out = out(&s.file)?;
+                report::write(&lock(&s.project), run, &out)?;
+                Ok(out)
+            })?,
+        };
+        plain(PathRequest { path: path.to_string_lossy().into_owned() })
+    }
+
+    fn plugin_list(&self, _: Empty, _: Emit<'_>) -> Answer<PluginList> {
+        plain(self.plugins.list())
+    }
+}
+
+impl Engine {
+    fn train_project(
+        &self,
+        request: &TrainRequest,
+        control: &slopefield_train::Control,
+        emit: Emit<'_>,
+    ) -> Result<RunSummary, ApiError> {
+        let project: Shared = self.with(|s| Ok(s.project.clone()))?;
+        let (text, study_text, tables, start) = {
+            let project = lock(&project);
+            let (text, study_text) = match &request.resume {
+                Some(id) => {
+                    let detail = project.run(id).map_err(project_error)?;
+                    (detail.model_text, detail.study_text)
+                }
+                None => (
+                    project.model_text().map_err(project_error)?,
+                    project.study_text().map_err(project_error)?,
+                ),
+            };
+            let study = session::parse_study(&study_text)?;
+            let tables = match &request.resume {
+                Some(id) => runs::frozen_tables(&project, id, &study)?,
+                None => session::bound_tables(&project, &study)?,
+            };
+            let start = request
+                .from_run
+                .as_ref()
+                .map(|id| project.parameters(id, Role::Best).map_err(project_error))
+                .transpose()?;
+            (text, study_text, tables, start)
+        };
+        let study = session::parse_study(&study_text)?;
+        let plugins = &*self.plugins;
+        let prepared =
+            Prepared::new(&text, &study, &tables, plugins, plugins).map_err(failure::study)?;
+        let start = start.map(|stored| fitting::theta(&prepared, &stored));
+        let target = Target {
+            project: project.clone(),
+            study_text,
+            resume: request.resume.clone(),
+            facts: self.plugins.facts(&prepared),
+        };
+        let solvers = self.plugins.clone().solvers();
+        let outcome = fitting::run(&prepared, &solvers, Some(target), start, control, emit)?;
+        let run = runs::find(&lock(&project), outcome.run.as_deref())?;
+        Ok(runs::summary(&run))
+    }
+
+    /// The project file that a fit writes: a new one, or that with the run to go on with.
+    fn target(
+        &self,
+        out: &Path,
+        request: &FitRequest,
+        loaded: &slopefield_study::Loaded,
+        prepared: &mut Prepared,
+    ) -> Result<Target, ApiError> {
+        let mut resume = None;
+        let project = if request.resume {
+            let project = Project::open(out).map_err(project_error)?;
+            let runs = project.runs().map_err(project_error)?;
+            let run = runs.iter().rev().find(|r| r.resumable).cloned();
+            let Some(run) = run else {
+                let message = format!("{} has no run that can go on", out.display());
+                return Err(error(Code::Project, message));
+            };
+            // The run goes on with what was frozen when it began, whatever the files say now.
+            let frozen = runs::Frozen::read(&project, &run.id)?;
+            let tables = runs::frozen_tables(&project, &run.id, &frozen.study)?;
+            let text = &frozen.detail.model_text;
+            *prepared = Prepared::new(text, &frozen.study, &tables, &*self.plugins, &*self.plugins)
+                .map_err(failure::study)?;
+            resume = Some(run.id);
+            project
+        } else {
+            if out.exists() {
+                return Err(failure::advised(
+                    Code::File,
+                    format!("{} exists already", out.display()),
+                    "give another name, or --resume to go on with its interrupted run",
+                ));
+            }
+            let mut project = Project::create(out).map_err(project_error)?;
+            project.apply("fit from files", &session::content(loaded)?).map_err(project_error)?;
+            project
+        };
+        let study_text = project.study_text().map_err(project_error)?;
+        prepared.file = session::parse_study(&study_text)?;
+        Ok(Target {
+            project: Arc::new(Mutex::new(project)),
+            study_text,
+            resume,
+            facts: self.plugins.facts(prepared),
+        })
+    }
+}
+
+/// Closes a project that nobody else uses any more.
+fn close(project: Shared) -> Result<(), ApiError> {
+    match Arc::try_unwrap(project) {
+        Ok(project) => {
+            let project = project.into_inner().unwrap_or_else(PoisonError::into_inner);
+            project.close().map_err(project_error)
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+fn absolute(path: &str) -> Result<PathBuf, ApiError> {
+    let path = Path::new(path);
+    std::path::absolute(path).map_err(|e| failure::file(path, "found", &e))
+}

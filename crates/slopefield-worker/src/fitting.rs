@@ -1,0 +1,496 @@
+//! Training a prepared study: runs the recipe, writes the run into a project as it goes, tells
+//! progress.
+
+use crate::failure::{self, error};
+use crate::numbers::Numbers;
+use crate::runs;
+use crate::session::{Shared, lock, project_error};
+use slopefield_api::schema::Emit;
+use slopefield_api::types::{self as api, Progress};
+use slopefield_api::{ApiError, Code};
+use slopefield_project::{
+    Curve, Fact, FactKind, HistoryPoint, NewRun, Parameters, Role, RunState, RunStatus, Weights,
+};
+use slopefield_study::simulate::spaced;
+use slopefield_study::{Prepared, Solvers};
+use slopefield_train::{self as train, Control, Event, Fit, Objective, Start, StopReason};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Points of a curve besides the times of the data.
+const CURVE_POINTS: usize = 241;
+/// Pause between two progress messages.
+const TICK: Duration = Duration::from_millis(34);
+/// Pause between two sets of curves.
+const CURVE_TICK: Duration = Duration::from_millis(150);
+/// Pause between two writes of the history.
+const STORE_TICK: Duration = Duration::from_millis(700);
+
+/// Where a run is stored.
+pub struct Target {
+    /// The project.
+    pub project: Shared,
+    /// Text of the study, as it will be frozen in the run.
+    pub study_text: String,
+    /// Go on with this run.
+    pub resume: Option<String>,
+    /// Hashes of plugins in use and versions.
+    pub facts: Vec<Fact>,
+}
+
+/// A finished training.
+pub struct Outcome {
+    /// What training found.
+    pub fit: Fit,
+    /// Curves at the best parameters.
+    pub curves: Vec<Curve>,
+    /// Id of the stored run.
+    pub run: Option<String>,
+    /// Seconds of this session of training.
+    pub seconds: f64,
+}
+
+/// Trains, storing into `target` where there is one.
+pub fn run(
+    prepared: &Prepared,
+    solvers: &Arc<dyn Solvers + Send + Sync>,
+    target: Option<Target>,
+    start: Option<Vec<f64>>,
+    control: &Control,
+    emit: Emit<'_>,
+) -> Result<Outcome, ApiError> {
+    let began = Instant::now();
+    let build = || crate::gradient::objective(prepared, &prepared.gradient.0, solvers);
+    let mut objective = build().map_err(failure::study)?;
+    let shown = build().map_err(failure::study)?;
+    let mut start = match start {
+        Some(theta) => Start::Theta(theta),
+        None => Start::Problem,
+    };
+    let mut store = None;
+    if let Some(target) = target {
+        store = Some(Store::open(prepared, target, &shown, &mut start)?);
+    }
+    let mut recorder = Recorder {
+        prepared,
+        shown: &shown,
+        store,
+        emit,
+        last_tick: None,
+        last_curves: None,
+        broken: None,
+        control,
+    };
+    recorder.started();
+    for note in objective.notes().to_vec() {
+        recorder.note(0, &note);
+    }
+    let fit =
+        train::train(&mut objective, &prepared.recipe, start, control, &mut |e| recorder.take(e));
+    let curves = curves(&shown, prepared, &fit.theta);
+    let run = recorder.finish(&fit, &curves, began.elapsed().as_secs_f64())?;
+    if !fit.stop_reason.is_success() {
+        return Err(unsuccessful(prepared, &fit));
+    }
+    Ok(Outcome { curves, run, seconds: began.elapsed().as_secs_f64(), fit })
+}
+
+/// The failure behind a training that found nothing.
+fn unsuccessful(prepared: &Prepared, fit: &Fit) -> ApiError {
+    match &fit.stop_reason {
+        StopReason::WrongGradient(_) => error(Code::Gradient, fit.stop_reason.sentence()),
+        StopReason::CannotStart { failure, .. } => {
+            let mut e = error(Code::Solve, fit.stop_reason.sentence());
+            if let (Some(t), Some(state)) = (failure.time, failure.state) {
+                let solve = slopefield_solve::SolveError::NonFinite { t, state, u: failure.u.clone() };
+                let p = prepared.model.start_params(prepared.file.seed);
+                e.message = prepared.model.explain(&solve, &p);
+                e.details = vec![fit.stop_reason.sentence()];
+                let advice = "try other start values, tighter bounds, or a shorter horizon first";
+                e.advice = Some(advice.into());
+            }
+            e
+        }
+        reason => error(Code::Solve, reason.sentence()),
+    }
+}
+
+/// Curves of every experiment from its start to the end of the forecast. The grid holds the times
+/// of all points, so that distances from the data need no interpolation.
+pub fn curves(objective: &Objective, prepared: &Prepared, theta: &[f64]) -> Vec<Curve> {
+    let end = prepared.forecast_end();
+    let mut curves = Vec::new();
+    for (i, e) in prepared.problem.experiments.iter().enumerate() {
+        let mut times = spaced(e.t0, end, CURVE_POINTS);
+        times.extend(e.series.iter().flat_map(|s| s.times.iter().copied()));
+        times.sort_by(f64::total_cmp);
+        times.dedup();
+        let (values, _) = objective.predict_until_failure(theta, i, &times);
+        push_curves(&mut curves, prepared, i, &times, values);
+    }
+    curves
+}
+
+/// Curves at equally spaced times up to an end.
+///
+/// # Errors
+/// An end before the start; a solve that fails on the way.
+pub fn evenly(
+    objective: &Objective,
+    prepared: &Prepared,
+    theta: &[f64],
+    end: f64,
+    points: usize,
+) -> Result<Vec<Curve>, ApiError> {
+    let mut curves = Vec::new();
+    for (i, e) in prepared.problem.experiments.iter().enumerate() {
+        if !(end > e.t0) {
+            let message = format!("the end {end} is not after the start {} of {}", e.t0, e.name);
+            return Err(error(Code::Study, message));
+        }
+        let times = spaced(e.t0, end, points);
+        let values = objective.predict(theta, i, &times);
+        let values = values.map_err(|f| error(Code::Solve, f.message))?;
+        push_curves(&mut curves, prepared, i, &times, values);
+    }
+    Ok(curves)
+}
+
+fn push_curves(
+    curves: &mut Vec<Curve>,
+    prepared: &Prepared,
+    experiment: usize,
+    times: &[f64],
+    values: Vec<Vec<f64>>,
+) {
+    for (o, values) in prepared.problem.observations.iter().zip(values) {
+        curves.push(Curve {
+            experiment: prepared.problem.experiments[experiment].name.clone(),
+            observation: o.name.clone(),
+            times: times.to_vec(),
+            values,
+        });
+    }
+}
+
+/// Parameters as the project stores them.
+pub fn parameters(prepared: &Prepared, theta: &[f64]) -> Parameters {
+    let names = prepared.theta_names.iter().cloned();
+    let layout = &prepared.model.lowered.layout;
+    let weight = |slot: &slopefield_graph::layout::WeightSlot| {
+        let first = prepared.scalars + slot.offset - layout.scalars;
+        Weights {
+            name: slot.name.clone(),
+            shape: slot.dims.iter().map(|&d| d as usize).collect(),
+            values: theta[first..first + slot.len].to_vec(),
+        }
+    };
+    Parameters {
+        scalars: names.zip(theta.iter().copied()).take(prepared.scalars).collect(),
+        weights: layout.weights.iter().map(weight).collect(),
+    }
+}
+
+/// θ of a prepared study from stored parameters; what the run did not have keeps its start value.
+pub fn theta(prepared: &Prepared, stored: &Parameters) -> Vec<f64> {
+    let mut theta: Vec<f64> = prepared.problem.theta.iter().map(|s| s.start).collect();
+    for (value, name) in theta.iter_mut().zip(&prepared.theta_names).take(prepared.scalars) {
+        if let Some(found) = stored.scalars.iter().find(|s| s.0 == *name) {
+            *value = found.1;
+        }
+    }
+    let layout = &prepared.model.lowered.layout;
+    for slot in &layout.weights {
+        let first = prepared.scalars + slot.offset - layout.scalars;
+        let found = stored.weights.iter().find(|w| w.name == slot.name);
+        if let Some(weights) = found.filter(|w| w.values.len() == slot.len) {
+            theta[first..first + slot.len].copy_from_slice(&weights.values);
+        }
+    }
+    theta
+}
+
+/// Takes the events of training: tells them, and stores them.
+struct Recorder<'a> {
+    prepared: &'a Prepared,
+    shown: &'a Objective,
+    store: Option<Store>,
+    emit: Emit<'a>,
+    last_tick: Option<Instant>,
+    last_curves: Option<Instant>,
+    /// The project could not be written; training is stopped and says so.
+    broken: Option<ApiError>,
+    control: &'a Control,
+}
+
+impl Recorder<'_> {
+    fn started(&mut self) {
+        let p = self.prepared;
+        let message = Progress::Started {
+            run: self.store.as_ref().map(|s| s.run.clone()).unwrap_or_default(),
+            stages: p.recipe.stages.iter().map(runs::stage).collect(),
+            parameters: p.theta_names[..p.scalars].to_vec(),
+            method: format!("solver {}; gradient {}", p.solver.1, p.gradient.1),
+        };
+        (self.emit)(message, Vec::new());
+    }
+
+    fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Iteration {
+                iteration, total, stage, loss, best, hold_out, theta, elapsed, left,
+            } => {
+                let scalars = &theta[..self.prepared.scalars];
+                if let Some(store) = &mut self.store {
+                    let point = HistoryPoint {
+                        iteration: iteration as u32,
+                        loss,
+                        best,
+                        hold_out,
+                        parameters: scalars.to_vec(),
+                    };
+                    let stored = store.point(point, elapsed);
+                    self.check(stored);
+                }
+                let due = self.last_tick.is_none_or(|t| t.elapsed() >= TICK);
+                if due || iteration == total || hold_out.is_some() && iteration == 1 {
+                    self.last_tick = Some(Instant::now());
+                    let mut numbers = Numbers::default();
+                    let message = Progress::Iteration {
+                        iteration: iteration as u32,
+                        total: total as u32,
+                        stage: stage as u32,
+                        loss,
+                        best,
+                        hold_out,
+                        parameters: numbers.add(scalars.iter().copied()),
+                        elapsed_s: elapsed,
+                        left_s: left,
+                    };
+                    (self.emit)(message, numbers.into_block());
+                }
+                if self.last_curves.is_none_or(|t| t.elapsed() >= CURVE_TICK) {
+                    self.last_curves = Some(Instant::now());
+                    self.show_curves(theta);
+                }
+            }
+            Event::Note { iteration, message } => self.note(iteration, message),
+            Event::StageStarted { .. } => {}
+            Event::Checkpoint(checkpoint) => {
+                if let Some(store) = &mut self.store {
+                    let stored = store.checkpoint(self.prepared, self.shown, checkpoint);
+                    self.check(stored);
+                }
+            }
+            Event::Paused(paused) => {
+                if let Some(store) = &mut self.store {
+                    let status = if paused { RunStatus::Paused } else { RunStatus::Running };
+                    let stored = store.status(status);
+                    self.check(stored);
+                }
+                (self.emit)(Progress::Paused { paused }, Vec::new());
+            }
+        }
+    }
+
+    fn show_curves(&mut self, theta: &[f64]) {
+        let curves = curves(self.shown, self.prepared, theta);
+        let mut numbers = Numbers::default();
+        let experiments = runs::curve_views(&curves, &mut numbers);
+        (self.emit)(Progress::Curves { experiments }, numbers.into_block());
+    }
+
+    fn note(&mut self, iteration: u64, message: &str) {
+        if let Some(store) = &mut self.store {
+            let stored = store.note(iteration as u32, message);
+            self.check(stored);
+        }
+        let message = Progress::Note { iteration: iteration as u32, message: message.into() };
+        (self.emit)(message, Vec::new());
+    }
+
+    /// A project that cannot be written ends the training: going on would lose the result.
+    fn check(&mut self, stored: Result<(), ApiError>) {
+        if let Err(e) = stored {
+            self.broken.get_or_insert(e);
+            self.control.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    fn finish(mut self, fit: &Fit, curves: &[Curve], seconds: f64) -> Result<Option<String>, ApiError> {
+        self.show_curves(&fit.theta);
+        if let Some(e) = self.broken.take() {
+            return Err(e);
+        }
+        let Some(store) = self.store.as_mut() else { return Ok(None) };
+        store.finish(self.prepared, fit, curves, seconds)?;
+        Ok(Some(store.run.clone()))
+    }
+}
+
+/// The run in the project file.
+struct Store {
+    project: Shared,
+    run: String,
+    pending: Vec<HistoryPoint>,
+    last: Instant,
+    state: RunState,
+    /// Seconds of earlier sessions of a resumed run.
+    before: f64,
+}
+
+impl Store {
+    /// Starts a run, or goes on with one: then `start` becomes its checkpoint.
+    fn open(
+        prepared: &Prepared,
+        target: Target,
+        objective: &Objective,
+        start: &mut Start,
+    ) -> Result<Store, ApiError> {
+        let mut project = lock(&target.project);
+        let (run, before) = match &target.resume {
+            Some(id) => {
+                let seconds = runs::find(&project, Some(id))?.seconds;
+                let stored = project.resume_run(id).map_err(project_error)?;
+                let checkpoint = train::Checkpoint::from_bytes(&stored.bytes)
+                    .map_err(|e| error(Code::Project, format!("the checkpoint: {e}")))?;
+                *start = Start::Checkpoint(Box::new(checkpoint));
+                (id.clone(), seconds)
+            }
+            None => {
+                let new = NewRun {
+                    model_text: prepared.model.text.clone(),
+                    study_text: target.study_text.clone(),
+                    seed: prepared.file.seed,
+                    tables: prepared.file.data.values().map(|d| d.file.clone()).collect(),
+                    facts: facts(prepared, target.facts),
+                };
+                let run = project.start_run(&new).map_err(project_error)?;
+                let theta = match start {
+                    Start::Theta(theta) => theta.clone(),
+                    _ => objective.theta(&objective.z_start()),
+                };
+                let stored = parameters(prepared, &theta);
+                project.set_parameters(&run, Role::Start, &stored).map_err(project_error)?;
+                let lowered = &prepared.model.lowered;
+                let names = prepared.model.model.networks.iter().map(|n| n.name.clone());
+                let graphs = lowered.networks.iter().map(slopefield_graph::network::encode);
+                let networks: Vec<_> = names.zip(graphs).collect();
+                project.set_networks(&run, &networks).map_err(project_error)?;
+                (run, 0.0)
+            }
+        };
+        drop(project);
+        let project = target.project;
+        let state = RunState::default();
+        Ok(Store { project, run, pending: Vec::new(), last: Instant::now(), state, before })
+    }
+
+    fn point(&mut self, point: HistoryPoint, elapsed: f64) -> Result<(), ApiError> {
+        self.state.iterations = point.iteration;
+        self.state.best_loss = point.best.is_finite().then_some(point.best);
+        self.state.seconds = self.before + elapsed;
+        if point.hold_out.is_some() {
+            self.state.hold_out = point.hold_out.filter(|h| h.is_finite());
+        }
+        self.pending.push(point);
+        if self.last.elapsed() >= STORE_TICK { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), ApiError> {
+        self.last = Instant::now();
+        let mut project = lock(&self.project);
+        project.append_history(&self.run, &self.pending).map_err(project_error)?;
+        self.pending.clear();
+        project.set_run_state(&self.run, &self.state).map_err(project_error)
+    }
+
+    fn note(&mut self, iteration: u32, message: &str) -> Result<(), ApiError> {
+        lock(&self.project).append_note(&self.run, iteration, message).map_err(project_error)
+    }
+
+    fn status(&mut self, status: RunStatus) -> Result<(), ApiError> {
+        lock(&self.project).set_run_status(&self.run, status).map_err(project_error)
+    }
+
+    fn checkpoint(
+        &mut self,
+        prepared: &Prepared,
+        objective: &Objective,
+        c: &train::Checkpoint,
+    ) -> Result<(), ApiError> {
+        self.flush()?;
+        let mut project = lock(&self.project);
+        let iteration = c.iteration as u32;
+        project.append_checkpoint(&self.run, iteration, &c.to_bytes()).map_err(project_error)?;
+        if let Some(best) = c.best.as_ref().or(c.overall.as_ref()) {
+            let best = parameters(prepared, &objective.theta(&best.z));
+            project.set_parameters(&self.run, Role::Best, &best).map_err(project_error)?;
+        }
+        Ok(())
+    }
+
+    fn finish(
+        &mut self,
+        prepared: &Prepared,
+        fit: &Fit,
+        curves: &[Curve],
+        seconds: f64,
+    ) -> Result<(), ApiError> {
+        self.flush()?;
+        self.state = RunState {
+            iterations: fit.iterations as u32,
+            best_loss: Some(fit.loss).filter(|l| l.is_finite()),
+            log_likelihood: fit.log_likelihood.filter(|l| l.is_finite()),
+            hold_out: fit.hold_out.filter(|h| h.is_finite()),
+            seconds: self.before + seconds,
+        };
+        let status = match &fit.stop_reason {
+            StopReason::Cancelled => RunStatus::Stopped,
+            reason if reason.is_success() => RunStatus::Finished,
+            _ => RunStatus::Failed,
+        };
+        let best = parameters(prepared, &fit.theta);
+        let reason = fit.stop_reason.sentence();
+        let mut project = lock(&self.project);
+        project.set_parameters(&self.run, Role::Best, &best).map_err(project_error)?;
+        project.set_curves(&self.run, curves).map_err(project_error)?;
+        project.finish_run(&self.run, status, &reason, &self.state).map_err(project_error)
+    }
+}
+
+/// What else a run should remember of how it was made.
+fn facts(prepared: &Prepared, mut facts: Vec<Fact>) -> Vec<Fact> {
+    let mut setting = |name: &str, value: String| {
+        facts.push(Fact { kind: FactKind::Setting, name: name.into(), value });
+    };
+    setting("solver", prepared.solver.1.clone());
+    setting("gradient", prepared.gradient.1.clone());
+    setting("recipe", prepared.recipe.reason.clone());
+    setting("rtol", prepared.file.solver.rtol.to_string());
+    setting("atol", prepared.file.solver.atol.to_string());
+    setting("precision", "f64".into());
+    if let Some(why) = &prepared.model.interpreted {
+        setting("interpreted instead of compiled", why.clone());
+    }
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    facts.push(Fact { kind: FactKind::Version, name: "slopefield".into(), value: version });
+    facts
+}
+
+/// The numbers of a fit for the command line.
+pub fn reply(prepared: &Prepared, outcome: &Outcome) -> api::FitReply {
+    let names = prepared.theta_names.iter().take(prepared.scalars).cloned();
+    let scores = runs::scores_of(&prepared.model.model, &prepared.resolved, &outcome.curves);
+    api::FitReply {
+        parameters: names.zip(outcome.fit.theta.iter().copied()).collect(),
+        log_likelihood: outcome.fit.log_likelihood,
+        loss: outcome.fit.loss,
+        hold_out: outcome.fit.hold_out,
+        iterations: outcome.fit.iterations as u32,
+        stop_reason: outcome.fit.stop_reason.sentence(),
+        seconds: outcome.seconds,
+        run: outcome.run.clone(),
+        scores,
+    }
+}

@@ -1,0 +1,49 @@
+//! Where examples, plugins, drafts and settings are.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The folders the worker uses.
+#[derive(Debug, Clone, Default)]
+pub struct Folders {
+    /// Bundled examples.
+    pub examples: Option<PathBuf>,
+    /// Plugin folders in order of search.
+    pub plugins: Vec<PathBuf>,
+    /// Projects that have no name yet.
+    pub drafts: PathBuf,
+    /// List of recent projects and other settings of the user.
+    pub settings: PathBuf,
+}
+
+impl Folders {
+    /// Reads `--examples DIR` and `--plugins DIR` (repeatable). The user's own plugin folder comes
+    /// last; drafts and settings are where the system keeps such things, below
+    /// `SLOPEFIELD_DATA_DIR` when that is set.
+    ///
+    /// # Errors
+    /// An unknown argument.
+    pub fn from_arguments(arguments: impl Iterator<Item = OsString>) -> Result<Folders, String> {
+        let home = std::env::var_os("SLOPEFIELD_DATA_DIR").map(PathBuf::from);
+        let dirs = directories::ProjectDirs::from("org", "Slopefield", "Slopefield");
+        let data = home
+            .or_else(|| dirs.as_ref().map(|d| d.data_local_dir().to_path_buf()))
+            .unwrap_or_else(std::env::temp_dir);
+        let mut folders = Folders {
+            drafts: data.join("drafts"),
+            settings: data.join("settings"),
+            ..Folders::default()
+        };
+        let mut arguments = arguments;
+        while let Some(name) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{} needs a folder", name.display()));
+            match name.to_str() {
+                Some("--examples") => folders.examples = Some(value()?.into()),
+                Some("--plugins") => folders.plugins.push(value()?.into()),
+                _ => return Err(format!("unknown argument {}", name.display())),
+            }
+        }
+        folders.plugins.push(data.join("plugins"));
+        Ok(folders)
+    }
+}

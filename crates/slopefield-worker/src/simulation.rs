@@ -1,0 +1,80 @@
+//! The `simulate` command.
+
+use crate::failure::{self, error};
+use crate::numbers::Numbers;
+use slopefield_api::schema::Block;
+use slopefield_api::types::*;
+use slopefield_api::{ApiError, Code};
+use slopefield_solve::Settings;
+use slopefield_study::prepare::choose_solver;
+use slopefield_study::simulate::{apply_set, simulate, spaced};
+use slopefield_study::{CompiledModel, SimulateOptions, Solvers};
+
+/// Simulates a compiled model. `run` holds the parameters of a run, where the request names one.
+pub fn run(
+    model: &CompiledModel,
+    request: &SimulateRequest,
+    run: Option<Vec<f64>>,
+    solvers: &dyn Solvers,
+) -> Result<(Simulation, Block), ApiError> {
+    let mut p = run.unwrap_or_else(|| model.start_params(request.seed.unwrap_or(1)));
+    let invalid = |message: String| error(Code::Study, message);
+    let fixed = apply_set(model, &request.set, &mut p).map_err(invalid)?;
+    let from = request.from.unwrap_or(model.model.time.start);
+    let at = if request.at.is_empty() {
+        let to = request.to.unwrap_or(from + 10.0);
+        let points = request.points.unwrap_or(201);
+        if points > 1_000_000 {
+            return Err(invalid(format!("{points} points are too many; at most 1 000 000")));
+        }
+        spaced(from, to, points as usize)
+    } else {
+        request.at.clone()
+    };
+    if !from.is_finite() || at.iter().any(|t| !t.is_finite()) {
+        return Err(invalid("times must be finite numbers".into()));
+    }
+    for (name, value) in [("rtol", request.rtol), ("atol", request.atol)] {
+        if value.is_some_and(|v| !(v > 0.0 && v < 1.0)) {
+            return Err(invalid(format!("{name} must be a number between 0 and 1, such as 1e-6")));
+        }
+    }
+    let (method, _) = choose_solver(request.method.as_deref().unwrap_or("auto"));
+    let options = SimulateOptions {
+        from,
+        at,
+        method: method.clone(),
+        settings: Settings {
+            rtol: request.rtol.unwrap_or(1e-6),
+            atol: vec![request.atol.unwrap_or(1e-8)],
+            ..Settings::default()
+        },
+    };
+    let u0 = model.initial_state(from, &p, &fixed);
+    let result = simulate(model, &p, &u0, &options, solvers).map_err(failure::study)?;
+    let mut numbers = Numbers::default();
+    let times = numbers.add(result.times.iter().copied());
+    let mut columns = Vec::new();
+    let mut add = |kind, name: &str, values: &[f64]| {
+        let values = numbers.add(values.iter().copied());
+        columns.push(Column { name: name.to_owned(), kind, values });
+    };
+    for (s, values) in model.model.states.iter().zip(&result.states) {
+        add(ColumnKind::State, &s.name, values);
+    }
+    for (name, values) in model.lowered.let_names.iter().zip(&result.lets) {
+        add(ColumnKind::Let, name, values);
+    }
+    for (o, values) in model.model.observations.iter().zip(&result.observations) {
+        add(ColumnKind::Observation, &o.name, values);
+    }
+    let stats = SolveStats {
+        method,
+        accepted: result.stats.accepted,
+        rejected: result.stats.rejected,
+        rhs: result.stats.rhs,
+        compile_s: model.compile_s,
+        solve_s: result.solve_s,
+    };
+    Ok((Simulation { times, columns, stats }, numbers.into_block()))
+}

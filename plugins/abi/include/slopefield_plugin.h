@@ -1,0 +1,340 @@
+/* slopefield_plugin.h - Slopefield native plugin interface, version 1.0.
+ *
+ * Valid C99 and C++11. 64-bit little-endian targets only. All text is UTF-8, given as pointer
+ * and length, and never needs a terminating NUL.
+ *
+ * Thread tags:
+ *   [any]   may be called from any thread, also concurrently
+ *   [inst]  one thread at a time per instance; may move between threads between calls
+ *   [call]  only from inside the plugin call that makes it valid, on the thread of that call
+ *
+ * Rules that hold everywhere:
+ * - Nothing may unwind or longjmp across this interface, in either direction.
+ * - Whoever allocates frees. Borrowed pointers have a stated end.
+ * - Every table and every struct that may grow begins with its size as known to the side that
+ *   filled it. A reader looks at a field only when that size covers it (SLF_HAS). Fields are only
+ *   ever added at the end, and zero in a new field means the old behaviour. The others (slf_str,
+ *   and slf_option and slf_attr, which come in arrays) never change. No implicit padding.
+ * - A plugin restores the floating-point mode if it changes it, and leaves signal handlers,
+ *   locale, working directory, environment and standard output alone.
+ */
+#ifndef SLOPEFIELD_PLUGIN_H
+#define SLOPEFIELD_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define SLF_CALL __cdecl
+#define SLF_EXPORT __declspec(dllexport)
+#else
+#define SLF_CALL
+#define SLF_EXPORT __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The major version is part of the entry symbol's name. */
+#define SLF_ABI_MAJOR 1u
+#define SLF_ABI_MINOR 0u
+
+/* True when the side that filled *p knew about `field`. */
+#define SLF_HAS(T, p, field) \
+  ((p)->struct_size >= offsetof(T, field) + sizeof(((T *)0)->field))
+
+typedef struct slf_str {
+  const char *ptr; /* may be NULL when len is 0 */
+  uint64_t len;
+} slf_str;
+
+/* ---- status and errors -------------------------------------------------------------------- */
+
+typedef int32_t slf_status; /* never a C enum: unknown values must be legal */
+#define SLF_OK 0
+#define SLF_RECOVERABLE 1        /* "not here": retry with a smaller step */
+#define SLF_ERR_ARGUMENT (-1)
+#define SLF_ERR_UNSUPPORTED (-2)
+#define SLF_ERR_MEMORY (-3)
+#define SLF_ERR_CANCELLED (-4)   /* the host asked; not a failure */
+#define SLF_ERR_STEP_TOO_SMALL (-5)
+#define SLF_ERR_DIVERGED (-6)    /* a nonlinear or linear solve gave up */
+#define SLF_ERR_NON_FINITE (-7)
+#define SLF_ERR_HOST (-8)        /* a host callback failed for good */
+#define SLF_ERR_PANIC (-9)       /* plugin bug caught at the border; the instance is dead */
+#define SLF_ERR_INTERNAL (-10)
+
+/* Allocated by the caller, so that an error needs no allocator, no free and no thread-local. */
+typedef struct slf_error {
+  uint32_t struct_size; /* set by the caller */
+  int32_t code;         /* plugin-specific detail, 0 if none */
+  uint32_t message_len; /* bytes used in message, no NUL; 0 if none */
+  uint32_t reserved;
+  char message[1008];   /* never written beyond struct_size */
+} slf_error;
+
+/* ---- the two roots ------------------------------------------------------------------------ */
+
+#define SLF_LOG_ERROR 1
+#define SLF_LOG_WARN 2
+#define SLF_LOG_INFO 3
+#define SLF_LOG_DEBUG 4
+
+/* Valid for the life of the process. No member is NULL. */
+typedef struct slf_host {
+  uint32_t struct_size;
+  uint32_t abi_minor;
+  void *ctx;
+  slf_str name;
+  slf_str version;
+  const void *(SLF_CALL *get_extension)(void *ctx, slf_str id);   /* [any] NULL: not offered */
+  void(SLF_CALL *log)(void *ctx, int32_t level, slf_str message); /* [any] */
+} slf_host;
+
+/* Valid for the life of the process. No member is NULL. */
+typedef struct slf_plugin {
+  uint32_t struct_size;
+  uint32_t abi_minor;
+  slf_str id;      /* "org.example.rodas"; equals the manifest's id */
+  slf_str version; /* equals the manifest's version */
+  const void *(SLF_CALL *get_factory)(slf_str factory_id);        /* [any] NULL: not offered */
+  void(SLF_CALL *shutdown)(void); /* once, after all destroys; a host may never call it */
+} slf_plugin;
+
+/* The only exported symbol. Fast (under 100 ms), no files, no threads, no windows; may be called
+ * more than once. Returns NULL and fills *err when the plugin cannot run under this host. */
+SLF_EXPORT const slf_plugin *SLF_CALL slopefield_plugin_v1(const slf_host *host, slf_error *err);
+typedef const slf_plugin *(SLF_CALL *slf_entry_fn)(const slf_host *, slf_error *);
+
+/* ---- options ------------------------------------------------------------------------------ */
+
+#define SLF_OPTION_I64 1u
+#define SLF_OPTION_F64 2u
+#define SLF_OPTION_BOOL 3u /* 0 or 1 in i64 */
+#define SLF_OPTION_TEXT 4u
+#define SLF_OPTION_LIST 5u /* list of f64 */
+
+/* One value a user wrote. Valid during the call that received it. A whole number that a user
+ * wrote arrives as SLF_OPTION_I64, also where the plugin expects a real number; f64 holds it too. */
+typedef struct slf_option {
+  slf_str name;
+  uint32_t type;
+  uint32_t reserved;
+  int64_t i64;
+  double f64;
+  slf_str text;
+  const double *list;
+  uint64_t list_len;
+} slf_option;
+
+/* Options are described by a JSON array, one object per option:
+ *   {"name": "grid", "type": "integer" | "number" | "flag" | "text" | "list",
+ *    "default": ..., "min": ..., "max": ..., "choices": [...], "doc": "..."}
+ * min, max (of the value, or of every element of a list) and choices may be left out. */
+
+/* ---- solver plugins: factory "slopefield.solver-factory/1" -------------------------------- */
+
+#define SLF_F64 2u /* 1 is kept for 32-bit floats */
+
+#define SLF_CAP_ADAPTIVE (1u << 0)
+#define SLF_CAP_IMPLICIT (1u << 1)
+#define SLF_CAP_MASS_MATRIX (1u << 2)
+#define SLF_CAP_SINGULAR_MASS (1u << 3) /* index-1 DAE */
+#define SLF_CAP_BACKWARD (1u << 4)      /* t_end < t0 */
+#define SLF_CAP_F32 (1u << 5)
+#define SLF_CAP_F64 (1u << 6)
+#define SLF_CAP_BITWISE_DETERMINISTIC (1u << 7)
+
+/* Compressed sparse column pattern; values follow the same order. */
+typedef struct slf_sparsity {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t nnz;
+  const uint64_t *col_ptr; /* n + 1 entries */
+  const uint64_t *row_idx; /* nnz entries   */
+} slf_sparsity;
+
+/* y' = f(t, y). Valid from create to destroy.
+ *
+ * Vectors have n contiguous elements of `dtype`, aligned to 8 bytes; the arguments of one call do
+ * not overlap. Time is always double. The callbacks are [call] and may be used inside start, step
+ * and restart only: never in create, interpolate or destroy. They return SLF_OK,
+ * SLF_RECOVERABLE (f is not defined here: try a smaller step) or an error that the solver must
+ * pass on at once. rhs, poll and get_extension are never NULL; the others may be. */
+typedef struct slf_problem {
+  uint32_t struct_size;
+  uint32_t dtype;
+  uint64_t n;
+  void *ctx;
+  slf_status(SLF_CALL *rhs)(void *ctx, double t, const void *y, void *dydt);
+  /* df_i/dy_j. Dense: column-major, n * n values. */
+  slf_status(SLF_CALL *jacobian)(void *ctx, double t, const void *y, void *values);
+  slf_status(SLF_CALL *jvp)(void *ctx, double t, const void *y, const void *v, void *jv);
+  slf_status(SLF_CALL *vjp)(void *ctx, double t, const void *y, const void *w, void *wj);
+  slf_status(SLF_CALL *dfdt)(void *ctx, double t, const void *y, void *dfdt);
+  slf_status(SLF_CALL *mass)(void *ctx, double t, void *values); /* NULL: identity */
+  const slf_sparsity *jacobian_pattern;                          /* NULL: dense */
+  const slf_sparsity *mass_pattern;                              /* NULL: dense */
+  /* Cheap. Call it at least once per 1000 iterations that call nothing else. */
+  slf_status(SLF_CALL *poll)(void *ctx);
+  const void *(SLF_CALL *get_extension)(void *ctx, slf_str id);
+} slf_problem;
+
+/* Valid during create. */
+typedef struct slf_solver_config {
+  uint32_t struct_size;
+  uint32_t reserved;
+  double rtol;
+  const double *atol; /* n entries */
+  double h_init;      /* 0: choose */
+  double h_min;       /* 0: limited by rounding only */
+  double h_max;       /* 0: unlimited */
+  const slf_option *options;
+  uint64_t n_options;
+} slf_solver_config;
+
+#define SLF_STEP_AT_LIMIT (1u << 0) /* t == t_limit exactly */
+
+/* One accepted step. (t - t_prev) has the sign of t_limit - t_prev and is not zero. */
+typedef struct slf_step {
+  uint32_t struct_size; /* set by the caller */
+  uint32_t flags;
+  double t_prev;
+  double t;
+  double h_next;       /* magnitude; on SLF_ERR_STEP_TOO_SMALL the last step tried, 0 if unknown */
+  double error_norm;   /* <= 1 when accepted; NaN if the method does not estimate it */
+  const void *y;       /* borrowed: valid until the next call on this instance */
+  uint64_t n_rejected; /* attempts rejected inside this call */
+} slf_step;
+
+typedef struct slf_solver slf_solver; /* opaque, owned by the plugin */
+
+/* Valid for the life of the process. */
+typedef struct slf_solver_info {
+  uint32_t struct_size;
+  uint32_t caps;
+  slf_str id;         /* "dop853": [a-z0-9-]+ */
+  slf_str name;
+  slf_str reference;  /* DOI or a citation; may be empty */
+  double order;
+  double dense_order; /* 0: the host builds a cubic Hermite itself and never calls interpolate */
+  slf_str options_json;
+} slf_solver_info;
+
+/* Valid for the life of the process. interpolate may be NULL if no solver has dense output;
+ * no other member may. */
+typedef struct slf_solver_factory {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint32_t(SLF_CALL *count)(void);                                        /* [any] */
+  const slf_solver_info *(SLF_CALL *info)(uint32_t index);                /* [any] */
+  slf_status(SLF_CALL *create)(slf_str solver_id, const slf_problem *problem,
+                               const slf_solver_config *config, slf_solver **out,
+                               slf_error *err);                           /* [any] */
+  /* May be called again on the same instance to run with new initial values. */
+  slf_status(SLF_CALL *start)(slf_solver *s, double t0, double t_end, const void *y0,
+                              slf_error *err);                            /* [inst] */
+  /* Advance by one accepted step, never past t_limit, and never call back with a time past it.
+   * On failure other than SLF_ERR_PANIC the instance is as it was before the call. The new state
+   * has been tested for non-finite values. */
+  slf_status(SLF_CALL *step)(slf_solver *s, double t_limit, slf_step *out,
+                             slf_error *err);                             /* [inst] */
+  /* t in [t_prev, t] of the last step. derivative 0 or 1. */
+  slf_status(SLF_CALL *interpolate)(slf_solver *s, double t, uint32_t derivative, void *out,
+                                    slf_error *err);                      /* [inst] */
+  /* The state jumped (event, dose, parameter change): drop history, keep settings. */
+  slf_status(SLF_CALL *restart)(slf_solver *s, double t, const void *y,
+                                slf_error *err);                          /* [inst] */
+  void(SLF_CALL *destroy)(slf_solver *s);                                 /* [inst] */
+  const void *(SLF_CALL *get_extension)(slf_str id);                      /* [any] */
+} slf_solver_factory;
+
+/* ---- network plugins: factory "slopefield.network-factory/1" ------------------------------ */
+
+typedef uint32_t slf_node; /* handle in the host's graph; 0 is never valid */
+
+#define SLF_ATTR_I64 1u /* the only kind in op set 1 */
+#define SLF_ATTR_F64 2u
+#define SLF_ATTR_TEXT 3u
+
+typedef struct slf_attr {
+  slf_str name;
+  uint32_t type;
+  uint32_t reserved;
+  const int64_t *i64;
+  const double *f64;
+  slf_str text;
+  uint64_t len; /* elements of i64 or f64 */
+} slf_attr;
+
+#define SLF_INIT_ZEROS 0u
+#define SLF_INIT_CONSTANT 1u        /* a */
+#define SLF_INIT_NORMAL 2u          /* mean a, standard deviation b */
+#define SLF_INIT_UNIFORM 3u         /* from a to b */
+#define SLF_INIT_XAVIER_UNIFORM 4u  /* gain a */
+#define SLF_INIT_KAIMING_NORMAL 5u  /* gain a */
+#define SLF_INIT_ORTHOGONAL 6u      /* gain a */
+
+typedef struct slf_init {
+  uint32_t struct_size;
+  uint32_t kind;
+  double a;
+  double b;
+} slf_init;
+
+/* Records a network. Every call checks its arguments and names the offending op in *err. A tensor
+ * is a vector [n] or a row-major matrix [rows, cols]; the host does the batching. Everything is
+ * [call], valid during build only. No member is NULL. Op set 1 is listed in
+ * docs/reference/network-ops.md. */
+typedef struct slf_graph_builder {
+  uint32_t struct_size;
+  uint32_t opset;   /* version of the op list the host implements */
+  uint32_t inputs;  /* length of the input vector the model uses */
+  uint32_t outputs; /* length of the output vector the model wants */
+  void *ctx;
+  /* The input vector, of shape [inputs]. Calling it again gives the same node. */
+  slf_status(SLF_CALL *input)(void *ctx, slf_str name, slf_node *out, slf_error *err);
+  slf_status(SLF_CALL *param)(void *ctx, slf_str name, const int64_t *dims, uint32_t rank,
+                              const slf_init *init, slf_node *out, slf_error *err);
+  slf_status(SLF_CALL *constant)(void *ctx, const int64_t *dims, uint32_t rank,
+                                 const double *values, slf_node *out, slf_error *err);
+  slf_status(SLF_CALL *op)(void *ctx, slf_str op, const slf_node *ins, uint32_t n_ins,
+                           const slf_attr *attrs, uint32_t n_attrs, slf_node *outs,
+                           uint32_t n_outs, slf_error *err);
+  slf_status(SLF_CALL *shape)(void *ctx, slf_node node, int64_t *dims, uint32_t *rank,
+                              slf_error *err); /* in: capacity of dims, out: rank */
+  /* The output vector, of shape [outputs]. Exactly once. */
+  slf_status(SLF_CALL *output)(void *ctx, slf_str name, slf_node node, slf_error *err);
+  /* Parameters named between push and pop are called "scope.name". */
+  slf_status(SLF_CALL *push_scope)(void *ctx, slf_str name, slf_error *err);
+  slf_status(SLF_CALL *pop_scope)(void *ctx, slf_error *err);
+  slf_status(SLF_CALL *op_supported)(void *ctx, slf_str op, uint32_t *yes, slf_error *err);
+} slf_graph_builder;
+
+/* Valid for the life of the process. */
+typedef struct slf_network_info {
+  uint32_t struct_size;
+  uint32_t min_opset;
+  slf_str id; /* [a-z0-9-]+ */
+  slf_str name;
+  slf_str reference; /* DOI or a citation; may be empty */
+  slf_str options_json;
+} slf_network_info;
+
+/* Valid for the life of the process. No member is NULL. */
+typedef struct slf_network_factory {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint32_t(SLF_CALL *count)(void);                          /* [any] */
+  const slf_network_info *(SLF_CALL *info)(uint32_t index); /* [any] */
+  /* Pure: the same id, options, inputs and outputs give the same graph, byte for byte. */
+  slf_status(SLF_CALL *build)(slf_str network_id, const slf_option *options, uint64_t n_options,
+                              const slf_graph_builder *builder, slf_error *err); /* [any] */
+  const void *(SLF_CALL *get_extension)(slf_str id);        /* [any] */
+} slf_network_factory;
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* SLOPEFIELD_PLUGIN_H */

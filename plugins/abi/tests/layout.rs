@@ -1,0 +1,245 @@
+//! The header and the Rust types are one interface: every size, offset and constant that C prints
+//! equals Rust's, in C99, C11, C++11 and C++20 with warnings as errors, and equals the layout
+//! recorded for release 1.0 in `tests/abi/slopefield-1.0.json`.
+
+use serde_json::{Map, Value};
+use slopefield_plugin_abi::*;
+use std::fmt::Write as _;
+use std::mem::{offset_of, size_of};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Layout of one struct as Rust sees it: name, size, then offset and size of every field. `r#type`
+/// is a Rust spelling; C says `type`.
+struct Layout {
+    name: &'static str,
+    size: usize,
+    fields: Vec<(&'static str, usize, usize)>,
+}
+
+fn field_size<T, F>(_: impl FnOnce(&T) -> &F) -> usize {
+    size_of::<F>()
+}
+
+macro_rules! layouts {
+    ($($name:ident { $($field:ident),+ $(,)? })+) => {
+        vec![$(Layout {
+            name: stringify!($name),
+            size: size_of::<$name>(),
+            fields: vec![$((
+                stringify!($field).trim_start_matches("r#"),
+                offset_of!($name, $field),
+                field_size(|v: &$name| &v.$field),
+            )),+],
+        }),+]
+    };
+}
+
+macro_rules! constants {
+    ($($name:ident)+) => { vec![$((stringify!($name), i64::from($name))),+] };
+}
+
+fn rust_layouts() -> Vec<Layout> {
+    layouts! {
+        slf_str { ptr, len }
+        slf_error { struct_size, code, message_len, reserved, message }
+        slf_host { struct_size, abi_minor, ctx, name, version, get_extension, log }
+        slf_plugin { struct_size, abi_minor, id, version, get_factory, shutdown }
+        slf_option { name, r#type, reserved, i64, f64, text, list, list_len }
+        slf_sparsity { struct_size, reserved, nnz, col_ptr, row_idx }
+        slf_problem {
+            struct_size, dtype, n, ctx, rhs, jacobian, jvp, vjp, dfdt, mass, jacobian_pattern,
+            mass_pattern, poll, get_extension,
+        }
+        slf_solver_config {
+            struct_size, reserved, rtol, atol, h_init, h_min, h_max, options, n_options,
+        }
+        slf_step { struct_size, flags, t_prev, t, h_next, error_norm, y, n_rejected }
+        slf_solver_info {
+            struct_size, caps, id, name, reference, order, dense_order, options_json,
+        }
+        slf_solver_factory {
+            struct_size, reserved, count, info, create, start, step, interpolate, restart, destroy,
+            get_extension,
+        }
+        slf_attr { name, r#type, reserved, i64, f64, text, len }
+        slf_init { struct_size, kind, a, b }
+        slf_graph_builder {
+            struct_size, opset, inputs, outputs, ctx, input, param, constant, op, shape, output,
+            push_scope, pop_scope, op_supported,
+        }
+        slf_network_info { struct_size, min_opset, id, name, reference, options_json }
+        slf_network_factory { struct_size, reserved, count, info, build, get_extension }
+    }
+}
+
+fn rust_constants() -> Vec<(&'static str, i64)> {
+    constants! {
+        SLF_ABI_MAJOR SLF_ABI_MINOR
+        SLF_OK SLF_RECOVERABLE SLF_ERR_ARGUMENT SLF_ERR_UNSUPPORTED SLF_ERR_MEMORY
+        SLF_ERR_CANCELLED SLF_ERR_STEP_TOO_SMALL SLF_ERR_DIVERGED SLF_ERR_NON_FINITE SLF_ERR_HOST
+        SLF_ERR_PANIC SLF_ERR_INTERNAL
+        SLF_LOG_ERROR SLF_LOG_WARN SLF_LOG_INFO SLF_LOG_DEBUG
+        SLF_OPTION_I64 SLF_OPTION_F64 SLF_OPTION_BOOL SLF_OPTION_TEXT SLF_OPTION_LIST
+        SLF_F64
+        SLF_CAP_ADAPTIVE SLF_CAP_IMPLICIT SLF_CAP_MASS_MATRIX SLF_CAP_SINGULAR_MASS
+        SLF_CAP_BACKWARD SLF_CAP_F32 SLF_CAP_F64 SLF_CAP_BITWISE_DETERMINISTIC
+        SLF_STEP_AT_LIMIT
+        SLF_ATTR_I64 SLF_ATTR_F64 SLF_ATTR_TEXT
+        SLF_INIT_ZEROS SLF_INIT_CONSTANT SLF_INIT_NORMAL SLF_INIT_UNIFORM SLF_INIT_XAVIER_UNIFORM
+        SLF_INIT_KAIMING_NORMAL SLF_INIT_ORTHOGONAL
+    }
+}
+
+/// One line per fact, the form both sides print.
+fn facts(layouts: &[Layout], constants: &[(&str, i64)]) -> String {
+    let mut out = String::new();
+    for l in layouts {
+        writeln!(out, "{} {}", l.name, l.size).unwrap();
+        for (field, offset, size) in &l.fields {
+            writeln!(out, "{}.{field} {offset} {size}", l.name).unwrap();
+        }
+    }
+    for (name, value) in constants {
+        writeln!(out, "{name} {value}").unwrap();
+    }
+    out
+}
+
+/// A C (and C++) program that prints the same lines.
+fn c_program(layouts: &[Layout], constants: &[(&str, i64)]) -> String {
+    let mut out =
+        String::from("#include \"slopefield_plugin.h\"\n#include <stdio.h>\nint main(void) {\n");
+    for l in layouts {
+        let s = l.name;
+        writeln!(out, "  printf(\"{s} %u\\n\", (unsigned)sizeof({s}));").unwrap();
+        for (f, _, _) in &l.fields {
+            writeln!(
+                out,
+                "  printf(\"{s}.{f} %u %u\\n\", (unsigned)offsetof({s}, {f}), \
+                 (unsigned)sizeof((({s} *)0)->{f}));"
+            )
+            .unwrap();
+        }
+    }
+    for (name, _) in constants {
+        writeln!(out, "  printf(\"{name} %ld\\n\", (long){name});").unwrap();
+    }
+    out.push_str("  return 0;\n}\n");
+    out
+}
+
+fn header_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("include")
+}
+
+/// The compiler from the environment variable or the usual name, when it runs at all.
+fn compiler(variable: &str, usual: &str) -> Option<String> {
+    let name = std::env::var(variable).unwrap_or_else(|_| usual.to_owned());
+    Command::new(&name).arg("--version").output().ok().filter(|o| o.status.success())?;
+    Some(name)
+}
+
+fn compile_and_run(compiler: &str, language: &str, standard: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join(if language == "c" { "layout.c" } else { "layout.cpp" });
+    let program = folder.path().join("layout");
+    std::fs::write(&source, c_program(&rust_layouts(), &rust_constants())).unwrap();
+    let compile = Command::new(compiler)
+        .args([&format!("-std={standard}"), "-Wall", "-Wextra", "-Wpadded", "-pedantic", "-Werror"])
+        .arg("-I")
+        .arg(header_folder())
+        .arg(&source)
+        .arg("-o")
+        .arg(&program)
+        .output()
+        .unwrap();
+    assert!(
+        compile.status.success(),
+        "{compiler} -std={standard}:\n{}",
+        String::from_utf8_lossy(&compile.stderr)
+    );
+    let run = Command::new(&program).output().unwrap();
+    assert!(run.status.success());
+    String::from_utf8(run.stdout).unwrap().replace('\r', "")
+}
+
+#[test]
+fn c_and_rust_agree() {
+    let cc = compiler("CC", "cc").expect(
+        "no C compiler found: install one (gcc or clang), or name it in the environment variable CC",
+    );
+    let ours = facts(&rust_layouts(), &rust_constants());
+    for standard in ["c99", "c11"] {
+        assert_eq!(compile_and_run(&cc, "c", standard), ours, "{standard}");
+    }
+}
+
+#[test]
+fn cpp_and_rust_agree() {
+    let Some(cxx) = compiler("CXX", "c++") else {
+        eprintln!("no C++ compiler found (c++, or the environment variable CXX): C++ not checked");
+        return;
+    };
+    let ours = facts(&rust_layouts(), &rust_constants());
+    for standard in ["c++11", "c++20"] {
+        assert_eq!(compile_and_run(&cxx, "c++", standard), ours, "{standard}");
+    }
+}
+
+/// The lists above are complete: the sizes of the fields add up to the size of the struct (which
+/// also says that there is no padding), and every constant of the header is in the list.
+#[test]
+fn nothing_is_left_out() {
+    for l in rust_layouts() {
+        let sum: usize = l.fields.iter().map(|f| f.2).sum();
+        assert_eq!(sum, l.size, "{}", l.name);
+    }
+    let header = std::fs::read_to_string(header_folder().join("slopefield_plugin.h")).unwrap();
+    let structs = header.lines().filter(|l| l.starts_with("typedef struct") && l.ends_with('{'));
+    assert_eq!(structs.count(), rust_layouts().len());
+    let known = rust_constants();
+    for line in header.lines() {
+        let Some(rest) = line.strip_prefix("#define ") else { continue };
+        let (name, value) = rest.split_once(' ').unwrap_or((rest, ""));
+        let macro_only = ["SLOPEFIELD_PLUGIN_H", "SLF_CALL", "SLF_EXPORT"].contains(&name)
+            || name.starts_with("SLF_HAS(");
+        assert!(
+            macro_only || known.iter().any(|(n, _)| *n == name),
+            "{name} = {value} is in the header and not in Rust"
+        );
+    }
+}
+
+/// Release 1.0 is a promise: what it laid out never moves. To add a field in 1.1, extend the
+/// struct at its end and record a new file.
+#[test]
+fn layout_of_release_1_0() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/abi/slopefield-1.0.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let recorded: Map<String, Value> = serde_json::from_str(&text).unwrap();
+    let structs = recorded["structs"].as_object().unwrap();
+    let layouts = rust_layouts();
+    assert_eq!(structs.len(), layouts.len());
+    for l in &layouts {
+        let old = &structs[l.name];
+        assert!(l.size as u64 >= old["size"].as_u64().unwrap(), "{} shrank", l.name);
+        for (field, place) in old["fields"].as_object().unwrap() {
+            let (_, offset, size) = l
+                .fields
+                .iter()
+                .find(|f| f.0 == field)
+                .unwrap_or_else(|| panic!("{}.{field} is gone", l.name));
+            assert_eq!(
+                place,
+                &serde_json::json!([offset, size]),
+                "{}.{field} moved or changed size",
+                l.name
+            );
+        }
+    }
+    for (name, value) in recorded["constants"].as_object().unwrap() {
+        let now = rust_constants().iter().find(|c| c.0 == name).map(|c| c.1);
+        assert_eq!(value.as_i64(), now, "{name}");
+    }
+}

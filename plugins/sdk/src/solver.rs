@@ -1,0 +1,138 @@
+//! What the author of a solver writes.
+
+use crate::{Error, Options, Problem};
+use slopefield_plugin_abi as abi;
+
+/// A one-step view of an integrator: the host owns the loop, asks for one accepted step at a time,
+/// and does saving, events, progress and cancellation itself.
+///
+/// Any panic is caught before it leaves the plugin; the instance is dead from then on. Allocate in
+/// `create`: `start` and `step` run thousands of times.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a solver",
+    note = "implement `slopefield_plugin_sdk::Solver` for `{Self}` before naming it in `export_plugin!`"
+)]
+pub trait Solver: Sized + Send + 'static {
+    /// Id, name, order.
+    const INFO: SolverInfo;
+    /// Options, declared with [`options!`](crate::options!), or [`NoOptions`](crate::NoOptions).
+    type Options: Options;
+
+    /// Prepares an instance for problems of `problem.len()` states. The problem may be asked what
+    /// it offers; calling its functions here is an error.
+    fn create(problem: &Problem<'_>, config: &Config<'_, Self::Options>) -> Result<Self, Error>;
+
+    /// Begins a run at `(t0, y0)` towards `t_end`, which may lie before `t0`. May be called again
+    /// on the same instance.
+    fn start(
+        &mut self,
+        problem: &Problem<'_>,
+        t0: f64,
+        t_end: f64,
+        y0: &[f64],
+    ) -> Result<(), Error>;
+
+    /// Advances by one accepted step, never past `t_limit`, and never calls the problem with a
+    /// time past it. When it fails, `self` is as it was before the call.
+    fn step(&mut self, problem: &Problem<'_>, t_limit: f64) -> Result<Step, Error>;
+
+    /// The state at the end of the last accepted step.
+    fn state(&self) -> &[f64];
+
+    /// The solution (`derivative` 0) or its first derivative (1) at `t` inside the last step.
+    /// Needed when [`SolverInfo::dense_order`] is given; the problem cannot be called from here.
+    fn interpolate(&self, t: f64, derivative: u32, out: &mut [f64]) -> Result<(), Error> {
+        let _ = (t, derivative, out);
+        Err(Error::unsupported("this solver has no dense output"))
+    }
+
+    /// The state jumped to `y` at `t`: drop what was remembered, keep the settings.
+    fn restart(&mut self, problem: &Problem<'_>, t: f64, y: &[f64]) -> Result<(), Error>;
+}
+
+/// What a solver is.
+#[derive(Debug, Clone, Copy)]
+pub struct SolverInfo {
+    pub(crate) id: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) reference: &'static str,
+    pub(crate) order: f64,
+    pub(crate) dense_order: f64,
+    pub(crate) caps: Caps,
+}
+
+impl SolverInfo {
+    /// A solver with an id of `a-z`, `0-9` and `-`, a name to show and an order. It works on `f64`.
+    pub const fn new(id: &'static str, name: &'static str, order: f64) -> Self {
+        SolverInfo { id, name, reference: "", order, dense_order: 0.0, caps: Caps::F64 }
+    }
+
+    /// DOI or citation.
+    pub const fn reference(self, reference: &'static str) -> Self {
+        SolverInfo { reference, ..self }
+    }
+
+    /// Order of [`Solver::interpolate`]. Without it the host interpolates by cubic Hermite.
+    pub const fn dense_order(self, dense_order: f64) -> Self {
+        SolverInfo { dense_order, ..self }
+    }
+
+    /// What it can do, besides `f64`.
+    pub const fn caps(self, caps: Caps) -> Self {
+        SolverInfo { caps: caps.and(Caps::F64), ..self }
+    }
+}
+
+/// A set of capabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps(pub(crate) u32);
+
+impl Caps {
+    /// Works on 64-bit floats; always set.
+    pub const F64: Caps = Caps(abi::SLF_CAP_F64);
+    /// Chooses its own steps.
+    pub const ADAPTIVE: Caps = Caps(abi::SLF_CAP_ADAPTIVE);
+    /// Solves equations inside a step; for stiff problems.
+    pub const IMPLICIT: Caps = Caps(abi::SLF_CAP_IMPLICIT);
+    /// Runs backwards in time.
+    pub const BACKWARD: Caps = Caps(abi::SLF_CAP_BACKWARD);
+    /// The same run gives the same bits.
+    pub const DETERMINISTIC: Caps = Caps(abi::SLF_CAP_BITWISE_DETERMINISTIC);
+
+    /// Both sets.
+    pub const fn and(self, other: Caps) -> Caps {
+        Caps(self.0 | other.0)
+    }
+}
+
+/// Accuracy, step bounds and options of an instance.
+#[derive(Debug, Clone, Copy)]
+pub struct Config<'a, O> {
+    /// Relative tolerance.
+    pub rtol: f64,
+    /// Absolute tolerance of every state.
+    pub atol: &'a [f64],
+    /// First step; `None`: choose.
+    pub h_init: Option<f64>,
+    /// Smallest step; 0: limited by rounding only.
+    pub h_min: f64,
+    /// Largest step; infinity for none.
+    pub h_max: f64,
+    /// Options, checked.
+    pub options: &'a O,
+}
+
+/// One accepted step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// Where it began.
+    pub t_prev: f64,
+    /// Where it ended; exactly `t_limit` when it went that far.
+    pub t: f64,
+    /// Proposed size of the next step.
+    pub h_next: f64,
+    /// Scaled error, at most 1; NaN if the method does not estimate it.
+    pub error_norm: f64,
+    /// Attempts rejected on the way.
+    pub rejected: u64,
+}

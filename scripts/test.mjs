@@ -1,0 +1,29 @@
+// `npm test`: everything that must hold, from formatting to the real application under a virtual
+// display. `npm test -- --quick` leaves out the application.
+import { buildApplication, bundlePlugins, install, program, step, times } from "./steps.mjs";
+
+const quick = process.argv.includes("--quick");
+
+install("test");
+step("Format", "cargo", ["fmt", "--all", "--check"]);
+step("Types of the window", "npm", ["run", "-s", "check"]);
+step("Lint of the window", "npm", ["run", "-s", "lint"]);
+step("Tests of the window", "npm", ["run", "-s", "test:ui"]);
+step("Page", "npm", ["run", "-s", "build"]);
+step("Clippy", "cargo", ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+step("Build", "cargo", ["build", "--workspace"]);
+bundlePlugins();
+step("Tests of the engine", "cargo", ["test", "--workspace", "--no-fail-fast"]);
+if (!quick) {
+  buildApplication(["e2e"]);
+  const test = ["--test", "--test-concurrency=1", "--test-reporter=spec", "tests/e2e/"];
+  const quiet = { NO_AT_BRIDGE: "1", DBUS_SESSION_BUS_ADDRESS: "disabled:" };
+  const env = { ...quiet, SLOPEFIELD_APP: program("slopefield-desktop") };
+  if (process.platform === "linux") {
+    const screen = ["-a", "-s", "-screen 0 1440x900x24"];
+    step("The application", "xvfb-run", [...screen, process.execPath, ...test], env);
+  } else {
+    console.log("The end-to-end tests drive the web view of Linux; they are left out here.");
+  }
+}
+times();

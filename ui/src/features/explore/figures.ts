@@ -1,0 +1,45 @@
+// Figures of the Explore screen.
+
+import type { ModelReport } from "../../generated/api";
+import type { Trajectory } from "../../model/explore.svelte";
+import { withUnit } from "../../model/format";
+import type { Curves } from "../../shared/fit";
+import type { Figure } from "../../shared/plot/figure";
+
+/** Observation columns of a trajectory by name. */
+export function curvesOf(trajectory: Trajectory | null): Curves | null {
+  if (!trajectory) return null;
+  const of = trajectory.columns.filter((c) => c.kind === "observation");
+  return { times: trajectory.times, values: Object.fromEntries(of.map((c) => [c.name, c.values])) };
+}
+
+/** States (and lets) over time, for models without observations or when asked for. */
+export function statesFigure(trajectory: Trajectory, report: ModelReport, time: string): Figure {
+  const shown = trajectory.columns.filter((c) => c.kind === "state");
+  return {
+    series: shown.map((c, i) => ({ name: c.name, x: trajectory.times, y: c.values, look: "line", colour: i })),
+    x: { title: time },
+    y: { title: report.states.length === 1 ? withUnit(report.states[0]?.name ?? "", report.states[0]?.unit) : "states" },
+    view: "states",
+  };
+}
+
+/** One state against another: the orbit, where it begins and where it is at the end. */
+export function phaseFigure(trajectory: Trajectory, report: ModelReport, across: string, up: string): Figure | null {
+  const find = (name: string) => trajectory.columns.find((c) => c.kind === "state" && c.name === name);
+  const [x, y] = [find(across), find(up)];
+  if (!x || !y) return null;
+  const title = (name: string) => withUnit(name, report.states.find((s) => s.name === name)?.unit);
+  const end = x.values.length - 1;
+  const at = (i: number) => ({ x: [x.values[i] ?? NaN], y: [y.values[i] ?? NaN] });
+  return {
+    series: [
+      { name: "orbit", x: x.values, y: y.values, look: "line", colour: "accent" },
+      { name: "start", ...at(0), look: "points", colour: "accent" },
+      { name: "end", ...at(end), look: "hollow", colour: "accent" },
+    ],
+    x: { title: title(across) },
+    y: { title: title(up) },
+    view: `phase:${across}:${up}`,
+  };
+}

@@ -1,0 +1,1574 @@
+// Generated from the Rust types by `UPDATE_TYPESCRIPT=1 cargo test -p slopefield-api`.
+// Not edited by hand.
+
+/**
+ * A failure: one sentence with the place, one with what to try.
+ */
+export type ApiError = { 
+/**
+ * Code.
+ */
+code: Code, 
+/**
+ * What happened and where.
+ */
+message: string, 
+/**
+ * What the user could do.
+ */
+advice: string | null, 
+/**
+ * More lines for those who want them: rendered diagnostics, log lines, numbers.
+ */
+details: Array<string>, };
+
+/**
+ * What is running.
+ */
+export type AppInfo = { 
+/**
+ * Version of the program.
+ */
+version: string, 
+/**
+ * Processor features in use, e.g. `x86-64, AVX2, FMA`.
+ */
+processor: string, 
+/**
+ * Process id of the worker.
+ */
+worker_pid: number, 
+/**
+ * Examples that can be opened.
+ */
+examples: Array<ExampleInfo>, 
+/**
+ * Project files opened lately, newest first.
+ */
+recent: Array<RecentProject>, };
+
+/**
+ * Stable codes; a screen may choose on them. Add one only when somebody needs to tell it apart.
+ */
+export type Code = "model" | "data" | "study" | "solve" | "gradient" | "project" | "file" | "plugin" | "cancelled" | "worker-died" | "request" | "internal";
+
+/**
+ * One quantity over time.
+ */
+export type Column = { 
+/**
+ * Name; elements of vectors as `z[1]`.
+ */
+name: string, 
+/**
+ * `state`, `let` or `observation`.
+ */
+kind: ColumnKind, 
+/**
+ * Values.
+ */
+values: Slice, };
+
+/**
+ * What a column is.
+ */
+export type ColumnKind = "state" | "let" | "observation";
+
+/**
+ * Curves of one experiment.
+ */
+export type CurveView = { 
+/**
+ * Experiment.
+ */
+experiment: string, 
+/**
+ * Times, through the data and on to the end of the forecast.
+ */
+times: Slice, 
+/**
+ * Observations by name.
+ */
+observations: Array<NamedSlice>, };
+
+/**
+ * A table and what its columns mean.
+ */
+export type DataSource = { 
+/**
+ * File, relative to the study file; inside a project, the name of the stored table.
+ */
+file: string, 
+/**
+ * Time column; without it the model's time name, else the first column.
+ */
+time: string | null, 
+/**
+ * Observation of the model → column of the table. Observations that are not named take the
+ * column of their own name.
+ */
+columns: { [key in string]: string }, };
+
+/**
+ * A finding.
+ */
+export type DiagnosticView = { 
+/**
+ * `error`, `warning` or `note`.
+ */
+severity: SeverityView, 
+/**
+ * Stable code.
+ */
+code: string, 
+/**
+ * What is wrong.
+ */
+message: string, 
+/**
+ * What to try.
+ */
+hint: string | null, 
+/**
+ * Start in UTF-16 code units, as editors count.
+ */
+from: number, 
+/**
+ * End in UTF-16 code units.
+ */
+to: number, 
+/**
+ * Line from 1.
+ */
+line: number, 
+/**
+ * Column in characters from 1.
+ */
+column: number, 
+/**
+ * A second place: start, end, label.
+ */
+related: [number, number, string] | null, };
+
+/**
+ * An edit of the open project; every edit can be undone.
+ */
+export type Edit = { "kind": "model", 
+/**
+ * New text.
+ */
+text: string, } | { "kind": "study", 
+/**
+ * New study.
+ */
+study: StudyFile, } | { "kind": "import-table", 
+/**
+ * What to read.
+ */
+source: PreviewRequest, 
+/**
+ * Name to store it under.
+ */
+name: string, 
+/**
+ * Time column.
+ */
+time: string, 
+/**
+ * Observation → column.
+ */
+columns: { [key in string]: string }, } | { "kind": "remove-table", 
+/**
+ * Name.
+ */
+name: string, };
+
+/**
+ * Nothing.
+ */
+export type Empty = Record<symbol, never>;
+
+/**
+ * One bundled example.
+ */
+export type ExampleInfo = { 
+/**
+ * Folder name, the id to open it by.
+ */
+id: string, 
+/**
+ * Title.
+ */
+title: string, 
+/**
+ * One sentence.
+ */
+summary: string, };
+
+/**
+ * Opens a bundled example as a new, unsaved project.
+ */
+export type ExampleRequest = { 
+/**
+ * Id of the example.
+ */
+id: string, };
+
+/**
+ * One experiment: a table, a start and what differs from the model.
+ */
+export type ExperimentFile = { 
+/**
+ * Name shown to people.
+ */
+name: string, 
+/**
+ * Name of the table.
+ */
+data: string, 
+/**
+ * Time at which the initial values hold; default the first time of the table.
+ */
+start: number | null, 
+/**
+ * Times kept out of training, as a range: `1915..`, `..1903`, `5..7` (ends included).
+ */
+hold_out: string | null, 
+/**
+ * Values of params and initial values of states in this experiment.
+ */
+set: { [key in string]: number }, 
+/**
+ * Params that get their own fitted value in this experiment.
+ */
+local: Array<string>, };
+
+/**
+ * One experiment.
+ */
+export type ExperimentView = { 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Start time.
+ */
+start: number, 
+/**
+ * First time that is held out, when the hold-out is at the end.
+ */
+hold_out_from: number | null, 
+/**
+ * Measured series.
+ */
+series: Array<SeriesView>, };
+
+/**
+ * A fit in numbers.
+ */
+export type FitReply = { 
+/**
+ * Scalar parameters by name.
+ */
+parameters: { [key in string]: number }, 
+/**
+ * Log-likelihood of the training data with all constants.
+ */
+log_likelihood: number | null, 
+/**
+ * Training loss.
+ */
+loss: number, 
+/**
+ * Loss per point on the hold-out.
+ */
+hold_out: number | null, 
+/**
+ * Iterations done.
+ */
+iterations: number, 
+/**
+ * Why it ended.
+ */
+stop_reason: string, 
+/**
+ * Seconds.
+ */
+seconds: number, 
+/**
+ * Run id in the project file.
+ */
+run: string | null, 
+/**
+ * Scores.
+ */
+scores: Array<Score>, };
+
+/**
+ * Trains a study from files.
+ */
+export type FitRequest = { 
+/**
+ * Path of `study.toml`.
+ */
+study: string, 
+/**
+ * Project file to write; must not exist unless `resume`.
+ */
+out: string | null, 
+/**
+ * Bound of iterations.
+ */
+iterations: number | null, 
+/**
+ * Go on with the last interrupted run in `out`.
+ */
+resume: boolean, };
+
+/**
+ * A fitted scalar parameter.
+ */
+export type FittedParameter = { 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Unit.
+ */
+unit: string | null, 
+/**
+ * Start value.
+ */
+start: number, 
+/**
+ * Fitted value.
+ */
+value: number, 
+/**
+ * Lower bound.
+ */
+lower: number | null, 
+/**
+ * Upper bound.
+ */
+upper: number | null, 
+/**
+ * It ended at a bound.
+ */
+at_bound: boolean, };
+
+/**
+ * What to compute beyond the data.
+ */
+export type ForecastFile = { 
+/**
+ * End time; default a quarter of the data's span beyond its end.
+ */
+until: number | null, 
+/**
+ * `none`; other kinds of band come with uncertainty.
+ */
+bands: string, };
+
+/**
+ * Curves of a run.
+ */
+export type ForecastReply = { 
+/**
+ * Run used.
+ */
+run: RunSummary, 
+/**
+ * Curves per experiment.
+ */
+curves: Array<CurveView>, 
+/**
+ * Name of time.
+ */
+time: string, };
+
+/**
+ * A forecast from a project file's best or named run.
+ */
+export type ForecastRequest = { 
+/**
+ * Project file.
+ */
+project: string, 
+/**
+ * Run id or number; default the newest that has parameters.
+ */
+run: string | null, 
+/**
+ * End time; default the study's.
+ */
+until: number | null, 
+/**
+ * Number of times; default 201.
+ */
+points: number | null, };
+
+/**
+ * Gradients and what they cost.
+ */
+export type GradientReply = { 
+/**
+ * The loss.
+ */
+loss: number, 
+/**
+ * Names in the order of values: scalars by name, weights as `net.layer1.weight[3]`.
+ */
+names: Array<string>, 
+/**
+ * One entry a method.
+ */
+methods: Array<GradientResult>, 
+/**
+ * Why `auto` would choose what it chooses.
+ */
+choice: string, };
+
+/**
+ * Gradients of a study.
+ */
+export type GradientRequest = { 
+/**
+ * Path of `study.toml`.
+ */
+study: string, 
+/**
+ * `auto`, `forward`, `discrete`, `gauss`.
+ */
+method: string | null, 
+/**
+ * Compare with differences of the same steps along random directions.
+ */
+check: boolean, 
+/**
+ * Run every applicable method.
+ */
+compare: boolean, };
+
+/**
+ * One method's gradient.
+ */
+export type GradientResult = { 
+/**
+ * `forward`, `discrete`, `gauss`.
+ */
+method: string, 
+/**
+ * Median seconds of one evaluation.
+ */
+seconds: number, 
+/**
+ * The same over the time of one forward solve.
+ */
+over_forward: number, 
+/**
+ * Peak bytes.
+ */
+memory: number, 
+/**
+ * Largest difference from the first method, over its largest entry.
+ */
+agreement: number, 
+/**
+ * Largest relative difference from finite differences of the same steps, when checked.
+ */
+check: number | null, 
+/**
+ * Values.
+ */
+values: Array<number>, };
+
+/**
+ * What to do with the running job.
+ */
+export type JobAction = "pause" | "resume" | "stop";
+
+/**
+ * An action on the running job.
+ */
+export type JobRequest = { 
+/**
+ * The action.
+ */
+action: JobAction, };
+
+/**
+ * Everything the editor shows about a text.
+ */
+export type ModelReport = { 
+/**
+ * No error was found.
+ */
+ok: boolean, 
+/**
+ * Findings in order of position.
+ */
+diagnostics: Array<DiagnosticView>, 
+/**
+ * `model "title"`.
+ */
+title: string | null, 
+/**
+ * The classification sentence.
+ */
+classification: string, 
+/**
+ * Name and unit of time, default start.
+ */
+time: TimeView, 
+/**
+ * States.
+ */
+states: Array<StateView>, 
+/**
+ * Scalar parameters.
+ */
+parameters: Array<ParameterView>, 
+/**
+ * Networks.
+ */
+networks: Array<NetworkView>, 
+/**
+ * Named expressions.
+ */
+lets: Array<string>, 
+/**
+ * Observations.
+ */
+observations: Array<ObservationView>, 
+/**
+ * Equations as LaTeX, one a line, in order of the text.
+ */
+latex: Array<string>, 
+/**
+ * The text as the formatter prints it; absent when it does not parse.
+ */
+formatted: string | null, 
+/**
+ * Number of free numbers: parameters and weights.
+ */
+free_count: number, 
+/**
+ * The findings with the lines they are about, as compilers print them.
+ */
+rendered: string, };
+
+/**
+ * Model text.
+ */
+export type ModelText = { 
+/**
+ * The text.
+ */
+text: string, };
+
+/**
+ * Named numbers.
+ */
+export type NamedSlice = { 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Numbers.
+ */
+values: Slice, };
+
+/**
+ * A network.
+ */
+export type NetworkView = { 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Kind.
+ */
+kind: string, 
+/**
+ * Inputs.
+ */
+inputs: number, 
+/**
+ * Outputs.
+ */
+outputs: number, 
+/**
+ * Number of weights; 0 when it cannot be built.
+ */
+weights: number, };
+
+/**
+ * An observation.
+ */
+export type ObservationView = { 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Noise model in words, e.g. `log-normal`.
+ */
+noise: string, 
+/**
+ * Unit.
+ */
+unit: string | null, };
+
+/**
+ * A scalar parameter.
+ */
+export type ParameterView = { 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Unit.
+ */
+unit: string | null, 
+/**
+ * Start value.
+ */
+value: number, 
+/**
+ * Lower bound; absent when there is none.
+ */
+lower: number | null, 
+/**
+ * Upper bound.
+ */
+upper: number | null, 
+/**
+ * `linear`, `log` or `logit`.
+ */
+scale: string, };
+
+/**
+ * A path.
+ */
+export type PathRequest = { 
+/**
+ * The path.
+ */
+path: string, };
+
+/**
+ * Installed plugins.
+ */
+export type PluginList = { 
+/**
+ * Plugins in order of id.
+ */
+plugins: Array<PluginView>, 
+/**
+ * Folders looked at.
+ */
+folders: Array<string>, };
+
+/**
+ * One plugin.
+ */
+export type PluginView = { 
+/**
+ * Id.
+ */
+id: string, 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Version.
+ */
+version: string, 
+/**
+ * Licence.
+ */
+license: string, 
+/**
+ * Where it is.
+ */
+path: string, 
+/**
+ * Solvers: id to use in a study, and name.
+ */
+solvers: Array<[string, string]>, 
+/**
+ * Networks: kind to use in a model, and name.
+ */
+networks: Array<[string, string]>, 
+/**
+ * Why it cannot be used, when it cannot.
+ */
+problem: string | null, };
+
+/**
+ * A column of a table.
+ */
+export type PreviewColumn = { 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * It holds numbers.
+ */
+numeric: boolean, 
+/**
+ * Values, NaN where missing; empty when not numeric.
+ */
+values: Slice, 
+/**
+ * Missing values.
+ */
+missing: number, };
+
+/**
+ * Reading a table without storing it.
+ */
+export type PreviewRequest = { 
+/**
+ * Path of the file; exclusive with `text`.
+ */
+path: string | null, 
+/**
+ * Pasted text.
+ */
+text: string | null, 
+/**
+ * Sheet of a workbook; default the first.
+ */
+sheet: string | null, };
+
+/**
+ * Progress of a job, at most 30 a second. The stream ends with `Finished` or `Failed`, always.
+ */
+export type Progress = { "event": "started", 
+/**
+ * Run it writes.
+ */
+run: string, 
+/**
+ * Stages it will go through.
+ */
+stages: Array<StageView>, 
+/**
+ * Names of the scalar parameters, in the order of `Iteration::parameters`.
+ */
+parameters: Array<string>, 
+/**
+ * Which gradient and solver, one sentence.
+ */
+method: string, } | { "event": "iteration", 
+/**
+ * Iteration from 1 over all stages.
+ */
+iteration: number, 
+/**
+ * Iterations at most.
+ */
+total: number, 
+/**
+ * Stage from 0.
+ */
+stage: number, 
+/**
+ * Loss now.
+ */
+loss: number, 
+/**
+ * Best loss of this stage.
+ */
+best: number, 
+/**
+ * Loss per point on the hold-out, now and then.
+ */
+hold_out: number | null, 
+/**
+ * Scalar parameters now.
+ */
+parameters: Slice, 
+/**
+ * Seconds since the start.
+ */
+elapsed_s: number, 
+/**
+ * Seconds left, estimated.
+ */
+left_s: number | null, } | { "event": "curves", 
+/**
+ * The same experiments as in the study, each with model curves.
+ */
+experiments: Array<CurveView>, } | { "event": "note", 
+/**
+ * Iteration.
+ */
+iteration: number, 
+/**
+ * The sentence.
+ */
+message: string, } | { "event": "paused", 
+/**
+ * Held.
+ */
+paused: boolean, } | { "event": "finished", 
+/**
+ * The run.
+ */
+run: RunSummary, } | { "event": "failed", 
+/**
+ * The error.
+ */
+error: ApiError, };
+
+/**
+ * What is in a project file.
+ */
+export type ProjectInfo = { 
+/**
+ * Path.
+ */
+path: string, 
+/**
+ * Bytes.
+ */
+bytes: number, 
+/**
+ * Format that is needed to read it.
+ */
+read_version: number, 
+/**
+ * Format it was written with.
+ */
+write_version: number, 
+/**
+ * Program that made it.
+ */
+created_by: string, 
+/**
+ * Program that wrote it last.
+ */
+written_by: string, 
+/**
+ * Model title.
+ */
+title: string | null, 
+/**
+ * Stored model texts.
+ */
+model_versions: number, 
+/**
+ * Tables: name and rows.
+ */
+tables: Array<[string, number]>, 
+/**
+ * Runs.
+ */
+runs: Array<RunSummary>, };
+
+/**
+ * The open project.
+ */
+export type ProjectView = { 
+/**
+ * Where it is; absent until first saved.
+ */
+path: string | null, 
+/**
+ * The file that is being worked on: `path`, or a draft in the application's own folder.
+ */
+file: string, 
+/**
+ * Title: file name, or the example's title.
+ */
+title: string, 
+/**
+ * Everything is in the file.
+ */
+saved: boolean, 
+/**
+ * Opened for reading only, and why.
+ */
+read_only: string | null, 
+/**
+ * Model text.
+ */
+model: string, 
+/**
+ * Study.
+ */
+study: StudyFile, 
+/**
+ * Stored tables.
+ */
+tables: Array<TableView>, 
+/**
+ * Runs, newest first.
+ */
+runs: Array<RunSummary>, 
+/**
+ * There is something to undo: what.
+ */
+undo: string | null, 
+/**
+ * There is something to redo: what.
+ */
+redo: string | null, 
+/**
+ * The study as elaborated, or why it cannot be.
+ */
+problem: StudyReport, };
+
+/**
+ * A project file opened lately.
+ */
+export type RecentProject = { 
+/**
+ * Path.
+ */
+path: string, 
+/**
+ * Title at the last opening.
+ */
+title: string, 
+/**
+ * When, in milliseconds since 1970 UTC.
+ */
+opened_ms: number, 
+/**
+ * The file is still there.
+ */
+exists: boolean, };
+
+/**
+ * Makes one standalone HTML page.
+ */
+export type ReportRequest = { 
+/**
+ * Project file; the open project when absent.
+ */
+project: string | null, 
+/**
+ * Run id or number; default the newest that has parameters.
+ */
+run: string | null, 
+/**
+ * Where to write; default beside the project.
+ */
+out: string | null, };
+
+/**
+ * Asks for one run.
+ */
+export type RunRequest = { 
+/**
+ * Id.
+ */
+run: string, };
+
+/**
+ * State of a run.
+ */
+export type RunStatus = "running" | "paused" | "finished" | "stopped" | "interrupted" | "failed";
+
+/**
+ * A run in a list.
+ */
+export type RunSummary = { 
+/**
+ * Id.
+ */
+id: string, 
+/**
+ * Number shown to people, from 1.
+ */
+number: number, 
+/**
+ * When it began, milliseconds since 1970 UTC.
+ */
+started_ms: number, 
+/**
+ * `running`, `paused`, `finished`, `stopped`, `interrupted` (can be resumed), `failed`.
+ */
+status: RunStatus, 
+/**
+ * Iterations done.
+ */
+iterations: number, 
+/**
+ * Best training loss.
+ */
+loss: number | null, 
+/**
+ * Log-likelihood of the training data, when the noise models give one.
+ */
+log_likelihood: number | null, 
+/**
+ * Loss per point on the hold-out at the best parameters.
+ */
+hold_out: number | null, 
+/**
+ * Why it ended.
+ */
+stop_reason: string | null, 
+/**
+ * Seconds spent.
+ */
+seconds: number, };
+
+/**
+ * Everything about one run.
+ */
+export type RunView = { 
+/**
+ * The line in the list.
+ */
+summary: RunSummary, 
+/**
+ * Model text it was trained with.
+ */
+model: string, 
+/**
+ * Study it was trained with.
+ */
+study: StudyFile, 
+/**
+ * Fitted scalar parameters.
+ */
+parameters: Array<FittedParameter>, 
+/**
+ * Curves at the best parameters, forecast included.
+ */
+curves: Array<CurveView>, 
+/**
+ * The data it was trained on.
+ */
+experiments: Array<ExperimentView>, 
+/**
+ * Iterations of the loss history.
+ */
+history_iterations: Slice, 
+/**
+ * Loss at them.
+ */
+history_loss: Slice, 
+/**
+ * Loss per point on the hold-out at them, NaN where not computed.
+ */
+history_hold_out: Slice, 
+/**
+ * Scalar parameters at them, row by row.
+ */
+history_parameters: Slice, 
+/**
+ * Scores per observation.
+ */
+scores: Array<Score>, 
+/**
+ * Notes of the log: iteration and sentence.
+ */
+log: Array<[number, string]>, 
+/**
+ * Versions, seed, solver, gradient, hashes: name and value.
+ */
+provenance: Array<[string, string]>, };
+
+/**
+ * How well an observation is described.
+ */
+export type Score = { 
+/**
+ * Experiment.
+ */
+experiment: string, 
+/**
+ * Observation.
+ */
+observation: string, 
+/**
+ * Points trained on.
+ */
+points: number, 
+/**
+ * Root mean square error on them.
+ */
+rmse: number, 
+/**
+ * Points held out.
+ */
+held_out_points: number, 
+/**
+ * Root mean square error on those.
+ */
+held_out_rmse: number | null, };
+
+/**
+ * Points of one observation in one experiment.
+ */
+export type SeriesView = { 
+/**
+ * Observation.
+ */
+observation: string, 
+/**
+ * Times.
+ */
+times: Slice, 
+/**
+ * Values.
+ */
+values: Slice, 
+/**
+ * 1 where the point is held out.
+ */
+held_out: Slice, };
+
+/**
+ * How bad a finding is.
+ */
+export type SeverityView = "error" | "warning" | "note";
+
+/**
+ * A simulation of a model text.
+ */
+export type SimulateRequest = { 
+/**
+ * Model text.
+ */
+text: string, 
+/**
+ * Values of params and of initial values of states, by name.
+ */
+set: { [key in string]: number }, 
+/**
+ * Take params and weights of this run of the open project (before `set`).
+ */
+run: string | null, 
+/**
+ * Start; default the model's.
+ */
+from: number | null, 
+/**
+ * End; default start + 10.
+ */
+to: number | null, 
+/**
+ * Times to report; wins over `points`.
+ */
+at: Array<number>, 
+/**
+ * Number of equally spaced times, both ends included; default 201.
+ */
+points: number | null, 
+/**
+ * Method; default `auto`.
+ */
+method: string | null, 
+/**
+ * Relative tolerance.
+ */
+rtol: number | null, 
+/**
+ * Absolute tolerance.
+ */
+atol: number | null, 
+/**
+ * Seed of network weights.
+ */
+seed: number | null, };
+
+/**
+ * A trajectory.
+ */
+export type Simulation = { 
+/**
+ * Times.
+ */
+times: Slice, 
+/**
+ * States, then lets, then observations.
+ */
+columns: Array<Column>, 
+/**
+ * What it cost.
+ */
+stats: SolveStats, };
+
+/**
+ * Part of the message's block of numbers.
+ */
+export type Slice = { 
+/**
+ * First element.
+ */
+start: number, 
+/**
+ * Number of elements.
+ */
+len: number, };
+
+/**
+ * What a solve cost.
+ */
+export type SolveStats = { 
+/**
+ * Method used.
+ */
+method: string, 
+/**
+ * Accepted steps.
+ */
+accepted: number, 
+/**
+ * Rejected attempts.
+ */
+rejected: number, 
+/**
+ * Right-hand sides.
+ */
+rhs: number, 
+/**
+ * Seconds of compiling.
+ */
+compile_s: number, 
+/**
+ * Seconds of solving.
+ */
+solve_s: number, };
+
+/**
+ * Solver settings.
+ */
+export type SolverFile = { 
+/**
+ * `auto`, `tsit5`, or a plugin's `org.example.rodas/rodas5p`.
+ */
+method: string, 
+/**
+ * Relative tolerance.
+ */
+rtol: number, 
+/**
+ * Absolute tolerance.
+ */
+atol: number, 
+/**
+ * Budget of steps per solve.
+ */
+max_steps: number, };
+
+/**
+ * One stage of a recipe.
+ */
+export type StageFile = { 
+/**
+ * `adam` or `lbfgs`.
+ */
+optimiser: string, 
+/**
+ * Iterations at most.
+ */
+iterations: number, 
+/**
+ * Learning rate (Adam).
+ */
+rate: number, 
+/**
+ * Share of the training time span used by this stage, in (0, 1]; a growing horizon is a
+ * list of stages with growing shares.
+ */
+horizon: number, };
+
+/**
+ * A stage of the recipe.
+ */
+export type StageView = { 
+/**
+ * `Adam`, `L-BFGS`.
+ */
+optimiser: string, 
+/**
+ * Iterations at most.
+ */
+iterations: number, 
+/**
+ * Learning rate, for Adam.
+ */
+rate: number | null, 
+/**
+ * Share of the time span.
+ */
+horizon: number, };
+
+/**
+ * A state.
+ */
+export type StateView = { 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Unit.
+ */
+unit: string | null, 
+/**
+ * Initial value at the default parameters.
+ */
+initial: number, 
+/**
+ * Plausible range.
+ */
+bounds: [number, number] | null, };
+
+/**
+ * A whole study. Everything but the data has a default.
+ */
+export type StudyFile = { 
+/**
+ * Path of the model file, relative to the study file. Absent inside a project.
+ */
+model: string | null, 
+/**
+ * Seed of every random number.
+ */
+seed: number, 
+/**
+ * Tables by name.
+ */
+data: { [key in string]: DataSource }, 
+/**
+ * Experiments. Without any, each table is one experiment.
+ */
+experiment: Array<ExperimentFile>, 
+/**
+ * Solver.
+ */
+solver: SolverFile, 
+/**
+ * Training.
+ */
+training: TrainingFile, 
+/**
+ * Forecast.
+ */
+forecast: ForecastFile, };
+
+/**
+ * Something wrong or doubtful in the study.
+ */
+export type StudyProblem = { 
+/**
+ * How bad.
+ */
+severity: SeverityView, 
+/**
+ * Where, e.g. `data.pelts.columns`.
+ */
+place: string, 
+/**
+ * What and what to do.
+ */
+message: string, };
+
+/**
+ * What the study amounts to.
+ */
+export type StudyReport = { 
+/**
+ * It can be trained.
+ */
+ok: boolean, 
+/**
+ * Errors and warnings, each a sentence that names the place and what to do.
+ */
+problems: Array<StudyProblem>, 
+/**
+ * Experiments with their points.
+ */
+experiments: Array<ExperimentView>, 
+/**
+ * Stages the recipe will run.
+ */
+stages: Array<StageView>, 
+/**
+ * Why these, one sentence.
+ */
+recipe_reason: string, 
+/**
+ * Solver that will be used and why, one sentence.
+ */
+solver_reason: string, };
+
+/**
+ * What was read, and why it was read like that.
+ */
+export type TablePreview = { 
+/**
+ * Suggested name of the table.
+ */
+name: string, 
+/**
+ * Columns.
+ */
+columns: Array<PreviewColumn>, 
+/**
+ * Number of rows.
+ */
+row_count: number, 
+/**
+ * First rows as text, as in the file.
+ */
+head: Array<Array<string>>, 
+/**
+ * One sentence per decision, e.g. "tab-separated: every line has 2 tabs".
+ */
+reasons: Array<string>, 
+/**
+ * One sentence per thing to look at, e.g. "3 empty cells in `lynx` are left out".
+ */
+warnings: Array<string>, 
+/**
+ * Sheets of a workbook.
+ */
+sheets: Array<string>, 
+/**
+ * Suggested time column.
+ */
+time: string | null, };
+
+/**
+ * A stored table.
+ */
+export type TableView = { 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Where it came from.
+ */
+source: string, 
+/**
+ * Columns.
+ */
+columns: Array<PreviewColumn>, 
+/**
+ * Rows.
+ */
+row_count: number, };
+
+/**
+ * A text.
+ */
+export type TextReply = { 
+/**
+ * The text.
+ */
+text: string, };
+
+/**
+ * Time of a model.
+ */
+export type TimeView = { 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Unit.
+ */
+unit: string | null, 
+/**
+ * Default start.
+ */
+start: number, };
+
+/**
+ * Starts training the open project, or goes on with an interrupted run.
+ */
+export type TrainRequest = { 
+/**
+ * Go on with this run from its last checkpoint.
+ */
+resume: string | null, 
+/**
+ * Start from the parameters of this run instead of the model's values.
+ */
+from_run: string | null, };
+
+/**
+ * Training settings.
+ */
+export type TrainingFile = { 
+/**
+ * `default` chooses stages from the model and the data; `custom` takes `stages`.
+ */
+recipe: string, 
+/**
+ * `auto`, `forward`, `discrete`, `gauss`.
+ */
+gradient: string, 
+/**
+ * Upper bound of all iterations together; the recipe's own when absent.
+ */
+iterations: number | null, 
+/**
+ * Weight of the sum of squares of network weights.
+ */
+l2: number, 
+/**
+ * Stages in order, for `recipe = "custom"`.
+ */
+stages: Array<StageFile>, };
+
+/**
+ * Result of checking a project file.
+ */
+export type VerifyReply = { 
+/**
+ * Nothing is wrong.
+ */
+ok: boolean, 
+/**
+ * Checks made: name and result.
+ */
+checks: Array<[string, string]>, };
+
+/** Request and reply of every command. */
+export type Commands = {
+  app_info: { request: Empty; reply: AppInfo };
+  model_check: { request: ModelText; reply: ModelReport };
+  model_dump: { request: ModelText; reply: TextReply };
+  simulate: { request: SimulateRequest; reply: Simulation };
+  data_preview: { request: PreviewRequest; reply: TablePreview };
+  project_new: { request: Empty; reply: ProjectView };
+  project_example: { request: ExampleRequest; reply: ProjectView };
+  project_open: { request: PathRequest; reply: ProjectView };
+  project_view: { request: Empty; reply: ProjectView };
+  project_save_as: { request: PathRequest; reply: ProjectView };
+  project_close: { request: Empty; reply: Empty };
+  project_edit: { request: Edit; reply: ProjectView };
+  project_undo: { request: Empty; reply: ProjectView };
+  project_redo: { request: Empty; reply: ProjectView };
+  train: { request: TrainRequest; reply: RunSummary };
+  job: { request: JobRequest; reply: Empty };
+  run_view: { request: RunRequest; reply: RunView };
+  fit: { request: FitRequest; reply: FitReply };
+  forecast: { request: ForecastRequest; reply: ForecastReply };
+  gradient: { request: GradientRequest; reply: GradientReply };
+  project_info: { request: PathRequest; reply: ProjectInfo };
+  project_verify: { request: PathRequest; reply: VerifyReply };
+  report: { request: ReportRequest; reply: PathRequest };
+  plugin_list: { request: Empty; reply: PluginList };
+};

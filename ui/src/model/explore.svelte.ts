@@ -1,0 +1,199 @@
+// Sliders over the data: values, one simulation in flight, the last trajectory.
+
+import type { ApiError, ExperimentView, ModelReport, SimulateRequest, SolveStats } from "../generated/api";
+import { toApiError, type Platform } from "../platform";
+import { Coalescer } from "./coalesce";
+import type { ErrorLog } from "./errors.svelte";
+import { writeValues } from "./modelEdit";
+import type { ProjectStore } from "./project.svelte";
+import { extent, take } from "./slices";
+import type { TextStore } from "./text.svelte";
+
+export type Trajectory = {
+  times: Float64Array;
+  columns: Array<{ name: string; kind: "state" | "let" | "observation"; values: Float64Array }>;
+  stats: SolveStats;
+};
+
+const POINTS = 401;
+
+export class ExploreStore {
+  /** Params and initial values as set by the sliders. */
+  values = $state<Record<string, number>>({});
+  /** What the model (or the chosen run) says. */
+  base = $state.raw<Record<string, number>>({});
+  from = $state<number | null>(null);
+  to = $state<number | null>(null);
+  /** Take weights and params of this run. */
+  run = $state<string | null>(null);
+  experiment = $state(0);
+  trajectory = $state.raw<Trajectory | null>(null);
+  /** Why there is no trajectory for the values of now. */
+  failure = $state.raw<ApiError | null>(null);
+  /** From moving a slider to the answer, in milliseconds. */
+  latency_ms = $state(0);
+
+  readonly changed = $derived(Object.keys(this.values).filter((name) => this.values[name] !== this.base[name]));
+
+  #states = new Set<string>();
+  #modelText = "";
+  #simulate: Coalescer<SimulateRequest, Trajectory>;
+  #asked_at = 0;
+
+  constructor(
+    private readonly platform: Platform,
+    private readonly project: ProjectStore,
+    private readonly text: TextStore,
+    private readonly log: ErrorLog,
+  ) {
+    this.#simulate = new Coalescer(
+      (request) => this.#ask(request),
+      (trajectory) => {
+        this.trajectory = trajectory;
+        this.failure = null;
+        this.latency_ms = performance.now() - this.#asked_at;
+      },
+      (thrown) => (this.failure = toApiError(thrown)),
+    );
+    project.onView((_, isOther) => {
+      if (isOther) this.#forget();
+    });
+  }
+
+  get busy(): boolean {
+    return this.#simulate.busy;
+  }
+
+  idle = (): Promise<void> => this.#simulate.idle();
+
+  /** A new report of the model: new names appear, changed defaults win, the rest stays as set. */
+  follow(report: ModelReport, text: string): void {
+    if (!report.ok) return;
+    this.#modelText = text;
+    this.#states = new Set(report.states.map((s) => s.name));
+    const base: Record<string, number> = {};
+    for (const p of report.parameters) base[p.name] = p.value;
+    for (const s of report.states) base[s.name] = s.initial;
+    const values: Record<string, number> = {};
+    for (const name in base) {
+      const kept = this.base[name] === base[name] ? this.values[name] : undefined;
+      values[name] = kept ?? (base[name] as number);
+    }
+    this.base = base;
+    this.values = values;
+    if (this.run !== null) void this.useRun(this.run);
+    else this.simulate();
+  }
+
+  set(name: string, value: number): void {
+    this.values[name] = value;
+    this.simulate();
+  }
+
+  span(from: number | null, to: number | null): void {
+    this.from = from;
+    this.to = to;
+    this.simulate();
+  }
+
+  chooseExperiment(index: number): void {
+    this.experiment = index;
+    this.simulate();
+  }
+
+  reset(): void {
+    this.values = { ...this.base };
+    this.simulate();
+  }
+
+  /** Params (and network weights) of a run; null goes back to the model's. */
+  async useRun(id: string | null): Promise<void> {
+    if (id === null) {
+      this.run = null;
+      if (this.text.report) {
+        this.base = {};
+        this.follow(this.text.report, this.#modelText);
+      }
+      return;
+    }
+    try {
+      const { value } = await this.platform.rpc("run_view", { run: id });
+      const fitted = Object.fromEntries(value.parameters.map((p) => [p.name, p.value]));
+      const base = { ...this.base };
+      for (const name in fitted) if (name in base) base[name] = fitted[name] as number;
+      this.run = id;
+      this.base = base;
+      this.values = { ...base };
+      this.simulate();
+    } catch (thrown) {
+      this.log.report(thrown, "Reading the run");
+    }
+  }
+
+  simulate(): void {
+    if (!this.#modelText) return;
+    const [from, to] = this.window();
+    // Params always; initial values only where a slider moved: they may be expressions of params.
+    const set = Object.fromEntries(
+      Object.entries(this.values).filter(([name, value]) => !this.#states.has(name) || value !== this.base[name]),
+    );
+    const own = this.project.view?.study.experiment[this.experiment]?.set ?? {};
+    this.#asked_at = performance.now();
+    this.#simulate.submit({
+      text: this.#modelText,
+      set: { ...own, ...set },
+      run: this.run,
+      from,
+      to,
+      at: [],
+      points: POINTS,
+      method: null,
+      rtol: null,
+      atol: null,
+      seed: this.project.view?.study.seed ?? null,
+    });
+  }
+
+  /** The experiment whose points are shown. */
+  shown(): ExperimentView | null {
+    const all = this.project.view?.problem.experiments ?? [];
+    return all[this.experiment] ?? all[0] ?? null;
+  }
+
+  /** Start and end of the simulation: as set, else through the data and the forecast, else ten units. */
+  window(): [number, number] {
+    const shown = this.shown();
+    const span = shown && extent(...shown.series.map((s) => take(this.project.block, s.times)));
+    const start = shown?.start ?? this.text.report?.time.start ?? 0;
+    const end = span ? Math.max(span[1], this.project.view?.study.forecast.until ?? span[1]) : start + 10;
+    return [this.from ?? start, this.to ?? end];
+  }
+
+  /** Writes the moved values into the model text; names those it could not write. */
+  useValues(): string[] {
+    const values = Object.fromEntries(this.changed.map((name) => [name, this.values[name] as number]));
+    const { text, skipped } = writeValues(this.text.text, values);
+    this.text.replace(text);
+    return skipped;
+  }
+
+  async #ask(request: SimulateRequest): Promise<Trajectory> {
+    const { value, block } = await this.platform.rpc("simulate", request);
+    return {
+      times: take(block, value.times),
+      columns: value.columns.map((c) => ({ name: c.name, kind: c.kind, values: take(block, c.values) })),
+      stats: value.stats,
+    };
+  }
+
+  #forget(): void {
+    this.#simulate.drop();
+    this.#modelText = "";
+    this.values = {};
+    this.base = {};
+    this.from = this.to = this.run = null;
+    this.experiment = 0;
+    this.trajectory = null;
+    this.failure = null;
+  }
+}

@@ -1,0 +1,152 @@
+// A host without an engine: `vite --mode fake` and the tests. Everything it says has the engine's form.
+
+import type { ProjectView, SimulateRequest, Simulation } from "../../generated/api";
+import type { Framed } from "../frame";
+import type { CommandName, Platform, Reply, Request, WorkerEvent } from "../types";
+import { Block } from "./block";
+import { check } from "./language";
+import { grid, lotka } from "./lotka";
+import { FakeProject } from "./project";
+import { EXAMPLES, PLUGINS, RECENT } from "./samples";
+import { previewOf } from "./table";
+import { FakeTraining } from "./training";
+
+/** Knobs for tests. */
+export type FakeOptions = { delay_ms?: number; step_ms?: number };
+
+/** The fake host, and what a test may see and do beyond the interface. */
+export type FakePlatform = Platform & {
+  calls: Array<{ command: CommandName; request: unknown }>;
+  failNext(command: CommandName, error: unknown): void;
+  workerEvent(event: WorkerEvent): void;
+  requestClose(): Promise<boolean>;
+};
+
+type Handlers = { [C in CommandName]?: (request: Request<C>) => Framed<Reply<C>> };
+const bare = <T>(value: T): Framed<T> => ({ value, block: new Float64Array() });
+
+export function createFakePlatform({ delay_ms = 8, step_ms = 33 }: FakeOptions = {}): FakePlatform {
+  let project: FakeProject | null = null;
+  let training: FakeTraining | null = null;
+  const failures = new Map<CommandName, unknown>();
+  const calls: FakePlatform["calls"] = [];
+  const workerHandlers = new Set<(event: WorkerEvent) => void>();
+  let mayClose: (() => Promise<boolean>) | null = null;
+
+  const opened = (): FakeProject => {
+    if (!project) throw { code: "project", message: "no project is open", advice: "Open one first." };
+    return project;
+  };
+  const change = (work: (p: FakeProject) => void): Framed<ProjectView> => {
+    work(opened());
+    return opened().view();
+  };
+  const replace = (next: FakeProject): Framed<ProjectView> => (project = next).view();
+
+  const handlers: Handlers = {
+    app_info: () => bare({ version: "0.1.0", processor: "x86-64, AVX2, FMA", worker_pid: 41235, examples: EXAMPLES, recent: RECENT }),
+    model_check: ({ text }) => bare(check(text)),
+    simulate: (request) => simulate(request),
+    data_preview: (request) => previewOf(request),
+    project_new: () => replace(FakeProject.empty()),
+    project_example: ({ id }) => replace(FakeProject.example(id, EXAMPLES.find((e) => e.id === id)?.title ?? id)),
+    project_open: ({ path }) => {
+      const known = RECENT.find((r) => r.path === path);
+      if (known && !known.exists) throw { code: "file", message: `${path} is not there`, advice: "The disk may not be connected, or the file was moved." };
+      const next = FakeProject.example("hare-lynx", known?.title ?? "Hare and lynx, Hudson Bay");
+      next.path = path;
+      next.saved = true;
+      return replace(next);
+    },
+    project_view: () => opened().view(),
+    project_save_as: ({ path }) =>
+      change((p) => {
+        p.path = path;
+        p.saved = true;
+      }),
+    project_close: () => {
+      project = null;
+      return bare({});
+    },
+    project_edit: (edit) => change((p) => p.edit(edit)),
+    project_undo: () => change((p) => p.undo()),
+    project_redo: () => change((p) => p.redo()),
+    job: ({ action }) => {
+      training?.job(action);
+      return bare({});
+    },
+    run_view: ({ run }) => {
+      const found = opened().runs.find((r) => r.value.summary.id === run);
+      if (!found) throw { code: "project", message: `there is no run ${run}`, advice: null };
+      return found;
+    },
+    report: ({ run }) => bare({ path: `/home/ada/studies/hare-lynx ${run ?? ""}.html` }),
+    plugin_list: () => bare(PLUGINS),
+  };
+
+  return {
+    calls,
+    async rpc(command, request) {
+      calls.push({ command, request: structuredClone(request) });
+      if (delay_ms > 0) await new Promise((resolve) => setTimeout(resolve, delay_ms));
+      if (failures.has(command)) {
+        const error = failures.get(command);
+        failures.delete(command);
+        throw error;
+      }
+      const handle = handlers[command] as ((request: unknown) => Framed<Reply<typeof command>>) | undefined;
+      if (!handle) throw { code: "request", message: `the recorded host does not know \`${command}\``, advice: null };
+      return handle(request);
+    },
+    async train(_request, onProgress) {
+      training = new FakeTraining(opened(), onProgress, step_ms);
+      const summary = await training.run();
+      training = null;
+      return bare(summary);
+    },
+    pickOpen: async (kind) => (kind === "data" ? "/home/ada/data/hudson_bay_lynx_hare.csv" : "/home/ada/studies/hare-lynx.slopefield"),
+    pickSave: async (defaultName) => `/home/ada/studies/${defaultName}`,
+    async onCloseRequested(handle) {
+      mayClose = handle;
+      return () => (mayClose = null);
+    },
+    async onWorkerEvent(handle) {
+      workerHandlers.add(handle);
+      return () => workerHandlers.delete(handle);
+    },
+    appVersion: async () => "0.1.0",
+    failNext: (command, error) => failures.set(command, error),
+    workerEvent: (event) => workerHandlers.forEach((handle) => handle(event)),
+    requestClose: async () => (mayClose ? mayClose() : true),
+  };
+}
+
+function simulate(request: SimulateRequest): Framed<Simulation> {
+  const report = check(request.text);
+  if (!report.ok) throw { code: "model", message: "the model text has errors", advice: "See the Model screen." };
+  const defaults = Object.fromEntries([...report.parameters.map((p) => [p.name, p.value]), ...report.states.map((s) => [s.name, s.initial])]);
+  const v: Record<string, number> = { ...defaults, ...request.set };
+  const n = (name: string) => v[name] ?? 0;
+  const from = request.from ?? 0;
+  const times = request.at.length ? request.at : grid(from, request.to ?? from + 10, request.points ?? 201);
+  const block = new Block();
+  const begun = performance.now();
+  const timeSlice = block.put(times);
+  if (!("hare" in v)) {
+    const [state, rate] = [report.states[0]?.name ?? "x", report.parameters[0]?.name ?? "k"];
+    const values = block.put(times.map((t) => n(state) * Math.exp(-n(rate) * (t - from))));
+    const stats = { method: "tsit5", accepted: 24, rejected: 0, rhs: 150, compile_s: 0, solve_s: 0.0001 };
+    return { value: { times: timeSlice, columns: [{ name: state, kind: "state", values }], stats }, block: block.done() };
+  }
+  const path = lotka({ alpha: n("alpha"), beta: n("beta"), gamma: n("gamma"), delta: n("delta"), hare: n("hare"), lynx: n("lynx") }, from, times);
+  const eaten = path.hare.map((h, i) => n("beta") * h * (path.lynx[i] ?? 0));
+  const columns: Simulation["columns"] = [
+    { name: "hare", kind: "state", values: block.put(path.hare) },
+    { name: "lynx", kind: "state", values: block.put(path.lynx) },
+    { name: "eaten", kind: "let", values: block.put(eaten) },
+    { name: "hare_pelts", kind: "observation", values: block.put(path.hare) },
+    { name: "lynx_pelts", kind: "observation", values: block.put(path.lynx) },
+  ];
+  const stats = { method: "tsit5", accepted: Math.round(path.steps / 8), rejected: 3, rhs: Math.round(path.steps * 0.8), compile_s: 0.0004, solve_s: (performance.now() - begun) / 1000 };
+  return { value: { times: timeSlice, columns, stats }, block: block.done() };
+}

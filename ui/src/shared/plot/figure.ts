@@ -1,0 +1,41 @@
+// What a screen wants drawn, in the words of the screens; `plotly.ts` turns it into what Plotly wants.
+
+export type Look = "line" | "points" | "hollow";
+/** Index into the data palette, or one of the interface's own colours. */
+export type Colour = number | "text" | "muted" | "accent";
+
+export type Series = {
+  name: string;
+  x: ArrayLike<number>;
+  y: ArrayLike<number>;
+  look: Look;
+  colour: Colour;
+  dash?: boolean;
+  width?: number;
+  /** Shown in the legend; default yes. */
+  legend?: boolean;
+  faint?: boolean;
+};
+
+export type Axis = {
+  title: string;
+  log?: boolean;
+  range?: [number, number] | null;
+  /** Whole numbers only. */
+  whole?: boolean;
+};
+
+export type Figure = {
+  series: Series[];
+  x: Axis;
+  y: Axis;
+  /** Shaded spans of x, with a word at the top. */
+  regions?: Array<{ from: number; to: number; label: string; tone: "held-out" | "forecast" }>;
+  /** Upright lines. */
+  marks?: Array<{ x: number; label: string }>;
+  /** A quiet line at y = 0. */
+  zero?: boolean;
+  legend?: boolean;
+  /** Zoom and pan stay as long as this does. */
+  view?: string;
+};
