@@ -21,6 +21,15 @@ async function tour(theme) {
     reported = complaints.length;
     await page.screenshot({ path: `${folder}/${name}-${theme}-${size}.png` });
   };
+  await id("new-project").click();
+  await id("nav-train").click();
+  await id("problems").waitFor();
+  await shot("4-train-problems");
+  await id("nav-results").click();
+  await shot("5-results-empty");
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("close the");
+  await page.keyboard.press("Enter");
   await id("example-hare-lynx").waitFor();
   await shot("0-welcome");
   await id("example-hare-lynx").click();
@@ -76,6 +85,10 @@ async function tour(theme) {
   await shot("5-results-residuals");
   await id("page-loss").click();
   await shot("5-results-loss");
+  await page.keyboard.press("Control+n");
+  await id("question").waitFor();
+  await shot("8-question");
+  await id("answer-cancel").click();
   await id("nav-plugins").click();
   await id("plugins").waitFor();
   await shot("7-plugins");

@@ -5,7 +5,7 @@
 //! first-same-as-last stages are part of that map. The derivation is on the page
 //! `docs/derivations/discrete-adjoint.md`; its symbols are the names used here.
 
-use crate::method::validate_gradients;
+use crate::method::{ensure_finite, validate_gradients};
 use crate::saves::{SavedStates, saves_at_start, saves_in_step};
 use crate::tape::{Segment, Tape};
 use crate::{Evaluated, GradientMethod, Loss};
@@ -81,6 +81,7 @@ impl GradientMethod for DiscreteAdjoint {
             }
         }
         self.sweep.finish(ivp, saves, &self.saved, grad_u0, grad_p);
+        ensure_finite(ivp, &self.saved.by_state, grad_u0, grad_p)?;
         Ok(Evaluated {
             loss,
             forward,

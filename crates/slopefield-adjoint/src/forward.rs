@@ -5,7 +5,7 @@
 //! and count as constants, so the gradient equals that of the discrete adjoint up to rounding.
 //! Besides gradients this gives the Jacobian of the saved states, for least-squares methods.
 
-use crate::method::validate_gradients;
+use crate::method::{ensure_finite, parameter_not_finite, validate_gradients};
 use crate::saves::SavedStates;
 use crate::tape::{Segment, Tape};
 use crate::{Evaluated, GradientMethod, Loss};
@@ -139,6 +139,7 @@ impl GradientMethod for ForwardSensitivity {
         });
         self.saved = saved;
         swept?;
+        ensure_finite(ivp, &self.saved.by_state, grad_u0, grad_p)?;
         Ok(Evaluated {
             loss,
             forward,
@@ -252,7 +253,10 @@ impl Tangents {
                 sink(row, d, state);
             }
             if let Some(bad) = state.iter().position(|v| !v.is_finite()) {
-                return Err(SolveError::NonFinite { t, state: bad, u: block[..n].to_vec() });
+                return Err(match d.checked_sub(n) {
+                    None => SolveError::NonFinite { t, state: bad, u: block[..n].to_vec() },
+                    Some(parameter) => parameter_not_finite(parameter),
+                });
             }
             if self.tableau.fsal {
                 let last = (self.tableau.stages() - 1) * n;

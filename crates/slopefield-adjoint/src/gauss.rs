@@ -10,7 +10,7 @@
 //! derivative of the computed steps. Accuracy is limited by the stepper's dense output.
 
 use crate::dense::DensePath;
-use crate::method::validate_gradients;
+use crate::method::{ensure_finite, validate_gradients};
 use crate::saves::SavedStates;
 use crate::{Evaluated, GradientMethod, Loss};
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
@@ -115,20 +115,32 @@ impl GradientMethod for GaussAdjoint {
                 grad_p: &mut *grad_p,
             };
             let (reverse, end) = (&mut self.reverse, &mut self.end);
-            let stats =
-                drive(reverse, &back, &self.settings, &[until], end, Some(&mut quadrature))?;
+            let stats = drive(reverse, &back, &self.settings, &[until], end, Some(&mut quadrature))
+                .map_err(|error| with_state(error, &self.path))?;
             products += stats.rhs;
             self.lambda.copy_from_slice(&self.end);
             // The next stretch is as smooth as this one: begin with the step that went well.
             self.settings.h_init = self.quadrature.last_step;
         }
         grad_u0.copy_from_slice(&self.lambda);
+        ensure_finite(ivp, &self.saved.by_state, grad_u0, grad_p)?;
         Ok(Evaluated {
             loss,
             forward,
             reverse_products: products + self.quadrature.products,
             memory: self.path.bytes(),
         })
+    }
+}
+
+/// An error of the reverse solve with the state of the model in place of its cotangent.
+fn with_state(error: SolveError, path: &DensePath) -> SolveError {
+    match error {
+        SolveError::NonFinite { t, state, mut u } => {
+            path.at(t, &mut u);
+            SolveError::NonFinite { t, state, u }
+        }
+        other => other,
     }
 }
 

@@ -31,7 +31,8 @@ pub trait GradientMethod: Send {
     ///
     /// # Errors
     /// Those of the forward solve. A derivative that is not finite although the trajectory is
-    /// (a square root at zero, say) is [`SolveError::NonFinite`] at the step where it arose.
+    /// (a square root at zero, say) is [`SolveError::NonFinite`] at the step where it arose, or
+    /// [`SolveError::Invalid`] naming the parameter when it is one by a parameter.
     fn evaluate(
         &mut self,
         ivp: &Ivp<'_>,
@@ -60,4 +61,34 @@ pub(crate) fn validate_gradients(
         )));
     }
     Ok(())
+}
+
+/// Refuses a gradient that is not finite although the loss's own derivatives are: some derivative
+/// of the right-hand side is infinite or undefined where its value is not.
+pub(crate) fn ensure_finite(
+    ivp: &Ivp<'_>,
+    by_state: &[f64],
+    grad_u0: &[f64],
+    grad_p: &[f64],
+) -> Result<(), SolveError> {
+    let bad = |x: &&f64| !x.is_finite();
+    if by_state.iter().any(|w| bad(&w)) {
+        return Ok(()); // the loss said so itself
+    }
+    if let Some(state) = grad_u0.iter().position(|g| bad(&g)) {
+        return Err(SolveError::NonFinite { t: ivp.t0, state, u: ivp.u0.to_vec() });
+    }
+    match grad_p.iter().position(|g| bad(&g)) {
+        Some(parameter) => Err(parameter_not_finite(parameter)),
+        None => Ok(()),
+    }
+}
+
+/// The error for a derivative by a parameter that is not finite.
+pub(crate) fn parameter_not_finite(parameter: usize) -> SolveError {
+    SolveError::Invalid(format!(
+        "the derivative of the right-hand side by parameter number {} is not finite somewhere \
+         on the trajectory, although its value is",
+        parameter + 1
+    ))
 }

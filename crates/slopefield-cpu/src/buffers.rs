@@ -18,9 +18,7 @@ pub(crate) fn buffers(entry: Entry) -> &'static [Buffer] {
             OutTangent,
             Scratch,
         ],
-        Entry::Vjp => {
-            &[Time, States, Params, Weights, TimeGrad, StatesGrad, ParamsGrad, Scratch]
-        }
+        Entry::Vjp => &[Time, States, Params, Weights, TimeGrad, StatesGrad, ParamsGrad, Scratch],
     }
 }
 
@@ -29,12 +27,6 @@ pub(crate) fn is_read_only(buffer: Buffer) -> bool {
     use Buffer::*;
     matches!(
         buffer,
-        Time | States
-            | Params
-            | TimeTangent
-            | StatesTangent
-            | ParamsTangent
-            | Weights
-            | Constants
+        Time | States | Params | TimeTangent | StatesTangent | ParamsTangent | Weights | Constants
     )
 }

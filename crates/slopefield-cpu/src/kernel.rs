@@ -9,8 +9,7 @@ use crate::Options;
 use crate::error::CompileError;
 use crate::jit::code::{Code, Program, generate};
 
-type EvalFn =
-    unsafe extern "C" fn(*const f64, *const f64, *const f64, *mut f64, *mut f64);
+type EvalFn = unsafe extern "C" fn(*const f64, *const f64, *const f64, *mut f64, *mut f64);
 type JvpFn = unsafe extern "C" fn(
     *const f64,
     *const f64,

@@ -67,7 +67,8 @@ fn network() -> Plans {
     let (e, one) = (jvp.load(Buffer::Scratch, time.offset), jvp.push(Constant(1.0)));
     let de = jvp.push(Binary(BinaryOp::Mul, e, dt));
     for i in 0..n {
-        let (y, z) = (jvp.load(Buffer::Scratch, h.offset + i), jvp.load(Buffer::Scratch, d.offset + i));
+        let (y, z) =
+            (jvp.load(Buffer::Scratch, h.offset + i), jvp.load(Buffer::Scratch, d.offset + i));
         let square = jvp.push(Binary(BinaryOp::Mul, y, y));
         let slope = jvp.push(Binary(BinaryOp::Sub, one, square));
         let product = jvp.push(Binary(BinaryOp::Mul, slope, z));
@@ -248,8 +249,7 @@ fn short_scratch_is_refused() {
 fn an_empty_function_compiles() {
     let shape = Shape { states: 0, params: 0, outputs: 0 };
     let empty = |entry| Plan { entry, shape, scratch_len: 0, constants: vec![], code: vec![] };
-    let plans =
-        Plans { eval: empty(Entry::Eval), jvp: empty(Entry::Jvp), vjp: empty(Entry::Vjp) };
+    let plans = Plans { eval: empty(Entry::Eval), jvp: empty(Entry::Jvp), vjp: empty(Entry::Vjp) };
     let kernel = compile(&plans).expect("nothing to do is fine");
     assert_eq!(kernel.scratch_len(), 0);
     kernel.eval(0.0, &[], &[], &mut [], &mut []);

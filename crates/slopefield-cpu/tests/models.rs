@@ -64,12 +64,7 @@ fn inputs(random: &mut Random, model: &Model, kernel: &dyn Kernel) -> Inputs {
 }
 
 /// Results of one entry as one list; gradients start from what `common::vjp` puts there.
-fn reference(
-    model: &Model,
-    function: ModelFunction,
-    entry: Entry,
-    i: &Inputs,
-) -> Vec<f64> {
+fn reference(model: &Model, function: ModelFunction, entry: Entry, i: &Inputs) -> Vec<f64> {
     let inputs = ReferenceInputs {
         t: i.t,
         u: i.u.clone(),

@@ -6,7 +6,7 @@
 //! written by one node only, which makes loads from it as good as values.
 //!
 //! Scalar instructions are numbered by what they compute (equal ones exist once, over all blocks
-//! and between a function and its derivative), and those that nothing uses are dropped at the end.
+//! and between a function and its derivative), and what no result needs is dropped at the end.
 
 mod numbering;
 mod stored;
@@ -44,7 +44,7 @@ pub(crate) fn emit(graph: &Graph, entry: Entry, shape: Shape) -> Plan {
         emitter.node(node);
     }
     let Emitter { code, constants, scratch_len, .. } = emitter;
-    Plan { entry, shape, scratch_len, constants, code: code.finish() }
+    Plan { entry, shape, scratch_len, constants, code: code.finish(scratch_len) }
 }
 
 struct Emitter<'g> {

@@ -5,6 +5,7 @@
 
 mod differentiate;
 mod op;
+mod rules;
 mod simplify;
 mod table;
 #[cfg(test)]
@@ -16,9 +17,10 @@ use petgraph::Direction;
 use petgraph::visit::EdgeRef;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use differentiate::{Forward, Reverse, is_smooth};
+pub(crate) use differentiate::{Forward, Reverse};
 use op::Node;
 pub(crate) use op::{Dims, Numbers, Op, Values, values_of};
+pub(crate) use rules::is_smooth;
 pub(crate) use simplify::{FoldConstants, MergeEqual, RemoveDead};
 pub(crate) use text::text;
 

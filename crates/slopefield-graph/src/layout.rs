@@ -90,7 +90,7 @@ impl Layout {
         match of_network.next() {
             None => self.len..self.len,
             Some(first) => {
-                let last = of_network.last().unwrap_or(first);
+                let last = of_network.next_back().unwrap_or(first);
                 first.offset..last.offset + last.len
             }
         }

@@ -4,11 +4,14 @@
 //! block computes the arguments and the network's own operators follow; a last scalar block
 //! computes the results. Blocks repeat expressions that they share; the plan has each once.
 
+mod expressions;
+mod function;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use luminal::prelude::Graph;
-use slopefield_lang::{Binary, CallId, Expr, ExprKind, LetId, Model, Noise};
+use slopefield_lang::{Binary, CallId, Expr, ExprKind, LetId, Model};
 
 use crate::error::LowerError;
 use crate::graph::{self, Dims, Numbers, Op, Tensor};
@@ -16,65 +19,12 @@ use crate::layout::Layout;
 use crate::network::{NetworkGraph, NetworkOp, Node};
 use crate::plan::Buffer;
 use crate::scalar::{Block, BlockBuilder, SsaValue};
+use expressions::Scalars;
+pub use function::ModelFunction;
+pub(crate) use function::noise_arguments;
 
 /// Most elements of an element-wise op that is applied as scalar code; see [`graph::is_smooth`].
 const SCALAR_ELEMENTS: usize = 1 << 16;
-
-/// The functions of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ModelFunction {
-    /// Initial values of the states, of params and time.
-    Initial,
-    /// Right-hand sides.
-    Rhs,
-    /// Value and noise arguments of each observation.
-    Observe,
-    /// Components of all `let`s.
-    Lets,
-}
-
-impl ModelFunction {
-    /// All of them.
-    pub const ALL: [ModelFunction; 4] =
-        [ModelFunction::Initial, ModelFunction::Rhs, ModelFunction::Observe, ModelFunction::Lets];
-
-    /// The expressions it computes, in order.
-    #[must_use]
-    pub fn outputs(self, model: &Model) -> Vec<&Expr> {
-        match self {
-            ModelFunction::Initial => model.states.iter().map(|s| &s.initial).collect(),
-            ModelFunction::Rhs => model.states.iter().map(|s| &s.derivative).collect(),
-            ModelFunction::Observe => model
-                .observations
-                .iter()
-                .flat_map(|o| std::iter::once(&o.value).chain(noise_arguments(&o.noise)))
-                .collect(),
-            ModelFunction::Lets => model.lets.iter().flat_map(|l| &l.value).collect(),
-        }
-    }
-
-    /// Number of states it depends on.
-    #[must_use]
-    pub fn states(self, model: &Model) -> usize {
-        if self == ModelFunction::Initial { 0 } else { model.states.len() }
-    }
-}
-
-/// The expressions inside a noise model, in order of writing.
-pub(crate) fn noise_arguments(noise: &Noise) -> impl Iterator<Item = &Expr> {
-    let (a, b) = match noise {
-        Noise::LeastSquares | Noise::Poisson | Noise::Bernoulli | Noise::Categorical => {
-            (None, None)
-        }
-        Noise::Normal(a)
-        | Noise::LogNormal(a)
-        | Noise::Laplace(a)
-        | Noise::NegativeBinomial(a)
-        | Noise::Binomial(a) => (Some(a), None),
-        Noise::StudentT(a, b) => (Some(a), Some(b)),
-    };
-    a.into_iter().chain(b)
-}
 
 /// The graph of one function. Its only results are `Output`s to [`Buffer::Out`].
 pub(crate) fn build(
@@ -212,12 +162,7 @@ impl<'a> ModelGraph<'a> {
             operands.push(graph::concat(&mut self.graph, &parts));
         }
         let lengths = operands.iter().map(|t| t.dims.len() as u32).collect();
-        let mut scalars = Scalars {
-            parent: self,
-            builder: BlockBuilder::new(lengths),
-            lets: BTreeMap::new(),
-            call_start,
-        };
+        let mut scalars = Scalars::new(self, lengths, call_start);
         // Named expressions in order of declaration: each uses only earlier ones.
         for (id, k) in lets {
             let value = scalars.expression(&self.model.lets[id.0 as usize].value[k as usize])?;
@@ -399,79 +344,4 @@ fn shape(sizes: &[u32]) -> Dims {
         Some(dims) => dims,
         None => unreachable!("the builder of networks allows rank 1 and 2 only"),
     }
-}
-
-/// Builds the scalar program of some expressions.
-struct Scalars<'a, 'b> {
-    parent: &'b ModelGraph<'a>,
-    builder: BlockBuilder,
-    lets: BTreeMap<(LetId, u32), SsaValue>,
-    call_start: BTreeMap<CallId, u32>,
-}
-
-impl Scalars<'_, '_> {
-    /// With a stack of its own: long sums are deep trees.
-    fn expression(&mut self, expr: &Expr) -> Result<SsaValue, LowerError> {
-        enum Task<'e> {
-            Enter(&'e Expr),
-            Leave(&'e Expr),
-        }
-        let mut tasks = vec![Task::Enter(expr)];
-        let mut done: Vec<SsaValue> = Vec::new();
-        while let Some(task) = tasks.pop() {
-            match task {
-                Task::Enter(expr) => {
-                    tasks.push(Task::Leave(expr));
-                    tasks.extend(children(expr).rev().map(Task::Enter));
-                }
-                Task::Leave(expr) => {
-                    let first = done.len() - children(expr).count();
-                    let value = self.node(expr, &done[first..])?;
-                    done.truncate(first);
-                    done.push(value);
-                }
-            }
-        }
-        Ok(done[0])
-    }
-
-    fn node(&mut self, expr: &Expr, operands: &[SsaValue]) -> Result<SsaValue, LowerError> {
-        let parent = self.parent;
-        Ok(match &expr.kind {
-            ExprKind::Number(value) => self.builder.constant(*value),
-            ExprKind::Time => self.builder.input(parent.slot(Source::Time), 0),
-            ExprKind::State(id) => {
-                if parent.function == ModelFunction::Initial {
-                    let state = parent
-                        .model
-                        .states
-                        .iter()
-                        .find(|s| contains(&s.initial, expr))
-                        .map_or_else(String::new, |s| s.name.clone());
-                    return Err(LowerError::StateInInitial { state, span: expr.span });
-                }
-                self.builder.input(parent.slot(Source::States), id.0)
-            }
-            ExprKind::Param(id) => self.builder.input(parent.slot(Source::Params), id.0),
-            ExprKind::Let(id, k) => self.lets[&(*id, *k)],
-            ExprKind::Output(call, k) => {
-                let slot = parent.inputs.len() as u32;
-                self.builder.input(slot, self.call_start[call] + k)
-            }
-            ExprKind::Unary(op, _) => self.builder.unary(*op, operands[0]),
-            ExprKind::Binary(op, ..) => self.builder.binary(*op, operands[0], operands[1]),
-            ExprKind::If(..) => self.builder.select(operands[0], operands[1], operands[2]),
-        })
-    }
-}
-
-fn contains(whole: &Expr, part: &Expr) -> bool {
-    let mut waiting = vec![whole];
-    while let Some(expr) = waiting.pop() {
-        if std::ptr::eq(expr, part) {
-            return true;
-        }
-        waiting.extend(children(expr));
-    }
-    false
 }

@@ -1,4 +1,5 @@
 //! Whole models: plan interpreter against the tree, the luminal graph and differences.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -54,8 +55,8 @@ fn check(model: &Model, at: (f64, &[f64], &[f64]), smooth: bool) {
     let inputs =
         ReferenceInputs { along: (dt, du.clone(), dp.clone()), weights: w.clone(), ..inputs };
     let by_graph = reference(Entry::Jvp, &inputs);
-    for i in 0..n {
-        close(by_graph.out_tangent[i], forward[i], 1e-11, "tangent by luminal");
+    for (a, b) in by_graph.out_tangent.iter().zip(&forward) {
+        close(*a, *b, 1e-11, "tangent by luminal");
     }
     let by_graph = reference(Entry::Vjp, &inputs).gradient;
     close(by_graph.0, gt, 1e-11, "time gradient by luminal");
@@ -77,14 +78,14 @@ fn check(model: &Model, at: (f64, &[f64], &[f64]), smooth: bool) {
         let shifted = |x: &[f64], d: &[f64], h: f64| -> Vec<f64> {
             x.iter().zip(d).map(|(x, d)| x + h * d).collect()
         };
-        for i in 0..n {
+        for (i, forward) in forward.iter().enumerate() {
             let along = |h: f64| {
                 let (u, p) = (shifted(at.1, &du, h), shifted(at.2, &dp, h));
                 eval(&kernel, at.0 + h * dt, &u, &p)[i]
             };
             let (expected, error) = ridders(along, 0.02);
             assert!(error < 1e-8 * expected.abs().max(1.0), "differences good to {error:e}");
-            close(forward[i], expected, 1e-9 + 10.0 * error, "tangent and differences");
+            close(*forward, expected, 1e-9 + 10.0 * error, "tangent and differences");
         }
     }
 }
@@ -235,6 +236,9 @@ fn a_product_goes_straight_into_the_gradient() {
     let outer = plan.code.iter().filter(|i| i.name() == "outer").count();
     let adds = plan.code.iter().filter(|i| i.name() == "add").count();
     assert_eq!((outer, adds), (2, 1), "{plan}");
+    // The last layer's value is not part of its derivative, so it is not computed.
+    let products = plan.code.iter().filter(|i| i.name() == "matvec").count();
+    assert_eq!(products, 1, "{plan}");
 }
 
 #[test]
@@ -314,6 +318,32 @@ fn forward_values_are_computed_once() {
         assert_eq!(exponentials, 1, "{plan}");
     }
     check(&model, (0.0, &[1.3, 0.4], &[2.0]), true);
+}
+
+#[test]
+fn a_model_from_text() {
+    let text = "
+time t {year}
+state hare = 30 in [0, 500]
+state lynx = a0 + 3
+param a0 = 1
+param alpha = 0.5 in [0.01, 5] log
+param sigma = 0.25
+network encounter: mlp(inputs: 2, outputs: 2, hidden: [6, 5], activation: tanh)
+let z = encounter(hare/100, lynx/100)
+let total = hare + lynx
+hare' =  alpha*hare - z[1]*if total > 1 then 1 else sqrt(total - 1)
+lynx' = -0.3*lynx^1.5 + z[2]*hill(hare, 10, 2)
+observe h = hare with lognormal(sigma)
+";
+    let (model, diagnostics) = slopefield_lang::check(text);
+    assert!(model.is_complete, "{diagnostics:?}");
+    let p = weights(&model);
+    check(&model, (0.0, &[30.0, 4.0], &p), true);
+    let lowered = lowered(&model);
+    assert_eq!(lowered.let_names, ["z[1]", "z[2]", "total"]);
+    let initial = Interpreter::new(lowered.initial);
+    assert_eq!(eval(&initial, 0.0, &[], &p), [30.0, p[0] + 3.0]);
 }
 
 /// Any expression of two states, time and two params, with every function and operator.

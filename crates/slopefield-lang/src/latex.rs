@@ -100,7 +100,9 @@ impl Setter {
                 let (name, body) = (symbol(&name.text), self.expression(body, 0));
                 format!("{name}({}) = {body}", list.join(", "))
             }
-            S::Observe { target, value, noise, .. } => self.observation(target, value, noise.as_ref()),
+            S::Observe { target, value, noise, .. } => {
+                self.observation(target, value, noise.as_ref())
+            }
             S::Reaction { left, right, reversible, rates, .. } => {
                 let rates: Vec<String> = rates.iter().map(|e| self.expression(e, 0)).collect();
                 let arrow = match (reversible, rates.as_slice()) {
@@ -135,7 +137,12 @@ impl Setter {
         format!("{name} = {}{}", self.expression(value, 0), self.ranges(&loops))
     }
 
-    fn observation(&self, target: &Declarator, value: &Expression, noise: Option<&Applied>) -> String {
+    fn observation(
+        &self,
+        target: &Declarator,
+        value: &Expression,
+        noise: Option<&Applied>,
+    ) -> String {
         let name = symbol(&target.name.text);
         let mean = self.expression(value, 0);
         let Some(noise) = noise else { return format!(r"{name} \approx {mean}") };
@@ -170,7 +177,8 @@ impl Setter {
 
     fn ranges(&self, loops: &[Loop]) -> String {
         let all = loops.iter().map(|l| {
-            let (start, end) = (self.expression(&l.range.start, 0), self.expression(&l.range.end, 0));
+            let (start, end) =
+                (self.expression(&l.range.start, 0), self.expression(&l.range.end, 0));
             format!(r",\quad {} = {start}, \ldots, {end}", symbol(&l.index.text))
         });
         all.collect()
@@ -254,16 +262,23 @@ impl Setter {
                 }
             }
             K::List(list) => format!(r"\left[{}\right]", self.list(list)),
-            K::Comprehension(a, loops) => format!("{}{}", self.expression(a, 0), self.ranges(loops)),
+            K::Comprehension(a, loops) => {
+                format!("{}{}", self.expression(a, 0), self.ranges(loops))
+            }
         }
     }
 
     /// A chain of `else if` is one case distinction.
     fn cases(&self, c: &Expression, a: &Expression, b: &Expression) -> String {
-        let mut rows = vec![format!(r"{} & \text{{if }} {}", self.expression(a, 0), self.expression(c, 0))];
+        let mut rows =
+            vec![format!(r"{} & \text{{if }} {}", self.expression(a, 0), self.expression(c, 0))];
         let mut rest = b;
         while let K::If(c, a, b) = &rest.kind {
-            rows.push(format!(r"{} & \text{{if }} {}", self.expression(a, 0), self.expression(c, 0)));
+            rows.push(format!(
+                r"{} & \text{{if }} {}",
+                self.expression(a, 0),
+                self.expression(c, 0)
+            ));
             rest = b;
         }
         rows.push(format!(r"{} & \text{{otherwise}}", self.expression(rest, 0)));

@@ -124,9 +124,7 @@ impl Lexer<'_> {
     fn next(&mut self) {
         let rest = self.rest();
         let Some(c) = rest.chars().next() else { return };
-        let prefix = |accept: fn(char) -> bool| {
-            rest.find(|c| !accept(c)).unwrap_or(rest.len())
-        };
+        let prefix = |accept: fn(char) -> bool| rest.find(|c| !accept(c)).unwrap_or(rest.len());
         match c {
             '\n' => {
                 let blank = matches!(
@@ -140,8 +138,12 @@ impl Lexer<'_> {
                 let len = prefix(|c| c != '\n');
                 self.push(TokenKind::Comment, len);
             }
-            '"' => self.quoted('"', TokenKind::Text, "unclosed-text", "this text has no closing `\"`"),
-            '{' => self.quoted('}', TokenKind::Unit, "unclosed-unit", "this unit has no closing `}`"),
+            '"' => {
+                self.quoted('"', TokenKind::Text, "unclosed-text", "this text has no closing `\"`")
+            }
+            '{' => {
+                self.quoted('}', TokenKind::Unit, "unclosed-unit", "this unit has no closing `}`")
+            }
             c if c.is_ascii_digit() => self.number(),
             '.' if rest[1..].starts_with(|c: char| c.is_ascii_digit()) => self.number(),
             c if is_name_start(c) => {
@@ -166,7 +168,11 @@ impl Lexer<'_> {
                 self.push(kind, len);
                 if control && let Some(token) = self.tokens.last() {
                     let message = "control characters are not allowed here".to_owned();
-                    self.diagnostics.push(Diagnostic::error("unknown-character", token.span, message));
+                    self.diagnostics.push(Diagnostic::error(
+                        "unknown-character",
+                        token.span,
+                        message,
+                    ));
                 }
             }
             None => {
@@ -202,7 +208,9 @@ impl Lexer<'_> {
         let written: String = self.rest()[..len].chars().filter(|c| *c != '_').collect();
         let value = written.parse::<f64>().unwrap_or(f64::NAN);
         self.push(TokenKind::Number(value), len);
-        if !value.is_finite() && let Some(token) = self.tokens.last_mut() {
+        if !value.is_finite()
+            && let Some(token) = self.tokens.last_mut()
+        {
             *token = Token { kind: TokenKind::Number(0.0), span: token.span };
             let span = token.span;
             self.diagnostics.push(
@@ -275,9 +283,9 @@ fn join_lines(text: &str, tokens: Vec<Token>) -> Vec<Token> {
             TokenKind::Newline | TokenKind::Blank => {
                 let at_end = next.is_none_or(|t| t.kind == TokenKind::End);
                 let closes = depth > 0
-                    && next.is_some_and(|t| {
-                        matches!(t.kind, TokenKind::Symbol(s) if !matches!(s, "(" | "[" | "'"))
-                    });
+                    && next.is_some_and(
+                        |t| matches!(t.kind, TokenKind::Symbol(s) if !matches!(s, "(" | "[" | "'")),
+                    );
                 if !at_end && (last.is_some_and(|t| goes_on(text, t)) || closes) {
                     continue;
                 }

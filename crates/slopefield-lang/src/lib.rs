@@ -18,7 +18,7 @@ mod suggest;
 pub mod syntax;
 pub mod units;
 
-pub use check::{CheckOptions, MAX_EXPANDED, check, check_with};
+pub use check::{CheckOptions, MAX_DIAGNOSTICS, MAX_EXPANDED, check, check_with};
 pub use diagnostic::{Diagnostic, Severity};
 pub use evaluate::{Env, evaluate, evaluate_lets};
 pub use latex::latex;

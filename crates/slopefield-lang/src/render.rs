@@ -108,12 +108,8 @@ fn one(text: &str, file_name: &str, d: &Diagnostic, palette: &Palette, out: &mut
             if shown.is_some_and(|before| before + 1 < mark.line) {
                 let _ = writeln!(out, "{frame}...{end}");
             }
-            let _ = writeln!(
-                out,
-                "{frame}{:>gutter$} |{end} {}",
-                mark.line,
-                window.text.trim_end()
-            );
+            let _ =
+                writeln!(out, "{frame}{:>gutter$} |{end} {}", mark.line, window.text.trim_end());
             shown = Some(mark.line);
         }
         let underline: String = std::iter::repeat_n(mark.sign, window.length).collect();
@@ -155,7 +151,8 @@ impl Window {
     fn new(line: &str, start: usize, stop: usize) -> Window {
         let (mut text, mut offset, mut length) = (String::new(), 0, 0);
         // A long line is cut to begin a little before its mark.
-        let first = if column(line, stop) > SHOWN { column(line, start).saturating_sub(20) } else { 0 };
+        let first =
+            if column(line, stop) > SHOWN { column(line, start).saturating_sub(20) } else { 0 };
         if first > 0 {
             text.push('…');
             offset += 1;

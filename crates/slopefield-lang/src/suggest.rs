@@ -11,6 +11,8 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> V
     let lower = name.to_lowercase();
     let mut found: Vec<(usize, &str)> = known
         .filter(|other| other.len() <= 64 && *other != name)
+        // Cheap before dear: each letter more or less costs one.
+        .filter(|other| other.len().abs_diff(name.len()) <= allowed * 4)
         .filter_map(|other| {
             // Upper and lower case confused counts less than a wrong letter.
             let distance = strsim::osa_distance(&lower, &other.to_lowercase());
@@ -25,10 +27,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> V
 }
 
 /// "did you mean `x`?" when something is similar.
-pub(crate) fn did_you_mean<'a>(
-    name: &str,
-    known: impl Iterator<Item = &'a str>,
-) -> Option<String> {
+pub(crate) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     match nearest(name, known).as_slice() {
         [] => None,
         [one] => Some(format!("did you mean `{one}`?")),

@@ -25,6 +25,7 @@ impl Document {
 
 /// One line of a [`Document`].
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most lines are statements")]
 pub enum Line {
     /// An empty line; several in a row are one.
     Blank,

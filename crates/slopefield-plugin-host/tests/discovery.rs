@@ -1,5 +1,7 @@
 //! Manifests and folders: what is found, and what is said about the rest. Nothing is loaded.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
 mod common;
 
 use common::manifest;

@@ -1,5 +1,7 @@
 //! Plugins that break the interface are named, and the process goes on.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
 mod common;
 
 use common::*;
@@ -37,15 +39,14 @@ const SOLVERS: [&str; 22] = [
 const ABOUT: (&str, &str) = ("org.example.bad", "1.0.0");
 
 fn registry() -> &'static Registry {
-    static BAD: OnceLock<(tempfile::TempDir, Registry)> = OnceLock::new();
-    let (_, registry) = BAD.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        install_c(folder.path(), "bad_plugin.c", &[], ABOUT, &SOLVERS);
-        let registry = Registry::load(&[folder.path()]);
+    static BAD: OnceLock<Registry> = OnceLock::new();
+    BAD.get_or_init(|| {
+        let folder = scratch("bad");
+        install_c(&folder, "bad_plugin.c", &[], ABOUT, &SOLVERS);
+        let registry = Registry::load(&[&folder]);
         assert!(registry.problems().is_empty(), "{:?}", registry.problems());
-        (folder, registry)
-    });
-    registry
+        registry
+    })
 }
 
 /// Takes two steps with one of the bad solvers and returns the error, which names the solver.

@@ -1,5 +1,7 @@
 //! Network plugins through the whole path: options, graph builder, recorded graph, values.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
 mod common;
 
 use common::*;

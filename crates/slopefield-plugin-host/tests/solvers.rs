@@ -1,5 +1,7 @@
 //! Solvers of plugins through the whole path: manifest, library, interface, stepper.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
 mod common;
 
 use common::*;
@@ -18,14 +20,14 @@ fn dop853() -> Box<dyn Stepper> {
 /// The C plugin, compiled once per test program.
 fn demo(id: &str, options: &[(String, OptionValue)]) -> Box<dyn Stepper> {
     use std::sync::OnceLock;
-    static DEMO: OnceLock<(tempfile::TempDir, Registry)> = OnceLock::new();
-    let (_, registry) = DEMO.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
+    static DEMO: OnceLock<Registry> = OnceLock::new();
+    let registry = DEMO.get_or_init(|| {
+        let folder = scratch("demo");
         let about = ("org.example.demo-c", "0.1.0");
-        install_c(folder.path(), "demo_c.c", &[], about, &["rk4", "ros2"]);
-        let registry = Registry::load(&[folder.path()]);
+        install_c(&folder, "demo_c.c", &[], about, &["rk4", "ros2"]);
+        let registry = Registry::load(&[&folder]);
         assert!(registry.problems().is_empty(), "{:?}", registry.problems());
-        (folder, registry)
+        registry
     });
     registry.stepper_with(&format!("org.example.demo-c/{id}"), options).unwrap()
 }

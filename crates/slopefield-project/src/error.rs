@@ -44,9 +44,9 @@ pub enum ProjectError {
         /// The limit.
         max_bytes: u64,
     },
-    /// The file declares a reader version this program does not know.
+    /// The file declares a version this program does not know.
     #[error(
-        "`{}` was made by a newer version of Slopefield (reader version {found}; this program knows {known})",
+        "`{}` was made by a newer version of Slopefield (version {found}; this program knows {known})",
         path.display()
     )]
     NewerVersion {

@@ -12,6 +12,7 @@ use crate::registry;
 use crate::schema::{self, Agreement};
 use crate::tables::{self, Table};
 use crate::verify::{self, Pages};
+use rusqlite::Connection;
 use std::fs;
 use std::path::Path;
 
@@ -53,20 +54,11 @@ impl Project {
         let conn = link.whole_file();
         // The schema first: nothing is read from a table before it is known to be ours, and
         // checking the pages would call the code of virtual tables.
-        schema::check(conn, &path, Agreement::Exact).or_else(
-            |error| match project::write_version(conn) {
-                Ok(found) if found > WRITE_VERSION => Err(ProjectError::NewerVersion {
-                    path: path.clone(),
-                    found,
-                    known: WRITE_VERSION,
-                }),
-                _ => Err(error),
-            },
-        )?;
+        schema::check(conn, &path, Agreement::Exact).map_err(|error| newer(conn, &path, error))?;
         let pages = if header.bytes <= 64 << 20 { Pages::Full } else { Pages::Quick };
         verify::pages(&link, pages)?;
         verify::references(conn)?;
-        schema::check_ledger(conn, &path, false)?;
+        schema::check_ledger(conn, &path, Agreement::Exact)?;
         let found = project::write_version(conn)?;
         if found > WRITE_VERSION {
             return Err(ProjectError::NewerVersion { path, found, known: WRITE_VERSION });
@@ -76,6 +68,20 @@ impl Project {
             verify::content_or_error(fresh.whole_file())
         })?;
         Project::open(into)
+    }
+}
+
+/// A schema that differs because a newer version made the file deserves that sentence instead.
+fn newer(conn: &Connection, path: &Path, error: ProjectError) -> ProjectError {
+    let step = schema::newest_step(conn).unwrap_or(0);
+    let version = project::write_version(conn).unwrap_or(0);
+    let of = |found, known| ProjectError::NewerVersion { path: path.to_path_buf(), found, known };
+    if version > WRITE_VERSION {
+        of(version, WRITE_VERSION)
+    } else if step > schema::known_steps() {
+        of(step, schema::known_steps())
+    } else {
+        error
     }
 }
 

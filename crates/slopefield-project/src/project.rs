@@ -379,11 +379,10 @@ fn gate(link: &Link, path: &Path) -> Result<State, ProjectError> {
         });
     }
     let write_version = write_version(conn)?;
-    let newer = write_version > WRITE_VERSION;
-    let agreement = if newer { Agreement::Newer } else { Agreement::Exact };
-    schema::check(conn, path, agreement)?;
-    schema::check_ledger(conn, path, newer)?;
-    if newer {
+    // A newer version may have added tables and columns. This one leaves them alone.
+    schema::check(conn, path, Agreement::Additive)?;
+    schema::check_ledger(conn, path, Agreement::Additive)?;
+    if write_version > WRITE_VERSION {
         return Ok(State::ReadOnly(format!(
             "it was last written by a newer version of Slopefield (write version {write_version}; this program knows {WRITE_VERSION})"
         )));

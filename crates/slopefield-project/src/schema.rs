@@ -54,12 +54,23 @@ pub(crate) fn create(link: &Link) -> Result<(), ProjectError> {
     })
 }
 
-/// The ledger must name exactly our steps with our hashes; steps a newer version added are allowed
-/// when `newer` is set.
+/// Number of the last step this program knows.
+pub(crate) fn known_steps() -> i64 {
+    STEPS.iter().map(|step| step.number).max().unwrap_or(0)
+}
+
+/// Number of the last step a file went through.
+pub(crate) fn newest_step(conn: &Connection) -> Result<i64, ProjectError> {
+    conn.query_row("SELECT coalesce(max(step), 0) FROM migration", [], |row| row.get(0))
+        .doing("reading the ledger of schema steps")
+}
+
+/// The ledger must begin with exactly our steps and hashes; steps that a newer version added may
+/// follow when the agreement is [`Agreement::Additive`].
 pub(crate) fn check_ledger(
     conn: &Connection,
     path: &Path,
-    newer: bool,
+    agreement: Agreement,
 ) -> Result<(), ProjectError> {
     const DOING: &str = "reading the ledger of schema steps";
     let mut statement =
@@ -71,7 +82,10 @@ pub(crate) fn check_ledger(
         .doing(DOING)?;
     let ours: Vec<(i64, String)> =
         STEPS.iter().map(|step| (step.number, hash(&(step.sql)()))).collect();
-    let fits = if newer { found.starts_with(&ours) } else { found == ours };
+    let fits = match agreement {
+        Agreement::Additive => found.starts_with(&ours),
+        Agreement::Exact => found == ours,
+    };
     if fits {
         Ok(())
     } else {
@@ -88,7 +102,7 @@ pub(crate) enum Agreement {
     /// Every row equal, none more, none fewer.
     Exact,
     /// Our tables are there; a newer version may have added tables, indexes and columns.
-    Newer,
+    Additive,
 }
 
 /// Type, name and table of an entry → its SQL.
@@ -108,16 +122,16 @@ pub(crate) fn check(
     for (key @ (kind, name, _), sql) in &found {
         let shown = crate::text::clean_line(name);
         match (kind.as_str(), expected.get(key)) {
-            ("table" | "index", Some(ours)) if ours == sql || agreement == Agreement::Newer => {}
+            ("table" | "index", Some(ours)) if ours == sql || agreement == Agreement::Additive => {}
             ("table" | "index", Some(_)) => {
                 return Err(refused(format!(
                     "its {kind} `{shown}` is not defined as in a project"
                 )));
             }
             ("table", None)
-                if agreement == Agreement::Newer
+                if agreement == Agreement::Additive
                     && sql.to_ascii_uppercase().starts_with("CREATE TABLE ") => {}
-            ("index", None) if agreement == Agreement::Newer => {}
+            ("index", None) if agreement == Agreement::Additive => {}
             ("table", None) if sql.to_ascii_uppercase().starts_with("CREATE VIRTUAL") => {
                 return Err(refused(format!("it has the virtual table `{shown}`")));
             }

@@ -106,15 +106,15 @@ impl Project {
 /// any, and a file that has some is refused before that.
 fn check_all(report: &mut VerifyReport, link: &Link, path: &Path) {
     let conn = link.whole_file();
-    let newer = write_version(conn).is_ok_and(|found| found > identify::WRITE_VERSION);
-    let agreement = if newer { Agreement::Newer } else { Agreement::Exact };
+    let newer = schema::newest_step(conn).is_ok_and(|step| step > schema::known_steps());
+    let agreement = if newer { Agreement::Additive } else { Agreement::Exact };
     if !report.add("schema", schema::check(conn, path, agreement)) {
         return;
     }
     if !report.add("pages", pages(link, Pages::Full)) {
         return;
     }
-    report.add("ledger", schema::check_ledger(conn, path, newer));
+    report.add("ledger", schema::check_ledger(conn, path, agreement));
     content(report, conn);
 }
 
@@ -196,6 +196,29 @@ fn head(conn: &Connection) -> Result<(), ProjectError> {
     if rows != 1 {
         return Err(ProjectError::Damaged {
             finding: "the file does not say which model and study are current".into(),
+        });
+    }
+    write_version(conn)?;
+    // These ids point into one of three tables, so no foreign key can watch them.
+    let lost: i64 = conn
+        .query_row(
+            "SELECT count(*) FROM edit_change, (SELECT 'before' AS side UNION ALL SELECT 'after')
+             WHERE CASE side WHEN 'before' THEN before_id ELSE after_id END IS NOT NULL
+             AND CASE kind
+               WHEN 'model' THEN NOT EXISTS (SELECT 1 FROM model_text
+                 WHERE id = CASE side WHEN 'before' THEN before_id ELSE after_id END)
+               WHEN 'study' THEN NOT EXISTS (SELECT 1 FROM study
+                 WHERE id = CASE side WHEN 'before' THEN before_id ELSE after_id END)
+               ELSE NOT EXISTS (SELECT 1 FROM data_table
+                 WHERE id = CASE side WHEN 'before' THEN before_id ELSE after_id END)
+             END",
+            [],
+            |row| row.get(0),
+        )
+        .doing("checking the edits")?;
+    if lost > 0 {
+        return Err(ProjectError::Damaged {
+            finding: format!("{lost} changes in the history of edits point to nothing"),
         });
     }
     if pragma(conn, "application_id")? != Some(i64::from(identify::APPLICATION_ID)) {

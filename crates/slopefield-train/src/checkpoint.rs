@@ -170,9 +170,7 @@ impl Checkpoint {
     /// Whether all lengths fit a problem with `n` free elements.
     pub(crate) fn fits(&self, n: usize) -> bool {
         let best = |b: &Option<Best>| b.as_ref().is_none_or(|b| b.z.len() == n);
-        let adam = |a: &Adam| {
-            [&a.z, &a.gradient, &a.m, &a.v].iter().all(|v| v.len() == n)
-        };
+        let adam = |a: &Adam| [&a.z, &a.gradient, &a.m, &a.v].iter().all(|v| v.len() == n);
         let optimiser = match &self.optimiser {
             None => true,
             Some(OptimiserState::Adam(a)) => adam(a),

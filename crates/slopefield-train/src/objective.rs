@@ -8,6 +8,7 @@
 //! of standard deviation 1/√2 without its constant. The gradient goes through the observation
 //! functions, the trajectory and the initial values; see `docs/derivations/training.md`.
 
+mod dependence;
 mod experiment;
 
 pub(crate) use experiment::{assemble_params, initial_state, scratch_len};
@@ -15,6 +16,7 @@ pub(crate) use experiment::{assemble_params, initial_state, scratch_len};
 use crate::failure::{Failure, FailureKind};
 use crate::prior::Prior;
 use crate::problem::{ParamKind, Problem, ProblemError};
+use crate::recipe::Scope;
 use crate::transform::Transform;
 use experiment::ExperimentLoss;
 use slopefield_adjoint::GradientMethod;
@@ -54,6 +56,7 @@ pub struct Objective {
     transforms: Vec<Transform>,
     priors: Vec<(usize, Prior)>,
     notes: Vec<String>,
+    noise_only: Vec<bool>,
     experiments: Vec<ExperimentLoss>,
     theta: Vec<f64>,
     slope: Vec<f64>,
@@ -105,7 +108,9 @@ impl Objective {
             .map(|i| ExperimentLoss::new(&problem, i, (methods.gradient)(i)))
             .collect();
         let n = problem.theta.len();
+        let noise_only = dependence::noise_only(&problem);
         Ok(Objective {
+            noise_only,
             problem,
             methods,
             transforms,
@@ -147,6 +152,13 @@ impl Objective {
     #[must_use]
     pub fn transforms(&self) -> &[Transform] {
         &self.transforms
+    }
+
+    /// Which elements of θ a stage with this scope moves.
+    #[must_use]
+    pub fn moving(&self, scope: Scope) -> Vec<bool> {
+        let kinds = self.problem.theta.iter().map(|spec| spec.kind);
+        kinds.zip(&self.noise_only).map(|(kind, noise)| scope.moves(kind, *noise)).collect()
     }
 
     /// `z` of the start values.

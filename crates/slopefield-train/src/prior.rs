@@ -99,7 +99,9 @@ impl Prior {
         match kind {
             Kind::Normal | Kind::LogNormal | Kind::Laplace | Kind::Cauchy | Kind::LogLaplace => {
                 if b <= 0.0 {
-                    return refuse(format!("its second number, a scale, must be positive, not {b}"));
+                    return refuse(format!(
+                        "its second number, a scale, must be positive, not {b}"
+                    ));
                 }
             }
             Kind::Uniform | Kind::LogUniform => {
@@ -143,11 +145,9 @@ impl Prior {
         let (a, b) = (self.a, self.b);
         let inside = match self.kind {
             Kind::Normal | Kind::Laplace | Kind::Cauchy => true,
-            Kind::LogNormal
-            | Kind::Gamma
-            | Kind::ChiSquare
-            | Kind::Rayleigh
-            | Kind::LogLaplace => x > 0.0,
+            Kind::LogNormal | Kind::Gamma | Kind::ChiSquare | Kind::Rayleigh | Kind::LogLaplace => {
+                x > 0.0
+            }
             Kind::Exponential => x >= 0.0,
             Kind::Uniform | Kind::LogUniform => a <= x && x <= b,
             Kind::Beta => 0.0 < x && x < 1.0,
@@ -178,9 +178,7 @@ impl Prior {
                 (a - 1.0) * x.ln() + (b - 1.0) * (-x).ln_1p(),
                 (a - 1.0) / x - (b - 1.0) / (1.0 - x),
             ),
-            Kind::ChiSquare => {
-                ((0.5 * a - 1.0) * x.ln() - 0.5 * x, (0.5 * a - 1.0) / x - 0.5)
-            }
+            Kind::ChiSquare => ((0.5 * a - 1.0) * x.ln() - 0.5 * x, (0.5 * a - 1.0) / x - 0.5),
             Kind::Rayleigh => (x.ln() - 0.5 * (x / a) * (x / a), 1.0 / x - x / (a * a)),
             Kind::LogUniform => (-x.ln(), -1.0 / x),
             Kind::LogLaplace => {

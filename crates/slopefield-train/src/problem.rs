@@ -258,8 +258,7 @@ impl Problem {
 
     fn check_observation(&self, o: &ObservationSpec) -> Result<(), ProblemError> {
         let outputs = self.kernels.observe.shape().outputs;
-        let refuse =
-            |what: String| Err(ProblemError::Observation { name: o.name.clone(), what });
+        let refuse = |what: String| Err(ProblemError::Observation { name: o.name.clone(), what });
         if o.value >= outputs || o.noise_args.end > outputs {
             return refuse(format!("its place lies beyond the {outputs} outputs of `observe`"));
         }
@@ -286,7 +285,10 @@ impl Problem {
         for source in &e.params {
             match *source {
                 Source::Theta(i) if i >= self.theta.len() => {
-                    return refuse(format!("it uses element {i} of {} parameters", self.theta.len()));
+                    return refuse(format!(
+                        "it uses element {i} of {} parameters",
+                        self.theta.len()
+                    ));
                 }
                 Source::Fixed(v) if !v.is_finite() => {
                     return refuse(format!("a fixed parameter must be a finite number, not {v}"));
@@ -309,7 +311,10 @@ impl Problem {
     fn check_series(&self, e: &Experiment, s: &Series) -> Result<usize, ProblemError> {
         let refuse = |what: String| Err(ProblemError::Experiment { name: e.name.clone(), what });
         let Some(o) = self.observations.get(s.observation) else {
-            return refuse(format!("a series measures observation {}, which does not exist", s.observation));
+            return refuse(format!(
+                "a series measures observation {}, which does not exist",
+                s.observation
+            ));
         };
         let name = &o.name;
         if s.times.len() != s.values.len()
@@ -325,7 +330,11 @@ impl Problem {
         let mut training = 0;
         for (i, (&t, &y)) in s.times.iter().zip(&s.values).enumerate() {
             if !t.is_finite() {
-                return refuse(format!("{name}: time {} of {} is not a number", i + 1, s.times.len()));
+                return refuse(format!(
+                    "{name}: time {} of {} is not a number",
+                    i + 1,
+                    s.times.len()
+                ));
             }
             if t < e.t0 {
                 return refuse(format!(

@@ -26,16 +26,21 @@ pub enum Scope {
     Scalars,
     /// Network weights only.
     Weights,
+    /// All but the parameters of noise models alone (fitted standard deviations and the like):
+    /// a scale that may grow lets a bad fit pass for noise.
+    AllButNoise,
 }
 
 impl Scope {
-    /// Whether elements of this kind move.
+    /// Whether an element of this kind moves; `noise_only` tells whether nothing but noise
+    /// arguments depend on it.
     #[must_use]
-    pub fn moves(self, kind: ParamKind) -> bool {
+    pub fn moves(self, kind: ParamKind, noise_only: bool) -> bool {
         match self {
             Scope::All => true,
             Scope::Scalars => kind == ParamKind::Scalar,
             Scope::Weights => kind == ParamKind::Weight,
+            Scope::AllButNoise => !noise_only,
         }
     }
 }
@@ -185,7 +190,8 @@ impl Recipe {
 
 /// Whether the objective is measured in units of its own (log-likelihood) or of the data.
 pub(crate) fn loss_unit(objective: &Objective) -> f64 {
-    let likelihood = |problem: &Problem| problem.observations.iter().any(|o| o.noise.has_likelihood());
+    let likelihood =
+        |problem: &Problem| problem.observations.iter().any(|o| o.noise.has_likelihood());
     if likelihood(objective.problem()) { 1.0 } else { 0.0 }
 }
 

@@ -278,8 +278,7 @@ impl Session<'_> {
 
     /// Which elements the first stage moves.
     fn moving(&self) -> Vec<bool> {
-        let scope = self.state.stages[0].scope;
-        self.objective.problem().theta.iter().map(|s| scope.moves(s.kind)).collect()
+        self.objective.moving(self.state.stages[0].scope)
     }
 
     fn compare_gradient(

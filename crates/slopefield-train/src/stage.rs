@@ -121,7 +121,8 @@ impl Session<'_> {
                 Err(failure) => {
                     let place = self.state.stage;
                     let shorter = 0.5 * stage.horizon;
-                    let finished = if place > 0 { self.state.stages[place - 1].horizon } else { 0.0 };
+                    let finished =
+                        if place > 0 { self.state.stages[place - 1].horizon } else { 0.0 };
                     // Only running into the end of the span is helped by a shorter one.
                     let hopeless = failure.time.is_none() || shorter <= finished;
                     if hopeless || halvings == HALVINGS || stage.iterations < 2 {
@@ -134,7 +135,8 @@ impl Session<'_> {
                          over half of that comes first",
                         stage.horizon, failure.message
                     ));
-                    let first = Stage { iterations: stage.iterations / 2, horizon: shorter, ..stage };
+                    let first =
+                        Stage { iterations: stage.iterations / 2, horizon: shorter, ..stage };
                     self.state.stages[place].iterations -= first.iterations;
                     self.state.stages.insert(place, first);
                 }
@@ -178,7 +180,8 @@ impl Session<'_> {
         self.state.stage_iteration += 1;
         self.state.iteration += 1;
         let mut ended = matches!(outcome, Outcome::Ended);
-        let loss = if matches!(outcome, Outcome::Failed) { f64::INFINITY } else { optimiser.loss() };
+        let loss =
+            if matches!(outcome, Outcome::Failed) { f64::INFINITY } else { optimiser.loss() };
         let improved = self.keep_best(stage, optimiser, loss);
         if let OptimiserState::Adam(adam) = optimiser
             && !improved
@@ -286,7 +289,7 @@ impl Session<'_> {
         sorted.sort_by(f64::total_cmp);
         let usual = sorted[sorted.len() / 2] - best.loss;
         let way = self.state.first_loss - best.loss;
-        loss - best.loss > 10.0 * usual.max(1e-4 * way)
+        loss - best.loss > 5.0 * usual.max(1e-4 * way)
     }
 
     /// Puts Adam back to the best of the stage with half its rate; true when that has happened too
@@ -312,7 +315,9 @@ impl Session<'_> {
         }
         let give_up = self.state.rollbacks >= ROLLBACKS;
         if give_up {
-            self.note(format!("{ROLLBACKS} times back without any improvement: the stage ends here"));
+            self.note(format!(
+                "{ROLLBACKS} times back without any improvement: the stage ends here"
+            ));
         }
         give_up
     }
@@ -363,16 +368,15 @@ impl Session<'_> {
         run: impl FnOnce(&mut EvaluateFn<'_>) -> T,
     ) -> T {
         self.trace.clear();
+        let moving = self.objective.moving(stage.scope);
         let (objective, trace) = (&mut *self.objective, &mut self.trace);
         let (failure, count) = (&mut self.last_failure, &mut self.state.evaluations);
         let mut evaluate = |z: &[f64], gradient: &mut [f64]| {
             *count += 1;
             match objective.evaluate(z, stage.horizon, Some(gradient)) {
                 Ok(evaluation) => {
-                    for (g, spec) in gradient.iter_mut().zip(&objective.problem().theta) {
-                        if !stage.scope.moves(spec.kind) {
-                            *g = 0.0;
-                        }
+                    for (g, moves) in gradient.iter_mut().zip(&moving) {
+                        *g = if *moves { *g } else { 0.0 };
                     }
                     trace.push(evaluation);
                     Ok(evaluation.loss)

@@ -129,8 +129,11 @@ impl Transform {
                 }
             }
         };
-        let (theta, slope) =
-            if self.log { (self.start * y.exp(), self.start * y.exp()) } else { (self.start + y, 1.0) };
+        let (theta, slope) = if self.log {
+            (self.start * y.exp(), self.start * y.exp())
+        } else {
+            (self.start + y, 1.0)
+        };
         let slope = slope * dy * self.c;
         // Rounding may carry the last bit over a bound. Far out, 0 · ∞: the map is flat there.
         let slope = if slope.is_nan() { 0.0 } else { slope };

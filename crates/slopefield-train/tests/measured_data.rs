@@ -3,6 +3,8 @@
 //! References: computed independently with SciPy (DOP853 at tolerance 1e-12, Nelder–Mead and BFGS
 //! to convergence from several starts).
 
+#![allow(clippy::unwrap_used, reason = "a failure ends the test")]
+
 mod support;
 
 use slopefield_train::{
@@ -40,9 +42,8 @@ const PELTS: [(f64, f64); 21] = [
 
 /// Boys in bed at an English boarding school, 22 January to 4 February 1978, of 763.
 /// Source: BMJ 1978;1:587 through the R package `outbreaks`, `influenza_england_1978_school`.
-const IN_BED: [f64; 14] = [
-    3.0, 8.0, 26.0, 76.0, 225.0, 298.0, 258.0, 233.0, 189.0, 128.0, 68.0, 29.0, 14.0, 4.0,
-];
+const IN_BED: [f64; 14] =
+    [3.0, 8.0, 26.0, 76.0, 225.0, 298.0, 258.0, 233.0, 189.0, 128.0, 68.0, 29.0, 14.0, 4.0];
 
 fn assert_near(what: &str, got: f64, want: f64, relative: f64) {
     let error = ((got - want) / want).abs();
@@ -96,7 +97,6 @@ fn fit_default(problem: Problem) -> (Objective, Fit) {
     let recipe = recipe::default(&problem);
     let mut objective = Objective::new(problem, methods()).unwrap();
     let fit = train(&mut objective, &recipe, Start::Problem, &Control::default(), &mut |_| {});
-    println!("{recipe:?}\n{fit:?}");
     assert!(fit.stop_reason.is_success(), "{}", fit.stop_reason.sentence());
     (objective, fit)
 }

@@ -1,5 +1,7 @@
 //! The loss and its gradient: against sums written out by hand and against differences.
 
+#![allow(clippy::unwrap_used, reason = "a failure ends the test")]
+
 mod support;
 
 use slopefield_train::{
@@ -112,12 +114,7 @@ fn objective() -> Objective {
 
 /// A place away from the start, so that no transform is at its anchor.
 fn somewhere(objective: &Objective) -> Vec<f64> {
-    objective
-        .z_start()
-        .iter()
-        .enumerate()
-        .map(|(i, z)| z + 0.1 * (i as f64 - 2.3))
-        .collect()
+    objective.z_start().iter().enumerate().map(|(i, z)| z + 0.1 * (i as f64 - 2.3)).collect()
 }
 
 #[test]
@@ -156,8 +153,7 @@ fn the_loss_is_the_sum_written_out_by_hand() {
     let [_, _, d, _, w, b2] = theta[..] else { unreachable!() };
     let a = theta[0];
     let ln_2pi = (2.0 * std::f64::consts::PI).ln();
-    let normal =
-        |y: f64, m: f64, s: f64| -0.5 * ln_2pi - s.ln() - 0.5 * ((y - m) / s).powi(2);
+    let normal = |y: f64, m: f64, s: f64| -0.5 * ln_2pi - s.ln() - 0.5 * ((y - m) / s).powi(2);
     let mut log_likelihood = 0.0;
     let sd = 0.1 + 0.05 * d.exp();
     let product = &curve(0, &[0.0, 0.5, 2.0])[0];
@@ -267,7 +263,10 @@ fn values_without_a_likelihood_are_failures_that_say_where() {
     let mut grad = vec![0.0; 6];
     let failure = objective.evaluate(&objective.z_start(), 1.0, Some(&mut grad)).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Noise);
-    assert_eq!((failure.experiment, failure.observation, failure.time), (Some(0), Some(1), Some(1.0)));
+    assert_eq!(
+        (failure.experiment, failure.observation, failure.time),
+        (Some(0), Some(1), Some(1.0))
+    );
     assert_eq!(failure.u.len(), 2);
     let message = failure.to_string();
     assert!(message.contains("experiment first: observation u at t = 1"), "{message}");
@@ -346,7 +345,10 @@ fn problems_that_cannot_work_are_refused_by_name() {
         let error = Objective::new(problem, methods()).err().expect(words).to_string();
         assert!(error.contains(words), "{error}");
     };
-    refuse(&|p| p.experiments[1].t0 = 0.75, "experiment second: sum was measured at 0.5, before the start 0.75");
+    refuse(
+        &|p| p.experiments[1].t0 = 0.75,
+        "experiment second: sum was measured at 0.5, before the start 0.75",
+    );
     refuse(&|p| p.experiments[0].series[1].values[1] = -1.0, "u at 0.25: with log-normal noise");
     refuse(&|p| p.experiments[0].series[2].values[0] = 1.5, "whole number");
     refuse(&|p| p.experiments[0].series[0].times[1] = f64::NAN, "time 2 of 4");

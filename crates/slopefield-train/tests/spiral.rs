@@ -3,6 +3,8 @@
 //! Reference: the same recipe written independently (RK4 discrete adjoint, six seeds) ended
 //! between 0.0015 and 0.0079; Adam alone left 0.03 to 0.4, and its last iterate up to 108.
 
+#![allow(clippy::unwrap_used, reason = "a failure ends the test")]
+
 mod support;
 
 use slopefield_train::{
@@ -57,7 +59,8 @@ fn spiral(seed: u64) -> Problem {
     let truth = slopefield_problems::spiral();
     let t = times(0.0, 1.5 / 29.0, 30);
     let mut states = vec![0.0; 60];
-    let ivp = slopefield_solve::Ivp { rhs: &*truth.rhs, t0: 0.0, t1: 1.5, u0: &truth.u0, p: &truth.p };
+    let ivp =
+        slopefield_solve::Ivp { rhs: &*truth.rhs, t0: 0.0, t1: 1.5, u0: &truth.u0, p: &truth.p };
     let mut tsit5 = slopefield_solve::method("tsit5").unwrap();
     let t: Vec<f64> = t.into_iter().map(|t: f64| t.min(1.5)).collect();
     slopefield_solve::drive(&mut *tsit5, &ivp, &tight(1e-12), &t, &mut states, None).unwrap();
@@ -80,7 +83,11 @@ fn spiral(seed: u64) -> Problem {
             observation("x", NoiseKind::LeastSquares, 0),
             observation("y", NoiseKind::LeastSquares, 1),
         ],
-        theta: slopefield_problems::network_weights(seed).into_iter().enumerate().map(weight).collect(),
+        theta: slopefield_problems::network_weights(seed)
+            .into_iter()
+            .enumerate()
+            .map(weight)
+            .collect(),
         experiments: vec![experiment(
             0.0,
             252,
@@ -107,7 +114,12 @@ fn the_default_recipe_learns_the_spiral_from_every_seed() {
         });
         println!(
             "seed {seed}: {start:.1} -> {adam:.5} -> {:.3e} in {} iterations, {} evaluations, {:.2} s, {:?} {:?}",
-            fit.loss, fit.iterations, fit.evaluations, begin.elapsed().as_secs_f64(), fit.stop_reason, fit.notes
+            fit.loss,
+            fit.iterations,
+            fit.evaluations,
+            begin.elapsed().as_secs_f64(),
+            fit.stop_reason,
+            fit.notes
         );
         assert!(fit.loss < 0.0079, "seed {seed}: {}", fit.loss);
     }

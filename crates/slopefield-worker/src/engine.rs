@@ -401,7 +401,7 @@ impl Engine {
         let project = if request.resume {
             let project = Project::open(out).map_err(project_error)?;
             let runs = project.runs().map_err(project_error)?;
-            let run = runs.iter().rev().find(|r| r.resumable).cloned();
+            let run = runs.into_iter().find(|r| r.resumable);
             let Some(run) = run else {
                 let message = format!("{} has no run that can go on", out.display());
                 return Err(error(Code::Project, message));

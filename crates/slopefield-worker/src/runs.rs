@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// Runs of a project, newest first.
 pub fn list(project: &Project) -> Result<Vec<RunSummary>, ApiError> {
     let runs = project.runs().map_err(project_error)?;
-    Ok(runs.iter().rev().map(summary).collect())
+    Ok(runs.iter().map(summary).collect())
 }
 
 /// A run in a line.

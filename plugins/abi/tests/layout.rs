@@ -2,6 +2,8 @@
 //! equals Rust's, in C99, C11, C++11 and C++20 with warnings as errors, and equals the layout
 //! recorded for release 1.0 in `tests/abi/slopefield-1.0.json`.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
 use serde_json::{Map, Value};
 use slopefield_plugin_abi::*;
 use std::fmt::Write as _;

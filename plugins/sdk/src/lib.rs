@@ -5,7 +5,7 @@
 //! the kit checks every pointer, size and text that crosses the C interface, and catches every
 //! panic before it would leave the plugin. It computes nothing of its own.
 //!
-//! ```
+//! ```standalone_crate
 //! use slopefield_plugin_sdk::prelude::*;
 //!
 //! /// Forward Euler with a fixed step.
@@ -76,6 +76,11 @@ pub mod prelude {
         Problem, Solver, SolverInfo, Step, export_plugin, options,
     };
 }
+
+/// The example of the how-to page compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/how-to/write-a-network-plugin.md")]
+struct NetworkPage;
 
 /// Importance of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

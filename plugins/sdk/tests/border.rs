@@ -1,5 +1,6 @@
 //! The tables that `export_plugin!` makes, used as a host would: errors, panics, short buffers.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 #![allow(unsafe_code, reason = "the test plays the host of a C interface")]
 
 use slopefield_plugin_sdk::export::abi::*;

@@ -58,7 +58,7 @@ test("debounced work runs once after the pause, or at once on flush", async () =
 });
 
 test("flush waits for work that already runs", async () => {
-  let release = () => undefined as void;
+  let release: () => void = () => undefined;
   const d = new Debounced(0, () => new Promise<void>((resolve) => (release = resolve)));
   d.schedule();
   await tick();

@@ -24,7 +24,9 @@ export class TextStore {
   readonly errors = $derived<DiagnosticView[]>(this.report?.diagnostics.filter((d) => d.severity === "error") ?? []);
 
   /** What the engine has. */
-  #sent = "";
+  private sent = $state("");
+  /** Something typed has not reached the engine yet. */
+  readonly unsent = $derived(this.text !== this.sent);
   #check: Coalescer<string, ModelReport>;
   #checkSoon = new Debounced(CHECK_MS, async () => this.#check.submit(this.text));
   #sendSoon = new Debounced(SEND_MS, () => this.#send());
@@ -72,18 +74,17 @@ export class TextStore {
   }
 
   async #send(): Promise<void> {
-    if (!this.project.isOpen || this.text === this.#sent) return;
+    if (!this.project.isOpen || this.text === this.sent) return;
     const text = this.text;
-    const before = this.#sent;
-    this.#sent = text;
-    if (!(await this.project.edit({ kind: "model", text }))) this.#sent = before;
+    const before = this.sent;
+    this.sent = text;
+    if (!(await this.project.edit({ kind: "model", text }))) this.sent = before;
   }
 
   #receive(model: string, isOther: boolean): void {
-    const unsent = this.text !== this.#sent;
-    if (!isOther && (unsent || model === this.text)) return;
+    if (!isOther && (this.unsent || model === this.text)) return;
     this.#sendSoon.cancel();
-    this.#sent = model;
+    this.sent = model;
     this.text = model;
     this.adopted += 1;
     if (isOther) {

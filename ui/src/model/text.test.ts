@@ -20,7 +20,7 @@ describe("model text", () => {
     await vi.waitFor(() => expect(session.text.stale).toBe(false));
     expect(platform.calls.filter((c) => c.command === "model_check").length).toBe(before + 1);
     expect(edits()).toEqual([]);
-    await vi.waitFor(() => expect(edits().length).toBe(1), 2000);
+    await vi.waitFor(() => expect(edits().length).toBe(1));
     expect(session.project.view?.model.endsWith("# abc")).toBe(true);
     expect(session.project.view?.undo).toBe("edit the model");
   });

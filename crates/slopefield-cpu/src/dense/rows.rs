@@ -65,10 +65,8 @@ impl Eight for Avx512 {
             };
             let first = quarter(half(v[0], v[1]), half(v[2], v[3]));
             let second = quarter(half(v[4], v[5]), half(v[6], v[7]));
-            let s = _mm512_add_pd(
-                _mm512_unpacklo_pd(first, second),
-                _mm512_unpackhi_pd(first, second),
-            );
+            let s =
+                _mm512_add_pd(_mm512_unpacklo_pd(first, second), _mm512_unpackhi_pd(first, second));
             // Now 0 4 1 5 2 6 3 7.
             _mm512_permutexvar_pd(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), s)
         }

@@ -248,4 +248,3 @@ instances!(
     Array<8, PLAIN_FUSED>,
     Array<1, PLAIN_FUSED>,
 );
-

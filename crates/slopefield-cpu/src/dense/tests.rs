@@ -112,7 +112,15 @@ fn sums_of_all_lengths_agree_with_loops() {
 fn sizes() -> impl Iterator<Item = (usize, usize)> {
     let small = (0..20).flat_map(|r| (0..20).map(move |c| (r, c)));
     let long = (0..70).flat_map(|n| [(n, 2), (2, n), (n, 3), (3, n), (n, 33), (33, n)]);
-    small.chain(long).chain([(50, 50), (64, 130), (130, 64), (65, 101), (101, 65), (1, 300), (300, 1)])
+    small.chain(long).chain([
+        (50, 50),
+        (64, 130),
+        (130, 64),
+        (65, 101),
+        (101, 65),
+        (1, 300),
+        (300, 1),
+    ])
 }
 
 #[test]

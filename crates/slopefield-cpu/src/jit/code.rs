@@ -70,10 +70,7 @@ fn target() -> Result<OwnedTargetIsa, CompileError> {
         }
         Ok(target)
     };
-    TARGET
-        .get_or_init(make)
-        .clone()
-        .map_err(|reason| CompileError::UnsupportedMachine { reason })
+    TARGET.get_or_init(make).clone().map_err(|reason| CompileError::UnsupportedMachine { reason })
 }
 
 /// Compiles verified plans into one block of code.
@@ -88,11 +85,8 @@ pub(crate) fn generate(
         let mut guard = code.module.lock().unwrap_or_else(|e| e.into_inner());
         let module = guard.as_mut().expect("the module was just put in");
         let mut generator = Generator { module, options, functions: FunctionBuilderContext::new() };
-        let drafts = [
-            generator.define(plans[0])?,
-            generator.define(plans[1])?,
-            generator.define(plans[2])?,
-        ];
+        let drafts =
+            [generator.define(plans[0])?, generator.define(plans[1])?, generator.define(plans[2])?];
         generator
             .module
             .finalize_definitions()

@@ -13,8 +13,8 @@ use slopefield_graph::plan::{BinaryOp, Buffer, Instruction, Plan, Ref, UnaryOp, 
 
 use super::chunk::Chunks;
 use super::schedule::{Function, Schedule, Step, small_power};
-use crate::dense::table::Table;
 use crate::buffers::{buffers, is_read_only};
+use crate::dense::table::Table;
 
 /// Where things lie in the scratch memory of a compiled plan, in elements.
 #[derive(Clone, Copy)]

@@ -31,8 +31,9 @@ impl Emitter<'_, '_> {
             Outer { a, x, y, rows, cols } => (t.outer as usize, vec![a, x, y], vec![rows, cols]),
             Sum { dst, src, len } => (t.sum as usize, vec![dst, src], vec![len]),
             Dot { dst, a, b, len } => (t.dot as usize, vec![dst, a, b], vec![len]),
-            Constant(_) | Load(_) | Unary(..) | Binary(..) | Select(..) | Store(..)
-            | AddTo(..) => return, // scalar instructions come as `Step::Scalar`
+            Constant(_) | Load(_) | Unary(..) | Binary(..) | Select(..) | Store(..) | AddTo(..) => {
+                return;
+            } // scalar instructions come as `Step::Scalar`
         };
         let mut arguments: Vec<_> = refs.into_iter().map(|r| self.pointer(r)).collect();
         for n in sizes {

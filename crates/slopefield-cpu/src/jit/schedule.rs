@@ -103,7 +103,11 @@ pub(super) fn schedule(plan: &Plan, gather: bool) -> Schedule {
         plan,
         needed: needed(code),
         done: vec![false; code.len()],
-        out: Schedule { steps: Vec::with_capacity(code.len()), slot: vec![None; code.len()], slots: 0 },
+        out: Schedule {
+            steps: Vec::with_capacity(code.len()),
+            slot: vec![None; code.len()],
+            slots: 0,
+        },
         stack: Vec::new(),
     };
     let mut start = 0;

@@ -87,9 +87,11 @@ impl<const N: usize, const FUSED: bool> Simd for Array<N, FUSED> {
     }
     #[inline(always)]
     unsafe fn neg_mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        std::array::from_fn(|i| {
-            if FUSED { (-a[i]).mul_add(b[i], c[i]) } else { c[i] - a[i] * b[i] }
-        })
+        std::array::from_fn(
+            |i| {
+                if FUSED { (-a[i]).mul_add(b[i], c[i]) } else { c[i] - a[i] * b[i] }
+            },
+        )
     }
     #[inline(always)]
     unsafe fn mul_error(a: Self::V, b: Self::V, p: Self::V) -> Self::V {

@@ -120,17 +120,29 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn add_bits(a: Self::V, b: Self::V) -> Self::V {
         // SAFETY: see above.
-        unsafe { _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(a), _mm256_castpd_si256(b))) }
+        unsafe {
+            _mm256_castsi256_pd(_mm256_add_epi64(_mm256_castpd_si256(a), _mm256_castpd_si256(b)))
+        }
     }
     #[inline(always)]
     unsafe fn shl<const N: u32>(a: Self::V) -> Self::V {
         // SAFETY: see above.
-        unsafe { _mm256_castsi256_pd(_mm256_sll_epi64(_mm256_castpd_si256(a), _mm_cvtsi32_si128(N as i32))) }
+        unsafe {
+            _mm256_castsi256_pd(_mm256_sll_epi64(
+                _mm256_castpd_si256(a),
+                _mm_cvtsi32_si128(N as i32),
+            ))
+        }
     }
     #[inline(always)]
     unsafe fn shr<const N: u32>(a: Self::V) -> Self::V {
         // SAFETY: see above.
-        unsafe { _mm256_castsi256_pd(_mm256_srl_epi64(_mm256_castpd_si256(a), _mm_cvtsi32_si128(N as i32))) }
+        unsafe {
+            _mm256_castsi256_pd(_mm256_srl_epi64(
+                _mm256_castpd_si256(a),
+                _mm_cvtsi32_si128(N as i32),
+            ))
+        }
     }
     #[inline(always)]
     unsafe fn lt(a: Self::V, b: Self::V) -> Self::M {

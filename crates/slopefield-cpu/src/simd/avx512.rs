@@ -97,22 +97,30 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn and(a: Self::V, b: Self::V) -> Self::V {
         // SAFETY: see above.
-        unsafe { _mm512_castsi512_pd(_mm512_and_si512(_mm512_castpd_si512(a), _mm512_castpd_si512(b))) }
+        unsafe {
+            _mm512_castsi512_pd(_mm512_and_si512(_mm512_castpd_si512(a), _mm512_castpd_si512(b)))
+        }
     }
     #[inline(always)]
     unsafe fn or(a: Self::V, b: Self::V) -> Self::V {
         // SAFETY: see above.
-        unsafe { _mm512_castsi512_pd(_mm512_or_si512(_mm512_castpd_si512(a), _mm512_castpd_si512(b))) }
+        unsafe {
+            _mm512_castsi512_pd(_mm512_or_si512(_mm512_castpd_si512(a), _mm512_castpd_si512(b)))
+        }
     }
     #[inline(always)]
     unsafe fn xor(a: Self::V, b: Self::V) -> Self::V {
         // SAFETY: see above.
-        unsafe { _mm512_castsi512_pd(_mm512_xor_si512(_mm512_castpd_si512(a), _mm512_castpd_si512(b))) }
+        unsafe {
+            _mm512_castsi512_pd(_mm512_xor_si512(_mm512_castpd_si512(a), _mm512_castpd_si512(b)))
+        }
     }
     #[inline(always)]
     unsafe fn add_bits(a: Self::V, b: Self::V) -> Self::V {
         // SAFETY: see above.
-        unsafe { _mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(a), _mm512_castpd_si512(b))) }
+        unsafe {
+            _mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(a), _mm512_castpd_si512(b)))
+        }
     }
     #[inline(always)]
     unsafe fn shl<const N: u32>(a: Self::V) -> Self::V {

@@ -62,8 +62,7 @@ unsafe fn ln_two<S: Simd>(x: S::V) -> Two<S::V> {
         let s = Two(s, s_error);
         let z = product::<S>(s, s);
         let cubed = product::<S>(s, z);
-        let third =
-            product::<S>(Two(S::splat(TWO_THIRDS.0), S::splat(TWO_THIRDS.1)), cubed);
+        let third = product::<S>(Two(S::splat(TWO_THIRDS.0), S::splat(TWO_THIRDS.1)), cubed);
         let fifth = S::mul(S::mul(cubed.0, z.0), horner::<S, 8>(z.0, &Q));
         // e ln 2 + 2 s + third + fifth, largest first.
         let twice = S::add(s.0, s.0);

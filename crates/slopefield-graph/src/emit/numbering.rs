@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use slopefield_lang::{Binary, Unary};
 
-use crate::plan::{Instruction, Ref, Value};
+use crate::plan::{Buffer, Instruction, Ref, Value};
 
 /// What a scalar instruction computes; equal keys are equal values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,15 +66,25 @@ impl Code {
         value
     }
 
-    /// The instructions that matter, renumbered. Scratch runs are only written when something
-    /// reads them, so all that is left to drop is scalar values without a use.
-    pub(super) fn finish(self) -> Vec<Instruction> {
-        let mut needed: Vec<bool> =
-            self.code.iter().map(|instruction| !instruction.defines_value()).collect();
-        for i in (0..self.code.len()).rev() {
+    /// The instructions that matter, renumbered: those that write results, and what they read,
+    /// through values and through scratch.
+    pub(super) fn finish(self, scratch_len: u32) -> Vec<Instruction> {
+        let mut needed = vec![false; self.code.len()];
+        let mut read = vec![false; scratch_len as usize];
+        for (i, instruction) in self.code.iter().enumerate().rev() {
+            needed[i] |= match instruction.written() {
+                Some((at, run)) if at.buffer == Buffer::Scratch => read[run].contains(&true),
+                Some(_) => true,
+                None => false,
+            };
             if needed[i] {
-                for value in self.code[i].values() {
+                for value in instruction.values() {
                     needed[value as usize] = true;
+                }
+                for (at, run) in instruction.operands() {
+                    if at.buffer == Buffer::Scratch {
+                        read[run].fill(true);
+                    }
                 }
             }
         }

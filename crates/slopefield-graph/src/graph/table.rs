@@ -6,8 +6,8 @@
 
 use luminal::prelude::Graph;
 
-use super::differentiate as d;
 use super::op::{Dims, Op};
+use super::rules as d;
 use super::{Tensor, text};
 use crate::function;
 

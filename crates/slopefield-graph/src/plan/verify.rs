@@ -5,6 +5,8 @@
 //! they are used, runs do not overlap, scratch is written before it is read, and each element of
 //! the result is written exactly once.
 
+use std::ops::Range;
+
 use super::{Buffer, Entry, Instruction, Plan, Ref, Value};
 
 /// Sizes beyond which a plan is refused.
@@ -210,6 +212,18 @@ impl Instruction {
         [a, b, c].into_iter().flatten()
     }
 
+    /// The run it writes or adds to, and its elements.
+    pub(crate) fn written(&self) -> Option<(Ref, Range<usize>)> {
+        let written = self.touches()[0].filter(|touch| touch.access != Access::Read)?;
+        Some((written.at, elements(&written)))
+    }
+
+    /// The runs it reads or adds to, and their elements.
+    pub(crate) fn operands(&self) -> impl Iterator<Item = (Ref, Range<usize>)> {
+        let reads = self.touches().into_iter().flatten().filter(|t| t.access != Access::Write);
+        reads.map(|touch| (touch.at, elements(&touch)))
+    }
+
     /// The runs it touches; the destination, where there is one, comes first.
     fn touches(&self) -> [Option<Touch>; 3] {
         let long = u64::from;
@@ -354,10 +368,9 @@ impl Plan {
         if let Instruction::MatVec { rows, cols, .. }
         | Instruction::MatTVec { rows, cols, .. }
         | Instruction::Outer { rows, cols, .. } = *instruction
+            && (rows == 0 || cols == 0)
         {
-            if rows == 0 || cols == 0 {
-                return Err(PlanError::EmptyMatrix { at, op, rows, cols });
-            }
+            return Err(PlanError::EmptyMatrix { at, op, rows, cols });
         }
         let touches = instruction.touches();
         for touch in touches.iter().flatten() {
@@ -392,7 +405,7 @@ impl Plan {
         }
         for touch in touches.iter().flatten().filter(|t| t.access != Access::Write) {
             if touch.at.buffer == Buffer::Scratch {
-                let run = touch.at.offset as usize..end_of(touch) as usize;
+                let run = elements(touch);
                 if let Some(i) = written.scratch[run].iter().position(|w| !w) {
                     let element = touch.at.offset as usize + i;
                     return Err(PlanError::Uninitialised { at, op, element });
@@ -400,7 +413,7 @@ impl Plan {
             }
         }
         for touch in touches.iter().flatten().filter(|t| t.access == Access::Write) {
-            let run = touch.at.offset as usize..end_of(touch) as usize;
+            let run = elements(touch);
             let buffer = touch.at.buffer;
             let elements = match buffer {
                 Buffer::Scratch => &mut written.scratch,
@@ -422,6 +435,10 @@ struct Written {
     scratch: Vec<bool>,
     out: Vec<bool>,
     tangent: Vec<bool>,
+}
+
+fn elements(touch: &Touch) -> Range<usize> {
+    touch.at.offset as usize..end_of(touch) as usize
 }
 
 fn end_of(touch: &Touch) -> u64 {

@@ -4,8 +4,8 @@
 use slopefield_graph::{BuiltinNetworks, Interpreter, LoweredModel, lower};
 use slopefield_kernel::{Cotangent, Kernel, Point, Tangent};
 use slopefield_lang::{
-    Binary, CallId, Expr, ExprKind, Let, LetId, Model, Network, NetworkCall, NetworkId, Noise,
-    Observation, OptionValue, Param, ParamId, Scale, Span, State, StateId, Unary,
+    Binary, CallId, Env, Expr, ExprKind, Let, LetId, Model, Network, NetworkCall, NetworkId, Noise,
+    Observation, OptionValue, Param, ParamId, Scale, Span, State, StateId, Unary, evaluate,
 };
 
 pub fn e(kind: ExprKind) -> Expr {
@@ -119,30 +119,66 @@ pub fn lowered(model: &Model) -> LoweredModel {
     lower(model, &BuiltinNetworks).expect("the model lowers")
 }
 
-/// The value of a tree, straight from the language's functions.
+/// The value of a tree by the language's evaluator; calls and named expressions are done first.
 pub fn tree(model: &Model, lowered: &LoweredModel, expr: &Expr, at: (f64, &[f64], &[f64])) -> f64 {
-    let value = |expr: &Expr| tree(model, lowered, expr, at);
-    match &expr.kind {
-        ExprKind::Number(x) => *x,
-        ExprKind::Time => at.0,
-        ExprKind::State(id) => at.1[id.0 as usize],
-        ExprKind::Param(id) => at.2[id.0 as usize],
-        ExprKind::Let(id, k) => value(&model.lets[id.0 as usize].value[*k as usize]),
-        ExprKind::Output(id, k) => {
-            let call = &model.calls[id.0 as usize];
-            let network = call.network.0 as usize;
-            let arguments: Vec<f64> = call.arguments.iter().map(value).collect();
-            let weights = &at.2[lowered.layout.network_range(network)];
-            lowered.networks[network].evaluate(weights, &arguments)[*k as usize]
-        }
-        ExprKind::Unary(op, a) => op.apply(value(a)),
-        ExprKind::Binary(op, a, b) => op.apply(value(a), value(b)),
-        ExprKind::If(c, a, b) => {
-            if value(c) != 0.0 {
-                value(a)
-            } else {
-                value(b)
+    let lets = vec![Vec::new(); model.lets.len()];
+    let outputs = vec![Vec::new(); model.calls.len()];
+    let mut known = Known { lets, outputs };
+    known.prepare(model, lowered, expr, at);
+    known.value(expr, at)
+}
+
+struct Known {
+    lets: Vec<Vec<f64>>,
+    outputs: Vec<Vec<f64>>,
+}
+
+impl Known {
+    fn value(&self, expr: &Expr, at: (f64, &[f64], &[f64])) -> f64 {
+        let env = Env {
+            time: at.0,
+            states: at.1,
+            params: at.2,
+            lets: &self.lets,
+            outputs: &self.outputs,
+        };
+        evaluate(expr, &env)
+    }
+
+    fn prepare(
+        &mut self,
+        model: &Model,
+        lowered: &LoweredModel,
+        expr: &Expr,
+        at: (f64, &[f64], &[f64]),
+    ) {
+        match &expr.kind {
+            ExprKind::Let(id, _) if self.lets[id.0 as usize].is_empty() => {
+                let value = &model.lets[id.0 as usize].value;
+                value.iter().for_each(|e| self.prepare(model, lowered, e, at));
+                self.lets[id.0 as usize] = value.iter().map(|e| self.value(e, at)).collect();
             }
+            ExprKind::Output(id, _) if self.outputs[id.0 as usize].is_empty() => {
+                let call = &model.calls[id.0 as usize];
+                call.arguments.iter().for_each(|e| self.prepare(model, lowered, e, at));
+                let arguments: Vec<f64> =
+                    call.arguments.iter().map(|e| self.value(e, at)).collect();
+                let network = call.network.0 as usize;
+                let weights = &at.2[lowered.layout.network_range(network)];
+                self.outputs[id.0 as usize] =
+                    lowered.networks[network].evaluate(weights, &arguments);
+            }
+            ExprKind::Unary(_, a) => self.prepare(model, lowered, a, at),
+            ExprKind::Binary(_, a, b) => {
+                self.prepare(model, lowered, a, at);
+                self.prepare(model, lowered, b, at);
+            }
+            ExprKind::If(c, a, b) => {
+                for e in [c, a, b] {
+                    self.prepare(model, lowered, e, at);
+                }
+            }
+            _ => {}
         }
     }
 }

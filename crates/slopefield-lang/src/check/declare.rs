@@ -1,7 +1,9 @@
 //! First pass: every statement enters its names.
 
 use super::Checker;
-use super::scope::{EquationItem, FunctionItem, Kind, LetItem, NetworkItem, ObservationItem, Symbol};
+use super::scope::{
+    EquationItem, FunctionItem, Kind, LetItem, NetworkItem, ObservationItem, Symbol,
+};
 use crate::functions;
 use crate::syntax::{
     Declarator, Expression, ExpressionKind as K, Name, StateItem, Statement, StatementKind,
@@ -16,8 +18,12 @@ impl<'a> Checker<'a> {
             StatementKind::Model(title) => {
                 if let Some(first) = self.declared.title {
                     self.report(
-                        Diagnostic::error("duplicate-statement", span, "the model has two titles".into())
-                            .related(first.span, "the first title"),
+                        Diagnostic::error(
+                            "duplicate-statement",
+                            span,
+                            "the model has two titles".into(),
+                        )
+                        .related(first.span, "the first title"),
                     );
                 } else {
                     self.declared.title = Some(statement);
@@ -44,10 +50,13 @@ impl<'a> Checker<'a> {
             }
             StatementKind::Param(items) => {
                 for item in items {
-                    if self.scalar_target(&item.target, "arrays of parameters", "a parameter array") {
+                    if self.scalar_target(&item.target, "arrays of parameters", "a parameter array")
+                    {
                         let index = self.declared.params.len();
                         self.enter(&item.target.name, Kind::Param(index));
-                        self.declared.params.push((item, item_span(span, items.len(), item.target.name.span)));
+                        self.declared
+                            .params
+                            .push((item, item_span(span, items.len(), item.target.name.span)));
                     }
                 }
             }
@@ -185,13 +194,14 @@ impl<'a> Checker<'a> {
             self.not_yet(name.span, "arrays of states");
             return;
         }
+        if name.text.is_empty() {
+            return; // reported by the parser; states are numbered without it
+        }
         let index = self.declared.states.len();
         let order = item.target.order;
         if order == 0 {
             self.enter(name, Kind::State(index));
-        } else if let Some(&first) =
-            self.names.derivatives.get(&(name.text.as_str(), order))
-        {
+        } else if let Some(&first) = self.names.derivatives.get(&(name.text.as_str(), order)) {
             let primed = primed(&name.text, order);
             let first = self.declared.states[first].0.target.name.span;
             self.report(
@@ -253,7 +263,9 @@ impl<'a> Checker<'a> {
             K::Missing => {}
             K::Name(name) => {
                 let message = format!("`{name} = …` is no equation");
-                let hint = format!("write `{name}' = …` for a state, `let {name} = …` for a named expression");
+                let hint = format!(
+                    "write `{name}' = …` for a state, `let {name} = …` for a named expression"
+                );
                 self.error_hint("not-an-equation", left.span, message, hint);
             }
             K::Call(name, arguments) if !looped => {
@@ -265,8 +277,11 @@ impl<'a> Checker<'a> {
                         _ => "…",
                     })
                     .collect();
-                let hint =
-                    format!("a function is declared as `function {}({}) = …`", name.text, arguments.join(", "));
+                let hint = format!(
+                    "a function is declared as `function {}({}) = …`",
+                    name.text,
+                    arguments.join(", ")
+                );
                 self.error_hint("not-an-equation", left.span, message, hint);
             }
             _ if looped => self.not_yet(span, "equations over arrays (`for`)"),

@@ -31,6 +31,10 @@ impl<'a> Checker<'a> {
                     );
                     continue;
                 }
+                None if self.diagnostics.len() > super::MAX_DIAGNOSTICS => {
+                    self.error("unknown-name", left_span, format!("there is no state `{name}`"));
+                    continue;
+                }
                 None => {
                     let states = self.declared.states.iter();
                     let known = states.map(|(item, _)| item.target.name.text.as_str());
@@ -55,10 +59,8 @@ impl<'a> Checker<'a> {
             for lower in 1..order.min(16) {
                 if !self.names.derivatives.contains_key(&(name, lower)) {
                     let missing = primed(name, lower);
-                    let message = format!(
-                        "`{}` needs the initial value of `{missing}`",
-                        primed(name, order)
-                    );
+                    let message =
+                        format!("`{}` needs the initial value of `{missing}`", primed(name, order));
                     let hint = format!("declare `state {name} = …, {missing} = 0`");
                     self.error_hint("missing-initial", left_span, message, hint);
                     break;
@@ -70,7 +72,8 @@ impl<'a> Checker<'a> {
     /// The resolved right-hand side of an equation.
     pub(super) fn right_hand_side(&mut self, equation: usize, at: Span) -> Option<Built> {
         let item = &self.declared.equations[equation];
-        let (left, right, left_span) = (primed(item.name, item.order.min(16)), item.right, item.left_span);
+        let (left, right, left_span) =
+            (primed(item.name, item.order.min(16)), item.right, item.left_span);
         match self.resolution.derivatives[equation] {
             Slot::Done(_) => {}
             Slot::Active => {
@@ -98,9 +101,6 @@ impl<'a> Checker<'a> {
             let name = item.target.name.text.as_str();
             let order = item.target.order;
             let full = primed(name, order);
-            if item.target.name.text.is_empty() {
-                continue;
-            }
             let bounds = self.range(item.bounds.as_ref());
             let scope = Scope { context: Context::Initial(&full), locals: &[] };
             let initial = item.initial.as_ref().and_then(|e| self.scalar(e, &scope));
@@ -156,7 +156,10 @@ impl<'a> Checker<'a> {
             );
             self.report(
                 Diagnostic::error("unused-initial", span, message)
-                    .hint(format!("remove it, or write the equation for `{}`", primed(name, order + 1)))
+                    .hint(format!(
+                        "remove it, or write the equation for `{}`",
+                        primed(name, order + 1)
+                    ))
                     .related(equation_span, "the equation"),
             );
             return (None, equation_span);
@@ -181,8 +184,9 @@ impl<'a> Checker<'a> {
             && !(low..=high).contains(&value)
             && !value.is_nan()
         {
-            let message =
-                format!("the initial value {value} of `{name}` lies outside its range [{low}, {high}]");
+            let message = format!(
+                "the initial value {value} of `{name}` lies outside its range [{low}, {high}]"
+            );
             let (code, hint) = ("out-of-bounds", "change the value or the range");
             if item.fit {
                 self.error_hint(code, at, message, hint);

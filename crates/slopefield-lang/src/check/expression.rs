@@ -47,8 +47,14 @@ impl<'a> Checker<'a> {
                     K::Call(name, _) => format!("{}(…)[1]", name.text),
                     _ => "[1]".to_owned(),
                 };
-                let message = format!("{shown} has {} components where one number is needed", parts.len());
-                self.error_hint("vector-as-scalar", e.span, message, format!("choose one: `{example}`"));
+                let message =
+                    format!("{shown} has {} components where one number is needed", parts.len());
+                self.error_hint(
+                    "vector-as-scalar",
+                    e.span,
+                    message,
+                    format!("choose one: `{example}`"),
+                );
                 None
             }
         }
@@ -163,7 +169,8 @@ impl<'a> Checker<'a> {
         };
         let at = self.scalar(index, &constant)?.number()?;
         if at.fract() != 0.0 || at < 1.0 || at > parts.len() as f64 {
-            let message = format!("there is no component {at}: the index runs from 1 to {}", parts.len());
+            let message =
+                format!("there is no component {at}: the index runs from 1 to {}", parts.len());
             self.error("wrong-index", index.span, message);
             return None;
         }
@@ -197,9 +204,7 @@ impl<'a> Checker<'a> {
                             kind.article()
                         );
                         let hint = format!("if a product is meant, write `{}*(…)`", name.text);
-                        self.report(
-                            Diagnostic::note("call-or-product", span, message).hint(hint),
-                        );
+                        self.report(Diagnostic::note("call-or-product", span, message).hint(hint));
                     }
                     return self.builtin(function, arguments, span, scope).map(Value::Scalar);
                 }
@@ -231,6 +236,10 @@ impl<'a> Checker<'a> {
             "logistic" | "expit" => Some("write `sigmoid(x)`".to_owned()),
             _ => None,
         };
+        if self.diagnostics.len() > super::MAX_DIAGNOSTICS {
+            self.error("unknown-function", name.span, format!("there is no function `{text}`"));
+            return;
+        }
         let table = self.names.table.iter();
         let mine = table
             .filter(|(_, s)| matches!(s.kind, Kind::Function(_) | Kind::Network(_)))
@@ -239,7 +248,12 @@ impl<'a> Checker<'a> {
         let hint = hint.or_else(|| suggest::did_you_mean(text, known)).unwrap_or_else(|| {
             format!("declare it as `function {text}(x) = …`, or see the list of functions in the language reference")
         });
-        self.error_hint("unknown-function", name.span, format!("there is no function `{text}`"), hint);
+        self.error_hint(
+            "unknown-function",
+            name.span,
+            format!("there is no function `{text}`"),
+            hint,
+        );
     }
 
     fn builtin(
@@ -251,10 +265,13 @@ impl<'a> Checker<'a> {
     ) -> Option<Built> {
         let name = function.name;
         if function.meaning == Meaning::Later {
-            self.not_yet(span, &match name {
-                "delay" => "delays (`delay`)".to_owned(),
-                _ => format!("arrays (`{name}`)"),
-            });
+            self.not_yet(
+                span,
+                &match name {
+                    "delay" => "delays (`delay`)".to_owned(),
+                    _ => format!("arrays (`{name}`)"),
+                },
+            );
             return None;
         }
         let wanted = function.arguments.len();
@@ -382,7 +399,11 @@ impl<'a> Checker<'a> {
             Context::Dynamic => None,
         };
         if let Some(what) = what {
-            self.error("network-misplaced", span, format!("{what} cannot use the network `{text}`"));
+            self.error(
+                "network-misplaced",
+                span,
+                format!("{what} cannot use the network `{text}`"),
+            );
             return None;
         }
         let mut flat: Option<Vec<_>> = Some(Vec::new());
@@ -422,7 +443,11 @@ impl<'a> Checker<'a> {
         }
         let call = self.network_call(NetworkId(id(index)), flat, span);
         let mut parts = (0..outputs).map(|o| self.leaf(ExprKind::Output(call, o), span));
-        Some(if outputs == 1 { Value::Scalar(parts.next()?) } else { Value::Vector(parts.collect()) })
+        Some(if outputs == 1 {
+            Value::Scalar(parts.next()?)
+        } else {
+            Value::Vector(parts.collect())
+        })
     }
 
     /// A number of the model itself: a constant, a bound, a start value.
@@ -435,7 +460,11 @@ impl<'a> Checker<'a> {
             // This replaces the warning of folding.
             self.diagnostics.truncate(before);
             let shown = if value.is_nan() { "no real value" } else { "an infinite value" };
-            self.error("not-finite", e.span, format!("{what} must be a finite number, but this has {shown}"));
+            self.error(
+                "not-finite",
+                e.span,
+                format!("{what} must be a finite number, but this has {shown}"),
+            );
             return None;
         }
         Some(value)
@@ -451,5 +480,9 @@ fn decimal_comma(arguments: &[Expression]) -> bool {
 }
 
 pub(super) fn count(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+    match n {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    }
 }

@@ -120,8 +120,9 @@ impl<'a> Checker<'a> {
             let hint = "write `in [0, 1]`";
             self.error_hint("scale-bounds", written.unwrap_or(at), message, hint);
         } else if value < low || value > high {
-            let message =
-                format!("the start value {value} of `{name}` lies outside its bounds [{low}, {high}]");
+            let message = format!(
+                "the start value {value} of `{name}` lies outside its bounds [{low}, {high}]"
+            );
             self.error_hint("out-of-bounds", at, message, "change the value or the bounds");
         } else if param.scale == Scale::Logit && (value == low || value == high) {
             let message = format!("`{name}` is on a logit scale, but starts on its bound {value}");
@@ -139,7 +140,11 @@ impl<'a> Checker<'a> {
         let span = prior.arguments.first().map_or(prior.name.span, |a| a.span);
         let ordered = matches!(name, "uniform" | "log_uniform");
         if ordered && arguments[0] >= arguments[1] {
-            self.error("prior-arguments", span, format!("`{name}` needs its lower end below its upper end"));
+            self.error(
+                "prior-arguments",
+                span,
+                format!("`{name}` needs its lower end below its upper end"),
+            );
             return None;
         }
         // All but places (means, centres, ends) are positive.
@@ -229,8 +234,10 @@ impl<'a> Checker<'a> {
         for argument in &noise.arguments {
             let built = self.scalar(argument, &scope)?;
             if built.number().is_some_and(|x| x <= 0.0) {
-                let message =
-                    format!("this argument of the noise model `{}` must be above 0", noise.name.text);
+                let message = format!(
+                    "this argument of the noise model `{}` must be above 0",
+                    noise.name.text
+                );
                 self.error("noise-arguments", argument.span, message);
                 return None;
             }
@@ -284,8 +291,12 @@ impl<'a> Checker<'a> {
         for (name, symbol) in unused {
             let Symbol { kind, span, .. } = symbol;
             let (what, hint) = match kind {
-                Kind::Param(_) => ("parameter", "training cannot determine it; remove it or use it"),
-                Kind::Network(_) => ("network", "training cannot determine it; remove it or use it"),
+                Kind::Param(_) => {
+                    ("parameter", "training cannot determine it; remove it or use it")
+                }
+                Kind::Network(_) => {
+                    ("network", "training cannot determine it; remove it or use it")
+                }
                 Kind::Function(_) => ("function", "remove it, or use it"),
                 Kind::Const(_) => ("constant", "remove it, or use it"),
                 _ => continue,

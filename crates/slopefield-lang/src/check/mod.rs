@@ -23,6 +23,9 @@ use scope::{Declarations, Names};
 /// Most expression nodes of a checked model, after functions have been inlined.
 pub const MAX_EXPANDED: usize = 200_000;
 
+/// Most findings that are listed.
+pub const MAX_DIAGNOSTICS: usize = 200;
+
 /// What the checker is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CheckOptions {
@@ -154,6 +157,14 @@ impl<'a> Checker<'a> {
         });
         self.diagnostics.dedup();
         self.model.is_complete = !self.has_errors();
+        if let Some(worst) = self.diagnostics.iter().skip(MAX_DIAGNOSTICS).map(|d| d.severity).max()
+        {
+            let more = self.diagnostics.len() - MAX_DIAGNOSTICS;
+            self.diagnostics.truncate(MAX_DIAGNOSTICS);
+            let span = self.diagnostics.last().map_or(Span::default(), |d| d.span);
+            let message = format!("{more} further findings are not shown");
+            self.report(Diagnostic::new(worst, "too-many", span, message));
+        }
         (self.model, self.diagnostics)
     }
 }

@@ -15,7 +15,12 @@ pub(super) fn id(index: usize) -> u32 {
 
 impl<'a> Checker<'a> {
     /// What a name means where it stands. `None` when that has been reported.
-    pub(super) fn name(&mut self, name: &'a str, span: Span, scope: &Scope<'_, 'a>) -> Option<Value> {
+    pub(super) fn name(
+        &mut self,
+        name: &'a str,
+        span: Span,
+        scope: &Scope<'_, 'a>,
+    ) -> Option<Value> {
         if let Some((_, local)) = scope.locals.iter().find(|(n, _)| *n == name) {
             return Some(Value::Scalar(self.copy(local, span)?));
         }
@@ -36,7 +41,8 @@ impl<'a> Checker<'a> {
                 return None;
             }
             (Kind::Observation, _) => {
-                let message = format!("`{name}` is an observation and cannot be used in expressions");
+                let message =
+                    format!("`{name}` is an observation and cannot be used in expressions");
                 let hint = "use what it observes, or give that a name with `let`";
                 self.error_hint("observation-used", span, message, hint);
                 return None;
@@ -44,7 +50,12 @@ impl<'a> Checker<'a> {
             (_, Context::Constant(what)) => {
                 let message =
                     format!("{what} must be a number, but `{name}` is {}", kind.article());
-                self.error_hint("not-constant", span, message, "only `const` names and numbers can stand here");
+                self.error_hint(
+                    "not-constant",
+                    span,
+                    message,
+                    "only `const` names and numbers can stand here",
+                );
                 return None;
             }
             (Kind::Time, _) => ExprKind::Time,
@@ -87,6 +98,11 @@ impl<'a> Checker<'a> {
                 return None;
             }
             return Some(Value::Scalar(self.leaf(ExprKind::Time, span)));
+        }
+        if self.diagnostics.len() > super::MAX_DIAGNOSTICS {
+            // Nobody will read the hint, and looking for it takes time.
+            self.error("unknown-name", span, format!("`{name}` is not declared"));
+            return None;
         }
         let known = self.names.table.keys().copied();
         let known = known.chain(scope.locals.iter().map(|(n, _)| *n)).chain(["pi", "e"]);

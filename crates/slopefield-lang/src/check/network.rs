@@ -2,9 +2,9 @@
 
 use super::Checker;
 use super::scope::Kind;
+use crate::Diagnostic;
 use crate::model::{Network, OptionValue};
 use crate::syntax::{Expression, ExpressionKind as K, Name, OptionExpression};
-use crate::Diagnostic;
 
 /// Most inputs or outputs of a network.
 const MAX_WIDTH: f64 = 65_536.0;
@@ -46,7 +46,8 @@ impl<'a> Checker<'a> {
         let at = written.iter().find(|(o, _)| o.text == which).map(|(o, _)| o.span);
         let Some(at) = at else {
             if !network.text.is_empty() {
-                let message = format!("the network `{}` does not say how many {which} it has", network.text);
+                let message =
+                    format!("the network `{}` does not say how many {which} it has", network.text);
                 let hint = format!("add `{which}: 1`");
                 self.error_hint("missing-option", network.span, message, hint);
             }

@@ -1,10 +1,10 @@
 //! What a model declares, and where each name leads.
 
+use crate::Span;
+use crate::syntax::Text;
 use crate::syntax::{
     ConstItem, Expression, Name, OptionExpression, ParamItem, StateItem, Statement,
 };
-use crate::Span;
-use crate::syntax::Text;
 use std::collections::BTreeMap;
 
 /// What a name stands for; the numbers index [`Declarations`].

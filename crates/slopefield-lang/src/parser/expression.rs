@@ -22,6 +22,10 @@ pub(crate) mod precedence {
 }
 use precedence as p;
 
+/// Advice for those who begin a line with an operator.
+pub(super) const GOES_ON: &str = "a line goes on when it ends in an operator, a comma or an open \
+     bracket: move the operator to the end of the line before";
+
 impl Parser<'_> {
     pub(super) fn expression(&mut self) -> Expression {
         self.climb(p::OR)
@@ -32,8 +36,7 @@ impl Parser<'_> {
         if expression.height() > MAX_HEIGHT {
             let message = format!("this expression has more than {MAX_HEIGHT} levels");
             self.fail(
-                Diagnostic::error("too-deep", span, message)
-                    .hint("name parts of it with `let`"),
+                Diagnostic::error("too-deep", span, message).hint("name parts of it with `let`"),
             );
             return Expression::new(ExpressionKind::Missing, span);
         }
@@ -127,12 +130,11 @@ impl Parser<'_> {
             TokenKind::Symbol("!") => {
                 let message = "`!` is written `not` here".to_owned();
                 self.fail(
-                    Diagnostic::error("foreign-operator", token.span, message)
-                        .hint("write `not`"),
+                    Diagnostic::error("foreign-operator", token.span, message).hint("write `not`"),
                 );
                 return self.missing();
             }
-            TokenKind::Name if self.at_word("not") => (Unary::Not, p::COMPARISON),
+            TokenKind::Name if self.at_word("not") => (Unary::Not, p::NOT + 1),
             TokenKind::Name if self.at_word("if") => return self.branch(),
             _ => return self.power(),
         };
@@ -157,8 +159,10 @@ impl Parser<'_> {
         let yes = self.expression();
         if !self.take_word("else") {
             let token = self.peek();
-            let message =
-                format!("expected `else`, found {}: every `if` has both values", self.describe(token));
+            let message = format!(
+                "expected `else`, found {}: every `if` has both values",
+                self.describe(token)
+            );
             self.fail(Diagnostic::error("syntax", token.span, message));
         }
         let no = self.expression();
@@ -183,8 +187,7 @@ impl Parser<'_> {
                 let open = self.next();
                 let indices = self.arguments("]", open);
                 let span = expression.span.to(self.previous().span);
-                expression =
-                    self.make(ExpressionKind::Index(Box::new(expression), indices), span);
+                expression = self.make(ExpressionKind::Index(Box::new(expression), indices), span);
             } else if self.at_symbol("'") {
                 let mut order = 0;
                 while self.take_symbol("'") {
@@ -304,14 +307,16 @@ impl Parser<'_> {
             format!("expected an expression, found {}", self.describe(token)),
         );
         if self.at > 0 && matches!(before.kind, TokenKind::Symbol(_)) {
-            diagnostic.message =
-                format!("expected an expression after {}, found {}", self.describe(before), self.describe(token));
+            diagnostic.message = format!(
+                "expected an expression after {}, found {}",
+                self.describe(before),
+                self.describe(token)
+            );
         } else if self.at == 0
             && matches!(token.kind, TokenKind::Symbol("*" | "/" | "^" | ")" | "]" | "," | "="))
         {
             diagnostic.message = format!("a statement cannot begin with {}", self.describe(token));
-            diagnostic.hint =
-                Some("a line goes on when it ends in an operator, a comma or an open bracket: move the operator to the end of the line before".into());
+            diagnostic.hint = Some(GOES_ON.into());
         }
         self.fail(diagnostic);
     }

@@ -4,6 +4,7 @@
 //! of it, so that the names it declares stay known; the next line starts afresh.
 
 pub(crate) mod expression;
+mod forms;
 mod statement;
 
 use crate::lexer::{Token, TokenKind, tokenize};
@@ -31,10 +32,8 @@ pub struct Parsed {
 pub fn parse(text: &str) -> Parsed {
     let mut diagnostics = Vec::new();
     if text.len() > MAX_TEXT_BYTES {
-        let message = format!(
-            "the model text has {} bytes; at most {MAX_TEXT_BYTES} are read",
-            text.len()
-        );
+        let message =
+            format!("the model text has {} bytes; at most {MAX_TEXT_BYTES} are read", text.len());
         let diagnostic = Diagnostic::error("too-long", Span::new(0, 0), message)
             .hint("tables of numbers belong into data files, large systems into arrays");
         return Parsed { document: Document::default(), diagnostics: vec![diagnostic] };

@@ -4,9 +4,8 @@ use super::Parser;
 use crate::lexer::TokenKind;
 use crate::suggest;
 use crate::syntax::{
-    Applied, AssignOperator, Assignment, ConstItem, Declarator, Dimension, Direction, Expression,
-    ExpressionKind, Loop, Name, Number, OptionExpression, ParamItem, Species, StateItem,
-    StatementKind,
+    Applied, ConstItem, Declarator, Dimension, Expression, ExpressionKind, Loop, Name, ParamItem,
+    StateItem, StatementKind,
 };
 use crate::{Diagnostic, Scale};
 
@@ -75,6 +74,12 @@ impl Parser<'_> {
             && !matches!(self.word_of(second), "and" | "or"))
         {
             return false;
+        }
+        if self.diagnostics.len() > crate::MAX_DIAGNOSTICS {
+            // Nobody will read it, and looking for similar words takes time.
+            self.failed = true;
+            self.at = self.tokens.len() - 1;
+            return true;
         }
         let mut diagnostic = Diagnostic::error(
             "unknown-statement",
@@ -234,8 +239,8 @@ impl Parser<'_> {
         if self.at_symbol("[") {
             let open = self.next();
             loop {
-                let looped = self.peek().kind == TokenKind::Name
-                    && self.word_of(self.peek_at(1)) == "in";
+                let looped =
+                    self.peek().kind == TokenKind::Name && self.word_of(self.peek_at(1)) == "in";
                 let dimension = if looped {
                     let index = self.name("the name of an index");
                     self.at += 1;
@@ -267,6 +272,14 @@ impl Parser<'_> {
             self.expected("`,` and the upper bound");
         }
         let high = self.expression();
+        // `[0,5, 2]`: three numbers where two are expected, the first two without a space.
+        if !self.failed && self.at_symbol(",") && low.span.end + 1 == high.span.start {
+            let at = low.span.to(high.span);
+            let text = super::slice(self.text, at);
+            let message = format!("`{text}` is not a number: the decimal sign is a point");
+            let hint = format!("write `{}`", text.replace(',', "."));
+            self.fail(Diagnostic::error("decimal-comma", at, message).hint(hint));
+        }
         self.close("]", open);
         (!self.failed).then_some((low, high))
     }
@@ -278,10 +291,8 @@ impl Parser<'_> {
             StateItem { target, initial, unit: None, bounds: None, positive: false, fit: false };
         if item.initial.is_none() && item.target.dimensions.is_empty() {
             let token = self.peek();
-            let message = format!(
-                "expected `=` and the initial value, found {}",
-                self.describe(token)
-            );
+            let message =
+                format!("expected `=` and the initial value, found {}", self.describe(token));
             self.fail(
                 Diagnostic::error("syntax", token.span, message)
                     .hint("a state is declared as `state x = 1`"),
@@ -354,7 +365,8 @@ impl Parser<'_> {
     fn once(&mut self, seen: bool) {
         let token = self.peek();
         if seen {
-            let message = format!("{} does not go with what stands before it", self.describe(token));
+            let message =
+                format!("{} does not go with what stands before it", self.describe(token));
             self.fail(
                 Diagnostic::error("syntax", token.span, message)
                     .hint("bounds, scale and prior are given once"),
@@ -392,193 +404,6 @@ impl Parser<'_> {
         (name, arguments, body)
     }
 
-    fn network(&mut self) -> StatementKind {
-        let name = self.name("the name of a network");
-        if !self.take_symbol(":") {
-            let token = self.peek();
-            let message = format!("expected `:` and the kind, found {}", self.describe(token));
-            self.fail(
-                Diagnostic::error("syntax", token.span, message)
-                    .hint("a network is declared as `network n: mlp(inputs: 2, outputs: 1)`"),
-            );
-        }
-        let kind = self.kind();
-        let mut options = Vec::new();
-        let open = self.peek();
-        if self.expect_symbol("(") && !self.take_symbol(")") {
-            loop {
-                let option = self.name("the name of an option");
-                self.expect_symbol(":");
-                let value = if self.peek().kind == TokenKind::Text {
-                    OptionExpression::Text(self.quoted("a text"))
-                } else {
-                    OptionExpression::Expression(self.expression())
-                };
-                options.push((option, value));
-                if self.failed || !self.take_symbol(",") || self.at_symbol(")") {
-                    break;
-                }
-            }
-            self.close(")", open);
-        }
-        StatementKind::Network { name, kind, options }
-    }
-
-    /// `mlp`, or a plugin's path `org.example.kan/kan`, which has no spaces inside.
-    fn kind(&mut self) -> Name {
-        let mut name = self.name("the kind of network, such as `mlp`");
-        loop {
-            let token = self.peek();
-            let part = matches!(
-                token.kind,
-                TokenKind::Name | TokenKind::Number(_) | TokenKind::Symbol("." | "/" | "-")
-            );
-            if self.failed || !part || token.span.start != name.span.end {
-                return name;
-            }
-            self.at += 1;
-            name.text.push_str(super::slice(self.text, token.span));
-            name.span = name.span.to(token.span);
-        }
-    }
-
-    fn input(&mut self) -> StatementKind {
-        let name = self.name("the name of an input");
-        self.expect_symbol("=");
-        let open = self.peek_at(1);
-        if !self.take_word("column") {
-            self.expected("`column(\"name\")`");
-        }
-        self.expect_symbol("(");
-        let column = self.quoted("the name of a column in quotes");
-        let interpolation =
-            self.take_symbol(",").then(|| self.name("`linear`, `previous` or `cubic`"));
-        self.close(")", open);
-        if let Some(word) = &interpolation
-            && !matches!(word.text.as_str(), "linear" | "previous" | "cubic")
-        {
-            let message = format!("there is no interpolation `{}`", word.text);
-            self.fail(
-                Diagnostic::error("syntax", word.span, message)
-                    .hint("choose `linear`, `previous` or `cubic`"),
-            );
-        }
-        StatementKind::Input { name, column, interpolation, unit: self.unit() }
-    }
-
-    fn noise(&mut self) -> StatementKind {
-        let name = self.name("the name of a noise");
-        let stratonovich = self.take_word("stratonovich");
-        let correlated = self.take_word("correlated").then(|| {
-            let open = self.peek();
-            self.expect_symbol("(");
-            let other = self.name("the name of another noise");
-            self.expect_symbol(",");
-            let correlation = self.expression();
-            self.close(")", open);
-            (other, correlation)
-        });
-        StatementKind::Noise { name, stratonovich, correlated }
-    }
-
-    fn reaction(&mut self) -> StatementKind {
-        let name = self.name("the name of a reaction");
-        self.expect_symbol(":");
-        let left = self.species();
-        let reversible = self.at_symbol("<->");
-        if !reversible && !self.at_symbol("->") {
-            self.expected("`->` or `<->`");
-        } else {
-            self.at += 1;
-        }
-        let right = self.species();
-        if !self.take_word("rate") {
-            self.expected("`rate`");
-        }
-        let mut rates = vec![self.expression()];
-        while !self.failed && self.take_symbol(",") {
-            rates.push(self.expression());
-        }
-        let wanted = if reversible { 2 } else { 1 };
-        if !self.failed && rates.len() != wanted {
-            let message = format!(
-                "a reaction with `{}` has {wanted} rate{}, not {}",
-                if reversible { "<->" } else { "->" },
-                if reversible { "s" } else { "" },
-                rates.len()
-            );
-            self.fail(Diagnostic::error("syntax", name.span, message));
-        }
-        StatementKind::Reaction { name, left, right, reversible, rates }
-    }
-
-    fn species(&mut self) -> Vec<Species> {
-        let mut list = Vec::new();
-        if super::slice(self.text, self.peek().span) == "0" {
-            self.at += 1;
-            return list;
-        }
-        loop {
-            let token = self.peek();
-            let count = match token.kind {
-                TokenKind::Number(value) => {
-                    self.at += 1;
-                    self.take_symbol("*");
-                    Some(Number::new(value, super::slice(self.text, token.span)))
-                }
-                _ => None,
-            };
-            list.push(Species { count, name: self.name("the name of a species") });
-            if self.failed || !self.take_symbol("+") {
-                return list;
-            }
-        }
-    }
-
-    fn crossing(&mut self) -> (Expression, Expression, Direction) {
-        let expression = self.expression();
-        if !self.take_word("crosses") {
-            self.expected("`crosses`");
-        }
-        let level = self.expression();
-        let direction = if self.take_word("rising") {
-            Direction::Rising
-        } else if self.take_word("falling") {
-            Direction::Falling
-        } else {
-            Direction::Both
-        };
-        (expression, level, direction)
-    }
-
-    /// `: v = -e*v, h = 0`.
-    fn happens(&mut self) -> Vec<Assignment> {
-        self.expect_symbol(":");
-        let mut list = Vec::new();
-        loop {
-            let target = self.expression();
-            let operator = match self.peek().kind {
-                TokenKind::Symbol("=") => AssignOperator::Set,
-                TokenKind::Symbol("+=") => AssignOperator::Add,
-                TokenKind::Symbol("-=") => AssignOperator::Subtract,
-                TokenKind::Symbol("*=") => AssignOperator::Multiply,
-                TokenKind::Symbol("/=") => AssignOperator::Divide,
-                _ => {
-                    self.expected("`=`, `+=`, `-=`, `*=` or `/=`");
-                    AssignOperator::Set
-                }
-            };
-            if !self.failed {
-                self.at += 1;
-            }
-            let value = self.expression();
-            list.push(Assignment { target, operator, value });
-            if self.failed || !self.take_symbol(",") {
-                return list;
-            }
-        }
-    }
-
     fn equation(&mut self) -> StatementKind {
         let left = self.expression();
         if !self.failed && !self.at_symbol("=") && self.decimal_comma() {
@@ -595,7 +420,12 @@ impl Parser<'_> {
                 token.kind,
                 TokenKind::Number(_) | TokenKind::Name | TokenKind::Symbol("(")
             );
-            if operand {
+            if matches!(self.tokens[0].kind, TokenKind::Symbol("+" | "-")) {
+                diagnostic.span = self.tokens[0].span;
+                let sign = self.describe(self.tokens[0]);
+                diagnostic.message = format!("a statement that begins with {sign} is no equation");
+                diagnostic.hint = Some(super::expression::GOES_ON.into());
+            } else if operand {
                 diagnostic.hint = Some("multiplication is written `*`".into());
             } else if matches!(left.kind, ExpressionKind::Name(_)) {
                 diagnostic.hint =

@@ -7,9 +7,7 @@
 use super::{Unit, UnitCheck, table};
 use crate::functions;
 use crate::print::print_expression;
-use crate::syntax::{
-    Document, Expression, ExpressionKind as K, StatementKind as S, Text,
-};
+use crate::syntax::{Document, Expression, ExpressionKind as K, StatementKind as S, Text};
 use crate::{Binary, Diagnostic, Severity, Span, Unary, suggest};
 use std::collections::BTreeMap;
 
@@ -36,11 +34,7 @@ enum Item<'a> {
 
 type Locals<'a> = [(&'a str, Known)];
 
-pub(crate) fn check_units(
-    document: &Document,
-    mode: UnitCheck,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
+pub(crate) fn check_units(document: &Document, mode: UnitCheck, diagnostics: &mut Vec<Diagnostic>) {
     if mode == UnitCheck::Off {
         return;
     }
@@ -212,8 +206,9 @@ impl<'a> UnitChecker<'a, '_> {
         if let (Some(wanted), Known::Unit(unit)) = (&declared, &found)
             && let Some(difference) = difference(wanted, unit)
         {
-            let message =
-                format!("{what} of `{name}` has the unit {{{unit}}}, but {{{wanted}}} is declared{difference}");
+            let message = format!(
+                "{what} of `{name}` has the unit {{{unit}}}, but {{{wanted}}} is declared{difference}"
+            );
             self.report(e.span, message, None);
         }
         found
@@ -406,7 +401,13 @@ impl<'a> UnitChecker<'a, '_> {
         }
     }
 
-    fn call(&mut self, name: &'a str, list: &'a [Expression], span: Span, locals: &Locals<'a>) -> Known {
+    fn call(
+        &mut self,
+        name: &'a str,
+        list: &'a [Expression],
+        span: Span,
+        locals: &Locals<'a>,
+    ) -> Known {
         if let Some(Item::Function(arguments, body)) = self.items.get(name) {
             let (arguments, body) = (*arguments, *body);
             let inner: Vec<(&'a str, Known)> = arguments
@@ -498,7 +499,8 @@ fn difference(a: &Unit, b: &Unit) -> Option<String> {
         return None;
     }
     let factor = format!("{factor:.6}");
-    let factor = if factor.starts_with("0.000") { format!("{:.4e}", b.factor_to(a)?) } else { factor };
+    let factor =
+        if factor.starts_with("0.000") { format!("{:.4e}", b.factor_to(a)?) } else { factor };
     let factor = factor.trim_end_matches('0').trim_end_matches('.').to_owned();
     Some(format!(" (a factor of {factor})"))
 }

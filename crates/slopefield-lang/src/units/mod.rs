@@ -116,7 +116,11 @@ impl Unit {
     #[must_use]
     pub fn same_dimension(&self, other: &Unit) -> bool {
         self.base.len() == other.base.len()
-            && self.base.iter().zip(&other.base).all(|((a, x), (b, y))| a == b && (x - y).abs() < SAME)
+            && self
+                .base
+                .iter()
+                .zip(&other.base)
+                .all(|((a, x), (b, y))| a == b && (x - y).abs() < SAME)
     }
 
     /// The number by which a value in this unit is multiplied to have it in `other`; `None` when
@@ -153,7 +157,11 @@ impl fmt::Display for Unit {
     /// As it would be written, e.g. `thousand/year`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let power = |name: &str, exponent: f64| {
-            if (exponent - 1.0).abs() < SAME { name.to_owned() } else { format!("{name}^{}", round(exponent)) }
+            if (exponent - 1.0).abs() < SAME {
+                name.to_owned()
+            } else {
+                format!("{name}^{}", round(exponent))
+            }
         };
         let above = self.written.iter().filter(|(_, e)| *e > 0.0);
         let above: Vec<String> = above.map(|(n, e)| power(n, *e)).collect();

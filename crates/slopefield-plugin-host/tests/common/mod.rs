@@ -1,5 +1,6 @@
 //! Plugins and problems for the tests of the host.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
@@ -13,40 +14,50 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// An empty folder below the target folder for plugins that stay loaded until the process ends,
+/// which is too long for a temporary folder to clean up after itself.
+pub fn scratch(name: &str) -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(this.file_stem().unwrap()).join(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 /// A folder with the bundled plugins, built with the same cargo, profile and target folder as
 /// this test, once per test program.
 pub fn bundled() -> &'static Path {
-    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
-    FOLDER
-        .get_or_init(|| {
-            // .../<profile>/deps/<this test>
-            let this = std::env::current_exe().unwrap();
-            let products = this.parent().unwrap().parent().unwrap();
-            let target = products.parent().unwrap();
-            let profile = match products.file_name().unwrap().to_str().unwrap() {
-                "debug" => "dev",
-                other => other,
-            };
-            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            let built = Command::new(cargo)
-                .args(["build", "--quiet", "--profile", profile])
-                .args(["-p", "slopefield-plugin-ode-extra", "-p", "slopefield-plugin-kan"])
-                .arg("--target-dir")
-                .arg(target)
-                .current_dir(repository())
-                .output()
-                .unwrap();
-            assert!(
-                built.status.success(),
-                "the bundled plugins do not build:\n{}",
-                String::from_utf8_lossy(&built.stderr)
-            );
-            let folder = tempfile::tempdir().unwrap();
-            let products = target.join(if profile == "dev" { "debug" } else { profile });
-            bundle(&repository().join("plugins"), &products, folder.path()).unwrap();
-            folder
-        })
-        .path()
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        // .../<profile>/deps/<this test>
+        let this = std::env::current_exe().unwrap();
+        let products = this.parent().unwrap().parent().unwrap();
+        let target = products.parent().unwrap();
+        let profile = match products.file_name().unwrap().to_str().unwrap() {
+            "debug" => "dev",
+            other => other,
+        };
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let built = Command::new(cargo)
+            .args(["build", "--quiet", "--profile", profile])
+            .args(["-p", "slopefield-plugin-ode-extra", "-p", "slopefield-plugin-kan"])
+            .arg("--target-dir")
+            .arg(target)
+            .current_dir(repository())
+            .output()
+            .unwrap();
+        assert!(
+            built.status.success(),
+            "the bundled plugins do not build:\n{}",
+            String::from_utf8_lossy(&built.stderr)
+        );
+        let folder = scratch("bundled");
+        let products = target.join(if profile == "dev" { "debug" } else { profile });
+        bundle(&repository().join("plugins"), &products, &folder).unwrap();
+        folder
+    })
 }
 
 /// The bundled plugins, loaded once.

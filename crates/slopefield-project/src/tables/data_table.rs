@@ -376,8 +376,12 @@ pub(crate) fn verify(conn: &Connection, id: i64) -> Result<(), ProjectError> {
     }
 }
 
-/// Deletes hidden tables that no run and no edit refers to. Returns how many.
+/// Deletes hidden tables that no run and no edit refers to. Returns how many; none in a file with
+/// steps of a newer version, as for arrays.
 pub(crate) fn delete_unused(conn: &Connection) -> Result<usize, ProjectError> {
+    if crate::schema::newest_step(conn)? > crate::schema::known_steps() {
+        return Ok(0);
+    }
     conn.execute(
         "DELETE FROM data_table WHERE present = 0
          AND NOT EXISTS (SELECT 1 FROM run_data WHERE run_data.table_id = data_table.id)

@@ -94,6 +94,10 @@ fn foreign_values() {
     check_refused("UPDATE run SET status = 'hacked'", "none of the words running, paused");
     check_refused("UPDATE array SET element = 'pickle'", "none of the words f64, u8");
     check_refused("UPDATE head SET model_text_id = 99", "refers to something that is not there");
+    check_refused(
+        "UPDATE edit_change SET before_id = 99 WHERE kind = 'model'",
+        "1 changes in the history of edits point to nothing",
+    );
     check_refused("DELETE FROM head", "which model and study are current");
     check_refused("UPDATE data_table SET name = 'a' || char(8238) || 'b'", "changes the direction");
     check_refused("UPDATE data_table SET name = 'a' || char(7) || 'b'", "control character U+0007");

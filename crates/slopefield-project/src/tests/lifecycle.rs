@@ -58,7 +58,8 @@ fn viewing_never_writes() {
 #[test]
 fn closing_leaves_one_plain_file() {
     let (folder, path, _) = closed();
-    assert_eq!(folder_bytes(folder.path()).into_keys().collect::<Vec<_>>(), [path.clone()]);
+    let names: Vec<PathBuf> = folder_bytes(folder.path()).into_keys().collect();
+    assert_eq!(names, std::slice::from_ref(&path));
     let bytes = fs::read(&path).unwrap();
     assert_eq!(&bytes[..16], b"SQLite format 3\0");
     assert_eq!(bytes[18..20], [1, 1], "rollback-journal form");
@@ -151,6 +152,40 @@ fn newer_files_are_refused_or_read_only() {
         assert!(error.to_string().contains("made by a newer version of Slopefield"), "{error}");
         assert!(error.advice().contains("newest Slopefield"));
     }
+}
+
+#[test]
+fn what_a_newer_version_added_is_kept() {
+    let (_folder, path, all) = closed();
+    tamper(
+        &path,
+        "CREATE TABLE later (x INTEGER, array_id INTEGER REFERENCES array (id)) STRICT;
+         ALTER TABLE run ADD COLUMN later TEXT;
+         UPDATE run SET later = 'kept';
+         INSERT INTO array (element, shape, byte_count, blake3)
+           SELECT element, shape, byte_count, blake3 FROM array LIMIT 1;
+         INSERT INTO later SELECT 7, max(id) FROM array;
+         INSERT INTO migration VALUES (2, 'version 2', 'hash', 0);",
+    );
+    let mut project = Project::open(&path).unwrap();
+    assert_eq!(everything(&project), all);
+    assert_eq!(project.read_only(), None);
+    project.set_title("from the older version").unwrap();
+    assert_eq!(project.compact().unwrap().arrays_deleted, 0);
+    project.close().unwrap();
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    let kept: (i64, i64, String) = conn
+        .query_row(
+            "SELECT x, (SELECT count(*) FROM array WHERE id = array_id), (SELECT later FROM run) FROM later",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .unwrap();
+    assert_eq!(kept, (7, 1, "kept".to_string()));
+    assert!(matches!(
+        Project::open_foreign(&path),
+        Err(ProjectError::NewerVersion { found: 2, known: 1, .. })
+    ));
 }
 
 #[test]

@@ -230,6 +230,7 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
             Scope::All => 0,
             Scope::Scalars => 1,
             Scope::Weights => 2,
+            Scope::AllButNoise => 3,
         });
     }
     option(&mut w, early_stopping.as_ref(), |w, e| w.count(u64::from(e.patience)));
@@ -263,6 +264,7 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
                 0 => Scope::All,
                 1 => Scope::Scalars,
                 2 => Scope::Weights,
+                3 => Scope::AllButNoise,
                 _ => return Err(Malformed),
             },
         })

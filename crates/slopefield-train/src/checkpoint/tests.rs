@@ -30,8 +30,16 @@ fn example(optimiser: Option<OptimiserState>) -> Checkpoint {
     Checkpoint {
         fingerprint: 0xdead_beef_1234_5678,
         stages: vec![
-            Stage { schedule: Schedule::Cosine(0.1), clip: Clip::Relative(5.0), ..Stage::adam(7, 0.05, 0.3) },
-            Stage { schedule: Schedule::Exponential(0.9), clip: Clip::Norm(2.0), ..Stage::adam(9, 0.01, 0.5) },
+            Stage {
+                schedule: Schedule::Cosine(0.1),
+                clip: Clip::Relative(5.0),
+                ..Stage::adam(7, 0.05, 0.3)
+            },
+            Stage {
+                schedule: Schedule::Exponential(0.9),
+                clip: Clip::Norm(2.0),
+                ..Stage::adam(9, 0.01, 0.5)
+            },
             Stage { scope: Scope::Weights, ..Stage::lbfgs(11, 1.0) },
             Stage { scope: Scope::Scalars, ..Stage::lbfgs(13, 1.0) },
         ],
@@ -110,10 +118,16 @@ fn damage_anywhere_is_found() {
 #[test]
 fn other_data_and_later_versions_are_told_apart() {
     assert_eq!(Checkpoint::from_bytes(b""), Err(CheckpointError::NotACheckpoint));
-    assert_eq!(Checkpoint::from_bytes(b"SQLite format 3\0...."), Err(CheckpointError::NotACheckpoint));
+    assert_eq!(
+        Checkpoint::from_bytes(b"SQLite format 3\0...."),
+        Err(CheckpointError::NotACheckpoint)
+    );
     let mut later = examples()[0].to_bytes();
     later[8] = 2;
-    assert_eq!(Checkpoint::from_bytes(&later), Err(CheckpointError::Version { found: 2, known: 1 }));
+    assert_eq!(
+        Checkpoint::from_bytes(&later),
+        Err(CheckpointError::Version { found: 2, known: 1 })
+    );
 }
 
 #[test]

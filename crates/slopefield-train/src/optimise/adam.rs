@@ -150,11 +150,8 @@ impl Adam {
         std::mem::swap(&mut self.gradient, &mut work.gradient);
         self.steps = k;
         let clipped = norm.min(limit);
-        self.norm_average = if self.norm_average > 0.0 {
-            0.9 * self.norm_average + 0.1 * clipped
-        } else {
-            clipped
-        };
+        self.norm_average =
+            if self.norm_average > 0.0 { 0.9 * self.norm_average + 0.1 * clipped } else { clipped };
         Ok(())
     }
 }

@@ -61,15 +61,7 @@ impl Lbfgs {
     pub fn start(z: Vec<f64>, evaluate: &mut EvaluateFn<'_>) -> Result<Lbfgs, StepError> {
         let mut gradient = vec![0.0; z.len()];
         let loss = evaluate_finite(evaluate, &z, &mut gradient)?;
-        Ok(Lbfgs {
-            z,
-            loss,
-            gradient,
-            s: Vec::new(),
-            y: Vec::new(),
-            small_decreases: 0,
-            steps: 0,
-        })
+        Ok(Lbfgs { z, loss, gradient, s: Vec::new(), y: Vec::new(), small_decreases: 0, steps: 0 })
     }
 
     /// One iteration. A failed evaluation inside only shortens the step; when nothing lower can

@@ -46,9 +46,7 @@ impl Line<'_> {
             *trial = z + step * d;
         }
         match evaluate_finite(evaluate, self.trial_z, self.trial_gradient) {
-            Ok(value) => {
-                Ok(Trial { step, value, slope: dot(self.trial_gradient, self.direction) })
-            }
+            Ok(value) => Ok(Trial { step, value, slope: dot(self.trial_gradient, self.direction) }),
             Err(StepError::Failed) => {
                 Ok(Trial { step, value: f64::INFINITY, slope: f64::INFINITY })
             }

@@ -42,7 +42,8 @@ fn outside_the_support_there_is_no_density() {
 
 #[test]
 fn wrong_priors_are_explained() {
-    let message = |name: &str, arguments: &[f64]| Prior::new(name, arguments).unwrap_err().to_string();
+    let message =
+        |name: &str, arguments: &[f64]| Prior::new(name, arguments).unwrap_err().to_string();
     assert!(message("gauss", &[0.0, 1.0]).contains("normal, lognormal"));
     assert!(message("normal", &[0.0]).contains("takes 2 numbers, not 1"));
     assert!(message("normal", &[0.0, -1.0]).contains("positive, not -1"));

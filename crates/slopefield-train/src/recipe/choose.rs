@@ -50,7 +50,11 @@ fn with_networks(experiments: &[Experiment], turns: usize) -> (Vec<Stage>, Strin
     (stages, reason.into())
 }
 
-fn without_networks(scalars: usize, experiments: &[Experiment], turns: usize) -> (Vec<Stage>, String) {
+fn without_networks(
+    scalars: usize,
+    experiments: &[Experiment],
+    turns: usize,
+) -> (Vec<Stage>, String) {
     let shares = horizons(experiments, turns, 2 * scalars);
     let mut stages: Vec<Stage> = shares.iter().map(|&share| Stage::lbfgs(60, share)).collect();
     stages.push(Stage::lbfgs(300, 1.0));

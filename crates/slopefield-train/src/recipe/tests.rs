@@ -27,7 +27,9 @@ fn impossible_stages_are_explained() {
     let error = |stages: Vec<Stage>| Recipe::custom(stages).check().unwrap_err();
     assert!(error(vec![]).contains("no stage"));
     assert!(error(vec![Stage::adam(0, 0.1, 1.0)]).contains("stage 1 (Adam): it needs"));
-    assert!(error(vec![Stage::adam(5, 0.1, 1.0), Stage::lbfgs(5, 0.0)]).contains("stage 2 (L-BFGS)"));
+    assert!(
+        error(vec![Stage::adam(5, 0.1, 1.0), Stage::lbfgs(5, 0.0)]).contains("stage 2 (L-BFGS)")
+    );
     assert!(error(vec![Stage::lbfgs(5, 1.5)]).contains("at most 1, not 1.5"));
     assert!(error(vec![Stage::lbfgs(5, f64::NAN)]).contains("NaN"));
     assert!(error(vec![Stage::adam(5, 0.0, 1.0)]).contains("rate must be positive"));

@@ -92,7 +92,8 @@ fn a_start_on_a_bound_is_moved_and_said_outside_is_an_error() {
     let (t, note) = Transform::new(&spec(3.0, (f64::NEG_INFINITY, 3.0), Scale::Linear)).unwrap();
     assert!((t.theta(t.z_start()).0 - 2.997).abs() < 1e-12);
     assert!(note.is_some());
-    let error = |start, bounds, scale| Transform::new(&spec(start, bounds, scale)).unwrap_err().what;
+    let error =
+        |start, bounds, scale| Transform::new(&spec(start, bounds, scale)).unwrap_err().what;
     assert!(error(6.0, (0.0, 5.0), Scale::Linear).contains("outside its bounds [0, 5]"));
     assert!(error(-1.0, NONE, Scale::Log).contains("positive, not -1"));
     assert!(error(0.5, (0.0, f64::INFINITY), Scale::Logit).contains("two finite bounds"));

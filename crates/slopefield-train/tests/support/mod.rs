@@ -83,11 +83,11 @@ impl DualKernel {
         let mut u = [Dual::default(); MOST];
         let mut p = [Dual::default(); MOST];
         let mut out = [Dual::default(); MOST];
-        for i in 0..n {
-            u[i] = Dual(at.u[i], along(1 + i));
+        for (i, (u, value)) in u.iter_mut().zip(at.u).enumerate() {
+            *u = Dual(*value, along(1 + i));
         }
-        for i in 0..m {
-            p[i] = Dual(at.p[i], along(1 + n + i));
+        for (i, (p, value)) in p.iter_mut().zip(at.p).enumerate() {
+            *p = Dual(*value, along(1 + n + i));
         }
         (self.f)(Dual(at.t, along(0)), &u[..n], &p[..m], &mut out[..self.shape.outputs]);
         out

@@ -12,7 +12,7 @@ import { previewOf } from "./table";
 import { FakeTraining } from "./training";
 
 /** Knobs for tests. */
-export type FakeOptions = { delay_ms?: number; step_ms?: number };
+export type FakeOptions = { delay_ms?: number; step_ms?: number; stride?: number };
 
 /** The fake host, and what a test may see and do beyond the interface. */
 export type FakePlatform = Platform & {
@@ -25,7 +25,7 @@ export type FakePlatform = Platform & {
 type Handlers = { [C in CommandName]?: (request: Request<C>) => Framed<Reply<C>> };
 const bare = <T>(value: T): Framed<T> => ({ value, block: new Float64Array() });
 
-export function createFakePlatform({ delay_ms = 8, step_ms = 33 }: FakeOptions = {}): FakePlatform {
+export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: FakeOptions = {}): FakePlatform {
   let project: FakeProject | null = null;
   let training: FakeTraining | null = null;
   const failures = new Map<CommandName, unknown>();
@@ -99,7 +99,7 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33 }: FakeOptions =
       return handle(request);
     },
     async train(_request, onProgress) {
-      training = new FakeTraining(opened(), onProgress, step_ms);
+      training = new FakeTraining(opened(), onProgress, step_ms, stride);
       const summary = await training.run();
       training = null;
       return bare(summary);

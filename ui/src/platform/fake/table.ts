@@ -17,7 +17,7 @@ export function readTable(request: PreviewRequest): Table {
   }
   const columns = header.map((name, i) => ({ name, values: rows.map((r) => (r[i] ? Number(r[i]) : NaN)) }));
   const file = request.path?.split("/").pop()?.replace(/\.\w+$/, "");
-  return { name: file ?? "pasted", source: request.path ?? "pasted text", columns, head: cells.slice(0, 9) };
+  return { name: file ?? "pasted", source: request.path ?? "pasted text", columns, head: rows.slice(0, 8) };
 }
 
 export function previewOf(request: PreviewRequest): { value: TablePreview; block: Float64Array } {

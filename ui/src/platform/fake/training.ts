@@ -19,6 +19,7 @@ export class FakeTraining {
     private readonly project: FakeProject,
     private readonly emit: (progress: Progress, block: Float64Array) => void,
     private readonly step_ms: number,
+    private readonly stride: number,
   ) {}
 
   job(action: JobAction): void {
@@ -42,7 +43,7 @@ export class FakeTraining {
     while (iteration < total && !this.#stopped) {
       await new Promise((resolve) => setTimeout(resolve, this.step_ms));
       if (this.#paused) continue;
-      iteration += 2;
+      iteration += this.stride;
       const stage = stageOf(stages, iteration);
       const share = 1 - Math.exp((-5.5 * iteration) / total);
       const wobble = 0.12 * Math.sin(iteration / 5) * Math.exp((-7 * iteration) / total);
@@ -54,7 +55,7 @@ export class FakeTraining {
       const parameters = block.put(values);
       const elapsed_s = (Date.now() - begun) / 1000;
       this.emit({ event: "iteration", iteration, total, stage, loss, best, hold_out: iteration % 10 === 0 ? holdOut : null, parameters, elapsed_s, left_s: (elapsed_s / iteration) * (total - iteration) }, block.done());
-      if (iteration % 6 === 0 || iteration === total) this.#curves(start, values);
+      if (iteration % 6 === 0 || this.stride > 6 || iteration === total) this.#curves(start, values);
       if (iteration === 80) this.emit({ event: "note", iteration, message: "Stage 1 reached its last iteration; the horizon grows from 40 % to all of the training data." }, new Float64Array());
       if (iteration === 112) this.emit({ event: "note", iteration, message: "Loss spiked at 112, went back to 108, rate halved to 0.015." }, new Float64Array());
       if (iteration === 200) this.emit({ event: "note", iteration, message: "L-BFGS takes over from the best parameters of stage 2." }, new Float64Array());

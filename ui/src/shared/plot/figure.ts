@@ -35,7 +35,6 @@ export type Figure = {
   marks?: Array<{ x: number; label: string }>;
   /** A quiet line at y = 0. */
   zero?: boolean;
-  legend?: boolean;
   /** Zoom and pan stay as long as this does. */
   view?: string;
 };

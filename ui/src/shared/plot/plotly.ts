@@ -22,7 +22,8 @@ export function toPlotly(figure: Figure, theme: PlotTheme): { data: object[]; la
   return { data: figure.series.map((s) => traceOf(s, theme)), layout: layoutOf(figure, theme) };
 }
 
-function colourOf(colour: Colour, theme: PlotTheme): string {
+/** The colour of a series, for the legend too. */
+export function colourOf(colour: Colour, theme: PlotTheme): string {
   if (colour === "text" || colour === "muted" || colour === "accent") return theme[colour];
   return theme.series[colour % theme.series.length] ?? theme.text;
 }
@@ -34,7 +35,6 @@ function traceOf(s: Series, theme: PlotTheme): object {
     name: escapeText(s.name),
     x: s.x,
     y: s.y,
-    showlegend: s.legend ?? true,
     opacity: s.faint ? 0.45 : 1,
     hovertemplate: "%{y:.4g}",
   };
@@ -50,10 +50,9 @@ function traceOf(s: Series, theme: PlotTheme): object {
 
 function layoutOf(figure: Figure, theme: PlotTheme): object {
   const small = { size: 11, color: theme.muted };
-  const legend = figure.legend ?? true;
   return {
     autosize: true,
-    margin: { t: legend ? 30 : 14, r: 20, b: 42, l: 58 },
+    margin: { t: 10, r: 20, b: 42, l: 58 },
     font: { family: theme.font, size: 12, color: theme.text },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
@@ -61,8 +60,8 @@ function layoutOf(figure: Figure, theme: PlotTheme): object {
     hoverlabel: { bgcolor: theme.surface, bordercolor: theme.axis, font: { family: theme.font, size: 12, color: theme.text } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: theme.muted, activecolor: theme.accent },
     dragmode: "zoom",
-    showlegend: legend,
-    legend: { orientation: "h", x: 0, xanchor: "left", y: 1.01, yanchor: "bottom", font: { size: 12 }, bgcolor: "rgba(0,0,0,0)", itemwidth: 30 },
+    // `Plot.svelte` draws the legend: Plotly's grows over the plot where there is little room.
+    showlegend: false,
     uirevision: figure.view ?? "fixed",
     xaxis: axisOf(figure.x, theme, false),
     yaxis: axisOf(figure.y, theme, figure.zero ?? false),
@@ -75,9 +74,13 @@ function layoutOf(figure: Figure, theme: PlotTheme): object {
         type: "line", layer: "below", xref: "x", yref: "paper", x0: m.x, x1: m.x, y0: 0, y1: 1, line: { width: 1, dash: "4px,3px", color: theme.muted },
       })),
     ],
-    annotations: [...(figure.regions ?? []).map((r) => ({ x: r.from, text: r.label })), ...(figure.marks ?? []).map((m) => ({ x: m.x, text: m.label }))]
+    // A forecast is named at its far end, so that its name never meets that of the hold-out before it.
+    annotations: [
+      ...(figure.regions ?? []).map((r) => (r.tone === "forecast" ? { x: r.to, text: r.label, xanchor: "right", xshift: -5 } : { x: r.from, text: r.label, xanchor: "left", xshift: 5 })),
+      ...(figure.marks ?? []).map((m) => ({ x: m.x, text: m.label, xanchor: "left", xshift: 5 })),
+    ]
       .filter((a) => a.text !== "")
-      .map((a) => ({ x: a.x, xref: "x", y: 1, yref: "paper", xanchor: "left", yanchor: "top", xshift: 5, yshift: -3, showarrow: false, text: escapeText(a.text), font: small })),
+      .map((a) => ({ ...a, xref: "x", y: 1, yref: "paper", yanchor: "top", yshift: -3, showarrow: false, text: escapeText(a.text), font: small })),
   };
 }
 

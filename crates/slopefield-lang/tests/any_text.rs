@@ -1,0 +1,219 @@
+//! Any text at all: no panic, spans inside the text, bounded work.
+
+#![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
+
+use proptest::prelude::*;
+use slopefield_lang::{
+    MAX_DIAGNOSTICS, Severity, check, expression_text, format, latex, line_column, parse, render,
+    utf16_offset,
+};
+
+/// Everything that is offered for a text.
+#[track_caller]
+fn survives(text: &str) {
+    let (model, diagnostics) = check(text);
+    let failed = diagnostics.iter().any(|d| d.severity == Severity::Error);
+    assert_eq!(model.is_complete, !failed);
+    for d in &diagnostics {
+        for span in std::iter::once(d.span).chain(d.related.iter().map(|(s, _)| *s)) {
+            let (start, end) = (span.start as usize, span.end as usize);
+            assert!(start <= end && end <= text.len(), "{d:?}");
+            assert!(text.is_char_boundary(start) && text.is_char_boundary(end), "{d:?}");
+            let _ = expression_text(text, span);
+            let _ = (line_column(text, span.start), utf16_offset(text, span.end));
+        }
+    }
+    assert!(diagnostics.len() <= MAX_DIAGNOSTICS + 1);
+    let _ = render(text, "model.slope", &diagnostics, true);
+    let _ = latex(text);
+    if let Some(formatted) = format(text) {
+        assert!(parse(&formatted).document == parse(text).document, "{text:?}\n{formatted:?}");
+    }
+}
+
+fn models() -> Vec<String> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/models");
+    let mut files: Vec<_> = [root.clone(), root.join("later")]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "slope"))
+        .collect();
+    files.sort();
+    files.into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
+const WORDS: [&str; 60] = [
+    "state",
+    "param",
+    "const",
+    "let",
+    "function",
+    "network",
+    "observe",
+    "time",
+    "model",
+    "noise",
+    "history",
+    "input",
+    "reaction",
+    "when",
+    "at",
+    "every",
+    "jump",
+    "rate",
+    "stop",
+    "hamiltonian",
+    "algebraic",
+    "x",
+    "y",
+    "f",
+    "n",
+    "mlp",
+    "inputs",
+    "outputs",
+    "1",
+    "2.5",
+    "1e999",
+    "0",
+    "=",
+    "+",
+    "-",
+    "*",
+    "/",
+    "^",
+    "(",
+    ")",
+    "[",
+    "]",
+    ",",
+    ":",
+    "'",
+    "\n",
+    "\n",
+    "\n",
+    "<",
+    "==",
+    "~",
+    "->",
+    "..",
+    "for",
+    "in",
+    "if",
+    "then",
+    "else",
+    "{m/s}",
+    "\"a\"",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20000))]
+
+    #[test]
+    fn bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        survives(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn characters(text in "[ -~\\n\\tα-ωé²数\\u{301}\\u{0}]{0,200}") {
+        survives(&text);
+    }
+
+    #[test]
+    fn words(words in prop::collection::vec(prop::sample::select(WORDS.to_vec()), 0..80)) {
+        survives(&words.join(" "));
+    }
+
+    #[test]
+    fn mutations(
+        which in any::<prop::sample::Index>(),
+        edits in prop::collection::vec(
+            (any::<prop::sample::Index>(), 0usize..6, prop::sample::select(WORDS.to_vec())), 1..5),
+    ) {
+        let models = models();
+        let mut text: Vec<char> = which.get(&models).chars().collect();
+        for (at, remove, insert) in edits {
+            let at = at.index(text.len() + 1);
+            let end = (at + remove).min(text.len());
+            text.splice(at..end, insert.chars());
+        }
+        survives(&text.into_iter().collect::<String>());
+    }
+}
+
+#[test]
+fn state_without_a_name() {
+    // Found by `mutations`: the state that could not be read shifted the numbers of those after it.
+    survives("state\nx = 1\nstate y = 2 fit\ny' = -y\n");
+    survives("state = 1\nstate y = 2 fit\ny' = -y\n");
+}
+
+fn code_of(text: &str) -> Vec<&'static str> {
+    let (model, diagnostics) = check(text);
+    assert!(!model.is_complete);
+    diagnostics.iter().map(|d| d.code).collect()
+}
+
+#[test]
+fn depth_is_bounded() {
+    let nested = format!("state x = 1\nx' = {}x{}\n", "(".repeat(50_000), ")".repeat(50_000));
+    survives(&nested);
+    assert!(code_of(&nested).contains(&"too-deep"));
+    let signs = format!("state x = 1\nx' = {}x\n", "-".repeat(50_000));
+    assert!(code_of(&signs).contains(&"too-deep"));
+    let powers = format!("state x = 1\nx' = x{}\n", "^x".repeat(50_000));
+    assert!(code_of(&powers).contains(&"too-deep"));
+    let branches = format!("state x = 1\nx' = {} x\n", "if x then x else ".repeat(5_000));
+    assert!(code_of(&branches).contains(&"too-deep"));
+    let sum = format!("state x = 1\nx' = x{}\n", " + x".repeat(50_000));
+    survives(&sum);
+    assert!(code_of(&sum).contains(&"too-deep"));
+    let fine = format!("state x = 1\nx' = x{}\n", " + x".repeat(200));
+    assert!(check(&fine).0.is_complete);
+    let units = format!("state x = 1 {{{}m{}}}\nx' = x\n", "(".repeat(9_000), ")".repeat(9_000));
+    assert!(code_of(&units).contains(&"wrong-unit"));
+}
+
+#[test]
+fn length_is_bounded() {
+    let long = "# comment\n".repeat(200_000);
+    assert_eq!(code_of(&long), ["too-long"]);
+    let many = "x y z\n".repeat(100_000);
+    survives(&many);
+    survives(&"\n".repeat(1_000_000));
+}
+
+#[test]
+fn size_after_inlining_is_bounded() {
+    let mut text = String::from("state x = 1\nfunction f0(a) = a + a*a\n");
+    for i in 1..60 {
+        text.push_str(&format!("function f{i}(a) = f{}(a) + f{}(a*a)\n", i - 1, i - 1));
+    }
+    text.push_str("x' = f59(x)\n");
+    survives(&text);
+    assert!(code_of(&text).contains(&"too-large"));
+}
+
+#[test]
+fn long_chains_need_no_stack() {
+    let mut text = String::from("state x = 1\n");
+    for i in 0..20_000 {
+        text.push_str(&format!("let a{i} = a{} + x\n", i + 1));
+    }
+    text.push_str("let a20000 = x\nx' = a0\n");
+    let (model, diagnostics) = check(&text);
+    assert!(model.is_complete, "{:?}", diagnostics.first());
+    assert_eq!(model.lets.len(), 20_001);
+    let mut circle = String::from("state x = 1\n");
+    for i in 0..20_000 {
+        circle.push_str(&format!("let a{i} = a{} + x\n", (i + 1) % 20_000));
+    }
+    circle.push_str("x' = a0\n");
+    survives(&circle);
+    let mut functions = String::from("state x = 1\nfunction f0(a) = a\n");
+    for i in 1..5_000 {
+        functions.push_str(&format!("function f{i}(a) = f{}(a)\n", i - 1));
+    }
+    functions.push_str("x' = f4999(x)\n");
+    survives(&functions);
+}
