@@ -31,7 +31,7 @@ unsafe fn accumulate<E: Eight>(
             i += 1;
             k += 1;
         }
-        if len % 8 != 0 {
+        if !len.is_multiple_of(8) {
             acc[k] = part(acc[k], 8 * i, len % 8);
         }
         let sum = E::add(E::add(acc[0], acc[2]), E::add(acc[1], acc[3]));
