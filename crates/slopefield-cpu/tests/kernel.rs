@@ -177,7 +177,7 @@ fn one_kernel_serves_many_threads() {
 /// Executable mappings of this process.
 #[cfg(target_os = "linux")]
 fn executable_mappings() -> usize {
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("Linux has it");
     maps.lines().filter(|l| l.split(' ').nth(1).is_some_and(|p| p.contains('x'))).count()
 }
 

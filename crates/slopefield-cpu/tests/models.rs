@@ -12,19 +12,23 @@ use slopefield_graph::{
 use slopefield_kernel::Kernel;
 use slopefield_lang::Model;
 
+/// The text files of the models, in order of name.
+fn paths() -> std::io::Result<Vec<std::path::PathBuf>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/models");
+    let entries = std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
+    let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|e| e == "slope"));
+    paths.sort();
+    Ok(paths)
+}
+
 /// Texts of all models that the built-in networks can run, by file name.
 fn models() -> Vec<(String, Model, LoweredModel)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/models");
-    let mut paths: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "slope"))
-        .collect();
-    paths.sort();
     let mut models = Vec::new();
-    for path in paths {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let (model, diagnostics) = slopefield_lang::check(&std::fs::read_to_string(&path).unwrap());
+    for path in paths().expect("the folder of models can be read") {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(&path).expect("models are text");
+        let (model, diagnostics) = slopefield_lang::check(&text);
         let needs_plugin = model.networks.iter().any(|n| n.kind.contains('/'));
         if !model.is_complete || needs_plugin {
             // Only texts that are about plugins or errors may be left out.
@@ -35,7 +39,7 @@ fn models() -> Vec<(String, Model, LoweredModel)> {
             .unwrap_or_else(|e| panic!("{name} cannot be lowered: {e}"));
         models.push((name, model, lowered));
     }
-    assert!(models.len() >= 8, "too few models were found in {folder}");
+    assert!(models.len() >= 8, "too few models were found");
     models
 }
 
@@ -53,7 +57,7 @@ fn plans(lowered: &LoweredModel, function: ModelFunction) -> &Plans {
 fn inputs(random: &mut Random, model: &Model, kernel: &dyn Kernel) -> Inputs {
     let mut i = random.inputs(kernel.shape());
     i.u.iter_mut().for_each(|u| *u = 0.5 + 0.4 * *u);
-    i.t = 1.5 + i.t;
+    i.t += 1.5;
     for (k, p) in i.p.iter_mut().enumerate() {
         *p = match model.params.get(k) {
             Some(param) => param.value * (1.0 + 0.1 * *p),
@@ -72,7 +76,8 @@ fn reference(model: &Model, function: ModelFunction, entry: Entry, i: &Inputs) -
         along: (i.dt, i.du.clone(), i.dp.clone()),
         weights: i.w.clone(),
     };
-    let mut r = reference_eval(model, &BuiltinNetworks, function, entry, &inputs).unwrap();
+    let mut r = reference_eval(model, &BuiltinNetworks, function, entry, &inputs)
+        .expect("a model that lowers can be executed");
     match entry {
         Entry::Eval => r.out,
         Entry::Jvp => [r.out, r.out_tangent].concat(),

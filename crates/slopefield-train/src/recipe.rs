@@ -29,6 +29,8 @@ pub enum Scope {
     /// All but the parameters of noise models alone (fitted standard deviations and the like):
     /// a scale that may grow lets a bad fit pass for noise.
     AllButNoise,
+    /// Only those.
+    Noise,
 }
 
 impl Scope {
@@ -41,6 +43,7 @@ impl Scope {
             Scope::Scalars => kind == ParamKind::Scalar,
             Scope::Weights => kind == ParamKind::Weight,
             Scope::AllButNoise => !noise_only,
+            Scope::Noise => noise_only,
         }
     }
 }

@@ -120,19 +120,24 @@ impl Session<'_> {
                 Err(failure) if failure.is_cancelled() => return Err(StopReason::Cancelled),
                 Err(failure) => {
                     let place = self.state.stage;
-                    let shorter = 0.5 * stage.horizon;
                     let finished =
                         if place > 0 { self.state.stages[place - 1].horizon } else { 0.0 };
+                    let finished = if finished < stage.horizon { finished } else { 0.0 };
+                    let shorter = 0.5 * (finished + stage.horizon);
                     // Only running into the end of the span is helped by a shorter one.
-                    let hopeless = failure.time.is_none() || shorter <= finished;
-                    if hopeless || halvings == HALVINGS || stage.iterations < 2 {
+                    let helps = failure.time.is_some() && shorter - finished > 0.002;
+                    if !helps || halvings == HALVINGS || stage.iterations < 2 {
+                        if self.go_on_from_the_start(&failure) {
+                            halvings = HALVINGS;
+                            continue;
+                        }
                         let failure = Box::new(failure);
                         return Err(StopReason::CannotStart { stage: place, failure });
                     }
                     halvings += 1;
                     self.note(format!(
-                        "The loss cannot be computed over {:.3} of the time span yet ({}); a stage \
-                         over half of that comes first",
+                        "the loss cannot be computed over {:.3} of the time span yet ({}); a stage \
+                         over {shorter:.3} comes first",
                         stage.horizon, failure.message
                     ));
                     let first =
@@ -142,6 +147,24 @@ impl Session<'_> {
                 }
             }
         }
+    }
+
+    /// When what earlier stages learned cannot even begin the present one: begins it at the start
+    /// of the training instead, if the loss is known to exist there. Once.
+    fn go_on_from_the_start(&mut self, failure: &Failure) -> bool {
+        let Some(start) = self.state.overall.as_ref().filter(|place| place.iteration == 0) else {
+            return false;
+        };
+        if self.state.z == start.z {
+            return false;
+        }
+        self.state.z.clone_from(&start.z);
+        self.note(format!(
+            "what the shorter spans taught does not carry on ({}); this stage begins at the start \
+             values",
+            failure.message
+        ));
+        true
     }
 
     fn start_optimiser(&mut self, stage: &Stage, z: Vec<f64>) -> Result<OptimiserState, Failure> {

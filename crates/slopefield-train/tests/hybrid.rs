@@ -211,40 +211,24 @@ fn problem(seed: u64) -> Problem {
 
 #[test]
 fn explore() {
-    use slopefield_train::{Clip, Recipe, Schedule, Stage, recipe::Scope};
-    let fix = |mut v: Vec<Stage>| { for s in &mut v { s.scope = Scope::AllButNoise; } v };
-    let adam = |n, rate, h, last| Stage { schedule: Schedule::Cosine(last), clip: Clip::Relative(5.0), ..Stage::adam(n, rate, h) };
-    let hs = [0.22, 0.33, 0.5, 0.75];
-    let mut recipes: Vec<(&str, Vec<Stage>)> = vec![];
-    let mut a: Vec<Stage> = fix(hs.iter().map(|&h| adam(100, 0.05, h, 0.5)).collect());
-    a.extend(fix(vec![adam(300, 0.05, 1.0, 0.1)])); a.push(Stage::lbfgs(200, 1.0));
-    recipes.push(("adam x1.5", a));
-    let mut b: Vec<Stage> = fix(hs.iter().map(|&h| Stage::lbfgs(60, h)).collect());
-    b.extend(fix(vec![Stage::lbfgs(200, 1.0)])); b.push(Stage::lbfgs(200, 1.0));
-    recipes.push(("lbfgs x1.5", b));
-    let mut b: Vec<Stage> = fix([0.15, 0.22, 0.29, 0.36, 0.43, 0.5, 0.65, 0.8].iter().map(|&h| Stage::lbfgs(30, h)).collect());
-    b.extend(fix(vec![Stage::lbfgs(100, 1.0)])); b.push(Stage::lbfgs(200, 1.0));
-    recipes.push(("lbfgs fine", b));
-    let mut d: Vec<Stage> = fix([0.15, 0.22, 0.29, 0.36, 0.43, 0.5, 0.65, 0.8].iter().map(|&h| adam(60, 0.05, h, 0.5)).collect());
-    d.extend(fix(vec![adam(200, 0.05, 1.0, 0.1)])); d.push(Stage::lbfgs(200, 1.0));
-    recipes.push(("adam fine", d));
-    let mut d: Vec<Stage> = fix([0.15, 0.22, 0.29, 0.36, 0.43, 0.5, 0.65, 0.8].iter().map(|&h| adam(60, 0.1, h, 0.5)).collect());
-    d.extend(fix(vec![adam(200, 0.1, 1.0, 0.1)])); d.push(Stage::lbfgs(200, 1.0));
-    recipes.push(("adam.1 fine", d));
-    recipes.push(("adam full, lbfgs", vec![fix(vec![adam(500, 0.05, 1.0, 0.1)])[0], Stage::lbfgs(200, 1.0)]));
-    recipes.push(("adam.1 full, lbfgs", vec![fix(vec![adam(500, 0.1, 1.0, 0.1)])[0], Stage::lbfgs(200, 1.0)]));
-    recipes.push(("lbfgs full, lbfgs", vec![fix(vec![Stage::lbfgs(200, 1.0)])[0], Stage::lbfgs(200, 1.0)]));
-    for (name, stages) in recipes {
+    for l2 in [0.0, 1e-2, 1e-1] {
         for seed in [1u64, 77, 500] {
-            let mut objective = Objective::new(problem(seed), methods()).unwrap();
+            let mut problem = problem(seed);
+            problem.l2 = l2;
+            let mut recipe = recipe::default(&problem);
+            let k = recipe.stages.len() - 1;
+            recipe.stages[k].scope = recipe::Scope::AllButNoise;
+            recipe.stages[k].iterations = 150;
+            recipe.stages.push(slopefield_train::Stage { scope: recipe::Scope::Noise, ..slopefield_train::Stage::lbfgs(50, 1.0) });
+            let mut objective = Objective::new(problem, methods()).unwrap();
             let since = std::time::Instant::now();
             let mut course = Vec::new();
-            let mut recipe = Recipe::custom(stages.clone());
-            recipe.check_gradient = false;
+            let mut ho = vec![];
             let fit = train(&mut objective, &recipe, Start::Problem, &Control::default(), &mut |event| {
                 if let Event::Checkpoint(c) = event { course.push(format!("{:.1}", c.best.as_ref().map_or(0.0, |b| b.loss))); }
+                if let Event::Iteration{ hold_out: Some(h), iteration, ..} = event { if iteration % 40 == 0 && iteration > 400 { ho.push(format!("{h:.1}")); } }
             });
-            println!("{name} seed {seed}: {:.2} hold-out {:.2?} it {} ev {} {:.2} s {} notes; {:.2?} {}", fit.loss, fit.hold_out, fit.iterations, fit.evaluations, since.elapsed().as_secs_f64(), fit.notes.len(), &fit.theta[..6], course.join(" "));
+            println!("{l2} seed {seed}: {:.2} ll {:.1?} hold-out {:.2?} it {} ev {} {:.2} s {} notes; {:.2?} {} | {}", fit.loss, fit.log_likelihood, fit.hold_out, fit.iterations, fit.evaluations, since.elapsed().as_secs_f64(), fit.notes.len(), &fit.theta[..6], course.join(" "), ho.join(" "));
         }
     }
 }

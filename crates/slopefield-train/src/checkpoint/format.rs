@@ -231,6 +231,7 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
             Scope::Scalars => 1,
             Scope::Weights => 2,
             Scope::AllButNoise => 3,
+            Scope::Noise => 4,
         });
     }
     option(&mut w, early_stopping.as_ref(), |w, e| w.count(u64::from(e.patience)));
@@ -265,6 +266,7 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
                 1 => Scope::Scalars,
                 2 => Scope::Weights,
                 3 => Scope::AllButNoise,
+                4 => Scope::Noise,
                 _ => return Err(Malformed),
             },
         })

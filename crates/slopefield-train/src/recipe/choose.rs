@@ -3,7 +3,7 @@
 //! Oscillating data need a growing horizon (on the full span a wrong frequency makes the flat line
 //! a local minimum); networks need a robust first-order start; everything is finished by L-BFGS.
 
-use super::{Recipe, Stage};
+use super::{Recipe, Scope, Stage};
 use crate::grid::Grid;
 use crate::optimise::{Clip, Schedule};
 use crate::problem::{Experiment, ParamKind, Problem};
@@ -32,18 +32,21 @@ fn with_networks(experiments: &[Experiment], turns: usize) -> (Vec<Stage>, Strin
     let adam = |iterations, horizon, last| Stage {
         schedule: Schedule::Cosine(last),
         clip: Clip::Relative(5.0),
+        // A flexible model on noisy data first finds the flat line with a large noise: the noise
+        // keeps its start value until L-BFGS.
+        scope: Scope::AllButNoise,
         ..Stage::adam(iterations, 0.05, horizon)
     };
     let mut stages = Vec::new();
-    for share in horizons(experiments, turns, 8) {
-        stages.push(adam(100, share, 0.5));
+    for share in horizons(experiments, turns, 8, 1.3) {
+        stages.push(adam(60, share, 0.5));
     }
     let grows = !stages.is_empty();
-    stages.push(adam(300, 1.0, 0.1));
+    stages.push(adam(if grows { 200 } else { 300 }, 1.0, 0.1));
     stages.push(Stage::lbfgs(200, 1.0));
     let reason = if grows {
-        "The model has a network: Adam on a growing part of the time span, then on all of it, and \
-         L-BFGS to finish."
+        "The model has a network and the data oscillate: Adam on a growing part of the time span, \
+         then on all of it, and L-BFGS to finish."
     } else {
         "The model has a network: Adam on the whole time span, then L-BFGS to finish."
     };
@@ -55,7 +58,7 @@ fn without_networks(
     experiments: &[Experiment],
     turns: usize,
 ) -> (Vec<Stage>, String) {
-    let shares = horizons(experiments, turns, 2 * scalars);
+    let shares = horizons(experiments, turns, 2 * scalars, 3.0);
     let mut stages: Vec<Stage> = shares.iter().map(|&share| Stage::lbfgs(60, share)).collect();
     stages.push(Stage::lbfgs(300, 1.0));
     let reason = if shares.is_empty() {
@@ -69,19 +72,20 @@ fn without_networks(
     (stages, reason)
 }
 
-/// Shares of the span below 1, each at most three times the one before. Empty when the data do
-/// not oscillate. The first covers about a quarter of a turn between extremes, but never fewer
-/// than `least` measured values.
-fn horizons(experiments: &[Experiment], turns: usize, least: usize) -> Vec<f64> {
+/// Shares of the span below 1, each `growth` times the one before. Empty when the data do not
+/// oscillate. The first covers about a quarter of a turn between extremes, but never fewer than
+/// `least` measured values.
+fn horizons(experiments: &[Experiment], turns: usize, least: usize, growth: f64) -> Vec<f64> {
     if turns < 3 {
         return Vec::new();
     }
     let first = (0.25 / turns as f64).max(share_with_values(experiments, least));
     let mut shares = Vec::new();
     let mut share = first;
-    while share < 0.6 {
+    // The last step, to the whole, is no longer than the others by more than a fifth or so.
+    while share * growth < 1.8 && share < 0.95 {
         shares.push(share);
-        share *= 3.0;
+        share *= growth;
     }
     shares
 }

@@ -1,0 +1,105 @@
+// Model text, data and sliders: what a user does before training.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { id, openExample, picture, withWindow, writeModel } from "./setting.mjs";
+import { until } from "./webdriver.mjs";
+
+const MODEL = [
+  'model "Decay"',
+  "state x = x0",
+  "param x0 = 2 in [0.1, 10]",
+  "param k = 0.5 in [0.01, 5] log",
+  "x' = -k*x",
+  "observe y = x",
+  "",
+].join("\n");
+
+test("errors stand in the text, and a model and a table become a trained project", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "slopefield-e2e-"));
+  const table = join(folder, "decay.csv");
+  // Exactly x = 3 exp(-0.8 t): the fit has to find both numbers.
+  const rows = Array.from({ length: 21 }, (_, i) => `${i / 4},${3 * Math.exp((-0.8 * i) / 4)}`);
+  writeFileSync(table, `time,y\n${rows.join("\n")}\n`);
+  try {
+    await withWindow({ folder, env: { SLOPEFIELD_E2E_OPEN: table } }, async (page) => {
+      await page.click(id("new-project"));
+      await page.see(id("project-title"), /Untitled/);
+      await page.click(id("nav-model"));
+      await writeModel(page, MODEL.replace("-k*x", "-k*y2"));
+      await page.see(id("diagnostics"), /y2/);
+      assert.ok(await page.exists(".cm-lintRange-error"), "the place is underlined");
+      await picture(page, "model-error");
+      await writeModel(page, MODEL);
+      await page.see(id("classification"), /1 state/);
+      await page.see(id("equations"), /./);
+
+      await page.click(id("nav-data"));
+      await page.click(id("pick-data"));
+      await page.see(id("preview"), /21/);
+      await page.click(id("import"));
+      await page.see(id("tables"), /decay/);
+      await picture(page, "data");
+
+      await page.click(id("nav-train"));
+      await page.click(id("train"));
+      await page.see(id("job-state"), /finished/, 60_000);
+      await page.click(id("nav-results"));
+      const fitted = await page.see(id("fitted"), /x0/);
+      assert.match(fitted, /0\.80?0?/);
+      assert.match(fitted, /3\.0|3(?!\d)/);
+
+      // The import is one step of undo, and comes back.
+      await page.click(id("nav-data"));
+      await page.click(id("undo"));
+      await until("no table", async () => !/decay/.test((await page.text(id("tables"))) ?? ""));
+      await page.click(id("redo"));
+      await page.see(id("tables"), /decay/);
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("a table with decimal commas is refused with the place", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "slopefield-e2e-"));
+  const table = join(folder, "commas.csv");
+  writeFileSync(table, "t;y\n0;1,5\n1;2,5\n");
+  try {
+    await withWindow({ folder, env: { SLOPEFIELD_E2E_OPEN: table } }, async (page) => {
+      await page.click(id("new-project"));
+      await page.see(id("project-title"), /Untitled/);
+      await page.click(id("nav-data"));
+      await page.click(id("pick-data"));
+      await page.see(id("error-message"), /line 2/);
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("the simulation follows the sliders", async () => {
+  await withWindow({}, async (page) => {
+    await openExample(page, "hudson-bay", /Hudson Bay/);
+    await page.click(id("nav-explore"));
+    const curve = () =>
+      page.js(
+        `const plots = [...document.querySelectorAll('[data-testid="explore-plot"] .js-plotly-plot')];
+         const line = plots.flatMap((p) => p.data).find((t) => t.mode === "lines");
+         return line ? line.y[100] : null`,
+      );
+    const before = await until("a curve", curve);
+    await page.js(
+      `const slider = document.querySelector('[data-testid="slider-alpha"]');
+       slider.value = Number(slider.min) + 0.7 * (Number(slider.max) - Number(slider.min));
+       slider.dispatchEvent(new Event("input", { bubbles: true }));`,
+    );
+    await until("another curve", async () => Math.abs((await curve()) - before) > 0.1);
+    await page.see(id("solve-report"), /steps/);
+    await picture(page, "explore");
+    await page.click(id("theme"));
+    await picture(page, "explore-dark");
+  });
+});

@@ -1,0 +1,127 @@
+// The main job: from an example to a trained model, a forecast, a report, a saved project.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { application, command, id, openExample, picture, withWindow } from "./setting.mjs";
+import { until } from "./webdriver.mjs";
+
+const figure = (page, name) =>
+  page.js(
+    `const plot = document.querySelector('[data-testid="' + arguments[0] + '"] .js-plotly-plot');
+     return plot ? plot.data.map((t) => ({ name: t.name, mode: t.mode, n: t.x.length })) : null`,
+    name,
+  );
+
+test("an example is trained, shown, saved and opened again", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "slopefield-e2e-"));
+  const project = join(folder, "pelts.slopefield");
+  try {
+    await withWindow({ folder, env: { SLOPEFIELD_E2E_SAVE: project } }, async (page) => {
+      await openExample(page, "hudson-bay", /Hare and lynx, Hudson Bay/);
+      await page.see(id("saved-state"), /not saved/i);
+      await page.click(id("nav-train"));
+      await page.see(id("stages"), /L-BFGS/);
+      await page.click(id("train"));
+      await page.see(id("job-state"), /finished/, 60_000);
+      await page.see(id("log"), /Gradient checked/);
+      await until("curves over points", async () => {
+        const traces = await figure(page, "fit-plot");
+        return traces?.some((t) => t.mode === "lines" && t.n > 200);
+      });
+      await picture(page, "train");
+
+      await page.click(id("nav-results"));
+      const fitted = await page.see(id("fitted"), /alpha/);
+      assert.match(fitted, /0\.5400/, "alpha of the published maximum likelihood");
+      assert.match(fitted, /0\.0271[56]/, "beta");
+      await page.see(id("scores"), /hare_pelts/);
+      await picture(page, "results");
+
+      await page.click(id("save"));
+      await page.see(id("project-title"), /pelts/);
+      await page.see(id("saved-state"), /saved/i);
+      await page.click(id("report"));
+      await page.see(id("report-path"), /html/);
+    });
+    assert.ok(existsSync(project));
+    assert.ok(!existsSync(`${project}-wal`), "a closed project is one file");
+    const report = readFileSync(join(folder, "pelts.html"), "utf8");
+    assert.match(report, /Fit and forecast/);
+    const answer = execFileSync(command, ["project", "verify", project, "--json"]).toString();
+    assert.equal(JSON.parse(answer).ok, true, answer);
+
+    // Opened as the file manager does it, with the path as argument.
+    await withWindow({ folder, args: [project] }, async (page) => {
+      await page.see(id("project-title"), /pelts/, 30_000);
+      await page.click(id("nav-results"));
+      await page.see(id("run-1"), /./);
+      assert.match(await page.see(id("fitted"), /alpha/), /0\.5400/);
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("held-out points are drawn apart and the curve runs on into the forecast", async () => {
+  await withWindow({}, async (page) => {
+    await openExample(page, "hudson-bay-neural", /learned encounter/);
+    await page.click(id("nav-train"));
+    await page.click(id("train"));
+    await page.see(id("job-state"), /finished/, 60_000);
+    const marks = await page.js(
+      `return [...document.querySelectorAll('[data-testid="fit-plot"] .js-plotly-plot')].flatMap((p) =>
+         p.data.filter((t) => t.mode === "markers").map((t) => [t.marker.symbol ?? "circle", Math.min(...t.x), Math.max(...t.x)]))`,
+    );
+    const hollow = marks.filter(([symbol]) => String(symbol).includes("open"));
+    const filled = marks.filter(([symbol]) => !String(symbol).includes("open"));
+    assert.ok(hollow.length > 0 && filled.length > 0, JSON.stringify(marks));
+    assert.ok(hollow.every(([, first]) => first >= 1915), "hollow points are the held-out years");
+    assert.ok(filled.every(([, , last]) => last < 1915), "filled points are those trained on");
+    const last = await page.js(
+      `return Math.max(...[...document.querySelectorAll('[data-testid="fit-plot"] .js-plotly-plot')].flatMap((p) =>
+         p.data.filter((t) => t.mode === "lines").map((t) => Math.max(...t.x))))`,
+    );
+    assert.equal(last, 1930);
+    await picture(page, "train-neural");
+  });
+});
+
+test("a training that was killed is resumed, paused, resumed and stopped in the window", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "slopefield-e2e-"));
+  const project = join(folder, "long.slopefield");
+  try {
+    const script = `
+      cp -r "$0" "$1/spiral" && cd "$1/spiral"
+      printf '[training]\\nrecipe = "custom"\\n[[training.stages]]\\niterations = 4000000\\nrate = 0.001\\n' >> study.toml
+      "$2" -q fit study.toml --out "$3" & sleep 4; pkill -9 -P $$; kill -9 $! ; wait $! || true`;
+    const examples = join(import.meta.dirname, "../../examples/spiral");
+    execFileSync("bash", ["-c", script, examples, folder, command, project], { stdio: "ignore" });
+    await withWindow({ folder, args: [project] }, async (page) => {
+      await page.see(id("project-title"), /long/, 30_000);
+      await page.click(id("nav-results"));
+      await page.see(id("run-1"), /interrupted/i);
+      await page.click(id("resume"));
+      await page.click(id("nav-train"));
+      const iteration = async () => Number((await page.text(id("iteration"))).split("/")[0].replace(/\D/g, ""));
+      await until("iterations", async () => (await iteration()) > 100);
+      await page.click(id("pause"));
+      await page.see(id("job-state"), /paused/i);
+      const held = await iteration();
+      await new Promise((done) => setTimeout(done, 700));
+      assert.equal(await iteration(), held, "nothing moves while it is paused");
+      await page.click(id("pause"));
+      await until("more iterations", async () => (await iteration()) > held);
+      const began = Date.now();
+      await page.click(id("stop"));
+      await page.see(id("job-state"), /stopped|finished/i, 5_000);
+      assert.ok(Date.now() - began < 4_000);
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("the program is the one that was built", () => assert.ok(existsSync(application), application));
