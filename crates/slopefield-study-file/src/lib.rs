@@ -10,7 +10,6 @@ use ts_rs::TS;
 /// A whole study. Everything but the data has a default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields, default)]
-
 pub struct StudyFile {
     /// Path of the model file, relative to the study file. Absent inside a project.
     pub model: Option<String>,

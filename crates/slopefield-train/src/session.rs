@@ -6,7 +6,7 @@ use crate::control::{Control, Event, Start};
 use crate::failure::Failure;
 use crate::fit::{Fit, StopReason};
 use crate::objective::{Evaluation, Objective};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, Scope};
 use std::time::{Duration, Instant};
 
 /// Checkpoints are emitted at most this often, besides at ends of stages.
@@ -140,7 +140,10 @@ impl Session<'_> {
         }
         let mut reason = StopReason::Iterations;
         while self.state.stage < self.state.stages.len() {
+            let scope = self.state.stages[self.state.stage].scope;
             match self.run_stage() {
+                // That the noise has been fitted says nothing of the model.
+                Ok(_) if scope == Scope::Noise => {}
                 Ok(end) => reason = end,
                 Err(stop) => return self.finish(stop),
             }

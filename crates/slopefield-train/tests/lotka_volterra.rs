@@ -106,7 +106,7 @@ fn adam_recovers_the_parameters_behind_the_data() {
             Objective::new(problem(start, data(10.0, 101), 1e-8), methods()).unwrap();
         let recipe = Recipe::custom(vec![Stage::adam(1000, 0.1, 1.0)]);
         let fit = train(&mut objective, &recipe, Start::Problem, &Control::default(), &mut |_| {});
-            close(&fit.theta, &[1.5, 1.0, 3.0, 1.0], 1e-4);
+        close(&fit.theta, &[1.5, 1.0, 3.0, 1.0], 1e-4);
     }
 }
 

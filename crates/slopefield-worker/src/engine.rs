@@ -423,7 +423,7 @@ impl Engine {
                 ));
             }
             let mut project = Project::create(out).map_err(project_error)?;
-            project.apply("fit from files", &session::content(loaded)?).map_err(project_error)?;
+            project.fill(&session::content(loaded)?).map_err(project_error)?;
             project
         };
         let study_text = project.study_text().map_err(project_error)?;

@@ -39,24 +39,21 @@ const STARTER: &str = "model \"Untitled\"\n\n# One line per state, parameter and
 impl Session {
     /// A new draft.
     pub fn new_draft(drafts: &Path) -> Result<Session, ApiError> {
-        let mut session = Session::create_draft(drafts, "Untitled")?;
         let changes = [Change::Model(STARTER.into()), Change::Study(study_text(&StudyFile::default())?)];
-        session.apply("new project", &changes)?;
-        Ok(session)
+        Session::create_draft(drafts, "Untitled", &changes)
     }
 
     /// A new draft with the content of an example.
     pub fn example(drafts: &Path, title: &str, loaded: &Loaded) -> Result<Session, ApiError> {
-        let mut session = Session::create_draft(drafts, title)?;
-        session.apply(&format!("open example {title}"), &content(loaded)?)?;
-        Ok(session)
+        Session::create_draft(drafts, title, &content(loaded)?)
     }
 
-    fn create_draft(drafts: &Path, title: &str) -> Result<Session, ApiError> {
+    fn create_draft(drafts: &Path, title: &str, content: &[Change]) -> Result<Session, ApiError> {
         std::fs::create_dir_all(drafts).map_err(|e| failure::file(drafts, "created", &e))?;
         let file = drafts.join(format!("{}.slopefield", uuid::Uuid::now_v7()));
         let mut project = Project::create(&file).map_err(project_error)?;
         project.set_title(title).map_err(project_error)?;
+        project.fill(content).map_err(project_error)?;
         Ok(Session { project: Arc::new(Mutex::new(project)), file, draft: true })
     }
 

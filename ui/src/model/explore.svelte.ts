@@ -4,6 +4,7 @@ import type { ApiError, ExperimentView, ModelReport, SimulateRequest, SolveStats
 import { toApiError, type Platform } from "../platform";
 import { Coalescer } from "./coalesce";
 import type { ErrorLog } from "./errors.svelte";
+import { slopeField, type Field, type Window } from "./field";
 import { writeValues } from "./modelEdit";
 import type { ProjectStore } from "./project.svelte";
 import { extent, take } from "./slices";
@@ -39,6 +40,7 @@ export class ExploreStore {
   #modelText = "";
   #simulate: Coalescer<SimulateRequest, Trajectory>;
   #asked_at = 0;
+  #fields = 0;
 
   constructor(
     private readonly platform: Platform,
@@ -132,14 +134,26 @@ export class ExploreStore {
 
   simulate(): void {
     if (!this.#modelText) return;
+    this.#asked_at = performance.now();
+    this.#simulate.submit(this.#request());
+  }
+
+  /** Slopes of two states inside a window for the values of now; null when they were changed meanwhile. */
+  field(across: string, up: string, window: Window): Promise<Field | null> {
+    const asked = ++this.#fields;
+    const trajectory = this.trajectory;
+    const stale = () => asked !== this.#fields || trajectory !== this.trajectory;
+    return slopeField((request) => this.platform.rpc("simulate", request), this.#request(), across, up, window, stale);
+  }
+
+  #request(): SimulateRequest {
     const [from, to] = this.window();
     // Params always; initial values only where a slider moved: they may be expressions of params.
     const set = Object.fromEntries(
       Object.entries(this.values).filter(([name, value]) => !this.#states.has(name) || value !== this.base[name]),
     );
     const own = this.project.view?.study.experiment[this.experiment]?.set ?? {};
-    this.#asked_at = performance.now();
-    this.#simulate.submit({
+    return {
       text: this.#modelText,
       set: { ...own, ...set },
       run: this.run,
@@ -151,7 +165,7 @@ export class ExploreStore {
       rtol: null,
       atol: null,
       seed: this.project.view?.study.seed ?? null,
-    });
+    };
   }
 
   /** The experiment whose points are shown. */

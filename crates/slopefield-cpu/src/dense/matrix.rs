@@ -156,6 +156,13 @@ unsafe fn columns<E: Eight, const ADD: bool, const C: usize>(
     }
 }
 
+/// Reads `n <= 8` elements.
+#[inline(always)]
+unsafe fn get<E: Eight>(p: *const f64, n: usize) -> E::V {
+    // SAFETY: n elements are valid.
+    unsafe { if n == 8 { E::load(p) } else { E::load_part(p, n) } }
+}
+
 /// Up to eight columns of `y = Aᵀ x`, four running sums per column (by row modulo four), because
 /// one would wait for itself.
 #[inline(always)]
@@ -170,17 +177,21 @@ unsafe fn few_columns<E: Eight, const ADD: bool>(
     // SAFETY: `width` columns of every row, `rows` elements of x and `width` of y are valid.
     unsafe {
         let mut acc = [E::splat(0.0); 4];
-        let load = |p: *const f64| if width == 8 { E::load(p) } else { E::load_part(p, width) };
         let mut i = 0;
         while i + 4 <= rows {
             for (k, acc) in acc.iter_mut().enumerate() {
-                *acc = E::mul_add(load(a.add((i + k) * cols)), E::splat(*x.add(i + k)), *acc);
+                *acc = E::mul_add(
+                    get::<E>(a.add((i + k) * cols), width),
+                    E::splat(*x.add(i + k)),
+                    *acc,
+                );
             }
             i += 4;
         }
         let mut k = 0;
         while i < rows {
-            acc[k] = E::mul_add(load(a.add(i * cols)), E::splat(*x.add(i)), acc[k]);
+            let row = get::<E>(a.add(i * cols), width);
+            acc[k % 4] = E::mul_add(row, E::splat(*x.add(i)), acc[k % 4]);
             i += 1;
             k += 1;
         }

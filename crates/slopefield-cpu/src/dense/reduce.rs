@@ -27,12 +27,12 @@ unsafe fn accumulate<E: Eight>(
         }
         let mut k = 0;
         while i < vectors {
-            acc[k] = step(acc[k], 8 * i);
+            acc[k % 4] = step(acc[k % 4], 8 * i);
             i += 1;
             k += 1;
         }
         if !len.is_multiple_of(8) {
-            acc[k] = part(acc[k], 8 * i, len % 8);
+            acc[k % 4] = part(acc[k % 4], 8 * i, len % 8);
         }
         let sum = E::add(E::add(acc[0], acc[2]), E::add(acc[1], acc[3]));
         let mut lanes = [0.0; 8];

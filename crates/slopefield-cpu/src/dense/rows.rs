@@ -42,6 +42,87 @@ impl<const FUSED: bool> Eight for Array<8, FUSED> {
     }
 }
 
+// The shuffles below are functions and not closures: a closure does not inherit the instruction set
+// of the function it stands in unless it is inlined, and then costs a call per intrinsic.
+
+/// Sums of lanes `k` and `k + 4`: of `a` in the lower half, of `b` in the upper.
+///
+/// # Safety
+/// Needs AVX-512.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn halves512(a: __m512d, b: __m512d) -> __m512d {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let low = _mm512_shuffle_f64x2::<0x44>(a, b);
+        _mm512_add_pd(low, _mm512_shuffle_f64x2::<0xee>(a, b))
+    }
+}
+
+/// Sums of pairs of lanes at distance 2 of what [`halves512`] gives.
+///
+/// # Safety
+/// Needs AVX-512.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn quarters512(a: __m512d, b: __m512d) -> __m512d {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let low = _mm512_shuffle_f64x2::<0x88>(a, b);
+        _mm512_add_pd(low, _mm512_shuffle_f64x2::<0xdd>(a, b))
+    }
+}
+
+/// Sums over the lanes of four pairs.
+///
+/// # Safety
+/// Needs AVX2.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn four_sums(v: [[__m256d; 2]; 4]) -> __m256d {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let a = _mm256_add_pd(v[0][0], v[0][1]);
+        let b = _mm256_add_pd(v[1][0], v[1][1]);
+        let c = _mm256_add_pd(v[2][0], v[2][1]);
+        let d = _mm256_add_pd(v[3][0], v[3][1]);
+        let low = _mm256_permute2f128_pd::<0x20>(a, b);
+        let ab = _mm256_add_pd(low, _mm256_permute2f128_pd::<0x31>(a, b));
+        let low = _mm256_permute2f128_pd::<0x20>(c, d);
+        let cd = _mm256_add_pd(low, _mm256_permute2f128_pd::<0x31>(c, d));
+        let s = _mm256_add_pd(_mm256_unpacklo_pd(ab, cd), _mm256_unpackhi_pd(ab, cd));
+        _mm256_permute4x64_pd::<0b11_01_10_00>(s) // was 0 2 1 3
+    }
+}
+
+/// The even elements of eight, or with `ODD` the odd ones.
+///
+/// # Safety
+/// Needs AVX2.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn every_other<const ODD: bool>(x: [__m256d; 2]) -> __m256d {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let pairs =
+            if ODD { _mm256_unpackhi_pd(x[0], x[1]) } else { _mm256_unpacklo_pd(x[0], x[1]) };
+        _mm256_permute4x64_pd::<0b11_01_10_00>(pairs)
+    }
+}
+
+/// Each of four elements twice.
+///
+/// # Safety
+/// Needs AVX2.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn spread(x: __m256d) -> [__m256d; 2] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        [_mm256_permute4x64_pd::<0b01_01_00_00>(x), _mm256_permute4x64_pd::<0b11_11_10_10>(x)]
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 impl Eight for Avx512 {
     const ROWS: usize = 8;
@@ -50,23 +131,10 @@ impl Eight for Avx512 {
     unsafe fn sums(v: [Self::V; 8]) -> Self::V {
         // SAFETY: the trait's contract promises AVX-512.
         unsafe {
-            // Halves: lanes 0..4 hold v[i], lanes 4..8 hold v[i + 1].
-            let half = |a, b| {
-                _mm512_add_pd(
-                    _mm512_shuffle_f64x2::<0x44>(a, b),
-                    _mm512_shuffle_f64x2::<0xee>(a, b),
-                )
-            };
-            let quarter = |a, b| {
-                _mm512_add_pd(
-                    _mm512_shuffle_f64x2::<0x88>(a, b),
-                    _mm512_shuffle_f64x2::<0xdd>(a, b),
-                )
-            };
-            let first = quarter(half(v[0], v[1]), half(v[2], v[3]));
-            let second = quarter(half(v[4], v[5]), half(v[6], v[7]));
-            let s =
-                _mm512_add_pd(_mm512_unpacklo_pd(first, second), _mm512_unpackhi_pd(first, second));
+            let first = quarters512(halves512(v[0], v[1]), halves512(v[2], v[3]));
+            let second = quarters512(halves512(v[4], v[5]), halves512(v[6], v[7]));
+            let low = _mm512_unpacklo_pd(first, second);
+            let s = _mm512_add_pd(low, _mm512_unpackhi_pd(first, second));
             // Now 0 4 1 5 2 6 3 7.
             _mm512_permutexvar_pd(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), s)
         }
@@ -98,46 +166,21 @@ impl Eight for Pair<Avx2> {
     #[inline(always)]
     unsafe fn sums(v: [Self::V; 8]) -> Self::V {
         // SAFETY: the trait's contract promises AVX2.
-        unsafe {
-            let half = |x: [__m256d; 2]| _mm256_add_pd(x[0], x[1]);
-            let quarter = |a, b| {
-                _mm256_add_pd(
-                    _mm256_permute2f128_pd::<0x20>(a, b),
-                    _mm256_permute2f128_pd::<0x31>(a, b),
-                )
-            };
-            let four = |a, b, c, d| {
-                let (ab, cd) = (quarter(half(a), half(b)), quarter(half(c), half(d)));
-                let s = _mm256_add_pd(_mm256_unpacklo_pd(ab, cd), _mm256_unpackhi_pd(ab, cd));
-                _mm256_permute4x64_pd::<0b11_01_10_00>(s) // was 0 2 1 3
-            };
-            [four(v[0], v[1], v[2], v[3]), four(v[4], v[5], v[6], v[7])]
-        }
+        unsafe { [four_sums([v[0], v[1], v[2], v[3]]), four_sums([v[4], v[5], v[6], v[7]])] }
     }
     #[inline(always)]
     unsafe fn deinterleave(a: Self::V, b: Self::V) -> (Self::V, Self::V) {
         // SAFETY: the trait's contract promises AVX2.
         unsafe {
-            let even = |x: [__m256d; 2]| {
-                _mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_unpacklo_pd(x[0], x[1]))
-            };
-            let odd = |x: [__m256d; 2]| {
-                _mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_unpackhi_pd(x[0], x[1]))
-            };
-            ([even(a), even(b)], [odd(a), odd(b)])
+            (
+                [every_other::<false>(a), every_other::<false>(b)],
+                [every_other::<true>(a), every_other::<true>(b)],
+            )
         }
     }
     #[inline(always)]
     unsafe fn twice(a: Self::V) -> (Self::V, Self::V) {
         // SAFETY: the trait's contract promises AVX2.
-        unsafe {
-            let spread = |x| {
-                [
-                    _mm256_permute4x64_pd::<0b01_01_00_00>(x),
-                    _mm256_permute4x64_pd::<0b11_11_10_10>(x),
-                ]
-            };
-            (spread(a[0]), spread(a[1]))
-        }
+        unsafe { (spread(a[0]), spread(a[1])) }
     }
 }

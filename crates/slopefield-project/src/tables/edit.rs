@@ -83,6 +83,9 @@ pub enum Change {
     RemoveTable(String),
 }
 
+/// A pause in typing that is longer begins a new step of undo.
+const BURST_MS: i64 = 4000;
+
 /// A stored change: kind, id before, id after.
 type Stored = (String, Option<i64>, Option<i64>);
 
@@ -94,6 +97,20 @@ impl crate::Project {
     /// When a change is not possible (unknown or taken name, bad text) or the project is read-only.
     pub fn apply(&mut self, label: &str, changes: &[Change]) -> Result<bool, ProjectError> {
         self.apply_step(label, changes, false)
+    }
+
+    /// Fills a project that was just created. There is nothing before it that anybody would go back
+    /// to, so it is no step of undo.
+    ///
+    /// # Errors
+    /// As for [`Project::apply`](crate::Project::apply).
+    pub fn fill(&mut self, changes: &[Change]) -> Result<(), ProjectError> {
+        self.change(WRITING, |conn| {
+            for change in changes {
+                perform(conn, change)?;
+            }
+            Ok(())
+        })
     }
 
     /// Replaces the model text. With `coalesce`, and when the step before was such an edit too, the
@@ -294,7 +311,11 @@ fn coalesce_model(conn: &Connection, text: &str) -> Result<bool, ProjectError> {
     }
     let Some((id, _)) = next_undo(conn)? else { return Ok(false) };
     let coalesces: bool = conn
-        .query_row("SELECT coalesces FROM edit WHERE id = ?1", [id], |row| row.get(0))
+        .query_row(
+            "SELECT coalesces AND made_utc_ms >= ?2 FROM edit WHERE id = ?1",
+            params![id, now_utc_ms() - BURST_MS],
+            |row| row.get(0),
+        )
         .doing(DOING)?;
     match changes_of(conn, id)?.as_slice() {
         [(kind, Some(_), Some(after))] if kind == "model" && coalesces => {

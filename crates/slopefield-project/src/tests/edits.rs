@@ -148,3 +148,12 @@ fn tables_come_back_as_they_were_and_bad_ones_are_refused() {
     project.undo().unwrap();
     assert_eq!(project.table("counts").unwrap().summary.row_count, 4);
 }
+
+#[test]
+fn filling_a_fresh_project_is_no_step_of_undo() {
+    let (_folder, mut project) = fresh();
+    project.fill(&[Change::Model("x".into()), Change::Study("seed = 2".into())]).unwrap();
+    assert_eq!(project.model_text().unwrap(), "x");
+    assert_eq!(project.study_text().unwrap(), "seed = 2");
+    check_labels(&project, None, None);
+}

@@ -29,12 +29,14 @@ pub fn for_data(networks: bool, scalars: usize, experiments: &[Experiment]) -> R
 }
 
 fn with_networks(experiments: &[Experiment], turns: usize) -> (Vec<Stage>, String) {
+    // A flexible model on noisy data first finds the flat line with a large noise, and later
+    // chases the noise to nothing: the noise keeps its start value until the end, when it is
+    // fitted to what the curves leave.
+    let scope = Scope::AllButNoise;
     let adam = |iterations, horizon, last| Stage {
         schedule: Schedule::Cosine(last),
         clip: Clip::Relative(5.0),
-        // A flexible model on noisy data first finds the flat line with a large noise: the noise
-        // keeps its start value until L-BFGS.
-        scope: Scope::AllButNoise,
+        scope,
         ..Stage::adam(iterations, 0.05, horizon)
     };
     let mut stages = Vec::new();
@@ -43,7 +45,8 @@ fn with_networks(experiments: &[Experiment], turns: usize) -> (Vec<Stage>, Strin
     }
     let grows = !stages.is_empty();
     stages.push(adam(if grows { 200 } else { 300 }, 1.0, 0.1));
-    stages.push(Stage::lbfgs(200, 1.0));
+    stages.push(Stage { scope, ..Stage::lbfgs(200, 1.0) });
+    stages.push(Stage { scope: Scope::Noise, ..Stage::lbfgs(30, 1.0) });
     let reason = if grows {
         "The model has a network and the data oscillate: Adam on a growing part of the time span, \
          then on all of it, and L-BFGS to finish."

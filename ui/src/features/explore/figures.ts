@@ -2,6 +2,8 @@
 
 import type { ModelReport } from "../../generated/api";
 import type { Trajectory } from "../../model/explore.svelte";
+import { extent } from "../../model/slices";
+import type { Field, Window } from "../../model/field";
 import { withUnit } from "../../model/format";
 import type { Curves } from "../../shared/fit";
 import type { Figure } from "../../shared/plot/figure";
@@ -24,8 +26,21 @@ export function statesFigure(trajectory: Trajectory, report: ModelReport, time: 
   };
 }
 
+/** The part of the plane around an orbit, with air; null when there is none. */
+export function phaseWindow(trajectory: Trajectory, across: string, up: string): Window | null {
+  const around = (name: string): [number, number] | null => {
+    const column = trajectory.columns.find((c) => c.kind === "state" && c.name === name);
+    const found = column && extent(column.values);
+    if (!found) return null;
+    const air = 0.08 * (found[1] - found[0] || Math.abs(found[0]) || 1);
+    return [found[0] - air, found[1] + air];
+  };
+  const [x, y] = [around(across), around(up)];
+  return x && y && { x, y };
+}
+
 /** One state against another: the orbit, where it begins and where it is at the end. */
-export function phaseFigure(trajectory: Trajectory, report: ModelReport, across: string, up: string): Figure | null {
+export function phaseFigure(trajectory: Trajectory, report: ModelReport, across: string, up: string, field: Field | null): Figure | null {
   const find = (name: string) => trajectory.columns.find((c) => c.kind === "state" && c.name === name);
   const [x, y] = [find(across), find(up)];
   if (!x || !y) return null;
@@ -34,12 +49,13 @@ export function phaseFigure(trajectory: Trajectory, report: ModelReport, across:
   const at = (i: number) => ({ x: [x.values[i] ?? NaN], y: [y.values[i] ?? NaN] });
   return {
     series: [
+      ...(field ? [{ name: "slopes", x: field.x, y: field.y, look: "line" as const, colour: "muted" as const, width: 1, faint: true }] : []),
       { name: "orbit", x: x.values, y: y.values, look: "line", colour: "accent" },
       { name: "start", ...at(0), look: "points", colour: "accent" },
       { name: "end", ...at(end), look: "hollow", colour: "accent" },
     ],
-    x: { title: title(across) },
-    y: { title: title(up) },
+    x: { title: title(across), range: phaseWindow(trajectory, across, up)?.x ?? null },
+    y: { title: title(up), range: phaseWindow(trajectory, across, up)?.y ?? null },
     view: `phase:${across}:${up}`,
   };
 }
