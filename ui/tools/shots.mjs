@@ -61,6 +61,7 @@ async function tour(theme) {
   for (let i = 0; i < 30; i++) await page.keyboard.press("ArrowLeft");
   await shot("3-explore");
   await id("way-phase").click();
+  await page.waitForTimeout(4000);
   await shot("3-explore-phase");
   await id("reset-values").click();
   await page.keyboard.press("Control+Enter");

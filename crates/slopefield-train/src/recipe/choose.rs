@@ -85,8 +85,7 @@ fn horizons(experiments: &[Experiment], turns: usize, least: usize, growth: f64)
     let first = (0.25 / turns as f64).max(share_with_values(experiments, least));
     let mut shares = Vec::new();
     let mut share = first;
-    // The last step, to the whole, is no longer than the others by more than a fifth or so.
-    while share * growth < 1.8 && share < 0.95 {
+    while share < 0.8 {
         shares.push(share);
         share *= growth;
     }

@@ -56,6 +56,7 @@ export function phaseFigure(trajectory: Trajectory, report: ModelReport, across:
     ],
     x: { title: title(across), range: phaseWindow(trajectory, across, up)?.x ?? null },
     y: { title: title(up), range: phaseWindow(trajectory, across, up)?.y ?? null },
+    plane: true,
     view: `phase:${across}:${up}`,
   };
 }

@@ -14,6 +14,7 @@ export type Series = {
   width?: number;
   /** Shown in the legend; default yes. */
   legend?: boolean;
+  /** Background: pale, and silent under the pointer. */
   faint?: boolean;
 };
 
@@ -35,6 +36,8 @@ export type Figure = {
   marks?: Array<{ x: number; label: string }>;
   /** A quiet line at y = 0. */
   zero?: boolean;
+  /** Values at the pointer alone instead of all at its x. */
+  plane?: boolean;
   /** Zoom and pan stay as long as this does. */
   view?: string;
 };

@@ -35,8 +35,8 @@ function traceOf(s: Series, theme: PlotTheme): object {
     name: escapeText(s.name),
     x: s.x,
     y: s.y,
-    opacity: s.faint ? 0.45 : 1,
-    hovertemplate: "%{y:.4g}",
+    opacity: s.faint ? 0.55 : 1,
+    ...(s.faint ? { hoverinfo: "skip" } : { hovertemplate: "%{y:.4g}" }),
   };
   if (s.look === "line") {
     return { ...common, mode: "lines", line: { color: colour, width: s.width ?? 2, dash: s.dash ? "5px,4px" : "solid" } };
@@ -56,7 +56,7 @@ function layoutOf(figure: Figure, theme: PlotTheme): object {
     font: { family: theme.font, size: 12, color: theme.text },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    hovermode: "x unified",
+    hovermode: figure.plane ? "closest" : "x unified",
     hoverlabel: { bgcolor: theme.surface, bordercolor: theme.axis, font: { family: theme.font, size: 12, color: theme.text } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: theme.muted, activecolor: theme.accent },
     dragmode: "zoom",
