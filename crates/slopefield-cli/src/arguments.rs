@@ -123,7 +123,7 @@ pub struct Fit {
     /// Project file to write; it can be opened in the window.
     #[arg(long, value_name = "FILE.slopefield")]
     pub out: Option<PathBuf>,
-    /// Iterations at most, over all stages.
+    /// Iterations at most, over all stages; an interrupted run keeps its own bound.
     #[arg(long)]
     pub iterations: Option<u32>,
     /// Go on with the interrupted run in the project file.
@@ -140,7 +140,7 @@ pub struct Forecast {
     #[arg(long)]
     pub run: Option<String>,
     /// End time; default the study's.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     pub until: Option<f64>,
     /// Number of times [default: 201].
     #[arg(long)]

@@ -52,7 +52,7 @@ pub fn read(path: &Path) -> Result<String, ApiError> {
     std::fs::read_to_string(path).map_err(|e| ApiError {
         code: Code::File,
         message: format!("{} cannot be read: {e}", path.display()),
-        advice: None,
+        advice: Some("check the path; it is looked up from the folder you are in".into()),
         details: Vec::new(),
     })
 }

@@ -7,6 +7,8 @@ use slopefield_api::types::Progress;
 /// Shows progress on standard error.
 pub struct Bar {
     bar: ProgressBar,
+    /// Notes go to standard error as lines: it is no terminal, and they are wanted.
+    lines: bool,
 }
 
 impl Bar {
@@ -17,7 +19,8 @@ impl Bar {
         if let Ok(style) = ProgressStyle::with_template(form) {
             bar.set_style(style.progress_chars("=> "));
         }
-        Bar { bar }
+        let lines = !quiet && bar.is_hidden();
+        Bar { bar, lines }
     }
 
     /// Takes a progress message of a fit.
@@ -27,7 +30,7 @@ impl Bar {
             Progress::Started { stages, method, .. } => {
                 let all: u32 = stages.iter().map(|s| s.iterations).sum();
                 self.bar.set_length(u64::from(all));
-                self.bar.println(format!("         {method}"));
+                self.line(&format!("         {method}"));
             }
             Progress::Iteration { iteration, total, stage, loss, best, left_s, .. } => {
                 self.bar.set_length(u64::from(total));
@@ -37,12 +40,20 @@ impl Bar {
                 self.bar.set_message(format!("loss {loss:.6}, best {best:.6}{left}"));
             }
             Progress::Note { iteration, message } => {
-                self.bar.println(format!("{iteration:>8} {message}"));
+                self.line(&format!("{iteration:>8} {message}"));
             }
             Progress::Curves { .. }
             | Progress::Paused { .. }
             | Progress::Finished { .. }
             | Progress::Failed { .. } => {}
+        }
+    }
+
+    fn line(&self, text: &str) {
+        if self.lines {
+            eprintln!("{text}");
+        } else {
+            self.bar.println(text);
         }
     }
 

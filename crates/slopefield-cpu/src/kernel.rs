@@ -61,6 +61,9 @@ pub fn compile(plans: &Plans) -> Result<CompiledKernel, CompileError> {
 
 /// Compiles plans. Checks them first: no plan that gets through can touch memory outside the
 /// slices of a call.
+///
+/// # Panics
+/// When `options.isa` is not available on this machine ([`crate::Isa::is_available`]).
 pub fn compile_with(plans: &Plans, options: Options) -> Result<CompiledKernel, CompileError> {
     verify(plans)?;
     let (code, [eval, jvp, vjp]) = generate([&plans.eval, &plans.jvp, &plans.vjp], &options)?;

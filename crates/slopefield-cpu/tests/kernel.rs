@@ -174,31 +174,6 @@ fn one_kernel_serves_many_threads() {
     });
 }
 
-/// Executable mappings of this process.
-#[cfg(target_os = "linux")]
-fn executable_mappings() -> usize {
-    let maps = std::fs::read_to_string("/proc/self/maps").expect("Linux has it");
-    maps.lines().filter(|l| l.split(' ').nth(1).is_some_and(|p| p.contains('x'))).count()
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn dropping_a_kernel_frees_its_code() {
-    let plans = network();
-    let keep: Vec<_> = (0..50).map(|_| compiled(&plans, Options::default())).collect();
-    let many = executable_mappings();
-    let clones = keep.clone();
-    drop(keep);
-    let i = Random(4).inputs(SHAPE);
-    assert_close(&eval(&clones[7], &i), &expected(&i).0, 1e-14, "a clone keeps the code");
-    drop(clones);
-    // Neighbouring mappings merge and other tests run beside, so only the order of size counts.
-    let kernels = |n: usize| (0..n).for_each(|_| drop(compiled(&plans, Options::default())));
-    kernels(200);
-    let few = executable_mappings();
-    assert!(few < 40 + many, "{many} mappings with 50 kernels, {few} after 200 were dropped");
-}
-
 #[test]
 fn malformed_plans_are_refused_and_not_interpreted() {
     let refused = |change: fn(&mut Plans)| {

@@ -270,7 +270,7 @@ fn plans(seed: u64, steps: usize, exact: bool) -> Plans {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     /// Plans without elementary functions and dense sums: the very bits of the interpreter.
     #[test]

@@ -114,16 +114,21 @@ pub struct Case {
     pub saves: Vec<f64>,
 }
 
+/// Parameters of the model in an experiment, at the start values.
+pub fn start_params(prepared: &Prepared, experiment: &slopefield_train::Experiment) -> Vec<f64> {
+    let element = |s: &Source| match *s {
+        Source::Theta(i) => prepared.problem.theta[i].start,
+        Source::Fixed(value) => value,
+    };
+    experiment.params.iter().map(element).collect()
+}
+
 impl Case {
     /// One per experiment that has data.
     pub fn all(prepared: &Prepared) -> Vec<Case> {
         let mut cases = Vec::new();
         for e in &prepared.problem.experiments {
-            let element = |s: &Source| match *s {
-                Source::Theta(i) => prepared.problem.theta[i].start,
-                Source::Fixed(value) => value,
-            };
-            let p: Vec<f64> = e.params.iter().map(element).collect();
+            let p = start_params(prepared, e);
             let u0 = prepared.model.initial_state(e.t0, &p, &e.fixed_initial);
             let times = e.series.iter().flat_map(|s| s.times.iter().zip(&s.held_out));
             let mut saves: Vec<f64> = times.filter(|t| !t.1).map(|t| *t.0).collect();

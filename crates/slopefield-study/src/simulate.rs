@@ -1,6 +1,7 @@
 //! One trajectory of a model, for plots and tables.
 
-use crate::{CompiledModel, Solvers, StudyError, error::nearest};
+use crate::error::{Problem, nearest};
+use crate::{CompiledModel, Solvers, StudyError};
 use slopefield_kernel::Kernel;
 use slopefield_solve::{Ivp, Settings, Stats};
 use std::collections::BTreeMap;
@@ -83,13 +84,21 @@ pub fn simulate(
     options: &SimulateOptions,
     solvers: &dyn Solvers,
 ) -> Result<Simulated, StudyError> {
-    let (Some(&first), Some(&last)) = (options.at.first(), options.at.last()) else {
-        return Err(StudyError::Compile("no times to simulate".into()));
+    let Some(&last) = options.at.last() else {
+        return Err(StudyError::Study(vec![Problem::error("times", "there are none to report")]));
     };
     let towards = if last >= options.from { 1.0 } else { -1.0 };
-    if (first - options.from) * towards < 0.0 {
-        let message = format!("the first time {first} is before the start {}", options.from);
-        return Err(StudyError::Compile(message));
+    let mut before = (options.from, "the start");
+    for &t in &options.at {
+        if !((t - before.0) * towards >= 0.0) {
+            let message = format!(
+                "the times to report must lead away from the start {}, but {t} comes after {} {}; \
+                 sort them, and ask for times on both sides of the start in two runs",
+                options.from, before.1, before.0
+            );
+            return Err(StudyError::Study(vec![Problem::error("times", message)]));
+        }
+        before = (t, "the time");
     }
     let mut stepper = solvers.stepper(&options.method).map_err(StudyError::Solver)?;
     let n = u0.len();

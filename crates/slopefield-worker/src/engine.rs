@@ -258,23 +258,25 @@ impl Commands for Engine {
 
     fn fit(&self, request: FitRequest, emit: Emit<'_>) -> Answer<FitReply> {
         let job = self.jobs.start()?;
-        let mut loaded = data::load(&request.study)?;
-        if request.iterations.is_some() {
-            loaded.file.training.iterations = request.iterations;
-        }
-        let tables = loaded.tables.iter().map(|(n, t)| (n.clone(), TableData::from(t))).collect();
-        let plugins = &*self.plugins;
-        let mut prepared = Prepared::new(&loaded.model, &loaded.file, &tables, plugins, plugins)
-            .map_err(failure::study)?;
-        let target = match &request.out {
-            None => None,
-            Some(out) => Some(self.target(&absolute(out)?, &request, &loaded, &mut prepared)?),
+        let out = request.out.as_deref().map(absolute).transpose()?;
+        let (prepared, target) = match &out {
+            Some(out) if request.resume => self.resumed(out)?,
+            _ if request.resume => {
+                return Err(error(Code::Request, "name the project file to go on with"));
+            }
+            out => self.begun(out.as_deref(), &request)?,
         };
         let project = target.as_ref().map(|t| t.project.clone());
         let solvers = self.plugins.clone().solvers();
         let outcome = fitting::run(&prepared, &solvers, target, None, &job.control, emit);
-        if let Some(project) = project {
+        if let (Some(project), Some(out)) = (project, &out) {
+            let fresh = outcome.is_err() && !request.resume;
+            let barren = fresh && runs::barren(&lock(&project))?;
             close(project)?;
+            if barren {
+                // It holds nothing that the files of the study do not hold.
+                std::fs::remove_file(out).map_err(|e| failure::file(out, "removed", &e))?;
+            }
         }
         plain(fitting::reply(&prepared, &outcome?))
     }
@@ -389,51 +391,89 @@ impl Engine {
         Ok(runs::summary(&run))
     }
 
-    /// The project file that a fit writes: a new one, or that with the run to go on with.
-    fn target(
+    /// A study from its files, and the new project file for it where one is wanted.
+    fn begun(
         &self,
-        out: &Path,
+        out: Option<&Path>,
         request: &FitRequest,
-        loaded: &slopefield_study::Loaded,
-        prepared: &mut Prepared,
-    ) -> Result<Target, ApiError> {
-        let mut resume = None;
-        let project = if request.resume {
-            let project = Project::open(out).map_err(project_error)?;
-            let runs = project.runs().map_err(project_error)?;
-            let run = runs.into_iter().find(|r| r.resumable);
-            let Some(run) = run else {
-                let message = format!("{} has no run that can go on", out.display());
-                return Err(error(Code::Project, message));
-            };
-            // The run goes on with what was frozen when it began, whatever the files say now.
-            let frozen = runs::Frozen::read(&project, &run.id)?;
-            let tables = runs::frozen_tables(&project, &run.id, &frozen.study)?;
-            let text = &frozen.detail.model_text;
-            *prepared = Prepared::new(text, &frozen.study, &tables, &*self.plugins, &*self.plugins)
-                .map_err(failure::study)?;
-            resume = Some(run.id);
-            project
-        } else {
-            if out.exists() {
-                return Err(failure::advised(
-                    Code::File,
-                    format!("{} exists already", out.display()),
-                    "give another name, or --resume to go on with its interrupted run",
-                ));
+    ) -> Result<(Prepared, Option<Target>), ApiError> {
+        if let Some(out) = out {
+            vacant(out)?;
+        }
+        let mut loaded = data::load(&request.study)?;
+        if request.iterations.is_some() {
+            loaded.file.training.iterations = request.iterations;
+        }
+        let tables = loaded.tables.iter().map(|(n, t)| (n.clone(), TableData::from(t))).collect();
+        let plugins = &*self.plugins;
+        let mut prepared = Prepared::new(&loaded.model, &loaded.file, &tables, plugins, plugins)
+            .map_err(failure::study)?;
+        let Some(out) = out else { return Ok((prepared, None)) };
+        // Whatever hinders the training is told before a file is made.
+        let solvers = self.plugins.clone().solvers();
+        gradient::objective(&prepared, &prepared.gradient.0, &solvers).map_err(failure::study)?;
+        let content = session::content(&loaded)?;
+        let mut project = Project::create(out).map_err(project_error)?;
+        let filled = project.fill(&content).and_then(|()| project.study_text());
+        let study_text = match filled {
+            Ok(text) => text,
+            Err(e) => {
+                drop(project);
+                // The reason counts, not what became of the file.
+                let _ = std::fs::remove_file(out);
+                return Err(project_error(e));
             }
-            let mut project = Project::create(out).map_err(project_error)?;
-            project.fill(&session::content(loaded)?).map_err(project_error)?;
-            project
         };
-        let study_text = project.study_text().map_err(project_error)?;
         prepared.file = session::parse_study(&study_text)?;
-        Ok(Target {
+        let facts = self.plugins.facts(&prepared);
+        let project = Arc::new(Mutex::new(project));
+        Ok((prepared, Some(Target { project, study_text, resume: None, facts })))
+    }
+
+    /// The interrupted run of a project file. It goes on with what was frozen when it began,
+    /// whatever the files of the study say now.
+    fn resumed(&self, out: &Path) -> Result<(Prepared, Option<Target>), ApiError> {
+        let project = Project::open(out).map_err(project_error)?;
+        let runs = project.runs().map_err(project_error)?;
+        let Some(run) = runs.into_iter().find(|r| r.resumable) else {
+            return Err(failure::advised(
+                Code::Project,
+                format!("{} has no run that can go on", out.display()),
+                "a run can go on when it was interrupted or stopped; train anew into another file",
+            ));
+        };
+        let frozen = runs::Frozen::read(&project, &run.id)?;
+        let tables = runs::frozen_tables(&project, &run.id, &frozen.study)?;
+        let text = &frozen.detail.model_text;
+        let prepared =
+            Prepared::new(text, &frozen.study, &tables, &*self.plugins, &*self.plugins)
+                .map_err(failure::study)?;
+        let target = Target {
             project: Arc::new(Mutex::new(project)),
-            study_text,
-            resume,
-            facts: self.plugins.facts(prepared),
-        })
+            study_text: frozen.detail.study_text,
+            resume: Some(run.id),
+            facts: self.plugins.facts(&prepared),
+        };
+        Ok((prepared, Some(target)))
+    }
+}
+
+/// Nothing is at the path of a file to be made, and its folder is there.
+fn vacant(out: &Path) -> Result<(), ApiError> {
+    if out.exists() {
+        return Err(failure::advised(
+            Code::File,
+            format!("{} exists already", out.display()),
+            "give another name, or --resume to go on with its interrupted run",
+        ));
+    }
+    match out.parent() {
+        Some(folder) if !folder.is_dir() => Err(failure::advised(
+            Code::File,
+            format!("{} cannot be written: there is no folder {}", out.display(), folder.display()),
+            "make the folder first, or give another path",
+        )),
+        _ => Ok(()),
     }
 }
 

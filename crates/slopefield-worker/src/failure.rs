@@ -32,7 +32,11 @@ pub fn study(e: StudyError) -> ApiError {
         StudyError::Data { ref advice, .. } => {
             ApiError { advice: advice.clone(), ..error(Code::Data, e.to_string()) }
         }
-        StudyError::File { .. } => error(Code::File, e.to_string()),
+        StudyError::File { .. } => advised(
+            Code::File,
+            e.to_string(),
+            "check the path; what a study names is looked up from the folder of the study",
+        ),
         StudyError::Solve { message, advice } => advised(Code::Solve, message, advice),
         StudyError::Solver(_) => error(Code::Study, e.to_string()),
     }

@@ -67,6 +67,7 @@ pub fn run(
         Some(theta) => Start::Theta(theta),
         None => Start::Problem,
     };
+    let resumed = target.as_ref().is_some_and(|t| t.resume.is_some());
     let mut store = None;
     if let Some(target) = target {
         store = Some(Store::open(prepared, target, &shown, &mut start)?);
@@ -82,15 +83,19 @@ pub fn run(
         control,
     };
     recorder.started();
-    for note in objective.notes().to_vec() {
-        recorder.note(0, &note);
+    if !resumed {
+        for problem in prepared.resolved.problems.iter().filter(|p| !p.fatal) {
+            recorder.note(0, &format!("warning: {problem}"));
+        }
     }
     let fit =
         train::train(&mut objective, &prepared.recipe, start, control, &mut |e| recorder.take(e));
     let curves = curves(&shown, prepared, &fit.theta);
-    let run = recorder.finish(&fit, &curves, began.elapsed().as_secs_f64())?;
-    if !fit.stop_reason.is_success() {
-        return Err(unsuccessful(prepared, &fit));
+    let failed = (!fit.stop_reason.is_success()).then(|| unsuccessful(prepared, &fit));
+    let reason = failed.as_ref().map_or_else(|| fit.stop_reason.sentence(), |e| e.message.clone());
+    let run = recorder.finish(&fit, &reason, &curves, began.elapsed().as_secs_f64())?;
+    if let Some(e) = failed {
+        return Err(e);
     }
     Ok(Outcome { curves, run, seconds: began.elapsed().as_secs_f64(), fit })
 }
@@ -100,15 +105,9 @@ fn unsuccessful(prepared: &Prepared, fit: &Fit) -> ApiError {
     match &fit.stop_reason {
         StopReason::WrongGradient(_) => error(Code::Gradient, fit.stop_reason.sentence()),
         StopReason::CannotStart { failure, .. } => {
-            let mut e = error(Code::Solve, fit.stop_reason.sentence());
-            if let (Some(t), Some(state)) = (failure.time, failure.state) {
-                let solve = slopefield_solve::SolveError::NonFinite { t, state, u: failure.u.clone() };
-                let p = prepared.model.start_params(prepared.file.seed);
-                e.message = prepared.model.explain(&solve, &p);
-                e.details = vec![fit.stop_reason.sentence()];
-                let advice = "try other start values, tighter bounds, or a shorter horizon first";
-                e.advice = Some(advice.into());
-            }
+            let mut e = error(Code::Solve, crate::gradient::explain(prepared, failure));
+            let advice = "try other start values, tighter bounds, or a shorter horizon first";
+            e.advice = Some(advice.into());
             e
         }
         reason => error(Code::Solve, reason.sentence()),
@@ -317,13 +316,19 @@ impl Recorder<'_> {
         }
     }
 
-    fn finish(mut self, fit: &Fit, curves: &[Curve], seconds: f64) -> Result<Option<String>, ApiError> {
+    fn finish(
+        mut self,
+        fit: &Fit,
+        reason: &str,
+        curves: &[Curve],
+        seconds: f64,
+    ) -> Result<Option<String>, ApiError> {
         self.show_curves(&fit.theta);
         if let Some(e) = self.broken.take() {
             return Err(e);
         }
         let Some(store) = self.store.as_mut() else { return Ok(None) };
-        store.finish(self.prepared, fit, curves, seconds)?;
+        store.finish(self.prepared, fit, reason, curves, seconds)?;
         Ok(Some(store.run.clone()))
     }
 }
@@ -434,6 +439,7 @@ impl Store {
         &mut self,
         prepared: &Prepared,
         fit: &Fit,
+        reason: &str,
         curves: &[Curve],
         seconds: f64,
     ) -> Result<(), ApiError> {
@@ -451,11 +457,10 @@ impl Store {
             _ => RunStatus::Failed,
         };
         let best = parameters(prepared, &fit.theta);
-        let reason = fit.stop_reason.sentence();
         let mut project = lock(&self.project);
         project.set_parameters(&self.run, Role::Best, &best).map_err(project_error)?;
         project.set_curves(&self.run, curves).map_err(project_error)?;
-        project.finish_run(&self.run, status, &reason, &self.state).map_err(project_error)
+        project.finish_run(&self.run, status, reason, &self.state).map_err(project_error)
     }
 }
 

@@ -42,7 +42,7 @@ pub fn run(
         let mut grad = vec![0.0; z.len()];
         let seconds = median(|| {
             let value = objective.evaluate(&z, 1.0, Some(&mut grad));
-            value.map(|e| loss = e.loss).map_err(|f| explain(&prepared, &f))
+            value.map(|e| loss = e.loss).map_err(|f| error(Code::Solve, explain(&prepared, &f)))
         })?;
         let forward = forward_seconds(&prepared, solvers)?;
         // From the optimiser's coordinates to the parameters as the user writes them.
@@ -109,14 +109,16 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
     if largest > 0.0 { difference / largest } else { difference }
 }
 
-fn explain(prepared: &Prepared, failure: &Failure) -> ApiError {
-    match (failure.time, failure.state) {
-        (Some(t), Some(state)) => {
+/// A failed evaluation at the start values in a sentence: experiment, equation and expression.
+pub fn explain(prepared: &Prepared, failure: &Failure) -> String {
+    let experiment = failure.experiment.and_then(|e| prepared.problem.experiments.get(e));
+    match (failure.time, failure.state, experiment) {
+        (Some(t), Some(state), Some(experiment)) => {
             let solve = slopefield_solve::SolveError::NonFinite { t, state, u: failure.u.clone() };
-            let p = prepared.model.start_params(prepared.file.seed);
-            error(Code::Solve, prepared.model.explain(&solve, &p))
+            let p = slopefield_study::gradient::start_params(prepared, experiment);
+            format!("experiment {}: {}", experiment.name, prepared.model.explain(&solve, &p))
         }
-        _ => error(Code::Solve, failure.message.clone()),
+        _ => failure.message.clone(),
     }
 }
 

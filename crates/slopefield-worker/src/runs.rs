@@ -55,6 +55,12 @@ pub fn find(project: &Project, which: Option<&str>) -> Result<project::Run, ApiE
     })
 }
 
+/// No run has found anything: the project holds only what it was made from.
+pub fn barren(project: &Project) -> Result<bool, ApiError> {
+    let runs = project.runs().map_err(project_error)?;
+    Ok(runs.iter().all(|r| r.iterations == 0 && r.best_loss.is_none()))
+}
+
 /// A stage of a recipe.
 pub fn stage(stage: &Stage) -> StageView {
     let (optimiser, rate) = match stage.optimiser {

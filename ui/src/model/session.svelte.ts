@@ -48,6 +48,11 @@ export class Session {
       this.#quietly("Reading the version", async () => (this.version = await this.platform.appVersion())),
       this.readInfo(),
     ]);
+    await this.#quietly("Opening what was asked for", async () => {
+      const asked = await this.platform.launchRequest();
+      if (asked?.kind === "example") await this.openExample(asked.value);
+      else if (asked) await this.open(asked.value);
+    });
   }
 
   readInfo = (): Promise<void> =>

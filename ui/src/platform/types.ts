@@ -10,6 +10,9 @@ export type Reply<C extends CommandName> = Commands[C]["reply"];
 /** What happened to the worker process. */
 export type WorkerEvent = { event: "died" | "restarted"; message: string };
 
+/** What the program was started with: an example's id or a project's path. */
+export type LaunchRequest = { kind: "example" | "project"; value: string };
+
 export type PickKind = "project" | "data";
 
 export interface Platform {
@@ -24,6 +27,7 @@ export interface Platform {
   onCloseRequested(mayClose: () => Promise<boolean>): Promise<() => void>;
   onWorkerEvent(handle: (event: WorkerEvent) => void): Promise<() => void>;
   appVersion(): Promise<string>;
+  launchRequest(): Promise<LaunchRequest | null>;
 }
 
 /** Whatever a host threw, as the one kind of error the screens know. */

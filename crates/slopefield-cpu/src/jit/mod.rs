@@ -6,6 +6,3 @@ pub(crate) mod code;
 mod emit;
 mod emit_dense;
 mod schedule;
-
-#[cfg(test)]
-mod tests;

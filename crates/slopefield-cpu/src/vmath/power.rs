@@ -1,6 +1,6 @@
 //! `x^y` through a logarithm of about 66 bits.
 
-use super::exponential::exp_with_tail;
+use super::exponential::{LN2_HI, LN2_LO, exp_with_tail};
 use super::logarithm::split;
 use super::{Function2, fast_two_sum, horner};
 use crate::simd::{Simd, abs, bits, patch2};
@@ -19,8 +19,6 @@ const Q: [f64; 8] = [
 /// `2/3` in two parts.
 const TWO_THIRDS: (f64, f64) =
     (f64::from_bits(0x3fe5_5555_5555_5555), f64::from_bits(0x3c85_5555_5555_5555));
-/// `ln 2` to 41 bits, so that a whole exponent times it is exact, and two more parts.
-use super::exponential::{LN2_HI, LN2_LO};
 
 /// A sum of two doubles, the second below an ulp of the first.
 #[derive(Clone, Copy)]

@@ -115,6 +115,7 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
       return () => workerHandlers.delete(handle);
     },
     appVersion: async () => "0.1.0",
+    launchRequest: async () => null,
     failNext: (command, error) => failures.set(command, error),
     workerEvent: (event) => workerHandlers.forEach((handle) => handle(event)),
     requestClose: async () => (mayClose ? mayClose() : true),

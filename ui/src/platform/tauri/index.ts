@@ -6,7 +6,7 @@ import { listen } from "@tauri-apps/api/event";
 import { getCurrentWindow } from "@tauri-apps/api/window";
 import type { Progress, RunSummary } from "../../generated/api";
 import { decodeFrame, type Framed } from "../frame";
-import { toApiError, type Platform, type Reply, type WorkerEvent } from "../types";
+import { toApiError, type LaunchRequest, type Platform, type Reply, type WorkerEvent } from "../types";
 
 /** Raw bytes of a reply; an error becomes an `ApiError`. */
 async function call(name: string, args: Record<string, unknown>): Promise<ArrayBuffer> {
@@ -43,5 +43,6 @@ export function createTauriPlatform(): Platform {
       }),
     onWorkerEvent: (handle) => listen<WorkerEvent>("worker", (event) => handle(event.payload)),
     appVersion: () => getVersion(),
+    launchRequest: () => invoke<LaunchRequest | null>("launch_request"),
   };
 }
