@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { id, openExample, picture, withWindow, writeModel } from "./setting.mjs";
+import { id, openExample, picture, traces, withWindow, writeModel } from "./setting.mjs";
 import { until } from "./webdriver.mjs";
 
 const MODEL = [
@@ -84,12 +84,10 @@ test("the simulation follows the sliders", async () => {
   await withWindow({}, async (page) => {
     await openExample(page, "hudson-bay", /Hudson Bay/);
     await page.click(id("nav-explore"));
-    const curve = () =>
-      page.js(
-        `const plots = [...document.querySelectorAll('[data-testid="explore-plot"] .js-plotly-plot')];
-         const line = plots.flatMap((p) => p.data).find((t) => t.mode === "lines");
-         return line ? line.y[100] : null`,
-      );
+    const curve = async () => {
+      const lines = (await traces(page, "explore-plot")).filter((t) => t.mode === "lines");
+      return lines[0]?.y[50];
+    };
     const before = await until("a curve", curve);
     await page.js(
       `const slider = document.querySelector('[data-testid="slider-alpha"]');
@@ -100,6 +98,7 @@ test("the simulation follows the sliders", async () => {
     await page.see(id("solve-report"), /steps/);
     await picture(page, "explore");
     await page.click(id("theme"));
+    await new Promise((done) => setTimeout(done, 400));
     await picture(page, "explore-dark");
   });
 });

@@ -5,15 +5,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { application, command, id, openExample, picture, withWindow } from "./setting.mjs";
+import { application, command, id, openExample, picture, traces, withWindow } from "./setting.mjs";
 import { until } from "./webdriver.mjs";
-
-const figure = (page, name) =>
-  page.js(
-    `const plot = document.querySelector('[data-testid="' + arguments[0] + '"] .js-plotly-plot');
-     return plot ? plot.data.map((t) => ({ name: t.name, mode: t.mode, n: t.x.length })) : null`,
-    name,
-  );
 
 test("an example is trained, shown, saved and opened again", async () => {
   const folder = mkdtempSync(join(tmpdir(), "slopefield-e2e-"));
@@ -28,8 +21,8 @@ test("an example is trained, shown, saved and opened again", async () => {
       await page.see(id("job-state"), /finished/, 60_000);
       await page.see(id("log"), /Gradient checked/);
       await until("curves over points", async () => {
-        const traces = await figure(page, "fit-plot");
-        return traces?.some((t) => t.mode === "lines" && t.n > 200);
+        const lines = (await traces(page, "fit-plot")).filter((t) => t.mode === "lines");
+        return lines.reduce((sum, t) => sum + t.x.length, 0) > 400;
       });
       await picture(page, "train");
 
@@ -71,20 +64,16 @@ test("held-out points are drawn apart and the curve runs on into the forecast", 
     await page.click(id("nav-train"));
     await page.click(id("train"));
     await page.see(id("job-state"), /finished/, 60_000);
-    const marks = await page.js(
-      `return [...document.querySelectorAll('[data-testid="fit-plot"] .js-plotly-plot')].flatMap((p) =>
-         p.data.filter((t) => t.mode === "markers").map((t) => [t.marker.symbol ?? "circle", Math.min(...t.x), Math.max(...t.x)]))`,
-    );
-    const hollow = marks.filter(([symbol]) => String(symbol).includes("open"));
-    const filled = marks.filter(([symbol]) => !String(symbol).includes("open"));
-    assert.ok(hollow.length > 0 && filled.length > 0, JSON.stringify(marks));
-    assert.ok(hollow.every(([, first]) => first >= 1915), "hollow points are the held-out years");
-    assert.ok(filled.every(([, , last]) => last < 1915), "filled points are those trained on");
-    const last = await page.js(
-      `return Math.max(...[...document.querySelectorAll('[data-testid="fit-plot"] .js-plotly-plot')].flatMap((p) =>
-         p.data.filter((t) => t.mode === "lines").map((t) => Math.max(...t.x))))`,
-    );
-    assert.equal(last, 1930);
+    const all = await traces(page, "fit-plot");
+    const lines = all.filter((t) => t.mode === "lines");
+    const points = all.filter((t) => t.mode === "markers");
+    // Filled points have the colour of their curve; hollow ones that of the paper.
+    const isFilled = (t) => lines.some((line) => line.colour === t.colour);
+    const [filled, hollow] = [points.filter(isFilled), points.filter((t) => !isFilled(t))];
+    assert.ok(hollow.length > 0 && filled.length > 0);
+    assert.ok(hollow.every((t) => Math.min(...t.x) >= 1915), "hollow points are the held-out years");
+    assert.ok(filled.every((t) => Math.max(...t.x) < 1915), "filled points are those trained on");
+    assert.equal(Math.max(...lines.flatMap((t) => t.x)), 1930, "the forecast runs to its end");
     await picture(page, "train-neural");
   });
 });

@@ -49,9 +49,24 @@ export async function openExample(page, name, title) {
   await page.see(id("project-title"), title);
 }
 
-/** Puts another text into the model editor, as typing would. */
+/** Puts another text into the model editor, as pasting over everything would. */
 export async function writeModel(page, text) {
   await page.click(id("model-text"));
   await page.keys("\uE009", "a");
-  await page.type(id("model-text"), text);
+  await page.js(
+    `const data = new DataTransfer();
+     data.setData("text/plain", arguments[0]);
+     const paste = new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
+     document.querySelector('[data-testid="model-text"]').dispatchEvent(paste);`,
+    text,
+  );
 }
+
+/** The traces of all panels of a figure: mode, line style, colour, times. */
+export const traces = (page, name) =>
+  page.js(
+    `const plots = document.querySelectorAll('[data-testid^="' + arguments[0] + '"] .js-plotly-plot');
+     return [...plots].flatMap((p) => p.data).map((t) => ({
+       mode: t.mode, colour: t.marker?.color ?? t.line?.color, x: [...t.x], y: [...t.y] }))`,
+    name,
+  );
