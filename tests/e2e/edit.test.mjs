@@ -33,7 +33,7 @@ test("errors stand in the text, and a model and a table become a trained project
       assert.ok(await page.exists(".cm-lintRange-error"), "the place is underlined");
       await picture(page, "model-error");
       await writeModel(page, MODEL);
-      await page.see(id("classification"), /1 state/);
+      await page.see(id("classification"), /one state/);
       await page.see(id("equations"), /./);
 
       await page.click(id("nav-data"));

@@ -21,7 +21,8 @@ export async function withWindow({ args = [], env = {}, folder }, use) {
   const page = await open({
     application,
     args,
-    env: { SLOPEFIELD_DATA_DIR: join(own, "data"), ...env },
+    // The web view keeps settings of the page (the theme) in the data folder too.
+    env: { SLOPEFIELD_DATA_DIR: join(own, "data"), XDG_DATA_HOME: join(own, "web"), ...env },
   });
   try {
     await page.see(id("app"), /./, 40_000);
