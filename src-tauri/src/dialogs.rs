@@ -26,8 +26,7 @@ pub async fn pick_save<R: Runtime>(app: AppHandle<R>, default_name: String) -> O
     }
     let extension = default_name.rsplit_once('.').map_or("slopefield", |(_, e)| e).to_owned();
     let filter = if extension == "html" { "Web page" } else { "Slopefield project" };
-    let dialog =
-        app.dialog().file().set_file_name(&default_name).add_filter(filter, &[&extension]);
+    let dialog = app.dialog().file().set_file_name(&default_name).add_filter(filter, &[&extension]);
     ask(dialog, FileDialogBuilder::save_file).await
 }
 

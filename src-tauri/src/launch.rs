@@ -20,8 +20,7 @@ pub fn worker<R: Runtime>(app: &AppHandle<R>) -> Launch {
         examples = source.join("../examples");
         plugins = folder.join("plugins");
     }
-    let arguments =
-        vec!["--examples".into(), examples.into(), "--plugins".into(), plugins.into()];
+    let arguments = vec!["--examples".into(), examples.into(), "--plugins".into(), plugins.into()];
     Launch { program, arguments }
 }
 

@@ -36,7 +36,8 @@ pub fn builder<R: Runtime>(builder: Builder<R>) -> Builder<R> {
                     WorkerEvent::Restarted => ("restarted", String::new()),
                 };
                 // Nobody listens when the window is already gone.
-                let _ = handle.emit("worker", serde_json::json!({ "event": event, "message": message }));
+                let _ = handle
+                    .emit("worker", serde_json::json!({ "event": event, "message": message }));
             });
             app.manage(Worker(Arc::new(client)));
             Ok(())

@@ -679,6 +679,8 @@ pub struct RunView {
     pub history_iterations: Slice,
     /// Loss at them.
     pub history_loss: Slice,
+    /// Best loss so far of the stage at them: stages of a growing horizon have losses of their own.
+    pub history_best: Slice,
     /// Loss per point on the hold-out at them, NaN where not computed.
     pub history_hold_out: Slice,
     /// Scalar parameters at them, row by row.

@@ -14,8 +14,12 @@ struct Page {
 
 impl CommandVisitor for Page {
     fn command(&mut self, name: &str, request: Type, reply: Type) {
-        writeln!(self.commands, "  {name}: {{ request: {}; reply: {} }};", request.name, reply.name)
-            .unwrap();
+        writeln!(
+            self.commands,
+            "  {name}: {{ request: {}; reply: {} }};",
+            request.name, reply.name
+        )
+        .unwrap();
         self.declarations.extend(request.declarations);
         self.declarations.extend(reply.declarations);
     }

@@ -74,9 +74,11 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     for row in std::iter::once(&header).chain(rows) {
         let cells = row.iter().zip(&widths).enumerate();
         let line: Vec<String> = cells
-            .map(|(i, (cell, width))| {
-                if i == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-            })
+            .map(
+                |(i, (cell, width))| {
+                    if i == 0 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+                },
+            )
             .collect();
         text += line.join("  ").trim_end();
         text.push('\n');

@@ -13,8 +13,9 @@ pub const SUBCOMMAND: &str = "__worker";
 
 /// Serves requests until standard input ends.
 pub fn serve(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    let result = Folders::from_arguments(arguments)
-        .and_then(|folders| slopefield_worker::serve(Engine::new(folders)).map_err(|e| e.to_string()));
+    let result = Folders::from_arguments(arguments).and_then(|folders| {
+        slopefield_worker::serve(Engine::new(folders)).map_err(|e| e.to_string())
+    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {

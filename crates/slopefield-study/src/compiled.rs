@@ -40,8 +40,7 @@ impl CompiledModel {
     pub fn new(text: &str, library: &dyn NetworkLibrary) -> Result<CompiledModel, StudyError> {
         let began = Instant::now();
         let (model, diagnostics) = slopefield_lang::check(text);
-        let errors: Vec<_> =
-            diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
+        let errors: Vec<_> = diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
         if let Some(first) = errors.first() {
             let (line, _) = slopefield_lang::line_column(text, first.span.start);
             let more = match errors.len() {
@@ -112,7 +111,8 @@ impl CompiledModel {
         match error {
             NonFinite { t, state, u } => {
                 let name = self.model.states.get(*state).map_or("?", |s| s.name.as_str());
-                let start = format!("the equation of `{name}` gave no finite number at {time} = {t}");
+                let start =
+                    format!("the equation of `{name}` gave no finite number at {time} = {t}");
                 let at = slopefield_graph::locate_non_finite(&self.model, &self.lowered, *t, u, p);
                 match at {
                     Some(at) => {

@@ -2,8 +2,7 @@
 
 use crate::{Prepared, Solvers, StudyError, error::Problem};
 use slopefield_adjoint::{
-    DiscreteAdjoint, Evaluated, ForwardSensitivity, GaussAdjoint, GradientMethod, Loss,
-    Replay,
+    DiscreteAdjoint, Evaluated, ForwardSensitivity, GaussAdjoint, GradientMethod, Loss, Replay,
 };
 use slopefield_solve::{Ivp, Settings, SolveError, Stats, Step, Stepper};
 use slopefield_train::Source;

@@ -70,7 +70,11 @@ pub fn load(path: &Path) -> Result<Loaded, StudyError> {
 /// A file that cannot be read or is not a table, with the place.
 pub fn read_table(path: &Path) -> Result<Table, StudyError> {
     slopefield_data::read_path(path, &slopefield_data::Options::default()).map_err(|e| {
-        StudyError::Data { path: PathBuf::from(path), message: e.to_string(), advice: Some(e.advice().to_owned()) }
+        StudyError::Data {
+            path: PathBuf::from(path),
+            message: e.to_string(),
+            advice: Some(e.advice().to_owned()),
+        }
     })
 }
 

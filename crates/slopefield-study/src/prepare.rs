@@ -1,7 +1,7 @@
 //! From a resolved study and a compiled model to the problem that training solves.
 
-use crate::resolve::{Experiment, Resolved, resolve};
 use crate::file::TrainingFile;
+use crate::resolve::{Experiment, Resolved, resolve};
 use crate::{CompiledModel, Solvers, StudyError, StudyFile, TableData, error::Problem};
 use slopefield_adjoint::GradientMethod;
 use slopefield_graph::network::NetworkLibrary;
@@ -104,8 +104,7 @@ impl Prepared {
     /// End of the forecast: as the study says, else a quarter of the span beyond the data.
     pub fn forecast_end(&self) -> f64 {
         let last = self.resolved.last_time();
-        let first =
-            self.resolved.experiments.iter().map(|e| e.start).fold(f64::INFINITY, f64::min);
+        let first = self.resolved.experiments.iter().map(|e| e.start).fold(f64::INFINITY, f64::min);
         self.file.forecast.until.unwrap_or(last + 0.25 * (last - first)).max(last)
     }
 }
@@ -133,7 +132,8 @@ impl Theta {
             let mut shared = None;
             for (e, experiment) in experiments.iter().enumerate() {
                 let fixed = experiment.set_params.iter().find(|s| s.0 == i);
-                let local = experiment.local.contains(&i) || (several && param.initial_of.is_some());
+                let local =
+                    experiment.local.contains(&i) || (several && param.initial_of.is_some());
                 sources[e][i] = match fixed {
                     Some(&(_, value)) => Source::Fixed(value),
                     None if local => {
@@ -144,7 +144,9 @@ impl Theta {
                         theta.push(name, scalar(param, start[i]))
                     }
                     None => shared
-                        .get_or_insert_with(|| theta.push(names[i].clone(), scalar(param, start[i])))
+                        .get_or_insert_with(|| {
+                            theta.push(names[i].clone(), scalar(param, start[i]))
+                        })
                         .clone(),
                 };
             }

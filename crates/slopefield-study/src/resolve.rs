@@ -110,7 +110,8 @@ pub fn resolve(model: &Model, file: &StudyFile, tables: &BTreeMap<String, TableD
         let seen = |e: &Experiment| e.series.iter().any(|s| s.observation == i);
         if !resolved.experiments.is_empty() && !resolved.experiments.iter().any(seen) {
             let name = &observation.name;
-            let message = format!("no table has a column for the observation `{name}`; it is not fitted");
+            let message =
+                format!("no table has a column for the observation `{name}`; it is not fitted");
             problems.push(Problem::warning(format!("observe {name}"), message));
         }
     }
@@ -229,7 +230,8 @@ fn own_values(
         match param(name) {
             Some(i) => own.2.push(i),
             None => {
-                let message = format!("the model has no parameter `{name}`{}", nearest(name, names()));
+                let message =
+                    format!("the model has no parameter `{name}`{}", nearest(name, names()));
                 problems.push(Problem::error(format!("{place}: local"), message));
             }
         }
@@ -265,7 +267,11 @@ fn missing_column(table: &TableData, name: &str) -> String {
         return format!("the column `{name}` holds text, not numbers");
     }
     let names = || table.numeric.iter().map(|c| c.0.as_str());
-    format!("the table has no column `{name}`{}; it has {}", nearest(name, names()), listed(names()))
+    format!(
+        "the table has no column `{name}`{}; it has {}",
+        nearest(name, names()),
+        listed(names())
+    )
 }
 
 /// The points of one series in order of time, without missing ones.
@@ -300,7 +306,9 @@ impl Range {
     /// Reads `1915..`, `..1903`, `5..7`.
     fn parse(text: &str) -> Result<Range, String> {
         let wrong = || {
-            format!("`{text}` is not a range of times; write `1915..`, `..1903` or `5..7` (ends included)")
+            format!(
+                "`{text}` is not a range of times; write `1915..`, `..1903` or `5..7` (ends included)"
+            )
         };
         let (from, to) = text.split_once("..").ok_or_else(wrong)?;
         let end = |s: &str, open: f64| match s.trim() {
@@ -316,7 +324,8 @@ fn check_settings(file: &StudyFile, problems: &mut Vec<Problem>) {
     let solver = &file.solver;
     for (name, value) in [("rtol", solver.rtol), ("atol", solver.atol)] {
         if !(value > 0.0 && value < 1.0) {
-            let message = format!("{value} is no tolerance; take a number between 0 and 1, e.g. 1e-6");
+            let message =
+                format!("{value} is no tolerance; take a number between 0 and 1, e.g. 1e-6");
             problems.push(Problem::error(format!("solver.{name}"), message));
         }
     }
@@ -357,7 +366,8 @@ fn check_settings(file: &StudyFile, problems: &mut Vec<Problem>) {
 fn one_of(place: &str, value: &str, known: &[&str], problems: &mut Vec<Problem>) {
     if !known.contains(&value) {
         let near = nearest(value, known.iter().copied());
-        let message = format!("`{value}` is unknown{near}; there are {}", listed(known.iter().copied()));
+        let message =
+            format!("`{value}` is unknown{near}; there are {}", listed(known.iter().copied()));
         problems.push(Problem::error(place, message));
     }
 }

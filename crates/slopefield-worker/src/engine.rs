@@ -69,7 +69,10 @@ impl Engine {
     }
 
     /// Does something with the open project.
-    fn with<T>(&self, act: impl FnOnce(&mut Session) -> Result<T, ApiError>) -> Result<T, ApiError> {
+    fn with<T>(
+        &self,
+        act: impl FnOnce(&mut Session) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
         match self.session().as_mut() {
             Some(session) => act(session),
             None => Err(error(Code::Request, "no project is open")),
@@ -119,9 +122,8 @@ impl Engine {
         let frozen = runs::Frozen::read(project, &run.id)?;
         let tables = runs::frozen_tables(project, &run.id, &frozen.study)?;
         let text = &frozen.detail.model_text;
-        let prepared =
-            Prepared::new(text, &frozen.study, &tables, &*self.plugins, &*self.plugins)
-                .map_err(failure::study)?;
+        let prepared = Prepared::new(text, &frozen.study, &tables, &*self.plugins, &*self.plugins)
+            .map_err(failure::study)?;
         let stored = project.parameters(&run.id, Role::Best).map_err(project_error)?;
         let theta = fitting::theta(&prepared, &stored);
         Ok((prepared, theta, runs::summary(&run)))
@@ -191,8 +193,7 @@ impl Commands for Engine {
         }
         let path = absolute(&request.path)?;
         let mut current = self.session();
-        let session =
-            current.take().ok_or_else(|| error(Code::Request, "no project is open"))?;
+        let session = current.take().ok_or_else(|| error(Code::Request, "no project is open"))?;
         let file = session.file.clone();
         match session.save_as(&path, &self.folders.drafts) {
             Ok(saved) => *current = Some(saved),
@@ -268,7 +269,8 @@ impl Commands for Engine {
         };
         let project = target.as_ref().map(|t| t.project.clone());
         let solvers = self.plugins.clone().solvers();
-        let outcome = fitting::run(&prepared, &solvers, target, None, &job.control, emit);
+        let outcome = fitting::run(&prepared, &solvers, target, None, &job.control, emit)
+            .and_then(fitting::Outcome::usable);
         if let (Some(project), Some(out)) = (project, &out) {
             let fresh = outcome.is_err() && !request.resume;
             let barren = fresh && runs::barren(&lock(&project))?;
@@ -282,7 +284,8 @@ impl Commands for Engine {
     }
 
     fn forecast(&self, request: ForecastRequest, _: Emit<'_>) -> Answer<ForecastReply> {
-        let project = Project::open_read_only(&absolute(&request.project)?).map_err(project_error)?;
+        let project =
+            Project::open_read_only(&absolute(&request.project)?).map_err(project_error)?;
         let (prepared, theta, run) = self.prepared_run(&project, request.run.as_deref())?;
         let solvers = self.plugins.clone().solvers();
         let objective = gradient::objective(&prepared, &prepared.gradient.0, &solvers)
@@ -445,9 +448,8 @@ impl Engine {
         let frozen = runs::Frozen::read(&project, &run.id)?;
         let tables = runs::frozen_tables(&project, &run.id, &frozen.study)?;
         let text = &frozen.detail.model_text;
-        let prepared =
-            Prepared::new(text, &frozen.study, &tables, &*self.plugins, &*self.plugins)
-                .map_err(failure::study)?;
+        let prepared = Prepared::new(text, &frozen.study, &tables, &*self.plugins, &*self.plugins)
+            .map_err(failure::study)?;
         let target = Target {
             project: Arc::new(Mutex::new(project)),
             study_text: frozen.detail.study_text,

@@ -50,6 +50,16 @@ pub struct Outcome {
     pub seconds: f64,
 }
 
+impl Outcome {
+    /// The outcome, unless training was stopped before it had any.
+    pub fn usable(self) -> Result<Outcome, ApiError> {
+        if self.fit.loss.is_finite() {
+            return Ok(self);
+        }
+        Err(error(Code::Cancelled, "stopped before the loss was known even once; there is no result"))
+    }
+}
+
 /// Trains, storing into `target` where there is one.
 pub fn run(
     prepared: &Prepared,
@@ -79,6 +89,8 @@ pub fn run(
         emit,
         last_tick: None,
         last_curves: None,
+        hold_out: None,
+        place: (0, 0),
         broken: None,
         control,
     };
@@ -217,6 +229,10 @@ struct Recorder<'a> {
     emit: Emit<'a>,
     last_tick: Option<Instant>,
     last_curves: Option<Instant>,
+    /// Newest hold-out loss that has not been told yet.
+    hold_out: Option<f64>,
+    /// Stage and iterations at most, of the newest iteration.
+    place: (u32, u32),
     /// The project could not be written; training is stopped and says so.
     broken: Option<ApiError>,
     control: &'a Control,
@@ -237,7 +253,15 @@ impl Recorder<'_> {
     fn take(&mut self, event: Event<'_>) {
         match event {
             Event::Iteration {
-                iteration, total, stage, loss, best, hold_out, theta, elapsed, left,
+                iteration,
+                total,
+                stage,
+                loss,
+                best,
+                hold_out,
+                theta,
+                elapsed,
+                left,
             } => {
                 let scalars = &theta[..self.prepared.scalars];
                 if let Some(store) = &mut self.store {
@@ -251,8 +275,9 @@ impl Recorder<'_> {
                     let stored = store.point(point, elapsed);
                     self.check(stored);
                 }
-                let due = self.last_tick.is_none_or(|t| t.elapsed() >= TICK);
-                if due || iteration == total || hold_out.is_some() && iteration == 1 {
+                self.hold_out = hold_out.or(self.hold_out);
+                self.place = (stage as u32, total as u32);
+                if self.last_tick.is_none_or(|t| t.elapsed() >= TICK) {
                     self.last_tick = Some(Instant::now());
                     let mut numbers = Numbers::default();
                     let message = Progress::Iteration {
@@ -261,7 +286,7 @@ impl Recorder<'_> {
                         stage: stage as u32,
                         loss,
                         best,
-                        hold_out,
+                        hold_out: self.hold_out.take(),
                         parameters: numbers.add(scalars.iter().copied()),
                         elapsed_s: elapsed,
                         left_s: left,
@@ -308,6 +333,26 @@ impl Recorder<'_> {
         (self.emit)(message, Vec::new());
     }
 
+    /// The last iteration as it was kept, so that the numbers shown are those of the result.
+    fn last(&mut self, fit: &Fit, seconds: f64) {
+        if !fit.loss.is_finite() {
+            return;
+        }
+        let mut numbers = Numbers::default();
+        let message = Progress::Iteration {
+            iteration: fit.iterations as u32,
+            total: self.place.1,
+            stage: self.place.0,
+            loss: fit.loss,
+            best: fit.loss,
+            hold_out: fit.hold_out,
+            parameters: numbers.add(fit.theta[..self.prepared.scalars].iter().copied()),
+            elapsed_s: seconds,
+            left_s: Some(0.0),
+        };
+        (self.emit)(message, numbers.into_block());
+    }
+
     /// A project that cannot be written ends the training: going on would lose the result.
     fn check(&mut self, stored: Result<(), ApiError>) {
         if let Err(e) = stored {
@@ -324,6 +369,7 @@ impl Recorder<'_> {
         seconds: f64,
     ) -> Result<Option<String>, ApiError> {
         self.show_curves(&fit.theta);
+        self.last(fit, seconds);
         if let Some(e) = self.broken.take() {
             return Err(e);
         }

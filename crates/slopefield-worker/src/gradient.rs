@@ -46,13 +46,16 @@ pub fn run(
         })?;
         let forward = forward_seconds(&prepared, solvers)?;
         // From the optimiser's coordinates to the parameters as the user writes them.
-        let values: Vec<f64> =
-            objective.transforms().iter().zip(&z).zip(&grad).map(|((t, &z), g)| g / t.theta(z).1).collect();
+        let values: Vec<f64> = objective
+            .transforms()
+            .iter()
+            .zip(&z)
+            .zip(&grad)
+            .map(|((t, &z), g)| g / t.theta(z).1)
+            .collect();
         let agreement = methods.first().map_or(0.0, |first| distance(&first.values, &values));
         let check = match request.check {
-            true => {
-                Some(check(&prepared, name, &**solvers, DIRECTIONS).map_err(failure::study)?)
-            }
+            true => Some(check(&prepared, name, &**solvers, DIRECTIONS).map_err(failure::study)?),
             false => None,
         };
         methods.push(GradientResult {

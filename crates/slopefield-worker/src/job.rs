@@ -65,7 +65,6 @@ impl Jobs {
             stop(control);
         }
     }
-
 }
 
 /// A paused job must go on to see that it shall end.

@@ -30,7 +30,8 @@ pub fn write(project: &Project, run: Option<&str>, out: &Path) -> Result<(), Api
 fn page(view: &RunView, block: &[f64], model: &slopefield_lang::Model) -> String {
     let title = escape(model.title.as_deref().unwrap_or("Untitled model"));
     let s = &view.summary;
-    let mut body = format!("<h1>{title}</h1>\n<p class=\"lead\">{}</p>\n", escape(&model.class.sentence));
+    let mut body =
+        format!("<h1>{title}</h1>\n<p class=\"lead\">{}</p>\n", escape(&model.class.sentence));
     let mut facts = format!("Run {}, {} iterations in {:.2} s", s.number, s.iterations, s.seconds);
     if let Some(reason) = &s.stop_reason {
         let _ = write!(facts, "; {}", escape(reason));
@@ -139,7 +140,11 @@ fn fit_plot(
                 chosen.iter().map(|&k| y[k]).collect(),
             )
             .mode(Mode::Markers)
-            .name(format!("{}, {}", escape(&o.name), if hollow > 0.0 { "held out" } else { "data" }))
+            .name(format!(
+                "{}, {}",
+                escape(&o.name),
+                if hollow > 0.0 { "held out" } else { "data" }
+            ))
             .marker(Marker::new().color(colour).size(7).symbol(symbol));
             plot.add_trace(points);
         }
@@ -190,7 +195,9 @@ fn layout(title: &str, x: &str, y: &str) -> Layout {
         .title(Title::with_text(title))
         .x_axis(Axis::new().title(Title::with_text(x)))
         .y_axis(Axis::new().title(Title::with_text(y)))
-        .margin(Margin::new().left(60).right(20).top(if title.is_empty() { 20 } else { 50 }).bottom(50))
+        .margin(
+            Margin::new().left(60).right(20).top(if title.is_empty() { 20 } else { 50 }).bottom(50),
+        )
         .height(420)
 }
 
@@ -221,10 +228,7 @@ fn number(x: f64) -> String {
 
 /// Text of a project as text of a page; Plotly reads the same tags in its labels.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 const STYLE: &str = "body{margin:0;background:#fff;color:#1d2430;font:15px/1.5 system-ui,sans-serif}\

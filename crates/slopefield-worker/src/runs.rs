@@ -137,6 +137,7 @@ pub fn view(project: &Project, id: &str, numbers: &mut Numbers) -> Result<RunVie
         experiments: session::experiments(&frozen.model, &frozen.resolved, numbers),
         history_iterations: numbers.add(history.iterations.iter().map(|&i| f64::from(i))),
         history_loss: numbers.add(history.loss),
+        history_best: numbers.add(history.best),
         history_hold_out: numbers.add(history.hold_out),
         history_parameters: numbers.add(history.parameters),
         log: notes.into_iter().map(|n| (n.iteration, n.message)).collect(),
@@ -210,8 +211,10 @@ pub fn scores_of(
 pub fn curve_views(curves: &[Curve], numbers: &mut Numbers) -> Vec<CurveView> {
     let mut views: Vec<CurveView> = Vec::new();
     for curve in curves {
-        let values =
-            NamedSlice { name: curve.observation.clone(), values: numbers.add(curve.values.clone()) };
+        let values = NamedSlice {
+            name: curve.observation.clone(),
+            values: numbers.add(curve.values.clone()),
+        };
         match views.last_mut() {
             Some(view) if view.experiment == curve.experiment => view.observations.push(values),
             _ => views.push(CurveView {

@@ -39,7 +39,8 @@ const STARTER: &str = "model \"Untitled\"\n\n# One line per state, parameter and
 impl Session {
     /// A new draft.
     pub fn new_draft(drafts: &Path) -> Result<Session, ApiError> {
-        let changes = [Change::Model(STARTER.into()), Change::Study(study_text(&StudyFile::default())?)];
+        let changes =
+            [Change::Model(STARTER.into()), Change::Study(study_text(&StudyFile::default())?)];
         Session::create_draft(drafts, "Untitled", &changes)
     }
 
@@ -103,9 +104,9 @@ impl Session {
     /// Makes an edit.
     pub fn edit(&mut self, edit: Edit) -> Result<(), ApiError> {
         match edit {
-            Edit::Model { text } => {
-                lock(&self.project).apply_model(&text, "edit the model", true).map_err(project_error)
-            }
+            Edit::Model { text } => lock(&self.project)
+                .apply_model(&text, "edit the model", true)
+                .map_err(project_error),
             Edit::Study { study } => {
                 let text = study_text(&study)?;
                 lock(&self.project).apply_study(&text, "change the study").map_err(project_error)
@@ -135,7 +136,8 @@ impl Session {
                 study.data.retain(|_, source| source.file != name);
                 let left: Vec<_> = study.data.keys().cloned().collect();
                 study.experiment.retain(|e| left.contains(&e.data));
-                let changes = [Change::RemoveTable(name.clone()), Change::Study(study_text(&study)?)];
+                let changes =
+                    [Change::RemoveTable(name.clone()), Change::Study(study_text(&study)?)];
                 self.apply(&format!("remove {name}"), &changes)
             }
         }

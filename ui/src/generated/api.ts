@@ -1063,6 +1063,10 @@ history_iterations: Slice,
  */
 history_loss: Slice, 
 /**
+ * Best loss so far of the stage at them: stages of a growing horizon have losses of their own.
+ */
+history_best: Slice, 
+/**
  * Loss per point on the hold-out at them, NaN where not computed.
  */
 history_hold_out: Slice, 

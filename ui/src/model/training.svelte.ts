@@ -123,6 +123,8 @@ export class TrainingStore {
         this.traces = p.parameters.map(() => []);
         break;
       case "iteration": {
+        // Stages look at different parts of the data: their losses are curves of their own.
+        if (p.stage !== this.stage && this.iterations.length > 0) this.#gap();
         this.iteration = p.iteration;
         this.total = p.total;
         this.stage = p.stage;
@@ -166,6 +168,14 @@ export class TrainingStore {
         break;
     }
     this.version += 1;
+  }
+
+  /** Interrupts the curves of the loss; parameters go on. */
+  #gap(): void {
+    this.iterations.push(this.iteration);
+    this.loss.push(NaN);
+    this.best.push(NaN);
+    for (const trace of this.traces) trace.push(trace.at(-1) ?? NaN);
   }
 
   #fail(error: ApiError): void {

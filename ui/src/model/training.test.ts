@@ -31,6 +31,17 @@ describe("the stream", () => {
     expect(t.phase).toBe("running");
   });
 
+  test("the losses of two stages are two curves, the parameters go on", async () => {
+    const { t } = await opened();
+    t.reduce(STARTED, none);
+    t.reduce(iteration(1, 5), Float64Array.of(0, 1, 2));
+    t.reduce({ ...iteration(2, 50), stage: 1 } as Progress, Float64Array.of(0, 3, 4));
+    expect(t.loss).toEqual([5, NaN, 50]);
+    expect(t.best).toEqual([5, NaN, 50]);
+    expect(t.iterations).toEqual([1, 1, 2]);
+    expect(t.traces[0]).toEqual([1, 1, 3]);
+  });
+
   test("a loss that is no number is a gap, not a zero", async () => {
     const { t } = await opened();
     t.reduce(STARTED, none);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { fitPanels, timeTitle, type FitInput } from "./fit";
-import { lossFigure, runningBest, traceFigure } from "./history";
+import { lossFigure, traceFigure } from "./history";
 
 const slice = (start: number, len: number) => ({ start, len });
 /** Two observations at t = 0..3, the last point held out. */
@@ -56,10 +56,6 @@ describe("fit panels", () => {
 });
 
 describe("histories", () => {
-  test("best so far never rises and ignores what is no number", () => {
-    expect(runningBest([3, NaN, 4, 2, Infinity, 5])).toEqual([3, 3, 3, 2, 2, 2]);
-  });
-
   test("the loss is logarithmic only where that is possible", () => {
     const h = (loss: number[]) => lossFigure({ iterations: [1, 2], loss, best: loss, holdOut: { iterations: [], values: [] } });
     expect(h([2, 1]).y.log).toBe(true);

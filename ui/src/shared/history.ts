@@ -9,12 +9,6 @@ export type LossHistory = {
   holdOut: { iterations: ArrayLike<number>; values: ArrayLike<number> };
 };
 
-/** Smallest so far at each place; what is no number does not count. */
-export function runningBest(loss: ArrayLike<number>): number[] {
-  let best = Infinity;
-  return Array.from(loss, (v) => (best = v < best ? v : best));
-}
-
 /** A logarithmic axis where every value allows one: a log-likelihood may be negative. */
 export function lossFigure(h: LossHistory): Figure {
   const log = [h.loss, h.best].every((values) => Array.prototype.every.call(values, (v: number) => !(v <= 0)));

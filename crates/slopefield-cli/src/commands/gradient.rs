@@ -34,7 +34,9 @@ pub async fn run(session: &Session, gradient: Gradient) -> Result<ExitCode, ApiE
             })
             .collect();
         let loss = reply.loss;
-        output::json(&serde_json::json!({ "loss": loss, "choice": reply.choice, "methods": methods }));
+        output::json(
+            &serde_json::json!({ "loss": loss, "choice": reply.choice, "methods": methods }),
+        );
     } else {
         output::print(&format!("loss {}\n\n", number(reply.loss)));
         let rows: Vec<_> = reply
@@ -73,7 +75,10 @@ pub async fn run(session: &Session, gradient: Gradient) -> Result<ExitCode, ApiE
     match wrong {
         Some(m) => Err(ApiError {
             code: Code::Gradient,
-            message: format!("the gradient `{}` disagrees with differences of the same steps", m.method),
+            message: format!(
+                "the gradient `{}` disagrees with differences of the same steps",
+                m.method
+            ),
             advice: Some("use another method, and report the study".into()),
             details: Vec::new(),
         }),

@@ -68,7 +68,11 @@ async fn verify(session: &Session, request: PathRequest) -> Result<ExitCode, Api
         let rows: Vec<_> =
             reply.checks.iter().map(|(name, result)| vec![name.clone(), result.clone()]).collect();
         output::print(&output::table(&["check", "result"], &rows));
-        output::print(if reply.ok { "\nnothing is wrong\n" } else { "\nthe file is damaged, or is not a project\n" });
+        output::print(if reply.ok {
+            "\nnothing is wrong\n"
+        } else {
+            "\nthe file is damaged, or is not a project\n"
+        });
     }
     Ok(if reply.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -3,7 +3,9 @@
 use super::{Session, read};
 use crate::arguments::{Format, Simulate};
 use crate::output;
-use slopefield_api::types::{ColumnKind, ModelReport, ModelText, SimulateRequest, Simulation, Slice};
+use slopefield_api::types::{
+    ColumnKind, ModelReport, ModelText, SimulateRequest, Simulation, Slice,
+};
 use slopefield_api::{ApiError, Command};
 use std::process::ExitCode;
 

@@ -102,6 +102,7 @@ export class FakeTraining {
       experiments: this.project.report(block).experiments,
       history_iterations: block.put(history.map((h) => h.iteration)),
       history_loss: block.put(history.map((h) => h.loss)),
+      history_best: block.put(history.map((_, i) => Math.min(...history.slice(0, i + 1).map((h) => h.loss)))),
       history_hold_out: block.put(history.map((h) => (h.iteration % 10 === 0 ? h.holdOut : NaN))),
       history_parameters: block.put(history.flatMap((h) => h.values)),
       scores: this.#scores(start, best.values),
