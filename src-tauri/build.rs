@@ -1,3 +1,5 @@
+//! Declares the commands of the shell.
+
 fn main() {
     // Declaring the commands makes them subject to the capability files (allow-<command>) instead
     // of being open to every window.

@@ -1,6 +1,8 @@
 //! The TypeScript of the window is generated from the Rust types and kept in the repository.
 //! `UPDATE_TYPESCRIPT=1 cargo test -p slopefield-api` writes it anew.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 use slopefield_api::schema::{Command, CommandVisitor, Type};
 use slopefield_api::types::Progress;
 use std::collections::BTreeMap;

@@ -98,7 +98,9 @@ fn a_study_that_names_what_does_not_exist() {
 fn a_hold_out_that_leaves_nothing() {
     let hold_out = |range: &'static str| {
         move |p: &Place| {
-            let text = format!("[[experiment]]\nname = \"one\"\ndata = \"points\"\nhold_out = \"{range}\"");
+            let text = format!(
+                "[[experiment]]\nname = \"one\"\ndata = \"points\"\nhold_out = \"{range}\""
+            );
             add(p, &text);
         }
     };
@@ -161,8 +163,12 @@ fn files_that_are_missing_or_in_the_way() {
 fn files_that_are_no_projects() {
     let place = Place::new();
     decay(&place);
-    let commands: [&[&str]; 4] =
-        [&["project", "info"], &["forecast"], &["report"], &["fit", "study.toml", "--resume", "--out"]];
+    let commands: [&[&str]; 4] = [
+        &["project", "info"],
+        &["forecast"],
+        &["report"],
+        &["fit", "study.toml", "--resume", "--out"],
+    ];
     for command in commands {
         let run = place.run(&[command, &["points.csv"]].concat());
         run.bad(&["points.csv` is not a Slopefield project", "try: "]);

@@ -60,8 +60,7 @@ fn lotka_volterra_towards_a_constant_as_in_the_paper() {
     let fit = fit("lotka-volterra/constant.toml");
     assert_eq!(fit["iterations"], 100);
     close(number(&fit["loss"]), 0.2709, 1e-4);
-    let expected =
-        [("alpha", 1.90057), ("beta", 1.89766), ("delta", 1.24636), ("gamma", 1.30266)];
+    let expected = [("alpha", 1.90057), ("beta", 1.89766), ("delta", 1.24636), ("gamma", 1.30266)];
     parameters(&fit, &expected, 5e-6);
     let study = examples().join("lotka-volterra/constant.toml");
     let gradient = Place::new().run(&["gradient", study.to_str().unwrap(), "--json"]).json();

@@ -19,12 +19,8 @@ fn every_method_gives_the_known_gradient() {
     place.write("constant.toml", &format!("{study}\n[solver]\nrtol = 1e-11\natol = 1e-11\n"));
     let reply = place.run(&["gradient", "constant.toml", "--compare", "--check", "--json"]).json();
     close(number(&reply["loss"]), 4324.598, 2e-7);
-    let expected = [
-        ("alpha", 53.4911),
-        ("beta", -1732.9529),
-        ("delta", 4553.0009),
-        ("gamma", -29519.8164),
-    ];
+    let expected =
+        [("alpha", 53.4911), ("beta", -1732.9529), ("delta", 4553.0009), ("gamma", -29519.8164)];
     for name in ["discrete", "forward", "gauss"] {
         let m = method(&reply, name);
         for (parameter, value) in expected {
@@ -82,5 +78,7 @@ fn gradient_of_a_decay_by_hand() {
     assert!(choice.to_lowercase().contains(reply["methods"][0]["method"].as_str().unwrap()));
 
     let text = place.run(&["gradient", "study.toml", "--method", "forward", "--check"]).good();
-    assert!(text.contains("forward") && text.contains("d loss / d") && !text.contains("discrete  "));
+    assert!(
+        text.contains("forward") && text.contains("d loss / d") && !text.contains("discrete  ")
+    );
 }

@@ -41,9 +41,9 @@ fn begun(child: &mut Child) -> BufReader<std::process::ChildStderr> {
 
 /// Process id of the worker that the program started from itself.
 fn worker_of(parent: u32) -> u32 {
-    let processes = std::fs::read_dir("/proc").unwrap().filter_map(|e| {
-        e.ok()?.file_name().to_str()?.parse::<u32>().ok()
-    });
+    let processes = std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|e| e.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let child = |pid: &u32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let after = stat.rsplit(')').next().unwrap_or_default();

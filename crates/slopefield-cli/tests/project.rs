@@ -66,7 +66,8 @@ fn the_report_is_one_page_and_harmless() {
     decay(&place);
     let attack = "<script>alert(1)</script>";
     place.replace("model.slope", "Decay", attack);
-    let experiment = format!("[[experiment]]\nname = \"{attack}\"\ndata = \"points\"\nhold_out = \"3..\"");
+    let experiment =
+        format!("[[experiment]]\nname = \"{attack}\"\ndata = \"points\"\nhold_out = \"3..\"");
     let study = place.read("study.toml");
     place.write("study.toml", &format!("{study}\n{experiment}\n"));
     let fit = place.run(&["fit", "study.toml", "--out", "r.slopefield", "--json"]).json();

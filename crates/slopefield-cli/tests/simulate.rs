@@ -45,7 +45,10 @@ fn numbers_have_seventeen_digits_and_the_default_is_201_points_over_ten() {
     let (header, rows) = table(&text);
     assert_eq!(header, ["t", "x", "x_seen"]);
     assert_eq!(rows.len(), 201);
-    assert_eq!(text.lines().nth(1), Some("0.0000000000000000e0,1.0000000000000000e0,1.0000000000000000e0"));
+    assert_eq!(
+        text.lines().nth(1),
+        Some("0.0000000000000000e0,1.0000000000000000e0,1.0000000000000000e0")
+    );
     for (i, row) in rows.iter().enumerate() {
         assert_eq!(row[0], i as f64 / 20.0);
         close(row[1], (-0.4 * row[0]).exp(), 1e-8);

@@ -143,11 +143,9 @@ impl Theta {
                         };
                         theta.push(name, scalar(param, start[i]))
                     }
-                    None => shared
-                        .get_or_insert_with(|| {
-                            theta.push(names[i].clone(), scalar(param, start[i]))
-                        })
-                        .clone(),
+                    None => *shared.get_or_insert_with(|| {
+                        theta.push(names[i].clone(), scalar(param, start[i]))
+                    }),
                 };
             }
         }
@@ -163,7 +161,7 @@ impl Theta {
             };
             let source = theta.push(names[i].clone(), spec);
             for s in &mut sources {
-                s[i] = source.clone();
+                s[i] = source;
             }
         }
         for (experiment, params) in experiments.iter().zip(sources) {

@@ -180,6 +180,10 @@ impl Commands for Engine {
 
     fn project_open(&self, request: PathRequest, _: Emit<'_>) -> Answer<ProjectView> {
         let path = absolute(&request.path)?;
+        // A file that this installation has not opened before is a stranger's.
+        if !self.settings.knows(&path) && path.parent() != Some(&*self.folders.drafts) {
+            Session::inspect(&path)?;
+        }
         self.replace(|| Session::open(&path, &self.folders.drafts))
     }
 

@@ -56,7 +56,10 @@ impl Outcome {
         if self.fit.loss.is_finite() {
             return Ok(self);
         }
-        Err(error(Code::Cancelled, "stopped before the loss was known even once; there is no result"))
+        Err(error(
+            Code::Cancelled,
+            "stopped before the loss was known even once; there is no result",
+        ))
     }
 }
 

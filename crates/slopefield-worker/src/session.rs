@@ -58,6 +58,20 @@ impl Session {
         Ok(Session { project: Arc::new(Mutex::new(project)), file, draft: true })
     }
 
+    /// First contact with a stranger's file: everything in it is checked before it is opened, its
+    /// schema first. Nothing of it runs.
+    pub fn inspect(path: &Path) -> Result<(), ApiError> {
+        let report = slopefield_project::verify(path).map_err(project_error)?;
+        match report.first_finding() {
+            None => Ok(()),
+            Some(finding) => Err(advised(
+                Code::Project,
+                format!("{} was not opened: {finding}", path.display()),
+                "ask its sender for another copy; `slopefield project verify` lists all findings",
+            )),
+        }
+    }
+
     /// Opens a file; a draft stays one.
     pub fn open(path: &Path, drafts: &Path) -> Result<Session, ApiError> {
         let project = Project::open(path).map_err(project_error)?;

@@ -29,6 +29,11 @@ impl Settings {
         recent
     }
 
+    /// The project is among the recent ones.
+    pub fn knows(&self, path: &Path) -> bool {
+        self.recent().iter().any(|p| Path::new(&p.path) == path)
+    }
+
     /// Remembers a project as opened now.
     pub fn opened(&self, path: &str, title: &str) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
