@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { application, command, id, openExample, picture, traces, withWindow } from "./setting.mjs";
+import { command, id, openExample, picture, traces, withWindow } from "./setting.mjs";
 import { until } from "./webdriver.mjs";
 
 test("an example is trained, shown, saved and opened again", async () => {
@@ -113,4 +113,8 @@ test("a training that was killed is resumed, paused, resumed and stopped in the 
   }
 });
 
-test("the program is the one that was built", () => assert.ok(existsSync(application), application));
+test("the program opens what its command line names", async () => {
+  await withWindow({ args: ["--example", "influenza"] }, async (page) => {
+    await page.see(id("project-title"), /Influenza/, 30_000);
+  });
+});

@@ -35,6 +35,17 @@ async function tour(theme) {
   await id("example-hare-lynx").click();
   await id("fit-plot").waitFor();
   await shot("4-train-ready");
+  await id("edit-stages").click();
+  await id("stage-1-iterations").fill("many");
+  await shot("4-train-stages");
+  await page.keyboard.press("Escape");
+  await id("default-recipe").click();
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("training settings");
+  await page.keyboard.press("Enter");
+  await id("solver").waitFor();
+  await shot("4-train-settings");
+  await id("settings-toggle").click();
   await id("nav-data").click();
   await id("data-plot").waitFor();
   await shot("1-data");

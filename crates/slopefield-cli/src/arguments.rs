@@ -24,7 +24,7 @@ pub struct Arguments {
     /// A folder of plugins, besides the bundled ones and the user's own; may be repeated.
     #[arg(long, global = true, value_name = "FOLDER")]
     pub plugins: Vec<PathBuf>,
-    #[expect(missing_docs, reason = "shown to people by its parts")]
+    /// What to do.
     #[command(subcommand)]
     pub task: Task,
 }
@@ -80,7 +80,7 @@ pub struct Simulate {
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     pub to: Option<f64>,
     /// Times to print, separated by commas.
-    #[arg(long, value_delimiter = ',', conflicts_with_all = ["points", "to"], allow_negative_numbers = true)]
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["points", "to"], allow_hyphen_values = true)]
     pub at: Vec<f64>,
     /// Number of equally spaced times [default: 201].
     #[arg(long)]

@@ -31,6 +31,8 @@ pub fn client(arguments: &Arguments) -> Arc<Client> {
     let mut folders: Vec<PathBuf> = arguments.plugins.clone();
     if let Some(beside) = program.parent() {
         folders.push(beside.join("plugins"));
+        // Where the installer of Debian and its kin puts them.
+        folders.extend(beside.parent().map(|above| above.join("lib/Slopefield/plugins")));
     }
     let mut words: Vec<OsString> = vec![SUBCOMMAND.into()];
     for folder in folders {

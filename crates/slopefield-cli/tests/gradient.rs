@@ -24,9 +24,9 @@ fn every_method_gives_the_known_gradient() {
     for name in ["discrete", "forward", "gauss"] {
         let m = method(&reply, name);
         for (parameter, value) in expected {
-            // The last printed digit of the reference.
+            // The reference is given to four decimals.
             let found = number(&m["values"][parameter]);
-            assert!((found - value).abs() < 6e-5, "{name}: {parameter} is {found}, not {value}");
+            assert!((found - value).abs() < 1e-4, "{name}: {parameter} is {found}, not {value}");
         }
         assert_eq!(m["values"].as_object().unwrap().len(), 4);
         assert!(number(&m["seconds"]) > 0.0 && number(&m["over_forward"]) > 0.0);

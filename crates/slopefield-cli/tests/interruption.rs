@@ -62,7 +62,7 @@ fn bits(place: &Place, fitted: &str) -> (String, String) {
 /// the very bits of one that was left alone.
 #[test]
 fn killed_at_several_moments_and_resumed() {
-    const ITERATIONS: u32 = 1500;
+    const ITERATIONS: u32 = 4000;
     let whole = long_training(ITERATIONS);
     let undisturbed = std::thread::spawn(move || {
         let fitted = whole.run(&FIT).good();
@@ -71,7 +71,7 @@ fn killed_at_several_moments_and_resumed() {
     let place = long_training(ITERATIONS);
     // The first checkpoint comes after a second.
     let mut arguments = FIT.as_slice();
-    for moment in [1250, 1700] {
+    for moment in [1250, 1150] {
         let mut child = place.start(arguments);
         let stderr = begun(&mut child);
         sleep(Duration::from_millis(moment));

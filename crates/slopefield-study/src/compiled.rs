@@ -104,6 +104,35 @@ impl CompiledModel {
         u
     }
 
+    /// The expression that is not finite at a place, or a little way along the solution: a step
+    /// may fail although its own beginning is still fine.
+    fn locate_non_finite(
+        &self,
+        t: f64,
+        u: &[f64],
+        p: &[f64],
+    ) -> Option<slopefield_graph::NonFinite> {
+        let locate =
+            |t, u: &[f64]| slopefield_graph::locate_non_finite(&self.model, &self.lowered, t, u, p);
+        if let Some(found) = locate(t, u) {
+            return Some(found);
+        }
+        let mut slope = vec![0.0; u.len()];
+        let mut scratch = vec![0.0; self.rhs.scratch_len()];
+        self.rhs.eval(t, u, p, &mut slope, &mut scratch);
+        let unit = t.abs().max(1.0);
+        for exponent in [-14, -12, -10, -8, -6] {
+            for way in [unit, -unit] {
+                let dt = way * 10f64.powi(exponent);
+                let beside: Vec<f64> = u.iter().zip(&slope).map(|(u, f)| u + dt * f).collect();
+                if let Some(found) = locate(t + dt, &beside) {
+                    return Some(found);
+                }
+            }
+        }
+        None
+    }
+
     /// One sentence for a solve that failed: state, time and the expression that broke.
     pub fn explain(&self, error: &slopefield_solve::SolveError, p: &[f64]) -> String {
         use slopefield_solve::SolveError::{NonFinite, StepTooSmall};
@@ -113,7 +142,7 @@ impl CompiledModel {
                 let name = self.model.states.get(*state).map_or("?", |s| s.name.as_str());
                 let start =
                     format!("the equation of `{name}` gave no finite number at {time} = {t}");
-                let at = slopefield_graph::locate_non_finite(&self.model, &self.lowered, *t, u, p);
+                let at = self.locate_non_finite(*t, u, p);
                 match at {
                     Some(at) => {
                         let (line, _) = slopefield_lang::line_column(&self.text, at.span.start);

@@ -187,7 +187,11 @@ fn one_experiment(
     let missing: usize = series.iter().map(|s| times.len() - s.times.len()).sum();
     if missing > 0 {
         let cells = if missing == 1 { "empty cell is" } else { "empty cells are" };
-        problems.push(Problem::warning(data_place, format!("{missing} {cells} left out")));
+        let warning = Problem::warning(data_place, format!("{missing} {cells} left out"));
+        // Experiments may share a table.
+        if !problems.contains(&warning) {
+            problems.push(warning);
+        }
     }
     let (set_params, set_states, local) = own_values(model, file, place, problems);
     let hold_out_from = range.filter(|r| r.to == f64::INFINITY).map(|r| r.from);

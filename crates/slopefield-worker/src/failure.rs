@@ -44,5 +44,6 @@ pub fn study(e: StudyError) -> ApiError {
 
 /// A file that cannot be read or written.
 pub fn file(path: &std::path::Path, doing: &str, e: &std::io::Error) -> ApiError {
-    error(Code::File, format!("{} cannot be {doing}: {e}", path.display()))
+    let advice = "check that the folder exists and that you may write there";
+    advised(Code::File, format!("{} cannot be {doing}: {e}", path.display()), advice)
 }

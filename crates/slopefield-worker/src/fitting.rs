@@ -105,7 +105,11 @@ pub fn run(
     }
     let fit =
         train::train(&mut objective, &prepared.recipe, start, control, &mut |e| recorder.take(e));
-    let curves = curves(&shown, prepared, &fit.theta);
+    // Stopped before the first loss: a curve would cost the very solve that was stopped.
+    let curves = match fit.stop_reason == StopReason::Cancelled && !fit.loss.is_finite() {
+        true => Vec::new(),
+        false => curves(&shown, prepared, &fit.theta),
+    };
     let failed = (!fit.stop_reason.is_success()).then(|| unsuccessful(prepared, &fit));
     let reason = failed.as_ref().map_or_else(|| fit.stop_reason.sentence(), |e| e.message.clone());
     let run = recorder.finish(&fit, &reason, &curves, began.elapsed().as_secs_f64())?;
@@ -321,9 +325,12 @@ impl Recorder<'_> {
     }
 
     fn show_curves(&mut self, theta: &[f64]) {
-        let curves = curves(self.shown, self.prepared, theta);
+        self.tell_curves(&curves(self.shown, self.prepared, theta));
+    }
+
+    fn tell_curves(&mut self, curves: &[Curve]) {
         let mut numbers = Numbers::default();
-        let experiments = runs::curve_views(&curves, &mut numbers);
+        let experiments = runs::curve_views(curves, &mut numbers);
         (self.emit)(Progress::Curves { experiments }, numbers.into_block());
     }
 
@@ -371,7 +378,7 @@ impl Recorder<'_> {
         curves: &[Curve],
         seconds: f64,
     ) -> Result<Option<String>, ApiError> {
-        self.show_curves(&fit.theta);
+        self.tell_curves(curves);
         self.last(fit, seconds);
         if let Some(e) = self.broken.take() {
             return Err(e);

@@ -32,11 +32,12 @@ fn page(view: &RunView, block: &[f64], model: &slopefield_lang::Model) -> String
     let s = &view.summary;
     let mut body =
         format!("<h1>{title}</h1>\n<p class=\"lead\">{}</p>\n", escape(&model.class.sentence));
-    let mut facts = format!("Run {}, {} iterations in {:.2} s", s.number, s.iterations, s.seconds);
-    if let Some(reason) = &s.stop_reason {
-        let _ = write!(facts, "; {}", escape(reason));
-    }
-    let _ = writeln!(body, "<p>{facts}.</p>");
+    let reason = escape(s.stop_reason.as_deref().unwrap_or(""));
+    let _ = writeln!(
+        body,
+        "<p>Run {}: {} iterations in {:.2} s. {reason}</p>",
+        s.number, s.iterations, s.seconds
+    );
     let _ = writeln!(body, "<div class=\"figures\">{}</div>", figures(view));
     body += "<h2>Fit and forecast</h2>\n";
     for (i, curve) in view.curves.iter().enumerate() {
@@ -217,12 +218,16 @@ fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     text + "</tbody>\n</table>\n"
 }
 
+/// Six significant digits without idle zeros.
 fn number(x: f64) -> String {
     let magnitude = if x == 0.0 { 0.0 } else { x.abs().log10().floor() };
-    if (-4.0..7.0).contains(&magnitude) {
-        format!("{x:.*}", (5.0 - magnitude).max(0.0) as usize)
-    } else {
-        format!("{x:.5e}")
+    if !(-4.0..7.0).contains(&magnitude) {
+        return format!("{x:.5e}");
+    }
+    let text = format!("{x:.*}", (5.0 - magnitude).max(0.0) as usize);
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
     }
 }
 

@@ -97,6 +97,17 @@ describe("data", () => {
     expect(session.project.view?.problem.experiments[0]?.hold_out_from).toBe(1917);
     expect(text("undo") + find("undo")?.title).toContain("change the study");
   });
+
+  test("the time column is chosen", async () => {
+    const { session } = await begin();
+    await click("example-hare-lynx");
+    await click("nav-data");
+    await see("time-column");
+    const select = find("time-column") as HTMLSelectElement;
+    select.value = "hare_thousands";
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+    await vi.waitFor(() => expect(session.project.view?.study.data["pelts"]?.time).toBe("hare_thousands"));
+  });
 });
 
 describe("failures", () => {

@@ -24,6 +24,7 @@ export function actions(s: Session): Action[] {
     { id: "train", label: "Train", keys: "Mod Enter", enabled: open && !running, run: () => s.train() },
     { id: "pause", label: s.training.phase === "paused" ? "Resume training" : "Pause training", keys: "Space", enabled: running, run: () => s.training.togglePause() },
     { id: "stop", label: "Stop training and keep the best", enabled: running, run: () => s.training.job("stop") },
+    { id: "settings", label: "Solver and training settings", enabled: open, run: () => s.showSettings() },
     { id: "save", label: "Save", keys: "Mod S", enabled: open, run: () => s.project.save() },
     { id: "save-as", label: "Save as…", keys: "Mod Shift S", enabled: open, run: () => s.project.save(true) },
     { id: "undo", label: s.project.view?.undo ? `Undo: ${s.project.view.undo}` : "Undo", keys: "Mod Z", enabled: !!s.project.view?.undo, run: () => s.project.undo() },

@@ -16,6 +16,10 @@ export class InterfaceStore {
   dark = $state(false);
   paletteOpen = $state(false);
   failuresOpen = $state(false);
+  /** Solver and training settings on the Train screen. */
+  settingsOpen = $state(false);
+  /** They were asked for from elsewhere and are not yet in view. */
+  settingsWanted = $state(false);
   question = $state.raw<Question | null>(null);
 
   #answer: ((id: string) => void) | null = null;

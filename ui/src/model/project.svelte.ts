@@ -66,12 +66,18 @@ export class ProjectStore {
     return this.#attempt("Changing the project", async () => this.#apply(await this.platform.rpc("project_edit", edit), false));
   }
 
-  /** Edits a copy of the study and sends it. */
+  /**
+   * Edits a copy of the study and sends it. The copy is made when its turn comes, so that quick edits keep
+   * one another; `change` must not read an event, which is over by then.
+   */
   async editStudy(change: (study: StudyFile) => void): Promise<boolean> {
-    if (!this.view) return false;
-    const study = structuredClone(this.view.study);
-    change(study);
-    return this.edit({ kind: "study", study });
+    await this.beforeCommand();
+    return this.#attempt("Changing the project", async () => {
+      if (!this.view) return;
+      const study = structuredClone(this.view.study);
+      change(study);
+      this.#apply(await this.platform.rpc("project_edit", { kind: "study", study }), false);
+    });
   }
 
   async undo(): Promise<void> {

@@ -65,6 +65,11 @@ export class Session {
     this.ui.screen = screen;
   }
 
+  showSettings(): void {
+    this.ui.settingsOpen = this.ui.settingsWanted = true;
+    this.go("train");
+  }
+
   async openExample(id: string): Promise<void> {
     if ((await this.mayLeave()) && (await this.project.openExample(id))) this.go("train");
   }

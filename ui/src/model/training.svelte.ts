@@ -1,6 +1,6 @@
 // The training that runs, as its stream tells it.
 
-import type { ApiError, JobAction, Progress, RunSummary, StageView, TrainRequest } from "../generated/api";
+import type { ApiError, JobAction, Progress, RunSummary, StageView, StudyFile, TrainRequest } from "../generated/api";
 import type { Platform } from "../platform";
 import type { ErrorLog } from "./errors.svelte";
 import type { ProjectStore } from "./project.svelte";
@@ -20,6 +20,8 @@ const LAST_EVENT_MS = 2000;
 export class TrainingStore {
   phase = $state<Phase>("idle");
   run = $state<string | null>(null);
+  /** The study as it was when the training began. */
+  study = $state.raw<StudyFile | null>(null);
   stages = $state.raw<StageView[]>([]);
   parameterNames = $state.raw<string[]>([]);
   method = $state("");
@@ -68,6 +70,7 @@ export class TrainingStore {
     this.#clear("starting");
     const generation = ++this.#generation;
     await this.project.beforeCommand();
+    this.study = this.project.view?.study ?? null;
     const ended = new Promise<void>((resolve) => this.#ended.push(resolve));
     const mine = (p: Progress, block: Float64Array) => {
       if (generation === this.#generation) this.reduce(p, block);
@@ -202,7 +205,7 @@ export class TrainingStore {
 
   #clear(phase: Phase): void {
     this.phase = phase;
-    this.run = this.summary = this.error = this.asked = this.scrub = null;
+    this.run = this.study = this.summary = this.error = this.asked = this.scrub = null;
     this.stages = [];
     this.parameterNames = [];
     this.method = "";

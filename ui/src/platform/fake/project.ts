@@ -5,6 +5,7 @@ import type { Framed } from "../frame";
 import { Block } from "./block";
 import { check } from "./language";
 import { EMPTY_MODEL, MODEL } from "./samples";
+import { recipeOf, settingProblems, solverReason } from "./study";
 import { readTable, viewOf, type Table } from "./table";
 
 type Content = { model: string; study: StudyFile; tables: Record<string, Table> };
@@ -123,6 +124,9 @@ export class FakeProject {
     for (const e of experiments) {
       if (e.series.length === 0) problems.push({ severity: "error", place: `data.${e.name}.columns`, message: `No column of \`${e.name}\` belongs to an observation. Choose one on the Data screen.` });
     }
+    const known = problems.length === 0;
+    const recipe = recipeOf(this.content.study);
+    problems.push(...settingProblems(this.content.study));
     const ok = problems.length === 0;
     return {
       ok,
@@ -133,15 +137,9 @@ export class FakeProject {
         hold_out_from: e.holdOutFrom,
         series: e.series.map((s) => ({ observation: s.observation, times: block.put(s.times), values: block.put(s.values), held_out: block.put(s.heldOut) })),
       })),
-      stages: ok
-        ? [
-            { optimiser: "Adam", iterations: 80, rate: 0.05, horizon: 0.4 },
-            { optimiser: "Adam", iterations: 120, rate: 0.03, horizon: 1 },
-            { optimiser: "L-BFGS", iterations: 100, rate: null, horizon: 1 },
-          ]
-        : [],
-      recipe_reason: ok ? "Oscillating data over three periods: the horizon grows first, so that the fit cannot settle on a flat line." : "",
-      solver_reason: ok ? "Tsit5: no sign of stiffness at the start values." : "",
+      stages: known ? recipe.stages : [],
+      recipe_reason: known ? recipe.reason : "",
+      solver_reason: known ? solverReason(this.content.study) : "",
     };
   }
 }

@@ -5,6 +5,7 @@ import { Block } from "./block";
 import { check } from "./language";
 import { grid, logError, lotka, type Rates } from "./lotka";
 import type { FakeProject } from "./project";
+import { gradientReason, solverReason } from "./study";
 
 /** Fit of the pelt counts to 1914 on the log scale, initial values as in the model. */
 export const FIT: Record<string, number> = { alpha: 0.5485, beta: 0.02832, gamma: 0.7973, delta: 0.02403, sigma_hare: 0.23, sigma_lynx: 0.22, hare: 33.1, lynx: 5.9 };
@@ -14,6 +15,7 @@ const NAMES = ["alpha", "beta", "gamma", "delta", "sigma_hare", "sigma_lynx"];
 export class FakeTraining {
   #paused = false;
   #stopped = false;
+  #notes: Array<[number, string]> = [];
 
   constructor(
     private readonly project: FakeProject,
@@ -32,18 +34,20 @@ export class FakeTraining {
 
   async run(): Promise<RunSummary> {
     const stages = this.project.report(new Block()).stages;
+    const study = this.project.content.study;
     const total = stages.reduce((sum, s) => sum + s.iterations, 0);
     const id = `run-${this.project.runs.length + 1}`;
     const begun = Date.now();
     const start = startValues(this.project.content.model);
     const history: Array<{ iteration: number; loss: number; holdOut: number; values: number[] }> = [];
-    this.emit({ event: "started", run: id, stages, parameters: NAMES, method: "Forward gradients of 6 parameters through Tsit5: cheapest for few parameters." }, new Float64Array());
+    this.emit({ event: "started", run: id, stages, parameters: NAMES, method: `solver ${solverReason(study)}; gradient ${gradientReason(study)}` }, new Float64Array());
     let best = Infinity;
     let iteration = 0;
     while (iteration < total && !this.#stopped) {
       await new Promise((resolve) => setTimeout(resolve, this.step_ms));
       if (this.#paused) continue;
-      iteration += this.stride;
+      const before = stageOf(stages, iteration);
+      iteration = Math.min(total, iteration + this.stride);
       const stage = stageOf(stages, iteration);
       const share = 1 - Math.exp((-5.5 * iteration) / total);
       const wobble = 0.12 * Math.sin(iteration / 5) * Math.exp((-7 * iteration) / total);
@@ -56,13 +60,18 @@ export class FakeTraining {
       const elapsed_s = (Date.now() - begun) / 1000;
       this.emit({ event: "iteration", iteration, total, stage, loss, best, hold_out: iteration % 10 === 0 ? holdOut : null, parameters, elapsed_s, left_s: (elapsed_s / iteration) * (total - iteration) }, block.done());
       if (iteration % 6 === 0 || this.stride > 6 || iteration === total) this.#curves(start, values);
-      if (iteration === 80) this.emit({ event: "note", iteration, message: "Stage 1 reached its last iteration; the horizon grows from 40 % to all of the training data." }, new Float64Array());
-      if (iteration === 112) this.emit({ event: "note", iteration, message: "Loss spiked at 112, went back to 108, rate halved to 0.015." }, new Float64Array());
-      if (iteration === 200) this.emit({ event: "note", iteration, message: "L-BFGS takes over from the best parameters of stage 2." }, new Float64Array());
+      const next = stages[stage];
+      if (next && stage > before) this.#note(iteration, `Stage ${before + 1} reached its last iteration; ${next.optimiser} goes on with ${Math.round(next.horizon * 100)} % of the time span.`);
+      if (iteration === 112 && study.training.recipe === "default") this.#note(iteration, "Loss spiked at 112, went back to 108, rate halved to 0.015.");
     }
     const summary = this.#store(id, begun, history, start, this.#stopped ? "stopped" : "finished");
     this.emit({ event: "finished", run: summary }, new Float64Array());
     return summary;
+  }
+
+  #note(iteration: number, message: string): void {
+    this.#notes.push([iteration, message]);
+    this.emit({ event: "note", iteration, message }, new Float64Array());
   }
 
   #losses(start: Record<string, number>, values: number[]): { loss: number; holdOut: number } {
@@ -106,11 +115,20 @@ export class FakeTraining {
       history_hold_out: block.put(history.map((h) => (h.iteration % 10 === 0 ? h.holdOut : NaN))),
       history_parameters: block.put(history.flatMap((h) => h.values)),
       scores: this.#scores(start, best.values),
-      log: [[80, "Stage 1 reached its last iteration; the horizon grows from 40 % to all of the training data."], [112, "Loss spiked at 112, went back to 108, rate halved to 0.015."]] as Array<[number, string]>,
-      provenance: [["program", "slopefield 0.1.0"], ["solver", "Tsit5, rtol 1e-6, atol 1e-8"], ["gradient", "forward"], ["seed", "1"], ["model", "sha256 5b1f…c2a0"], ["data", "sha256 90aa…11fe"]] as Array<[string, string]>,
+      log: this.#notes,
+      provenance: this.#provenance(),
     };
     this.project.runs.push({ value, block: block.done() });
     return summary;
+  }
+
+  #provenance(): Array<[string, string]> {
+    const study = this.project.content.study;
+    const { solver, seed } = study;
+    return [
+      ["program", "slopefield 0.1.0"], ["solver", solverReason(study)], ["gradient", gradientReason(study)], ["rtol", String(solver.rtol)], ["atol", String(solver.atol)],
+      ["seed", String(seed)], ["model", "sha256 5b1f…c2a0"], ["data", "sha256 90aa…11fe"],
+    ];
   }
 
   #scores(start: Record<string, number>, values: number[]) {

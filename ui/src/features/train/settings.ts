@@ -1,0 +1,165 @@
+// Solver and training settings of the study: what can be chosen, what a typed text may be, and edits of the recipe.
+
+import type { PluginList, StageFile, StageView, StudyFile, TrainingFile } from "../../generated/api";
+import { parseNumber } from "../../shared/numbers";
+
+export type Choice = { id: string; name: string; hint: string };
+
+export const SOLVERS: Choice[] = [
+  { id: "auto", name: "Automatic", hint: "Chosen for the model; what was taken and why stands under the recipe." },
+  { id: "tsit5", name: "Tsit5 (Tsitouras, order 5)", hint: "The default where nothing is stiff." },
+  { id: "dp5", name: "DP5 (Dormand–Prince, order 5)", hint: "The method of many older programs, to compare with them." },
+  { id: "bs3", name: "BS3 (Bogacki–Shampine, order 3)", hint: "Cheap steps for loose tolerances and right-hand sides that are not smooth." },
+];
+
+export const GRADIENTS: Choice[] = [
+  { id: "auto", name: "Automatic", hint: "Chosen by cost from the number of states and parameters." },
+  { id: "discrete", name: "Discrete adjoint", hint: "Exact reverse of the accepted steps; its cost does not grow with the number of parameters." },
+  { id: "forward", name: "Forward sensitivities", hint: "Tangents along the same steps; cheapest for very few parameters." },
+  { id: "gauss", name: "Gauss adjoint", hint: "An adjoint equation solved backwards in time; goes through every solver, those of plugins too." },
+];
+
+/** Solvers to choose from: built in, one group for each plugin that has some, and a stored value that neither has. */
+export type SolverMenu = { groups: Array<{ name: string; solvers: Choice[] }>; unknown: string | null };
+
+/** `plugins` is null while nobody has looked for them: then a plugin's solver is not yet unknown, but it is listed. */
+export function solverMenu(stored: string, plugins: PluginList | null): SolverMenu {
+  const groups = (plugins?.plugins ?? [])
+    .filter((p) => p.problem === null && p.solvers.length > 0)
+    .map((p) => ({ name: p.name, solvers: p.solvers.map(([id, name]) => ({ id, name, hint: `From the plugin ${p.name} ${p.version}.` })) }));
+  const known = [...SOLVERS, ...groups.flatMap((g) => g.solvers)].some((c) => c.id === stored);
+  return { groups: [{ name: "Built in", solvers: SOLVERS }, ...groups], unknown: known ? null : stored };
+}
+
+export function solverHint(stored: string, menu: SolverMenu, plugins: PluginList | null): string {
+  const found = menu.groups.flatMap((g) => g.solvers).find((c) => c.id === stored);
+  if (found) return found.hint;
+  if (plugins === null && isPlugins(stored)) return "A plugin's solver.";
+  return isPlugins(stored) ? "No installed plugin has this solver; install it or choose another." : "There is no such solver; choose another.";
+}
+
+/** Names of plugins' solvers have the plugin's id before a slash. */
+export const isPlugins = (solver: string): boolean => solver.includes("/");
+
+export function gradientHint(stored: string, solver: string): string {
+  const found = GRADIENTS.find((c) => c.id === stored);
+  if (!found) return "There is no such gradient; choose another.";
+  if (isPlugins(solver) && (stored === "discrete" || stored === "forward")) return "It cannot go through a plugin's solver; take the Gauss adjoint, or let it be chosen.";
+  return found.hint;
+}
+
+/** Largest count the engine takes. */
+const MOST = 2 ** 32 - 1;
+
+type Refuse = (text: string) => string | null;
+const unless = (fits: (value: number) => boolean, wanted: string): Refuse => (text) => {
+  const value = parseNumber(text);
+  return value !== null && fits(value) ? null : wanted;
+};
+
+// For `TextInput.refuse`, like those of `shared/numbers`.
+export const refuseTolerance = unless((v) => v > 0 && v < 1, "a number between 0 and 1, such as 1e-6");
+export const refuseCount = unless((v) => Number.isInteger(v) && v >= 1 && v <= MOST, "a whole number from 1 on");
+export const refuseCountOrNothing: Refuse = (text) => (text === "" ? null : refuseCount(text));
+export const refuseRate = unless((v) => v > 0, "a positive number, such as 0.05");
+export const refusePercent = unless((v) => v > 0 && v <= 100, "a share above 0 and up to 100 %");
+export const refuseWeight = unless((v) => v >= 0, "0 or a positive number");
+// Beyond this a number of the window no longer holds every whole number.
+export const refuseSeed = unless((v) => Number.isSafeInteger(v) && v >= 0, "a whole number from 0 on");
+
+/** A setting as text that reads back as the same number: `1e-6`, `0.05`, `100000`. */
+export function written(value: number): string {
+  return value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential().replace("e+", "e") : String(value);
+}
+
+/** A share as a percentage, without the dust of the multiplication. */
+export const percent = (share: number): string => String(Number((share * 100).toPrecision(12)));
+
+export const EVERY_STAGE: StageFile = { optimiser: "adam", iterations: 300, rate: 0.05, horizon: 1 };
+
+/** What a stage of the study is called where stages are shown. */
+export const optimiserName = (id: string): string => ({ adam: "Adam", lbfgs: "L-BFGS" })[id] ?? id;
+
+/** The shown stages as a study writes them. A finisher has no rate; it keeps one to come back to. */
+export function toStages(shown: StageView[]): StageFile[] {
+  const stages = shown.map((s) => ({
+    optimiser: s.optimiser === "L-BFGS" ? "lbfgs" : "adam",
+    iterations: s.iterations,
+    rate: s.rate ?? EVERY_STAGE.rate,
+    horizon: s.horizon,
+  }));
+  return stages.length > 0 ? stages : [{ ...EVERY_STAGE }];
+}
+
+/** Makes the shown stages the study's own. Without effect when it has its own already. */
+export function ownStages(training: TrainingFile, shown: StageView[]): void {
+  if (training.recipe === "custom") return;
+  training.recipe = "custom";
+  training.stages = toStages(shown);
+}
+
+export function defaultRecipe(training: TrainingFile): void {
+  training.recipe = "default";
+  training.stages = [];
+}
+
+/** A new last stage: over all of the data, otherwise like the one before it. */
+export function addStage(training: TrainingFile): void {
+  training.stages.push({ ...(training.stages.at(-1) ?? EVERY_STAGE), horizon: 1 });
+}
+
+export function duplicateStage(training: TrainingFile, at: number): void {
+  const stage = training.stages[at];
+  if (stage) training.stages.splice(at + 1, 0, { ...stage });
+}
+
+/** A recipe keeps at least one stage. */
+export function removeStage(training: TrainingFile, at: number): void {
+  if (training.stages.length > 1) training.stages.splice(at, 1);
+}
+
+export function moveStage(training: TrainingFile, from: number, to: number): void {
+  if (to < 0 || to >= training.stages.length) return;
+  training.stages.splice(to, 0, ...training.stages.splice(from, 1));
+}
+
+/** Says so when the bound of all iterations shortens the study's own stages; `planned` is what will run. */
+export function shortened(training: TrainingFile, planned: StageView[]): string | null {
+  const sum = (stages: Array<{ iterations: number }>) => stages.reduce((n, s) => n + s.iterations, 0);
+  const most = training.iterations;
+  if (training.recipe !== "custom" || most === null || sum(training.stages) <= most) return null;
+  return `At most ${most} iterations together: they are shortened to ${planned.map((s) => s.iterations).join(" + ") || most}.`;
+}
+
+/** Whether two studies train alike, data and model aside. */
+export function sameSettings(a: StudyFile, b: StudyFile): boolean {
+  const parts = ({ seed, solver, training }: StudyFile) => JSON.stringify([seed, solver, training]);
+  return parts(a) === parts(b);
+}
+
+/** The settings in a line, for a closed panel. */
+export function digest({ seed, solver, training }: StudyFile): string {
+  return [
+    solver.method === "auto" ? null : solver.method.split("/").at(-1),
+    `rtol ${written(solver.rtol)}`,
+    training.gradient === "auto" ? null : training.gradient,
+    training.iterations === null ? null : `≤ ${training.iterations} iterations`,
+    training.l2 > 0 ? `l2 ${written(training.l2)}` : null,
+    `seed ${seed}`,
+  ]
+    .filter((x) => x !== null)
+    .join(", ");
+}
+
+/** The engine's sentence on the method of a run, in its two parts. */
+export function methodParts(method: string): { solver: string; gradient: string } | null {
+  const found = /^solver (.+?); gradient (.+)$/s.exec(method);
+  return found?.[1] && found[2] ? { solver: sentence(found[1]), gradient: sentence(found[2]) } : null;
+}
+
+/** Begins with a capital, except what is a name in small letters, and ends with a full stop. */
+export function sentence(text: string): string {
+  const known = [...SOLVERS, ...GRADIENTS].find((c) => c.id !== "auto" && text.startsWith(`${c.id},`));
+  const said = known ? known.name + text.slice(known.id.length) : text;
+  return /[.!?]$/.test(said) ? said : `${said}.`;
+}

@@ -1,0 +1,62 @@
+// Settings of the study as the engine reads them: the stages a recipe comes to, and what cannot be.
+
+import type { StageView, StudyFile, StudyProblem } from "../../generated/api";
+
+const DEFAULT: StageView[] = [
+  { optimiser: "Adam", iterations: 80, rate: 0.05, horizon: 0.4 },
+  { optimiser: "Adam", iterations: 120, rate: 0.03, horizon: 1 },
+  { optimiser: "L-BFGS", iterations: 100, rate: null, horizon: 1 },
+];
+
+export function recipeOf({ training }: StudyFile): { stages: StageView[]; reason: string } {
+  if (training.recipe !== "custom") {
+    return { stages: capped(DEFAULT, training.iterations), reason: "Oscillating data over three periods: the horizon grows first, so that the fit cannot settle on a flat line." };
+  }
+  const own = training.stages.map((s) => {
+    const adam = s.optimiser === "adam";
+    return { optimiser: adam ? "Adam" : "L-BFGS", iterations: s.iterations, rate: adam ? s.rate : null, horizon: s.horizon };
+  });
+  return { stages: capped(own, training.iterations), reason: "The stages are those of the study." };
+}
+
+/** Shortens every stage in proportion; the lengths add up to the bound exactly. */
+function capped(stages: StageView[], most: number | null): StageView[] {
+  const total = stages.reduce((n, s) => n + s.iterations, 0);
+  if (most === null || total <= most) return stages;
+  let [used, given] = [0, 0];
+  return stages
+    .map((s) => {
+      used += s.iterations;
+      const until = Math.floor((used * most) / total);
+      const iterations = until - given;
+      given = until;
+      return { ...s, iterations };
+    })
+    .filter((s) => s.iterations > 0);
+}
+
+export function solverReason({ solver }: StudyFile): string {
+  return solver.method === "auto" ? "Tsit5, the default for ordinary differential equations that are not stiff" : `${solver.method}, as the study says`;
+}
+
+export function gradientReason({ training }: StudyFile): string {
+  return training.gradient === "auto" ? "Forward sensitivities, because they cost about 9.1 solves for 8 unknown and the discrete adjoint about 11.5." : `${training.gradient}, as the study says`;
+}
+
+export function settingProblems({ solver, training }: StudyFile): StudyProblem[] {
+  const found: StudyProblem[] = [];
+  const wrong = (place: string, message: string) => found.push({ severity: "error", place, message });
+  for (const [name, value] of [["rtol", solver.rtol], ["atol", solver.atol]] as const) {
+    if (!(value > 0 && value < 1)) wrong(`solver.${name}`, `${value} is no tolerance; take a number between 0 and 1, e.g. 1e-6`);
+  }
+  if (!(solver.max_steps > 0)) wrong("solver.max_steps", "at least one step is needed");
+  if (!["default", "custom"].includes(training.recipe)) wrong("training.recipe", `\`${training.recipe}\` is unknown; there are \`default\` and \`custom\``);
+  if (!["auto", "forward", "discrete", "gauss"].includes(training.gradient)) wrong("training.gradient", `\`${training.gradient}\` is unknown; there are \`auto\`, \`forward\`, \`discrete\` and \`gauss\``);
+  if (!(training.l2 >= 0)) wrong("training.l2", "the weight must be 0 or a positive number");
+  if (training.recipe === "custom" && training.stages.length === 0) wrong("training.stages", "a custom recipe needs at least one stage, `[[training.stages]]`");
+  training.stages.forEach((s, i) => {
+    if (!(s.rate > 0)) wrong(`training.stages ${i + 1}: rate`, "the rate must be positive");
+    if (!(s.horizon > 0 && s.horizon <= 1)) wrong(`training.stages ${i + 1}: horizon`, "the horizon is a share of the time span, above 0 and at most 1");
+  });
+  return found;
+}
