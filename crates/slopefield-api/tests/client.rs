@@ -1,6 +1,7 @@
 //! The client against workers that die, greet wrongly or do not exist. The workers are shell
 //! scripts that send frames prepared here.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use serde_json::{Value, json};
 use slopefield_api::client::{Client, Launch, WorkerEvent};

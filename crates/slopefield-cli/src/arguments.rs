@@ -74,13 +74,13 @@ pub struct Simulate {
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_value)]
     pub set: Vec<(String, f64)>,
     /// Start time; default the model's.
-    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = finite)]
     pub from: Option<f64>,
     /// End time; default start + 10.
-    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = finite)]
     pub to: Option<f64>,
     /// Times to print, separated by commas.
-    #[arg(long, value_delimiter = ',', conflicts_with_all = ["points", "to"], allow_hyphen_values = true)]
+    #[arg(long, value_delimiter = ',', conflicts_with_all = ["points", "to"], value_parser = finite, allow_hyphen_values = true)]
     pub at: Vec<f64>,
     /// Number of equally spaced times [default: 201].
     #[arg(long)]
@@ -89,10 +89,10 @@ pub struct Simulate {
     #[arg(long)]
     pub method: Option<String>,
     /// Relative tolerance [default: 1e-6].
-    #[arg(long)]
+    #[arg(long, value_parser = finite)]
     pub rtol: Option<f64>,
     /// Absolute tolerance [default: 1e-8].
-    #[arg(long)]
+    #[arg(long, value_parser = finite)]
     pub atol: Option<f64>,
     /// Seed of network weights [default: 1].
     #[arg(long)]
@@ -140,7 +140,7 @@ pub struct Forecast {
     #[arg(long)]
     pub run: Option<String>,
     /// End time; default the study's.
-    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = finite)]
     pub until: Option<f64>,
     /// Number of times [default: 201].
     #[arg(long)]
@@ -203,12 +203,17 @@ pub enum Plugin {
 
 fn name_value(text: &str) -> Result<(String, f64), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
-    let value = value.trim().parse().map_err(|_| {
-        if value.contains(',') {
-            format!("`{value}` is not a number; decimals are written with a point")
-        } else {
-            format!("`{value}` is not a number")
+    Ok((name.trim().to_owned(), finite(value)?))
+}
+
+/// A number that is neither infinite nor NaN: a message to the worker cannot carry those.
+fn finite(text: &str) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        Ok(_) => Err(format!("`{text}` is not a finite number")),
+        Err(_) if text.contains(',') => {
+            Err(format!("`{text}` is not a number; decimals are written with a point"))
         }
-    })?;
-    Ok((name.trim().to_owned(), value))
+        Err(_) => Err(format!("`{text}` is not a number")),
+    }
 }

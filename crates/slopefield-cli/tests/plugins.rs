@@ -1,4 +1,5 @@
 //! Studies and models that use the bundled plugins, built and put in place as for packaging.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 

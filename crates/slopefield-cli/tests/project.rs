@@ -1,4 +1,5 @@
 //! Fit, project file, forecast and report, one after the other.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 

@@ -111,7 +111,7 @@ impl CompiledModel {
         t: f64,
         u: &[f64],
         p: &[f64],
-    ) -> Option<slopefield_graph::NonFinite> {
+    ) -> Option<slopefield_graph::NonFiniteAt> {
         let locate =
             |t, u: &[f64]| slopefield_graph::locate_non_finite(&self.model, &self.lowered, t, u, p);
         if let Some(found) = locate(t, u) {

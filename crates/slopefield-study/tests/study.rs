@@ -1,4 +1,5 @@
 //! From study and tables to experiments, and to the vector that training changes.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use slopefield_graph::network::BuiltinNetworks;
 use slopefield_study::resolve::{Resolved, resolve};
