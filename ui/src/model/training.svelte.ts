@@ -1,6 +1,6 @@
 // The training that runs, as its stream tells it.
 
-import type { ApiError, JobAction, Progress, RunSummary, StageView, StudyFile, TrainRequest } from "../generated/api";
+import type { ApiError, JobAction, Progress, RunSummary, RunView, StageView, StudyFile, TrainRequest } from "../generated/api";
 import type { Platform } from "../platform";
 import type { ErrorLog } from "./errors.svelte";
 import type { ProjectStore } from "./project.svelte";
@@ -164,6 +164,7 @@ export class TrainingStore {
       case "finished":
         this.summary = p.run;
         this.#end("finished");
+        void this.#readHistory(p.run);
         break;
       case "failed":
         this.errors.report(p.error, "Training");
@@ -193,6 +194,47 @@ export class TrainingStore {
     this.version += 1;
     for (const resolve of this.#ended.splice(0)) resolve();
     if (this.project.isOpen) void this.project.refresh();
+  }
+
+  /** The stream shows a few points a second; once it has ended, every iteration is shown. */
+  async #readHistory(summary: RunSummary): Promise<void> {
+    const generation = this.#generation;
+    try {
+      const { value, block } = await this.platform.rpc("run_view", { run: summary.id });
+      if (generation !== this.#generation || value.history_iterations.len <= this.iterations.length) return;
+      this.#replaceHistory(value, block);
+    } catch (thrown) {
+      this.errors.report(thrown, "Reading the history of the run");
+    }
+  }
+
+  #replaceHistory(run: RunView, block: Float64Array): void {
+    const [iterations, loss, best] = [take(block, run.history_iterations), take(block, run.history_loss), take(block, run.history_best)];
+    const [held, rows] = [take(block, run.history_hold_out), take(block, run.history_parameters)];
+    const width = this.traces.length;
+    const last = this.holdOut.values.length > 0 ? [this.holdOut.iterations.at(-1), this.holdOut.values.at(-1)] : [];
+    [this.iterations, this.loss, this.best, this.traces] = [[], [], [], this.traces.map(() => [])];
+    this.holdOut = { iterations: [], values: [] };
+    iterations.forEach((iteration, i) => {
+      // The best loss only rises where a stage begins that looks at more of the data.
+      if (i > 0 && (best[i] ?? NaN) > (best[i - 1] ?? NaN)) this.#gap();
+      this.iteration = iteration;
+      this.iterations.push(iteration);
+      this.loss.push(loss[i] ?? NaN);
+      this.best.push(best[i] ?? NaN);
+      this.traces.forEach((trace, k) => trace.push(rows[i * width + k] ?? NaN));
+      if (Number.isFinite(held[i])) {
+        this.holdOut.iterations.push(iteration);
+        this.holdOut.values.push(held[i] ?? NaN);
+      }
+    });
+    const [at, value] = last;
+    if (at !== undefined && value !== undefined && at !== this.holdOut.iterations.at(-1)) {
+      this.holdOut.iterations.push(at);
+      this.holdOut.values.push(value);
+    }
+    this.iteration = run.summary.iterations;
+    this.version += 1;
   }
 
   #keep(frame: Frame): void {

@@ -31,6 +31,25 @@ describe("the stream", () => {
     expect(t.phase).toBe("running");
   });
 
+  test("once it has ended, every stored iteration is shown, and stages stay apart", async () => {
+    const { platform, t } = await opened();
+    const block = Float64Array.of(1, 2, 3, 5, 4, 40, 5, 4, 40, NaN, 0.7, NaN, 1, 10, 2, 20, 3, 30);
+    const at = (start: number, len: number) => ({ start, len });
+    const summary = { id: "r", iterations: 3 };
+    const history = {
+      summary, history_iterations: at(0, 3), history_loss: at(3, 3), history_best: at(6, 3), history_hold_out: at(9, 3), history_parameters: at(12, 6),
+    };
+    vi.spyOn(platform, "rpc").mockImplementation((async (command: string) => (command === "run_view" ? { value: history, block } : Promise.reject(new Error(command)))) as typeof platform.rpc);
+    t.reduce(STARTED, none);
+    t.reduce(iteration(3, 40), Float64Array.of(0, 3, 30));
+    t.reduce({ event: "finished", run: summary } as unknown as Progress, none);
+    await vi.waitFor(() => expect(t.iterations.length).toBeGreaterThan(1));
+    expect(t.iterations).toEqual([1, 2, 2, 3]);
+    expect(t.loss).toEqual([5, 4, NaN, 40]);
+    expect(t.traces).toEqual([[1, 2, 2, 3], [10, 20, 20, 30]]);
+    expect(t.holdOut).toEqual({ iterations: [2], values: [0.7] });
+  });
+
   test("the losses of two stages are two curves, the parameters go on", async () => {
     const { t } = await opened();
     t.reduce(STARTED, none);
