@@ -293,7 +293,9 @@ fn train_experiment(e: &Experiment, params: Vec<Source>) -> train::Experiment {
     }
 }
 
-/// Everything wrong or doubtful, without compiling: for the window, after every edit.
+/// Everything wrong or doubtful, without compiling: for the window, when a project is opened and
+/// after every edit. Solvers of plugins are not asked for, since that runs their code; training
+/// says when one is missing.
 pub fn report(
     model: &slopefield_lang::Model,
     file: &StudyFile,
@@ -301,8 +303,27 @@ pub fn report(
     solvers: &dyn Solvers,
 ) -> Resolved {
     let mut resolved = resolve(model, file, tables);
-    if let Err(message) = solvers.stepper(&choose_solver(&file.solver.method).0) {
+    let (method, _) = choose_solver(&file.solver.method);
+    if !method.contains('/')
+        && let Err(message) = solvers.stepper(&method)
+    {
         resolved.problems.push(Problem::error("solver.method", message));
     }
+    if let Some(problem) = gradient_problem(file, &method) {
+        resolved.problems.push(problem);
+    }
     resolved
+}
+
+/// A gradient that cannot go through the solver.
+fn gradient_problem(file: &StudyFile, solver: &str) -> Option<Problem> {
+    let gradient = file.training.gradient.as_str();
+    let applicable = crate::gradient::applicable(solver);
+    (gradient != "auto" && !applicable.contains(&gradient)).then(|| {
+        let message = format!(
+            "the gradient `{gradient}` cannot go through the solver `{solver}`; use `auto` or {}",
+            crate::error::listed(applicable.iter().copied())
+        );
+        Problem::error("training.gradient", message)
+    })
 }

@@ -1,13 +1,13 @@
 //! What the editor shows about a model text.
 
+use crate::plugins::Plugins;
 use slopefield_api::types::*;
-use slopefield_graph::network::NetworkLibrary;
 use slopefield_lang::{Diagnostic, Model, Noise, Scale, Severity};
 
 /// Checks a text and describes what it is.
-pub fn report(text: &str, library: &dyn NetworkLibrary) -> ModelReport {
+pub fn report(text: &str, plugins: &Plugins) -> ModelReport {
     let (model, mut diagnostics) = slopefield_lang::check(text);
-    let networks = networks(&model, library, &mut diagnostics);
+    let networks = networks(&model, plugins, &mut diagnostics);
     diagnostics.sort_by_key(|d| d.span);
     let weights: u32 = networks.iter().map(|n| n.weights).sum();
     let env_states = initial_values(&model);
@@ -86,17 +86,18 @@ fn initial_values(model: &Model) -> Vec<f64> {
     model.states.iter().map(value).collect()
 }
 
-/// Builds every network once to count its weights; one that cannot be built is an error.
+/// Builds every network once to count its weights; one that cannot be built is an error. Networks
+/// of plugins that have not been loaded are not built: their weights show as 0.
 fn networks(
     model: &Model,
-    library: &dyn NetworkLibrary,
+    plugins: &Plugins,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<NetworkView> {
     let build = |n: &slopefield_lang::Network| {
-        let built = library.build(&n.kind, n.inputs, n.outputs, &n.options);
-        let weights = match built {
-            Ok(graph) => graph.weight_count() as u32,
-            Err(e) => {
+        let weights = match plugins.preview(n) {
+            Some(Ok(graph)) => graph.weight_count() as u32,
+            None => 0,
+            Some(Err(e)) => {
                 diagnostics.push(Diagnostic {
                     severity: Severity::Error,
                     code: "network",

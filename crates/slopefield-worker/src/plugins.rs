@@ -3,7 +3,7 @@
 
 use slopefield_api::types::{PluginList, PluginView};
 use slopefield_graph::network::{BuiltinNetworks, NetworkError, NetworkGraph, NetworkLibrary};
-use slopefield_lang::OptionValue;
+use slopefield_lang::{Network, OptionValue};
 use slopefield_plugin_host::{Found, PluginNetworks, Registry};
 use slopefield_project::{Fact, FactKind};
 use slopefield_solve::Stepper;
@@ -25,6 +25,13 @@ impl Plugins {
 
     fn registry(&self) -> &Arc<Registry> {
         self.registry.get_or_init(|| Arc::new(Registry::load(&self.folders)))
+    }
+
+    /// Builds a network for a check of a text: `None` when that would run the code of a plugin for
+    /// the first time. Looking at a project shall run nothing.
+    pub fn preview(&self, network: &Network) -> Option<Result<NetworkGraph, NetworkError>> {
+        let known = !network.kind.contains('/') || self.registry.get().is_some();
+        known.then(|| self.build(&network.kind, network.inputs, network.outputs, &network.options))
     }
 
     /// As a source of solvers that threads may share.
@@ -105,5 +112,23 @@ impl NetworkLibrary for Plugins {
         } else {
             BuiltinNetworks.build(kind, inputs, outputs, options)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_at_a_model_loads_no_plugin() {
+        let plugins = Plugins::new(Vec::new());
+        let text = "state x = 1\nnetwork f: org.example.a/b(inputs: 1, outputs: 1)\nx' = f(x)\n";
+        let report = crate::model::report(text, &plugins);
+        assert!(report.ok, "{}", report.rendered);
+        assert!(plugins.registry.get().is_none());
+        // Once something has asked for plugins, the same check is complete.
+        assert!(plugins.list().plugins.is_empty());
+        let report = crate::model::report(text, &plugins);
+        assert!(!report.ok && report.rendered.contains("org.example.a/b"), "{}", report.rendered);
     }
 }

@@ -40,6 +40,9 @@ export class ExploreStore {
   #modelText = "";
   #simulate: Coalescer<SimulateRequest, Trajectory>;
   #asked_at = 0;
+  #shown = true;
+  /** The curve is older than the model or the values. */
+  #due = false;
   #fields = 0;
 
   constructor(
@@ -132,8 +135,17 @@ export class ExploreStore {
     }
   }
 
+  /** The screen is shown or left: nothing is solved for a screen that nobody looks at. */
+  show(shown: boolean): void {
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    if (shown && this.#due) this.simulate();
+  }
+
   simulate(): void {
     if (!this.#modelText) return;
+    this.#due = !this.#shown;
+    if (this.#due) return;
     this.#asked_at = performance.now();
     this.#simulate.submit(this.#request());
   }

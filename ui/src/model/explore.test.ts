@@ -26,6 +26,23 @@ describe("sliders", () => {
     expect(sent).toEqual([0.01, 0.5]);
   });
 
+  test("nothing is solved for a screen that is not shown; what was missed comes when it is", async () => {
+    const { explore, asked } = await exploring();
+    const before = asked().length;
+    explore.show(false);
+    explore.set("alpha", 0.1);
+    explore.set("alpha", 0.2);
+    await explore.idle();
+    expect(asked().length).toBe(before);
+    explore.show(true);
+    await explore.idle();
+    expect(asked().slice(before).map((r) => r.set["alpha"])).toEqual([0.2]);
+    explore.show(false);
+    explore.show(true);
+    await explore.idle();
+    expect(asked().length).toBe(before + 1);
+  });
+
   test("the trajectory is that of the last values", async () => {
     const { explore } = await exploring();
     explore.set("beta", 0.0001);

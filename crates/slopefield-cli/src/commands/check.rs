@@ -3,7 +3,7 @@
 use super::{Session, read};
 use crate::arguments::Check;
 use crate::output;
-use slopefield_api::types::{ModelReport, ModelText, SeverityView, TextReply};
+use slopefield_api::types::{Empty, ModelReport, ModelText, PluginList, SeverityView, TextReply};
 use slopefield_api::{ApiError, Command};
 use std::process::ExitCode;
 
@@ -11,8 +11,13 @@ use std::process::ExitCode;
 pub async fn run(session: &Session, check: Check) -> Result<ExitCode, ApiError> {
     let text = read(&check.model)?;
     let request = ModelText { text };
-    let (report, _): (ModelReport, _) =
+    let (mut report, _): (ModelReport, _) =
         session.call(Command::model_check, &request, |_, _| {}).await?;
+    if report.networks.iter().any(|n| n.kind.contains('/')) {
+        // A check alone runs no plugin; here the user asks for everything.
+        let _: (PluginList, _) = session.call(Command::plugin_list, Empty {}, |_, _| {}).await?;
+        (report, _) = session.call(Command::model_check, &request, |_, _| {}).await?;
+    }
     let name = check.model.display().to_string();
     eprint!("{}", report.rendered.replace("--> model:", &format!("--> {name}:")));
     let count = |s| report.diagnostics.iter().filter(|d| d.severity == s).count();
