@@ -142,7 +142,7 @@ impl Commands for Engine {
     }
 
     fn model_check(&self, request: ModelText, _: Emit<'_>) -> Answer<ModelReport> {
-        plain(model::report(&request.text, &*self.plugins))
+        plain(model::report(&request.text, &self.plugins))
     }
 
     fn model_dump(&self, request: ModelText, _: Emit<'_>) -> Answer<TextReply> {
