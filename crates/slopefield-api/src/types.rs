@@ -1,5 +1,7 @@
 //! Transfer types. Long arrays of numbers do not travel as JSON: a message carries one block of
 //! `f64`, and a [`Slice`] says which part of the block a value is.
+//!
+//! The file is long because it is a list: everything that travels, in the order of the screens.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
