@@ -6,7 +6,7 @@
 set -euo pipefail
 
 build=(build-essential pkg-config curl file libwebkit2gtk-4.1-dev)
-run=(xvfb xauth webkit2gtk-driver fonts-dejavu-core)
+run=(xvfb xauth webkit2gtk-driver fonts-dejavu-core procps)
 
 case "${1:-build}" in
   build) wanted=("${build[@]}") ;;
