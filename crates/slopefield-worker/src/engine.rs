@@ -278,7 +278,7 @@ impl Commands for Engine {
         if let (Some(project), Some(out)) = (project, &out) {
             let fresh = outcome.is_err() && !request.resume;
             let barren = fresh && runs::barren(&lock(&project))?;
-            close(project)?;
+            session::close(project)?;
             if barren {
                 // It holds nothing that the files of the study do not hold.
                 std::fs::remove_file(out).map_err(|e| failure::file(out, "removed", &e))?;
@@ -480,17 +480,6 @@ fn vacant(out: &Path) -> Result<(), ApiError> {
             "make the folder first, or give another path",
         )),
         _ => Ok(()),
-    }
-}
-
-/// Closes a project that nobody else uses any more.
-fn close(project: Shared) -> Result<(), ApiError> {
-    match Arc::try_unwrap(project) {
-        Ok(project) => {
-            let project = project.into_inner().unwrap_or_else(PoisonError::into_inner);
-            project.close().map_err(project_error)
-        }
-        Err(_) => Ok(()),
     }
 }
 

@@ -23,6 +23,18 @@ pub fn lock(project: &Shared) -> MutexGuard<'_, Project> {
     project.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Closes a project in good order.
+pub fn close(project: Shared) -> Result<(), ApiError> {
+    match Arc::try_unwrap(project) {
+        Ok(project) => {
+            let project = project.into_inner().unwrap_or_else(PoisonError::into_inner);
+            project.close().map_err(project_error)
+        }
+        // A training that is being stopped still writes; it closes the file when it ends.
+        Err(_) => Ok(()),
+    }
+}
+
 /// The open project and where it is.
 pub struct Session {
     /// The project.
@@ -105,14 +117,7 @@ impl Session {
 
     /// Closes the file in good order.
     pub fn close(self) -> Result<(), ApiError> {
-        match Arc::try_unwrap(self.project) {
-            Ok(project) => {
-                let project = project.into_inner().unwrap_or_else(PoisonError::into_inner);
-                project.close().map_err(project_error)
-            }
-            // A training that is being stopped still writes; it closes the file when it ends.
-            Err(_) => Ok(()),
-        }
+        close(self.project)
     }
 
     /// Makes an edit.
