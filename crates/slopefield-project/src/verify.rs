@@ -6,7 +6,7 @@ use crate::identify::{self, MAX_FILE_BYTES};
 use crate::project::{Project, quiet_link, write_version};
 use crate::registry;
 use crate::schema::{self, Agreement};
-use crate::tables::{self, Holds, array, data_table, run_history, trajectory};
+use crate::tables::{self, Holds, array, data_table, run, run_history, trajectory};
 use crate::text;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -129,6 +129,7 @@ pub(crate) fn content(report: &mut VerifyReport, conn: &Connection) {
     let each_table = "SELECT id FROM data_table ORDER BY id";
     report.add("tables", for_each(conn, each_table, data_table::verify));
     let each_run = "SELECT number FROM run ORDER BY number";
+    report.add("runs", for_each(conn, each_run, run::verify));
     report.add("histories", for_each(conn, each_run, run_history::verify));
     report.add("curves", for_each(conn, each_run, trajectory::verify));
 }

@@ -183,33 +183,7 @@ impl crate::Project {
     /// When the run is unknown or an array is damaged.
     pub fn parameters(&self, id: &str, role: Role) -> Result<Parameters, ProjectError> {
         let conn = self.read();
-        let number = run::number(conn, id)?;
-        let mut statement = conn
-            .prepare_cached(
-                "SELECT name, value FROM run_parameter WHERE run_number = ?1 AND role = ?2 ORDER BY position",
-            )
-            .doing(DOING)?;
-        let scalars = statement
-            .query_map(params![number, role.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .doing(DOING)?
-            .collect::<Result<_, _>>()
-            .doing(DOING)?;
-        let mut statement = conn
-            .prepare_cached(
-                "SELECT name, array_id FROM run_weights WHERE run_number = ?1 AND role = ?2 ORDER BY position",
-            )
-            .doing(DOING)?;
-        let heads: Vec<(String, i64)> = statement
-            .query_map(params![number, role.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .doing(DOING)?
-            .collect::<Result<_, _>>()
-            .doing(DOING)?;
-        let mut weights = Vec::with_capacity(heads.len());
-        for (name, array_id) in heads {
-            let (shape, values) = array::load_f64(conn, array_id)?;
-            weights.push(Weights { name, shape, values });
-        }
-        Ok(Parameters { scalars, weights })
+        load(conn, run::number(conn, id)?, role)
     }
 
     /// Stores the graphs of a run's networks (name and bytes) in the place of earlier ones.
@@ -247,12 +221,52 @@ impl crate::Project {
     /// When the run is unknown or an array is damaged.
     pub fn networks(&self, id: &str) -> Result<Vec<(String, Vec<u8>)>, ProjectError> {
         let conn = self.read();
-        let number = run::number(conn, id)?;
-        network_arrays(conn, number)?
-            .into_iter()
-            .map(|(name, array_id)| Ok((name, array::load_bytes(conn, array_id)?)))
-            .collect()
+        load_networks(conn, run::number(conn, id)?)
     }
+}
+
+fn load(conn: &Connection, number: i64, role: Role) -> Result<Parameters, ProjectError> {
+    let mut statement = conn
+        .prepare_cached(
+            "SELECT name, value FROM run_parameter WHERE run_number = ?1 AND role = ?2 ORDER BY position",
+        )
+        .doing(DOING)?;
+    let scalars = statement
+        .query_map(params![number, role.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .doing(DOING)?
+        .collect::<Result<_, _>>()
+        .doing(DOING)?;
+    let mut statement = conn
+        .prepare_cached(
+            "SELECT name, array_id FROM run_weights WHERE run_number = ?1 AND role = ?2 ORDER BY position",
+        )
+        .doing(DOING)?;
+    let heads: Vec<(String, i64)> = statement
+        .query_map(params![number, role.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .doing(DOING)?
+        .collect::<Result<_, _>>()
+        .doing(DOING)?;
+    let mut weights = Vec::with_capacity(heads.len());
+    for (name, array_id) in heads {
+        let (shape, values) = array::load_f64(conn, array_id)?;
+        weights.push(Weights { name, shape, values });
+    }
+    Ok(Parameters { scalars, weights })
+}
+
+fn load_networks(conn: &Connection, number: i64) -> Result<Vec<(String, Vec<u8>)>, ProjectError> {
+    network_arrays(conn, number)?
+        .into_iter()
+        .map(|(name, array_id)| Ok((name, array::load_bytes(conn, array_id)?)))
+        .collect()
+}
+
+/// Checks that the parameters and networks of a run read back.
+pub(crate) fn verify(conn: &Connection, number: i64) -> Result<(), ProjectError> {
+    for role in [Role::Start, Role::Best, Role::Last] {
+        load(conn, number, role)?;
+    }
+    load_networks(conn, number).map(drop)
 }
 
 fn network_arrays(conn: &Connection, number: i64) -> Result<Vec<(String, i64)>, ProjectError> {

@@ -5,7 +5,7 @@
 
 use super::checkpoint::{self, Checkpoint};
 use super::data_table::{self, StoredTable};
-use super::{Holds, Table, array};
+use super::{Holds, Table, array, parameters, run_note};
 use crate::error::{Doing, ProjectError};
 use crate::text::{self, Rule, clean_line};
 use crate::time::now_utc_ms;
@@ -315,6 +315,75 @@ pub(crate) fn any_running(conn: &Connection) -> Result<bool, ProjectError> {
     .doing(DOING)
 }
 
+/// Reads a run with what was frozen at its start.
+fn detail(conn: &Connection, number: i64) -> Result<RunDetail, ProjectError> {
+    let run =
+        conn.query_row(&format!("{LIST} WHERE number = ?1"), [number], from_row).doing(DOING)?;
+    let (model_text, study_text, seed): (String, String, String) = conn
+        .query_row(
+            "SELECT model_text, study_toml, seed FROM run WHERE number = ?1",
+            [number],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .doing(DOING)?;
+    let seed = seed.parse().map_err(|_| ProjectError::Damaged {
+        finding: format!("run {number} has the seed `{}`", clean_line(&seed)),
+    })?;
+    let mut facts = conn
+        .prepare_cached(
+            "SELECT kind, name, value FROM run_fact WHERE run_number = ?1 ORDER BY position",
+        )
+        .doing(DOING)?;
+    let facts = facts
+        .query_map([number], |row| {
+            let kind: String = row.get(0)?;
+            Ok(Fact { kind: FactKind::parse(&kind), name: row.get(1)?, value: row.get(2)? })
+        })
+        .doing(DOING)?
+        .collect::<Result<_, _>>()
+        .doing(DOING)?;
+    let mut tables = conn
+        .prepare_cached(
+            "SELECT name, content_blake3 FROM run_data WHERE run_number = ?1 ORDER BY name",
+        )
+        .doing(DOING)?;
+    let tables = tables
+        .query_map([number], |row| Ok((row.get(0)?, row.get(1)?)))
+        .doing(DOING)?
+        .collect::<Result<_, _>>()
+        .doing(DOING)?;
+    Ok(RunDetail { run: with_status(run)?, model_text, study_text, seed, tables, facts })
+}
+
+/// Checks that a run reads back whole: its frozen texts and facts, the tables it was trained on,
+/// and what it found.
+pub(crate) fn verify(conn: &Connection, number: i64) -> Result<(), ProjectError> {
+    for (name, hash) in detail(conn, number)?.tables {
+        // The content of each table is compared with the table's own hash by `data_table::verify`.
+        let stored: String = conn
+            .prepare_cached(
+                "SELECT data_table.content_blake3 FROM run_data
+                 JOIN data_table ON data_table.id = run_data.table_id
+                 WHERE run_data.run_number = ?1 AND run_data.name = ?2",
+            )
+            .doing(DOING)?
+            .query_row(params![number, name], |row| row.get(0))
+            .doing(DOING)?;
+        if stored != hash {
+            return Err(other_table(&name, number));
+        }
+    }
+    run_note::load(conn, number)?;
+    checkpoint::newest_valid(conn, number)?;
+    parameters::verify(conn, number)
+}
+
+fn other_table(name: &str, number: i64) -> ProjectError {
+    ProjectError::Damaged {
+        finding: format!("table `{name}` is not the one run {number} was trained on"),
+    }
+}
+
 impl crate::Project {
     /// Starts a run and returns its id. The texts are frozen as given, the tables as stored now.
     ///
@@ -384,44 +453,7 @@ impl crate::Project {
     /// When there is no such run.
     pub fn run(&self, id: &str) -> Result<RunDetail, ProjectError> {
         let conn = self.read();
-        let number = number(conn, id)?;
-        let run = conn
-            .query_row(&format!("{LIST} WHERE number = ?1"), [number], from_row)
-            .doing(DOING)?;
-        let (model_text, study_text, seed): (String, String, String) = conn
-            .query_row(
-                "SELECT model_text, study_toml, seed FROM run WHERE number = ?1",
-                [number],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-            )
-            .doing(DOING)?;
-        let seed = seed.parse().map_err(|_| ProjectError::Damaged {
-            finding: format!("run {number} has the seed `{}`", clean_line(&seed)),
-        })?;
-        let mut facts = conn
-            .prepare_cached(
-                "SELECT kind, name, value FROM run_fact WHERE run_number = ?1 ORDER BY position",
-            )
-            .doing(DOING)?;
-        let facts = facts
-            .query_map([number], |row| {
-                let kind: String = row.get(0)?;
-                Ok(Fact { kind: FactKind::parse(&kind), name: row.get(1)?, value: row.get(2)? })
-            })
-            .doing(DOING)?
-            .collect::<Result<_, _>>()
-            .doing(DOING)?;
-        let mut tables = conn
-            .prepare_cached(
-                "SELECT name, content_blake3 FROM run_data WHERE run_number = ?1 ORDER BY name",
-            )
-            .doing(DOING)?;
-        let tables = tables
-            .query_map([number], |row| Ok((row.get(0)?, row.get(1)?)))
-            .doing(DOING)?
-            .collect::<Result<_, _>>()
-            .doing(DOING)?;
-        Ok(RunDetail { run: with_status(run)?, model_text, study_text, seed, tables, facts })
+        detail(conn, number(conn, id)?)
     }
 
     /// A table as it was when the run started, even if the project removed it since.
@@ -442,9 +474,7 @@ impl crate::Project {
             .ok_or_else(|| ProjectError::UnknownTable { name: name.to_string() })?;
         let table = data_table::load(conn, table_id)?;
         if data_table::content_hash(&table.columns) != hash {
-            return Err(ProjectError::Damaged {
-                finding: format!("table `{name}` is not the one run {number} was trained on"),
-            });
+            return Err(other_table(name, number));
         }
         Ok(table)
     }

@@ -4,7 +4,7 @@ use super::{Holds, Table, run};
 use crate::error::{Doing, ProjectError};
 use crate::text::{Rule, clean_line};
 use crate::time::now_utc_ms;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 /// Notes.
 pub(crate) const RUN_NOTE: Table = Table {
@@ -65,23 +65,23 @@ impl crate::Project {
     /// # Errors
     /// When the run is unknown.
     pub fn notes(&self, id: &str) -> Result<Vec<RunNote>, ProjectError> {
-        const DOING: &str = "reading the notes";
         let conn = self.read();
-        let number = run::number(conn, id)?;
-        let mut statement = conn
-            .prepare_cached(
-                "SELECT iteration, message, made_utc_ms FROM run_note WHERE run_number = ?1 ORDER BY id",
-            )
-            .doing(DOING)?;
-        let rows = statement
-            .query_map([number], |row| {
-                Ok(RunNote {
-                    iteration: row.get(0)?,
-                    message: row.get(1)?,
-                    made_utc_ms: row.get(2)?,
-                })
-            })
-            .doing(DOING)?;
-        rows.collect::<Result<_, _>>().doing(DOING)
+        load(conn, run::number(conn, id)?)
     }
+}
+
+/// Reads the notes of a run.
+pub(crate) fn load(conn: &Connection, number: i64) -> Result<Vec<RunNote>, ProjectError> {
+    const DOING: &str = "reading the notes";
+    let mut statement = conn
+        .prepare_cached(
+            "SELECT iteration, message, made_utc_ms FROM run_note WHERE run_number = ?1 ORDER BY id",
+        )
+        .doing(DOING)?;
+    let rows = statement
+        .query_map([number], |row| {
+            Ok(RunNote { iteration: row.get(0)?, message: row.get(1)?, made_utc_ms: row.get(2)? })
+        })
+        .doing(DOING)?;
+    rows.collect::<Result<_, _>>().doing(DOING)
 }

@@ -110,6 +110,12 @@ fn foreign_values() {
     check_refused("UPDATE run_parameter SET value = 9e999", "not finite");
     check_refused("UPDATE data_table SET row_count = 4", "has 5 rows and claims 4");
     check_refused("UPDATE data_table SET content_blake3 = 'x'", "does not match its content hash");
+    check_refused(
+        "UPDATE run_data SET content_blake3 = 'x'",
+        "table `counts` is not the one run 1 was trained on",
+    );
+    check_refused("UPDATE run SET seed = 'many'", "run 1 has the seed `many`");
+    check_refused("UPDATE run_note SET iteration = 5000000000", "reading the notes");
     check_refused("UPDATE array SET shape = '1000000x1000000'", "larger than an array may be");
     check_refused("UPDATE array SET byte_count = byte_count + 1", "it claims");
     check_refused("UPDATE array_chunk SET bytes = x'00'", "array 1: piece 0");
