@@ -29,7 +29,7 @@ mod vmath;
 
 pub use dense::table::Isa;
 pub use error::CompileError;
-pub use kernel::{CompiledKernel, compile, compile_with};
+pub use kernel::{CompiledKernel, EvalFn, JvpFn, Raw, VjpFn, compile, compile_with};
 
 /// How to compile. The default is best for use; other values are for tests and comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use slopefield_graph::plan::{BinaryOp, Buffer, Instruction, Plan, Ref, UnaryOp, 
 
 use super::chunk::Chunks;
 use super::schedule::{Function, Schedule, Step, small_power};
-use crate::buffers::{buffers, is_read_only};
+use crate::buffers::{buffers, is_by_value, is_read_only};
 use crate::dense::table::Table;
 
 /// Where things lie in the scratch memory of a compiled plan, in elements.
@@ -65,7 +65,7 @@ const REUSE: u32 = 12;
 pub(super) struct Emitter<'a, 'b> {
     pub(super) context: &'a Context<'a>,
     pub(super) builder: FunctionBuilder<'b>,
-    /// Pointer per entry of `buffers(plan.entry)`.
+    /// Argument per entry of `buffers(plan.entry)`.
     bases: Vec<ir::Value>,
     pool: ir::Value,
     known: Vec<Known>,
@@ -76,11 +76,31 @@ pub(super) struct Emitter<'a, 'b> {
     signatures: Vec<(Signature, SigRef)>,
 }
 
-/// The signature of generated functions: a pointer per buffer.
+/// The signature of generated functions: a pointer per buffer, or its one element where
+/// [`is_by_value`].
 pub(super) fn signature(plan: &Plan, convention: CallConv) -> Signature {
     let mut s = Signature::new(convention);
-    s.params.extend(buffers(plan.entry).iter().map(|_| AbiParam::new(types::I64)));
+    let kind = |&b: &Buffer| if is_by_value(b) { types::F64 } else { types::I64 };
+    s.params.extend(buffers(plan.entry).iter().map(|b| AbiParam::new(kind(b))));
     s
+}
+
+/// Writes a function that hands its arguments to others, one after the other.
+pub(super) fn emit_sequence(
+    mut builder: FunctionBuilder<'_>,
+    callees: &[ir::FuncRef],
+    target: TargetFrontendConfig,
+) {
+    let block = builder.create_block();
+    builder.append_block_params_for_function_params(block);
+    builder.switch_to_block(block);
+    builder.seal_block(block);
+    let arguments = builder.block_params(block).to_vec();
+    for &callee in callees {
+        builder.ins().call(callee, &arguments);
+    }
+    builder.ins().return_(&[]);
+    builder.finalize(target);
 }
 
 /// Writes the steps of one chunk.
@@ -114,13 +134,28 @@ impl Emitter<'_, '_> {
         self.builder.ins().iconst(types::I64, address as i64)
     }
 
-    fn base(&self, buffer: Buffer) -> ir::Value {
-        if buffer == Buffer::Constants {
-            return self.pool;
-        }
+    /// What the function was given for a buffer.
+    fn argument(&self, buffer: Buffer) -> ir::Value {
         let all = buffers(self.context.plan.entry);
         let position = all.iter().position(|&b| b == buffer);
         self.bases[position.expect("a verified plan uses buffers of its entry")]
+    }
+
+    /// Address of the first element of a buffer.
+    fn base(&mut self, buffer: Buffer) -> ir::Value {
+        if buffer == Buffer::Constants {
+            return self.pool;
+        }
+        let argument = self.argument(buffer);
+        if !is_by_value(buffer) {
+            return argument;
+        }
+        // Rare: a vector operation on the time.
+        let size = size_of::<f64>() as u32;
+        let place = ir::StackSlotData::new(ir::StackSlotKind::ExplicitSlot, size, 3);
+        let slot = self.builder.create_sized_stack_slot(place);
+        self.builder.ins().stack_store(types::I64, argument, slot, 0);
+        self.builder.ins().stack_addr(types::I64, slot, 0)
     }
 
     /// Base pointer and byte offset of an element. Offsets that do not fit an instruction are
@@ -144,6 +179,9 @@ impl Emitter<'_, '_> {
     }
 
     fn load(&mut self, buffer: Buffer, element: u32) -> ir::Value {
+        if is_by_value(buffer) {
+            return self.argument(buffer);
+        }
         let (base, offset) = self.locate(buffer, element);
         self.builder.ins().load(types::F64, MemFlagsData::trusted(), base, offset)
     }
