@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use slopefield_graph::plan::{BinaryOp, UnaryOp};
 
 use super::functions::*;
-use super::{elementwise, matrix, reduce};
+use super::{affine, elementwise, outer, reduce, transposed};
 use crate::simd::Array;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512, Pair};
@@ -65,6 +65,10 @@ pub(crate) type ScalarFn1 = unsafe extern "C" fn(f64) -> f64;
 pub(crate) type ScalarFn2 = unsafe extern "C" fn(f64, f64) -> f64;
 /// `(y, a, x, rows, cols)`.
 pub(crate) type MatVecFn = unsafe extern "C" fn(*mut f64, *const f64, *const f64, usize, usize);
+/// `y = map(A x + start)`: `(y, a, x, start, rows, cols, map)`; `start` may be null for 0 or `y`
+/// itself, `map` may be null for the identity.
+pub(crate) type AffineFn =
+    unsafe extern "C" fn(*mut f64, *const f64, *const f64, *const f64, usize, usize, Option<MapFn>);
 
 /// The kernels of one instruction set. Calling one is sound on a machine that has the set, with
 /// runs that are valid for the lengths given.
@@ -77,10 +81,8 @@ pub(crate) struct Table {
     pub scalar1: fn(UnaryOp) -> ScalarFn1,
     /// One value.
     pub scalar2: fn(BinaryOp) -> ScalarFn2,
-    /// `y = A x`.
-    pub mat_vec: MatVecFn,
-    /// `y += A x`.
-    pub mat_vec_add: MatVecFn,
+    /// `y = map(A x + start)`.
+    pub affine: AffineFn,
     /// `y = Aᵀ x`.
     pub mat_t_vec: MatVecFn,
     /// `y += Aᵀ x`.
@@ -147,25 +149,26 @@ macro_rules! instances {
                 unsafe { F::at::<$one>([x], [y])[0] }
             }
             $(#[$features])*
-            unsafe extern "C" fn mat_vec<const ADD: bool>(
-                y: *mut f64, a: *const f64, x: *const f64, rows: usize, cols: usize,
+            unsafe extern "C" fn affine(
+                y: *mut f64, a: *const f64, x: *const f64, start: *const f64,
+                rows: usize, cols: usize, map: Option<MapFn>,
             ) {
                 // SAFETY: the table's contract.
-                unsafe { matrix::mat_vec::<$eight, ADD>(y, a, x, rows, cols) }
+                unsafe { affine::affine::<$eight>(y, a, x, start, rows, cols, map) }
             }
             $(#[$features])*
             unsafe extern "C" fn mat_t_vec<const ADD: bool>(
                 y: *mut f64, a: *const f64, x: *const f64, rows: usize, cols: usize,
             ) {
                 // SAFETY: the table's contract.
-                unsafe { matrix::mat_t_vec::<$eight, ADD>(y, a, x, rows, cols) }
+                unsafe { transposed::transposed::<$eight, ADD>(y, a, x, rows, cols) }
             }
             $(#[$features])*
             unsafe extern "C" fn outer(
                 a: *mut f64, x: *const f64, y: *const f64, rows: usize, cols: usize,
             ) {
                 // SAFETY: the table's contract.
-                unsafe { matrix::outer::<$eight>(a, x, y, rows, cols) }
+                unsafe { outer::outer::<$eight>(a, x, y, rows, cols) }
             }
             $(#[$features])*
             unsafe extern "C" fn sum(dst: *mut f64, src: *const f64, len: usize) {
@@ -220,8 +223,7 @@ macro_rules! instances {
                 zip: zip_of,
                 scalar1: one_of,
                 scalar2: two_of,
-                mat_vec: mat_vec::<false>,
-                mat_vec_add: mat_vec::<true>,
+                affine,
                 mat_t_vec: mat_t_vec::<false>,
                 mat_t_vec_add: mat_t_vec::<true>,
                 outer,

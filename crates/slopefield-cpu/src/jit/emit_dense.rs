@@ -1,7 +1,7 @@
 //! Dense instructions become calls to precompiled kernels.
 
 use cranelift_codegen::ir::{InstBuilder, types};
-use slopefield_graph::plan::Instruction;
+use slopefield_graph::plan::{Instruction, Ref, UnaryOp};
 
 use super::emit::Emitter;
 
@@ -21,8 +21,7 @@ impl Emitter<'_, '_> {
             Map { op, dst, src, len } => ((t.map)(op) as usize, vec![dst, src], vec![len]),
             Zip { op, dst, a, b, len } => ((t.zip)(op) as usize, vec![dst, a, b], vec![len]),
             MatVec { y, a, x, rows, cols, add } => {
-                let f = if add { t.mat_vec_add } else { t.mat_vec };
-                (f as usize, vec![y, a, x], vec![rows, cols])
+                return self.affine(y, a, x, add.then_some(y), None, [rows, cols]);
             }
             MatTVec { y, a, x, rows, cols, add } => {
                 let f = if add { t.mat_t_vec_add } else { t.mat_t_vec };
@@ -40,5 +39,27 @@ impl Emitter<'_, '_> {
             arguments.push(self.builder.ins().iconst(types::I64, i64::from(n)));
         }
         self.call(function, &arguments);
+    }
+
+    /// `y = map(A x + start)`.
+    fn affine(
+        &mut self,
+        y: Ref,
+        a: Ref,
+        x: Ref,
+        start: Option<Ref>,
+        map: Option<UnaryOp>,
+        sizes: [u32; 2],
+    ) {
+        let t = self.context.table;
+        let mut arguments = [y, a, x].map(|r| self.pointer(r)).to_vec();
+        arguments.push(match start {
+            Some(start) => self.pointer(start),
+            None => self.address(0),
+        });
+        arguments.extend(sizes.map(|n| self.builder.ins().iconst(types::I64, i64::from(n))));
+        let map = map.map_or(0, |op| (t.map)(op) as usize);
+        arguments.push(self.address(map));
+        self.call(t.affine as usize, &arguments);
     }
 }
