@@ -8,45 +8,43 @@ use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
 use crate::Options;
 use crate::error::CompileError;
 use crate::jit::code::{Code, Program, generate};
+use crate::native::Native;
 
-type EvalFn = unsafe extern "C" fn(*const f64, *const f64, *const f64, *mut f64, *mut f64);
-type JvpFn = unsafe extern "C" fn(
-    *const f64,
-    *const f64,
-    *const f64,
-    *const f64,
-    *const f64,
-    *const f64,
-    *mut f64,
-    *mut f64,
-    *mut f64,
+type EvalFn<T> = unsafe extern "C" fn(*const T, *const T, *const T, *mut T, *mut T);
+type JvpFn<T> = unsafe extern "C" fn(
+    *const T,
+    *const T,
+    *const T,
+    *const T,
+    *const T,
+    *const T,
+    *mut T,
+    *mut T,
+    *mut T,
 );
-type VjpFn = unsafe extern "C" fn(
-    *const f64,
-    *const f64,
-    *const f64,
-    *const f64,
-    *mut f64,
-    *mut f64,
-    *mut f64,
-    *mut f64,
-);
+type VjpFn<T> =
+    unsafe extern "C" fn(*const T, *const T, *const T, *const T, *mut T, *mut T, *mut T, *mut T);
 
-/// Native code for the three entries of a function. Cheap to clone; the code is freed with the
-/// last clone.
-#[derive(Clone)]
-pub struct CompiledKernel {
-    inner: Arc<Inner>,
+/// Native code for the three entries of a function, computing in `f64` or `f32`. Cheap to clone; the
+/// code is freed with the last clone.
+pub struct CompiledKernel<T = f64> {
+    inner: Arc<Inner<T>>,
 }
 
-struct Inner {
+impl<T> Clone for CompiledKernel<T> {
+    fn clone(&self) -> Self {
+        CompiledKernel { inner: Arc::clone(&self.inner) }
+    }
+}
+
+struct Inner<T> {
     shape: Shape,
     scratch_len: usize,
-    eval: Vec<EvalFn>,
-    jvp: Vec<JvpFn>,
-    vjp: Vec<VjpFn>,
+    eval: Vec<EvalFn<T>>,
+    jvp: Vec<JvpFn<T>>,
+    vjp: Vec<VjpFn<T>>,
     /// The numbers that the code reads, and what else the programs hold.
-    _pools: [Box<[f64]>; 3],
+    _pools: [Box<[T]>; 3],
     /// Last, so that it outlives the addresses above.
     _code: Code,
 }
@@ -65,17 +63,41 @@ pub fn compile(plans: &Plans) -> Result<CompiledKernel, CompileError> {
 /// # Panics
 /// When `options.isa` is not available on this machine ([`crate::Isa::is_available`]).
 pub fn compile_with(plans: &Plans, options: Options) -> Result<CompiledKernel, CompileError> {
+    compile_as(plans, &options)
+}
+
+/// As [`compile`], for a kernel that computes in `f32`: every number of the plans and the result of
+/// every operation is rounded to `f32`. Elementary functions are computed in `f64` and rounded.
+pub fn compile_f32(plans: &Plans) -> Result<CompiledKernel<f32>, CompileError> {
+    compile_f32_with(plans, Options::default())
+}
+
+/// As [`compile_with`], for a kernel that computes in `f32`.
+///
+/// # Panics
+/// When `options.isa` is not available on this machine ([`crate::Isa::is_available`]).
+pub fn compile_f32_with(
+    plans: &Plans,
+    options: Options,
+) -> Result<CompiledKernel<f32>, CompileError> {
+    compile_as(plans, &options)
+}
+
+fn compile_as<T: Native>(
+    plans: &Plans,
+    options: &Options,
+) -> Result<CompiledKernel<T>, CompileError> {
     verify(plans)?;
-    let (code, [eval, jvp, vjp]) = generate([&plans.eval, &plans.jvp, &plans.vjp], &options)?;
+    let (code, [eval, jvp, vjp]) = generate([&plans.eval, &plans.jvp, &plans.vjp], options)?;
     let longest = eval.scratch_len.max(jvp.scratch_len).max(vjp.scratch_len);
-    let spare = ALIGNMENT / size_of::<f64>() - 1;
+    let spare = ALIGNMENT / size_of::<T>() - 1;
     // SAFETY: `generate` gave these functions the signature of their entry, a pointer per buffer
     // of `buffers::buffers` in this order, in the machine's C calling convention.
     let (eval_fns, jvp_fns, vjp_fns) = unsafe {
         (
-            functions(&eval, |f| std::mem::transmute::<*const u8, EvalFn>(f)),
-            functions(&jvp, |f| std::mem::transmute::<*const u8, JvpFn>(f)),
-            functions(&vjp, |f| std::mem::transmute::<*const u8, VjpFn>(f)),
+            functions(&eval, |f| std::mem::transmute::<*const u8, EvalFn<T>>(f)),
+            functions(&jvp, |f| std::mem::transmute::<*const u8, JvpFn<T>>(f)),
+            functions(&vjp, |f| std::mem::transmute::<*const u8, VjpFn<T>>(f)),
         )
     };
     Ok(CompiledKernel {
@@ -104,13 +126,13 @@ fn verify(plans: &Plans) -> Result<(), CompileError> {
     Ok(())
 }
 
-fn functions<F>(program: &Program, cast: impl Fn(*const u8) -> F) -> Vec<F> {
+fn functions<T, F>(program: &Program<T>, cast: impl Fn(*const u8) -> F) -> Vec<F> {
     program.functions.iter().map(|&f| cast(f)).collect()
 }
 
-impl Inner {
+impl<T> Inner<T> {
     /// Pointer to the aligned part of `scratch`, which is long enough for every entry.
-    fn scratch(&self, scratch: &mut [f64]) -> *mut f64 {
+    fn scratch(&self, scratch: &mut [T]) -> *mut T {
         assert!(
             scratch.len() >= self.scratch_len,
             "scratch has {} elements and needs {}",
@@ -122,13 +144,13 @@ impl Inner {
         }
         let p = scratch.as_mut_ptr();
         let misplaced = p as usize % ALIGNMENT;
-        let skip = (ALIGNMENT - misplaced) % ALIGNMENT / size_of::<f64>();
+        let skip = (ALIGNMENT - misplaced) % ALIGNMENT / size_of::<T>();
         p.wrapping_add(skip)
     }
 
-    fn check(&self, at: &Point<'_>) {
-        check_len("u", at.u.len(), self.shape.states);
-        check_len("p", at.p.len(), self.shape.params);
+    fn check(&self, u: &[T], p: &[T]) {
+        check_len("u", u.len(), self.shape.states);
+        check_len("p", p.len(), self.shape.params);
     }
 }
 
@@ -137,7 +159,7 @@ fn check_len(name: &str, len: usize, expected: usize) {
     assert!(len == expected, "`{name}` has {len} elements instead of {expected}");
 }
 
-impl Kernel for CompiledKernel {
+impl<T: Native> Kernel<T> for CompiledKernel<T> {
     fn shape(&self) -> Shape {
         self.inner.shape
     }
@@ -146,9 +168,9 @@ impl Kernel for CompiledKernel {
         self.inner.scratch_len
     }
 
-    fn eval(&self, t: f64, u: &[f64], p: &[f64], out: &mut [f64], scratch: &mut [f64]) {
+    fn eval(&self, t: T, u: &[T], p: &[T], out: &mut [T], scratch: &mut [T]) {
         let k = &*self.inner;
-        k.check(&Point { t, u, p });
+        k.check(u, p);
         check_len("out", out.len(), k.shape.outputs);
         let scratch = k.scratch(scratch);
         for f in &k.eval {
@@ -160,14 +182,14 @@ impl Kernel for CompiledKernel {
 
     fn jvp(
         &self,
-        at: Point<'_>,
-        along: Tangent<'_>,
-        out: &mut [f64],
-        dout: &mut [f64],
-        scratch: &mut [f64],
+        at: Point<'_, T>,
+        along: Tangent<'_, T>,
+        out: &mut [T],
+        dout: &mut [T],
+        scratch: &mut [T],
     ) {
         let k = &*self.inner;
-        k.check(&at);
+        k.check(at.u, at.p);
         check_len("du", along.u.len(), k.shape.states);
         check_len("dp", along.p.len(), k.shape.params);
         check_len("out", out.len(), k.shape.outputs);
@@ -191,9 +213,9 @@ impl Kernel for CompiledKernel {
         }
     }
 
-    fn vjp(&self, at: Point<'_>, w: &[f64], grad: Cotangent<'_>, scratch: &mut [f64]) {
+    fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, scratch: &mut [T]) {
         let k = &*self.inner;
-        k.check(&at);
+        k.check(at.u, at.p);
         check_len("w", w.len(), k.shape.outputs);
         check_len("grad.u", grad.u.len(), k.shape.states);
         check_len("grad.p", grad.p.len(), k.shape.params);

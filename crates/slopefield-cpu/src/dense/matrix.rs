@@ -1,17 +1,18 @@
 //! Products of a row-major matrix with a vector, and the rank-one update.
 
 use super::rows::Eight;
+use crate::simd::zero;
 
 /// Partial sums (one vector each) of `R` rows with `x`.
 #[inline(always)]
 unsafe fn rows_times<E: Eight, const R: usize>(
-    a: *const f64,
-    x: *const f64,
+    a: *const E::T,
+    x: *const E::T,
     cols: usize,
 ) -> [E::V; R] {
     // SAFETY: R rows of `cols` elements and `cols` elements of x are valid.
     unsafe {
-        let mut acc = [E::splat(0.0); R];
+        let mut acc = [zero::<E>(); R];
         let mut j = 0;
         while j + 8 <= cols {
             let v = E::load(x.add(j));
@@ -33,7 +34,7 @@ unsafe fn rows_times<E: Eight, const R: usize>(
 
 /// Writes or adds the first `n` lanes of `v`.
 #[inline(always)]
-unsafe fn put<E: Eight, const ADD: bool>(y: *mut f64, n: usize, v: E::V) {
+unsafe fn put<E: Eight, const ADD: bool>(y: *mut E::T, n: usize, v: E::V) {
     // SAFETY: n elements of y are valid.
     unsafe {
         if n == 8 {
@@ -50,9 +51,9 @@ unsafe fn put<E: Eight, const ADD: bool>(y: *mut f64, n: usize, v: E::V) {
 /// `rows · cols` elements of `a`, `cols` of `x` and `rows` of `y` are valid; `Simd`'s contract.
 #[inline(always)]
 pub(super) unsafe fn mat_vec<E: Eight, const ADD: bool>(
-    y: *mut f64,
-    a: *const f64,
-    x: *const f64,
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
     rows: usize,
     cols: usize,
 ) {
@@ -61,7 +62,7 @@ pub(super) unsafe fn mat_vec<E: Eight, const ADD: bool>(
         if cols == 2 {
             return mat_vec_two::<E, ADD>(y, a, x, rows);
         }
-        let zero = E::splat(0.0);
+        let zero = zero::<E>();
         let mut i = 0;
         while i + 8 <= rows {
             let block = a.add(i * cols);
@@ -100,9 +101,9 @@ pub(super) unsafe fn mat_vec<E: Eight, const ADD: bool>(
 /// [`mat_vec`] for two columns: lanes are rows.
 #[inline(always)]
 unsafe fn mat_vec_two<E: Eight, const ADD: bool>(
-    y: *mut f64,
-    a: *const f64,
-    x: *const f64,
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
     rows: usize,
 ) {
     // SAFETY: 2 · rows elements of a, 2 of x and `rows` of y are valid.
@@ -119,9 +120,9 @@ unsafe fn mat_vec_two<E: Eight, const ADD: bool>(
         if rest > 0 {
             let p = a.add(2 * i);
             let (low, high) = if rest < 4 {
-                (E::load_part(p, 2 * rest), E::splat(0.0))
+                (E::load_part(p, 2 * rest), zero::<E>())
             } else if rest == 4 {
-                (E::load(p), E::splat(0.0))
+                (E::load(p), zero::<E>())
             } else {
                 (E::load(p), E::load_part(p.add(8), 2 * rest - 8))
             };
@@ -134,15 +135,15 @@ unsafe fn mat_vec_two<E: Eight, const ADD: bool>(
 /// `C` vectors of columns of `y = Aᵀ x`, one running sum per column.
 #[inline(always)]
 unsafe fn columns<E: Eight, const ADD: bool, const C: usize>(
-    y: *mut f64,
-    a: *const f64,
-    x: *const f64,
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
     rows: usize,
     cols: usize,
 ) {
     // SAFETY: 8 C columns of every row, `rows` elements of x and 8 C of y are valid.
     unsafe {
-        let mut acc = [E::splat(0.0); C];
+        let mut acc = [zero::<E>(); C];
         for i in 0..rows {
             let v = E::splat(*x.add(i));
             let row = a.add(i * cols);
@@ -158,7 +159,7 @@ unsafe fn columns<E: Eight, const ADD: bool, const C: usize>(
 
 /// Reads `n <= 8` elements.
 #[inline(always)]
-unsafe fn get<E: Eight>(p: *const f64, n: usize) -> E::V {
+unsafe fn get<E: Eight>(p: *const E::T, n: usize) -> E::V {
     // SAFETY: n elements are valid.
     unsafe { if n == 8 { E::load(p) } else { E::load_part(p, n) } }
 }
@@ -167,16 +168,16 @@ unsafe fn get<E: Eight>(p: *const f64, n: usize) -> E::V {
 /// one would wait for itself.
 #[inline(always)]
 unsafe fn few_columns<E: Eight, const ADD: bool>(
-    y: *mut f64,
-    a: *const f64,
-    x: *const f64,
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
     rows: usize,
     cols: usize,
     width: usize,
 ) {
     // SAFETY: `width` columns of every row, `rows` elements of x and `width` of y are valid.
     unsafe {
-        let mut acc = [E::splat(0.0); 4];
+        let mut acc = [zero::<E>(); 4];
         let mut i = 0;
         while i + 4 <= rows {
             for (k, acc) in acc.iter_mut().enumerate() {
@@ -206,9 +207,9 @@ unsafe fn few_columns<E: Eight, const ADD: bool>(
 /// `rows · cols` elements of `a`, `rows` of `x` and `cols` of `y` are valid; `Simd`'s contract.
 #[inline(always)]
 pub(super) unsafe fn mat_t_vec<E: Eight, const ADD: bool>(
-    y: *mut f64,
-    a: *const f64,
-    x: *const f64,
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
     rows: usize,
     cols: usize,
 ) {
@@ -239,9 +240,9 @@ pub(super) unsafe fn mat_t_vec<E: Eight, const ADD: bool>(
 /// `rows · cols` elements of `a`, `rows` of `x` and `cols` of `y` are valid; `Simd`'s contract.
 #[inline(always)]
 pub(super) unsafe fn outer<E: Eight>(
-    a: *mut f64,
-    x: *const f64,
-    y: *const f64,
+    a: *mut E::T,
+    x: *const E::T,
+    y: *const E::T,
     rows: usize,
     cols: usize,
 ) {
@@ -249,7 +250,7 @@ pub(super) unsafe fn outer<E: Eight>(
     unsafe {
         let mut first = 0;
         if cols == 2 {
-            let lanes: [f64; 8] = std::array::from_fn(|i| *y.add(i % 2));
+            let lanes: [E::T; 8] = std::array::from_fn(|i| *y.add(i % 2));
             let pattern = E::load(lanes.as_ptr());
             while first + 8 <= rows {
                 let p = a.add(2 * first);
