@@ -24,12 +24,15 @@ mod dense;
 mod error;
 mod jit;
 mod kernel;
+mod native;
 mod simd;
 mod vmath;
 
 pub use dense::table::Isa;
 pub use error::CompileError;
-pub use kernel::{CompiledKernel, EvalFn, JvpFn, Raw, VjpFn, compile, compile_with};
+pub use kernel::{
+    CompiledKernel, EvalFn, JvpFn, Raw, VjpFn, compile, compile_f32, compile_f32_with, compile_with,
+};
 
 /// How to compile. The default is best for use; other values are for tests and comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

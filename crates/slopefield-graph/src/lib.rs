@@ -5,6 +5,7 @@
 //!
 //! *Invariant:* the only crate that names luminal's types.
 
+mod element;
 mod emit;
 mod error;
 mod function;
@@ -19,6 +20,7 @@ pub mod plan;
 mod reference;
 mod scalar;
 
+pub use element::Element;
 pub use error::LowerError;
 pub use interpreter::Interpreter;
 pub use layout::Layout;

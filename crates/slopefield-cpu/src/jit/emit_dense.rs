@@ -4,8 +4,9 @@ use cranelift_codegen::ir::{InstBuilder, types};
 use slopefield_graph::plan::{Instruction, Ref, UnaryOp};
 
 use super::emit::Emitter;
+use crate::native::Native;
 
-impl Emitter<'_, '_> {
+impl<T: Native> Emitter<'_, '_, T> {
     /// Calls the kernel of a dense instruction.
     pub(super) fn dense(&mut self, instruction: &Instruction) {
         use Instruction::*;
