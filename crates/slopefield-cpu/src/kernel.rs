@@ -56,8 +56,8 @@ pub struct CompiledKernel<T = f64> {
 
 /// What the addresses in [`Raw`] need to stay alive.
 struct Owner<T> {
-    /// The numbers that the code reads.
-    _pools: [Box<[T]>; 3],
+    /// The numbers that the code reads, and its index tables.
+    _pools: [(Box<[T]>, Vec<Box<[u32]>>); 3],
     _code: Code,
 }
 
@@ -114,7 +114,10 @@ fn compile_as<T: Native>(
         raw,
         shape: plans.eval.shape,
         scratch_len: if longest == 0 { 0 } else { longest + spare },
-        _code: Arc::new(Owner { _pools: [eval.pool, jvp.pool, vjp.pool], _code: code }),
+        _code: Arc::new(Owner {
+            _pools: [eval, jvp, vjp].map(|program| (program.pool, program.tables)),
+            _code: code,
+        }),
     })
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Program<T> {
     pub scratch_len: usize,
     /// Numbers that the code reads.
     pub pool: Box<[T]>,
+    /// Index tables that the code reads.
+    pub tables: Vec<Box<[u32]>>,
 }
 
 /// Owner of generated code; frees it when dropped.
@@ -98,6 +100,7 @@ pub(crate) fn generate<T: Native>(
             function: module.get_finalized_function(d.id),
             scratch_len: d.scratch_len,
             pool: d.pool,
+            tables: d.tables,
         })
     };
     Ok((code, programs))
@@ -116,6 +119,7 @@ struct Draft<T> {
     id: FuncId,
     scratch_len: usize,
     pool: Box<[T]>,
+    tables: Vec<Box<[u32]>>,
 }
 
 struct Generator<'a> {
@@ -135,6 +139,7 @@ impl Generator<'_> {
             spills: plan.scratch_len.next_multiple_of(8) + schedule.slots.next_multiple_of(8),
         };
         let (pool, index) = pool(plan);
+        let tables: Vec<Box<[u32]>> = plan.tables.iter().map(|t| t.as_slice().into()).collect();
         let convention = self.module.isa().default_call_conv();
         let context = Context {
             plan,
@@ -142,6 +147,7 @@ impl Generator<'_> {
             chunks: &chunks,
             layout,
             pool: Pool { values: &pool, index: &index },
+            tables: &tables,
             table: T::table(isa),
             has_round: isa != Isa::Portable || cfg!(target_arch = "aarch64"),
             convention,
@@ -158,7 +164,7 @@ impl Generator<'_> {
             _ => self.sequence::<T>(plan, &ids)?,
         };
         let scratch_len = (layout.spills + chunks.spills) as usize;
-        Ok(Draft { id, scratch_len, pool })
+        Ok(Draft { id, scratch_len, pool, tables })
     }
 
     /// Defines a function that calls others one after the other.

@@ -28,6 +28,12 @@ impl<T: Native> Emitter<'_, '_, T> {
                 let f = if add { t.mat_t_vec_add } else { t.mat_t_vec };
                 (f as usize, vec![y, a, x], vec![rows, cols])
             }
+            Layer { y, a, x, bias, activation, rows, cols } => {
+                return self.affine(y, a, x, bias, activation, [rows, cols]);
+            }
+            Each { body, count } => {
+                return self.each(&self.context.plan.bodies[body as usize], count);
+            }
             Outer { a, x, y, rows, cols } => (t.outer as usize, vec![a, x, y], vec![rows, cols]),
             Sum { dst, src, len } => (t.sum as usize, vec![dst, src], vec![len]),
             Dot { dst, a, b, len } => (t.dot as usize, vec![dst, a, b], vec![len]),
@@ -35,9 +41,13 @@ impl<T: Native> Emitter<'_, '_, T> {
                 return;
             } // scalar instructions come as `Step::Scalar`
         };
-        let mut arguments: Vec<_> = refs.into_iter().map(|r| self.pointer(r)).collect();
+        self.call_kernel(function, &refs, &sizes);
+    }
+
+    fn call_kernel(&mut self, function: usize, runs: &[Ref], sizes: &[u32]) {
+        let mut arguments: Vec<_> = runs.iter().map(|r| self.pointer(*r)).collect();
         for n in sizes {
-            arguments.push(self.builder.ins().iconst(types::I64, i64::from(n)));
+            arguments.push(self.builder.ins().iconst(types::I64, i64::from(*n)));
         }
         self.call(function, &arguments);
     }
