@@ -39,7 +39,8 @@ pub use kernel::{
 pub struct Options {
     /// Which kernels to call. Must be available on this machine.
     pub isa: Isa,
-    /// Make equal elementary functions that do not depend on each other in one vector call.
+    /// Make equal elementary functions that do not depend on each other in one vector call, and the
+    /// backward pass of a dense layer in one call.
     pub gather: bool,
     /// Largest number of steps in one generated function.
     pub chunk_length: usize,

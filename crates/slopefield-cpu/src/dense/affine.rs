@@ -81,6 +81,17 @@ impl<T: Copy> Rows<T> {
             }
         }
     }
+
+    /// Writes `N` rows from row `i`, 1, 2 or 4.
+    #[inline(always)]
+    unsafe fn put_first<E: Eight<T = T>, const N: usize>(self, i: usize, v: E::V) {
+        // SAFETY: as in `put`.
+        unsafe {
+            let start = self.start.wrapping_add(i);
+            let v = if self.start.is_null() { v } else { E::add(E::load_part(start, N), v) };
+            E::store_first::<N>(self.y.add(i), v);
+        }
+    }
 }
 
 /// `y = F(A x + start)`; `start` may be null for 0 or `y` itself, and without `map` F is the
@@ -147,17 +158,17 @@ unsafe fn many_columns<E: Eight>(
         let mut left = rows - i;
         if left >= 4 {
             let p = rows_times::<E, 4>(block, x, cols, skip);
-            to.put::<E>(i, 4, E::sums([p[0], p[1], p[2], p[3], zero, zero, zero, zero]));
+            to.put_first::<E, 4>(i, E::sums([p[0], p[1], p[2], p[3], zero, zero, zero, zero]));
             (i, left, block) = (i + 4, left - 4, block.add(4 * cols));
         }
         if left >= 2 {
             let p = rows_times::<E, 2>(block, x, cols, skip);
-            to.put::<E>(i, 2, E::sums([p[0], p[1], zero, zero, zero, zero, zero, zero]));
+            to.put_first::<E, 2>(i, E::sums([p[0], p[1], zero, zero, zero, zero, zero, zero]));
             (i, left, block) = (i + 2, left - 2, block.add(2 * cols));
         }
         if left == 1 {
             let p = rows_times::<E, 1>(block, x, cols, skip);
-            to.put::<E>(i, 1, E::sums([p[0], zero, zero, zero, zero, zero, zero, zero]));
+            to.put_first::<E, 1>(i, E::sums([p[0], zero, zero, zero, zero, zero, zero, zero]));
         }
     }
 }

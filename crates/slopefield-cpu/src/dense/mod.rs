@@ -6,6 +6,7 @@
 //! same bits.
 
 mod affine;
+mod backward;
 mod elementwise;
 mod functions;
 mod outer;

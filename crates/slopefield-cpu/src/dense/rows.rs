@@ -19,6 +19,12 @@ pub(super) trait Eight: Vector {
     /// Reads the elements of lanes `skip..8` of the vector at `p`, `0 < skip < 8`; the other lanes
     /// are 0 and their memory need not exist.
     unsafe fn load_last(p: *const Self::T, skip: usize) -> Self::V;
+    /// Writes the first `N` elements, 1, 2 or 4, so that they can be read again at once; parts that
+    /// are written with a mask have to reach the cache first.
+    unsafe fn store_first<const N: usize>(p: *mut Self::T, v: Self::V) {
+        // SAFETY: the caller promises N writable elements.
+        unsafe { Self::store_part(p, N, v) }
+    }
     /// Lane `i` of the result is the sum over the lanes of `v[i]`, added as
     /// `((0+4)+(2+6)) + ((1+5)+(3+7))`: the same bits when the lanes of `v[i]` are rotated, because
     /// rotating only exchanges operands.
@@ -144,6 +150,18 @@ impl Eight for Avx512 {
     const ROWS: usize = 8;
     const COLUMNS: usize = 8;
     #[inline(always)]
+    unsafe fn store_first<const N: usize>(p: *mut f64, v: Self::V) {
+        // SAFETY: the trait's contract promises AVX-512.
+        unsafe {
+            match N {
+                1 => _mm_store_sd(p, _mm512_castpd512_pd128(v)),
+                2 => _mm_storeu_pd(p, _mm512_castpd512_pd128(v)),
+                4 => _mm256_storeu_pd(p, _mm512_castpd512_pd256(v)),
+                _ => Self::store_part(p, N, v),
+            }
+        }
+    }
+    #[inline(always)]
     unsafe fn load_last(p: *const f64, skip: usize) -> Self::V {
         // SAFETY: the trait's contract promises AVX-512; masked lanes are not read.
         unsafe { _mm512_maskz_loadu_pd(0xff << skip, p) }
@@ -203,6 +221,18 @@ unsafe fn last_of_four(p: *const f64, skip: usize) -> __m256d {
 impl Eight for Pair<Avx2> {
     const ROWS: usize = 4;
     const COLUMNS: usize = 4;
+    #[inline(always)]
+    unsafe fn store_first<const N: usize>(p: *mut f64, v: Self::V) {
+        // SAFETY: the trait's contract promises AVX2.
+        unsafe {
+            match N {
+                1 => _mm_store_sd(p, _mm256_castpd256_pd128(v[0])),
+                2 => _mm_storeu_pd(p, _mm256_castpd256_pd128(v[0])),
+                4 => _mm256_storeu_pd(p, v[0]),
+                _ => Self::store_part(p, N, v),
+            }
+        }
+    }
     #[inline(always)]
     unsafe fn load_last(p: *const f64, skip: usize) -> Self::V {
         // SAFETY: the trait's contract promises AVX2; each half reads what exists.

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use slopefield_graph::plan::{BinaryOp, UnaryOp};
 
+use super::backward::{Runs, SigmoidSlope, Slope, TanhSlope, backward};
 use super::functions::*;
 use super::{affine, elementwise, outer, reduce, transposed};
 use crate::simd::Array;
@@ -70,6 +71,11 @@ pub(crate) type MatVecFn<T = f64> = unsafe extern "C" fn(*mut T, *const T, *cons
 pub(crate) type AffineFn<T = f64> =
     unsafe extern "C" fn(*mut T, *const T, *const T, *const T, usize, usize, Option<MapFn<T>>);
 
+/// `z = F(Aᵀ g, h)`, `bias_grad += z`, `matrix_grad += g hᵀ`:
+/// `(z, a, g, h, matrix_grad, bias_grad, rows, cols)`; `bias_grad` may be null.
+pub(crate) type BackwardFn<T = f64> =
+    unsafe extern "C" fn(*mut T, *const T, *const T, *const T, *mut T, *mut T, usize, usize);
+
 /// The kernels of one instruction set on elements of one type. Calling one is sound on a machine that
 /// has the set, with runs that are valid for the lengths given.
 pub struct Table<T = f64> {
@@ -87,6 +93,10 @@ pub struct Table<T = f64> {
     pub(crate) mat_t_vec: MatVecFn<T>,
     /// `y += Aᵀ x`.
     pub(crate) mat_t_vec_add: MatVecFn<T>,
+    /// Backward pass of a layer on a layer whose activation is `tanh`.
+    pub(crate) backward_tanh: BackwardFn<T>,
+    /// Backward pass of a layer on a layer whose activation is the logistic function.
+    pub(crate) backward_sigmoid: BackwardFn<T>,
     /// `A += x yᵀ`: `(a, x, y, rows, cols)`.
     pub(crate) outer: MatVecFn<T>,
     /// `dst[0] = Σ src[i]`.
@@ -176,6 +186,16 @@ macro_rules! instances {
                 unsafe { transposed::transposed::<$eight, ADD>(y, a, x, rows, cols) }
             }
             $(#[$features])*
+            #[expect(clippy::too_many_arguments, reason = "called from generated code only")]
+            unsafe extern "C" fn backward_of<F: Slope>(
+                z: *mut $t, a: *const $t, g: *const $t, h: *const $t, matrix_grad: *mut $t,
+                bias_grad: *mut $t, rows: usize, cols: usize,
+            ) {
+                let runs = Runs { z, a, g, h, matrix_grad, bias_grad, rows, cols };
+                // SAFETY: the table's contract.
+                unsafe { backward::<$eight, F>(runs) }
+            }
+            $(#[$features])*
             unsafe extern "C" fn outer(
                 a: *mut $t, x: *const $t, y: *const $t, rows: usize, cols: usize,
             ) {
@@ -238,6 +258,8 @@ macro_rules! instances {
                 affine,
                 mat_t_vec: mat_t_vec::<false>,
                 mat_t_vec_add: mat_t_vec::<true>,
+                backward_tanh: backward_of::<TanhSlope>,
+                backward_sigmoid: backward_of::<SigmoidSlope>,
                 outer,
                 sum,
                 dot,

@@ -5,8 +5,11 @@ use super::rows::Eight;
 use crate::simd::zero;
 
 /// Reads `n <= 8` elements.
+///
+/// # Safety
+/// They are valid; the contract of `Vector`.
 #[inline(always)]
-unsafe fn get<E: Eight>(p: *const E::T, n: usize) -> E::V {
+pub(super) unsafe fn get<E: Eight>(p: *const E::T, n: usize) -> E::V {
     // SAFETY: n elements are valid.
     unsafe { if n == 8 { E::load(p) } else { E::load_part(p, n) } }
 }

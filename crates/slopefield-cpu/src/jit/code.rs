@@ -12,6 +12,7 @@ use slopefield_graph::plan::{Instruction, Plan};
 
 use super::chunk::chunk;
 use super::emit::{Context, Pool, ScratchLayout, emit, emit_sequence, signature};
+use super::fuse::{Fused, fuse};
 use super::schedule::schedule;
 use crate::Options;
 use crate::dense::table::Isa;
@@ -132,7 +133,8 @@ struct Generator<'a> {
 impl Generator<'_> {
     fn define<T: Native>(&mut self, plan: &Plan) -> Result<Draft<T>, CompileError> {
         let isa = self.options.isa;
-        let schedule = schedule(plan, self.options.gather && isa != Isa::Portable);
+        let fused = if self.options.gather { fuse(plan) } else { Fused::default() };
+        let schedule = schedule(plan, &fused, self.options.gather && isa != Isa::Portable);
         let chunks = chunk(plan, &schedule, self.options.chunk_length.max(1));
         let layout = ScratchLayout {
             slots: plan.scratch_len.next_multiple_of(8),
@@ -143,6 +145,7 @@ impl Generator<'_> {
         let convention = self.module.isa().default_call_conv();
         let context = Context {
             plan,
+            fused: &fused,
             schedule: &schedule,
             chunks: &chunks,
             layout,

@@ -12,6 +12,7 @@ use cranelift_frontend::FunctionBuilder;
 use slopefield_graph::plan::{BinaryOp, Buffer, Instruction, Plan, Ref, UnaryOp, Value};
 
 use super::chunk::Chunks;
+use super::fuse::Fused;
 use super::schedule::{Function, Schedule, Step, small_power};
 use crate::buffers::{buffers, is_by_value, is_read_only};
 use crate::dense::table::Table;
@@ -37,6 +38,7 @@ pub(super) struct Pool<'a, T> {
 /// Everything about the plan that the function needs.
 pub(super) struct Context<'a, T: 'static> {
     pub plan: &'a Plan,
+    pub fused: &'a Fused,
     pub schedule: &'a Schedule,
     pub chunks: &'a Chunks,
     pub layout: ScratchLayout,
@@ -242,7 +244,10 @@ impl<T: Native> Emitter<'_, '_, T> {
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Scalar(i) => self.scalar(i),
-            Step::Dense(i) => self.dense(&self.context.plan.code[i as usize]),
+            Step::Dense(i) => match self.context.fused.backward(i) {
+                Some(backward) => self.backward(backward),
+                None => self.dense(&self.context.plan.code[i as usize]),
+            },
             Step::Gather { slot, value } => {
                 let v = self.get(value);
                 self.store(Buffer::Scratch, self.context.layout.slots + slot, v);

@@ -4,6 +4,7 @@ use cranelift_codegen::ir::{InstBuilder, types};
 use slopefield_graph::plan::{Instruction, Ref, UnaryOp};
 
 use super::emit::Emitter;
+use super::fuse::{Backward, Slope};
 use crate::native::Native;
 
 impl<T: Native> Emitter<'_, '_, T> {
@@ -50,6 +51,23 @@ impl<T: Native> Emitter<'_, '_, T> {
             arguments.push(self.builder.ins().iconst(types::I64, i64::from(*n)));
         }
         self.call(function, &arguments);
+    }
+
+    /// The backward pass of a layer.
+    pub(super) fn backward(&mut self, b: &Backward) {
+        let function = match b.slope {
+            Slope::Tanh => self.context.table.backward_tanh,
+            Slope::Sigmoid => self.context.table.backward_sigmoid,
+        };
+        let mut arguments = [b.z, b.a, b.g, b.h, b.matrix_grad].map(|r| self.pointer(r)).to_vec();
+        arguments.push(match b.bias_grad {
+            Some(bias_grad) => self.pointer(bias_grad),
+            None => self.address(0),
+        });
+        for n in [b.rows, b.cols] {
+            arguments.push(self.builder.ins().iconst(types::I64, i64::from(n)));
+        }
+        self.call(function as usize, &arguments);
     }
 
     /// `y = map(A x + start)`.
