@@ -134,7 +134,8 @@ impl Generator<'_> {
     fn define<T: Native>(&mut self, plan: &Plan) -> Result<Draft<T>, CompileError> {
         let isa = self.options.isa;
         let fused = if self.options.gather { fuse(plan) } else { Fused::default() };
-        let schedule = schedule(plan, &fused, self.options.gather && isa != Isa::Portable);
+        let schedule =
+            schedule(plan, &fused, self.options.gather && isa != Isa::Portable, T::PAIRS);
         let chunks = chunk(plan, &schedule, self.options.chunk_length.max(1));
         let layout = ScratchLayout {
             slots: plan.scratch_len.next_multiple_of(8),

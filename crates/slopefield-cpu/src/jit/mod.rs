@@ -7,4 +7,5 @@ mod emit;
 mod emit_dense;
 mod emit_each;
 mod fuse;
+mod pair;
 mod schedule;
