@@ -10,7 +10,8 @@ use crate::simd::Array;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512, Pair, Single};
 use crate::vmath::{
-    Cos, Cosh, Exp, Expm1, Function1, Function2, Ln, Log1p, Pow, Sigmoid, Sin, Sinh, Softplus, Tanh,
+    Atan, Cbrt, Cos, Cosh, Erf, Erfc, Exp, Expm1, Function1, Function2, Gelu, Ln, Log1p, Log2,
+    Log10, Pow, Sigmoid, Sin, Sinh, Softplus, Tan, Tanh,
 };
 
 /// An instruction set that kernels exist for.

@@ -2,7 +2,7 @@
 //!
 //! `x = k ln 2 + r` with whole `k` and `|r| <= ln 2 / 2`; a polynomial gives `exp r - 1`.
 
-use super::{Function1, horner};
+use super::{Function1, fast_two_sum, horner};
 use crate::simd::{ROUNDER, Simd, abs, bits};
 
 /// `ln 2` to 41 bits: `k * LN2_HI` is exact for `|k| <= 4096`.
@@ -36,9 +36,8 @@ unsafe fn reduce<S: Simd>(x: S::V) -> (S::V, S::V, S::V) {
         let rounder = S::splat(ROUNDER);
         let k = S::sub(S::mul_add(x, S::splat(std::f64::consts::LOG2_E), rounder), rounder);
         let hi = S::neg_mul_add(k, S::splat(LN2_HI), x);
-        let lo = S::mul(k, S::splat(LN2_LO));
-        let r = S::sub(hi, lo);
-        (k, r, S::sub(S::sub(hi, r), lo))
+        let r = S::neg_mul_add(k, S::splat(LN2_LO), hi);
+        (k, r, S::neg_mul_add(k, S::splat(LN2_LO), S::sub(hi, r)))
     }
 }
 
@@ -47,7 +46,7 @@ unsafe fn reduce<S: Simd>(x: S::V) -> (S::V, S::V, S::V) {
 /// # Safety
 /// As for [`Simd`].
 #[inline(always)]
-unsafe fn power_of_two<S: Simd>(k: S::V) -> S::V {
+pub(super) unsafe fn power_of_two<S: Simd>(k: S::V) -> S::V {
     // SAFETY: the caller's promise.
     unsafe {
         // The low bits of the sum hold k; the shift drops everything above the exponent field.
@@ -61,13 +60,48 @@ unsafe fn power_of_two<S: Simd>(k: S::V) -> S::V {
 /// # Safety
 /// As for [`Simd`].
 #[inline(always)]
-unsafe fn scale<S: Simd>(one_plus_p: S::V, k: S::V) -> S::V {
+pub(super) unsafe fn scale<S: Simd>(one_plus_p: S::V, k: S::V) -> S::V {
     // SAFETY: the caller's promise.
     unsafe {
         let rounder = S::splat(ROUNDER);
         let half = S::sub(S::mul_add(k, S::splat(0.5), rounder), rounder);
         let rest = S::sub(k, half);
         S::mul(S::mul(one_plus_p, power_of_two::<S>(half)), power_of_two::<S>(rest))
+    }
+}
+
+/// `exp x = 2^k (1 + s + t)` as `(k, s, t)`, for `|x| <= 1000`. `t` is below an ulp of `s`; the sum has
+/// about 60 good bits.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+pub(super) unsafe fn parts<S: Simd>(x: S::V) -> (S::V, S::V, S::V) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (k, r, correction) = reduce::<S>(x);
+        let q = horner::<S, 11>(r, &Q);
+        let (s, t) = fast_two_sum::<S>(r, S::mul_add(S::mul(r, r), q, correction));
+        (k, s, t)
+    }
+}
+
+/// [`parts`] of `x + tail`, for a `tail` below an ulp or so of `x`.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+pub(super) unsafe fn parts_with_tail<S: Simd>(x: S::V, tail: S::V) -> (S::V, S::V, S::V) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (k, r, correction) = reduce::<S>(x);
+        let q = horner::<S, 11>(r, &Q);
+        // exp(r + t) = exp r + t exp r, where t can be many ulps of 1 when x is large.
+        let square = S::mul(r, r);
+        let t = S::add(correction, tail);
+        let t = S::mul_add(t, S::mul_add(square, q, r), t);
+        let (s, t) = fast_two_sum::<S>(r, S::mul_add(square, q, t));
+        (k, s, t)
     }
 }
 
@@ -82,14 +116,8 @@ pub(super) unsafe fn exp_with_tail<S: Simd>(x: S::V, tail: S::V) -> S::V {
     unsafe {
         // Beyond these bounds the result is 0 or infinity; inside, k fits `scale`. NaN stays.
         let x = S::greatest(S::splat(-760.0), S::least(S::splat(720.0), x));
-        let (k, r, correction) = reduce::<S>(x);
-        let q = horner::<S, 11>(r, &Q);
-        let square = S::mul(r, r);
-        // exp(r + t) = exp r + t exp r, where t can be many ulps of 1 when x is large.
-        let t = S::add(correction, tail);
-        let t = S::mul_add(t, S::mul_add(square, q, r), t);
-        let p = S::mul_add(square, q, t);
-        scale::<S>(S::add(S::splat(1.0), S::add(r, p)), k)
+        let (k, s, _) = parts_with_tail::<S>(x, tail);
+        scale::<S>(S::add(S::splat(1.0), s), k)
     }
 }
 
