@@ -18,6 +18,10 @@ pub trait Native: Element + Sub<Output = Self> + Div<Output = Self> + Neg<Output
     fn table(isa: Isa) -> &'static Table<Self>;
     /// A number in generated code.
     fn constant(builder: &mut FunctionBuilder<'_>, x: f64) -> ir::Value;
+    /// The number 1.
+    fn one() -> Self {
+        Self::from_f64(1.0)
+    }
     /// `self * b + c` with one rounding; slow where the machine has no such instruction.
     fn fused(self, b: Self, c: Self) -> Self;
 }

@@ -22,9 +22,10 @@ mod scalar;
 
 pub use element::Element;
 pub use error::LowerError;
+pub use graph::GraphTextError;
 pub use interpreter::Interpreter;
 pub use layout::Layout;
-pub use lower::{LoweredModel, ObserveSlot, dump, lower};
+pub use lower::{LoweredModel, ObserveSlot, dump, lower, lower_text};
 pub use model_graph::ModelFunction;
 pub use network::{BuiltinNetworks, NetworkBuilder, NetworkGraph, NetworkLibrary};
 pub use non_finite::{NonFiniteAt, locate_non_finite};

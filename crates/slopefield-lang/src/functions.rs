@@ -136,6 +136,8 @@ impl Unary {
             Unary::Cosh => libm::cosh(x),
             Unary::Tanh => libm::tanh(x),
             Unary::Asinh => libm::asinh(x),
+            // libm 0.2 gives -inf for large negative numbers.
+            Unary::Acosh if x < 1.0 => f64::NAN,
             Unary::Acosh => libm::acosh(x),
             Unary::Atanh => libm::atanh(x),
             // Both forms avoid overflow of the exponential.

@@ -5,12 +5,15 @@
 //! Sums are split into eight lanes in every instance, so all sets with fused multiply-add give the
 //! same bits.
 
+mod affine;
+mod backward;
 mod elementwise;
 mod functions;
-mod matrix;
+mod outer;
 mod reduce;
 mod rows;
 pub(crate) mod table;
+mod transposed;
 
 #[cfg(test)]
 mod single_tests;

@@ -16,9 +16,21 @@ pub(super) trait Eight: Vector {
     const ROWS: usize;
     /// How many vectors of columns are accumulated at a time.
     const COLUMNS: usize;
+    /// Reads the elements of lanes `skip..8` of the vector at `p`, `0 < skip < 8`; the other lanes
+    /// are 0 and their memory need not exist.
+    unsafe fn load_last(p: *const Self::T, skip: usize) -> Self::V;
+    /// Writes the first `N` elements, 1, 2 or 4, so that they can be read again at once; parts that
+    /// are written with a mask have to reach the cache first.
+    unsafe fn store_first<const N: usize>(p: *mut Self::T, v: Self::V) {
+        // SAFETY: the caller promises N writable elements.
+        unsafe { Self::store_part(p, N, v) }
+    }
     /// Lane `i` of the result is the sum over the lanes of `v[i]`, added as
-    /// `((0+4)+(2+6)) + ((1+5)+(3+7))`.
+    /// `((0+4)+(2+6)) + ((1+5)+(3+7))`: the same bits when the lanes of `v[i]` are rotated, because
+    /// rotating only exchanges operands.
     unsafe fn sums(v: [Self::V; 8]) -> Self::V;
+    /// `mul_add` of single numbers.
+    unsafe fn one(a: Self::T, b: Self::T, c: Self::T) -> Self::T;
     /// The even and the odd elements of sixteen.
     unsafe fn deinterleave(a: Self::V, b: Self::V) -> (Self::V, Self::V);
     /// Each element twice: sixteen elements.
@@ -29,8 +41,17 @@ impl<const FUSED: bool, T: Native> Eight for Array<8, FUSED, T> {
     const ROWS: usize = 4;
     const COLUMNS: usize = 4;
     #[inline(always)]
+    unsafe fn load_last(p: *const T, skip: usize) -> Self::V {
+        // SAFETY: the caller promises the elements from `skip`.
+        std::array::from_fn(|i| if i < skip { T::default() } else { unsafe { *p.wrapping_add(i) } })
+    }
+    #[inline(always)]
     unsafe fn sums(v: [Self::V; 8]) -> Self::V {
         v.map(|x| ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7])))
+    }
+    #[inline(always)]
+    unsafe fn one(a: T, b: T, c: T) -> T {
+        if FUSED { a.fused(b, c) } else { a * b + c }
     }
     #[inline(always)]
     unsafe fn deinterleave(a: Self::V, b: Self::V) -> (Self::V, Self::V) {
@@ -129,6 +150,23 @@ impl Eight for Avx512 {
     const ROWS: usize = 8;
     const COLUMNS: usize = 8;
     #[inline(always)]
+    unsafe fn store_first<const N: usize>(p: *mut f64, v: Self::V) {
+        // SAFETY: the trait's contract promises AVX-512.
+        unsafe {
+            match N {
+                1 => _mm_store_sd(p, _mm512_castpd512_pd128(v)),
+                2 => _mm_storeu_pd(p, _mm512_castpd512_pd128(v)),
+                4 => _mm256_storeu_pd(p, _mm512_castpd512_pd256(v)),
+                _ => Self::store_part(p, N, v),
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_last(p: *const f64, skip: usize) -> Self::V {
+        // SAFETY: the trait's contract promises AVX-512; masked lanes are not read.
+        unsafe { _mm512_maskz_loadu_pd(0xff << skip, p) }
+    }
+    #[inline(always)]
     unsafe fn sums(v: [Self::V; 8]) -> Self::V {
         // SAFETY: the trait's contract promises AVX-512.
         unsafe {
@@ -139,6 +177,10 @@ impl Eight for Avx512 {
             // Now 0 4 1 5 2 6 3 7.
             _mm512_permutexvar_pd(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), s)
         }
+    }
+    #[inline(always)]
+    unsafe fn one(a: f64, b: f64, c: f64) -> f64 {
+        a.mul_add(b, c) // one instruction where the set is enabled
     }
     #[inline(always)]
     unsafe fn deinterleave(a: Self::V, b: Self::V) -> (Self::V, Self::V) {
@@ -160,14 +202,56 @@ impl Eight for Avx512 {
     }
 }
 
+/// `LAST[4 - skip..]` starts with `skip` clear lanes and then set ones.
+#[cfg(target_arch = "x86_64")]
+static LAST: [i64; 8] = [0, 0, 0, 0, -1, -1, -1, -1];
+
+/// Lanes `skip..4` of the vector at `p`, `skip <= 4`.
+///
+/// # Safety
+/// Needs AVX2; these elements are valid.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn last_of_four(p: *const f64, skip: usize) -> __m256d {
+    // SAFETY: 4 elements from index 4 - skip >= 0 lie inside LAST; masked lanes are not read.
+    unsafe { _mm256_maskload_pd(p, _mm256_loadu_si256(LAST.as_ptr().add(4 - skip).cast())) }
+}
+
 #[cfg(target_arch = "x86_64")]
 impl Eight for Pair<Avx2> {
     const ROWS: usize = 4;
     const COLUMNS: usize = 4;
     #[inline(always)]
+    unsafe fn store_first<const N: usize>(p: *mut f64, v: Self::V) {
+        // SAFETY: the trait's contract promises AVX2.
+        unsafe {
+            match N {
+                1 => _mm_store_sd(p, _mm256_castpd256_pd128(v[0])),
+                2 => _mm_storeu_pd(p, _mm256_castpd256_pd128(v[0])),
+                4 => _mm256_storeu_pd(p, v[0]),
+                _ => Self::store_part(p, N, v),
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_last(p: *const f64, skip: usize) -> Self::V {
+        // SAFETY: the trait's contract promises AVX2; each half reads what exists.
+        unsafe {
+            if skip < 4 {
+                [last_of_four(p, skip), Avx2::load(p.wrapping_add(4))]
+            } else {
+                [Avx2::splat(0.0), last_of_four(p.wrapping_add(4), skip - 4)]
+            }
+        }
+    }
+    #[inline(always)]
     unsafe fn sums(v: [Self::V; 8]) -> Self::V {
         // SAFETY: the trait's contract promises AVX2.
         unsafe { [four_sums([v[0], v[1], v[2], v[3]]), four_sums([v[4], v[5], v[6], v[7]])] }
+    }
+    #[inline(always)]
+    unsafe fn one(a: f64, b: f64, c: f64) -> f64 {
+        a.mul_add(b, c) // one instruction where the set is enabled
     }
     #[inline(always)]
     unsafe fn deinterleave(a: Self::V, b: Self::V) -> (Self::V, Self::V) {
@@ -216,10 +300,27 @@ unsafe fn middle_swapped(x: __m256) -> __m256 {
     unsafe { _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(x))) }
 }
 
+/// `LAST_SINGLES[8 - skip..]` starts with `skip` clear lanes and then set ones.
+#[cfg(target_arch = "x86_64")]
+static LAST_SINGLES: [i32; 16] = [0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1];
+
 #[cfg(target_arch = "x86_64")]
 impl<W: FromSingle> Eight for Single<W> {
     const ROWS: usize = 8;
     const COLUMNS: usize = 8;
+    #[inline(always)]
+    unsafe fn load_last(p: *const f32, skip: usize) -> Self::V {
+        // SAFETY: the trait's contract promises AVX2; 8 elements from index 8 - skip lie inside
+        // LAST_SINGLES; masked lanes are not read.
+        unsafe {
+            let mask = _mm256_loadu_si256(LAST_SINGLES.as_ptr().add(8 - skip).cast());
+            _mm256_maskload_ps(p, mask)
+        }
+    }
+    #[inline(always)]
+    unsafe fn one(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c) // one instruction where the set is enabled
+    }
     #[inline(always)]
     unsafe fn sums(v: [Self::V; 8]) -> Self::V {
         // SAFETY: the trait's contract promises AVX2.

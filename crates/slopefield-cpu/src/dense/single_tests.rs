@@ -86,8 +86,10 @@ fn check(got: &[f32], want: &[f64], tolerance: f64, what: impl Fn() -> String) {
 fn sums_and_products_agree_with_loops() {
     let small = (0..20).flat_map(|r| (0..20).map(move |c| (r, c)));
     let long = (0..40).flat_map(|n| [(n, 2), (2, n), (n, 33), (33, n)]);
-    for (rows, cols) in small.chain(long).chain([(50, 50), (64, 130), (130, 64), (101, 65)]) {
-        let odd = (rows + cols) % 4;
+    for (rows, cols) in
+        small.chain(long).chain([(50, 50), (13, 40), (64, 128), (64, 130), (130, 64), (101, 65)])
+    {
+        let odd = (rows + 3 * cols) % 8;
         let (a, x, z) = (numbers(5, rows * cols), numbers(6, cols), numbers(7, rows));
         let (y0, t0) = (numbers(8, rows), numbers(9, cols));
         let wide = |v: &[f32]| v.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
@@ -103,9 +105,16 @@ fn sums_and_products_agree_with_loops() {
             };
             let what = || format!("{rows}x{cols} {isa:?}");
             let want: Vec<f64> = (0..rows).map(product).collect();
-            check(&run(t.mat_vec, &y0, &x), &want, tolerance, what);
+            let affine = |start: bool| {
+                guarded(&y0, odd, |p| {
+                    let start = if start { p.cast_const() } else { std::ptr::null() };
+                    // SAFETY: as above.
+                    unsafe { (t.affine)(p, a.as_ptr(), x.as_ptr(), start, rows, cols, None) }
+                })
+            };
+            check(&affine(false), &want, tolerance, what);
             let want: Vec<f64> = (0..rows).map(|r| f64::from(y0[r]) + product(r)).collect();
-            check(&run(t.mat_vec_add, &y0, &x), &want, tolerance, what);
+            check(&affine(true), &want, tolerance, what);
             let want: Vec<f64> = (0..cols).map(transposed).collect();
             check(&run(t.mat_t_vec, &t0, &z), &want, tolerance, what);
             let want: Vec<f64> = (0..cols).map(|c| f64::from(t0[c]) + transposed(c)).collect();
@@ -142,7 +151,8 @@ fn sets_with_fused_multiply_add_give_the_same_bits() {
                 let mut m = a.clone();
                 // SAFETY: the sizes are those of the runs.
                 unsafe {
-                    (t.mat_vec)(y.as_mut_ptr(), a.as_ptr(), x.as_ptr(), rows, cols);
+                    let start = z.as_ptr();
+                    (t.affine)(y.as_mut_ptr(), a.as_ptr(), x.as_ptr(), start, rows, cols, None);
                     (t.mat_t_vec)(yt.as_mut_ptr(), a.as_ptr(), z.as_ptr(), rows, cols);
                     (t.outer)(m.as_mut_ptr(), z.as_ptr(), x.as_ptr(), rows, cols);
                     (t.sum)(&mut s[0], a.as_ptr(), a.len());

@@ -4,11 +4,14 @@ use std::sync::OnceLock;
 
 use slopefield_graph::plan::{BinaryOp, UnaryOp};
 
+use super::backward::{Runs, SigmoidSlope, Slope, TanhSlope, backward};
 use super::functions::*;
-use super::{elementwise, matrix, reduce};
+use super::{affine, elementwise, outer, reduce, transposed};
 use crate::simd::Array;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512, Pair, Single};
+#[cfg(target_arch = "aarch64")]
+use crate::simd::{Neon, Pair};
 use crate::vmath::{
     Atan, Cbrt, Cos, Cosh, Erf, Erfc, Exp, Expm1, Function1, Function2, Gelu, Ln, Log1p, Log2,
     Log10, Pow, Sigmoid, Sin, Sinh, Softplus, Tan, Tanh,
@@ -21,14 +24,16 @@ pub enum Isa {
     Avx512,
     /// AVX2 with fused multiply-add (x86-64).
     Avx2,
-    /// Plain code that runs everywhere. Has fused multiply-add on AArch64, not on x86-64, where
-    /// results differ from the other two in the last places.
+    /// Advanced SIMD with fused multiply-add (AArch64, always there).
+    Neon,
+    /// Plain code that runs everywhere. Has no fused multiply-add on x86-64, where results differ
+    /// from the others in the last places.
     Portable,
 }
 
 impl Isa {
     /// Every set, the preferred first.
-    pub const ALL: [Isa; 3] = [Isa::Avx512, Isa::Avx2, Isa::Portable];
+    pub const ALL: [Isa; 4] = [Isa::Avx512, Isa::Avx2, Isa::Neon, Isa::Portable];
 
     /// Whether this machine has it.
     pub fn is_available(self) -> bool {
@@ -38,12 +43,13 @@ impl Isa {
             match self {
                 Isa::Avx512 => avx2 && is_x86_feature_detected!("avx512f"),
                 Isa::Avx2 => avx2,
+                Isa::Neon => false,
                 Isa::Portable => true,
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
         {
-            self == Isa::Portable
+            self == Isa::Portable || (self == Isa::Neon && cfg!(target_arch = "aarch64"))
         }
     }
 
@@ -66,9 +72,18 @@ pub(crate) type ScalarFn1<T = f64> = unsafe extern "C" fn(T) -> T;
 pub(crate) type ScalarFn2<T = f64> = unsafe extern "C" fn(T, T) -> T;
 /// `(y, a, x, rows, cols)`.
 pub(crate) type MatVecFn<T = f64> = unsafe extern "C" fn(*mut T, *const T, *const T, usize, usize);
+/// `y = map(A x + start)`: `(y, a, x, start, rows, cols, map)`; `start` may be null for 0 or `y`
+/// itself, `map` may be null for the identity.
+pub(crate) type AffineFn<T = f64> =
+    unsafe extern "C" fn(*mut T, *const T, *const T, *const T, usize, usize, Option<MapFn<T>>);
 
-/// The kernels of one instruction set on elements of one type. Calling one is sound on a machine that has the set, with
-/// runs that are valid for the lengths given.
+/// `z = F(Aᵀ g, h)`, `bias_grad += z`, `matrix_grad += g hᵀ`:
+/// `(z, a, g, h, matrix_grad, bias_grad, rows, cols)`; `bias_grad` may be null.
+pub(crate) type BackwardFn<T = f64> =
+    unsafe extern "C" fn(*mut T, *const T, *const T, *const T, *mut T, *mut T, usize, usize);
+
+/// The kernels of one instruction set on elements of one type. Calling one is sound on a machine that
+/// has the set, with runs that are valid for the lengths given.
 pub struct Table<T = f64> {
     /// Element-wise functions of one argument.
     pub(crate) map: fn(UnaryOp) -> MapFn<T>,
@@ -78,14 +93,16 @@ pub struct Table<T = f64> {
     pub(crate) scalar1: fn(UnaryOp) -> ScalarFn1<T>,
     /// One value.
     pub(crate) scalar2: fn(BinaryOp) -> ScalarFn2<T>,
-    /// `y = A x`.
-    pub(crate) mat_vec: MatVecFn<T>,
-    /// `y += A x`.
-    pub(crate) mat_vec_add: MatVecFn<T>,
+    /// `y = map(A x + start)`.
+    pub(crate) affine: AffineFn<T>,
     /// `y = Aᵀ x`.
     pub(crate) mat_t_vec: MatVecFn<T>,
     /// `y += Aᵀ x`.
     pub(crate) mat_t_vec_add: MatVecFn<T>,
+    /// Backward pass of a layer on a layer whose activation is `tanh`.
+    pub(crate) backward_tanh: BackwardFn<T>,
+    /// Backward pass of a layer on a layer whose activation is the logistic function.
+    pub(crate) backward_sigmoid: BackwardFn<T>,
     /// `A += x yᵀ`: `(a, x, y, rows, cols)`.
     pub(crate) outer: MatVecFn<T>,
     /// `dst[0] = Σ src[i]`.
@@ -108,6 +125,8 @@ pub(crate) fn table(isa: Isa) -> &'static Table {
         Isa::Avx512 => &avx512::TABLE,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => &avx2::TABLE,
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => &neon::TABLE,
         _ => &portable::TABLE,
     }
 }
@@ -120,6 +139,7 @@ pub(crate) fn table_f32(isa: Isa) -> &'static Table<f32> {
         Isa::Avx512 => &avx512_f32::TABLE,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => &avx2_f32::TABLE,
+        // On AArch64 too: plain code is fused there.
         _ => &portable_f32::TABLE,
     }
 }
@@ -160,25 +180,36 @@ macro_rules! instances {
                 unsafe { elementwise::zip_one::<$one, F>(x, y) }
             }
             $(#[$features])*
-            unsafe extern "C" fn mat_vec<const ADD: bool>(
-                y: *mut $t, a: *const $t, x: *const $t, rows: usize, cols: usize,
+            unsafe extern "C" fn affine(
+                y: *mut $t, a: *const $t, x: *const $t, start: *const $t,
+                rows: usize, cols: usize, map: Option<MapFn<$t>>,
             ) {
                 // SAFETY: the table's contract.
-                unsafe { matrix::mat_vec::<$eight, ADD>(y, a, x, rows, cols) }
+                unsafe { affine::affine::<$eight>(y, a, x, start, rows, cols, map) }
             }
             $(#[$features])*
             unsafe extern "C" fn mat_t_vec<const ADD: bool>(
                 y: *mut $t, a: *const $t, x: *const $t, rows: usize, cols: usize,
             ) {
                 // SAFETY: the table's contract.
-                unsafe { matrix::mat_t_vec::<$eight, ADD>(y, a, x, rows, cols) }
+                unsafe { transposed::transposed::<$eight, ADD>(y, a, x, rows, cols) }
+            }
+            $(#[$features])*
+            #[expect(clippy::too_many_arguments, reason = "called from generated code only")]
+            unsafe extern "C" fn backward_of<F: Slope>(
+                z: *mut $t, a: *const $t, g: *const $t, h: *const $t, matrix_grad: *mut $t,
+                bias_grad: *mut $t, rows: usize, cols: usize,
+            ) {
+                let runs = Runs { z, a, g, h, matrix_grad, bias_grad, rows, cols };
+                // SAFETY: the table's contract.
+                unsafe { backward::<$eight, F>(runs) }
             }
             $(#[$features])*
             unsafe extern "C" fn outer(
                 a: *mut $t, x: *const $t, y: *const $t, rows: usize, cols: usize,
             ) {
                 // SAFETY: the table's contract.
-                unsafe { matrix::outer::<$eight>(a, x, y, rows, cols) }
+                unsafe { outer::outer::<$eight>(a, x, y, rows, cols) }
             }
             $(#[$features])*
             unsafe extern "C" fn sum(dst: *mut $t, src: *const $t, len: usize) {
@@ -233,10 +264,11 @@ macro_rules! instances {
                 zip: zip_of,
                 scalar1: one_of,
                 scalar2: two_of,
-                mat_vec: mat_vec::<false>,
-                mat_vec_add: mat_vec::<true>,
+                affine,
                 mat_t_vec: mat_t_vec::<false>,
                 mat_t_vec_add: mat_t_vec::<true>,
+                backward_tanh: backward_of::<TanhSlope>,
+                backward_sigmoid: backward_of::<SigmoidSlope>,
                 outer,
                 sum,
                 dot,
@@ -268,6 +300,10 @@ instances!(
     avx2_f32, f32, Single<Pair<Avx2>>, Single<Pair<Avx2>>, Array<1, true, f32>,
     #[target_feature(enable = "avx2,fma")]
 );
+// Sums in plain code, which the compiler turns into the same vectors; functions in four lanes, so that
+// two registers take turns.
+#[cfg(target_arch = "aarch64")]
+instances!(neon, f64, Pair<Neon>, Array<8, true>, Array<1, true>,);
 instances!(
     portable,
     f64,

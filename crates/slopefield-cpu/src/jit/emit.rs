@@ -12,8 +12,9 @@ use cranelift_frontend::FunctionBuilder;
 use slopefield_graph::plan::{BinaryOp, Buffer, Instruction, Plan, Ref, UnaryOp, Value};
 
 use super::chunk::Chunks;
+use super::fuse::Fused;
 use super::schedule::{Function, Schedule, Step, small_power};
-use crate::buffers::{buffers, is_read_only};
+use crate::buffers::{buffers, is_by_value, is_read_only};
 use crate::dense::table::Table;
 use crate::native::Native;
 
@@ -37,10 +38,13 @@ pub(super) struct Pool<'a, T> {
 /// Everything about the plan that the function needs.
 pub(super) struct Context<'a, T: 'static> {
     pub plan: &'a Plan,
+    pub fused: &'a Fused,
     pub schedule: &'a Schedule,
     pub chunks: &'a Chunks,
     pub layout: ScratchLayout,
     pub pool: Pool<'a, T>,
+    /// Index tables of loops, at the addresses that the code will read.
+    pub tables: &'a [Box<[u32]>],
     pub table: &'static Table<T>,
     /// The processor rounds to whole numbers in one instruction.
     pub has_round: bool,
@@ -66,7 +70,7 @@ const REUSE: u32 = 12;
 pub(super) struct Emitter<'a, 'b, T: 'static> {
     pub(super) context: &'a Context<'a, T>,
     pub(super) builder: FunctionBuilder<'b>,
-    /// Pointer per entry of `buffers(plan.entry)`.
+    /// Argument per entry of `buffers(plan.entry)`.
     bases: Vec<ir::Value>,
     pool: ir::Value,
     known: Vec<Known>,
@@ -77,11 +81,31 @@ pub(super) struct Emitter<'a, 'b, T: 'static> {
     signatures: Vec<(Signature, SigRef)>,
 }
 
-/// The signature of generated functions: a pointer per buffer.
-pub(super) fn signature(plan: &Plan, convention: CallConv) -> Signature {
+/// The signature of generated functions: a pointer per buffer, or its one element where
+/// [`is_by_value`].
+pub(super) fn signature<T: Native>(plan: &Plan, convention: CallConv) -> Signature {
     let mut s = Signature::new(convention);
-    s.params.extend(buffers(plan.entry).iter().map(|_| AbiParam::new(types::I64)));
+    let kind = |&b: &Buffer| if is_by_value(b) { T::TYPE } else { types::I64 };
+    s.params.extend(buffers(plan.entry).iter().map(|b| AbiParam::new(kind(b))));
     s
+}
+
+/// Writes a function that hands its arguments to others, one after the other.
+pub(super) fn emit_sequence(
+    mut builder: FunctionBuilder<'_>,
+    callees: &[ir::FuncRef],
+    target: TargetFrontendConfig,
+) {
+    let block = builder.create_block();
+    builder.append_block_params_for_function_params(block);
+    builder.switch_to_block(block);
+    builder.seal_block(block);
+    let arguments = builder.block_params(block).to_vec();
+    for &callee in callees {
+        builder.ins().call(callee, &arguments);
+    }
+    builder.ins().return_(&[]);
+    builder.finalize(target);
 }
 
 /// Writes the steps of one chunk.
@@ -119,13 +143,28 @@ impl<T: Native> Emitter<'_, '_, T> {
         self.builder.ins().iconst(types::I64, address as i64)
     }
 
-    fn base(&self, buffer: Buffer) -> ir::Value {
-        if buffer == Buffer::Constants {
-            return self.pool;
-        }
+    /// What the function was given for a buffer.
+    fn argument(&self, buffer: Buffer) -> ir::Value {
         let all = buffers(self.context.plan.entry);
         let position = all.iter().position(|&b| b == buffer);
         self.bases[position.expect("a verified plan uses buffers of its entry")]
+    }
+
+    /// Address of the first element of a buffer.
+    fn base(&mut self, buffer: Buffer) -> ir::Value {
+        if buffer == Buffer::Constants {
+            return self.pool;
+        }
+        let argument = self.argument(buffer);
+        if !is_by_value(buffer) {
+            return argument;
+        }
+        // Rare: a vector operation on the time.
+        let size = size_of::<T>() as u32;
+        let place = ir::StackSlotData::new(ir::StackSlotKind::ExplicitSlot, size, 3);
+        let slot = self.builder.create_sized_stack_slot(place);
+        self.builder.ins().stack_store(types::I64, argument, slot, 0);
+        self.builder.ins().stack_addr(types::I64, slot, 0)
     }
 
     /// Base pointer and byte offset of an element. Offsets that do not fit an instruction are
@@ -149,6 +188,9 @@ impl<T: Native> Emitter<'_, '_, T> {
     }
 
     fn load(&mut self, buffer: Buffer, element: u32) -> ir::Value {
+        if is_by_value(buffer) {
+            return self.argument(buffer);
+        }
         let (base, offset) = self.locate(buffer, element);
         self.builder.ins().load(T::TYPE, MemFlagsData::trusted(), base, offset)
     }
@@ -202,7 +244,10 @@ impl<T: Native> Emitter<'_, '_, T> {
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Scalar(i) => self.scalar(i),
-            Step::Dense(i) => self.dense(&self.context.plan.code[i as usize]),
+            Step::Dense(i) => match self.context.fused.backward(i) {
+                Some(backward) => self.backward(backward),
+                None => self.dense(&self.context.plan.code[i as usize]),
+            },
             Step::Gather { slot, value } => {
                 let v = self.get(value);
                 self.store(Buffer::Scratch, self.context.layout.slots + slot, v);
@@ -307,8 +352,12 @@ impl<T: Native> Emitter<'_, '_, T> {
     }
 
     fn unary(&mut self, op: UnaryOp, a: Value) -> ir::Value {
-        use UnaryOp::*;
         let x = self.get(a);
+        self.unary_of(op, x)
+    }
+
+    pub(super) fn unary_of(&mut self, op: UnaryOp, x: ir::Value) -> ir::Value {
+        use UnaryOp::*;
         match op {
             Neg => self.builder.ins().fneg(x),
             Abs => self.builder.ins().fabs(x),
@@ -332,12 +381,16 @@ impl<T: Native> Emitter<'_, '_, T> {
     }
 
     fn binary(&mut self, op: BinaryOp, a: Value, b: Value) -> ir::Value {
-        use BinaryOp::*;
-        if let (Pow, Some(power)) = (op, small_power(self.context.plan, b)) {
+        if let (BinaryOp::Pow, Some(power)) = (op, small_power(self.context.plan, b)) {
             let x = self.get(a);
             return self.power(x, power);
         }
         let (x, y) = (self.get(a), self.get(b));
+        self.binary_of(op, x, y)
+    }
+
+    pub(super) fn binary_of(&mut self, op: BinaryOp, x: ir::Value, y: ir::Value) -> ir::Value {
+        use BinaryOp::*;
         match op {
             Add => self.builder.ins().fadd(x, y),
             Sub => self.builder.ins().fsub(x, y),

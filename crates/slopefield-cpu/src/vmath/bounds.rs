@@ -26,9 +26,10 @@ pub(super) fn unary(op: UnaryOp) -> Bound {
         Sinh | Softplus | Erf => bound(2, 2),
         Erfc | Gelu => bound(2, 3),
         Asin | Acos => bound(1, 1),
-        Asinh | Acosh | Atanh => bound(3, 3),
-        // Relative to the value away from its zeros; see the document.
-        Gamma | LnGamma => bound(9, 9),
+        Asinh | Acosh | Atanh => bound(2, 2),
+        Gamma => bound(4, 4),
+        // Not close to its zeros at negative numbers, where no digit is promised.
+        LnGamma => bound(10, 10),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `x = k ln 2 + r` with whole `k` and `|r| <= ln 2 / 2`; a polynomial gives `exp r - 1`.
 
-use super::{Function1, fast_two_sum, horner};
+use super::{Function1, fast_two_sum};
 use crate::simd::{ROUNDER, Simd, abs, bits};
 
 /// `ln 2` to 41 bits: `k * LN2_HI` is exact for `|k| <= 4096`.
@@ -38,6 +38,25 @@ unsafe fn reduce<S: Simd>(x: S::V) -> (S::V, S::V, S::V) {
         let hi = S::neg_mul_add(k, S::splat(LN2_HI), x);
         let r = S::neg_mul_add(k, S::splat(LN2_LO), hi);
         (k, r, S::neg_mul_add(k, S::splat(LN2_LO), S::sub(hi, r)))
+    }
+}
+
+/// `(exp r - 1 - r) / r²` for `|r| <= ln 2 / 2`, in the order of Estrin (1960): Horner's rule would wait
+/// for each of its ten steps.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn rest_of_exp<S: Simd>(r: S::V) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let r2 = S::mul(r, r);
+        let r4 = S::mul(r2, r2);
+        let c = |i: usize| S::splat(Q[i]);
+        let low = S::mul_add(S::mul_add(c(3), r, c(2)), r2, S::mul_add(c(1), r, c(0)));
+        let middle = S::mul_add(S::mul_add(c(7), r, c(6)), r2, S::mul_add(c(5), r, c(4)));
+        let high = S::mul_add(c(10), r2, S::mul_add(c(9), r, c(8)));
+        S::mul_add(high, S::mul(r4, r4), S::mul_add(middle, r4, low))
     }
 }
 
@@ -80,7 +99,7 @@ pub(super) unsafe fn parts<S: Simd>(x: S::V) -> (S::V, S::V, S::V) {
     // SAFETY: the caller's promise.
     unsafe {
         let (k, r, correction) = reduce::<S>(x);
-        let q = horner::<S, 11>(r, &Q);
+        let q = rest_of_exp::<S>(r);
         let (s, t) = fast_two_sum::<S>(r, S::mul_add(S::mul(r, r), q, correction));
         (k, s, t)
     }
@@ -95,7 +114,7 @@ pub(super) unsafe fn parts_with_tail<S: Simd>(x: S::V, tail: S::V) -> (S::V, S::
     // SAFETY: the caller's promise.
     unsafe {
         let (k, r, correction) = reduce::<S>(x);
-        let q = horner::<S, 11>(r, &Q);
+        let q = rest_of_exp::<S>(r);
         // exp(r + t) = exp r + t exp r, where t can be many ulps of 1 when x is large.
         let square = S::mul(r, r);
         let t = S::add(correction, tail);
@@ -134,7 +153,7 @@ impl Function1 for Exp {
             let k = S::sub(S::mul_add(x, S::splat(std::f64::consts::LOG2_E), rounder), rounder);
             let r = S::neg_mul_add(k, S::splat(LN2_HI), x);
             let r = S::neg_mul_add(k, S::splat(LN2_LO), r);
-            let q = horner::<S, 11>(r, &Q);
+            let q = rest_of_exp::<S>(r);
             let p = S::mul_add(S::mul(r, r), q, r);
             scale::<S>(S::add(S::splat(1.0), p), k)
         }
@@ -152,7 +171,7 @@ impl Function1 for Expm1 {
             // At -40 the result has long rounded to -1.
             let inside = S::greatest(S::splat(-40.0), S::least(S::splat(720.0), x));
             let (k, r, correction) = reduce::<S>(inside);
-            let q = horner::<S, 11>(r, &Q);
+            let q = rest_of_exp::<S>(r);
             // exp r - 1 = p + r; both parts are scaled apart so that r's own error stays out.
             let p = S::mul_add(S::mul(r, r), q, correction);
             // Half of 2^k, so that k = 1024 does not overflow before it must.

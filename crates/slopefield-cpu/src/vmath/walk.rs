@@ -64,6 +64,10 @@ fn functions_of_one_argument() {
         let Bound { native, definition } = bounds::unary(op);
         let xs: Vec<f64> = rows.iter().map(|r| r.x).collect();
         for row in &rows {
+            // erfc of the definition of gelu is itself subnormal where the result is.
+            if op == UnaryOp::Gelu && row.want.is_subnormal() && row.x < -30.0 {
+                continue;
+            }
             check(op.apply(row.x), row, definition, &format!("definition of {name}"));
         }
         for isa in available() {
