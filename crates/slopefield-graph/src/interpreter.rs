@@ -13,7 +13,7 @@ use crate::plan::{
 };
 use memory::{Inputs, Memory, Operand, Results};
 
-/// A kernel that interprets the plans of one function, in `f64` or in `f32` ([`Element`]).
+/// A kernel that interprets the plans of one function, in `f64` or another [`Element`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interpreter<T = f64> {
     plans: Plans,
@@ -31,16 +31,10 @@ impl Interpreter {
     }
 }
 
-impl Interpreter<f32> {
-    /// As [`Interpreter::new`], computing in `f32`.
-    #[must_use]
-    pub fn new_f32(plans: Plans) -> Self {
-        Self::with_element(plans)
-    }
-}
-
 impl<T: Element> Interpreter<T> {
-    fn with_element(plans: Plans) -> Self {
+    /// As [`Interpreter::new`], computing in `T`: `Interpreter::<f32>::with_element(plans)`.
+    #[must_use]
+    pub fn with_element(plans: Plans) -> Self {
         let all = [&plans.eval, &plans.jvp, &plans.vjp];
         let scratch_len = all.map(work_len).into_iter().max();
         let constants = all.map(|p| p.constants.iter().map(|&c| T::from_f64(c)).collect());

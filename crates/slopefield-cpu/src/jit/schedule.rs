@@ -84,7 +84,8 @@ fn gatherable(plan: &Plan, instruction: &Instruction) -> Option<Function> {
     use UnaryOp::*;
     match *instruction {
         Instruction::Unary(
-            op @ (Exp | Expm1 | Ln | Log1p | Sin | Cos | Sinh | Cosh | Tanh | Sigmoid | Softplus),
+            op @ (Exp | Expm1 | Ln | Log1p | Log2 | Log10 | Sin | Cos | Tan | Atan | Sinh | Cosh
+            | Tanh | Sigmoid | Softplus | Cbrt | Erf | Erfc | Gelu),
             _,
         ) => Some(Function::One(op)),
         Instruction::Binary(op @ BinaryOp::Pow, _, b) if small_power(plan, b).is_none() => {
