@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use slopefield_graph::plan::{Entry, Plans};
-use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
+use slopefield_kernel::{
+    Cotangent, Kernel, Point, ReverseStepKernel, Shape, StepKernel, StepTable, Tangent,
+};
 
 use crate::Options;
 use crate::error::CompileError;
 use crate::jit::code::{Code, Program, generate};
+use crate::step::WholeSteps;
 
 type EvalFn = unsafe extern "C" fn(*const f64, *const f64, *const f64, *mut f64, *mut f64);
 type JvpFn = unsafe extern "C" fn(
@@ -45,6 +48,7 @@ struct Inner {
     eval: Vec<EvalFn>,
     jvp: Vec<JvpFn>,
     vjp: Vec<VjpFn>,
+    steps: WholeSteps,
     /// The numbers that the code reads, and what else the programs hold.
     _pools: [Box<[f64]>; 3],
     /// Last, so that it outlives the addresses above.
@@ -53,6 +57,31 @@ struct Inner {
 
 /// Scratch is used from its first address that is a multiple of this many bytes.
 const ALIGNMENT: usize = 64;
+const SPARE: usize = ALIGNMENT / size_of::<f64>() - 1;
+
+/// Elements of scratch to ask for, of which `needed` begin at an aligned address.
+pub(crate) fn scratch_request(needed: usize) -> usize {
+    if needed == 0 { 0 } else { needed + SPARE }
+}
+
+/// Pointer to the aligned part of `scratch`.
+///
+/// # Panics
+/// When `scratch` is shorter than `requested`, a value of [`scratch_request`].
+pub(crate) fn aligned(scratch: &mut [f64], requested: usize) -> *mut f64 {
+    assert!(
+        scratch.len() >= requested,
+        "scratch has {} elements and needs {requested}",
+        scratch.len()
+    );
+    let p = scratch.as_mut_ptr();
+    if requested == 0 {
+        return p;
+    }
+    let misplaced = p as usize % ALIGNMENT;
+    let skip = (ALIGNMENT - misplaced) % ALIGNMENT / size_of::<f64>();
+    p.wrapping_add(skip)
+}
 
 /// Compiles plans with the default options.
 pub fn compile(plans: &Plans) -> Result<CompiledKernel, CompileError> {
@@ -68,7 +97,6 @@ pub fn compile_with(plans: &Plans, options: Options) -> Result<CompiledKernel, C
     verify(plans)?;
     let (code, [eval, jvp, vjp]) = generate([&plans.eval, &plans.jvp, &plans.vjp], &options)?;
     let longest = eval.scratch_len.max(jvp.scratch_len).max(vjp.scratch_len);
-    let spare = ALIGNMENT / size_of::<f64>() - 1;
     // SAFETY: `generate` gave these functions the signature of their entry, a pointer per buffer
     // of `buffers::buffers` in this order, in the machine's C calling convention.
     let (eval_fns, jvp_fns, vjp_fns) = unsafe {
@@ -81,10 +109,11 @@ pub fn compile_with(plans: &Plans, options: Options) -> Result<CompiledKernel, C
     Ok(CompiledKernel {
         inner: Arc::new(Inner {
             shape: plans.eval.shape,
-            scratch_len: if longest == 0 { 0 } else { longest + spare },
+            scratch_len: scratch_request(longest),
             eval: eval_fns,
             jvp: jvp_fns,
             vjp: vjp_fns,
+            steps: WholeSteps::new(plans, options),
             _pools: [eval.pool, jvp.pool, vjp.pool],
             _code: code,
         }),
@@ -111,19 +140,7 @@ fn functions<F>(program: &Program, cast: impl Fn(*const u8) -> F) -> Vec<F> {
 impl Inner {
     /// Pointer to the aligned part of `scratch`, which is long enough for every entry.
     fn scratch(&self, scratch: &mut [f64]) -> *mut f64 {
-        assert!(
-            scratch.len() >= self.scratch_len,
-            "scratch has {} elements and needs {}",
-            scratch.len(),
-            self.scratch_len
-        );
-        if self.scratch_len == 0 {
-            return scratch.as_mut_ptr();
-        }
-        let p = scratch.as_mut_ptr();
-        let misplaced = p as usize % ALIGNMENT;
-        let skip = (ALIGNMENT - misplaced) % ALIGNMENT / size_of::<f64>();
-        p.wrapping_add(skip)
+        aligned(scratch, self.scratch_len)
     }
 
     fn check(&self, at: &Point<'_>) {
@@ -133,7 +150,7 @@ impl Inner {
 }
 
 #[inline]
-fn check_len(name: &str, len: usize, expected: usize) {
+pub(crate) fn check_len(name: &str, len: usize, expected: usize) {
     assert!(len == expected, "`{name}` has {len} elements instead of {expected}");
 }
 
@@ -213,5 +230,16 @@ impl Kernel for CompiledKernel {
                 );
             }
         }
+    }
+    fn explicit_step(&self, table: &StepTable, taken: u64) -> Option<Arc<dyn StepKernel>> {
+        self.inner.steps.forward(table, taken)
+    }
+
+    fn explicit_step_reverse(
+        &self,
+        table: &StepTable,
+        taken: u64,
+    ) -> Option<Arc<dyn ReverseStepKernel>> {
+        self.inner.steps.reverse(table, taken)
     }
 }

@@ -25,6 +25,7 @@ mod error;
 mod jit;
 mod kernel;
 mod simd;
+mod step;
 mod vmath;
 
 pub use dense::table::Isa;

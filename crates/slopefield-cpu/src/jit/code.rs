@@ -10,9 +10,9 @@ use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, ModuleError, default_libcall_names};
 use slopefield_graph::plan::{Instruction, Plan};
 
-use super::chunk::chunk;
-use super::emit::{Context, Pool, ScratchLayout, emit, signature};
-use super::schedule::schedule;
+use super::chunk::{Chunks, chunk};
+use super::emit::{Context, Emitter, Pool, ScratchLayout, emit, signature};
+use super::schedule::{Schedule, schedule};
 use crate::Options;
 use crate::dense::table::{Isa, table};
 use crate::error::CompileError;
@@ -73,24 +73,26 @@ fn target() -> Result<OwnedTargetIsa, CompileError> {
     TARGET.get_or_init(make).clone().map_err(|reason| CompileError::UnsupportedMachine { reason })
 }
 
+impl Code {
+    fn new() -> Result<Self, CompileError> {
+        let builder = JITBuilder::with_isa(target()?, default_libcall_names());
+        Ok(Code { module: Mutex::new(Some(JITModule::new(builder))) })
+    }
+}
+
 /// Compiles verified plans into one block of code.
 pub(crate) fn generate(
     plans: [&Plan; 3],
     options: &Options,
 ) -> Result<(Code, [Program; 3]), CompileError> {
-    let target = target()?;
-    let builder = JITBuilder::with_isa(target, default_libcall_names());
-    let code = Code { module: Mutex::new(Some(JITModule::new(builder))) };
+    let code = Code::new()?;
     let programs = {
         let mut guard = code.module.lock().unwrap_or_else(|e| e.into_inner());
         let module = guard.as_mut().expect("the module was just put in");
         let mut generator = Generator { module, options, functions: FunctionBuilderContext::new() };
         let drafts =
             [generator.define(plans[0])?, generator.define(plans[1])?, generator.define(plans[2])?];
-        generator
-            .module
-            .finalize_definitions()
-            .map_err(|e| CompileError::NoExecutableMemory { reason: describe(&e) })?;
+        generator.finish()?;
         drafts.map(|d| Program {
             functions: d.ids.iter().map(|&id| module.get_finalized_function(id)).collect(),
             scratch_len: d.scratch_len,
@@ -98,6 +100,53 @@ pub(crate) fn generate(
         })
     };
     Ok((code, programs))
+}
+
+/// A function of any signature that runs a program within it.
+pub(crate) struct Around {
+    pub function: *const u8,
+    /// Elements of scratch memory.
+    pub scratch_len: usize,
+    /// Numbers that the code reads.
+    pub pool: Box<[f64]>,
+    pub code: Code,
+}
+
+/// Compiles a function around a verified plan without dense instructions. `write` gets an emitter
+/// in which the plan can be inlined, the function's arguments, and the place of `numbers` among
+/// the constants.
+pub(crate) fn generate_around(
+    plan: &Plan,
+    numbers: &[f64],
+    options: &Options,
+    (arguments, results): (&[ir::Type], &[ir::Type]),
+    write: impl FnOnce(&mut Emitter<'_, '_>, &[ir::Value], u32),
+) -> Result<Around, CompileError> {
+    let code = Code::new()?;
+    let (function, scratch_len, pool) = {
+        let mut guard = code.module.lock().unwrap_or_else(|e| e.into_inner());
+        let module = guard.as_mut().expect("the module was just put in");
+        let mut generator = Generator { module, options, functions: FunctionBuilderContext::new() };
+        let schedule = generator.schedule(plan);
+        let whole = chunk(plan, &schedule, usize::MAX);
+        let (own, index) = pool(plan);
+        let first = own.len() as u32;
+        let pool: Box<[f64]> = own.iter().chain(numbers).copied().collect();
+        let context =
+            generator.context(plan, &schedule, &whole, Pool { values: &pool, index: &index });
+        let mut signature = ir::Signature::new(context.convention);
+        signature.params.extend(arguments.iter().map(|&t| ir::AbiParam::new(t)));
+        signature.returns.extend(results.iter().map(|&t| ir::AbiParam::new(t)));
+        let id = generator.function(signature, |builder| {
+            let (mut emitter, arguments) = Emitter::new(&context, builder);
+            write(&mut emitter, &arguments, first);
+            emitter.builder.finalize(context.target);
+        })?;
+        generator.finish()?;
+        let scratch_len = context.layout.spills as usize;
+        (module.get_finalized_function(id), scratch_len, pool)
+    };
+    Ok(Around { function, scratch_len, pool, code })
 }
 
 fn describe(error: &ModuleError) -> String {
@@ -123,46 +172,72 @@ struct Generator<'a> {
 
 impl Generator<'_> {
     fn define(&mut self, plan: &Plan) -> Result<Draft, CompileError> {
-        let isa = self.options.isa;
-        let schedule = schedule(plan, self.options.gather && isa != Isa::Portable);
+        let schedule = self.schedule(plan);
         let chunks = chunk(plan, &schedule, self.options.chunk_length.max(1));
-        let layout = ScratchLayout {
-            slots: plan.scratch_len.next_multiple_of(8),
-            spills: plan.scratch_len.next_multiple_of(8) + schedule.slots.next_multiple_of(8),
-        };
         let (pool, index) = pool(plan);
-        let convention = self.module.isa().default_call_conv();
-        let context = Context {
-            plan,
-            schedule: &schedule,
-            chunks: &chunks,
-            layout,
-            pool: Pool { values: &pool, index: &index },
-            table: table(isa),
-            has_round: isa != Isa::Portable || cfg!(target_arch = "aarch64"),
-            convention,
-            target: self.module.target_config(),
-        };
+        let context = self.context(plan, &schedule, &chunks, Pool { values: &pool, index: &index });
         let mut ids = Vec::with_capacity(chunks.starts.len());
-        let mut ctx = self.module.make_context();
         for (i, &start) in chunks.starts.iter().enumerate() {
             let end = chunks.starts.get(i + 1).copied().unwrap_or(schedule.steps.len());
-            ctx.func.signature = signature(plan, convention);
-            let id = self.declare(&ctx.func.signature)?;
-            ctx.func.name = ir::UserFuncName::user(0, id.as_u32());
-            let builder = FunctionBuilder::new(&mut ctx.func, &mut self.functions);
-            emit(&context, builder, &schedule.steps[start..end]);
-            self.module.define_function(id, &mut ctx).map_err(|e| match e {
-                ModuleError::Allocation { .. } => {
-                    CompileError::NoExecutableMemory { reason: describe(&e) }
-                }
-                other => CompileError::CodeGenerator { reason: describe(&other) },
-            })?;
-            self.module.clear_context(&mut ctx);
-            ids.push(id);
+            let signature = signature(plan, context.convention);
+            ids.push(self.function(signature, |builder| {
+                emit(&context, builder, &schedule.steps[start..end]);
+            })?);
         }
-        let scratch_len = (layout.spills + chunks.spills) as usize;
+        let scratch_len = (context.layout.spills + chunks.spills) as usize;
         Ok(Draft { ids, scratch_len, pool })
+    }
+
+    fn schedule(&self, plan: &Plan) -> Schedule {
+        schedule(plan, self.options.gather && self.options.isa != Isa::Portable)
+    }
+
+    fn context<'c>(
+        &self,
+        plan: &'c Plan,
+        schedule: &'c Schedule,
+        chunks: &'c Chunks,
+        pool: Pool<'c>,
+    ) -> Context<'c> {
+        let isa = self.options.isa;
+        let slots = plan.scratch_len.next_multiple_of(8);
+        Context {
+            plan,
+            schedule,
+            chunks,
+            layout: ScratchLayout { slots, spills: slots + schedule.slots.next_multiple_of(8) },
+            pool,
+            table: table(isa),
+            has_round: isa != Isa::Portable || cfg!(target_arch = "aarch64"),
+            convention: self.module.isa().default_call_conv(),
+            target: self.module.target_config(),
+        }
+    }
+
+    /// Defines a function that `write` writes.
+    fn function(
+        &mut self,
+        signature: ir::Signature,
+        write: impl FnOnce(FunctionBuilder<'_>),
+    ) -> Result<FuncId, CompileError> {
+        let mut ctx = self.module.make_context();
+        let id = self.declare(&signature)?;
+        ctx.func.signature = signature;
+        ctx.func.name = ir::UserFuncName::user(0, id.as_u32());
+        write(FunctionBuilder::new(&mut ctx.func, &mut self.functions));
+        self.module.define_function(id, &mut ctx).map_err(|e| match e {
+            ModuleError::Allocation { .. } => {
+                CompileError::NoExecutableMemory { reason: describe(&e) }
+            }
+            other => CompileError::CodeGenerator { reason: describe(&other) },
+        })?;
+        self.module.clear_context(&mut ctx);
+        Ok(id)
+    }
+
+    fn finish(&mut self) -> Result<(), CompileError> {
+        let finished = self.module.finalize_definitions();
+        finished.map_err(|e| CompileError::NoExecutableMemory { reason: describe(&e) })
     }
 
     fn declare(&mut self, signature: &ir::Signature) -> Result<FuncId, CompileError> {

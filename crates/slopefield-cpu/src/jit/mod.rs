@@ -3,6 +3,6 @@
 
 mod chunk;
 pub(crate) mod code;
-mod emit;
+pub(crate) mod emit;
 mod emit_dense;
 mod schedule;
