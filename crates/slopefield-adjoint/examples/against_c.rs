@@ -1,7 +1,8 @@
 //! Solves and gradients of compiled models against hand-written C++ (`benches/peers/c/limits.cpp`)
 //! of the same method, tolerances and save points: least times of interleaved rounds, and ratios.
 //!
-//! `cargo run --release --example against_c -p slopefield-adjoint`; needs `g++`.
+//! `cargo run --release --example against_c -p slopefield-adjoint`; needs `g++`. Names of parts as
+//! arguments (`lotka`, `spiral`, `preparation`) leave out the others.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -157,6 +158,81 @@ fn compare(name: &str, peer: &mut dyn FnMut() -> f64, ours: &mut [(&str, &mut dy
     }
 }
 
+/// A ring of states that drive each other, in the middle of what is taken whole.
+fn ring(n: usize, term: &str) -> String {
+    let mut text = String::from("param k = 0.3\n");
+    for i in 0..n {
+        let (before, after) = ((i + n - 1) % n, (i + 1) % n);
+        let term = term.replace('#', &before.to_string());
+        text += &format!("state x{i} = {}\nx{i}' = k*(x{before} - 2*x{i} + x{after})", 1 + i % 5);
+        text += &format!(" - {term}\n");
+    }
+    text
+}
+
+/// What code for whole steps takes to make, and what it saves in a step.
+fn preparation(name: &str, text: &str) {
+    let table = TSIT5.step_table().expect("its last stage is its result");
+    let (mut step, mut reverse) = (f64::INFINITY, f64::INFINITY);
+    for _ in 0..40 {
+        let kernel = compile(text);
+        let start = Instant::now();
+        assert!(kernel.explicit_step(&table, u64::MAX).is_some(), "{name} is not taken whole");
+        let middle = Instant::now();
+        assert!(kernel.explicit_step_reverse(&table, u64::MAX).is_some());
+        step = step.min((middle - start).as_secs_f64());
+        reverse = reverse.min(middle.elapsed().as_secs_f64());
+    }
+    let kernel = compile(text);
+    let plain = Plain(kernel.clone());
+    let shape = kernel.shape();
+    let u0: Vec<f64> = (0..shape.states).map(|i| 1.0 + (i % 5) as f64).collect();
+    let case = Case {
+        name,
+        u0: &u0,
+        p: &vec![0.3; shape.params],
+        t1: 10.0,
+        settings: Settings { h_max: 0.05, ..Settings::with_tolerances(1e-3, 1e-3) },
+        saves: vec![10.0],
+        data: vec![1.0; shape.states],
+    };
+    let mut works: [Box<dyn FnMut()>; 4] = [
+        Box::new(case.solve(&plain)),
+        Box::new(case.solve(&kernel)),
+        Box::new(case.gradient(&plain)),
+        Box::new(case.gradient(&kernel)),
+    ];
+    let mut best = [f64::INFINITY; 4];
+    for _ in 0..ROUNDS {
+        for (best, work) in best.iter_mut().zip(&mut works) {
+            *best = best.min(least(&mut **work));
+        }
+    }
+    let steps = 200.0; // as long as the longest allowed
+    let [solve, whole, gradient, both] = best.map(|seconds| seconds * 1e9 / steps);
+    println!(
+        "{name:<34} step made in {:.2} ms, saves {:.0} of {solve:.0} ns; reverse in {:.2} ms, saves \
+         {:.0} of {:.0} ns",
+        step * 1e3,
+        solve - whole,
+        reverse * 1e3,
+        (gradient - both) - (solve - whole),
+        gradient - solve
+    );
+}
+
+fn preparations() {
+    preparation("Lotka-Volterra, 2 states", LOTKA);
+    preparation("ring of 4", &ring(4, "0.1*x#^3"));
+    preparation("ring of 4 with exp", &ring(4, "0.1*exp(-x#)"));
+    preparation("ring of 6", &ring(6, "0.1*x#^3"));
+    preparation("ring of 8", &ring(8, "0.1*x#^3"));
+    preparation("ring of 8 with exp", &ring(8, "0.1*exp(-x#)*x#"));
+    preparation("ring of 8 with sin and ^", &ring(8, "0.1*sin(x#)*(1 + x#^2)^0.3*x#"));
+    preparation("ring of 16", &ring(16, "0.1*x#^3"));
+    preparation("ring of 16 with exp", &ring(16, "0.1*exp(-x#)*x#"));
+}
+
 fn grid(t1: f64, points: usize) -> Vec<f64> {
     let last = points - 1;
     (0..points).map(|i| if i == last { t1 } else { t1 * i as f64 / last as f64 }).collect()
@@ -239,6 +315,8 @@ impl Case<'_> {
 }
 
 fn main() {
+    let parts: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|p| p == part);
     let peer = match Peer::new() {
         Ok(peer) => Some(peer),
         Err(why) => {
@@ -260,9 +338,17 @@ fn main() {
         saves: grid(10.0, 101),
         data: vec![1.0; 202],
     };
-    lotka.run(&compile(LOTKA), &mut || ask(&["lv_fwd"], BUDGET, &[]).0, &mut || {
-        ask(&["lv_grad_adj"], BUDGET, &lotka.data).0
-    });
+    if wanted("lotka") {
+        lotka.run(&compile(LOTKA), &mut || ask(&["lv_fwd"], BUDGET, &[]).0, &mut || {
+            ask(&["lv_grad_adj"], BUDGET, &lotka.data).0
+        });
+    }
+    if wanted("preparation") {
+        preparations();
+    }
+    if !wanted("spiral") {
+        return;
+    }
 
     // The spiral's data, then weights trained on them by the C++ program.
     let truth = slopefield_problems::spiral();

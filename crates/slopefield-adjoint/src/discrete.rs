@@ -99,7 +99,7 @@ struct Sweep {
     lambda: Vec<f64>,
     /// Cotangent κ of the slope there, for first-same-as-last methods.
     kappa: Vec<f64>,
-    /// Cotangents of the slopes of the step, row by row.
+    /// Cotangents of the slopes of the step, row by row, and a row that whole steps need.
     slopes: Vec<f64>,
     /// Cotangent of one stage state.
     stage: Vec<f64>,
@@ -140,7 +140,7 @@ impl Sweep {
             carried.clear();
             carried.resize(n, 0.0);
         }
-        self.slopes.resize(self.tableau.stages() * n, 0.0);
+        self.slopes.resize((self.tableau.stages() + 1) * n, 0.0);
         self.scratch.resize(ivp.rhs.scratch_len(), 0.0);
         self.moments.resize(self.tableau.dense_degree(), n);
         self.saves_end = saves;
@@ -228,7 +228,7 @@ impl Sweep {
         }
         if self.tableau.fsal {
             // The last stage is the step's result, and its slope the next step's first.
-            add(&mut self.kappa, &self.slopes[(s - 1) * n..]);
+            add(&mut self.kappa, &self.slopes[(s - 1) * n..s * n]);
             if within || !is_zero(&self.kappa) {
                 let end = &block[(s - 1) * n..s * n];
                 self.pull_back_kappa(ivp, t_new, end, grad_p);

@@ -90,7 +90,7 @@ pub struct StepReversal<'a> {
     pub grad_p: &'a mut [f64],
     /// Work space of the kernel, as long as it asks for.
     pub scratch: &'a mut [f64],
-    /// Work space for the cotangents of stages, `s × n`.
+    /// Work space for the cotangents of stages, `(s + 1) × n`.
     pub stages: &'a mut [f64],
 }
 

@@ -45,13 +45,12 @@ pub(super) fn write(
     let writer = Writer { e, numbers, h };
     let mut step = Step { writer, s: table.c.len(), n, states, slopes, p, scratch };
     let mut newest = step.begin(begin);
-    let mut end = Vec::new();
     for (stage, &c) in table.c.iter().enumerate().skip(1) {
-        end = step.combine(stage, &newest);
+        let state = step.combine(stage, &newest);
         let time = if c == 1.0 { t_new } else { step.time(stage, t) };
-        newest = step.evaluate(stage, time, &end);
+        newest = step.evaluate(stage, time, &state);
     }
-    let squared = step.squared_error(rtol, atol, &end, &newest);
+    let squared = step.squared_error(rtol, atol, &newest);
     step.writer.e.builder.ins().return_(&[squared]);
 }
 
@@ -140,13 +139,13 @@ impl Step<'_, '_, '_> {
         &mut self,
         rtol: ir::Value,
         atol: ir::Value,
-        end: &[ir::Value],
         newest: &[ir::Value],
     ) -> ir::Value {
         let weights: Vec<_> =
             (0..self.s).map(|j| self.writer.weight(place(self.s, 0) + j)).collect();
         let mut squares = Vec::with_capacity(self.n);
-        for (i, (&end, &newest)) in end.iter().zip(newest).enumerate() {
+        for (i, &newest) in newest.iter().enumerate() {
+            let end = self.writer.load(self.states, (self.s - 1) * self.n + i);
             let scale = self.scale(rtol, atol, i, end);
             let slope = self.writer.load(self.slopes, i);
             let first = self.writer.multiply(weights[0], slope);

@@ -11,8 +11,8 @@ const LONGEST: usize = 4000;
 
 /// Code is made once a kernel has taken as many steps without it as its compilation costs, counted
 /// in what one step saves. Then the time lost, whenever a solve happens to end, is at most as much
-/// as was spent before. Compilation takes about 0.6 µs per instruction and a step saves about 60 ns.
-const STEPS_PER_INSTRUCTION: u64 = 10;
+/// as was spent before. Compilation takes about 1 µs per instruction and a step saves about 40 ns.
+const STEPS_PER_INSTRUCTION: u64 = 25;
 
 /// What is known about the steps of each method.
 pub(super) struct Cache<T> {

@@ -226,7 +226,7 @@ impl ReverseStepKernel for Reverse {
         check_len("p", step.p.len(), self.shape.params);
         check_len("grad_p", step.grad_p.len(), self.shape.params);
         check_len("states", step.states.len(), self.stages * n);
-        check_len("stages", step.stages.len(), self.stages * n);
+        check_len("stages", step.stages.len(), (self.stages + 1) * n);
         check_len("lambda", step.lambda.len(), n);
         check_len("kappa", step.kappa.len(), n);
         let moments = step.moments.map_or(std::ptr::null(), |moments| {

@@ -1,8 +1,9 @@
 //! The code of one reversed step: see `slopefield_kernel::ReverseStepKernel::reverse` for the
 //! formulas, whose order of operations is kept to the bit.
 //!
-//! A stage waits for the newest cotangent of a later stage only; the others are read from the
-//! array they have been stored to.
+//! A stage waits for the newest cotangent of a later stage only. Everything else, the sums that
+//! become λ and the gradient included, is read from the arrays it has been stored to: nothing is
+//! alive from one stage to the next but pointers, which keeps register allocation fast.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, types};
@@ -16,10 +17,6 @@ use crate::jit::emit::Emitter;
 
 /// Types of the arguments: a pointer to [`ReverseArguments`].
 pub(super) const ARGUMENTS: [ir::Type; 1] = [types::I64];
-
-/// So many gradients by parameters are kept in registers from stage to stage. Others are added to
-/// in memory, each stage waiting for the store of the one before.
-const GRADIENTS_HELD: usize = 6;
 
 /// Degree of the interpolant.
 pub(super) fn degree(table: &StepTable) -> usize {
@@ -64,34 +61,17 @@ pub(super) fn write(
 
     let (s, n) = (table.c.len(), shape.states);
     let writer = Writer { e, numbers, h };
-    let gradient = Vec::new();
-    let mut step = Step { writer, table, s, n, p, states, stages, grad_p, scratch, gradient };
-    let of_saves = step.moments(moments);
-    if shape.params <= GRADIENTS_HELD {
-        step.gradient = (0..shape.params).map(|i| Some(step.writer.load(grad_p, i))).collect();
-    }
-    let mut sum = step.end(t_new, lambda, kappa);
-    for (k, &m) in of_saves.iter().enumerate() {
-        sum[k] = step.writer.add(sum[k], m);
-    }
+    let mut step = Step { writer, table, s, n, p, states, stages, lambda, grad_p, scratch };
+    step.moments(moments);
+    step.end(t_new, kappa);
     let mut newest = Vec::new();
     for i in (1..s - 1).rev() {
         let slope = step.slope(i, &newest);
         let time = if table.c[i] == 1.0 { t_new } else { step.time(i, t) };
-        let zero = step.writer.e.number(0.0);
-        newest = step.product(i, time, &slope, &vec![zero; n]);
-        for (k, &u) in newest.iter().enumerate() {
-            step.writer.store(u, stages, i * n + k);
-            sum[k] = step.writer.add(sum[k], u);
-        }
+        newest = step.stage(i, time, &slope);
     }
-    let slope = step.slope(0, &newest);
-    for k in 0..n {
-        step.writer.store(slope[k], kappa, k);
-        step.writer.store(sum[k], lambda, k);
-    }
-    for (i, value) in std::mem::take(&mut step.gradient).into_iter().flatten().enumerate() {
-        step.writer.store(value, grad_p, i);
+    for (k, &value) in step.slope(0, &newest).iter().enumerate() {
+        step.writer.store(value, kappa, k);
     }
     step.writer.e.builder.ins().return_(&[]);
 }
@@ -103,22 +83,20 @@ struct Step<'w, 'a, 'b> {
     n: usize,
     p: ir::Value,
     states: ir::Value,
-    /// Row `i` holds `m_i`, then `ū_i`; the last row in the end λ of the end.
+    /// Row `i < s` holds `m_i`, then `ū_i`, where that of the last stage is λ after it; row `s`
+    /// holds `M_0`.
     stages: ir::Value,
+    lambda: ir::Value,
     grad_p: ir::Value,
     scratch: ir::Value,
-    /// The gradient by the parameters, where it is held in registers.
-    gradient: Vec<Option<ir::Value>>,
 }
 
 impl Step<'_, '_, '_> {
-    /// Stores what save points send to each slope; gives what they send to the beginning.
-    fn moments(&mut self, moments: ir::Value) -> Vec<ir::Value> {
+    /// Stores what save points send to each slope and to the beginning.
+    fn moments(&mut self, moments: ir::Value) {
         let builder = &mut self.writer.e.builder;
         let (with, without, after) =
             (builder.create_block(), builder.create_block(), builder.create_block());
-        let results: Vec<_> =
-            (0..self.n).map(|_| builder.append_block_param(after, types::F64)).collect();
         let any = builder.ins().icmp_imm_u(IntCC::NotEqual, moments, 0);
         builder.ins().brif(any, with, &[], without, &[]);
         builder.seal_block(with);
@@ -128,50 +106,66 @@ impl Step<'_, '_, '_> {
         let degree = degree(self.table);
         for i in 0..self.s {
             for k in 0..self.n {
-                let terms = (0..self.table.dense[i].len()).map(|d| {
+                let mut sum = None;
+                for d in 0..self.table.dense[i].len() {
                     let number = self.writer.number(place(self.s, 0) + self.s + i * degree + d);
                     let moment = self.writer.load(moments, (1 + d) * self.n + k);
-                    self.writer.multiply(number, moment)
-                });
-                let terms: Vec<_> = terms.collect();
-                let sum = terms.into_iter().reduce(|sum, term| self.writer.add(sum, term));
+                    let term = self.writer.multiply(number, moment);
+                    sum = Some(sum.map_or(term, |sum| self.writer.add(sum, term)));
+                }
                 let sum = sum.unwrap_or_else(|| self.writer.e.number(0.0));
                 let scaled = self.writer.multiply(self.writer.h, sum);
                 self.writer.store(scaled, self.stages, i * self.n + k);
             }
         }
-        let to_begin: Vec<ir::BlockArg> =
-            (0..self.n).map(|k| self.writer.load(moments, k).into()).collect();
-        self.writer.e.builder.ins().jump(after, &to_begin);
+        for k in 0..self.n {
+            let to_begin = self.writer.load(moments, k);
+            self.writer.store(to_begin, self.stages, self.s * self.n + k);
+        }
+        self.writer.e.builder.ins().jump(after, &[]);
 
         self.writer.e.builder.switch_to_block(without);
         let zero = self.writer.e.number(0.0);
-        for k in 0..self.s * self.n {
+        for k in 0..(self.s + 1) * self.n {
             self.writer.store(zero, self.stages, k);
         }
-        self.writer.e.builder.ins().jump(after, &vec![zero.into(); self.n]);
+        self.writer.e.builder.ins().jump(after, &[]);
 
         let builder = &mut self.writer.e.builder;
         builder.seal_block(after);
         builder.switch_to_block(after);
-        results
     }
 
-    /// The last stage, which is the result and the first stage of the next step; gives λ after it.
-    fn end(&mut self, time: ir::Value, lambda: ir::Value, kappa: ir::Value) -> Vec<ir::Value> {
+    /// The last stage, which is the result and the first stage of the next step.
+    fn end(&mut self, time: ir::Value, kappa: ir::Value) {
         let last = self.s - 1;
         let (mut slope, mut before) = (Vec::new(), Vec::new());
         for k in 0..self.n {
             let later = self.writer.load(kappa, k);
             let saves = self.writer.load(self.stages, last * self.n + k);
             slope.push(self.writer.add(later, saves));
-            before.push(self.writer.load(lambda, k));
+            before.push(self.writer.load(self.lambda, k));
         }
         let lambda = self.product(last, time, &slope, &before);
         for (k, &value) in lambda.iter().enumerate() {
             self.writer.store(value, self.stages, last * self.n + k);
+            let saves = self.writer.load(self.stages, self.s * self.n + k);
+            let sum = self.writer.add(value, saves);
+            self.writer.store(sum, self.lambda, k);
         }
-        lambda
+    }
+
+    /// A stage in between; gives the cotangent of its state.
+    fn stage(&mut self, i: usize, time: ir::Value, slope: &[ir::Value]) -> Vec<ir::Value> {
+        let zero = self.writer.e.number(0.0);
+        let state = self.product(i, time, slope, &vec![zero; self.n]);
+        for (k, &value) in state.iter().enumerate() {
+            self.writer.store(value, self.stages, i * self.n + k);
+            let sum = self.writer.load(self.lambda, k);
+            let sum = self.writer.add(sum, value);
+            self.writer.store(sum, self.lambda, k);
+        }
+        state
     }
 
     /// Cotangent of the slope of stage `i`; `newest` is that of the state of the stage after it,
@@ -214,15 +208,12 @@ impl Step<'_, '_, '_> {
         let state = e.builder.ins().iadd_imm_s(self.states, row);
         let zero = e.number(0.0);
         let known = |values: &[ir::Value]| values.iter().copied().map(Some).collect();
-        let mut held = vec![
+        let held = vec![
             (Buffer::Time, vec![Some(time)]),
             (Buffer::Weights, known(slope)),
             (Buffer::TimeGrad, vec![Some(zero)]),
             (Buffer::StatesGrad, known(sum)),
         ];
-        if !self.gradient.is_empty() {
-            held.push((Buffer::ParamsGrad, std::mem::take(&mut self.gradient)));
-        }
         let bases = [
             (Buffer::States, state),
             (Buffer::Params, self.p),
@@ -230,7 +221,6 @@ impl Step<'_, '_, '_> {
             (Buffer::Scratch, self.scratch),
         ];
         e.inline(&bases, held);
-        self.gradient = e.held(Buffer::ParamsGrad).to_vec();
         e.held(Buffer::StatesGrad).iter().flatten().copied().collect()
     }
 }
