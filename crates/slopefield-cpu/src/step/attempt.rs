@@ -32,7 +32,7 @@ pub(super) fn numbers(table: &StepTable) -> Vec<f64> {
 
 /// Writes the body of the function, for `n` states.
 pub(super) fn write(
-    e: &mut Emitter<'_, '_>,
+    e: &mut Emitter<'_, '_, f64>,
     arguments: &[ir::Value],
     numbers: u32,
     table: &StepTable,

@@ -14,6 +14,7 @@ mod writer;
 
 use std::sync::Arc;
 
+use cranelift_codegen::ir;
 use slopefield_graph::plan::{Buffer, Instruction, Plan, Plans};
 use slopefield_kernel::{
     ReverseStepKernel, Shape, StepAttempt, StepKernel, StepReversal, StepTable,
@@ -22,7 +23,7 @@ use slopefield_kernel::{
 use crate::Options;
 use crate::error::CompileError;
 use crate::jit::code::{Code, generate_around};
-use crate::kernel::{aligned, check_len, scratch_request};
+use crate::kernel::Raw;
 use cache::Cache;
 
 /// Systems of more states do not gain: their loops over states hide the passage through memory.
@@ -38,9 +39,11 @@ pub(crate) struct WholeSteps {
 }
 
 impl WholeSteps {
-    /// Of the kernel of `plans`, which have been verified.
-    pub fn new(plans: &Plans, options: Options) -> Self {
-        let suitable = is_suitable(&plans.eval) && plans.vjp.code.iter().all(is_scalar);
+    /// Of the kernel of `plans`, which have been verified, in numbers of type `kind`.
+    pub fn new(plans: &Plans, options: Options, kind: ir::Type) -> Self {
+        let suitable = kind == ir::types::F64 // as solvers compute
+            && is_suitable(&plans.eval)
+            && plans.vjp.code.iter().all(is_scalar);
         WholeSteps {
             plans: suitable.then(|| [plans.eval.clone(), plans.vjp.clone()]),
             options,
@@ -94,6 +97,37 @@ fn length(plan: &Plan, table: &StepTable) -> Option<usize> {
     Some(stages * plan.code.len() + (n + 1) * s * (s + 1))
 }
 
+/// Elements of scratch to ask for, of which `needed` begin at an aligned address.
+fn scratch_request(needed: usize) -> usize {
+    if needed == 0 { 0 } else { needed + Raw::<f64>::ALIGNMENT / size_of::<f64>() - 1 }
+}
+
+/// The first aligned element of `scratch`, whose length has been checked; past the end when there
+/// is none, and then not touched.
+fn aligned(scratch: &mut [f64]) -> *mut f64 {
+    let p = scratch.as_mut_ptr();
+    p.wrapping_add((p as usize).wrapping_neg() % Raw::<f64>::ALIGNMENT / size_of::<f64>())
+}
+
+/// Panics unless all arrays of a step have the length they should have, and scratch is long enough.
+#[inline(always)]
+fn check(lens: &[(&str, usize, usize)], scratch: usize, needed: usize) {
+    // One branch for all of them.
+    if lens.iter().fold(scratch < needed, |bad, (_, len, expected)| bad | (len != expected)) {
+        refuse(lens, scratch, needed);
+    }
+}
+
+/// Panics because an array of a step has not the length it should have.
+#[cold]
+#[inline(never)]
+fn refuse(lens: &[(&str, usize, usize)], scratch: usize, needed: usize) -> ! {
+    for (name, len, expected) in lens {
+        assert!(len == expected, "`{name}` has {len} elements instead of {expected}");
+    }
+    panic!("scratch has {scratch} elements and needs {needed}");
+}
+
 type AttemptFn = unsafe extern "C" fn(
     f64,
     f64,
@@ -142,11 +176,14 @@ impl Attempt {
 impl StepKernel for Attempt {
     fn attempt(&self, step: StepAttempt<'_>) -> f64 {
         let n = self.shape.states;
-        check_len("p", step.p.len(), self.shape.params);
-        check_len("atol", step.atol.len(), n);
-        check_len("states", step.states.len(), self.stages * n);
-        check_len("slopes", step.slopes.len(), self.stages * n);
-        let scratch = aligned(step.scratch, self.scratch_len);
+        let lens = [
+            ("p", step.p.len(), self.shape.params),
+            ("atol", step.atol.len(), n),
+            ("states", step.states.len(), self.stages * n),
+            ("slopes", step.slopes.len(), self.stages * n),
+        ];
+        check(&lens, step.scratch.len(), self.scratch_len);
+        let scratch = aligned(step.scratch);
         let begin = if step.from_end { (self.stages - 1) * n * size_of::<f64>() } else { 0 };
         // SAFETY: the code reads and writes rows of `n` elements of the two arrays, as many as the
         // table has stages, `n` tolerances, and what the verified plan reads of the parameters and
@@ -223,26 +260,27 @@ impl Reverse {
 impl ReverseStepKernel for Reverse {
     fn reverse(&self, step: StepReversal<'_>) {
         let n = self.shape.states;
-        check_len("p", step.p.len(), self.shape.params);
-        check_len("grad_p", step.grad_p.len(), self.shape.params);
-        check_len("states", step.states.len(), self.stages * n);
-        check_len("stages", step.stages.len(), (self.stages + 1) * n);
-        check_len("lambda", step.lambda.len(), n);
-        check_len("kappa", step.kappa.len(), n);
-        let moments = step.moments.map_or(std::ptr::null(), |moments| {
-            check_len("moments", moments.len(), self.moments * n);
-            moments.as_ptr()
-        });
+        let moments = self.moments * n;
+        let lens = [
+            ("p", step.p.len(), self.shape.params),
+            ("grad_p", step.grad_p.len(), self.shape.params),
+            ("states", step.states.len(), self.stages * n),
+            ("stages", step.stages.len(), (self.stages + 1) * n),
+            ("lambda", step.lambda.len(), n),
+            ("kappa", step.kappa.len(), n),
+            ("moments", step.moments.map_or(moments, <[f64]>::len), moments),
+        ];
+        check(&lens, step.scratch.len(), self.scratch_len);
         let arguments = ReverseArguments {
             t: step.t,
             t_new: step.t_new,
             p: step.p.as_ptr(),
             states: step.states.as_ptr(),
-            moments,
+            moments: step.moments.map_or(std::ptr::null(), <[f64]>::as_ptr),
             lambda: step.lambda.as_mut_ptr(),
             kappa: step.kappa.as_mut_ptr(),
             grad_p: step.grad_p.as_mut_ptr(),
-            scratch: aligned(step.scratch, self.scratch_len),
+            scratch: aligned(step.scratch),
             stages: step.stages.as_mut_ptr(),
         };
         // SAFETY: the code reads and writes rows of `n` elements, as many as the table has stages

@@ -37,7 +37,7 @@ pub(super) fn numbers(table: &StepTable) -> Vec<f64> {
 
 /// Writes the body of the function.
 pub(super) fn write(
-    e: &mut Emitter<'_, '_>,
+    e: &mut Emitter<'_, '_, f64>,
     arguments: &[ir::Value],
     numbers: u32,
     table: &StepTable,

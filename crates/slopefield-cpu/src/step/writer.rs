@@ -6,7 +6,7 @@ use crate::jit::emit::Emitter;
 
 /// Writes into a function that inlines a plan, with the numbers of a table at hand.
 pub(super) struct Writer<'w, 'a, 'b> {
-    pub e: &'w mut Emitter<'a, 'b>,
+    pub e: &'w mut Emitter<'a, 'b, f64>,
     /// Place of the table's numbers among the constants.
     pub numbers: u32,
     /// Step length.
