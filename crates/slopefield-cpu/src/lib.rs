@@ -26,6 +26,7 @@ mod jit;
 mod kernel;
 mod native;
 mod simd;
+mod step;
 mod vmath;
 
 pub use dense::table::Isa;
