@@ -24,12 +24,14 @@ mod dense;
 mod error;
 mod jit;
 mod kernel;
+mod lanes;
 mod simd;
 mod vmath;
 
 pub use dense::table::Isa;
 pub use error::CompileError;
 pub use kernel::{CompiledKernel, compile, compile_with};
+pub use lanes::{BatchOptions, CompiledBatch, compile_batch, compile_batch_with};
 
 /// How to compile. The default is best for use; other values are for tests and comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
