@@ -4,8 +4,10 @@
 //! test problem) implements [`Kernel`]; solvers, adjoints and training call it. Neither side knows
 //! the other. The crate holds no code that computes and depends on nothing.
 
+mod batch;
 mod step;
 
+pub use batch::{BatchKernel, BatchPoint, LANE_GROUP};
 pub use step::{ReverseStepKernel, StepAttempt, StepKernel, StepReversal, StepTable};
 
 use std::sync::Arc;
