@@ -24,8 +24,10 @@ mod dense;
 mod error;
 mod jit;
 mod kernel;
+mod lanes;
 mod native;
 mod simd;
+mod step;
 mod vmath;
 
 pub use dense::table::Isa;
@@ -33,6 +35,7 @@ pub use error::CompileError;
 pub use kernel::{
     CompiledKernel, EvalFn, JvpFn, Raw, VjpFn, compile, compile_f32, compile_f32_with, compile_with,
 };
+pub use lanes::{BatchOptions, CompiledBatch, compile_batch, compile_batch_with};
 
 /// How to compile. The default is best for use; other values are for tests and comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -88,6 +88,7 @@ fn reference(model: &Model, function: ModelFunction, entry: Entry, i: &Inputs) -
             r.gradient.2.iter_mut().for_each(|x| *x -= 0.125);
             [vec![r.gradient.0], r.gradient.1, r.gradient.2].concat()
         }
+        Entry::Hvp => unreachable!("kernels have three entries"),
     }
 }
 
@@ -107,6 +108,7 @@ fn native_code_agrees_with_interpreter_and_graph() {
                         Entry::Eval => eval(kernel, &i),
                         Entry::Jvp => jvp(kernel, &i),
                         Entry::Vjp => vjp(kernel, &i),
+                        Entry::Hvp => unreachable!("kernels have three entries"),
                     };
                     let what = format!("{name} {function:?} {entry:?}");
                     let graph = reference(&model, function, entry, &i);
@@ -130,6 +132,7 @@ fn run<T: Element>(kernel: &dyn Kernel<T>, entry: Entry, i: &Inputs) -> Vec<T> {
         Entry::Eval => eval_as(kernel, i),
         Entry::Jvp => jvp_as(kernel, i),
         Entry::Vjp => vjp_as(kernel, i),
+        Entry::Hvp => unreachable!("kernels have three entries"),
     }
 }
 

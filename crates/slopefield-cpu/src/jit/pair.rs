@@ -142,7 +142,10 @@ plan Eval: 1 states, 5 params, 4 outputs, 0 scratch
         plan.verify().unwrap_or_else(|e| panic!("{e}"));
         let with = schedule(&plan, &Fused::default(), true, true);
         assert!(with.steps.contains(&Step::GatherPair { slot: 0, values: [4, 5] }));
-        assert!(with.steps.contains(&Step::Gather { slot: 2, value: 6 }), "a quotient and a product");
+        assert!(
+            with.steps.contains(&Step::Gather { slot: 2, value: 6 }),
+            "a quotient and a product"
+        );
         let scalar = |v| with.steps.contains(&Step::Scalar(v));
         assert!(!scalar(4) && !scalar(5) && scalar(6) && scalar(7));
         let without = schedule(&plan, &Fused::default(), true, false);
