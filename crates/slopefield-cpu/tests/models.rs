@@ -3,11 +3,11 @@
 mod common;
 
 use common::*;
-use slopefield_cpu::Options;
+use slopefield_cpu::{Options, compile_hessian};
 use slopefield_graph::plan::{Entry, Plans};
 use slopefield_graph::{
-    BuiltinNetworks, Interpreter, LoweredModel, ModelFunction, ReferenceInputs, lower,
-    reference_eval,
+    BuiltinNetworks, HessianInterpreter, Interpreter, LoweredModel, ModelFunction, ReferenceInputs,
+    lower, lower_hessian, reference_eval,
 };
 use slopefield_kernel::Kernel;
 use slopefield_lang::Model;
@@ -81,7 +81,7 @@ fn reference(model: &Model, function: ModelFunction, entry: Entry, i: &Inputs) -
     match entry {
         Entry::Eval => r.out,
         Entry::Jvp => [r.out, r.out_tangent].concat(),
-        Entry::Vjp => {
+        Entry::Vjp | Entry::Hvp => {
             r.gradient.0 += 0.5;
             r.gradient.1.iter_mut().for_each(|x| *x += 0.25);
             r.gradient.2.iter_mut().for_each(|x| *x -= 0.125);
@@ -105,7 +105,7 @@ fn native_code_agrees_with_interpreter_and_graph() {
                     let run = |kernel: &dyn Kernel| match entry {
                         Entry::Eval => eval(kernel, &i),
                         Entry::Jvp => jvp(kernel, &i),
-                        Entry::Vjp => vjp(kernel, &i),
+                        _ => vjp(kernel, &i),
                     };
                     let what = format!("{name} {function:?} {entry:?}");
                     let graph = reference(&model, function, entry, &i);
@@ -120,5 +120,23 @@ fn native_code_agrees_with_interpreter_and_graph() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn second_derivatives_agree_with_interpreter_and_graph() {
+    let mut random = Random(2027);
+    for (name, model, lowered) in models() {
+        let function = ModelFunction::Rhs;
+        let plan = match lower_hessian(&model, &BuiltinNetworks, function) {
+            Ok(plan) => plan,
+            Err(e) => panic!("{name}: {e}"),
+        };
+        let interpreter = HessianInterpreter::new(plan.clone()).expect("second derivatives");
+        let kernel = compile_hessian(&plan).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let i = inputs(&mut random, &model, &Interpreter::new(lowered.rhs));
+        let graph = reference(&model, function, Entry::Hvp, &i);
+        assert_close(&hvp(&interpreter, &i), &graph, 1e-12, &format!("{name} interpreter"));
+        assert_close(&hvp(&kernel, &i), &graph, 1e-12, &name);
     }
 }

@@ -340,7 +340,7 @@ fn grow(entry: Entry, seed: u64, steps: usize, exact: bool) -> Plan {
         let targets: &[Buffer] = match entry {
             Entry::Eval => &[Buffer::Out],
             Entry::Jvp => &[Buffer::Out, Buffer::OutTangent],
-            Entry::Vjp => &[],
+            Entry::Vjp | Entry::Hvp => &[],
         };
         for &buffer in targets {
             let v = g.value();

@@ -53,13 +53,9 @@ impl<T: Element> Interpreter<T> {
         &self.plans
     }
 
-    fn run(&self, entry: Entry, inputs: Inputs<'_, T>, results: Results<'_, T>, work: &mut [T]) {
-        let (plan, constants) = match entry {
-            Entry::Eval => (&self.plans.eval, &self.constants[0]),
-            Entry::Jvp => (&self.plans.jvp, &self.constants[1]),
-            Entry::Vjp => (&self.plans.vjp, &self.constants[2]),
-        };
-        run(plan, Inputs { constants, ..inputs }, results, work);
+    fn run(&self, entry: usize, inputs: Inputs<'_, T>, results: Results<'_, T>, work: &mut [T]) {
+        let plan = [&self.plans.eval, &self.plans.jvp, &self.plans.vjp][entry];
+        run(plan, Inputs { constants: &self.constants[entry], ..inputs }, results, work);
     }
 }
 
@@ -74,7 +70,7 @@ impl<T: Element> Kernel<T> for Interpreter<T> {
 
     fn eval(&self, t: T, u: &[T], p: &[T], out: &mut [T], scratch: &mut [T]) {
         let inputs = Inputs { t: [t], u, p, ..Inputs::default() };
-        self.run(Entry::Eval, inputs, Results { out, ..Results::default() }, scratch);
+        self.run(0, inputs, Results { out, ..Results::default() }, scratch);
     }
 
     fn jvp(
@@ -94,7 +90,7 @@ impl<T: Element> Kernel<T> for Interpreter<T> {
             dp: along.p,
             ..Inputs::default()
         };
-        self.run(Entry::Jvp, inputs, Results { out, dout, ..Results::default() }, scratch);
+        self.run(1, inputs, Results { out, dout, ..Results::default() }, scratch);
     }
 
     fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, scratch: &mut [T]) {
@@ -105,7 +101,7 @@ impl<T: Element> Kernel<T> for Interpreter<T> {
             p_grad: grad.p,
             ..Results::default()
         };
-        self.run(Entry::Vjp, inputs, results, scratch);
+        self.run(2, inputs, results, scratch);
     }
 }
 
@@ -148,7 +144,7 @@ impl HessianProduct for HessianInterpreter {
             du: along.u,
             dp: along.p,
             w,
-            ..Inputs::default()
+            constants: &self.plan.constants,
         };
         let results = Results {
             t_grad: std::slice::from_mut(grad.t),
