@@ -85,10 +85,10 @@ impl Code {
 }
 
 /// Compiles verified plans into one block of code.
-pub(crate) fn generate<T: Native>(
-    plans: [&Plan; 3],
+pub(crate) fn generate<T: Native, const N: usize>(
+    plans: [&Plan; N],
     options: &Options,
-) -> Result<(Code, [Program<T>; 3]), CompileError> {
+) -> Result<(Code, [Program<T>; N]), CompileError> {
     let code = Code::new()?;
     let programs = {
         let mut guard = code.module.lock().unwrap_or_else(|e| e.into_inner());
@@ -96,15 +96,21 @@ pub(crate) fn generate<T: Native>(
         let context = module.make_context();
         let functions = FunctionBuilderContext::new();
         let mut generator = Generator { module, options, functions, context };
-        let drafts =
-            [generator.define(plans[0])?, generator.define(plans[1])?, generator.define(plans[2])?];
+        let mut drafts = Vec::with_capacity(N);
+        for plan in plans {
+            drafts.push(generator.define(plan)?);
+        }
         generator.finish()?;
-        drafts.map(|d| Program {
-            function: module.get_finalized_function(d.id),
-            scratch_len: d.scratch_len,
-            pool: d.pool,
-            tables: d.tables,
-        })
+        let programs: Vec<Program<T>> = drafts
+            .into_iter()
+            .map(|d| Program {
+                function: module.get_finalized_function(d.id),
+                scratch_len: d.scratch_len,
+                pool: d.pool,
+                tables: d.tables,
+            })
+            .collect();
+        programs.try_into().unwrap_or_else(|_| unreachable!("one program for each plan"))
     };
     Ok((code, programs))
 }
