@@ -4,8 +4,10 @@
 //! test problem) implements [`Kernel`]; solvers, adjoints and training call it. Neither side knows
 //! the other. The crate holds no code that computes and depends on nothing.
 
+mod batch;
 mod step;
 
+pub use batch::{BatchKernel, BatchPoint, LANE_GROUP};
 pub use step::{ReverseStepKernel, StepAttempt, StepKernel, StepReversal, StepTable};
 
 use std::sync::Arc;
@@ -75,6 +77,29 @@ pub trait Kernel<T = f64>: Send + Sync {
         let _ = (table, taken);
         None
     }
+}
+
+/// Products with second derivatives of a vector function, for methods that use curvature.
+///
+/// The rules of [`Kernel`] hold: nothing is allocated, no call fails, `scratch` is the caller's.
+pub trait HessianProduct: Send + Sync {
+    /// The sizes of inputs and output.
+    fn shape(&self) -> Shape;
+
+    /// Number of `f64` that every call needs as work space.
+    fn scratch_len(&self) -> usize;
+
+    /// *Adds* `∂²(wᵀ f) · along` to `grad`: how the gradient of `wᵀ f` with respect to time, state
+    /// and parameters changes along a direction in all three. `w` has the length of the output and
+    /// does not change along the way.
+    fn hvp(
+        &self,
+        at: Point<'_>,
+        along: Tangent<'_>,
+        w: &[f64],
+        grad: Cotangent<'_>,
+        scratch: &mut [f64],
+    );
 }
 
 /// Where a derivative is taken.
