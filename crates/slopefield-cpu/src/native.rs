@@ -16,6 +16,8 @@ pub trait Native: Element + Sub<Output = Self> + Div<Output = Self> + Neg<Output
     const BYTES: i64 = size_of::<Self>() as i64;
     /// Whether loops over elements have vector code for numbers of this type.
     const HAS_LANES: bool;
+    /// Whether generated code computes two numbers in one register where that pays.
+    const PAIRS: bool;
     /// The kernels of `isa`, which must be available.
     fn table(isa: Isa) -> &'static Table<Self>;
     /// A number in generated code.
@@ -31,6 +33,7 @@ pub trait Native: Element + Sub<Output = Self> + Div<Output = Self> + Neg<Output
 impl Native for f64 {
     const TYPE: ir::Type = types::F64;
     const HAS_LANES: bool = true;
+    const PAIRS: bool = true;
     fn table(isa: Isa) -> &'static Table<Self> {
         table(isa)
     }
@@ -46,6 +49,7 @@ impl Native for f64 {
 impl Native for f32 {
     const TYPE: ir::Type = types::F32;
     const HAS_LANES: bool = false;
+    const PAIRS: bool = false; // two of them are no register of their own
     fn table(isa: Isa) -> &'static Table<Self> {
         table_f32(isa)
     }

@@ -10,10 +10,10 @@ use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, ModuleError, default_libcall_names};
 use slopefield_graph::plan::{Instruction, Plan};
 
-use super::chunk::chunk;
-use super::emit::{Context, Pool, ScratchLayout, emit, emit_sequence, signature};
+use super::chunk::{Chunks, chunk};
+use super::emit::{Context, Emitter, Pool, ScratchLayout, emit, emit_sequence, signature};
 use super::fuse::{Fused, fuse};
-use super::schedule::schedule;
+use super::schedule::{Schedule, schedule};
 use crate::Options;
 use crate::dense::table::Isa;
 use crate::error::CompileError;
@@ -80,35 +80,96 @@ pub(crate) fn target() -> Result<OwnedTargetIsa, CompileError> {
     TARGET.get_or_init(make).clone().map_err(|reason| CompileError::UnsupportedMachine { reason })
 }
 
+impl Code {
+    fn new() -> Result<Self, CompileError> {
+        let builder = JITBuilder::with_isa(target()?, default_libcall_names());
+        Ok(Code { module: Mutex::new(Some(JITModule::new(builder))) })
+    }
+}
+
 /// Compiles verified plans into one block of code.
-pub(crate) fn generate<T: Native>(
-    plans: [&Plan; 3],
+pub(crate) fn generate<T: Native, const N: usize>(
+    plans: [&Plan; N],
     options: &Options,
-) -> Result<(Code, [Program<T>; 3]), CompileError> {
-    let target = target()?;
-    let builder = JITBuilder::with_isa(target, default_libcall_names());
-    let code = Code { module: Mutex::new(Some(JITModule::new(builder))) };
+) -> Result<(Code, [Program<T>; N]), CompileError> {
+    let code = Code::new()?;
     let programs = {
         let mut guard = code.module.lock().unwrap_or_else(|e| e.into_inner());
         let module = guard.as_mut().expect("the module was just put in");
         let context = module.make_context();
         let functions = FunctionBuilderContext::new();
         let mut generator = Generator { module, options, functions, context };
-        let drafts =
-            [generator.define(plans[0])?, generator.define(plans[1])?, generator.define(plans[2])?];
-        generator
-            .module
-            .finalize_definitions()
-            .map_err(|e| CompileError::NoExecutableMemory { reason: describe(&e) })?;
-        drafts.map(|d| Program {
-            function: module.get_finalized_function(d.id),
-            scratch_len: d.scratch_len,
-            pool: d.pool,
-            tables: d.tables,
-            loops: d.loops,
-        })
+        let mut drafts = Vec::with_capacity(N);
+        for plan in plans {
+            drafts.push(generator.define(plan)?);
+        }
+        generator.finish()?;
+        let programs: Vec<Program<T>> = drafts
+            .into_iter()
+            .map(|d| Program {
+                function: module.get_finalized_function(d.id),
+                scratch_len: d.scratch_len,
+                pool: d.pool,
+                tables: d.tables,
+                loops: d.loops,
+            })
+            .collect();
+        programs.try_into().unwrap_or_else(|_| unreachable!("one program for each plan"))
     };
     Ok((code, programs))
+}
+
+/// A function of any signature that runs a program within it.
+pub(crate) struct Around {
+    pub function: *const u8,
+    /// Elements of scratch memory.
+    pub scratch_len: usize,
+    /// Numbers that the code reads.
+    pub pool: Box<[f64]>,
+    pub code: Code,
+}
+
+/// Compiles a function around a verified plan without dense instructions. `write` gets an emitter
+/// in which the plan can be inlined, the function's arguments, and the place of `numbers` among
+/// the constants.
+pub(crate) fn generate_around(
+    plan: &Plan,
+    numbers: &[f64],
+    options: &Options,
+    (arguments, results): (&[ir::Type], &[ir::Type]),
+    write: impl FnOnce(&mut Emitter<'_, '_, f64>, &[ir::Value], u32),
+) -> Result<Around, CompileError> {
+    let code = Code::new()?;
+    let (function, scratch_len, pool) = {
+        let mut guard = code.module.lock().unwrap_or_else(|e| e.into_inner());
+        let module = guard.as_mut().expect("the module was just put in");
+        let context = module.make_context();
+        let functions = FunctionBuilderContext::new();
+        let mut generator = Generator { module, options, functions, context };
+        let fused = generator.fuse(plan);
+        let schedule = generator.schedule(plan, &fused, f64::PAIRS);
+        let chunks = chunk(plan, &schedule, usize::MAX);
+        let (own, index) = pool::<f64>(plan);
+        let first = own.len() as u32;
+        let pool: Box<[f64]> = own.iter().chain(numbers).copied().collect();
+        // A plan without dense instructions has no loops.
+        let loops = Loops::default();
+        let (fused, schedule) = (&fused, &schedule);
+        let whole = Whole { plan, fused, schedule, chunks: &chunks, loops: &loops };
+        let context = generator.context(whole, Pool { values: &pool, index: &index }, &[]);
+        let mut signature = ir::Signature::new(context.convention);
+        signature.params.extend(arguments.iter().map(|&t| ir::AbiParam::new(t)));
+        signature.returns.extend(results.iter().map(|&t| ir::AbiParam::new(t)));
+        let id = generator.function(signature, |_, builder| {
+            let (mut emitter, arguments) = Emitter::new(&context, builder);
+            write(&mut emitter, &arguments, first);
+            emitter.builder.finalize(context.target);
+        })?;
+        generator.finish()?;
+        let scratch_len = context.layout.spills as usize;
+        (module.get_finalized_function(id), scratch_len, pool)
+    };
+    Ok(Around { function, scratch_len, pool, code })
 }
 
 fn describe(error: &ModuleError) -> String {
@@ -128,6 +189,15 @@ struct Draft<T> {
     loops: Loops,
 }
 
+/// A plan and what has been decided about its code.
+struct Whole<'c> {
+    plan: &'c Plan,
+    fused: &'c Fused,
+    schedule: &'c Schedule,
+    chunks: &'c Chunks,
+    loops: &'c Loops,
+}
+
 struct Generator<'a> {
     module: &'a mut JITModule,
     options: &'a Options,
@@ -137,54 +207,71 @@ struct Generator<'a> {
 
 impl Generator<'_> {
     fn define<T: Native>(&mut self, plan: &Plan) -> Result<Draft<T>, CompileError> {
-        let isa = self.options.isa;
-        let fused = if self.options.gather { fuse(plan) } else { Fused::default() };
-        let schedule = schedule(plan, &fused, self.options.gather && isa != Isa::Portable);
+        let fused = self.fuse(plan);
+        let schedule = self.schedule(plan, &fused, T::PAIRS);
         let chunks = chunk(plan, &schedule, self.options.chunk_length.max(1));
-        let loops = Loops::new(plan, isa, T::HAS_LANES && self.options.gather);
-        let spills = plan.scratch_len.next_multiple_of(8) + schedule.slots.next_multiple_of(8);
-        let layout = ScratchLayout {
-            slots: plan.scratch_len.next_multiple_of(8),
-            spills,
-            loops: (spills + chunks.spills).next_multiple_of(8),
-        };
         let (pool, index) = pool(plan);
         let tables: Vec<Box<[u32]>> = plan.tables.iter().map(|t| t.as_slice().into()).collect();
-        let convention = self.module.isa().default_call_conv();
-        let context = Context {
-            plan,
-            fused: &fused,
-            schedule: &schedule,
-            chunks: &chunks,
-            layout,
-            pool: Pool { values: &pool, index: &index },
-            tables: &tables,
-            loops: &loops,
-            table: T::table(isa),
-            has_round: isa != Isa::Portable || cfg!(target_arch = "aarch64"),
-            convention,
-            target: self.module.target_config(),
-        };
+        let loops = Loops::new(plan, self.options.isa, T::HAS_LANES && self.options.gather);
+        let (fused, schedule) = (&fused, &schedule);
+        let whole = Whole { plan, fused, schedule, chunks: &chunks, loops: &loops };
+        let context = self.context(whole, Pool { values: &pool, index: &index }, &tables);
         let mut ids = Vec::with_capacity(chunks.starts.len());
         for (i, &start) in chunks.starts.iter().enumerate() {
             let end = chunks.starts.get(i + 1).copied().unwrap_or(schedule.steps.len());
             let steps = &schedule.steps[start..end];
-            ids.push(self.function::<T>(plan, |_, builder| emit(&context, builder, steps))?);
+            let signature = signature::<T>(plan, context.convention);
+            ids.push(self.function(signature, |_, builder| emit(&context, builder, steps))?);
         }
         let id = match ids[..] {
             [id] => id,
             _ => self.sequence::<T>(plan, &ids)?,
         };
         let scratch_len = match loops.work_len() {
-            0 => layout.spills + chunks.spills,
-            work => layout.loops + work,
+            0 => context.layout.spills + chunks.spills,
+            work => context.layout.loops + work,
         };
         Ok(Draft { id, scratch_len: scratch_len as usize, pool, tables, loops })
     }
 
+    fn fuse(&self, plan: &Plan) -> Fused {
+        if self.options.gather { fuse(plan) } else { Fused::default() }
+    }
+
+    fn schedule(&self, plan: &Plan, fused: &Fused, pairs: bool) -> Schedule {
+        schedule(plan, fused, self.options.gather && self.options.isa != Isa::Portable, pairs)
+    }
+
+    fn context<'c, T: Native>(
+        &self,
+        Whole { plan, fused, schedule, chunks, loops }: Whole<'c>,
+        pool: Pool<'c, T>,
+        tables: &'c [Box<[u32]>],
+    ) -> Context<'c, T> {
+        let isa = self.options.isa;
+        let slots = plan.scratch_len.next_multiple_of(8);
+        let spills = slots + schedule.slots.next_multiple_of(8);
+        let loops_at = (spills + chunks.spills).next_multiple_of(8);
+        Context {
+            plan,
+            fused,
+            schedule,
+            chunks,
+            layout: ScratchLayout { slots, spills, loops: loops_at },
+            pool,
+            tables,
+            loops,
+            table: T::table(isa),
+            has_round: isa != Isa::Portable || cfg!(target_arch = "aarch64"),
+            convention: self.module.isa().default_call_conv(),
+            target: self.module.target_config(),
+        }
+    }
+
     /// Defines a function that calls others one after the other.
     fn sequence<T: Native>(&mut self, plan: &Plan, ids: &[FuncId]) -> Result<FuncId, CompileError> {
-        self.function::<T>(plan, |module, builder| {
+        let signature = signature::<T>(plan, self.module.isa().default_call_conv());
+        self.function(signature, |module, builder| {
             let mut callees = Vec::with_capacity(ids.len());
             for &id in ids {
                 let callee = module.declare_func_in_func(id, builder.func);
@@ -196,19 +283,19 @@ impl Generator<'_> {
         })
     }
 
-    /// Defines a function with the signature of a plan.
-    fn function<T: Native>(
+    /// Defines a function that `write` writes.
+    fn function(
         &mut self,
-        plan: &Plan,
+        signature: ir::Signature,
         write: impl FnOnce(&mut JITModule, FunctionBuilder<'_>),
     ) -> Result<FuncId, CompileError> {
         let ctx = &mut self.context;
         self.module.clear_context(ctx);
-        ctx.func.signature = signature::<T>(plan, self.module.isa().default_call_conv());
         let id = self
             .module
-            .declare_anonymous_function(&ctx.func.signature)
+            .declare_anonymous_function(&signature)
             .map_err(|e| CompileError::CodeGenerator { reason: describe(&e) })?;
+        ctx.func.signature = signature;
         ctx.func.name = ir::UserFuncName::user(0, id.as_u32());
         write(self.module, FunctionBuilder::new(&mut ctx.func, &mut self.functions));
         self.module.define_function(id, ctx).map_err(|e| match e {
@@ -218,6 +305,11 @@ impl Generator<'_> {
             other => CompileError::CodeGenerator { reason: describe(&other) },
         })?;
         Ok(id)
+    }
+
+    fn finish(&mut self) -> Result<(), CompileError> {
+        let finished = self.module.finalize_definitions();
+        finished.map_err(|e| CompileError::NoExecutableMemory { reason: describe(&e) })
     }
 }
 

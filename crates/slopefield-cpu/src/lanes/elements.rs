@@ -105,7 +105,12 @@ enum Target {
 
 /// The loop of a verified body over `count` elements, if it is worth it. Its first
 /// [`ElementLoop::elements`] elements are then done by [`run_element_loop`].
-fn element_loop(body: &Body, count: u32, tables: &Arc<Vec<Vec<u32>>>, isa: Isa) -> Option<ElementLoop> {
+fn element_loop(
+    body: &Body,
+    count: u32,
+    tables: &Arc<Vec<Vec<u32>>>,
+    isa: Isa,
+) -> Option<ElementLoop> {
     if count < FEWEST || isa == Isa::Portable {
         return None;
     }
