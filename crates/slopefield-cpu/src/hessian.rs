@@ -9,6 +9,7 @@ use crate::Options;
 use crate::error::CompileError;
 use crate::jit::code::{Code, generate};
 use crate::kernel::Raw;
+use crate::lanes::Loops;
 
 /// `(t, u, p, dt, du, dp, w, gt, gu, gp, scratch)`; adds to `gt`, `gu`, `gp`.
 type HvpFn = unsafe extern "C" fn(
@@ -39,6 +40,7 @@ pub struct CompiledHessian {
 struct Owner {
     _pool: Box<[f64]>,
     _tables: Vec<Box<[u32]>>,
+    _loops: Loops,
     _code: Code,
 }
 
@@ -69,7 +71,12 @@ pub fn compile_hessian_with(
         function,
         shape,
         scratch_len: if program.scratch_len == 0 { 0 } else { program.scratch_len + spare },
-        _code: Arc::new(Owner { _pool: program.pool, _tables: program.tables, _code: code }),
+        _code: Arc::new(Owner {
+            _pool: program.pool,
+            _tables: program.tables,
+            _loops: program.loops,
+            _code: code,
+        }),
     })
 }
 

@@ -46,11 +46,6 @@ impl<T: Element> Interpreter<T> {
     pub fn plans(&self) -> &Plans {
         &self.plans
     }
-
-    fn run(&self, entry: usize, inputs: Inputs<'_, T>, results: Results<'_, T>, work: &mut [T]) {
-        let plan = [&self.plans.eval, &self.plans.jvp, &self.plans.vjp][entry];
-        run(plan, Inputs { constants: &self.constants[entry], ..inputs }, results, work);
-    }
 }
 
 impl<T: Element> Kernel<T> for Interpreter<T> {
@@ -63,8 +58,9 @@ impl<T: Element> Kernel<T> for Interpreter<T> {
     }
 
     fn eval(&self, t: T, u: &[T], p: &[T], out: &mut [T], scratch: &mut [T]) {
-        let inputs = Inputs { t: [t], u, p, ..Inputs::default() };
-        self.run(0, inputs, Results { out, ..Results::default() }, scratch);
+        let constants = &self.constants[0];
+        let inputs = Inputs { t: [t], u, p, constants, ..Inputs::default() };
+        run(&self.plans.eval, inputs, Results { out, ..Results::default() }, scratch);
     }
 
     fn jvp(
@@ -82,20 +78,22 @@ impl<T: Element> Kernel<T> for Interpreter<T> {
             dt: [along.t],
             du: along.u,
             dp: along.p,
+            constants: &self.constants[1],
             ..Inputs::default()
         };
-        self.run(1, inputs, Results { out, dout, ..Results::default() }, scratch);
+        run(&self.plans.jvp, inputs, Results { out, dout, ..Results::default() }, scratch);
     }
 
     fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, scratch: &mut [T]) {
-        let inputs = Inputs { t: [at.t], u: at.u, p: at.p, w, ..Inputs::default() };
+        let constants = &self.constants[2];
+        let inputs = Inputs { t: [at.t], u: at.u, p: at.p, w, constants, ..Inputs::default() };
         let results = Results {
             t_grad: std::slice::from_mut(grad.t),
             u_grad: grad.u,
             p_grad: grad.p,
             ..Results::default()
         };
-        self.run(2, inputs, results, scratch);
+        run(&self.plans.vjp, inputs, results, scratch);
     }
 }
 
@@ -139,6 +137,7 @@ impl HessianProduct for HessianInterpreter {
             dp: along.p,
             w,
             constants: &self.plan.constants,
+            ..Inputs::default()
         };
         let results = Results {
             t_grad: std::slice::from_mut(grad.t),

@@ -152,9 +152,11 @@ pub(crate) fn generate_around(
         let (own, index) = pool::<f64>(plan);
         let first = own.len() as u32;
         let pool: Box<[f64]> = own.iter().chain(numbers).copied().collect();
-        let whole = Whole { plan, fused: &fused, schedule: &schedule, chunks: &chunks };
-        let loops = Loops::new(plan, options.isa, false);
-        let context = generator.context(whole, Pool { values: &pool, index: &index }, &[], &loops);
+        // A plan without dense instructions has no loops.
+        let loops = Loops::default();
+        let (fused, schedule) = (&fused, &schedule);
+        let whole = Whole { plan, fused, schedule, chunks: &chunks, loops: &loops };
+        let context = generator.context(whole, Pool { values: &pool, index: &index }, &[]);
         let mut signature = ir::Signature::new(context.convention);
         signature.params.extend(arguments.iter().map(|&t| ir::AbiParam::new(t)));
         signature.returns.extend(results.iter().map(|&t| ir::AbiParam::new(t)));
@@ -193,6 +195,7 @@ struct Whole<'c> {
     fused: &'c Fused,
     schedule: &'c Schedule,
     chunks: &'c Chunks,
+    loops: &'c Loops,
 }
 
 struct Generator<'a> {
@@ -207,12 +210,12 @@ impl Generator<'_> {
         let fused = self.fuse(plan);
         let schedule = self.schedule(plan, &fused, T::PAIRS);
         let chunks = chunk(plan, &schedule, self.options.chunk_length.max(1));
-        let loops = Loops::new(plan, self.options.isa, T::HAS_LANES && self.options.gather);
         let (pool, index) = pool(plan);
         let tables: Vec<Box<[u32]>> = plan.tables.iter().map(|t| t.as_slice().into()).collect();
-        let whole = Whole { plan, fused: &fused, schedule: &schedule, chunks: &chunks };
-        let numbers = Pool { values: &pool, index: &index };
-        let context = self.context(whole, numbers, &tables, &loops);
+        let loops = Loops::new(plan, self.options.isa, T::HAS_LANES && self.options.gather);
+        let (fused, schedule) = (&fused, &schedule);
+        let whole = Whole { plan, fused, schedule, chunks: &chunks, loops: &loops };
+        let context = self.context(whole, Pool { values: &pool, index: &index }, &tables);
         let mut ids = Vec::with_capacity(chunks.starts.len());
         for (i, &start) in chunks.starts.iter().enumerate() {
             let end = chunks.starts.get(i + 1).copied().unwrap_or(schedule.steps.len());
@@ -224,10 +227,9 @@ impl Generator<'_> {
             [id] => id,
             _ => self.sequence::<T>(plan, &ids)?,
         };
-        let layout = context.layout;
         let scratch_len = match loops.work_len() {
-            0 => layout.spills + chunks.spills,
-            work => layout.loops + work,
+            0 => context.layout.spills + chunks.spills,
+            work => context.layout.loops + work,
         };
         Ok(Draft { id, scratch_len: scratch_len as usize, pool, tables, loops })
     }
@@ -242,10 +244,9 @@ impl Generator<'_> {
 
     fn context<'c, T: Native>(
         &self,
-        Whole { plan, fused, schedule, chunks }: Whole<'c>,
+        Whole { plan, fused, schedule, chunks, loops }: Whole<'c>,
         pool: Pool<'c, T>,
         tables: &'c [Box<[u32]>],
-        loops: &'c Loops,
     ) -> Context<'c, T> {
         let isa = self.options.isa;
         let slots = plan.scratch_len.next_multiple_of(8);
