@@ -10,6 +10,7 @@ use slopefield_kernel::{
 use crate::Options;
 use crate::error::CompileError;
 use crate::jit::code::{Code, generate};
+use crate::lanes::Loops;
 use crate::native::Native;
 use crate::step::WholeSteps;
 
@@ -58,10 +59,12 @@ pub struct CompiledKernel<T = f64> {
     _code: Arc<Owner<T>>,
 }
 
+/// The numbers that a program reads, its index tables, the loops that it calls.
+type Pools<T> = (Box<[T]>, Vec<Box<[u32]>>, Loops);
+
 /// What the addresses in [`Raw`] need to stay alive.
 struct Owner<T> {
-    /// The numbers that the code reads, and its index tables.
-    _pools: [(Box<[T]>, Vec<Box<[u32]>>); 3],
+    _pools: [Pools<T>; 3],
     _code: Code,
 }
 
@@ -120,7 +123,7 @@ fn compile_as<T: Native>(
         scratch_len: if longest == 0 { 0 } else { longest + spare },
         steps: Arc::new(WholeSteps::new(plans, *options, T::TYPE)),
         _code: Arc::new(Owner {
-            _pools: [eval, jvp, vjp].map(|program| (program.pool, program.tables)),
+            _pools: [eval, jvp, vjp].map(|program| (program.pool, program.tables, program.loops)),
             _code: code,
         }),
     })

@@ -22,6 +22,7 @@
 mod buffers;
 mod dense;
 mod error;
+mod hessian;
 mod jit;
 mod kernel;
 mod lanes;
@@ -32,6 +33,7 @@ mod vmath;
 
 pub use dense::table::Isa;
 pub use error::CompileError;
+pub use hessian::{CompiledHessian, compile_hessian, compile_hessian_with};
 pub use kernel::{
     CompiledKernel, EvalFn, JvpFn, Raw, VjpFn, compile, compile_f32, compile_f32_with, compile_with,
 };

@@ -16,6 +16,8 @@ pub trait Native: Element + Sub<Output = Self> + Div<Output = Self> + Neg<Output
     const BYTES: i64 = size_of::<Self>() as i64;
     /// Whether generated code computes two numbers in one register where that pays.
     const PAIRS: bool;
+    /// Whether loops over elements have vector code for numbers of this type.
+    const HAS_LANES: bool;
     /// The kernels of `isa`, which must be available.
     fn table(isa: Isa) -> &'static Table<Self>;
     /// A number in generated code.
@@ -31,6 +33,7 @@ pub trait Native: Element + Sub<Output = Self> + Div<Output = Self> + Neg<Output
 impl Native for f64 {
     const TYPE: ir::Type = types::F64;
     const PAIRS: bool = true;
+    const HAS_LANES: bool = true;
     fn table(isa: Isa) -> &'static Table<Self> {
         table(isa)
     }
@@ -46,6 +49,7 @@ impl Native for f64 {
 impl Native for f32 {
     const TYPE: ir::Type = types::F32;
     const PAIRS: bool = false; // two of them are no register of their own
+    const HAS_LANES: bool = false;
     fn table(isa: Isa) -> &'static Table<Self> {
         table_f32(isa)
     }

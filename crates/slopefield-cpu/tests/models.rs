@@ -4,11 +4,11 @@ mod common;
 
 use common::running::Running;
 use common::*;
-use slopefield_cpu::Options;
+use slopefield_cpu::{Options, compile_hessian};
 use slopefield_graph::plan::{Entry, Plans};
 use slopefield_graph::{
-    BuiltinNetworks, Element, Interpreter, LoweredModel, ModelFunction, ReferenceInputs, lower,
-    reference_eval,
+    BuiltinNetworks, Element, HessianInterpreter, Interpreter, LoweredModel, ModelFunction,
+    ReferenceInputs, lower, lower_hessian, reference_eval,
 };
 use slopefield_kernel::Kernel;
 use slopefield_lang::Model;
@@ -82,13 +82,12 @@ fn reference(model: &Model, function: ModelFunction, entry: Entry, i: &Inputs) -
     match entry {
         Entry::Eval => r.out,
         Entry::Jvp => [r.out, r.out_tangent].concat(),
-        Entry::Vjp => {
+        Entry::Vjp | Entry::Hvp => {
             r.gradient.0 += 0.5;
             r.gradient.1.iter_mut().for_each(|x| *x += 0.25);
             r.gradient.2.iter_mut().for_each(|x| *x -= 0.125);
             [vec![r.gradient.0], r.gradient.1, r.gradient.2].concat()
         }
-        Entry::Hvp => unreachable!("kernels have three entries"),
     }
 }
 
@@ -123,6 +122,24 @@ fn native_code_agrees_with_interpreter_and_graph() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn second_derivatives_agree_with_interpreter_and_graph() {
+    let mut random = Random(2027);
+    for (name, model, lowered) in models() {
+        let function = ModelFunction::Rhs;
+        let plan = match lower_hessian(&model, &BuiltinNetworks, function) {
+            Ok(plan) => plan,
+            Err(e) => panic!("{name}: {e}"),
+        };
+        let interpreter = HessianInterpreter::new(plan.clone()).expect("second derivatives");
+        let kernel = compile_hessian(&plan).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let i = inputs(&mut random, &model, &Interpreter::new(lowered.rhs));
+        let graph = reference(&model, function, Entry::Hvp, &i);
+        assert_close(&hvp(&interpreter, &i), &graph, 1e-12, &format!("{name} interpreter"));
+        assert_close(&hvp(&kernel, &i), &graph, 1e-12, &name);
     }
 }
 

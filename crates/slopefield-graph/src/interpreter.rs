@@ -46,6 +46,11 @@ impl<T: Element> Interpreter<T> {
     pub fn plans(&self) -> &Plans {
         &self.plans
     }
+
+    fn run(&self, entry: usize, inputs: Inputs<'_, T>, results: Results<'_, T>, work: &mut [T]) {
+        let plan = [&self.plans.eval, &self.plans.jvp, &self.plans.vjp][entry];
+        run(plan, Inputs { constants: &self.constants[entry], ..inputs }, results, work);
+    }
 }
 
 impl<T: Element> Kernel<T> for Interpreter<T> {
@@ -58,9 +63,8 @@ impl<T: Element> Kernel<T> for Interpreter<T> {
     }
 
     fn eval(&self, t: T, u: &[T], p: &[T], out: &mut [T], scratch: &mut [T]) {
-        let constants = &self.constants[0];
-        let inputs = Inputs { t: [t], u, p, constants, ..Inputs::default() };
-        run(&self.plans.eval, inputs, Results { out, ..Results::default() }, scratch);
+        let inputs = Inputs { t: [t], u, p, ..Inputs::default() };
+        self.run(0, inputs, Results { out, ..Results::default() }, scratch);
     }
 
     fn jvp(
@@ -78,22 +82,20 @@ impl<T: Element> Kernel<T> for Interpreter<T> {
             dt: [along.t],
             du: along.u,
             dp: along.p,
-            constants: &self.constants[1],
             ..Inputs::default()
         };
-        run(&self.plans.jvp, inputs, Results { out, dout, ..Results::default() }, scratch);
+        self.run(1, inputs, Results { out, dout, ..Results::default() }, scratch);
     }
 
     fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, scratch: &mut [T]) {
-        let constants = &self.constants[2];
-        let inputs = Inputs { t: [at.t], u: at.u, p: at.p, w, constants, ..Inputs::default() };
+        let inputs = Inputs { t: [at.t], u: at.u, p: at.p, w, ..Inputs::default() };
         let results = Results {
             t_grad: std::slice::from_mut(grad.t),
             u_grad: grad.u,
             p_grad: grad.p,
             ..Results::default()
         };
-        run(&self.plans.vjp, inputs, results, scratch);
+        self.run(2, inputs, results, scratch);
     }
 }
 
@@ -137,7 +139,6 @@ impl HessianProduct for HessianInterpreter {
             dp: along.p,
             w,
             constants: &self.plan.constants,
-            ..Inputs::default()
         };
         let results = Results {
             t_grad: std::slice::from_mut(grad.t),

@@ -17,6 +17,7 @@ use super::schedule::{Schedule, schedule};
 use crate::Options;
 use crate::dense::table::Isa;
 use crate::error::CompileError;
+use crate::lanes::Loops;
 use crate::native::Native;
 
 /// One plan as machine code.
@@ -31,6 +32,8 @@ pub(crate) struct Program<T> {
     pub pool: Box<[T]>,
     /// Index tables that the code reads.
     pub tables: Vec<Box<[u32]>>,
+    /// Loops over elements that the code calls.
+    pub loops: Loops,
 }
 
 /// Owner of generated code; frees it when dropped.
@@ -85,10 +88,10 @@ impl Code {
 }
 
 /// Compiles verified plans into one block of code.
-pub(crate) fn generate<T: Native>(
-    plans: [&Plan; 3],
+pub(crate) fn generate<T: Native, const N: usize>(
+    plans: [&Plan; N],
     options: &Options,
-) -> Result<(Code, [Program<T>; 3]), CompileError> {
+) -> Result<(Code, [Program<T>; N]), CompileError> {
     let code = Code::new()?;
     let programs = {
         let mut guard = code.module.lock().unwrap_or_else(|e| e.into_inner());
@@ -96,15 +99,22 @@ pub(crate) fn generate<T: Native>(
         let context = module.make_context();
         let functions = FunctionBuilderContext::new();
         let mut generator = Generator { module, options, functions, context };
-        let drafts =
-            [generator.define(plans[0])?, generator.define(plans[1])?, generator.define(plans[2])?];
+        let mut drafts = Vec::with_capacity(N);
+        for plan in plans {
+            drafts.push(generator.define(plan)?);
+        }
         generator.finish()?;
-        drafts.map(|d| Program {
-            function: module.get_finalized_function(d.id),
-            scratch_len: d.scratch_len,
-            pool: d.pool,
-            tables: d.tables,
-        })
+        let programs: Vec<Program<T>> = drafts
+            .into_iter()
+            .map(|d| Program {
+                function: module.get_finalized_function(d.id),
+                scratch_len: d.scratch_len,
+                pool: d.pool,
+                tables: d.tables,
+                loops: d.loops,
+            })
+            .collect();
+        programs.try_into().unwrap_or_else(|_| unreachable!("one program for each plan"))
     };
     Ok((code, programs))
 }
@@ -143,7 +153,8 @@ pub(crate) fn generate_around(
         let first = own.len() as u32;
         let pool: Box<[f64]> = own.iter().chain(numbers).copied().collect();
         let whole = Whole { plan, fused: &fused, schedule: &schedule, chunks: &chunks };
-        let context = generator.context(whole, Pool { values: &pool, index: &index }, &[]);
+        let loops = Loops::new(plan, options.isa, false);
+        let context = generator.context(whole, Pool { values: &pool, index: &index }, &[], &loops);
         let mut signature = ir::Signature::new(context.convention);
         signature.params.extend(arguments.iter().map(|&t| ir::AbiParam::new(t)));
         signature.returns.extend(results.iter().map(|&t| ir::AbiParam::new(t)));
@@ -173,6 +184,7 @@ struct Draft<T> {
     scratch_len: usize,
     pool: Box<[T]>,
     tables: Vec<Box<[u32]>>,
+    loops: Loops,
 }
 
 /// A plan and what has been decided about its code.
@@ -195,10 +207,12 @@ impl Generator<'_> {
         let fused = self.fuse(plan);
         let schedule = self.schedule(plan, &fused, T::PAIRS);
         let chunks = chunk(plan, &schedule, self.options.chunk_length.max(1));
+        let loops = Loops::new(plan, self.options.isa, T::HAS_LANES && self.options.gather);
         let (pool, index) = pool(plan);
         let tables: Vec<Box<[u32]>> = plan.tables.iter().map(|t| t.as_slice().into()).collect();
         let whole = Whole { plan, fused: &fused, schedule: &schedule, chunks: &chunks };
-        let context = self.context(whole, Pool { values: &pool, index: &index }, &tables);
+        let numbers = Pool { values: &pool, index: &index };
+        let context = self.context(whole, numbers, &tables, &loops);
         let mut ids = Vec::with_capacity(chunks.starts.len());
         for (i, &start) in chunks.starts.iter().enumerate() {
             let end = chunks.starts.get(i + 1).copied().unwrap_or(schedule.steps.len());
@@ -210,8 +224,12 @@ impl Generator<'_> {
             [id] => id,
             _ => self.sequence::<T>(plan, &ids)?,
         };
-        let scratch_len = (context.layout.spills + chunks.spills) as usize;
-        Ok(Draft { id, scratch_len, pool, tables })
+        let layout = context.layout;
+        let scratch_len = match loops.work_len() {
+            0 => layout.spills + chunks.spills,
+            work => layout.loops + work,
+        };
+        Ok(Draft { id, scratch_len: scratch_len as usize, pool, tables, loops })
     }
 
     fn fuse(&self, plan: &Plan) -> Fused {
@@ -227,17 +245,21 @@ impl Generator<'_> {
         Whole { plan, fused, schedule, chunks }: Whole<'c>,
         pool: Pool<'c, T>,
         tables: &'c [Box<[u32]>],
+        loops: &'c Loops,
     ) -> Context<'c, T> {
         let isa = self.options.isa;
         let slots = plan.scratch_len.next_multiple_of(8);
+        let spills = slots + schedule.slots.next_multiple_of(8);
+        let loops_at = (spills + chunks.spills).next_multiple_of(8);
         Context {
             plan,
             fused,
             schedule,
             chunks,
-            layout: ScratchLayout { slots, spills: slots + schedule.slots.next_multiple_of(8) },
+            layout: ScratchLayout { slots, spills, loops: loops_at },
             pool,
             tables,
+            loops,
             table: T::table(isa),
             has_round: isa != Isa::Portable || cfg!(target_arch = "aarch64"),
             convention: self.module.isa().default_call_conv(),

@@ -17,6 +17,7 @@ use super::pair::{Pair, pair};
 use super::schedule::{Function, Schedule, Step, small_power};
 use crate::buffers::{buffers, is_by_value, is_read_only};
 use crate::dense::table::Table;
+use crate::lanes::Loops;
 use crate::native::Native;
 
 /// Where things lie in the scratch memory of a compiled plan, in elements.
@@ -26,6 +27,8 @@ pub(super) struct ScratchLayout {
     pub slots: u32,
     /// First spill slot.
     pub spills: u32,
+    /// Work space of loops over elements.
+    pub loops: u32,
 }
 
 /// Numbers of a plan in one array: its constants, then those of its instructions.
@@ -46,6 +49,8 @@ pub(super) struct Context<'a, T: 'static> {
     pub pool: Pool<'a, T>,
     /// Index tables of loops, at the addresses that the code will read.
     pub tables: &'a [Box<[u32]>],
+    /// Loops over elements that have vector code.
+    pub loops: &'a Loops,
     pub table: &'static Table<T>,
     /// The processor rounds to whole numbers in one instruction.
     pub has_round: bool,
@@ -510,7 +515,7 @@ impl<T: Native> Emitter<'_, '_, T> {
         }
     }
 
-    fn power(&mut self, x: ir::Value, power: i32) -> ir::Value {
+    pub(super) fn power(&mut self, x: ir::Value, power: i32) -> ir::Value {
         match power {
             -1 => {
                 let one = self.number(1.0);

@@ -33,7 +33,11 @@ impl<T: Native> Emitter<'_, '_, T> {
                 return self.affine(y, a, x, bias, activation, [rows, cols]);
             }
             Each { body, count } => {
-                return self.each(&self.context.plan.bodies[body as usize], count);
+                let first = self.each_in_vectors(body, count);
+                if first < count {
+                    self.each(&self.context.plan.bodies[body as usize], first, count);
+                }
+                return;
             }
             Outer { a, x, y, rows, cols } => (t.outer as usize, vec![a, x, y], vec![rows, cols]),
             Sum { dst, src, len } => (t.sum as usize, vec![dst, src], vec![len]),

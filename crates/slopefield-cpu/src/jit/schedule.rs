@@ -98,9 +98,14 @@ fn gatherable(plan: &Plan, instruction: &Instruction) -> Option<Function> {
 /// The exponent, if it is a constant for which a few multiplications do.
 pub(super) fn small_power(plan: &Plan, exponent: Value) -> Option<i32> {
     match plan.code[exponent as usize] {
-        Instruction::Constant(c) if [-1.0, 1.0, 2.0, 3.0, 4.0].contains(&c) => Some(c as i32),
+        Instruction::Constant(c) => small_whole(c),
         _ => None,
     }
+}
+
+/// An exponent for which a few multiplications do.
+pub(super) fn small_whole(c: f64) -> Option<i32> {
+    [-1.0, 1.0, 2.0, 3.0, 4.0].contains(&c).then_some(c as i32)
 }
 
 /// Orders a verified plan without what has become part of something else. Without `gather`, in its

@@ -8,7 +8,6 @@ use slopefield_kernel::{BatchKernel, BatchPoint, LANE_GROUP, Shape};
 use super::build::{Move, Step, base, build};
 use super::dense::{LaneTable, Layout, lane_table};
 use super::interpret::{Calls, calls};
-#[cfg(target_arch = "x86_64")]
 use super::memory::Executable;
 #[cfg(target_arch = "x86_64")]
 use super::native::{Spills, emit};
@@ -45,7 +44,7 @@ pub struct CompiledBatch {
 type LoopFn = unsafe extern "sysv64" fn(*const *mut f64, usize, usize);
 
 /// A step that can be run.
-enum Run {
+pub(super) enum Run {
     #[cfg(target_arch = "x86_64")]
     Native(LoopFn),
     Interpreted(Calls),
@@ -70,6 +69,14 @@ enum Run {
     },
 }
 
+/// What runs need besides memory.
+pub(super) struct Machine {
+    pub table: &'static Table,
+    pub lanes: &'static LaneTable,
+    /// Index tables of loops over elements.
+    pub tables: Arc<Vec<Vec<u32>>>,
+}
+
 struct Inner {
     shape: Shape,
     width: usize,
@@ -77,12 +84,9 @@ struct Inner {
     scratch_len: usize,
     runs: Vec<Run>,
     pool: Vec<f64>,
-    tables: Vec<Vec<u32>>,
-    table: &'static Table,
-    lanes: &'static LaneTable,
+    machine: Machine,
     is_native: bool,
     /// Last, so that it outlives the addresses above.
-    #[cfg(target_arch = "x86_64")]
     _code: Option<Executable>,
 }
 
@@ -128,20 +132,7 @@ pub fn compile_batch_with(
     let table = table(options.isa);
     let steps = build(plan, own, width, table)?;
     let mut rows = steps.rows;
-    let native = options.native && options.isa != Isa::Portable;
-    let mut linker = Linker {
-        table,
-        width,
-        first_free: rows,
-        rows: &mut rows,
-        #[cfg(target_arch = "x86_64")]
-        functions: Vec::new().into_iter(),
-    };
-    #[cfg(target_arch = "x86_64")]
-    let code = linker.assemble(&steps.steps, options.isa == Isa::Avx512, native);
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = native;
-    let runs: Vec<Run> = steps.steps.into_iter().map(|step| linker.run(step)).collect();
+    let (runs, code) = link(steps.steps, options.isa, width, options.native, &mut rows);
     let scratch_len = rows as usize * width;
     let spare = ALIGNMENT / size_of::<f64>() - 1;
     Ok(CompiledBatch {
@@ -153,10 +144,11 @@ pub fn compile_batch_with(
             is_native: runs.iter().any(Run::is_native),
             runs,
             pool: steps.pool.numbers,
-            tables: plan.tables.clone(),
-            table,
-            lanes: lane_table(options.isa),
-            #[cfg(target_arch = "x86_64")]
+            machine: Machine {
+                table,
+                lanes: lane_table(options.isa),
+                tables: Arc::new(plan.tables.clone()),
+            },
             _code: code,
         }),
     })
@@ -197,6 +189,30 @@ struct Linker<'a> {
     /// Machine code of the loops in order, as far as they have it.
     #[cfg(target_arch = "x86_64")]
     functions: std::vec::IntoIter<Option<LoopFn>>,
+}
+
+/// Turns steps into runs, with machine code where it is wanted and can be made, for the instruction
+/// set `isa` and rows of `width` lanes. Adds the rows that loops need to `rows`.
+pub(super) fn link(
+    steps: Vec<Step>,
+    isa: Isa,
+    width: usize,
+    native: bool,
+    rows: &mut u32,
+) -> (Vec<Run>, Option<Executable>) {
+    let mut linker = Linker {
+        table: table(isa),
+        width,
+        first_free: *rows,
+        rows,
+        #[cfg(target_arch = "x86_64")]
+        functions: Vec::new().into_iter(),
+    };
+    #[cfg(target_arch = "x86_64")]
+    let code = linker.assemble(&steps, isa == Isa::Avx512, native && isa != Isa::Portable);
+    #[cfg(not(target_arch = "x86_64"))]
+    let (code, _) = (None, native);
+    (steps.into_iter().map(|step| linker.run(step)).collect(), code)
 }
 
 impl Linker<'_> {
@@ -350,16 +366,21 @@ impl BatchKernel for CompiledBatch {
         for run in &k.runs {
             // SAFETY: the plan was verified; the lengths of the slices have been checked, scratch
             // among them, and hold `width` lanes for every element that the plan may touch.
-            unsafe { k.run(run, &mut bases, layout) };
+            unsafe { k.machine.run(run, &mut bases, layout) };
         }
     }
 }
 
-impl Inner {
+impl Machine {
     /// # Safety
     /// Every row of the plan's buffers and of the work space is valid behind its base for
     /// `layout.lanes` lanes, every number behind the bases of numbers.
-    unsafe fn run(&self, run: &Run, bases: &mut [*mut f64; base::COUNT], layout: Layout) {
+    pub(super) unsafe fn run(
+        &self,
+        run: &Run,
+        bases: &mut [*mut f64; base::COUNT],
+        layout: Layout,
+    ) {
         let Layout { width, lanes } = layout;
         if let Run::Each { moves, count, runs } = run {
             for i in 0..*count as usize {

@@ -333,7 +333,6 @@ impl Builder<'_> {
     /// A loop over elements: the same stages for each, with bases that move.
     fn each(&mut self, body: &Body, count: u32) {
         let mut moves: Vec<(Ref, Move)> = Vec::new();
-        let mut program = Program::default();
         let inputs: Vec<Stream> = body
             .inputs
             .iter()
@@ -343,24 +342,7 @@ impl Builder<'_> {
                 LaneInput::Gathered(at, table) => self.moving(at, Some(table), count, &mut moves),
             })
             .collect();
-        let number = |v: PlanValue| match body.code[v as usize] {
-            BodyInstruction::Constant(c) => Some(c),
-            _ => None,
-        };
-        let mut local = Vec::with_capacity(body.code.len());
-        for instruction in &body.code {
-            let at = |v: PlanValue| -> u32 { local[v as usize] };
-            let value = match *instruction {
-                BodyInstruction::Constant(c) => program.push(Op::Input(self.pool.number(c))),
-                BodyInstruction::Input(i) => program.push(Op::Input(inputs[i as usize])),
-                BodyInstruction::Unary(f, a) => program.push(Op::Unary(f, at(a))),
-                BodyInstruction::Binary(f, a, b) => {
-                    program.push_binary(f, at(a), at(b), number(b), self.pool.one())
-                }
-                BodyInstruction::Select(c, a, b) => program.push(Op::Select(at(c), at(a), at(b))),
-            };
-            local.push(value);
-        }
+        let (mut program, local) = body_program(body, &inputs, &mut self.pool);
         let mut totals = Vec::new();
         for output in &body.outputs {
             let value = local[output.value() as usize];
@@ -510,6 +492,31 @@ impl Builder<'_> {
         };
         self.steps.push(step);
     }
+}
+
+/// The code of a body, its inputs being these streams, without outputs; and the value that each
+/// instruction has become.
+pub(super) fn body_program(body: &Body, inputs: &[Stream], pool: &mut Pool) -> (Program, Vec<u32>) {
+    let number = |v: PlanValue| match body.code[v as usize] {
+        BodyInstruction::Constant(c) => Some(c),
+        _ => None,
+    };
+    let mut program = Program::default();
+    let mut local = Vec::with_capacity(body.code.len());
+    for instruction in &body.code {
+        let at = |v: PlanValue| -> u32 { local[v as usize] };
+        let value = match *instruction {
+            BodyInstruction::Constant(c) => program.push(Op::Input(pool.number(c))),
+            BodyInstruction::Input(i) => program.push(Op::Input(inputs[i as usize])),
+            BodyInstruction::Unary(f, a) => program.push(Op::Unary(f, at(a))),
+            BodyInstruction::Binary(f, a, b) => {
+                program.push_binary(f, at(a), at(b), number(b), pool.one())
+            }
+            BodyInstruction::Select(c, a, b) => program.push(Op::Select(at(c), at(a), at(b))),
+        };
+        local.push(value);
+    }
+    (program, local)
 }
 
 /// Instructions `start..end`: scalar code in which every load may move before every store, or one

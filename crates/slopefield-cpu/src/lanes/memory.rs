@@ -15,6 +15,7 @@ pub(super) struct Executable {
     module: Mutex<Option<JITModule>>,
 }
 
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "no code is made here yet"))]
 impl Executable {
     /// Makes functions executable; gives their addresses, which are good as long as the owner lives.
     pub(super) fn new(functions: &[Vec<u8>]) -> Result<(Self, Vec<*const u8>), CompileError> {

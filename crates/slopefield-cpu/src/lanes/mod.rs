@@ -14,13 +14,15 @@ mod assembler;
 mod batch;
 mod build;
 mod dense;
+mod elements;
 mod interpret;
-#[cfg(target_arch = "x86_64")]
 mod memory;
 #[cfg(target_arch = "x86_64")]
 mod native;
 mod order;
 mod program;
 mod stages;
+
+pub(crate) use elements::{Loops, run_element_loop};
 
 pub use batch::{BatchOptions, CompiledBatch, compile_batch, compile_batch_with};

@@ -7,7 +7,7 @@ pub mod running;
 use slopefield_cpu::{CompiledKernel, Isa, Options, compile_f32_with, compile_with};
 use slopefield_graph::Element;
 use slopefield_graph::plan::{Buffer, Entry, Instruction, Plan, Plans, Ref, Value};
-use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
+use slopefield_kernel::{Cotangent, HessianProduct, Kernel, Point, Shape, Tangent};
 
 pub fn at(buffer: Buffer, offset: u32) -> Ref {
     Ref { buffer, offset }
@@ -192,6 +192,24 @@ pub fn jvp(kernel: &dyn Kernel, i: &Inputs) -> Vec<f64> {
 /// [`vjp_as`] in `f64`.
 pub fn vjp(kernel: &dyn Kernel, i: &Inputs) -> Vec<f64> {
     vjp_as(kernel, i)
+}
+
+/// Gradients by time, states, params, one after the other, added to what was there.
+pub fn hvp(kernel: &dyn HessianProduct, i: &Inputs) -> Vec<f64> {
+    let shape = kernel.shape();
+    let (mut gt, mut gu, mut gp) = (0.5, vec![0.25; shape.states], vec![-0.125; shape.params]);
+    let mut scratch = vec![f64::NAN; kernel.scratch_len() + 1];
+    kernel.hvp(
+        Point { t: i.t, u: &i.u, p: &i.p },
+        Tangent { t: i.dt, u: &i.du, p: &i.dp },
+        &i.w,
+        Cotangent { t: &mut gt, u: &mut gu, p: &mut gp },
+        &mut scratch[1..],
+    );
+    let mut all = vec![gt];
+    all.append(&mut gu);
+    all.append(&mut gp);
+    all
 }
 
 /// Distance in representable numbers; zeros are one number, NaN another.
