@@ -19,7 +19,25 @@ pub(crate) fn buffers(entry: Entry) -> &'static [Buffer] {
             Scratch,
         ],
         Entry::Vjp => &[Time, States, Params, Weights, TimeGrad, StatesGrad, ParamsGrad, Scratch],
+        Entry::Hvp => &[
+            Time,
+            States,
+            Params,
+            TimeTangent,
+            StatesTangent,
+            ParamsTangent,
+            Weights,
+            TimeGrad,
+            StatesGrad,
+            ParamsGrad,
+            Scratch,
+        ],
     }
+}
+
+/// Whether generated functions take the one element of a buffer itself and not its address.
+pub(crate) fn is_by_value(buffer: Buffer) -> bool {
+    matches!(buffer, Buffer::Time | Buffer::TimeTangent)
 }
 
 /// Whether nothing writes to the buffer during a call.

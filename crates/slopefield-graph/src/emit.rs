@@ -8,7 +8,10 @@
 //! Scalar instructions are numbered by what they compute (equal ones exist once, over all blocks
 //! and between a function and its derivative), and what no result needs is dropped at the end.
 
+mod destination;
+mod lanes;
 mod numbering;
+mod reuse;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,9 +22,9 @@ use slopefield_kernel::Shape;
 use slopefield_lang::{Binary, Unary};
 
 use crate::graph::{self, Op, Tensor};
-use crate::plan::{Buffer, Entry, Instruction, Plan, Ref, Value};
+use crate::plan::{Buffer, Entry, Instruction, Plan, Ref, Value, limits};
 use crate::scalar::{Block, Scalar};
-use numbering::Code;
+use numbering::{Code, Finished};
 use stored::{Piece, Stored};
 
 /// Vectors up to this length are worked on element by element.
@@ -37,14 +40,23 @@ pub(crate) fn emit(graph: &Graph, entry: Entry, shape: Shape) -> Plan {
         constants: Vec::new(),
         interned: BTreeMap::new(),
         scratch_len: 0,
+        runs: Vec::new(),
         stored: BTreeMap::new(),
         deferred: BTreeSet::new(),
+        gathered: BTreeMap::new(),
     };
     for node in graph::order(graph) {
         emitter.node(node);
     }
-    let Emitter { code, constants, scratch_len, .. } = emitter;
-    Plan { entry, shape, scratch_len, constants, code: code.finish(scratch_len) }
+    let Emitter { code, constants, scratch_len, runs, .. } = emitter;
+    if scratch_len > limits::SCRATCH {
+        // More than the verifier lets through; nothing else about it matters.
+        return Plan { scratch_len, ..Plan::new(entry, shape) };
+    }
+    let mut finished = code.finish(scratch_len);
+    let scratch_len = reuse::reuse(&mut finished, &runs);
+    let Finished { code, bodies, tables } = finished;
+    Plan { scratch_len, constants, code, bodies, tables, ..Plan::new(entry, shape) }
 }
 
 struct Emitter<'g> {
@@ -53,13 +65,20 @@ struct Emitter<'g> {
     constants: Vec<f64>,
     interned: BTreeMap<Vec<u64>, u32>,
     scratch_len: u32,
+    /// First element and length of every run in scratch.
+    runs: Vec<(u32, u32)>,
     stored: BTreeMap<NodeIndex, Stored>,
     /// Products that their only user adds to where it wants them.
     deferred: BTreeSet<NodeIndex>,
+    /// Gathers that only loops use: where from, and their table.
+    gathered: BTreeMap<NodeIndex, (Ref, u32)>,
 }
 
 impl Emitter<'_> {
     fn node(&mut self, index: NodeIndex) {
+        if self.stored.contains_key(&index) {
+            return; // a loop has computed it on its way
+        }
         let this = graph::node(self.graph, index);
         let operands = graph::operands(self.graph, index);
         let len = this.dims.len();
@@ -69,6 +88,15 @@ impl Emitter<'_> {
             }
             Op::Constant(_, numbers) => Stored::of(Piece::Numbers(numbers.0.to_vec())),
             Op::Block(block) => self.block(block, &operands),
+            Op::Each { block, count } => self.each(index, block, *count, &operands),
+            Op::Gather(indices) => {
+                let Some(stored) = self.gather(index, indices, operands[0]) else { return };
+                stored
+            }
+            Op::ScatterAdd { indices, len } => self.scatter(index, indices, *len, operands[0]),
+            Op::Layer(activation) => self.layer(*activation, &operands),
+            Op::MaxOf => self.extreme(Binary::Max, operands[0]),
+            Op::MinOf => self.extreme(Binary::Min, operands[0]),
             Op::Map(f) => self.map(*f, operands[0], len),
             Op::Zip(f) => self.zip(*f, operands[0], operands[1], len),
             Op::MatVec | Op::MatTVec | Op::Outer if self.can_defer(index) => {
@@ -142,12 +170,23 @@ impl Emitter<'_> {
     }
 
     fn block(&mut self, block: &Block, operands: &[Tensor]) -> Stored {
+        let elements = |slot: u32, index: u32| (operands[slot as usize], index as usize);
+        Stored::of(Piece::Values(self.scalars(block, elements)))
+    }
+
+    /// The outputs of a block as scalar code; `element` says which element an input is.
+    fn scalars(
+        &mut self,
+        block: &Block,
+        element: impl Fn(u32, u32) -> (Tensor, usize),
+    ) -> Vec<Value> {
         let mut values: Vec<Value> = Vec::with_capacity(block.code.len());
         for instruction in &block.code {
             let value = match *instruction {
                 Scalar::Constant(bits) => self.code.constant(f64::from_bits(bits)),
                 Scalar::Input { slot, index } => {
-                    self.element(operands[slot as usize], index as usize)
+                    let (tensor, index) = element(slot, index);
+                    self.element(tensor, index)
                 }
                 Scalar::Unary(op, a) => self.code.unary(op, values[a as usize]),
                 Scalar::Binary(op, a, b) => {
@@ -159,8 +198,7 @@ impl Emitter<'_> {
             };
             values.push(value);
         }
-        let outputs = block.outputs.iter().map(|v| values[*v as usize]).collect();
-        Stored::of(Piece::Values(outputs))
+        block.outputs.iter().map(|v| values[*v as usize]).collect()
     }
 
     fn map(&mut self, f: Unary, x: Tensor, len: usize) -> Stored {
@@ -289,6 +327,8 @@ impl Emitter<'_> {
             let dst = Ref { offset, ..dst };
             offset += piece.len() as u32;
             match piece {
+                Piece::Delivered(_) => {}
+                Piece::Run(src, _) if src == dst => {}
                 Piece::Run(src, len) if len as usize > SHORT => {
                     self.code.act(Instruction::Copy { dst, src, len });
                 }
@@ -326,6 +366,7 @@ impl Emitter<'_> {
             let dst = Ref { offset, ..dst };
             offset += piece.len() as u32;
             match piece {
+                Piece::Delivered(_) => {}
                 Piece::Run(src, len) if len as usize > SHORT => {
                     self.code.act(Instruction::Add { dst, src, len });
                 }
@@ -352,12 +393,13 @@ impl Emitter<'_> {
     }
 
     fn scratch(&mut self, len: usize) -> Ref {
-        let len = len as u32;
-        if len >= ALIGNMENT {
-            self.scratch_len = self.scratch_len.next_multiple_of(ALIGNMENT);
-        }
-        let offset = self.scratch_len;
-        self.scratch_len += len;
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        let offset = match self.scratch_len.checked_next_multiple_of(ALIGNMENT) {
+            Some(aligned) if len >= ALIGNMENT => aligned,
+            _ => self.scratch_len,
+        };
+        self.scratch_len = offset.saturating_add(len);
+        self.runs.push((offset, len));
         Ref { buffer: Buffer::Scratch, offset }
     }
 

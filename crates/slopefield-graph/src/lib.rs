@@ -5,6 +5,7 @@
 //!
 //! *Invariant:* the only crate that names luminal's types.
 
+mod element;
 mod emit;
 mod error;
 mod function;
@@ -18,12 +19,21 @@ mod non_finite;
 pub mod plan;
 mod reference;
 mod scalar;
+pub mod sparse;
 
+pub use element::Element;
 pub use error::LowerError;
-pub use interpreter::Interpreter;
+pub use graph::GraphTextError;
+pub use interpreter::{HessianInterpreter, Interpreter};
 pub use layout::Layout;
-pub use lower::{LoweredModel, ObserveSlot, dump, lower};
+pub use lower::{LoweredModel, ObserveSlot, dump, lower, lower_hessian, lower_text};
 pub use model_graph::ModelFunction;
 pub use network::{BuiltinNetworks, NetworkBuilder, NetworkGraph, NetworkLibrary};
 pub use non_finite::{NonFiniteAt, locate_non_finite};
 pub use reference::{ReferenceInputs, ReferenceResults, reference_eval};
+
+/// The tensor operators as a Markdown table, for docs/reference/graph-ops.md.
+#[must_use]
+pub fn graph_ops_table() -> String {
+    graph::reference_table()
+}

@@ -4,6 +4,8 @@
 //! do not reach the rules here: networks apply them as blocks, whose scalar rules guard `0·∞`.
 //! See [`is_smooth`].
 
+mod arrays;
+
 use std::sync::Arc;
 
 use luminal::prelude::Graph;
@@ -14,6 +16,10 @@ use super::table::Applied;
 use super::{Tensor, constant, push};
 use crate::function::FRAC_1_SQRT_2;
 use crate::plan::Buffer;
+pub(super) use arrays::{
+    each_forward, each_reverse, extreme_forward, extreme_reverse, gather_reverse, layer_forward,
+    layer_reverse, scatter_add_reverse,
+};
 
 pub(super) fn zip(graph: &mut Graph, op: Binary, a: Tensor, b: Tensor) -> Tensor {
     push(graph, Op::Zip(op), &[a, b])
@@ -44,7 +50,9 @@ pub(super) fn input_forward(
     let buffer = match buffer {
         Buffer::Time => Buffer::TimeTangent,
         Buffer::States => Buffer::StatesTangent,
-        _ => Buffer::ParamsTangent,
+        Buffer::Params => Buffer::ParamsTangent,
+        // Weights of outputs stay as they are when a reverse product is differentiated.
+        _ => return None,
     };
     Some(push(graph, Op::Input { buffer, offset, dims }, &[]))
 }
@@ -54,7 +62,11 @@ pub(super) fn output_forward(
     at: &Applied<'_>,
     tangents: &[Option<Tensor>],
 ) -> Option<Tensor> {
-    let Op::Output { offset, .. } = *at.op else { return None };
+    let Op::Output { buffer, offset, add } = *at.op else { return None };
+    if add {
+        // A gradient: its tangent is added in its place.
+        return tangents[0].map(|t| push(graph, Op::Output { buffer, offset, add }, &[t]));
+    }
     let tangent = match tangents[0] {
         Some(tangent) => tangent,
         None => constant(graph, at.result.dims, 0.0),
