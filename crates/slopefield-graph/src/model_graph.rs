@@ -248,6 +248,7 @@ impl<'a> ModelGraph<'a> {
         let g = &mut self.graph;
         Ok(match op {
             NetworkOp::MatVec => graph::push(g, Op::MatVec, operands),
+            NetworkOp::MatTVec => graph::push(g, Op::MatTVec, operands),
             NetworkOp::Sum => graph::push(g, Op::Sum, operands),
             NetworkOp::Mean => {
                 let sum = graph::push(g, Op::Sum, operands);

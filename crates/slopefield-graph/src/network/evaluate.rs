@@ -59,6 +59,13 @@ fn apply(name: &str, operands: &[&[f64]], attributes: &[(String, Vec<i64>)]) -> 
         Some(NetworkOp::MatVec) => {
             operands[0].chunks(operands[1].len()).map(|row| dot(row, operands[1])).collect()
         }
+        Some(NetworkOp::MatTVec) => {
+            let cols = operands[0].len() / operands[1].len();
+            let column = |j: usize| {
+                operands[0].iter().skip(j).step_by(cols).zip(operands[1]).map(|(a, x)| a * x).sum()
+            };
+            (0..cols).map(column).collect()
+        }
         Some(NetworkOp::Unary(f)) => operands[0].iter().map(|x| f.apply(*x)).collect(),
         Some(NetworkOp::Binary(f)) => element_wise(f, operands[0], operands[1]),
         Some(NetworkOp::Sum) => vec![sum(operands[0])],

@@ -1,4 +1,4 @@
-//! Op set 1: what networks, built-in and from plugins, are made of.
+//! The op set: what networks, built-in and from plugins, are made of.
 //!
 //! docs/reference/network-ops.md is [`reference_table`], and a test keeps it so.
 
@@ -8,12 +8,13 @@ use crate::function;
 use crate::graph::Dims;
 
 /// Version of the op set. Ops are added with a new version and never change.
-pub const OP_SET: u32 = 1;
+pub const OP_SET: u32 = 2;
 
 /// A network op.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NetworkOp {
     MatVec,
+    MatTVec,
     Unary(Unary),
     Binary(Binary),
     Sum,
@@ -29,16 +30,26 @@ pub(crate) enum NetworkOp {
 const ELEMENT_WISE: [Binary; 7] =
     [Binary::Add, Binary::Sub, Binary::Mul, Binary::Div, Binary::Min, Binary::Max, Binary::Pow];
 
-/// Ops that are not element-wise: name, op, operands, attributes, shape of the result, meaning.
-const STRUCTURAL: [(&str, NetworkOp, &str, &str, &str, &str); 8] = [
-    ("matvec", NetworkOp::MatVec, "A [m, n], x [n]", "", "[m]", "matrix times vector"),
-    ("sum", NetworkOp::Sum, "x", "", "[1]", "sum of all elements"),
-    ("mean", NetworkOp::Mean, "x", "", "[1]", "mean of all elements"),
-    ("dot", NetworkOp::Dot, "a [n], b [n]", "", "[1]", "sum of products"),
-    ("concat", NetworkOp::Concat, "x [n], y [m], ...", "", "[n + m + ...]", "one after the other"),
-    ("slice", NetworkOp::Slice, "x [n]", "start, len", "[len]", "elements start .. start+len"),
-    ("outer", NetworkOp::Outer, "a [m], b [n]", "", "[m, n]", "all products a[i] b[j]"),
-    ("reshape", NetworkOp::Reshape, "x", "dims", "dims", "same elements, row-major"),
+/// Ops that are not element-wise: name, op, operands, attributes, shape of the result, meaning, and
+/// the op set that brought it.
+const STRUCTURAL: [(&str, NetworkOp, &str, &str, &str, &str, u32); 9] = [
+    ("matvec", NetworkOp::MatVec, "A [m, n], x [n]", "", "[m]", "matrix times vector", 1),
+    ("matvec_t", NetworkOp::MatTVec, "A [m, n], x [m]", "", "[n]", "transpose of A times x", 2),
+    ("sum", NetworkOp::Sum, "x", "", "[1]", "sum of all elements", 1),
+    ("mean", NetworkOp::Mean, "x", "", "[1]", "mean of all elements", 1),
+    ("dot", NetworkOp::Dot, "a [n], b [n]", "", "[1]", "sum of products", 1),
+    (
+        "concat",
+        NetworkOp::Concat,
+        "x [n], y [m], ...",
+        "",
+        "[n + m + ...]",
+        "one after the other",
+        1,
+    ),
+    ("slice", NetworkOp::Slice, "x [n]", "start, len", "[len]", "elements start .. start+len", 1),
+    ("outer", NetworkOp::Outer, "a [m], b [n]", "", "[m, n]", "all products a[i] b[j]", 1),
+    ("reshape", NetworkOp::Reshape, "x", "dims", "dims", "same elements, row-major", 1),
 ];
 
 impl NetworkOp {
@@ -50,6 +61,11 @@ impl NetworkOp {
         };
         let function = || Unary::from_name(name).map(NetworkOp::Unary);
         structural.or_else(element_wise).or_else(function)
+    }
+
+    /// The op set that brought it.
+    pub(crate) fn since(self) -> u32 {
+        STRUCTURAL.iter().find(|row| row.1 == self).map_or(1, |row| row.6)
     }
 
     /// Shape of the result, or one sentence that says what is wrong.
@@ -79,6 +95,9 @@ impl NetworkOp {
         match (self, operands) {
             (NetworkOp::MatVec, [Dims::Matrix(rows, cols), Dims::Vector(n)]) if cols == n => {
                 Ok(Dims::Vector(*rows))
+            }
+            (NetworkOp::MatTVec, [Dims::Matrix(rows, cols), Dims::Vector(n)]) if rows == n => {
+                Ok(Dims::Vector(*cols))
             }
             (NetworkOp::Unary(_), [x]) => Ok(*x),
             (NetworkOp::Binary(_), [a, b]) if a == b => Ok(*a),
@@ -172,9 +191,9 @@ pub fn reference_table() -> String {
     let mut rows = String::from(
         "| op | operands | attributes | result | meaning | since op set |\n|---|---|---|---|---|---|\n",
     );
-    for (name, _, operands, attributes, result, meaning) in STRUCTURAL {
+    for (name, _, operands, attributes, result, meaning, since) in STRUCTURAL {
         rows.push_str(&format!(
-            "| `{name}` | {operands} | {attributes} | {result} | {meaning} | 1 |\n"
+            "| `{name}` | {operands} | {attributes} | {result} | {meaning} | {since} |\n"
         ));
     }
     for op in ELEMENT_WISE {
