@@ -45,8 +45,8 @@ struct Inner {
     eval: Vec<EvalFn>,
     jvp: Vec<JvpFn>,
     vjp: Vec<VjpFn>,
-    /// The numbers that the code reads, and what else the programs hold.
-    _pools: [Box<[f64]>; 3],
+    /// The numbers that the code reads, and its index tables.
+    _pools: [(Box<[f64]>, Vec<Box<[u32]>>); 3],
     /// Last, so that it outlives the addresses above.
     _code: Code,
 }
@@ -85,7 +85,7 @@ pub fn compile_with(plans: &Plans, options: Options) -> Result<CompiledKernel, C
             eval: eval_fns,
             jvp: jvp_fns,
             vjp: vjp_fns,
-            _pools: [eval.pool, jvp.pool, vjp.pool],
+            _pools: [eval, jvp, vjp].map(|program| (program.pool, program.tables)),
             _code: code,
         }),
     })

@@ -7,7 +7,9 @@ mod memory;
 
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
 
-use crate::plan::{Buffer, Instruction, Plan, Plans, Ref};
+use crate::plan::{
+    Body, BodyInstruction, Buffer, Instruction, LaneInput, LaneOutput, Plan, Plans, Ref,
+};
 use memory::{Inputs, Memory, Operand, Results};
 
 /// A kernel that interprets the plans of one function.
@@ -23,7 +25,7 @@ impl Interpreter {
     #[must_use]
     pub fn new(plans: Plans) -> Self {
         let all = [&plans.eval, &plans.jvp, &plans.vjp];
-        let scratch_len = all.map(|p| p.scratch_len as usize + p.code.len()).into_iter().max();
+        let scratch_len = all.map(work_len).into_iter().max();
         Interpreter { scratch_len: scratch_len.unwrap_or(0), plans }
     }
 
@@ -80,9 +82,15 @@ impl Kernel for Interpreter {
     }
 }
 
+/// Elements of work space: the plan's scratch, its values, and those of its longest loop body.
+fn work_len(plan: &Plan) -> usize {
+    let longest = plan.bodies.iter().map(|b| b.code.len() + b.outputs.len()).max();
+    plan.scratch_len as usize + plan.code.len() + longest.unwrap_or(0)
+}
+
 fn run(plan: &Plan, inputs: Inputs<'_>, results: Results<'_>, work: &mut [f64]) {
     let (scratch, rest) = work.split_at_mut(plan.scratch_len as usize);
-    let values = &mut rest[..plan.code.len()];
+    let (values, lane) = rest.split_at_mut(plan.code.len());
     let mut memory =
         Memory { inputs: Inputs { constants: &plan.constants, ..inputs }, results, scratch };
     for (i, instruction) in plan.code.iter().enumerate() {
@@ -99,7 +107,53 @@ fn run(plan: &Plan, inputs: Inputs<'_>, results: Results<'_>, work: &mut [f64]) 
             }
             Instruction::Store(at, v) => memory.element(at, |x| *x = values[v as usize]),
             Instruction::AddTo(at, v) => memory.element(at, |x| *x += values[v as usize]),
+            Instruction::Each { body, count } => {
+                each(&mut memory, &plan.bodies[body as usize], &plan.tables, count, lane);
+            }
             _ => dense(&mut memory, instruction),
+        }
+    }
+}
+
+/// Runs a body for every lane; `work` is as long as its code and outputs.
+fn each(memory: &mut Memory<'_>, body: &Body, tables: &[Vec<u32>], count: u32, work: &mut [f64]) {
+    let (values, rest) = work.split_at_mut(body.code.len());
+    let sums = &mut rest[..body.outputs.len()];
+    sums.fill(0.0);
+    for lane in 0..count {
+        let entry = |table: u32| tables[table as usize][lane as usize];
+        for (i, instruction) in body.code.iter().enumerate() {
+            values[i] = match *instruction {
+                BodyInstruction::Constant(value) => value,
+                BodyInstruction::Input(input) => memory.load(match body.inputs[input as usize] {
+                    LaneInput::Uniform(at) => at,
+                    LaneInput::Lanes(at) => at.plus(lane),
+                    LaneInput::Gathered(at, table) => at.plus(entry(table)),
+                }),
+                BodyInstruction::Unary(op, a) => op.apply(values[a as usize]),
+                BodyInstruction::Binary(op, a, b) => {
+                    op.apply(values[a as usize], values[b as usize])
+                }
+                BodyInstruction::Select(c, a, b) => {
+                    values[if values[c as usize] != 0.0 { a } else { b } as usize]
+                }
+            };
+        }
+        for (sum, output) in sums.iter_mut().zip(&body.outputs) {
+            let v = values[output.value() as usize];
+            match *output {
+                LaneOutput::Store(at, _) => memory.element(at.plus(lane), |x| *x = v),
+                LaneOutput::AddTo(at, _) => memory.element(at.plus(lane), |x| *x += v),
+                LaneOutput::ScatterAdd(at, table, _) => {
+                    memory.element(at.plus(entry(table)), |x| *x += v);
+                }
+                LaneOutput::SumTo(..) => *sum += v,
+            }
+        }
+    }
+    for (sum, output) in sums.iter().zip(&body.outputs) {
+        if let LaneOutput::SumTo(at, _) = *output {
+            memory.element(at, |x| *x += *sum);
         }
     }
 }
@@ -150,6 +204,17 @@ fn dense(memory: &mut Memory<'_>, instruction: &Instruction) {
                 for (y, a) in y.iter_mut().zip(row) {
                     *y += a * x;
                 }
+            }
+        }
+        Instruction::Layer { y, a, x, bias, activation, rows, cols } => {
+            let (bias, bias_len) = bias.map_or((x, 0), |bias| (bias, rows));
+            let operands = [(a, rows * cols), (x, cols), (bias, bias_len)];
+            let (y, [a, x, bias]) = memory.split(y, rows, operands);
+            let (a, x, bias) = (a.slice(), x.slice(), bias.slice());
+            for (i, (y, row)) in y.iter_mut().zip(a.chunks_exact(x.len())).enumerate() {
+                let product = dot(row, x);
+                let sum = bias.get(i).map_or(product, |bias| bias + product);
+                *y = activation.map_or(sum, |f| f.apply(sum));
             }
         }
         Instruction::Outer { a, x, y, rows, cols } => {

@@ -24,7 +24,7 @@ pub use builder::{NetworkBuilder, limits};
 pub use codec::{DecodeError, FORMAT_VERSION, decode, encode};
 pub use init::Init;
 pub use kinds::{BuiltinNetworks, KINDS, Kind, options_table};
-pub(crate) use ops::NetworkOp;
+pub(crate) use ops::{LAYER_NORM_EPSILON, NetworkOp, indices};
 pub use ops::{OP_SET, reference_table};
 pub use options::{Accepts, OptionSpec, Standard};
 

@@ -37,7 +37,7 @@ fn every_op_can_be_differentiated_twice() {
     for op in op_names() {
         let network = around(&op);
         let all = weights(&network);
-        if op == "gamma" || op == "lgamma" {
+        if matches!(op.as_str(), "gamma" | "lgamma" | "interpolate" | "interpolate_cubic") {
             let mut b = recorded(&network);
             let sum = b.op("sum", &[network.output], &[]).unwrap();
             let message = b.gradient(sum, 0).unwrap_err().message;
@@ -136,6 +136,36 @@ fn what_does_not_depend_has_derivative_zero_and_nonsense_is_refused() {
     let none = b.gradient(sum, w).unwrap();
     assert_eq!(b.shape(none), Some(vec![3, 2]));
     assert_eq!(values(b, none), [0.0; 6]);
+}
+
+/// Of equal elements the first one counts, in vectors of every length.
+#[test]
+fn the_largest_element_is_the_first_of_them() {
+    for (op, sign) in [("max_of", 1.0), ("min_of", -1.0)] {
+        for len in 1..=9usize {
+            for (first, second) in (0..len).flat_map(|i| (i..len).map(move |j| (i, j))) {
+                let mut b = NetworkBuilder::new(len as u32).unwrap();
+                let x = b.input();
+                let y = b.op(op, &[x], &[]).unwrap();
+                let g = b.gradient(y, x).unwrap();
+                let direction: Vec<f64> = (0..len).map(|i| i as f64 + 10.0).collect();
+                let direction = b.constant(&[len as u32], &direction).unwrap();
+                let t = b.tangent(y, x, direction).unwrap();
+                let out = b.op("concat", &[g, t], &[]).unwrap();
+                b.output(out).unwrap();
+                let mut at: Vec<f64> =
+                    (0..len).map(|i| -sign * (i as f64 * 3.7).cos().abs()).collect();
+                (at[first], at[second]) = (5.0 * sign, 5.0 * sign);
+                let mut expected = vec![0.0; len + 1];
+                (expected[first], expected[len]) = (1.0, first as f64 + 10.0);
+                assert_eq!(
+                    b.finish().unwrap().evaluate(&[], &at),
+                    expected,
+                    "{op} {first} {second}"
+                );
+            }
+        }
+    }
 }
 
 /// `relu`, `abs`, `min` and `max` exactly at their corners, as docs/reference/network-ops.md says.

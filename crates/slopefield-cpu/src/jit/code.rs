@@ -27,6 +27,8 @@ pub(crate) struct Program {
     pub scratch_len: usize,
     /// Numbers that the code reads.
     pub pool: Box<[f64]>,
+    /// Index tables that the code reads.
+    pub tables: Vec<Box<[u32]>>,
 }
 
 /// Owner of generated code; frees it when dropped.
@@ -95,6 +97,7 @@ pub(crate) fn generate(
             functions: d.ids.iter().map(|&id| module.get_finalized_function(id)).collect(),
             scratch_len: d.scratch_len,
             pool: d.pool,
+            tables: d.tables,
         })
     };
     Ok((code, programs))
@@ -113,6 +116,7 @@ struct Draft {
     ids: Vec<FuncId>,
     scratch_len: usize,
     pool: Box<[f64]>,
+    tables: Vec<Box<[u32]>>,
 }
 
 struct Generator<'a> {
@@ -131,6 +135,7 @@ impl Generator<'_> {
             spills: plan.scratch_len.next_multiple_of(8) + schedule.slots.next_multiple_of(8),
         };
         let (pool, index) = pool(plan);
+        let tables: Vec<Box<[u32]>> = plan.tables.iter().map(|t| t.as_slice().into()).collect();
         let convention = self.module.isa().default_call_conv();
         let context = Context {
             plan,
@@ -138,6 +143,7 @@ impl Generator<'_> {
             chunks: &chunks,
             layout,
             pool: Pool { values: &pool, index: &index },
+            tables: &tables,
             table: table(isa),
             has_round: isa != Isa::Portable || cfg!(target_arch = "aarch64"),
             convention,
@@ -162,7 +168,7 @@ impl Generator<'_> {
             ids.push(id);
         }
         let scratch_len = (layout.spills + chunks.spills) as usize;
-        Ok(Draft { ids, scratch_len, pool })
+        Ok(Draft { ids, scratch_len, pool, tables })
     }
 
     fn declare(&mut self, signature: &ir::Signature) -> Result<FuncId, CompileError> {

@@ -40,6 +40,8 @@ pub(super) struct Context<'a> {
     pub chunks: &'a Chunks,
     pub layout: ScratchLayout,
     pub pool: Pool<'a>,
+    /// Index tables of loops, at the addresses that the code will read.
+    pub tables: &'a [Box<[u32]>],
     pub table: &'static Table,
     /// The processor rounds to whole numbers in one instruction.
     pub has_round: bool,
@@ -302,8 +304,12 @@ impl Emitter<'_, '_> {
     }
 
     fn unary(&mut self, op: UnaryOp, a: Value) -> ir::Value {
-        use UnaryOp::*;
         let x = self.get(a);
+        self.unary_of(op, x)
+    }
+
+    pub(super) fn unary_of(&mut self, op: UnaryOp, x: ir::Value) -> ir::Value {
+        use UnaryOp::*;
         match op {
             Neg => self.builder.ins().fneg(x),
             Abs => self.builder.ins().fabs(x),
@@ -327,12 +333,16 @@ impl Emitter<'_, '_> {
     }
 
     fn binary(&mut self, op: BinaryOp, a: Value, b: Value) -> ir::Value {
-        use BinaryOp::*;
-        if let (Pow, Some(power)) = (op, small_power(self.context.plan, b)) {
+        if let (BinaryOp::Pow, Some(power)) = (op, small_power(self.context.plan, b)) {
             let x = self.get(a);
             return self.power(x, power);
         }
         let (x, y) = (self.get(a), self.get(b));
+        self.binary_of(op, x, y)
+    }
+
+    pub(super) fn binary_of(&mut self, op: BinaryOp, x: ir::Value, y: ir::Value) -> ir::Value {
+        use BinaryOp::*;
         match op {
             Add => self.builder.ins().fadd(x, y),
             Sub => self.builder.ins().fsub(x, y),

@@ -1,7 +1,7 @@
 //! Dense instructions become calls to precompiled kernels.
 
 use cranelift_codegen::ir::{InstBuilder, types};
-use slopefield_graph::plan::Instruction;
+use slopefield_graph::plan::{Instruction, Ref};
 
 use super::emit::Emitter;
 
@@ -28,6 +28,23 @@ impl Emitter<'_, '_> {
                 let f = if add { t.mat_t_vec_add } else { t.mat_t_vec };
                 (f as usize, vec![y, a, x], vec![rows, cols])
             }
+            Layer { y, a, x, bias, activation, rows, cols } => {
+                let product = [rows, cols];
+                match bias {
+                    Some(bias) => {
+                        self.call_kernel(t.copy as usize, &[y, bias], &[rows]);
+                        self.call_kernel(t.mat_vec_add as usize, &[y, a, x], &product);
+                    }
+                    None => self.call_kernel(t.mat_vec as usize, &[y, a, x], &product),
+                }
+                if let Some(op) = activation {
+                    self.call_kernel((t.map)(op) as usize, &[y, y], &[rows]);
+                }
+                return;
+            }
+            Each { body, count } => {
+                return self.each(&self.context.plan.bodies[body as usize], count);
+            }
             Outer { a, x, y, rows, cols } => (t.outer as usize, vec![a, x, y], vec![rows, cols]),
             Sum { dst, src, len } => (t.sum as usize, vec![dst, src], vec![len]),
             Dot { dst, a, b, len } => (t.dot as usize, vec![dst, a, b], vec![len]),
@@ -35,9 +52,13 @@ impl Emitter<'_, '_> {
                 return;
             } // scalar instructions come as `Step::Scalar`
         };
-        let mut arguments: Vec<_> = refs.into_iter().map(|r| self.pointer(r)).collect();
+        self.call_kernel(function, &refs, &sizes);
+    }
+
+    fn call_kernel(&mut self, function: usize, runs: &[Ref], sizes: &[u32]) {
+        let mut arguments: Vec<_> = runs.iter().map(|r| self.pointer(*r)).collect();
         for n in sizes {
-            arguments.push(self.builder.ins().iconst(types::I64, i64::from(n)));
+            arguments.push(self.builder.ins().iconst(types::I64, i64::from(*n)));
         }
         self.call(function, &arguments);
     }

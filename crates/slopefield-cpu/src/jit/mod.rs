@@ -5,4 +5,5 @@ mod chunk;
 pub(crate) mod code;
 mod emit;
 mod emit_dense;
+mod emit_each;
 mod schedule;

@@ -17,8 +17,7 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(entry: Entry, shape: Shape) -> Self {
-        let plan = Plan { entry, shape, scratch_len: 0, constants: Vec::new(), code: Vec::new() };
-        Writer { plan }
+        Writer { plan: Plan::new(entry, shape) }
     }
     pub fn push(&mut self, instruction: Instruction) -> Value {
         self.plan.code.push(instruction);

@@ -11,7 +11,7 @@
 
 use slopefield_lang::{Binary, Unary};
 
-use super::ops::{NetworkOp, one};
+use super::ops::{LAYER_NORM_EPSILON, NetworkOp, one};
 use super::{NetworkBuilder, NetworkError, Node, NodeId};
 
 type Recorded = Result<NodeId, NetworkError>;
@@ -26,6 +26,13 @@ struct Applied {
     inputs: Vec<NodeId>,
     attributes: Vec<(String, Vec<i64>)>,
     result: NodeId,
+}
+
+impl Applied {
+    fn indices(&self) -> &[i64] {
+        let found = self.attributes.iter().find(|(name, _)| name == "indices");
+        found.map_or(&[], |(_, values)| values)
+    }
 }
 
 impl NetworkBuilder {
@@ -186,6 +193,18 @@ fn reverse(b: &mut NetworkBuilder, at: &Applied, k: usize, g: NodeId) -> Part {
             }
             b.joined(&parts)?
         }
+        (NetworkOp::Gather, _) => {
+            let len = i64::from(b.elements(operand));
+            b.op("scatter_add", &[g], &[("indices", at.indices()), ("len", &[len])])?
+        }
+        (NetworkOp::ScatterAdd, _) => b.op("gather", &[g], &[("indices", at.indices())])?,
+        (NetworkOp::MaxOf | NetworkOp::MinOf, _) => {
+            let chosen = chosen(b, at)?;
+            b.mul(g, chosen)?
+        }
+        // Their matrices of derivatives are symmetric.
+        (NetworkOp::Softmax | NetworkOp::LayerNorm, _) => normalised(b, at, g)?,
+        (NetworkOp::Interpolate | NetworkOp::InterpolateCubic, _) => return refused(&at.name),
         (NetworkOp::Reshape, _) => {
             let dims = b.shape(operand).unwrap_or_default();
             b.reshaped(g, &dims)?
@@ -217,6 +236,14 @@ fn forward(b: &mut NetworkBuilder, at: &Applied, moves: &[Option<NodeId>]) -> Pa
                             None => continue,
                         }
                     }
+                    NetworkOp::MaxOf | NetworkOp::MinOf => {
+                        let chosen = chosen(b, at)?;
+                        b.op("dot", &[chosen, tangent], &[])?
+                    }
+                    NetworkOp::Softmax | NetworkOp::LayerNorm => normalised(b, at, tangent)?,
+                    NetworkOp::Interpolate | NetworkOp::InterpolateCubic => {
+                        return refused(&at.name);
+                    }
                     // Linear in each operand.
                     _ => {
                         let mut inputs = at.inputs.clone();
@@ -234,6 +261,70 @@ fn forward(b: &mut NetworkBuilder, at: &Applied, moves: &[Option<NodeId>]) -> Pa
             Ok(sum)
         }
     }
+}
+
+fn refused<T>(op: &str) -> Result<T, NetworkError> {
+    let message = format!("`{op}` cannot be differentiated inside a network");
+    Err(NetworkError { message })
+}
+
+/// 1 at the element that `max_of` or `min_of` takes, the first of equal ones, and 0 elsewhere: a
+/// tournament of neighbours, whose masks are multiplied on the way back.
+fn chosen(b: &mut NetworkBuilder, at: &Applied) -> Recorded {
+    let pick = |b: &mut NetworkBuilder, x: NodeId, places: &[i64]| {
+        b.op("gather", &[x], &[("indices", places)])
+    };
+    let mut x = at.inputs[0];
+    if at.op == NetworkOp::MinOf {
+        x = b.map("neg", x)?;
+    }
+    // Whether the left one of each pair has won, and the length before.
+    let mut rounds: Vec<(NodeId, u32)> = Vec::new();
+    while b.elements(x) > 1 {
+        let len = b.elements(x);
+        let left: Vec<i64> = (0..i64::from(len)).step_by(2).collect();
+        // A last one without a neighbour wins against itself.
+        let right: Vec<i64> = left.iter().map(|i| (i + 1).min(i64::from(len) - 1)).collect();
+        let (left, right) = (pick(b, x, &left)?, pick(b, x, &right)?);
+        let difference = b.sub(left, right)?;
+        rounds.push((b.map("step", difference)?, len));
+        x = b.op("max", &[left, right], &[])?;
+    }
+    let one = b.number(1.0)?;
+    let mut mask = one;
+    while let Some((left, len)) = rounds.pop() {
+        let right = b.sub(one, left)?;
+        let (to_left, to_right) = (b.mul(mask, left)?, b.mul(mask, right)?);
+        let both = b.joined(&[to_left, to_right])?;
+        let pairs = i64::from(len.div_ceil(2));
+        let places: Vec<i64> = (0..i64::from(len)).map(|i| i / 2 + i % 2 * pairs).collect();
+        mask = pick(b, both, &places)?;
+    }
+    Ok(mask)
+}
+
+/// The derivative of `softmax`, `y ∘ (s - y·s)`, or of `layer_norm`,
+/// `(s - mean s - y mean(y ∘ s)) / deviation`.
+fn normalised(b: &mut NetworkBuilder, at: &Applied, s: NodeId) -> Recorded {
+    let (x, y) = (at.inputs[0], at.result);
+    if at.op == NetworkOp::Softmax {
+        let mean = b.op("dot", &[y, s], &[])?;
+        let rest = b.sub(s, mean)?;
+        return b.mul(y, rest);
+    }
+    let mean = b.map("mean", x)?;
+    let centred = b.sub(x, mean)?;
+    let square = b.mul(centred, centred)?;
+    let variance = b.map("mean", square)?;
+    let variance = b.shifted(variance, LAYER_NORM_EPSILON)?;
+    let deviation = b.map("sqrt", variance)?;
+    let along = b.mul(y, s)?;
+    let along = b.map("mean", along)?;
+    let along = b.mul(y, along)?;
+    let level = b.map("mean", s)?;
+    let rest = b.sub(s, level)?;
+    let rest = b.sub(rest, along)?;
+    b.div(rest, deviation)
 }
 
 /// `s` times the element-wise partial derivative of the result in operand `k`: forward mode has the
@@ -347,11 +438,7 @@ fn unary(b: &mut NetworkBuilder, f: Unary, x: NodeId, y: NodeId, s: NodeId) -> P
             let part = b.div(s, below)?;
             if f == Unary::Acos { b.map("neg", part)? } else { part }
         }
-        Unary::Gamma | Unary::LnGamma => {
-            return Err(NetworkError {
-                message: format!("`{}` cannot be differentiated inside a network", f.name()),
-            });
-        }
+        Unary::Gamma | Unary::LnGamma => return refused(f.name()),
     }))
 }
 

@@ -48,6 +48,21 @@ pub fn around(op: &str) -> NetworkGraph {
             // Of a matrix, to see that it is one number.
             b.op(op, &[a], &[])
         }
+        "gather" => b.op(op, &[x], &[("indices", &[5, 0, 2, 2, 4, 1, 0])]),
+        "scatter_add" => {
+            let sums = b.op(op, &[pw], &[("indices", &[3, 0, 3, 1, 3, 6]), ("len", &[7])]).unwrap();
+            b.op("mul", &[sums, sums], &[])
+        }
+        "softmax" | "layer_norm" => {
+            let scaled = b.op("mul", &[x, w], &[]).unwrap();
+            let y = b.op(op, &[scaled], &[]).unwrap();
+            b.op("mul", &[y, pw], &[])
+        }
+        "interpolate" | "interpolate_cubic" => {
+            // Between, before and after the knots; values that are weights.
+            let knots = b.constant(&[6], &[-1.0, -0.5, 0.1, 0.6, 0.9, 1.0]).unwrap();
+            b.op(op, &[x, knots, w], &[])
+        }
         "dot" => b.op(op, &[x, w], &[]),
         "concat" => b.op(op, &[x, w, offset], &[]),
         "slice" => b.op(op, &[x], &[("start", &[2]), ("len", &[3])]),
