@@ -21,9 +21,9 @@ mod scalar;
 
 pub use error::LowerError;
 pub use graph::GraphTextError;
-pub use interpreter::Interpreter;
+pub use interpreter::{HessianInterpreter, Interpreter};
 pub use layout::Layout;
-pub use lower::{LoweredModel, ObserveSlot, dump, lower, lower_text};
+pub use lower::{LoweredModel, ObserveSlot, dump, lower, lower_hessian, lower_text};
 pub use model_graph::ModelFunction;
 pub use network::{BuiltinNetworks, NetworkBuilder, NetworkGraph, NetworkLibrary};
 pub use non_finite::{NonFiniteAt, locate_non_finite};
