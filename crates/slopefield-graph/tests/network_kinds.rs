@@ -3,6 +3,7 @@
 
 mod support;
 
+use proptest::prelude::*;
 use slopefield_graph::network::{
     ACTIVATIONS, KINDS, NetworkError, NetworkGraph, Node, activations_table, decode, encode,
     options_table,
@@ -942,6 +943,59 @@ fn wrong_options_are_named_with_what_is_allowed() {
     let found =
         message("lagrangian", (2, 1), &[("form", word("general")), ("activation", word("tanh"))]);
     assert!(found.contains("in the general form give one of"), "{found}");
+}
+
+/// Any value for any option.
+fn value() -> impl Strategy<Value = OptionValue> {
+    let numbers = || {
+        prop_oneof![
+            (-2i32..12).prop_map(f64::from),
+            -1e3..1e3,
+            prop::sample::select(vec![0.0, f64::NAN, f64::INFINITY, 1e308, -1e-308, 5e-324]),
+        ]
+    };
+    let activations = ACTIVATIONS.iter().map(|a| a.name);
+    let others =
+        ["linear", "constant", "zeros", "general", "odd", "residual", "square", "nonsense"];
+    let words: Vec<&str> = activations.chain(others).collect();
+    prop_oneof![
+        numbers().prop_map(Number),
+        prop::collection::vec(numbers(), 0..4).prop_map(List),
+        any::<bool>().prop_map(Flag),
+        prop::sample::select(words.clone()).prop_map(word),
+        prop::collection::vec(prop::sample::select(words), 0..4)
+            .prop_map(|list| OptionValue::Words(list.into_iter().map(Into::into).collect())),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+
+    /// No option makes a builder panic, and what is built is valid and gives numbers.
+    #[test]
+    fn any_options_are_refused_or_give_a_network(
+        kind in prop::sample::select(KINDS.to_vec()),
+        (inputs, outputs) in (1u32..7, 0u32..7),
+        given in prop::collection::vec((any::<prop::sample::Index>(), value()), 0..3),
+    ) {
+        let mut options: Vec<(&str, OptionValue)> = Vec::new();
+        for (index, value) in given {
+            let name = kind.options[index.index(kind.options.len())].name;
+            if options.iter().all(|(n, _)| *n != name) {
+                options.push((name, value));
+            }
+        }
+        match attempt(kind.name, (inputs, outputs), &options) {
+            Err(refused) => prop_assert!(refused.message.len() > 20),
+            Ok(network) => {
+                prop_assert_eq!(network.verify(), Ok(()));
+                prop_assert_eq!((network.inputs, network.outputs), (inputs, outputs));
+                let p = vec![0.0; network.weight_count()];
+                let y = network.evaluate(&p, &point(inputs as usize, 0));
+                prop_assert!(y.iter().all(|y| !y.is_nan()), "{:?}", y);
+            }
+        }
+    }
 }
 
 #[test]
