@@ -904,14 +904,14 @@ fn wrong_options_are_named_with_what_is_allowed() {
             "icnn",
             "activation",
             word("tanh"),
-            "is `tanh`, which is not convex; give one of linear, relu",
+            "is `tanh`, which is not convex and rising everywhere; give one of linear, relu",
         ),
         ("icnn", "scale", Number(-1.0), "`scale` of `icnn` is -1; give a number above 0"),
         (
             "monotone",
             "activation",
             word("gelu"),
-            "is `gelu`, which also falls; give one of linear, tanh",
+            "is `gelu`, which does not rise everywhere; give one of linear, tanh",
         ),
         ("monotone", "hidden", List(vec![2.0]), "`monotone` needs `increasing` or `decreasing`"),
         ("fourier", "learned", Number(1.0), "`learned` of `fourier` is 1; give true or false"),
@@ -922,12 +922,35 @@ fn wrong_options_are_named_with_what_is_allowed() {
             "`frequency` of `fourier` is -1; give a number from",
         ),
         ("rbf", "cuont", Number(5.0), "`rbf` has no option `cuont`; did you mean `count`?; it has"),
-        ("lagrangian", "activation", word("relu"), "is `relu`, whose derivative has corners"),
+        (
+            "lagrangian",
+            "activation",
+            word("relu"),
+            "is `relu`, whose second derivative is not continuous",
+        ),
         ("hamiltonian", "energy", Flag(true), "one for the energy"),
     ] {
         let found = message(kind, (2, 1), &[(option, value)]);
         assert!(found.contains(expected), "`{found}` does not contain `{expected}`");
         assert!(found.contains(&format!("`{kind}`")), "{found}");
+    }
+    // Functions of the language have their properties, too.
+    let with = |kind: &str, activation: &str| {
+        let increasing = ("increasing", List(vec![1.0]));
+        let options = [("activation", word(activation)), increasing];
+        let used = if kind == "monotone" { &options[..] } else { &options[..1] };
+        attempt(kind, (2, 2), used).is_ok()
+    };
+    for (activation, allowed) in [
+        ("expm1", [true, true, true]),
+        ("sinh", [true, false, true]),
+        ("cosh", [false, false, true]),
+        ("cbrt", [true, false, false]),
+        ("abs", [false, false, false]),
+        ("ln", [false, false, false]),
+    ] {
+        let found = ["monotone", "icnn", "hamiltonian"].map(|kind| with(kind, activation));
+        assert_eq!(found, allowed, "{activation}");
     }
     let both = [("increasing", List(vec![1.0])), ("decreasing", List(vec![1.0]))];
     let found = message("monotone", (2, 1), &both);

@@ -124,7 +124,17 @@ pub(crate) fn named(name: &str) -> Result<Activation, String> {
         return Ok(*found);
     }
     if let Some(f) = Unary::from_name(name) {
-        return Ok(row(f.name(), "", Saturating, Record::Op));
+        let plain = row(f.name(), "", Saturating, Record::Op);
+        return Ok(match f {
+            Unary::Expm1 => plain.convex().smooth(),
+            Unary::Sinh => plain.increasing().smooth(),
+            Unary::Neg | Unary::Cosh | Unary::Erfc => plain.smooth(),
+            Unary::Cbrt | Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round | Unary::Step => {
+                plain.increasing()
+            }
+            // The others fall somewhere, are not defined everywhere, or have corners or poles.
+            _ => plain,
+        });
     }
     let names = || ACTIVATIONS.iter().map(|a| a.name);
     let functions = Unary::ALL.into_iter().map(Unary::name);

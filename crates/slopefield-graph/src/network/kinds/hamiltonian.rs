@@ -105,7 +105,7 @@ pub(super) fn require_smooth(
             let which = crate::network::activation::names(|a| a.smooth);
             o.wrong(
                 "activation",
-                format!("is `{}`, whose derivative has corners; give one of {which}", rough.name),
+                format!("is `{}`, whose second derivative is not continuous everywhere; give one of {which}", rough.name),
             )
         }
     }

@@ -55,8 +55,10 @@ fn build(o: &Options<'_>, mut b: NetworkBuilder) -> Result<NetworkGraph, Network
     if !activation.convex {
         let which = crate::network::activation::names(|a| a.convex);
         let name = activation.name;
-        return o
-            .wrong("activation", format!("is `{name}`, which is not convex; give one of {which}"));
+        return o.wrong(
+            "activation",
+            format!("is `{name}`, which is not convex and rising everywhere; give one of {which}"),
+        );
     }
     let x = b.input();
     let named = o.members("convex")?;

@@ -51,8 +51,10 @@ fn build(o: &Options<'_>, mut b: NetworkBuilder) -> Result<NetworkGraph, Network
     let activation = o.activation("activation")?;
     if !activation.increasing {
         let (name, which) = (activation.name, activation::names(|a| a.increasing));
-        return o
-            .wrong("activation", format!("is `{name}`, which also falls; give one of {which}"));
+        return o.wrong(
+            "activation",
+            format!("is `{name}`, which does not rise everywhere; give one of {which}"),
+        );
     }
     let (rising, falling) = (o.members("increasing")?, o.members("decreasing")?);
     if let Some(both) = rising.iter().find(|i| falling.contains(i)) {
