@@ -1,6 +1,6 @@
 //! Where each parameter of a model sits in the parameter vector `p`.
 
-mod random;
+pub(crate) mod random;
 mod start;
 
 use slopefield_lang::Model;

@@ -3,19 +3,30 @@
 //! It is what the project file stores, so that a project opens and trains without the plugin that
 //! made it. Rank is 1 or 2: vectors of features and matrices of weights.
 
+mod activation;
+mod basis;
 mod builder;
 mod codec;
+mod constrained;
+mod differentiate;
 mod evaluate;
-mod mlp;
+mod init;
+mod kinds;
 mod ops;
+mod options;
+mod perceptron;
+mod record;
 
 use slopefield_lang::OptionValue;
 
+pub use activation::{ACTIVATIONS, Activation, activations_table};
 pub use builder::{NetworkBuilder, limits};
 pub use codec::{DecodeError, FORMAT_VERSION, decode, encode};
-pub use mlp::BuiltinNetworks;
+pub use init::Init;
+pub use kinds::{BuiltinNetworks, KINDS, Kind, options_table};
 pub(crate) use ops::{LAYER_NORM_EPSILON, NetworkOp, indices};
 pub use ops::{OP_SET, reference_table};
+pub use options::{Accepts, OptionSpec, Standard};
 
 /// A recorded network: a list of nodes in order, each using only earlier ones.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +66,7 @@ pub enum Node {
         values: Vec<f64>,
     },
     /// An operation of the op set, by its name in the table of docs/reference/network-ops.md:
-    /// `matvec(A, x)`, element-wise `add sub mul div min max pow`, every one-argument function of
+    /// `matvec(A, x)`, `matvec_t(A, x)`, element-wise `add sub mul div min max pow`, every one-argument function of
     /// the language by its name, `sum(x)`, `mean(x)`, `dot(a, b)`, `concat(x, ...)`,
     /// `slice(x; start, len)`, `outer(a, b)`, `reshape(x; dims)`. A vector of length 1 is repeated
     /// to the length of the other operand of an element-wise op.
@@ -69,25 +80,6 @@ pub enum Node {
     },
 }
 
-/// Distribution of initial weights.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Init {
-    /// All 0.
-    Zeros,
-    /// All the same.
-    Constant(f64),
-    /// Normal with mean and standard deviation.
-    Normal(f64, f64),
-    /// Uniform between bounds.
-    Uniform(f64, f64),
-    /// Glorot uniform with gain (Glorot & Bengio 2010).
-    XavierUniform(f64),
-    /// Kaiming normal with gain (He et al. 2015).
-    KaimingNormal(f64),
-    /// Orthogonal with gain (Saxe et al. 2014).
-    Orthogonal(f64),
-}
-
 /// Why a network could not be built.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{message}")]
@@ -96,8 +88,8 @@ pub struct NetworkError {
     pub message: String,
 }
 
-/// Turns `kind(options)` of a model into a recorded network. The built-in library knows `mlp`;
-/// the worker adds one that asks plugins.
+/// Turns `kind(options)` of a model into a recorded network. The built-in library knows the kinds
+/// of [`KINDS`]; the worker adds one that asks plugins.
 pub trait NetworkLibrary {
     /// Builds the network. The number of inputs and outputs are among the options too.
     fn build(

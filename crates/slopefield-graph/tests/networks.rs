@@ -5,109 +5,14 @@ mod support;
 
 use proptest::prelude::*;
 use slopefield_graph::network::{
-    DecodeError, Init, NetworkError, NodeId, decode, encode, limits, reference_table,
+    DecodeError, Init, NetworkError, decode, encode, limits, reference_table,
 };
 use slopefield_graph::{
     BuiltinNetworks, Interpreter, LowerError, NetworkBuilder, NetworkGraph, NetworkLibrary, lower,
 };
 use slopefield_lang::{OptionValue, Unary};
+use support::recorded::*;
 use support::*;
-
-/// A library with one given network.
-struct One(NetworkGraph);
-
-impl NetworkLibrary for One {
-    fn build(
-        &self,
-        _: &str,
-        _: u32,
-        _: u32,
-        _: &[(String, OptionValue)],
-    ) -> Result<NetworkGraph, NetworkError> {
-        Ok(self.0.clone())
-    }
-}
-
-/// A network around one use of an op: six inputs, matrix and vector weights, two outputs.
-fn around(op: &str) -> NetworkGraph {
-    let mut b = NetworkBuilder::new(6).unwrap();
-    let x = b.input();
-    let a = b.param("a", &[3, 6], Init::XavierUniform(1.0)).unwrap();
-    let w = b.param("w", &[6], Init::Normal(0.0, 1.0)).unwrap();
-    let offset = b.constant(&[1], &[1.7]).unwrap();
-    let positive = |b: &mut NetworkBuilder, n: NodeId| {
-        // Between 0.1 and 0.9, where every function but acosh is defined.
-        let half = b.constant(&[1], &[0.4]).unwrap();
-        let centre = b.constant(&[1], &[0.5]).unwrap();
-        let t = b.op("tanh", &[n], &[]).unwrap();
-        let t = b.op("mul", &[t, half], &[]).unwrap();
-        b.op("add", &[t, centre], &[]).unwrap()
-    };
-    let (px, pw) = (positive(&mut b, x), positive(&mut b, w));
-    let y = match op {
-        "matvec" => b.op(op, &[a, x], &[]),
-        "sum" | "mean" => {
-            // Of a matrix, to see that it is one number.
-            b.op(op, &[a], &[])
-        }
-        "matvec_t" => {
-            let y = b.op("matvec", &[a, x], &[]).unwrap();
-            b.op(op, &[a, y], &[])
-        }
-        "gather" => b.op(op, &[x], &[("indices", &[5, 0, 2, 2, 4, 1, 0])]),
-        "scatter_add" => {
-            let sums = b.op(op, &[pw], &[("indices", &[3, 0, 3, 1, 3, 6]), ("len", &[7])]).unwrap();
-            b.op("mul", &[sums, sums], &[])
-        }
-        "softmax" | "layer_norm" => {
-            let scaled = b.op("mul", &[x, w], &[]).unwrap();
-            let y = b.op(op, &[scaled], &[]).unwrap();
-            b.op("mul", &[y, pw], &[])
-        }
-        "interpolate" | "interpolate_cubic" => {
-            // Between, before and after the knots; values that are weights.
-            let knots = b.constant(&[6], &[-1.0, -0.5, 0.1, 0.6, 0.9, 1.0]).unwrap();
-            b.op(op, &[x, knots, w], &[])
-        }
-        "dot" => b.op(op, &[x, w], &[]),
-        "concat" => b.op(op, &[x, w, offset], &[]),
-        "slice" => b.op(op, &[x], &[("start", &[2]), ("len", &[3])]),
-        "outer" => {
-            let m = b.op(op, &[x, w], &[]).unwrap();
-            b.op("matvec", &[m, w], &[])
-        }
-        "reshape" => {
-            let m = b.op(op, &[x], &[("dims", &[3, 2])]).unwrap();
-            let v = b.op("slice", &[w], &[("start", &[1]), ("len", &[2])]).unwrap();
-            b.op("matvec", &[m, v], &[])
-        }
-        "acosh" => {
-            let more = b.op("add", &[px, offset], &[]).unwrap();
-            b.op(op, &[more], &[])
-        }
-        "add" | "sub" | "mul" | "div" | "min" | "max" | "pow" => {
-            // With a number on one side, and with two vectors.
-            let z = b.op(op, &[px, offset], &[]).unwrap();
-            b.op(op, &[z, pw], &[])
-        }
-        _ => b.op(op, &[px], &[]),
-    }
-    .unwrap();
-    // Everything to two numbers, through the weights too.
-    let total = b.op("sum", &[y], &[]).unwrap();
-    let mean = b.op("mean", &[pw], &[]).unwrap();
-    let out = b.op("concat", &[total, mean], &[]).unwrap();
-    b.output(out).unwrap();
-    b.finish().unwrap()
-}
-
-fn op_names() -> Vec<String> {
-    let table = reference_table();
-    let names: Vec<String> =
-        table.lines().skip(2).map(|line| line.split('`').nth(1).unwrap().to_owned()).collect();
-    assert!(names.len() > 40);
-    names
-}
 
 #[test]
 fn every_op_of_the_set_has_correct_values_and_gradients() {
@@ -292,17 +197,17 @@ fn options_of_the_perceptron() {
     assert_eq!(out, [10.0, 10.0 * libm::exp(2.0), 10.0 * libm::exp(-2.0)]);
 
     refused(built(&[("width", Number(3.0))]), &["width", "hidden", "activation"]);
+    refused(built(&[("hiden", Number(3.0))]), &["hiden", "did you mean `hidden`?"]);
     refused(built(&[("hidden", List(vec![4.5]))]), &["hidden", "4.5", "whole number"]);
     refused(built(&[("hidden", List(vec![0.0]))]), &["hidden", "0"]);
     refused(built(&[("hidden", List(vec![f64::NAN]))]), &["hidden", "NaN"]);
     refused(built(&[("hidden", List(vec![1.0; 65]))]), &["hidden", "65"]);
     refused(built(&[("hidden", Word("many".into()))]), &["hidden", "many"]);
-    refused(built(&[("activation", Word("elu".into()))]), &["activation", "elu", "tanh", "gelu"]);
-    refused(built(&[("activation", Word("linear".into()))]), &["activation", "linear"]);
+    refused(built(&[("activation", Word("elo".into()))]), &["activation", "elo", "`elu`?", "tanh"]);
     refused(built(&[("output", Number(1.0))]), &["output", "1"]);
     refused(built(&[("scale", Number(0.0))]), &["scale", "0"]);
     refused(built(&[("bias", Number(1.0))]), &["bias", "true or false"]);
-    refused(BuiltinNetworks.build("kan", 1, 1, &[]), &["kan", "mlp"]);
+    refused(BuiltinNetworks.build("mpl", 1, 1, &[]), &["mpl", "did you mean `mlp`", "kan"]);
     refused(BuiltinNetworks.build("mlp", 1, 0, &[]), &["outputs"]);
 }
 
@@ -316,6 +221,10 @@ fn start_values_follow_their_distributions_and_the_seed() {
         ("uniform", [100, 40], Init::Uniform(-2.0, 6.0)),
         ("xavier", [100, 40], Init::XavierUniform(2.0)),
         ("kaiming", [100, 40], Init::KaimingNormal(1.0)),
+        ("xavier_normal", [100, 40], Init::XavierNormal(1.5)),
+        ("kaiming_uniform", [100, 40], Init::KaimingUniform(0.5)),
+        ("lecun", [100, 40], Init::lecun_normal(1.0)),
+        ("lecun_uniform", [100, 40], Init::lecun_uniform(1.0)),
         ("wide", [30, 40], Init::Orthogonal(2.0)),
         ("tall", [40, 30], Init::Orthogonal(1.0)),
     ];
@@ -360,6 +269,25 @@ fn start_values_follow_their_distributions_and_the_seed() {
     let largest = slot("xavier").iter().fold(0f64, |m, x| m.max(x.abs()));
     assert!(largest <= bound && largest > 0.99 * bound);
     assert!((sd(slot("kaiming")) - (2.0 / 40f64).sqrt()).abs() < 5.0 * 0.22 / (2f64.sqrt() * n));
+    // Standard deviations of the definitions, and bounds of the uniform ones: bound²/3 is the
+    // variance.
+    for (name, expected, is_uniform) in [
+        ("xavier", 2.0 * (2.0 / 140f64).sqrt(), true),
+        ("xavier_normal", 1.5 * (2.0 / 140f64).sqrt(), false),
+        ("kaiming", (2.0 / 40f64).sqrt(), false),
+        ("kaiming_uniform", 0.5 * (2.0 / 40f64).sqrt(), true),
+        ("lecun", (1.0 / 40f64).sqrt(), false),
+        ("lecun_uniform", (1.0 / 40f64).sqrt(), true),
+    ] {
+        let values = slot(name);
+        assert!(mean(values).abs() < 5.0 * expected / n, "{name}: mean {}", mean(values));
+        let spread = sd(values);
+        assert!((spread - expected).abs() < 5.0 * expected / (2f64.sqrt() * n), "{name}: {spread}");
+        let largest = values.iter().fold(0f64, |m, x| m.max(x.abs()));
+        let bound = 3f64.sqrt() * expected;
+        assert_eq!(largest <= bound, is_uniform, "{name}: {largest}");
+        assert!(largest > 0.99 * bound, "{name}: {largest}");
+    }
     for (name, count, len, gain, at) in [
         ("wide", 30, 40, 2.0, (|v, i| v * 40 + i) as fn(usize, usize) -> usize),
         ("tall", 30, 40, 1.0, |v, i| i * 30 + v),
@@ -465,8 +393,16 @@ fn damaged_encodings_are_refused_with_the_place() {
     assert_eq!(decode(b"SLF"), Err(DecodeError::NotANetwork));
     assert_eq!(decode(b"SQLite"), Err(DecodeError::NotANetwork));
     let mut newer = bytes.clone();
+    newer[4] = 3;
+    assert_eq!(decode(&newer), Err(DecodeError::TooNew { found: 3 }));
+    // What only needs version 1 is written in version 1, and what needs version 2 says so.
+    assert_eq!(bytes[4], 1);
     newer[4] = 2;
-    assert_eq!(decode(&newer), Err(DecodeError::TooNew { found: 2 }));
+    assert!(matches!(decode(&newer), Err(DecodeError::Damaged { at: 4, .. })));
+    let mut second = encode(&around("matvec_t"));
+    assert_eq!((second[4], decode(&second)), (2, Ok(around("matvec_t"))));
+    second[4] = 1;
+    assert!(matches!(decode(&second), Err(DecodeError::Damaged { at: 4, .. })));
     for len in 4..bytes.len() {
         assert!(decode(&bytes[..len]).is_err(), "{len} bytes of {}", bytes.len());
     }

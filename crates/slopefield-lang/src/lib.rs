@@ -28,3 +28,4 @@ pub use position::{expression_text, line_column, utf16_offset};
 pub use print::{format, print, print_expression};
 pub use render::{Palette, render, render_with};
 pub use span::Span;
+pub use suggest::did_you_mean;

@@ -182,6 +182,8 @@ pub enum OptionValue {
     Text(String),
     /// A list of numbers, e.g. `[16, 16]`.
     List(Vec<f64>),
+    /// A list of bare words, e.g. `[tanh, relu]`.
+    Words(Vec<String>),
     /// `true` or `false`.
     Flag(bool),
 }

@@ -26,8 +26,8 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> V
     found.into_iter().map(|(_, other)| other).collect()
 }
 
-/// "did you mean `x`?" when something is similar.
-pub(crate) fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+/// "did you mean `x`?" when something is similar to a name that is not known.
+pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     match nearest(name, known).as_slice() {
         [] => None,
         [one] => Some(format!("did you mean `{one}`?")),

@@ -46,6 +46,29 @@ fn first_model_of_the_reference() {
 }
 
 #[test]
+fn a_list_of_an_option_holds_numbers_or_words() {
+    let options = |list: &str| {
+        let text = format!(
+            "const width = 8\nparam k = 1\nstate x = k\n\
+             network n: mlp(inputs: 1, outputs: 1, a: {list})\nx' = width*n(x)\n"
+        );
+        let (model, diagnostics) = check(&text);
+        let codes: Vec<_> = diagnostics.iter().map(|d| d.code).collect();
+        (model.networks[0].options.get(2).map(|(_, value)| value.clone()), codes)
+    };
+    let words = OptionValue::Words(vec!["tanh".into(), "silu".into()]);
+    assert_eq!(options("[tanh, silu]"), (Some(words), vec![]));
+    assert_eq!(options("[width, 2*width]"), (Some(OptionValue::List(vec![8.0, 16.0])), vec![]));
+    assert_eq!(options("[pi]"), (Some(OptionValue::List(vec![std::f64::consts::PI])), vec![]));
+    assert_eq!(options("[]"), (Some(OptionValue::List(vec![])), vec![]));
+    // A name with a meaning is no word, and words and numbers do not mix.
+    assert_eq!(options("[k]").0, None);
+    assert!(!options("[k]").1.is_empty());
+    assert_eq!(options("[tanh, 2]").0, None);
+    assert!(!options("[tanh, 2]").1.is_empty());
+}
+
+#[test]
 fn fitted_initial_values_become_params() {
     let (model, _) = check(&file("continuous_noise.slope"));
     let names: Vec<&str> = model.params.iter().map(|p| p.name.as_str()).collect();

@@ -24,9 +24,9 @@ pub(super) fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 
 /// The random numbers of one weight tensor.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stream {
-    pub(super) seed: u64,
-    pub(super) slot: u64,
+pub(crate) struct Stream {
+    pub(crate) seed: u64,
+    pub(crate) slot: u64,
 }
 
 impl Stream {
@@ -44,12 +44,12 @@ impl Stream {
     }
 
     /// Uniform in [0, 1).
-    pub(super) fn uniform(self, index: u64) -> f64 {
+    pub(crate) fn uniform(self, index: u64) -> f64 {
         self.pair(index)[0]
     }
 
     /// Standard normal, by Box and Muller (1958).
-    pub(super) fn normal(self, index: u64) -> f64 {
+    pub(crate) fn normal(self, index: u64) -> f64 {
         let [a, b] = self.pair(index);
         // 1 - a lies in (0, 1], where the logarithm is finite.
         let radius = (-2.0 * libm::log(1.0 - a)).sqrt();

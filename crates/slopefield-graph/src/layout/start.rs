@@ -51,6 +51,14 @@ fn draw(slot: &WeightSlot, stream: Stream, out: &mut [f64]) {
             let sd = gain * (2.0 / fan_in).sqrt();
             each(&|i| sd * stream.normal(i));
         }
+        Init::XavierNormal(gain) => {
+            let sd = gain * (2.0 / (fan_in + fan_out)).sqrt();
+            each(&|i| sd * stream.normal(i));
+        }
+        Init::KaimingUniform(gain) => {
+            let bound = gain * (6.0 / fan_in).sqrt();
+            each(&|i| bound * (2.0 * stream.uniform(i) - 1.0));
+        }
         Init::Orthogonal(gain) => {
             each(&|i| stream.normal(i));
             orthogonalise(out, rows, cols);
@@ -74,7 +82,7 @@ fn orthogonalise(a: &mut [f64], rows: usize, cols: usize) {
                 }
             }
         }
-        let norm = (0..len).map(|i| a[at(v, i)].powi(2)).sum::<f64>().sqrt();
+        let norm = (0..len).map(|i| a[at(v, i)] * a[at(v, i)]).sum::<f64>().sqrt();
         for i in 0..len {
             a[at(v, i)] /= norm;
         }

@@ -29,7 +29,7 @@ pub mod limits {
 #[derive(Debug)]
 pub struct NetworkBuilder {
     inputs: u32,
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     shapes: Vec<Dims>,
     names: BTreeSet<String>,
     weights: usize,
@@ -217,7 +217,9 @@ fn check_init(name: &str, init: Init) -> Result<(), NetworkError> {
         Init::Constant(a)
         | Init::XavierUniform(a)
         | Init::KaimingNormal(a)
-        | Init::Orthogonal(a) => ([a, 0.0], true),
+        | Init::Orthogonal(a)
+        | Init::XavierNormal(a)
+        | Init::KaimingUniform(a) => ([a, 0.0], true),
         Init::Normal(mean, sd) => ([mean, sd], sd >= 0.0),
         Init::Uniform(low, high) => ([low, high], low <= high),
     };
@@ -229,8 +231,28 @@ fn check_init(name: &str, init: Init) -> Result<(), NetworkError> {
 }
 
 impl NetworkGraph {
+    /// The gradient of the output with respect to the input, of a network with one output.
+    pub fn input_gradient(&self) -> Result<NetworkGraph, NetworkError> {
+        let mut builder = self.replay()?;
+        let gradient = builder.gradient(self.output, builder.input())?;
+        builder.output(gradient)?;
+        builder.finish()
+    }
+
     /// Checks a graph that did not come from a builder, by building it again.
     pub fn verify(&self) -> Result<(), NetworkError> {
+        let rebuilt = self.replay()?.finish()?;
+        if rebuilt.outputs != self.outputs || rebuilt.nodes.len() != self.nodes.len() {
+            return error(format!(
+                "the network says it has {} outputs and has {}",
+                self.outputs, rebuilt.outputs
+            ));
+        }
+        Ok(())
+    }
+
+    /// A builder that has recorded the nodes of this graph.
+    fn replay(&self) -> Result<NetworkBuilder, NetworkError> {
         let mut builder = NetworkBuilder::new(self.inputs)?;
         for (i, node) in self.nodes.iter().enumerate() {
             match node {
@@ -251,13 +273,6 @@ impl NetworkGraph {
             }
         }
         builder.output(self.output)?;
-        let rebuilt = builder.finish()?;
-        if rebuilt.outputs != self.outputs || rebuilt.nodes.len() != self.nodes.len() {
-            return error(format!(
-                "the network says it has {} outputs and has {}",
-                self.outputs, rebuilt.outputs
-            ));
-        }
-        Ok(())
+        Ok(builder)
     }
 }

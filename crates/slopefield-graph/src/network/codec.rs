@@ -4,13 +4,18 @@
 //! output `u32`. A node is a tag byte (0 input, 1 weights, 2 constant, 3 op) and its fields; texts
 //! and lists carry their length as `u32`. Nothing follows the output.
 //!
+//! Version 1 has the ops of op set 1 and the first seven initial distributions; version 2 has all.
+//! A network is written in the oldest version that can hold it, so that programs that know only
+//! that one read it.
+//!
 //! Bytes are not trusted: decoding replays the nodes through [`NetworkBuilder`], which checks
 //! names, shapes and limits, and reserves no memory that the remaining bytes could not fill.
 
+use super::ops::NetworkOp;
 use super::{Init, NetworkBuilder, NetworkError, NetworkGraph, Node};
 
 /// Version written by [`encode`] and the newest that can be read.
-pub const FORMAT_VERSION: u16 = 1;
+pub const FORMAT_VERSION: u16 = 2;
 
 const MAGIC: &[u8; 4] = b"SLFN";
 
@@ -46,7 +51,7 @@ pub enum DecodeError {
 #[must_use]
 pub fn encode(network: &NetworkGraph) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
-    out.extend(FORMAT_VERSION.to_le_bytes());
+    out.extend(version(network).to_le_bytes());
     put(&mut out, network.inputs);
     put(&mut out, network.nodes.len() as u32);
     for node in &network.nodes {
@@ -76,6 +81,18 @@ pub fn encode(network: &NetworkGraph) -> Vec<u8> {
     }
     put(&mut out, network.output);
     out
+}
+
+/// The oldest version that can hold a network.
+fn version(network: &NetworkGraph) -> u16 {
+    let is_new = network.nodes.iter().any(|node| match node {
+        Node::Op { op, .. } => NetworkOp::named(op).is_some_and(|op| op.since() > 1),
+        Node::Param { init, .. } => {
+            matches!(init, Init::XavierNormal(_) | Init::KaimingUniform(_))
+        }
+        Node::Input | Node::Constant { .. } => false,
+    });
+    if is_new { 2 } else { 1 }
 }
 
 /// The network that these bytes describe.
@@ -130,7 +147,11 @@ pub fn decode(bytes: &[u8]) -> Result<NetworkGraph, DecodeError> {
     if r.at != bytes.len() {
         return r.damaged("the end");
     }
-    Ok(builder.finish()?)
+    let network = builder.finish()?;
+    if version(&network) != found {
+        return Err(DecodeError::Damaged { at: MAGIC.len(), what: "the version of what it holds" });
+    }
+    Ok(network)
 }
 
 fn put(out: &mut Vec<u8>, n: u32) {
@@ -158,6 +179,8 @@ fn put_init(out: &mut Vec<u8>, init: Init) {
         Init::XavierUniform(a) => (4, a, 0.0),
         Init::KaimingNormal(a) => (5, a, 0.0),
         Init::Orthogonal(a) => (6, a, 0.0),
+        Init::XavierNormal(a) => (7, a, 0.0),
+        Init::KaimingUniform(a) => (8, a, 0.0),
     };
     out.push(tag);
     out.extend(f64::to_le_bytes(a));
@@ -223,7 +246,7 @@ impl<'a> Reader<'a> {
         let a = f64::from_le_bytes(self.array("an initial distribution")?);
         let b = f64::from_le_bytes(self.array("an initial distribution")?);
         // One network has one encoding: what a distribution does not use is 0.
-        let used = [0, 1, 2, 2, 1, 1, 1].get(usize::from(tag)).copied().unwrap_or(0);
+        let used = [0, 1, 2, 2, 1, 1, 1, 1, 1].get(usize::from(tag)).copied().unwrap_or(0);
         if [a, b][used..].iter().any(|unused| unused.to_bits() != 0) {
             return self.damaged("an initial distribution");
         }
@@ -235,6 +258,8 @@ impl<'a> Reader<'a> {
             4 => Init::XavierUniform(a),
             5 => Init::KaimingNormal(a),
             6 => Init::Orthogonal(a),
+            7 => Init::XavierNormal(a),
+            8 => Init::KaimingUniform(a),
             _ => return self.damaged("an initial distribution"),
         })
     }

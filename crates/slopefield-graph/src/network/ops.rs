@@ -115,6 +115,11 @@ impl NetworkOp {
         structural.or_else(element_wise).or_else(function)
     }
 
+    /// The op set that brought it.
+    pub(crate) fn since(self) -> u32 {
+        STRUCTURAL.iter().find(|row| row.1 == self).map_or(1, |row| row.6)
+    }
+
     /// Shape of the result, or one sentence that says what is wrong.
     pub(crate) fn shape(
         self,

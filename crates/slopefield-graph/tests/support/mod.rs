@@ -1,5 +1,12 @@
 //! Models by hand, an evaluator of their trees, and accurate differences.
-#![allow(dead_code, clippy::expect_used, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "each test file uses its part"
+)]
+
+pub mod recorded;
 
 use slopefield_graph::{BuiltinNetworks, Interpreter, LoweredModel, lower};
 use slopefield_kernel::{Cotangent, Kernel, Point, Tangent};

@@ -3,6 +3,7 @@
 use super::Checker;
 use super::scope::Kind;
 use crate::Diagnostic;
+use crate::functions;
 use crate::model::{Network, OptionValue};
 use crate::syntax::{Expression, ExpressionKind as K, Name, OptionExpression};
 
@@ -71,6 +72,13 @@ impl<'a> Checker<'a> {
             OptionExpression::Text(text) => Some(OptionValue::Text(text.text.clone())),
             OptionExpression::Expression(e) => match &e.kind {
                 K::Missing => None,
+                K::List(list) if self.are_words(list) => {
+                    let word = |e: &Expression| match &e.kind {
+                        K::Name(word) => Some(word.clone()),
+                        _ => None,
+                    };
+                    Some(OptionValue::Words(list.iter().filter_map(word).collect()))
+                }
                 K::List(list) => {
                     let numbers = list.iter().map(|e| self.fixed_number(e, "an element of a list"));
                     let numbers: Vec<_> = numbers.collect();
@@ -82,12 +90,28 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Whether a list holds words, none of which has a meaning in the model or the language.
+    fn are_words(&self, list: &[Expression]) -> bool {
+        let is_word = |e: &Expression| match &e.kind {
+            K::Name(word) => {
+                let of_language = functions::CONSTANTS.iter().any(|(name, _)| name == word);
+                !of_language && !self.names.table.contains_key(word.as_str())
+            }
+            _ => false,
+        };
+        !list.is_empty() && list.iter().all(is_word)
+    }
+
+    fn is_constant(&self, word: &str) -> bool {
+        matches!(self.names.table.get(word).map(|s| s.kind), Some(Kind::Const(_)))
+    }
+
     /// A bare word, unless it is `true`, `false` or a constant of the model.
     fn word(&mut self, word: &str, e: &'a Expression) -> Option<OptionValue> {
         match word {
             "true" => Some(OptionValue::Flag(true)),
             "false" => Some(OptionValue::Flag(false)),
-            _ if matches!(self.names.table.get(word).map(|s| s.kind), Some(Kind::Const(_))) => {
+            _ if self.is_constant(word) => {
                 self.fixed_number(e, "an option of a network").map(OptionValue::Number)
             }
             _ => Some(OptionValue::Word(word.to_owned())),

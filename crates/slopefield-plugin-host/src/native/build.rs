@@ -47,8 +47,8 @@ pub(crate) fn build_network(
         )));
     }
     // Sizes reach the plugin through the builder.
-    let options: Vec<_> =
-        options.iter().filter(|(name, _)| name != "inputs" && name != "outputs").cloned().collect();
+    let mut options = options::spelled(options);
+    options.retain(|(name, _)| name != "inputs" && name != "outputs");
     let c_options = options::to_c(&options);
     let mut recorder = Recorder {
         builder: NetworkBuilder::new(inputs)?,

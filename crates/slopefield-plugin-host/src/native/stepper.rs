@@ -113,7 +113,8 @@ impl PluginSolver {
             v.resize(n, 0.0);
         }
         let setup = Setup::new(n, settings);
-        let options = options::to_c(&self.options);
+        let spelled = options::spelled(&self.options);
+        let options = options::to_c(&spelled);
         let config = abi::slf_solver_config {
             struct_size: size_of::<abi::slf_solver_config>() as u32,
             reserved: 0,
