@@ -20,9 +20,10 @@ mod reference;
 mod scalar;
 
 pub use error::LowerError;
-pub use interpreter::Interpreter;
+pub use graph::GraphTextError;
+pub use interpreter::{HessianInterpreter, Interpreter};
 pub use layout::Layout;
-pub use lower::{LoweredModel, ObserveSlot, dump, lower};
+pub use lower::{LoweredModel, ObserveSlot, dump, lower, lower_hessian, lower_text};
 pub use model_graph::ModelFunction;
 pub use network::{BuiltinNetworks, NetworkBuilder, NetworkGraph, NetworkLibrary};
 pub use non_finite::{NonFiniteAt, locate_non_finite};

@@ -62,6 +62,13 @@ impl From<Vec<f64>> for Numbers {
     }
 }
 
+impl Numbers {
+    /// Whether all of them are the same, bit for bit.
+    pub(crate) fn is_uniform(&self) -> bool {
+        self.0.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits())
+    }
+}
+
 impl PartialEq for Numbers {
     fn eq(&self, other: &Self) -> bool {
         self.0.len() == other.0.len()

@@ -150,10 +150,7 @@ static BLOCK: Row = Row {
     },
     forward: d::block_forward,
     reverse: d::block_reverse,
-    attributes: |op| match op {
-        Op::Block(block) => format!("of {} instructions", block.code.len()),
-        _ => String::new(),
-    },
+    attributes: |_| String::new(),
 };
 
 static EACH: Row = Row {
@@ -415,14 +412,17 @@ static BROADCAST: Row = Row {
 static CONCAT: Row = Row {
     name: "concat",
     shape: |_, operands| {
-        let mut total = 0;
+        let mut total = Some(0u32);
         for dims in operands {
             match dims {
-                Dims::Vector(n) => total += n,
+                Dims::Vector(n) => total = total.and_then(|t| t.checked_add(*n)),
                 Dims::Matrix(..) => return refuse(operands),
             }
         }
-        if operands.is_empty() { refuse(operands) } else { Ok(Dims::Vector(total)) }
+        match total {
+            Some(total) if !operands.is_empty() => Ok(Dims::Vector(total)),
+            _ => refuse(operands),
+        }
     },
     evaluate: |_, operands, _| operands.concat(),
     forward: d::concat_forward,
@@ -455,7 +455,12 @@ static SLICE: Row = Row {
 static PAD: Row = Row {
     name: "pad",
     shape: |op, operands| match (op, operands) {
-        (Op::Pad { before, after }, [Dims::Vector(n)]) => Ok(Dims::Vector(before + n + after)),
+        (Op::Pad { before, after }, [Dims::Vector(n)]) => {
+            match before.checked_add(*n).and_then(|sum| sum.checked_add(*after)) {
+                Some(len) => Ok(Dims::Vector(len)),
+                None => refuse(operands),
+            }
+        }
         _ => refuse(operands),
     },
     evaluate: |op, operands, _| match op {

@@ -4,19 +4,16 @@
 //! `l` of element `e` is at `e*lanes + l`. A layer is then one loop over elements and lanes whose
 //! body is the scalar product of a row with the inputs of its lane.
 
-use std::sync::Arc;
+use slopefield_lang::{Binary, Unary};
 
-use slopefield_lang::Binary;
-
-use super::{ModelGraph, shape};
+use super::{ModelGraph, composed, shape};
 use crate::error::LowerError;
 use crate::graph::{self, Dims, Op, Tensor};
-use crate::network::{NetworkGraph, NetworkOp, Node};
-use crate::scalar::{BlockBuilder, SsaValue};
+use crate::network::{self, NetworkGraph, NetworkOp, Node};
 
 /// Terms of a scalar product that one loop adds; each needs two operands, and luminal counts the
 /// operands of a loop and of its tangent in a byte.
-const TERMS: u32 = 50;
+const TERMS: u32 = 28;
 
 /// A value of a network: for every lane, or the same in all.
 #[derive(Clone, Copy)]
@@ -102,8 +99,49 @@ impl ModelGraph<'_> {
         let of = |i: usize| operands[i].dims.len() as u32;
         let value = match op {
             NetworkOp::MatVec => {
-                let (rows, cols) = (elements, of(1));
-                self.row_products(operands[0], operands[1], (rows, cols, lanes))
+                let cols = of(1);
+                let place = |row, term| row * cols + term;
+                self.row_products(operands[0], operands[1], (elements, cols, lanes), place)
+            }
+            NetworkOp::MatTVec => {
+                let place = |row, term| term * elements + row;
+                self.row_products(operands[0], operands[1], (elements, of(1), lanes), place)
+            }
+            NetworkOp::Gather => self.rearranged(operands[0], &network::indices(attributes), lanes),
+            NetworkOp::ScatterAdd => {
+                let x = self.for_lanes(operands[0], lanes);
+                let indices = network::indices(attributes);
+                let table =
+                    indices.iter().flat_map(|i| (0..lanes).map(move |l| i * lanes + l)).collect();
+                let op = Op::ScatterAdd { indices: table, len: elements * lanes };
+                graph::push(&mut self.graph, op, &[x])
+            }
+            NetworkOp::MaxOf | NetworkOp::MinOf => {
+                let x = self.for_lanes(operands[0], lanes);
+                let f = if op == NetworkOp::MaxOf { Binary::Max } else { Binary::Min };
+                self.extreme(x, f, lanes)
+            }
+            NetworkOp::Softmax => {
+                let x = self.for_lanes(operands[0], lanes);
+                self.softmax_in_lanes(x, elements, lanes)
+            }
+            NetworkOp::LayerNorm => {
+                let x = self.for_lanes(operands[0], lanes);
+                self.layer_norm_in_lanes(x, elements, lanes)
+            }
+            NetworkOp::Interpolate | NetworkOp::InterpolateCubic => {
+                let x = self.for_lanes(operands[0], lanes);
+                let mut table = |of: Batched| -> Vec<Tensor> {
+                    let knots = 0..of.dims.len() as u32;
+                    let one = |k| match of.per_lane {
+                        true => self.rearranged(of, &vec![k; elements as usize], lanes),
+                        false => composed::element(&mut self.graph, of.value, k),
+                    };
+                    knots.map(one).collect()
+                };
+                let (t, v) = (table(operands[1]), table(operands[2]));
+                let cubic = op == NetworkOp::InterpolateCubic;
+                composed::interpolate_by(&mut self.graph, x, &t, &v, cubic)
             }
             NetworkOp::Outer => {
                 let table =
@@ -111,14 +149,13 @@ impl ModelGraph<'_> {
                 let cols = of(1);
                 let a = self.rearranged(operands[0], &table(&|e| e / cols), lanes);
                 let b = self.rearranged(operands[1], &table(&|e| e % cols), lanes);
-                self.lane_by_lane(NetworkOp::Binary(Binary::Mul), &[a, b], elements * lanes)
+                self.binary(Binary::Mul, a, b, elements * lanes)
             }
             NetworkOp::Dot => {
                 let n = of(0);
                 let (a, b) = (operands[0], operands[1]);
                 let (a, b) = (self.for_lanes(a, lanes), self.for_lanes(b, lanes));
-                let op = NetworkOp::Binary(Binary::Mul);
-                let products = self.lane_by_lane(op, &[a, b], n * lanes);
+                let products = self.binary(Binary::Mul, a, b, n * lanes);
                 self.over_elements(products, n, lanes)
             }
             NetworkOp::Sum => {
@@ -129,7 +166,7 @@ impl ModelGraph<'_> {
                 let x = self.for_lanes(operands[0], lanes);
                 let sum = self.over_elements(x, of(0), lanes);
                 let count = self.numbers(vec![f64::from(of(0))]);
-                self.lane_by_lane(NetworkOp::Binary(Binary::Div), &[sum, count], lanes)
+                self.binary(Binary::Div, sum, count, lanes)
             }
             NetworkOp::Concat => {
                 let parts: Vec<Tensor> =
@@ -143,11 +180,11 @@ impl ModelGraph<'_> {
                 graph::slice(&mut self.graph, whole, start * lanes, elements * lanes)
             }
             NetworkOp::Reshape => self.for_lanes(operands[0], lanes),
-            NetworkOp::Unary(_) => {
+            NetworkOp::Unary(f) => {
                 let x = self.for_lanes(operands[0], lanes);
-                self.lane_by_lane(op, &[x], elements * lanes)
+                composed::each(&mut self.graph, elements * lanes, &[x], |b, v| b.unary(f, v[0]))
             }
-            NetworkOp::Binary(_) => {
+            NetworkOp::Binary(f) => {
                 let parts: Vec<Tensor> = operands
                     .iter()
                     .map(|o| {
@@ -158,7 +195,7 @@ impl ModelGraph<'_> {
                         self.rearranged(*o, &table, lanes)
                     })
                     .collect();
-                self.lane_by_lane(op, &parts, elements * lanes)
+                self.binary(f, parts[0], parts[1], elements * lanes)
             }
         };
         Ok(Batched { value, dims, per_lane: true })
@@ -192,39 +229,37 @@ impl ModelGraph<'_> {
         }
     }
 
-    /// `A x` in every lane; either or both may differ from lane to lane.
+    /// `A x` in every lane; either or both may differ from lane to lane. `place` is where the factor
+    /// of a term is in `A`.
     fn row_products(
         &mut self,
         a: Batched,
         x: Batched,
-        (rows, cols, lanes): (u32, u32, u32),
+        (rows, terms, lanes): (u32, u32, u32),
+        place: impl Fn(u32, u32) -> u32,
     ) -> Tensor {
         let count = rows * lanes;
         let mut total: Option<Tensor> = None;
         let mut from = 0;
-        while from < cols {
-            let to = cols.min(from + TERMS);
-            let mut operands: Vec<Tensor> = Vec::new();
-            for col in from..to {
-                let column: Vec<u32> = (0..rows).map(|row| row * cols + col).collect();
-                operands.push(self.rearranged(a, &column, lanes));
-                operands.push(self.rearranged(x, &vec![col; rows as usize], lanes));
+        while from < terms {
+            let to = terms.min(from + TERMS);
+            let mut operands: Vec<Tensor> = total.into_iter().collect();
+            for term in from..to {
+                let factors: Vec<u32> = (0..rows).map(|row| place(row, term)).collect();
+                operands.push(self.rearranged(a, &factors, lanes));
+                operands.push(self.rearranged(x, &vec![term; rows as usize], lanes));
             }
-            operands.extend(total);
-            let mut builder = BlockBuilder::new(vec![1; operands.len()]);
-            let mut sum: Option<SsaValue> =
-                total.map(|_| builder.input(operands.len() as u32 - 1, 0));
-            for term in 0..to - from {
-                let (a, x) = (builder.input(2 * term, 0), builder.input(2 * term + 1, 0));
-                let product = builder.mul(a, x);
-                sum = Some(match sum {
-                    Some(before) => builder.add(before, product),
-                    None => product,
-                });
-            }
-            let block = builder.finish(&sum.into_iter().collect::<Vec<_>>());
-            let op = Op::Each { block: Arc::new(block), count };
-            total = Some(graph::push(&mut self.graph, op, &operands));
+            let before = total.is_some();
+            let sum = composed::each(&mut self.graph, count, &operands, |b, v| {
+                let (sum, factors) = v.split_at(usize::from(before));
+                let mut sum = sum.first().copied();
+                for pair in factors.chunks(2) {
+                    let product = b.mul(pair[0], pair[1]);
+                    sum = Some(sum.map_or(product, |sum| b.add(sum, product)));
+                }
+                sum.unwrap_or_else(|| b.constant(0.0))
+            });
+            total = Some(sum);
             from = to;
         }
         match total {
@@ -233,18 +268,73 @@ impl ModelGraph<'_> {
         }
     }
 
-    /// An element-wise function of vectors for all lanes (or of one number).
-    fn lane_by_lane(&mut self, op: NetworkOp, operands: &[Tensor], count: u32) -> Tensor {
-        let mut builder = BlockBuilder::new(vec![1; operands.len()]);
-        let parts: Vec<SsaValue> =
-            (0..operands.len() as u32).map(|slot| builder.input(slot, 0)).collect();
-        let value = match op {
-            NetworkOp::Unary(f) => builder.unary(f, parts[0]),
-            NetworkOp::Binary(f) => builder.binary(f, parts[0], parts[1]),
-            _ => unreachable!("only element-wise ops come here"),
-        };
-        let block = Arc::new(builder.finish(&[value]));
-        graph::push(&mut self.graph, Op::Each { block, count }, operands)
+    /// A function of two vectors for all lanes (or of one number).
+    fn binary(&mut self, f: Binary, a: Tensor, b: Tensor, count: u32) -> Tensor {
+        composed::each(&mut self.graph, count, &[a, b], |builder, v| builder.binary(f, v[0], v[1]))
+    }
+
+    /// The least or greatest element in every lane: halves against each other.
+    fn extreme(&mut self, x: Tensor, f: Binary, lanes: u32) -> Tensor {
+        let mut values = x;
+        while values.dims.len() as u32 > lanes {
+            let elements = values.dims.len() as u32 / lanes;
+            let half = elements / 2;
+            let a = graph::slice(&mut self.graph, values, 0, half * lanes);
+            let b = graph::slice(&mut self.graph, values, half * lanes, half * lanes);
+            let chosen = self.binary(f, a, b, half * lanes);
+            let rest = elements - 2 * half;
+            values = if rest == 0 {
+                chosen
+            } else {
+                let rest = graph::slice(&mut self.graph, values, 2 * half * lanes, rest * lanes);
+                graph::concat(&mut self.graph, &[chosen, rest])
+            };
+        }
+        values
+    }
+
+    /// One number of every lane for each of its elements.
+    fn repeated(&mut self, x: Tensor, elements: u32, lanes: u32) -> Tensor {
+        let table = (0..elements).flat_map(|_| 0..lanes).collect();
+        graph::push(&mut self.graph, Op::Gather(table), &[x])
+    }
+
+    /// As [`composed::softmax`], in every lane.
+    fn softmax_in_lanes(&mut self, x: Tensor, elements: u32, lanes: u32) -> Tensor {
+        let count = elements * lanes;
+        let largest = self.extreme(x, Binary::Max, lanes);
+        let largest = self.repeated(largest, elements, lanes);
+        let powers = composed::each(&mut self.graph, count, &[x, largest], |b, v| {
+            let shift = b.unary(Unary::Floor, v[1]);
+            let shifted = b.sub(v[0], shift);
+            b.unary(Unary::Exp, shifted)
+        });
+        let total = self.over_elements(powers, elements, lanes);
+        let total = self.repeated(total, elements, lanes);
+        self.binary(Binary::Div, powers, total, count)
+    }
+
+    /// As [`composed::layer_norm`], in every lane.
+    fn layer_norm_in_lanes(&mut self, x: Tensor, elements: u32, lanes: u32) -> Tensor {
+        let count = elements * lanes;
+        let n = f64::from(elements);
+        let sum = self.over_elements(x, elements, lanes);
+        let sum = self.repeated(sum, elements, lanes);
+        let centred = composed::each(&mut self.graph, count, &[x, sum], |b, v| {
+            let n = b.constant(n);
+            let mean = b.div(v[1], n);
+            b.sub(v[0], mean)
+        });
+        let squares = self.binary(Binary::Mul, centred, centred, count);
+        let squares = self.over_elements(squares, elements, lanes);
+        let squares = self.repeated(squares, elements, lanes);
+        composed::each(&mut self.graph, count, &[centred, squares], |b, v| {
+            let (n, epsilon) = (b.constant(n), b.constant(network::LAYER_NORM_EPSILON));
+            let variance = b.div(v[1], n);
+            let sum = b.add(variance, epsilon);
+            let deviation = b.unary(Unary::Sqrt, sum);
+            b.div(v[0], deviation)
+        })
     }
 
     /// The sum of all elements in every lane.

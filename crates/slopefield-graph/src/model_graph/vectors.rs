@@ -11,8 +11,9 @@ use crate::graph::{self, Dims, Numbers, Op, Tensor};
 use crate::network::NetworkGraph;
 use crate::scalar::{BlockBuilder, SsaValue};
 
-/// Most operands of a loop: luminal counts operands in a byte, and a tangent has twice as many.
-const OPERANDS: usize = 120;
+/// Most operands of a loop: luminal counts operands in a byte, a tangent has twice as many, and
+/// neighbouring loops are merged.
+const OPERANDS: usize = 60;
 
 impl ModelGraph<'_> {
     /// Computes a vector, when nothing does so on its own.

@@ -18,6 +18,8 @@ pub mod limits {
     pub const BODY_RUNS: usize = 1 << 12;
     /// Entries of all index tables together.
     pub const TABLES: usize = 1 << 28;
+    /// Elements of one tensor in the text of a graph.
+    pub const TENSOR: usize = 1 << 24;
     /// Numbers or indices of one list in a text.
     pub const TEXT_LIST: usize = 1 << 24;
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use slopefield_lang::{Binary, Unary};
 
+use super::builder::BlockBuilder;
 use crate::function;
 use crate::plan::text::Number;
 
@@ -80,6 +81,17 @@ impl Block {
 }
 
 impl Block {
+    /// The same program with equal instructions merged and unused ones left out.
+    pub(crate) fn rebuilt(&self) -> Block {
+        let mut builder = BlockBuilder::new(self.inputs.clone());
+        let mut new: Vec<SsaValue> = Vec::with_capacity(self.code.len());
+        for instruction in &self.code {
+            new.push(builder.instruction(instruction.renumbered(|v| new[v as usize])));
+        }
+        let outputs: Vec<SsaValue> = self.outputs.iter().map(|v| new[*v as usize]).collect();
+        builder.finish(&outputs)
+    }
+
     /// The outputs one after the other, for every lane, of inputs that are each one number for all
     /// lanes or a number per lane.
     pub(crate) fn evaluate_lanes(&self, inputs: &[&[f64]], count: usize) -> Vec<f64> {
