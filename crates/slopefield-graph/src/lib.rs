@@ -18,6 +18,7 @@ mod non_finite;
 pub mod plan;
 mod reference;
 mod scalar;
+pub mod sparse;
 
 pub use error::LowerError;
 pub use graph::GraphTextError;
