@@ -7,8 +7,10 @@ use slopefield_study::simulate::{apply_set, simulate};
 use slopefield_study::{
     BuiltinSolvers, CompiledModel, Prepared, SimulateOptions, Simulated, TableData,
 };
+use slopefield_train::{Methods, Objective, Start};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 fn file(name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/models");
@@ -197,4 +199,35 @@ fn gradients_of_loops_are_exact() {
             slopefield_study::gradient::check(&prepared, method, &BuiltinSolvers, 3).unwrap();
         assert!(error < allowed, "{method}: {error:e}");
     }
+}
+
+/// The example finds the rate and the diffusion that made its data, from four of eighty states.
+#[test]
+fn the_example_finds_what_made_its_data() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/brusselator-1d");
+    let loaded = slopefield_study::load::load(&root.join("study.toml")).unwrap();
+    let tables = loaded.tables.iter().map(|(n, t)| (n.clone(), TableData::from(t))).collect();
+    let prepared =
+        Prepared::new(&loaded.model, &loaded.file, &tables, &BuiltinNetworks, &BuiltinSolvers)
+            .unwrap();
+    assert_eq!(prepared.theta_names, ["B", "D"]);
+    let methods = Methods {
+        gradient: Arc::new(|_| {
+            slopefield_study::gradient::method("discrete", "tsit5", &BuiltinSolvers).unwrap()
+        }),
+        stepper: Arc::new(|_| slopefield_solve::method("tsit5").unwrap()),
+    };
+    let mut objective = Objective::new(prepared.problem.clone(), methods).unwrap();
+    let control = slopefield_train::Control::default();
+    let fit = slopefield_train::train(
+        &mut objective,
+        &prepared.recipe,
+        Start::Problem,
+        &control,
+        &mut |_| {},
+    );
+    assert!(fit.stop_reason.is_success(), "{:?}", fit.stop_reason);
+    println!("{:?}, loss {:e}", fit.theta, fit.loss);
+    close(fit.theta[0], 3.0, 1e-6);
+    close(fit.theta[1] / 0.02, 1.0, 1e-6);
 }
