@@ -112,6 +112,39 @@ fn second_order_arrays() {
 }
 
 #[test]
+fn second_order_as_a_whole() {
+    same(
+        "param k = 3\nstate x[2] = [1, 2], x[2]' = 0.5\nx'' = -k*x - 0.1*x' + x[1]'\n",
+        "param k = 3\nstate a = 1, b = 2, c = 0.5, d = 0.5\na' = c\nb' = d\n\
+         c' = -k*a - 0.1*c + c\nd' = -k*b - 0.1*d + c\n",
+    );
+}
+
+#[test]
+fn initial_values_through_arrays_of_names() {
+    same(
+        "param k = 2\nlet r[i in 1..3] = k*i\nstate u[i in 1..3] = r[4 - i] + 1 in [0, 9]\nu' = r\n",
+        "param k = 2\nstate a = k*3 + 1 in [0, 9], b = k*2 + 1 in [0, 9], c = k*1 + 1 in [0, 9]\n\
+         a' = k*1\nb' = k*2\nc' = k*3\n",
+    );
+}
+
+#[test]
+fn conditions_on_an_index_and_functions_of_arrays() {
+    same(
+        "const N = 4\nstate u[i in 1..N] = i\nstate v[i in 0..2] = 1\n\
+         function left(q, i) = if i == 1 then q[N] else if i == N and t > 0 then 0 else q[i - 1]\n\
+         function power(q, p) = sum(q[i]^p for i in 1..3)\n\
+         u[i]' = left(u, i) + (if i > 2 and u[i] > 0 then v[i - 2] else 0) for i in 1..N\n\
+         v[i]' = power(u, i) - v[2 - i] for i in 0..2\n",
+        "state a = 1, b = 2, c = 3, d = 4, x = 1, y = 1, z = 1\n\
+         a' = d + 0\nb' = a + 0\nc' = b + (if c > 0 then y else 0)\n\
+         d' = (if t > 0 then 0 else c) + (if d > 0 then z else 0)\n\
+         x' = (a^0 + b^0 + c^0) - z\ny' = (a^1 + b^1 + c^1) - y\nz' = (a^2 + b^2 + c^2) - x\n",
+    );
+}
+
+#[test]
 fn elements_have_names_bounds_and_params_of_their_own() {
     let text = "state u[i in 1..2] = 2*i {m} in [0, 9] fit\nparam k[2, 2] = 1 in [0.1, 5] log\n\
                 u[i]' = -k[i, 1]*u[i] + k[1, 2] - k[2, 2] for i in 1..2\n\

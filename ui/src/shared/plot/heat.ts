@@ -35,7 +35,7 @@ export function pixels(rows: ReadonlyArray<ArrayLike<number>>, low: number, high
 /** The picture as the address of an image; empty where there is no canvas. */
 export function picture(rows: ReadonlyArray<ArrayLike<number>>, low: number, high: number): string {
   const { data, width, height } = pixels(rows, low, high);
-  if (width === 0 || height === 0) return "";
+  if (width === 0 || height === 0 || typeof ImageData === "undefined") return "";
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
