@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// Most elements of all arrays of a model, and most lanes of a loop.
 pub const MAX_ELEMENTS: usize = 1 << 20;
 /// Most table entries that resolving a model may make.
-const MAX_ENTRIES: usize = 1 << 28;
+const MAX_ENTRIES: usize = 1 << 26;
 
 /// The lanes of the loops around an expression.
 #[derive(Debug, Clone)]
