@@ -3,7 +3,7 @@
 use super::Checker;
 use super::array::ArrayRef;
 use super::build::{Built, Value};
-use super::lanes::{LaneScope, value_depends_on_lane};
+use super::lanes::{LaneScope, lanes_where, value_depends_on_lane};
 use super::name::id;
 use super::scope::Kind;
 use crate::functions::{self, Meaning};
@@ -121,21 +121,18 @@ impl<'a> Checker<'a> {
             K::Comparison(first, rest) => self.comparison(first, rest, span, scope)?,
             K::If(c, a, b) => {
                 let c = self.scalar(c, scope);
-                let (a, b) = match c.as_ref().and_then(Built::lane_table).zip(scope.lanes) {
+                let mut branch = |e, chosen: bool| {
+                    let Some(lanes) = scope.lanes else { return self.scalar(e, scope) };
                     // A condition on an index: what is not chosen may reach beyond an array.
-                    Some((conditions, lanes)) => {
-                        let mut branch = |e, chosen: bool| {
-                            let counts = conditions.iter().enumerate();
-                            let counts =
-                                counts.map(|(l, c)| (*c != 0.0) == chosen && lanes.is_active(l));
-                            let active = Some(counts.collect());
-                            let lanes = LaneScope { active, ..lanes.clone() };
-                            self.scalar(e, &Scope { lanes: Some(&lanes), ..*scope })
-                        };
-                        (branch(a, true), branch(b, false))
-                    }
-                    None => (self.scalar(a, scope), self.scalar(b, scope)),
+                    let Some(counts) = c.as_ref().and_then(|c| lanes_where(&c.expr, chosen)) else {
+                        return self.scalar(e, scope);
+                    };
+                    let counts = counts.into_iter().enumerate();
+                    let active = Some(counts.map(|(l, c)| c && lanes.is_active(l)).collect());
+                    let lanes = LaneScope { active, ..lanes.clone() };
+                    self.scalar(e, &Scope { lanes: Some(&lanes), ..*scope })
                 };
+                let (a, b) = (branch(a, true), branch(b, false));
                 self.choose(c?, a?, b?, span)?
             }
             K::List(list) => {

@@ -348,6 +348,30 @@ pub(super) fn depends_on_lane(expr: &Expr) -> bool {
     }
 }
 
+/// The lanes in which a condition can have this truth; `None` when in all of them, as far as indices
+/// say.
+pub(super) fn lanes_where(condition: &Expr, truth: bool) -> Option<Vec<bool>> {
+    let both = |a: &Expr, b: &Expr| match (lanes_where(a, truth), lanes_where(b, truth)) {
+        (Some(a), Some(b)) => Some(a.iter().zip(&b).map(|(a, b)| *a && *b).collect()),
+        (a, b) => a.or(b),
+    };
+    match &condition.kind {
+        ExprKind::Lanes(lanes) => match &**lanes {
+            Lanes::Numbers(list) => Some(list.iter().map(|x| (*x != 0.0) == truth).collect()),
+            Lanes::Elements(..) => None,
+        },
+        ExprKind::Unary(crate::Unary::Not, a) => lanes_where(a, !truth),
+        // Both must be so for `and` to hold, and for `or` not to.
+        ExprKind::Binary(crate::Binary::And, a, b) if truth => both(a, b),
+        ExprKind::Binary(crate::Binary::Or, a, b) if !truth => both(a, b),
+        ExprKind::Binary(crate::Binary::And | crate::Binary::Or, a, b) => {
+            let (a, b) = (lanes_where(a, truth)?, lanes_where(b, truth)?);
+            Some(a.iter().zip(&b).map(|(a, b)| *a || *b).collect())
+        }
+        _ => None,
+    }
+}
+
 /// Whether an argument or index differs from lane to lane.
 pub(super) fn value_depends_on_lane(value: &Value) -> bool {
     match value {
