@@ -151,3 +151,26 @@ fn requests_that_make_no_sense_are_refused() {
     refused(&["--to", "inf"], &["`inf` is not a finite number"]);
     refused(&["--at", "1,nan"], &["`nan` is not a finite number"]);
 }
+
+#[test]
+fn check_prints_the_graphs_of_every_pass_and_the_plans() {
+    let place = with(LOTKA_VOLTERRA);
+    let text = place.run(&["check", "model.slope", "--dump-graph"]).good();
+    let mut rest = text.as_str();
+    for part in [
+        "-- Rhs Eval, built\n%0 = input Time 0 : [1]\n",
+        "-- Rhs Eval, simplified\n",
+        "-- Rhs Eval, fused\n",
+        "-- Rhs Eval, plan\nplan Eval: 2 states, 4 params, 2 outputs, 0 scratch\n",
+        "-- Rhs Jvp, differentiated\n",
+        "-- Rhs Vjp, differentiated\n",
+        "-- Rhs Vjp, simplified again\n",
+        "-- Rhs Vjp, plan\n",
+        "p_grad[3] += ",
+    ] {
+        match rest.split_once(part) {
+            Some((_, after)) => rest = after,
+            None => panic!("`{part}` is missing, or out of order, in\n{text}"),
+        }
+    }
+}

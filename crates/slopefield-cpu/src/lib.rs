@@ -7,14 +7,15 @@
 //! `slopefield_graph::Interpreter` is the way on.
 //!
 //! ```text
-//! Plans -> verify -> schedule (gather equal calls) -> chunk -> emit -> code
-//!                                                               |
-//!                          dense (matrix, map, sum kernels) <---+---> vmath (exp, tanh, ...)
+//! Plans -> verify -> fuse (backward passes) -> schedule (gather equal calls) -> chunk -> emit -> code
+//!                                                                                         |
+//!                              dense (layer, map, sum kernels) <--------------------------+
+//!                              vmath (exp, tanh, ...)          <--------------------------+
 //! ```
 //!
 //! Arithmetic is done in the order of the plan with one rounding per operation, so plans of `+ - *
-//! /` give the interpreter's bits. Elementary functions are this crate's own (`vmath`, below 2.5
-//! ulp) and dense sums are split into eight lanes, so those agree to rounding. Results do not
+//! /` give the interpreter's bits. Elementary functions are this crate's own (`vmath`, below 1.5
+//! ulp for most) and dense sums are split into eight lanes, so those agree to rounding. Results do not
 //! depend on the instruction set as long as it has fused multiply-add.
 //!
 //! *Invariant:* generated code touches no memory but the slices of the call and its own constants.
@@ -22,21 +23,30 @@
 mod buffers;
 mod dense;
 mod error;
+mod hessian;
 mod jit;
 mod kernel;
+mod lanes;
+mod native;
 mod simd;
+mod step;
 mod vmath;
 
 pub use dense::table::Isa;
 pub use error::CompileError;
-pub use kernel::{CompiledKernel, compile, compile_with};
+pub use hessian::{CompiledHessian, compile_hessian, compile_hessian_with};
+pub use kernel::{
+    CompiledKernel, EvalFn, JvpFn, Raw, VjpFn, compile, compile_f32, compile_f32_with, compile_with,
+};
+pub use lanes::{BatchOptions, CompiledBatch, compile_batch, compile_batch_with};
 
 /// How to compile. The default is best for use; other values are for tests and comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Which kernels to call. Must be available on this machine.
     pub isa: Isa,
-    /// Make equal elementary functions that do not depend on each other in one vector call.
+    /// Make equal elementary functions that do not depend on each other in one vector call, and the
+    /// backward pass of a dense layer in one call.
     pub gather: bool,
     /// Largest number of steps in one generated function.
     pub chunk_length: usize,
@@ -61,5 +71,7 @@ pub fn description() -> String {
         ];
         words.extend(features.iter().filter(|f| f.1).map(|f| f.0.to_owned()));
     }
+    #[cfg(target_arch = "aarch64")]
+    words.extend(["NEON".to_owned(), "FMA".to_owned()]);
     words.join(", ")
 }

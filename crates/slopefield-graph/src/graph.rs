@@ -31,6 +31,7 @@ pub(crate) use parse::parse_function;
 pub(crate) use parse::{parse, same};
 pub(crate) use rules::is_smooth;
 pub(crate) use simplify::{FoldConstants, MergeEqual, RemoveDead};
+pub(crate) use table::reference_table;
 pub(crate) use text::text;
 
 /// A node and its shape.

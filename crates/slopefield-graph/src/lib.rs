@@ -5,6 +5,7 @@
 //!
 //! *Invariant:* the only crate that names luminal's types.
 
+mod element;
 mod emit;
 mod error;
 mod function;
@@ -20,6 +21,7 @@ mod reference;
 mod scalar;
 pub mod sparse;
 
+pub use element::Element;
 pub use error::LowerError;
 pub use graph::GraphTextError;
 pub use interpreter::{HessianInterpreter, Interpreter};
@@ -29,3 +31,9 @@ pub use model_graph::ModelFunction;
 pub use network::{BuiltinNetworks, NetworkBuilder, NetworkGraph, NetworkLibrary};
 pub use non_finite::{NonFiniteAt, locate_non_finite};
 pub use reference::{ReferenceInputs, ReferenceResults, reference_eval};
+
+/// The tensor operators as a Markdown table, for docs/reference/graph-ops.md.
+#[must_use]
+pub fn graph_ops_table() -> String {
+    graph::reference_table()
+}

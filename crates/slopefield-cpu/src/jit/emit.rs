@@ -12,9 +12,13 @@ use cranelift_frontend::FunctionBuilder;
 use slopefield_graph::plan::{BinaryOp, Buffer, Instruction, Plan, Ref, UnaryOp, Value};
 
 use super::chunk::Chunks;
+use super::fuse::Fused;
+use super::pair::{Pair, pair};
 use super::schedule::{Function, Schedule, Step, small_power};
-use crate::buffers::{buffers, is_read_only};
+use crate::buffers::{buffers, is_by_value, is_read_only};
 use crate::dense::table::Table;
+use crate::lanes::Loops;
+use crate::native::Native;
 
 /// Where things lie in the scratch memory of a compiled plan, in elements.
 #[derive(Clone, Copy)]
@@ -23,26 +27,31 @@ pub(super) struct ScratchLayout {
     pub slots: u32,
     /// First spill slot.
     pub spills: u32,
+    /// Work space of loops over elements.
+    pub loops: u32,
 }
 
 /// Numbers of a plan in one array: its constants, then those of its instructions.
-pub(super) struct Pool<'a> {
+pub(super) struct Pool<'a, T> {
     /// The array, at the address that the code will read.
-    pub values: &'a [f64],
+    pub values: &'a [T],
     /// Index of the number of each `Constant` instruction.
     pub index: &'a [u32],
 }
 
 /// Everything about the plan that the function needs.
-pub(super) struct Context<'a> {
+pub(super) struct Context<'a, T: 'static> {
     pub plan: &'a Plan,
+    pub fused: &'a Fused,
     pub schedule: &'a Schedule,
     pub chunks: &'a Chunks,
     pub layout: ScratchLayout,
-    pub pool: Pool<'a>,
+    pub pool: Pool<'a, T>,
     /// Index tables of loops, at the addresses that the code will read.
     pub tables: &'a [Box<[u32]>],
-    pub table: &'static Table,
+    /// Loops over elements that have vector code.
+    pub loops: &'a Loops,
+    pub table: &'static Table<T>,
     /// The processor rounds to whole numbers in one instruction.
     pub has_round: bool,
     pub convention: CallConv,
@@ -64,11 +73,18 @@ struct Known {
 /// A loaded value is used again for so many steps; then it is loaded anew.
 const REUSE: u32 = 12;
 
-pub(super) struct Emitter<'a, 'b> {
-    pub(super) context: &'a Context<'a>,
-    pub(super) builder: FunctionBuilder<'b>,
-    /// Pointer per entry of `buffers(plan.entry)`.
-    bases: Vec<ir::Value>,
+/// Memory for a pair: valid, but not aligned to its size.
+const ANYWHERE: MemFlagsData = MemFlagsData::new().with_notrap();
+
+/// Buffers that live in registers, with the elements that are known.
+pub(crate) type Held = Vec<(Buffer, Vec<Option<ir::Value>>)>;
+
+pub(crate) struct Emitter<'a, 'b, T: 'static> {
+    pub(super) context: &'a Context<'a, T>,
+    pub(crate) builder: FunctionBuilder<'b>,
+    /// Argument per buffer of the entry.
+    bases: Vec<(Buffer, ir::Value)>,
+    held: Held,
     pool: ir::Value,
     known: Vec<Known>,
     /// Steps written so far.
@@ -78,58 +94,129 @@ pub(super) struct Emitter<'a, 'b> {
     signatures: Vec<(Signature, SigRef)>,
 }
 
-/// The signature of generated functions: a pointer per buffer.
-pub(super) fn signature(plan: &Plan, convention: CallConv) -> Signature {
+/// The signature of generated functions: a pointer per buffer, or its one element where
+/// [`is_by_value`].
+pub(super) fn signature<T: Native>(plan: &Plan, convention: CallConv) -> Signature {
     let mut s = Signature::new(convention);
-    s.params.extend(buffers(plan.entry).iter().map(|_| AbiParam::new(types::I64)));
+    let kind = |&b: &Buffer| if is_by_value(b) { T::TYPE } else { types::I64 };
+    s.params.extend(buffers(plan.entry).iter().map(|b| AbiParam::new(kind(b))));
     s
 }
 
-/// Writes the steps of one chunk.
-pub(super) fn emit(context: &Context<'_>, builder: FunctionBuilder<'_>, steps: &[Step]) {
-    let mut e = Emitter {
-        context,
-        builder,
-        bases: Vec::new(),
-        pool: ir::Value::from_u32(0),
-        known: vec![Known::default(); context.plan.code.len()],
-        now: 0,
-        epoch: 0,
-        signatures: Vec::new(),
-    };
-    let block = e.builder.create_block();
-    e.builder.append_block_params_for_function_params(block);
-    e.builder.switch_to_block(block);
-    e.builder.seal_block(block);
-    e.bases = e.builder.block_params(block).to_vec();
-    e.pool = e.address(context.pool.values.as_ptr() as usize);
-    for step in steps {
-        e.step(step);
-        e.now += 1;
+/// Writes a function that hands its arguments to others, one after the other.
+pub(super) fn emit_sequence(
+    mut builder: FunctionBuilder<'_>,
+    callees: &[ir::FuncRef],
+    target: TargetFrontendConfig,
+) {
+    let block = builder.create_block();
+    builder.append_block_params_for_function_params(block);
+    builder.switch_to_block(block);
+    builder.seal_block(block);
+    let arguments = builder.block_params(block).to_vec();
+    for &callee in callees {
+        builder.ins().call(callee, &arguments);
     }
+    builder.ins().return_(&[]);
+    builder.finalize(target);
+}
+
+/// Writes the steps of one chunk.
+pub(super) fn emit<T: Native>(
+    context: &Context<'_, T>,
+    builder: FunctionBuilder<'_>,
+    steps: &[Step],
+) {
+    let (mut e, arguments) = Emitter::new(context, builder);
+    e.bases = buffers(context.plan.entry).iter().copied().zip(arguments).collect();
+    e.steps(steps);
     e.builder.ins().return_(&[]);
     e.builder.finalize(context.target);
 }
 
-impl Emitter<'_, '_> {
-    pub(super) fn address(&mut self, address: usize) -> ir::Value {
+impl<'a, 'b, T: Native> Emitter<'a, 'b, T> {
+    /// Begins the only block of a function; gives its arguments too.
+    pub(super) fn new(
+        context: &'a Context<'a, T>,
+        builder: FunctionBuilder<'b>,
+    ) -> (Self, Vec<ir::Value>) {
+        let mut e = Emitter {
+            context,
+            builder,
+            bases: Vec::new(),
+            held: Vec::new(),
+            pool: ir::Value::from_u32(0),
+            known: vec![Known::default(); context.plan.code.len()],
+            now: 0,
+            epoch: 0,
+            signatures: Vec::new(),
+        };
+        let block = e.builder.create_block();
+        e.builder.append_block_params_for_function_params(block);
+        e.builder.switch_to_block(block);
+        e.builder.seal_block(block);
+        e.pool = e.address(context.pool.values.as_ptr() as usize);
+        let arguments = e.builder.block_params(block).to_vec();
+        (e, arguments)
+    }
+}
+
+impl<T: Native> Emitter<'_, '_, T> {
+    fn steps(&mut self, steps: &[Step]) {
+        for step in steps {
+            self.step(step);
+            self.now += 1;
+        }
+    }
+
+    /// Writes the whole program, as often as it is called: on the buffers at `bases`, and on `held`
+    /// ones, which live in registers.
+    pub(crate) fn inline(&mut self, bases: &[(Buffer, ir::Value)], held: Held) {
+        self.known.fill(Known::default());
+        self.bases.clear();
+        self.bases.extend_from_slice(bases);
+        self.held = held;
+        self.steps(&self.context.schedule.steps);
+    }
+
+    /// The elements of a held buffer after [`Emitter::inline`].
+    pub(crate) fn held(&self, buffer: Buffer) -> &[Option<ir::Value>] {
+        let found = self.held.iter().find(|(held, _)| *held == buffer);
+        found.map_or(&[], |(_, elements)| elements)
+    }
+
+    pub(crate) fn address(&mut self, address: usize) -> ir::Value {
         self.builder.ins().iconst(types::I64, address as i64)
     }
 
-    fn base(&self, buffer: Buffer) -> ir::Value {
+    /// What the function was given for a buffer.
+    fn argument(&self, buffer: Buffer) -> ir::Value {
+        let found = self.bases.iter().find(|(known, _)| *known == buffer);
+        found.expect("a verified plan uses buffers of its entry").1
+    }
+
+    /// Address of the first element of a buffer.
+    fn base(&mut self, buffer: Buffer) -> ir::Value {
         if buffer == Buffer::Constants {
             return self.pool;
         }
-        let all = buffers(self.context.plan.entry);
-        let position = all.iter().position(|&b| b == buffer);
-        self.bases[position.expect("a verified plan uses buffers of its entry")]
+        let argument = self.argument(buffer);
+        if !is_by_value(buffer) {
+            return argument;
+        }
+        // Rare: a vector operation on the time.
+        let size = size_of::<T>() as u32;
+        let place = ir::StackSlotData::new(ir::StackSlotKind::ExplicitSlot, size, 3);
+        let slot = self.builder.create_sized_stack_slot(place);
+        self.builder.ins().stack_store(types::I64, argument, slot, 0);
+        self.builder.ins().stack_addr(types::I64, slot, 0)
     }
 
     /// Base pointer and byte offset of an element. Offsets that do not fit an instruction are
     /// added first.
     fn locate(&mut self, buffer: Buffer, element: u32) -> (ir::Value, i32) {
         let base = self.base(buffer);
-        let bytes = i64::from(element) * 8;
+        let bytes = i64::from(element) * T::BYTES;
         match i32::try_from(bytes) {
             Ok(offset) => (base, offset),
             Err(_) => (self.builder.ins().iadd_imm_s(base, bytes), 0),
@@ -141,16 +228,32 @@ impl Emitter<'_, '_> {
         let base = self.base(r.buffer);
         match r.offset {
             0 => base,
-            n => self.builder.ins().iadd_imm_s(base, i64::from(n) * 8),
+            n => self.builder.ins().iadd_imm_s(base, i64::from(n) * T::BYTES),
         }
     }
 
     fn load(&mut self, buffer: Buffer, element: u32) -> ir::Value {
+        if let Some((_, elements)) = self.held.iter().find(|(held, _)| *held == buffer) {
+            return elements[element as usize]
+                .expect("a verified plan reads what has been written");
+        }
+        if is_by_value(buffer) {
+            return self.argument(buffer);
+        }
         let (base, offset) = self.locate(buffer, element);
-        self.builder.ins().load(types::F64, MemFlagsData::trusted(), base, offset)
+        self.builder.ins().load(T::TYPE, MemFlagsData::trusted(), base, offset)
+    }
+
+    /// A number of the pool.
+    pub(crate) fn constant(&mut self, index: u32) -> ir::Value {
+        self.load(Buffer::Constants, index)
     }
 
     fn store(&mut self, buffer: Buffer, element: u32, v: ir::Value) {
+        if let Some((_, elements)) = self.held.iter_mut().find(|(held, _)| *held == buffer) {
+            elements[element as usize] = Some(v);
+            return;
+        }
         let (base, offset) = self.locate(buffer, element);
         self.builder.ins().store(MemFlagsData::trusted(), v, base, offset);
     }
@@ -192,19 +295,69 @@ impl Emitter<'_, '_> {
         value
     }
 
-    pub(super) fn number(&mut self, x: f64) -> ir::Value {
-        self.builder.ins().f64const(x)
+    pub(crate) fn number(&mut self, x: f64) -> ir::Value {
+        T::constant(&mut self.builder, x)
     }
 
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Scalar(i) => self.scalar(i),
-            Step::Dense(i) => self.dense(&self.context.plan.code[i as usize]),
+            Step::Dense(i) => match self.context.fused.backward(i) {
+                Some(backward) => self.backward(backward),
+                None => self.dense(&self.context.plan.code[i as usize]),
+            },
             Step::Gather { slot, value } => {
                 let v = self.get(value);
                 self.store(Buffer::Scratch, self.context.layout.slots + slot, v);
             }
+            Step::GatherPair { slot, values } => {
+                let v = self.pair(values);
+                let (base, offset) = self.locate(Buffer::Scratch, self.context.layout.slots + slot);
+                self.builder.ins().store(ANYWHERE, v, base, offset);
+            }
             Step::Call { function, first, len } => self.gathered(function, first, len),
+        }
+    }
+
+    /// Two values in one register.
+    fn pair(&mut self, values: [Value; 2]) -> ir::Value {
+        let inner = |v: Value| self.context.schedule.inner[v as usize];
+        let lanes = T::TYPE.by(2).expect("pairs are made of types that have vectors");
+        let found = match pair(self.context.plan, values, inner) {
+            Pair::Run(r) if self.held.iter().any(|(held, _)| *held == r.buffer) => Pair::Apart,
+            found => found,
+        };
+        match found {
+            Pair::Same => {
+                let x = self.get(values[0]);
+                self.builder.ins().splat(lanes, x)
+            }
+            Pair::Run(r) => {
+                let (base, offset) = self.locate(r.buffer, r.offset);
+                self.builder.ins().load(lanes, ANYWHERE, base, offset)
+            }
+            Pair::Apart => {
+                let [x, y] = values.map(|v| self.get(v));
+                let both = self.builder.ins().scalar_to_vector(lanes, x);
+                self.builder.ins().insertlane(both, y, 1)
+            }
+            Pair::Unary(op, x) => {
+                let x = self.pair(x);
+                match op {
+                    UnaryOp::Neg => self.builder.ins().fneg(x),
+                    UnaryOp::Abs => self.builder.ins().fabs(x),
+                    _ => self.builder.ins().sqrt(x),
+                }
+            }
+            Pair::Binary(op, x, y) => {
+                let (x, y) = (self.pair(x), self.pair(y));
+                match op {
+                    BinaryOp::Add => self.builder.ins().fadd(x, y),
+                    BinaryOp::Sub => self.builder.ins().fsub(x, y),
+                    BinaryOp::Mul => self.builder.ins().fmul(x, y),
+                    _ => self.builder.ins().fdiv(x, y),
+                }
+            }
         }
     }
 
@@ -362,7 +515,7 @@ impl Emitter<'_, '_> {
         }
     }
 
-    fn power(&mut self, x: ir::Value, power: i32) -> ir::Value {
+    pub(super) fn power(&mut self, x: ir::Value, power: i32) -> ir::Value {
         match power {
             -1 => {
                 let one = self.number(1.0);
@@ -382,8 +535,8 @@ impl Emitter<'_, '_> {
 
     fn call_scalar(&mut self, function: usize, arguments: &[ir::Value]) -> ir::Value {
         let mut s = Signature::new(self.context.convention);
-        s.params.extend(arguments.iter().map(|_| AbiParam::new(types::F64)));
-        s.returns.push(AbiParam::new(types::F64));
+        s.params.extend(arguments.iter().map(|_| AbiParam::new(T::TYPE)));
+        s.returns.push(AbiParam::new(T::TYPE));
         let call = self.call_with(s, function, arguments);
         self.builder.inst_results(call)[0]
     }

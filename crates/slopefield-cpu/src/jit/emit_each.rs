@@ -1,12 +1,17 @@
 //! Loops over lanes, one lane after the other.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::{self, BlockArg, InstBuilder, MemFlagsData, types};
+use cranelift_codegen::ir::{
+    self, BlockArg, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, types,
+};
 use slopefield_graph::plan::{
-    BinaryOp, Body, BodyInstruction, LaneInput, LaneOutput, Ref, UnaryOp,
+    BinaryOp, Body, BodyInstruction, Buffer, LaneInput, LaneOutput, Ref, UnaryOp, Value,
 };
 
 use super::emit::Emitter;
+use super::schedule::small_whole;
+use crate::lanes::run_element_loop;
+use crate::native::Native;
 
 /// A value of a body: a number, and for comparisons the flag it comes from.
 #[derive(Clone, Copy)]
@@ -15,9 +20,34 @@ struct LaneValue {
     flag: Option<ir::Value>,
 }
 
-impl Emitter<'_, '_> {
-    /// Runs a body for `count` lanes, at least one.
-    pub(super) fn each(&mut self, body: &Body, count: u32) {
+impl<T: Native> Emitter<'_, '_, T> {
+    /// Calls the vector code of a loop, if it has any. Returns how many lanes that does.
+    pub(super) fn each_in_vectors(&mut self, body: u32, count: u32) -> u32 {
+        let context = self.context;
+        let Some(vectors) = context.loops.get(body, count) else { return 0 };
+        let body = &context.plan.bodies[body as usize];
+        let runs: Vec<Ref> = body
+            .inputs
+            .iter()
+            .map(|input| input.place().0)
+            .chain(body.outputs.iter().map(target))
+            .collect();
+        let size = (runs.len() * size_of::<*mut f64>()) as u32;
+        let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, size, 3);
+        let slot = self.builder.create_sized_stack_slot(slot);
+        for (at, run) in (0..).step_by(size_of::<*mut f64>()).zip(runs) {
+            let pointer = self.pointer(run);
+            self.builder.ins().stack_store(types::I64, pointer, slot, at);
+        }
+        let pointers = self.builder.ins().stack_addr(types::I64, slot, 0);
+        let this = self.address(std::ptr::from_ref(vectors) as usize);
+        let work = self.pointer(Ref { buffer: Buffer::Scratch, offset: context.layout.loops });
+        self.call(run_element_loop as *const () as usize, &[this, pointers, work]);
+        vectors.elements()
+    }
+
+    /// Runs a body for the lanes `first..count`, at least one.
+    pub(super) fn each(&mut self, body: &Body, first: u32, count: u32) {
         // Pointers do not depend on the lane.
         let inputs: Vec<ir::Value> =
             body.inputs.iter().map(|input| self.pointer(input.place().0)).collect();
@@ -25,12 +55,12 @@ impl Emitter<'_, '_> {
             body.outputs.iter().map(|output| self.pointer(target(output))).collect();
         let sums = body.outputs.iter().filter(|o| matches!(o, LaneOutput::SumTo(..))).count();
 
-        let start = self.builder.ins().iconst(types::I64, 0);
+        let start = self.builder.ins().iconst(types::I64, i64::from(first));
         let zero = self.number(0.0);
         let head = self.builder.create_block();
         let lane = self.builder.append_block_param(head, types::I64);
         let totals: Vec<ir::Value> =
-            (0..sums).map(|_| self.builder.append_block_param(head, types::F64)).collect();
+            (0..sums).map(|_| self.builder.append_block_param(head, T::TYPE)).collect();
         let mut arguments = vec![BlockArg::Value(start)];
         arguments.extend((0..sums).map(|_| BlockArg::Value(zero)));
         self.builder.ins().jump(head, &arguments);
@@ -94,7 +124,7 @@ impl Emitter<'_, '_> {
                             self.lane_address(base, index)
                         }
                     };
-                    self.builder.ins().load(types::F64, MemFlagsData::trusted(), at, 0)
+                    self.builder.ins().load(T::TYPE, MemFlagsData::trusted(), at, 0)
                 }
                 BodyInstruction::Unary(UnaryOp::Not, a) => {
                     let truth = self.truth(values[a as usize]);
@@ -103,9 +133,13 @@ impl Emitter<'_, '_> {
                 }
                 BodyInstruction::Unary(op, a) => self.unary_of(op, values[a as usize].value),
                 BodyInstruction::Binary(op, a, b) => {
+                    let power = if op == BinaryOp::Pow { small_power(body, b) } else { None };
                     let (a, b) = (values[a as usize], values[b as usize]);
                     match self.comparison(op, a, b) {
-                        None => self.binary_of(op, a.value, b.value),
+                        None => match power {
+                            Some(power) => self.power(a.value, power),
+                            None => self.binary_of(op, a.value, b.value),
+                        },
                         Some(truth) => {
                             flag = Some(truth);
                             let (zero, one) = (self.number(0.0), self.number(1.0));
@@ -152,7 +186,7 @@ impl Emitter<'_, '_> {
     }
 
     fn lane_address(&mut self, base: ir::Value, index: ir::Value) -> ir::Value {
-        let bytes = self.builder.ins().ishl_imm_u(index, 3);
+        let bytes = self.builder.ins().ishl_imm_u(index, i64::from(T::BYTES.trailing_zeros()));
         self.builder.ins().iadd(base, bytes)
     }
 
@@ -166,9 +200,17 @@ impl Emitter<'_, '_> {
     }
 
     fn add_to(&mut self, at: ir::Value, v: ir::Value) {
-        let old = self.builder.ins().load(types::F64, MemFlagsData::trusted(), at, 0);
+        let old = self.builder.ins().load(T::TYPE, MemFlagsData::trusted(), at, 0);
         let sum = self.builder.ins().fadd(old, v);
         self.builder.ins().store(MemFlagsData::trusted(), sum, at, 0);
+    }
+}
+
+/// The exponent, if it is a constant for which a few multiplications do.
+fn small_power(body: &Body, exponent: Value) -> Option<i32> {
+    match body.code[exponent as usize] {
+        BodyInstruction::Constant(c) => small_whole(c),
+        _ => None,
     }
 }
 

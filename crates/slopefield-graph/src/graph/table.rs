@@ -33,11 +33,22 @@ type Attributes = fn(&Op) -> String;
 /// One operator.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
+    /// Operands, attributes, result, meaning and derivative, for docs/reference/graph-ops.md.
+    pub(crate) doc: Doc,
     pub(crate) shape: Shape,
     pub(crate) evaluate: Evaluate,
     pub(crate) forward: ForwardRule,
     pub(crate) reverse: ReverseRule,
     pub(crate) attributes: Attributes,
+}
+
+/// A row of the reference page.
+pub(crate) struct Doc {
+    pub(crate) operands: &'static str,
+    pub(crate) attributes: &'static str,
+    pub(crate) result: &'static str,
+    pub(crate) meaning: &'static str,
+    pub(crate) derivative: &'static str,
 }
 
 /// Operands that an operator does not take.
@@ -91,12 +102,61 @@ pub(crate) fn row(op: &Op) -> &'static Row {
     }
 }
 
+/// Every row, in the order of the reference page.
+static ROWS: [&Row; 22] = [
+    &INPUT,
+    &CONSTANT,
+    &BLOCK,
+    &EACH,
+    &MAP,
+    &ZIP,
+    &LAYER,
+    &MAT_VEC,
+    &MAT_T_VEC,
+    &OUTER,
+    &SUM,
+    &DOT,
+    &MAX_OF,
+    &MIN_OF,
+    &GATHER,
+    &SCATTER_ADD,
+    &BROADCAST,
+    &CONCAT,
+    &SLICE,
+    &PAD,
+    &RESHAPE,
+    &OUTPUT,
+];
+
+/// The operators as a Markdown table, for docs/reference/graph-ops.md.
+pub(crate) fn reference_table() -> String {
+    let mut text = String::from(
+        "| op | operands | attributes | result | meaning | derivative: forward; reverse |\n\
+         |---|---|---|---|---|---|\n",
+    );
+    for row in ROWS {
+        let Doc { operands, attributes, result, meaning, derivative } = &row.doc;
+        text += &format!(
+            "| `{}` | {operands} | {attributes} | {result} | {meaning} | {derivative} |\n",
+            row.name
+        );
+    }
+    text
+}
+
 fn refuse(operands: &[Dims]) -> Result<Dims, ShapeRefused> {
     Err(ShapeRefused { op: "", operands: operands.to_vec() })
 }
 
 static INPUT: Row = Row {
     name: "input",
+    doc: Doc {
+        operands: "",
+        attributes: "buffer, first element",
+        result: "its shape",
+        meaning: "a run of time, states, params, tangents or weights",
+        derivative: "the tangent's run; the gradient's run",
+    },
     shape: |op, operands| match (op, operands) {
         (Op::Input { dims, .. }, []) => Ok(*dims),
         _ => refuse(operands),
@@ -113,6 +173,13 @@ static INPUT: Row = Row {
 
 static CONSTANT: Row = Row {
     name: "constant",
+    doc: Doc {
+        operands: "",
+        attributes: "numbers",
+        result: "its shape",
+        meaning: "fixed numbers",
+        derivative: "0",
+    },
     shape: |op, operands| match (op, operands) {
         (Op::Constant(dims, values), []) if dims.len() == values.0.len() => Ok(*dims),
         _ => refuse(operands),
@@ -131,6 +198,13 @@ static CONSTANT: Row = Row {
 
 static BLOCK: Row = Row {
     name: "block",
+    doc: Doc {
+        operands: "vectors",
+        attributes: "a scalar program",
+        result: "one vector",
+        meaning: "a scalar program of all elements",
+        derivative: "the program's own, by the rules of its functions",
+    },
     shape: |op, operands| match op {
         Op::Block(block)
             if block.inputs.len() == operands.len()
@@ -155,6 +229,13 @@ static BLOCK: Row = Row {
 
 static EACH: Row = Row {
     name: "each",
+    doc: Doc {
+        operands: "vectors of n or of 1",
+        attributes: "n, a scalar program",
+        result: "its outputs, n elements each",
+        meaning: "the program for every lane; a vector of 1 is shared by all lanes",
+        derivative: "the program's own in every lane; what lanes share gets the sum",
+    },
     shape: |op, operands| match op {
         Op::Each { block, count }
             if *count > 0
@@ -185,6 +266,13 @@ static EACH: Row = Row {
 
 static GATHER: Row = Row {
     name: "gather",
+    doc: Doc {
+        operands: "x [n]",
+        attributes: "indices",
+        result: "[k]",
+        meaning: "x[indices[i]]",
+        derivative: "gather of the tangent; scatter_add of the adjoint, or gather by the inverse of a permutation",
+    },
     shape: |op, operands| match (op, operands) {
         (Op::Gather(indices), [Dims::Vector(n)])
             if !indices.is_empty() && indices.iter().all(|i| i < n) =>
@@ -207,6 +295,13 @@ static GATHER: Row = Row {
 
 static SCATTER_ADD: Row = Row {
     name: "scatter_add",
+    doc: Doc {
+        operands: "x [k]",
+        attributes: "n, indices",
+        result: "[n]",
+        meaning: "element j is the sum of all x[i] with indices[i] = j, in order",
+        derivative: "scatter_add of the tangent; gather of the adjoint",
+    },
     shape: |op, operands| match (op, operands) {
         (Op::ScatterAdd { indices, len }, [Dims::Vector(n)])
             if *n > 0 && indices.len() == *n as usize && indices.iter().all(|i| i < len) =>
@@ -235,6 +330,13 @@ static SCATTER_ADD: Row = Row {
 
 static LAYER: Row = Row {
     name: "layer",
+    doc: Doc {
+        operands: "A [m, n], x [n], b [m]",
+        attributes: "a smooth function, or none",
+        result: "[m]",
+        meaning: "f(A x + b); b may be left out",
+        derivative: "that of its parts; in terms of the result where the function allows",
+    },
     shape: |op, operands| match operands {
         _ if matches!(op, Op::Layer(Some(f)) if !d::is_smooth(*f)) => refuse(operands),
         [Dims::Matrix(rows, cols), Dims::Vector(n)] if cols == n => Ok(Dims::Vector(*rows)),
@@ -262,6 +364,13 @@ static LAYER: Row = Row {
 
 static MAP: Row = Row {
     name: "map",
+    doc: Doc {
+        operands: "x",
+        attributes: "a function",
+        result: "shape of x",
+        meaning: "the function of each element",
+        derivative: "times its slope; singular functions are lane programs instead",
+    },
     shape: |_, operands| match operands {
         [x] => Ok(*x),
         _ => refuse(operands),
@@ -280,6 +389,13 @@ static MAP: Row = Row {
 
 static ZIP: Row = Row {
     name: "zip",
+    doc: Doc {
+        operands: "a, b of one shape",
+        attributes: "a function",
+        result: "that shape",
+        meaning: "the function of each pair",
+        derivative: "times its partials; at a tie of min and max the first operand's",
+    },
     shape: |_, operands| match operands {
         [a, b] if a == b => Ok(*a),
         _ => refuse(operands),
@@ -298,6 +414,13 @@ static ZIP: Row = Row {
 
 static MAT_VEC: Row = Row {
     name: "matvec",
+    doc: Doc {
+        operands: "A [m, n], x [n]",
+        attributes: "",
+        result: "[m]",
+        meaning: "A x",
+        derivative: "A' x + A x'; outer(g, x), mattvec(A, g)",
+    },
     shape: |_, operands| match operands {
         [Dims::Matrix(rows, cols), Dims::Vector(n)] if cols == n => Ok(Dims::Vector(*rows)),
         _ => refuse(operands),
@@ -313,6 +436,13 @@ static MAT_VEC: Row = Row {
 
 static MAT_T_VEC: Row = Row {
     name: "mattvec",
+    doc: Doc {
+        operands: "A [m, n], x [m]",
+        attributes: "",
+        result: "[n]",
+        meaning: "transpose of A times x",
+        derivative: "likewise; outer(x, g), matvec(A, g)",
+    },
     shape: |_, operands| match operands {
         [Dims::Matrix(rows, cols), Dims::Vector(n)] if rows == n => Ok(Dims::Vector(*cols)),
         _ => refuse(operands),
@@ -329,6 +459,13 @@ static MAT_T_VEC: Row = Row {
 
 static OUTER: Row = Row {
     name: "outer",
+    doc: Doc {
+        operands: "x [m], y [n]",
+        attributes: "",
+        result: "[m, n]",
+        meaning: "all products x[i] y[j]",
+        derivative: "likewise; matvec(g, y), mattvec(g, x)",
+    },
     shape: |_, operands| match operands {
         [Dims::Vector(rows), Dims::Vector(cols)] => Ok(Dims::Matrix(*rows, *cols)),
         _ => refuse(operands),
@@ -343,6 +480,13 @@ static OUTER: Row = Row {
 
 static SUM: Row = Row {
     name: "sum",
+    doc: Doc {
+        operands: "x",
+        attributes: "",
+        result: "[1]",
+        meaning: "sum of all elements",
+        derivative: "sum of the tangent; the adjoint everywhere",
+    },
     shape: |_, operands| match operands {
         [_] => Ok(Dims::Vector(1)),
         _ => refuse(operands),
@@ -355,6 +499,13 @@ static SUM: Row = Row {
 
 static DOT: Row = Row {
     name: "dot",
+    doc: Doc {
+        operands: "a, b of one shape",
+        attributes: "",
+        result: "[1]",
+        meaning: "sum of products",
+        derivative: "dot(a', b) + dot(a, b'); g b, g a",
+    },
     shape: |_, operands| match operands {
         [a, b] if a == b => Ok(Dims::Vector(1)),
         _ => refuse(operands),
@@ -367,6 +518,13 @@ static DOT: Row = Row {
 
 static MAX_OF: Row = Row {
     name: "max_of",
+    doc: Doc {
+        operands: "x [n], n > 0",
+        attributes: "",
+        result: "[1]",
+        meaning: "largest element, NaN if there is one; the sign of a zero is either's",
+        derivative: "that of the first element equal to the result",
+    },
     shape: |_, operands| extreme_shape(operands),
     evaluate: |_, operands, _| extreme(Binary::Max, operands[0]),
     forward: d::extreme_forward,
@@ -376,6 +534,13 @@ static MAX_OF: Row = Row {
 
 static MIN_OF: Row = Row {
     name: "min_of",
+    doc: Doc {
+        operands: "x [n], n > 0",
+        attributes: "",
+        result: "[1]",
+        meaning: "smallest element, likewise",
+        derivative: "that of the first element equal to the result",
+    },
     shape: |_, operands| extreme_shape(operands),
     evaluate: |_, operands, _| extreme(Binary::Min, operands[0]),
     forward: d::extreme_forward,
@@ -396,6 +561,13 @@ fn extreme(op: Binary, x: &[f64]) -> Vec<f64> {
 
 static BROADCAST: Row = Row {
     name: "broadcast",
+    doc: Doc {
+        operands: "x [1]",
+        attributes: "",
+        result: "its shape",
+        meaning: "one number everywhere",
+        derivative: "likewise; the sum of the adjoint",
+    },
     shape: |op, operands| match (op, operands) {
         (Op::Broadcast(dims), [Dims::Vector(1)]) => Ok(*dims),
         _ => refuse(operands),
@@ -411,6 +583,13 @@ static BROADCAST: Row = Row {
 
 static CONCAT: Row = Row {
     name: "concat",
+    doc: Doc {
+        operands: "vectors",
+        attributes: "",
+        result: "their joint length",
+        meaning: "one after the other",
+        derivative: "likewise; slices",
+    },
     shape: |_, operands| {
         let mut total = Some(0u32);
         for dims in operands {
@@ -432,6 +611,13 @@ static CONCAT: Row = Row {
 
 static SLICE: Row = Row {
     name: "slice",
+    doc: Doc {
+        operands: "x [n]",
+        attributes: "start, length",
+        result: "[length]",
+        meaning: "elements start .. start + length",
+        derivative: "likewise; parts of an adjoint are put together",
+    },
     shape: |op, operands| match (op, operands) {
         (Op::Slice { start, len }, [Dims::Vector(n)])
             if u64::from(*start) + u64::from(*len) <= u64::from(*n) =>
@@ -454,6 +640,13 @@ static SLICE: Row = Row {
 
 static PAD: Row = Row {
     name: "pad",
+    doc: Doc {
+        operands: "x [n]",
+        attributes: "zeros before, zeros after",
+        result: "[before + n + after]",
+        meaning: "zeros around a vector",
+        derivative: "likewise; the slice",
+    },
     shape: |op, operands| match (op, operands) {
         (Op::Pad { before, after }, [Dims::Vector(n)]) => {
             match before.checked_add(*n).and_then(|sum| sum.checked_add(*after)) {
@@ -482,6 +675,13 @@ static PAD: Row = Row {
 
 static RESHAPE: Row = Row {
     name: "reshape",
+    doc: Doc {
+        operands: "x",
+        attributes: "",
+        result: "its shape",
+        meaning: "the same elements, row-major",
+        derivative: "likewise",
+    },
     shape: |op, operands| match (op, operands) {
         (Op::Reshape(dims), [x]) if dims.len() == x.len() => Ok(*dims),
         _ => refuse(operands),
@@ -494,6 +694,13 @@ static RESHAPE: Row = Row {
 
 static OUTPUT: Row = Row {
     name: "output",
+    doc: Doc {
+        operands: "x",
+        attributes: "buffer, first element, `add`",
+        result: "shape of x",
+        meaning: "writes its operand to the result, or adds it to a gradient",
+        derivative: "the tangent's run; where the reverse pass begins",
+    },
     shape: |_, operands| match operands {
         [x] => Ok(*x),
         _ => refuse(operands),

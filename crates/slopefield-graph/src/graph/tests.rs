@@ -1,6 +1,9 @@
 //! Walks the table of operators: every row is applied, evaluated, and its derivative rules are
 //! compared with differences and with each other.
 
+mod precise;
+mod twofold;
+
 use std::sync::Arc;
 
 use luminal::prelude::{Graph, Tensor as Data};
@@ -263,4 +266,19 @@ fn simplification_folds_merges_and_removes() {
     graph.tensors.clear();
     let after = run(&mut graph, &[(Buffer::Params, &[1.0, -2.0, 0.5])], Buffer::Out, 3);
     assert_eq!(before, after);
+}
+
+#[test]
+fn the_reference_page_holds_the_table() {
+    let page = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/reference/graph-ops.md"
+    ))
+    .unwrap();
+    let table = reference_table();
+    assert!(page.contains(&table), "docs/reference/graph-ops.md should hold this table:\n{table}");
+    for (op, _) in uses() {
+        let name = format!("| `{}` |", table::row(&op).name);
+        assert_eq!(table.matches(&name).count(), 1, "{name} in\n{table}");
+    }
 }
