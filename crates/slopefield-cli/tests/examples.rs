@@ -55,6 +55,12 @@ fn lotka_volterra_finds_what_made_the_data() {
     assert!(number(&fit["loss"]) < 1e-8);
 }
 
+#[test]
+fn the_brusselator_finds_what_made_the_data() {
+    let fit = fit("brusselator-1d/study.toml");
+    parameters(&fit, &[("B", 3.0), ("D", 0.02)], 1e-6);
+}
+
 /// An independent training with exact gradients: loss 4324.598 → 0.2709.
 #[test]
 fn lotka_volterra_towards_a_constant_as_in_the_paper() {

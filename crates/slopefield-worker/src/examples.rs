@@ -8,8 +8,8 @@ use slopefield_study::Loaded;
 use std::path::Path;
 
 /// Order in which they are shown; others come after, by name.
-const ORDER: [&str; 5] =
-    ["hudson-bay-neural", "hudson-bay", "influenza", "spiral", "lotka-volterra"];
+const ORDER: [&str; 6] =
+    ["hudson-bay-neural", "hudson-bay", "influenza", "spiral", "lotka-volterra", "brusselator-1d"];
 
 /// Examples in a folder.
 pub fn list(folder: Option<&Path>) -> Vec<ExampleInfo> {

@@ -148,6 +148,7 @@ impl Known {
             params: at.2,
             lets: &self.lets,
             outputs: &self.outputs,
+            ..Env::default()
         };
         evaluate(expr, &env)
     }

@@ -5,7 +5,7 @@ import { tags } from "@lezer/highlight";
 
 export const DECLARATIONS = ["model", "time", "state", "algebraic", "param", "const", "let", "function", "network", "input", "observe", "history", "noise", "reaction", "hamiltonian", "when", "at", "every", "jump", "stop"];
 export const MODIFIERS = ["from", "in", "log", "logit", "positive", "fit", "with", "for", "if", "then", "else", "and", "or", "not", "crosses", "falling", "rising", "rate", "stratonovich", "correlated"];
-export const FUNCTIONS = "abs sign floor ceil round min max clamp sqrt cbrt exp expm1 ln log2 log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh sigmoid softplus relu gelu erf erfc gamma lgamma step pulse ramp hill mm delay sum dot mean normal lognormal laplace student_t poisson negative_binomial binomial bernoulli".split(" ");
+export const FUNCTIONS = "abs sign floor ceil round min max clamp sqrt cbrt exp expm1 ln log2 log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh sigmoid softplus relu gelu erf erfc gamma lgamma step pulse ramp hill mm delay sum dot mean wrap normal lognormal laplace student_t poisson negative_binomial binomial bernoulli".split(" ");
 
 const declarations = new Set(DECLARATIONS);
 const modifiers = new Set(MODIFIERS);
@@ -22,7 +22,7 @@ export const slopeLanguage = StreamLanguage.define<{ start: boolean }>({
     if (stream.match(/^#.*/)) return "comment";
     if (stream.match(/^"[^"\n]*"?/)) return "string";
     if (stream.match(/^\{[^}\n]*\}?/)) return "unit";
-    if (stream.match(/^(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][-+]?\d+)?/)) return "number";
+    if (stream.match(/^(?:\d[\d_]*(?:\.(?!\.)[\d_]*)?|\.\d[\d_]*)(?:[eE][-+]?\d+)?/)) return "number";
     const word = stream.match(/^[\p{L}_][\p{L}\p{N}_]*/u) as RegExpMatchArray | null;
     if (word) {
       const name = word[0];

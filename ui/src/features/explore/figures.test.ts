@@ -1,0 +1,25 @@
+import { expect, test } from "vitest";
+import type { ModelReport } from "../../generated/api";
+import type { Trajectory } from "../../model/explore.svelte";
+import { profileFigure, statesFigure } from "./figures";
+
+const elements = Array.from({ length: 41 }, (_, i) => ({ name: `u[${i}]`, kind: "state" as const, values: Float64Array.of(i, 2 * i, 3 * i) }));
+const trajectory = {
+  times: Float64Array.of(0, 5, 10),
+  columns: [...elements, { name: "a", kind: "state" as const, values: Float64Array.of(7, 8, 9) }],
+  stats: {},
+} as unknown as Trajectory;
+const states = trajectory.columns.map((c) => ({ name: c.name, unit: c.name === "a" ? null : "mM", initial: 0, bounds: null }));
+const report = { states } as unknown as ModelReport;
+
+test("of a long array three curves are drawn", () => {
+  expect(statesFigure(trajectory, report, "t").series.map((s) => s.name)).toEqual(["u[0]", "u[20]", "u[40]", "a"]);
+});
+
+test("space and time has a pixel for each element and time, centred on them", () => {
+  const figure = profileFigure(trajectory, report, "u", "t");
+  expect(figure?.picture).toMatchObject({ x: [-2.5, 12.5], y: [-0.5, 40.5] });
+  expect(figure?.y.title).toBe("u (mM): dark 0, light 120");
+  expect(figure?.x.range).toEqual([-2.5, 12.5]);
+  expect(profileFigure(trajectory, report, "w", "t")).toBeNull();
+});
