@@ -397,20 +397,16 @@ unsafe fn exp2<V: Vector>(x: V) -> V {
     // SAFETY: the caller's promise.
     unsafe {
         let one = V::splat(1.0);
-        let sign = x.and(V::splat(-0.0));
-        // Truncation of |x| + 1/2: round to a neighbour by adding 2^52, step back where that went up.
-        let big = V::splat(4_503_599_627_370_496.0);
-        let shifted = x.abs().add(V::splat(0.5));
-        let rounded = shifted.add(big).sub(big);
-        let whole = V::select(shifted.lt(rounded), rounded.sub(one), rounded).or(sign);
-        let y = x.sub(whole).mul(V::splat(std::f64::consts::LN_2));
+        // Adding 1.5·2^52 rounds to a whole number, which then is the low end of the bits.
+        let round = V::splat(6_755_399_441_055_744.0);
+        let shifted = x.add(round);
+        let y = x.sub(shifted.sub(round)).mul(V::splat(std::f64::consts::LN_2));
         let y2 = y.mul(y);
         let c = |x: f64| V::splat(x);
         let high = c(1.0 / 24.0).add(y.mul(c(1.0 / 120.0)));
         let low = c(1.0 / 2.0).add(y.mul(c(1.0 / 6.0)));
         let series = one.add(y).add(y2.mul(low.add(y2.mul(high))));
-        // The low bits of the sum hold the whole number; the shift drops everything else.
-        let power = whole.add(V::splat(6_755_399_441_055_744.0)).shl52(); // 1.5 * 2^52
+        let power = shifted.shl52();
         series.mul(power.add_bits(one))
     }
 }
