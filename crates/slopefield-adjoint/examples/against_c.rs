@@ -221,7 +221,42 @@ fn preparation(name: &str, text: &str) {
     );
 }
 
+/// What a solve and a gradient cost besides their steps.
+fn one_step() {
+    let kernel = compile(LOTKA);
+    let table = TSIT5.step_table().expect("its last stage is its result");
+    assert!(kernel.explicit_step(&table, u64::MAX).is_some());
+    assert!(kernel.explicit_step_reverse(&table, u64::MAX).is_some());
+    let case = Case {
+        name: "one step",
+        u0: &[1.0, 1.0],
+        p: &[1.5, 1.0, 3.0, 1.0],
+        t1: 0.01,
+        settings: Settings { h_init: Some(0.01), ..Settings::with_tolerances(1e-6, 1e-6) },
+        saves: vec![0.01],
+        data: vec![1.0; 2],
+    };
+    let settings = Settings { h_init: None, ..case.settings.clone() };
+    let chooses = Case { settings, saves: case.saves.clone(), data: case.data.clone(), ..case };
+    let mut works: [Box<dyn FnMut()>; 3] = [
+        Box::new(case.solve(&kernel)),
+        Box::new(chooses.solve(&kernel)),
+        Box::new(case.gradient(&kernel)),
+    ];
+    // A clock reading is not short beside a step.
+    let times = works.each_mut().map(|work| {
+        let hundred = &mut || (0..100).for_each(|_| work());
+        (0..ROUNDS).map(|_| least(hundred)).fold(f64::INFINITY, f64::min) * 1e7
+    });
+    println!(
+        "one step of Lotka-Volterra: solve {:.0} ns, {:.0} ns where the first step is chosen, \
+         gradient {:.0} ns",
+        times[0], times[1], times[2]
+    );
+}
+
 fn preparations() {
+    one_step();
     preparation("Lotka-Volterra, 2 states", LOTKA);
     preparation("ring of 4", &ring(4, "0.1*x#^3"));
     preparation("ring of 4 with exp", &ring(4, "0.1*exp(-x#)"));
@@ -317,6 +352,12 @@ impl Case<'_> {
 fn main() {
     let parts: Vec<String> = std::env::args().skip(1).collect();
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|p| p == part);
+    if wanted("preparation") {
+        preparations();
+    }
+    if !wanted("lotka") && !wanted("spiral") {
+        return;
+    }
     let peer = match Peer::new() {
         Ok(peer) => Some(peer),
         Err(why) => {
@@ -342,9 +383,6 @@ fn main() {
         lotka.run(&compile(LOTKA), &mut || ask(&["lv_fwd"], BUDGET, &[]).0, &mut || {
             ask(&["lv_grad_adj"], BUDGET, &lotka.data).0
         });
-    }
-    if wanted("preparation") {
-        preparations();
     }
     if !wanted("spiral") {
         return;

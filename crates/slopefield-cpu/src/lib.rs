@@ -7,9 +7,10 @@
 //! `slopefield_graph::Interpreter` is the way on.
 //!
 //! ```text
-//! Plans -> verify -> schedule (gather equal calls) -> chunk -> emit -> code
-//!                                                               |
-//!                          dense (matrix, map, sum kernels) <---+---> vmath (exp, tanh, ...)
+//! Plans -> verify -> fuse (backward passes) -> schedule (gather equal calls) -> chunk -> emit -> code
+//!                                                                                         |
+//!                              dense (layer, map, sum kernels) <--------------------------+
+//!                              vmath (exp, tanh, ...)          <--------------------------+
 //! ```
 //!
 //! Arithmetic is done in the order of the plan with one rounding per operation, so plans of `+ - *

@@ -406,8 +406,8 @@ unsafe fn exp2<V: Vector>(x: V) -> V {
         let high = c(1.0 / 24.0).add(y.mul(c(1.0 / 120.0)));
         let low = c(1.0 / 2.0).add(y.mul(c(1.0 / 6.0)));
         let series = one.add(y).add(y2.mul(low.add(y2.mul(high))));
-        let power = shifted.shl52();
-        series.mul(power.add_bits(one))
+        // The shift drops everything but the whole number.
+        series.mul(shifted.shl52().add_bits(one))
     }
 }
 

@@ -137,7 +137,6 @@ impl HessianProduct for HessianInterpreter {
             dp: along.p,
             w,
             constants: &self.plan.constants,
-            ..Inputs::default()
         };
         let results = Results {
             t_grad: std::slice::from_mut(grad.t),

@@ -112,8 +112,11 @@ function1! {
     }
     /// Square root.
     Sqrt(S, x) { S::sqrt(x) }
-    /// `max(x, 0)`; NaN stays.
-    Relu(S, x) { S::greatest(S::splat(0.0), x) }
+    /// `max(x, 0)`; NaN stays, and -0 becomes 0 by adding it.
+    Relu(S, x) {
+        let zero = S::splat(0.0);
+        S::add(S::greatest(zero, x), zero)
+    }
     /// 0 below zero and for NaN, 1 at and above.
     Step(S, x) { truth::<S>(S::le(S::splat(0.0), x)) }
 }

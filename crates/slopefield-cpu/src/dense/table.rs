@@ -195,7 +195,6 @@ macro_rules! instances {
                 unsafe { transposed::transposed::<$eight, ADD>(y, a, x, rows, cols) }
             }
             $(#[$features])*
-            #[expect(clippy::too_many_arguments, reason = "called from generated code only")]
             unsafe extern "C" fn backward_of<F: Slope>(
                 z: *mut $t, a: *const $t, g: *const $t, h: *const $t, matrix_grad: *mut $t,
                 bias_grad: *mut $t, rows: usize, cols: usize,

@@ -1,7 +1,7 @@
 //! Vectors of eight `f32` in an AVX register.
 //!
-//! Eight on machines with AVX-512 too: an 8-lane register of `f32` is to one of `f64` what half the
-//! memory traffic is, which bounds the products of large matrices, and it widens to one register.
+//! Eight on machines with AVX-512 too, where they widen to one register of `f64`: one kernel source and
+//! one order of adding serve both types (docs/derivations/single-precision.md says at what price).
 
 use std::arch::x86_64::*;
 use std::marker::PhantomData;

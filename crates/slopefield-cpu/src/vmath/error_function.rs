@@ -194,7 +194,7 @@ impl Function1 for Gelu {
             let (erf, erf_rest) = central::<S>(S::or(z, sign_bits::<S>(x)));
             let part = S::mul(half, x);
             let inner = S::mul_add(part, erf, S::mul(part, erf_rest));
-            let inner = S::add(part, inner);
+            let inner = S::or(S::add(part, inner), sign_bits::<S>(x)); // also where x/2 is 0
             S::select(S::lt(z, S::splat(CENTRAL)), inner, outer)
         }
     }

@@ -87,13 +87,14 @@ impl Function2 for Pow {
             let log = ln_two::<S>(x);
             let p = product::<S>(log, Two(y, S::splat(0.0)));
             let result = exp_with_tail::<S>(p.0, p.1);
-            // Vector code covers normal positive x, and y and results away from every edge.
+            // Vector code covers normal positive x, and y ln x as far as results are neither 0 nor
+            // infinite, and somewhat beyond.
             let infinity = bits::<S>(0x7ff0_0000_0000_0000);
             let usual = S::mask_and(
                 S::mask_and(S::le(S::splat(f64::MIN_POSITIVE), x), S::lt(x, infinity)),
                 S::mask_and(
                     S::lt(abs::<S>(y), S::splat(1e100)),
-                    S::lt(abs::<S>(p.0), S::splat(700.0)),
+                    S::lt(abs::<S>(p.0), S::splat(800.0)),
                 ),
             );
             patch2::<S>(S::mask_not(usual), result, x, y, libm::pow)
