@@ -12,7 +12,7 @@ use slopefield_problems::{exponential_decay, lorenz, lotka_volterra};
 use slopefield_solve::{Settings, SolveError, Stats, tableau};
 
 /// `x' = p x² `, which ends at `t = 1 / (p x0)`.
-fn explosion() -> Function<impl Fn(f64, &[f64], &[f64], &mut [f64]) + Send + Sync> {
+fn explosion() -> Function<Rhs> {
     Function {
         states: 1,
         params: 1,
@@ -21,7 +21,7 @@ fn explosion() -> Function<impl Fn(f64, &[f64], &[f64], &mut [f64]) + Send + Syn
 }
 
 /// An oscillator of frequency `p`: twenty times the frequency, twenty times the steps.
-fn oscillator() -> Function<impl Fn(f64, &[f64], &[f64], &mut [f64]) + Send + Sync> {
+fn oscillator() -> Function<Rhs> {
     Function {
         states: 2,
         params: 1,

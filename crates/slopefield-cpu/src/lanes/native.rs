@@ -321,6 +321,8 @@ impl Emitter {
                 let from = self.operand(a);
                 let dst = self.result(v, op);
                 self.assembler.arithmetic(Arithmetic::Max, dst, zero, from);
+                // -0 becomes 0.
+                self.assembler.arithmetic(Arithmetic::Add, dst, dst, Operand::Reg(zero));
             }
             UnaryOp::Not => {
                 let ra = self.get(a);

@@ -25,6 +25,9 @@ pub static HEUN: Tableau = Tableau {
     reference: "",
 };
 
+/// A right-hand side that captures nothing.
+pub type Rhs = fn(f64, &[f64], &[f64], &mut [f64]);
+
 /// A function of time, states and parameters as a kernel without derivatives.
 pub struct Function<F> {
     pub states: usize,
