@@ -224,7 +224,7 @@ pub struct Bench {
     #[arg(long = "case", value_name = "NAME")]
     pub cases: Vec<String>,
     /// Seconds to measure each case.
-    #[arg(long, default_value_t = 1.0, value_parser = duration)]
+    #[arg(long, default_value_t = 1.0, value_parser = duration, allow_negative_numbers = true)]
     pub seconds: f64,
     /// Also measure the other programs that a Python has, through the scripts in benches/peers.
     #[arg(long)]
