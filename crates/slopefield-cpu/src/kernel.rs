@@ -8,32 +8,16 @@ use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
 use crate::Options;
 use crate::error::CompileError;
 use crate::jit::code::{Code, generate};
+use crate::native::Native;
 
 /// `(t, u, p, out, scratch)`.
-pub type EvalFn = unsafe extern "C" fn(f64, *const f64, *const f64, *mut f64, *mut f64);
+pub type EvalFn<T> = unsafe extern "C" fn(T, *const T, *const T, *mut T, *mut T);
 /// `(t, u, p, dt, du, dp, out, dout, scratch)`.
-pub type JvpFn = unsafe extern "C" fn(
-    f64,
-    *const f64,
-    *const f64,
-    f64,
-    *const f64,
-    *const f64,
-    *mut f64,
-    *mut f64,
-    *mut f64,
-);
+pub type JvpFn<T> =
+    unsafe extern "C" fn(T, *const T, *const T, T, *const T, *const T, *mut T, *mut T, *mut T);
 /// `(t, u, p, w, gt, gu, gp, scratch)`; adds to `gt`, `gu`, `gp`.
-pub type VjpFn = unsafe extern "C" fn(
-    f64,
-    *const f64,
-    *const f64,
-    *const f64,
-    *mut f64,
-    *mut f64,
-    *mut f64,
-    *mut f64,
-);
+pub type VjpFn<T> =
+    unsafe extern "C" fn(T, *const T, *const T, *const T, *mut T, *mut T, *mut T, *mut T);
 
 /// The machine code of a function, for callers that have checked once what [`Kernel`] checks on
 /// every call.
@@ -43,37 +27,37 @@ pub type VjpFn = unsafe extern "C" fn(
 /// anything else, scratch must start at a multiple of [`Raw::ALIGNMENT`] bytes and have
 /// [`Raw::scratch_len`] elements, and the kernel (or a clone) must outlive the calls.
 #[derive(Debug, Clone, Copy)]
-pub struct Raw {
+pub struct Raw<T = f64> {
     /// [`Kernel::eval`].
-    pub eval: EvalFn,
+    pub eval: EvalFn<T>,
     /// [`Kernel::jvp`].
-    pub jvp: JvpFn,
+    pub jvp: JvpFn<T>,
     /// [`Kernel::vjp`].
-    pub vjp: VjpFn,
+    pub vjp: VjpFn<T>,
     /// Elements of scratch memory.
     pub scratch_len: usize,
 }
 
-impl Raw {
+impl<T> Raw<T> {
     /// Scratch starts at a multiple of this many bytes.
     pub const ALIGNMENT: usize = 64;
 }
 
-/// Native code for the three entries of a function. Cheap to clone; the code is freed with the
-/// last clone.
+/// Native code for the three entries of a function, computing in `f64` or `f32`. Cheap to clone; the
+/// code is freed with the last clone.
 #[derive(Clone)]
-pub struct CompiledKernel {
-    raw: Raw,
+pub struct CompiledKernel<T = f64> {
+    raw: Raw<T>,
     shape: Shape,
     /// Elements of scratch memory that is aligned to no more than an element.
     scratch_len: usize,
-    _code: Arc<Owner>,
+    _code: Arc<Owner<T>>,
 }
 
 /// What the addresses in [`Raw`] need to stay alive.
-struct Owner {
-    /// The numbers that the code reads.
-    _pools: [Box<[f64]>; 3],
+struct Owner<T> {
+    /// The numbers that the code reads, and its index tables.
+    _pools: [(Box<[T]>, Vec<Box<[u32]>>); 3],
     _code: Code,
 }
 
@@ -88,25 +72,52 @@ pub fn compile(plans: &Plans) -> Result<CompiledKernel, CompileError> {
 /// # Panics
 /// When `options.isa` is not available on this machine ([`crate::Isa::is_available`]).
 pub fn compile_with(plans: &Plans, options: Options) -> Result<CompiledKernel, CompileError> {
+    compile_as(plans, &options)
+}
+
+/// As [`compile`], for a kernel that computes in `f32`: every number of the plans and the result of
+/// every operation is rounded to `f32`. Elementary functions are computed in `f64` and rounded.
+pub fn compile_f32(plans: &Plans) -> Result<CompiledKernel<f32>, CompileError> {
+    compile_f32_with(plans, Options::default())
+}
+
+/// As [`compile_with`], for a kernel that computes in `f32`.
+///
+/// # Panics
+/// When `options.isa` is not available on this machine ([`crate::Isa::is_available`]).
+pub fn compile_f32_with(
+    plans: &Plans,
+    options: Options,
+) -> Result<CompiledKernel<f32>, CompileError> {
+    compile_as(plans, &options)
+}
+
+fn compile_as<T: Native>(
+    plans: &Plans,
+    options: &Options,
+) -> Result<CompiledKernel<T>, CompileError> {
     verify(plans)?;
-    let (code, [eval, jvp, vjp]) = generate([&plans.eval, &plans.jvp, &plans.vjp], &options)?;
+    let (code, [eval, jvp, vjp]) = generate([&plans.eval, &plans.jvp, &plans.vjp], options)?;
     let longest = eval.scratch_len.max(jvp.scratch_len).max(vjp.scratch_len);
     // SAFETY: `generate` gave these functions the signature of their entry, an argument per buffer
     // of `buffers::buffers` in this order, in the machine's C calling convention.
     let raw = unsafe {
         Raw {
-            eval: std::mem::transmute::<*const u8, EvalFn>(eval.function),
-            jvp: std::mem::transmute::<*const u8, JvpFn>(jvp.function),
-            vjp: std::mem::transmute::<*const u8, VjpFn>(vjp.function),
+            eval: std::mem::transmute::<*const u8, EvalFn<T>>(eval.function),
+            jvp: std::mem::transmute::<*const u8, JvpFn<T>>(jvp.function),
+            vjp: std::mem::transmute::<*const u8, VjpFn<T>>(vjp.function),
             scratch_len: longest,
         }
     };
-    let spare = Raw::ALIGNMENT / size_of::<f64>() - 1;
+    let spare = Raw::<T>::ALIGNMENT / size_of::<T>() - 1;
     Ok(CompiledKernel {
         raw,
         shape: plans.eval.shape,
         scratch_len: if longest == 0 { 0 } else { longest + spare },
-        _code: Arc::new(Owner { _pools: [eval.pool, jvp.pool, vjp.pool], _code: code }),
+        _code: Arc::new(Owner {
+            _pools: [eval, jvp, vjp].map(|program| (program.pool, program.tables)),
+            _code: code,
+        }),
     })
 }
 
@@ -123,18 +134,18 @@ fn verify(plans: &Plans) -> Result<(), CompileError> {
     Ok(())
 }
 
-impl CompiledKernel {
+impl<T: Native> CompiledKernel<T> {
     /// The machine code itself.
     #[must_use]
-    pub fn raw(&self) -> Raw {
+    pub fn raw(&self) -> Raw<T> {
         self.raw
     }
 
     /// The first aligned element of `scratch`, whose length has been checked.
     #[inline(always)]
-    fn aligned(scratch: &mut [f64]) -> *mut f64 {
+    fn aligned(scratch: &mut [T]) -> *mut T {
         let p = scratch.as_mut_ptr();
-        let skip = (p as usize).wrapping_neg() % Raw::ALIGNMENT / size_of::<f64>();
+        let skip = (p as usize).wrapping_neg() % Raw::<T>::ALIGNMENT / size_of::<T>();
         // Past the end when there is no scratch, which is then not touched.
         p.wrapping_add(skip)
     }
@@ -150,7 +161,7 @@ impl CompiledKernel {
     }
 }
 
-impl Kernel for CompiledKernel {
+impl<T: Native> Kernel<T> for CompiledKernel<T> {
     fn shape(&self) -> Shape {
         self.shape
     }
@@ -159,7 +170,7 @@ impl Kernel for CompiledKernel {
         self.scratch_len
     }
 
-    fn eval(&self, t: f64, u: &[f64], p: &[f64], out: &mut [f64], scratch: &mut [f64]) {
+    fn eval(&self, t: T, u: &[T], p: &[T], out: &mut [T], scratch: &mut [T]) {
         let s = self.shape;
         // One branch for all of them.
         let fits = (u.len() == s.states)
@@ -179,11 +190,11 @@ impl Kernel for CompiledKernel {
 
     fn jvp(
         &self,
-        at: Point<'_>,
-        along: Tangent<'_>,
-        out: &mut [f64],
-        dout: &mut [f64],
-        scratch: &mut [f64],
+        at: Point<'_, T>,
+        along: Tangent<'_, T>,
+        out: &mut [T],
+        dout: &mut [T],
+        scratch: &mut [T],
     ) {
         let s = self.shape;
         let fits = (at.u.len() == s.states)
@@ -221,7 +232,7 @@ impl Kernel for CompiledKernel {
         }
     }
 
-    fn vjp(&self, at: Point<'_>, w: &[f64], grad: Cotangent<'_>, scratch: &mut [f64]) {
+    fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, scratch: &mut [T]) {
         let s = self.shape;
         let fits = (at.u.len() == s.states)
             & (at.p.len() == s.params)

@@ -223,7 +223,7 @@ fn short_scratch_is_refused() {
 #[test]
 fn an_empty_function_compiles() {
     let shape = Shape { states: 0, params: 0, outputs: 0 };
-    let empty = |entry| Plan { entry, shape, scratch_len: 0, constants: vec![], code: vec![] };
+    let empty = |entry| Plan::new(entry, shape);
     let plans = Plans { eval: empty(Entry::Eval), jvp: empty(Entry::Jvp), vjp: empty(Entry::Vjp) };
     let kernel = compile(&plans).expect("nothing to do is fine");
     assert_eq!(kernel.scratch_len(), 0);

@@ -5,7 +5,10 @@ mod common;
 use common::*;
 use proptest::prelude::*;
 use slopefield_graph::Interpreter;
-use slopefield_graph::plan::{BinaryOp, Buffer, Entry, Instruction, Plan, Plans, Ref, UnaryOp};
+use slopefield_graph::plan::{
+    BinaryOp, Body, BodyInstruction, Buffer, Entry, Instruction, LaneInput, LaneOutput, Plan,
+    Plans, Ref, UnaryOp,
+};
 use slopefield_kernel::Shape;
 
 const SHAPE: Shape = Shape { states: 5, params: 40, outputs: 6 };
@@ -42,6 +45,8 @@ const EXACT_UNARY: [UnaryOp; 7] = [
     UnaryOp::Relu,
     UnaryOp::Step,
 ];
+const GENTLE_BINARY: [BinaryOp; 5] =
+    [BinaryOp::Add, BinaryOp::Sub, BinaryOp::Mul, BinaryOp::Max, BinaryOp::Min];
 const EXACT_BINARY: [BinaryOp; 15] = [
     BinaryOp::Add,
     BinaryOp::Sub,
@@ -186,6 +191,9 @@ impl Grower<'_> {
     fn dense(&mut self) {
         use Instruction::*;
         let (src, len) = self.run();
+        if self.below(3) == 0 {
+            return self.each();
+        }
         let pick = self.below(if self.exact { 4 } else { 8 });
         let dst = if pick == 6 { src } else { self.w.scratch(len) };
         let instruction = match pick {
@@ -216,6 +224,99 @@ impl Grower<'_> {
                 Sum { dst: sum, src, len }
             });
             self.runs.push((sum, 1));
+        }
+    }
+
+    /// A loop over lanes with a random body.
+    fn each(&mut self) {
+        use BodyInstruction as B;
+        let (src, count) = self.run();
+        let entries = |g: &mut Self, below: usize| -> Vec<u32> {
+            (0..count).map(|_| g.below(below) as u32).collect()
+        };
+        let new_table = |g: &mut Self, entries| {
+            g.w.plan.tables.push(entries);
+            g.w.plan.tables.len() as u32 - 1
+        };
+        let (gathered, listed) = (entries(self, SHAPE.params), entries(self, count as usize));
+        let (gathered, listed) = (new_table(self, gathered), new_table(self, listed));
+        let mut body = Body {
+            inputs: vec![
+                LaneInput::Uniform(at(Buffer::States, 1)),
+                LaneInput::Lanes(src),
+                LaneInput::Gathered(at(Buffer::Params, 0), gathered),
+                LaneInput::Lanes(at(Buffer::Params, 5)),
+                LaneInput::Gathered(src, listed),
+            ],
+            ..Body::default()
+        };
+        body.code.extend((0..5).map(B::Input));
+        body.code.push(B::Constant(-0.75));
+        for _ in 0..self.below(12) {
+            let n = body.code.len();
+            let v = |g: &mut Self| g.below(n) as u32;
+            let instruction = match self.below(6) {
+                0 if self.exact => B::Select(v(self), v(self), v(self)),
+                // Whether a difference is 0 depends on rounding; whether an input is, does not.
+                0 => B::Select([0, 2, 3, 5][self.below(4)], v(self), v(self)),
+                1 | 2 if self.exact => {
+                    B::Unary(EXACT_UNARY[self.below(EXACT_UNARY.len())], v(self))
+                }
+                1 | 2 => B::Unary(UnaryOp::Tanh, v(self)),
+                _ if self.exact => {
+                    B::Binary(EXACT_BINARY[self.below(EXACT_BINARY.len())], v(self), v(self))
+                }
+                _ => B::Binary(GENTLE_BINARY[self.below(GENTLE_BINARY.len())], v(self), v(self)),
+            };
+            body.code.push(instruction);
+            if !self.exact {
+                body.code.push(B::Unary(UnaryOp::Tanh, n as u32));
+            }
+        }
+        let v = |g: &mut Self| g.below(body.code.len()) as u32;
+        let (stored, added, scattered) = (self.w.scratch(count), self.w.scratch(count), count + 3);
+        let scattered_to = self.w.scratch(scattered);
+        let targets = entries(self, scattered as usize);
+        let targets = new_table(self, targets);
+        for (dst, len) in [(added, count), (scattered_to, scattered)] {
+            self.w.push(Instruction::Fill { dst, len, value: 0.25 });
+        }
+        body.outputs = vec![
+            LaneOutput::Store(stored, v(self)),
+            LaneOutput::AddTo(added, v(self)),
+            LaneOutput::ScatterAdd(scattered_to, targets, v(self)),
+        ];
+        self.runs.extend([(stored, count), (added, count), (scattered_to, count)]);
+        // A sum of many lanes has bits of its own in each back end.
+        if !self.exact {
+            let total = self.w.scratch(1);
+            self.w.push(Instruction::Fill { dst: total, len: 1, value: 0.5 });
+            body.outputs.push(LaneOutput::SumTo(total, v(self)));
+            self.runs.push((total, 1));
+        }
+        if self.w.plan.entry == Entry::Vjp {
+            let targets = entries(self, SHAPE.params);
+            let table = new_table(self, targets);
+            let output = LaneOutput::ScatterAdd(at(Buffer::ParamsGrad, 0), table, v(self));
+            body.outputs.push(output);
+        }
+        self.w.plan.bodies.push(body);
+        let body = self.w.plan.bodies.len() as u32 - 1;
+        self.w.push(Instruction::Each { body, count });
+        if !self.exact {
+            // A layer on what the loop has made; rows of the parameters, three columns.
+            let (y, bias) = (self.w.scratch(count), [None, Some(added)][self.below(2)]);
+            let activation = [None, Some(UnaryOp::Tanh), Some(UnaryOp::Gelu)][self.below(3)];
+            self.w.push(Instruction::Layer {
+                y,
+                a: at(Buffer::Params, 2),
+                x: at(Buffer::States, 1),
+                bias,
+                activation,
+                rows: count,
+                cols: 3,
+            });
+            self.runs.push((y, count));
         }
     }
 }

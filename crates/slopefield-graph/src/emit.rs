@@ -8,6 +8,8 @@
 //! Scalar instructions are numbered by what they compute (equal ones exist once, over all blocks
 //! and between a function and its derivative), and what no result needs is dropped at the end.
 
+mod destination;
+mod lanes;
 mod numbering;
 mod stored;
 
@@ -21,7 +23,7 @@ use slopefield_lang::{Binary, Unary};
 use crate::graph::{self, Op, Tensor};
 use crate::plan::{Buffer, Entry, Instruction, Plan, Ref, Value};
 use crate::scalar::{Block, Scalar};
-use numbering::Code;
+use numbering::{Code, Finished};
 use stored::{Piece, Stored};
 
 /// Vectors up to this length are worked on element by element.
@@ -39,12 +41,14 @@ pub(crate) fn emit(graph: &Graph, entry: Entry, shape: Shape) -> Plan {
         scratch_len: 0,
         stored: BTreeMap::new(),
         deferred: BTreeSet::new(),
+        gathered: BTreeMap::new(),
     };
     for node in graph::order(graph) {
         emitter.node(node);
     }
     let Emitter { code, constants, scratch_len, .. } = emitter;
-    Plan { entry, shape, scratch_len, constants, code: code.finish(scratch_len) }
+    let Finished { code, bodies, tables } = code.finish(scratch_len);
+    Plan { scratch_len, constants, code, bodies, tables, ..Plan::new(entry, shape) }
 }
 
 struct Emitter<'g> {
@@ -56,10 +60,15 @@ struct Emitter<'g> {
     stored: BTreeMap<NodeIndex, Stored>,
     /// Products that their only user adds to where it wants them.
     deferred: BTreeSet<NodeIndex>,
+    /// Gathers that only loops use: where from, and their table.
+    gathered: BTreeMap<NodeIndex, (Ref, u32)>,
 }
 
 impl Emitter<'_> {
     fn node(&mut self, index: NodeIndex) {
+        if self.stored.contains_key(&index) {
+            return; // a loop has computed it on its way
+        }
         let this = graph::node(self.graph, index);
         let operands = graph::operands(self.graph, index);
         let len = this.dims.len();
@@ -69,6 +78,15 @@ impl Emitter<'_> {
             }
             Op::Constant(_, numbers) => Stored::of(Piece::Numbers(numbers.0.to_vec())),
             Op::Block(block) => self.block(block, &operands),
+            Op::Each { block, count } => self.each(index, block, *count, &operands),
+            Op::Gather(indices) => {
+                let Some(stored) = self.gather(index, indices, operands[0]) else { return };
+                stored
+            }
+            Op::ScatterAdd { indices, len } => self.scatter(index, indices, *len, operands[0]),
+            Op::Layer(activation) => self.layer(*activation, &operands),
+            Op::MaxOf => self.extreme(Binary::Max, operands[0]),
+            Op::MinOf => self.extreme(Binary::Min, operands[0]),
             Op::Map(f) => self.map(*f, operands[0], len),
             Op::Zip(f) => self.zip(*f, operands[0], operands[1], len),
             Op::MatVec | Op::MatTVec | Op::Outer if self.can_defer(index) => {
@@ -142,12 +160,23 @@ impl Emitter<'_> {
     }
 
     fn block(&mut self, block: &Block, operands: &[Tensor]) -> Stored {
+        let elements = |slot: u32, index: u32| (operands[slot as usize], index as usize);
+        Stored::of(Piece::Values(self.scalars(block, elements)))
+    }
+
+    /// The outputs of a block as scalar code; `element` says which element an input is.
+    fn scalars(
+        &mut self,
+        block: &Block,
+        element: impl Fn(u32, u32) -> (Tensor, usize),
+    ) -> Vec<Value> {
         let mut values: Vec<Value> = Vec::with_capacity(block.code.len());
         for instruction in &block.code {
             let value = match *instruction {
                 Scalar::Constant(bits) => self.code.constant(f64::from_bits(bits)),
                 Scalar::Input { slot, index } => {
-                    self.element(operands[slot as usize], index as usize)
+                    let (tensor, index) = element(slot, index);
+                    self.element(tensor, index)
                 }
                 Scalar::Unary(op, a) => self.code.unary(op, values[a as usize]),
                 Scalar::Binary(op, a, b) => {
@@ -159,8 +188,7 @@ impl Emitter<'_> {
             };
             values.push(value);
         }
-        let outputs = block.outputs.iter().map(|v| values[*v as usize]).collect();
-        Stored::of(Piece::Values(outputs))
+        block.outputs.iter().map(|v| values[*v as usize]).collect()
     }
 
     fn map(&mut self, f: Unary, x: Tensor, len: usize) -> Stored {
@@ -289,6 +317,8 @@ impl Emitter<'_> {
             let dst = Ref { offset, ..dst };
             offset += piece.len() as u32;
             match piece {
+                Piece::Delivered(_) => {}
+                Piece::Run(src, _) if src == dst => {}
                 Piece::Run(src, len) if len as usize > SHORT => {
                     self.code.act(Instruction::Copy { dst, src, len });
                 }
@@ -326,6 +356,7 @@ impl Emitter<'_> {
             let dst = Ref { offset, ..dst };
             offset += piece.len() as u32;
             match piece {
+                Piece::Delivered(_) => {}
                 Piece::Run(src, len) if len as usize > SHORT => {
                     self.code.act(Instruction::Add { dst, src, len });
                 }

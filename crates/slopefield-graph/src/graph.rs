@@ -4,7 +4,10 @@
 //! (slices, padding, reshapes) are operators of their own, because each needs a derivative rule.
 
 mod differentiate;
+mod fuse;
+mod identities;
 mod op;
+mod parse;
 mod rules;
 mod simplify;
 mod table;
@@ -18,8 +21,12 @@ use petgraph::visit::EdgeRef;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use differentiate::{Forward, Reverse};
+pub(crate) use fuse::{FormLayers, FuseLanes, MergeLoops};
+pub(crate) use identities::Identities;
 use op::Node;
 pub(crate) use op::{Dims, Numbers, Op, Values, values_of};
+pub use parse::GraphTextError;
+pub(crate) use parse::parse;
 pub(crate) use rules::is_smooth;
 pub(crate) use simplify::{FoldConstants, MergeEqual, RemoveDead};
 pub(crate) use text::text;
@@ -93,6 +100,19 @@ pub(crate) fn operands(graph: &Graph, index: NodeIndex) -> Vec<Tensor> {
         .collect();
     sources.sort_unstable();
     sources.into_iter().map(|(_, source)| tensor(graph, source)).collect()
+}
+
+/// Lets everything that uses a node use another one of the same shape, and removes it.
+pub(crate) fn replace(graph: &mut Graph, old: NodeIndex, new: NodeIndex) {
+    let uses: Vec<_> = graph
+        .graph
+        .edges_directed(old, Direction::Outgoing)
+        .map(|e| (e.target(), *e.weight()))
+        .collect();
+    for (target, weight) in uses {
+        graph.graph.add_edge(new, target, weight);
+    }
+    graph.graph.remove_node(old);
 }
 
 /// All nodes, operands first, ties by index: the same graph gives the same order everywhere.

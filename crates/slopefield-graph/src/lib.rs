@@ -5,6 +5,7 @@
 //!
 //! *Invariant:* the only crate that names luminal's types.
 
+mod element;
 mod emit;
 mod error;
 mod function;
@@ -19,10 +20,12 @@ pub mod plan;
 mod reference;
 mod scalar;
 
+pub use element::Element;
 pub use error::LowerError;
+pub use graph::GraphTextError;
 pub use interpreter::Interpreter;
 pub use layout::Layout;
-pub use lower::{LoweredModel, ObserveSlot, dump, lower};
+pub use lower::{LoweredModel, ObserveSlot, dump, lower, lower_text};
 pub use model_graph::ModelFunction;
 pub use network::{BuiltinNetworks, NetworkBuilder, NetworkGraph, NetworkLibrary};
 pub use non_finite::{NonFiniteAt, locate_non_finite};

@@ -8,7 +8,10 @@ use slopefield_lang::Model;
 
 use crate::emit::emit;
 use crate::error::LowerError;
-use crate::graph::{FoldConstants, Forward, MergeEqual, RemoveDead, Reverse, text};
+use crate::graph::{
+    FoldConstants, FormLayers, Forward, FuseLanes, GraphTextError, Identities, MergeEqual,
+    MergeLoops, RemoveDead, Reverse, parse, text,
+};
 use crate::layout::Layout;
 use crate::model_graph::{self, ModelFunction, noise_arguments};
 use crate::network::{NetworkGraph, NetworkLibrary};
@@ -101,20 +104,57 @@ pub(crate) fn passes(
 ) -> Result<Graph, LowerError> {
     let mut graph = model_graph::build(model, networks, layout, function)?;
     watch("built", &graph);
+    derive(&mut graph, entry, watch);
+    Ok(graph)
+}
 
-    graph.compile((FoldConstants, MergeEqual, RemoveDead), ());
-    watch("simplified", &graph);
+/// The pipeline on a graph of a function: what comes out is ready to be emitted.
+///
+/// 1. *Simplify*: numbers are folded, identities applied, equal nodes merged, unused ones removed.
+/// 2. *Differentiate*: forward adds tangents, reverse turns outputs into gradients.
+/// 3. *Simplify* again: derivatives bring views of views, products with numbers, equal terms.
+/// 4. *Fuse*: dense layers, loops over lanes, loops that share their operands.
+fn derive(graph: &mut Graph, entry: Entry, watch: &mut dyn FnMut(&str, &Graph)) {
+    simplify(graph);
+    watch("simplified", graph);
 
     match entry {
-        Entry::Eval => return Ok(graph),
+        Entry::Eval => {}
         Entry::Jvp => graph.compile(Forward, ()),
         Entry::Vjp => graph.compile(Reverse, ()),
     }
-    watch("differentiated", &graph);
+    if entry != Entry::Eval {
+        watch("differentiated", graph);
+        simplify(graph);
+        watch("simplified again", graph);
+    }
 
-    graph.compile((FoldConstants, MergeEqual, RemoveDead), ());
-    watch("simplified again", &graph);
-    Ok(graph)
+    graph.compile((FormLayers, FuseLanes, MergeLoops, Identities, RemoveDead), ());
+    watch("fused", graph);
+}
+
+fn simplify(graph: &mut Graph) {
+    graph.compile((FoldConstants, Identities, MergeEqual, RemoveDead), ());
+}
+
+/// Plans of a function that is given as the text of its graph, as [`dump`] writes it: inputs
+/// `Time`, `States` and `Params`, and outputs that cover `Out`.
+///
+/// ```text
+/// %0 = input States 0 : [3]
+/// %1 = gather 1 2 0 %0 : [3]
+/// %2 = zip mul %0 %1 : [3]
+/// %3 = output Out 0 %2 : [3]
+/// ```
+pub fn lower_text(text: &str, shape: Shape) -> Result<Plans, GraphTextError> {
+    let entry = |entry| {
+        let mut graph = parse(text)?;
+        derive(&mut graph, entry, &mut |_, _| {});
+        let plan = emit(&graph, entry, shape);
+        plan.verify()?;
+        Ok::<Plan, GraphTextError>(plan)
+    };
+    Ok(Plans { eval: entry(Entry::Eval)?, jvp: entry(Entry::Jvp)?, vjp: entry(Entry::Vjp)? })
 }
 
 /// Builds all networks of a model.

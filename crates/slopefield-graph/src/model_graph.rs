@@ -4,6 +4,7 @@
 //! block computes the arguments and the network's own operators follow; a last scalar block
 //! computes the results. Blocks repeat expressions that they share; the plan has each once.
 
+mod composed;
 mod expressions;
 mod function;
 
@@ -16,15 +17,11 @@ use slopefield_lang::{Binary, CallId, Expr, ExprKind, LetId, Model};
 use crate::error::LowerError;
 use crate::graph::{self, Dims, Numbers, Op, Tensor};
 use crate::layout::Layout;
-use crate::network::{NetworkGraph, NetworkOp, Node};
+use crate::network::{self, NetworkGraph, NetworkOp, Node};
 use crate::plan::Buffer;
-use crate::scalar::{Block, BlockBuilder, SsaValue};
 use expressions::Scalars;
 pub use function::ModelFunction;
 pub(crate) use function::noise_arguments;
-
-/// Most elements of an element-wise op that is applied as scalar code; see [`graph::is_smooth`].
-const SCALAR_ELEMENTS: usize = 1 << 16;
 
 /// The graph of one function. Its only results are `Output`s to [`Buffer::Out`].
 pub(crate) fn build(
@@ -248,6 +245,23 @@ impl<'a> ModelGraph<'a> {
         let g = &mut self.graph;
         Ok(match op {
             NetworkOp::MatVec => graph::push(g, Op::MatVec, operands),
+            NetworkOp::MatTVec => graph::push(g, Op::MatTVec, operands),
+            NetworkOp::Gather => {
+                graph::push(g, Op::Gather(network::indices(attributes).into()), operands)
+            }
+            NetworkOp::ScatterAdd => {
+                let indices = network::indices(attributes).into();
+                let op = Op::ScatterAdd { indices, len: result.len() as u32 };
+                graph::push(g, op, operands)
+            }
+            NetworkOp::MaxOf => graph::push(g, Op::MaxOf, operands),
+            NetworkOp::MinOf => graph::push(g, Op::MinOf, operands),
+            NetworkOp::Softmax => composed::softmax(g, operands[0]),
+            NetworkOp::LayerNorm => composed::layer_norm(g, operands[0]),
+            NetworkOp::Interpolate | NetworkOp::InterpolateCubic => {
+                let cubic = op == NetworkOp::InterpolateCubic;
+                composed::interpolate(g, operands[0], operands[1], operands[2], cubic)
+            }
             NetworkOp::Sum => graph::push(g, Op::Sum, operands),
             NetworkOp::Mean => {
                 let sum = graph::push(g, Op::Sum, operands);
@@ -265,73 +279,35 @@ impl<'a> ModelGraph<'a> {
             }
             NetworkOp::Reshape => graph::push(g, Op::Reshape(result), operands),
             NetworkOp::Unary(f) if graph::is_smooth(f) => graph::push(g, Op::Map(f), operands),
-            NetworkOp::Unary(_) => self.element_wise_block(op, result, operands)?,
-            NetworkOp::Binary(Binary::Pow | Binary::Atan2) => {
-                self.element_wise_block(op, result, operands)?
-            }
+            NetworkOp::Unary(_) => element_wise(g, op, result, operands),
+            NetworkOp::Binary(Binary::Pow | Binary::Atan2) => element_wise(g, op, result, operands),
             NetworkOp::Binary(f) => {
                 let same: Vec<Tensor> = operands.iter().map(|t| broadcast(g, *t, result)).collect();
                 graph::push(g, Op::Zip(f), &same)
             }
         })
     }
+}
 
-    /// An element-wise op as a scalar program of all its elements, so that its derivative is
-    /// guarded at singular points.
-    fn element_wise_block(
-        &mut self,
-        op: NetworkOp,
-        result: Dims,
-        operands: &[Tensor],
-    ) -> Result<Tensor, LowerError> {
-        let count = result.len();
-        if count > SCALAR_ELEMENTS {
-            return Err(LowerError::TooLarge {
-                what: "elements of a function with singular derivatives",
-                count,
-                limit: SCALAR_ELEMENTS,
-            });
-        }
-        let flat: Vec<Tensor> = operands
-            .iter()
-            .map(|t| match t.dims {
-                Dims::Vector(_) => *t,
-                Dims::Matrix(..) => {
-                    let len = Dims::Vector(t.dims.len() as u32);
-                    graph::push(&mut self.graph, Op::Reshape(len), &[*t])
-                }
-            })
-            .collect();
-        let mut b = BlockBuilder::new(flat.iter().map(|t| t.dims.len() as u32).collect());
-        let outputs: Vec<SsaValue> = (0..count as u32)
-            .map(|i| {
-                let mut element = |slot: usize| {
-                    let index = if flat[slot].dims.len() == 1 { 0 } else { i };
-                    // A number is written out, so that powers with known exponents stay cheap.
-                    match &graph::node(&self.graph, flat[slot].node).op {
-                        Op::Constant(_, numbers) => b.constant(numbers.0[index as usize]),
-                        _ => b.input(slot as u32, index),
-                    }
-                };
-                match op {
-                    NetworkOp::Unary(f) => {
-                        let x = element(0);
-                        b.unary(f, x)
-                    }
-                    NetworkOp::Binary(f) => {
-                        let (x, y) = (element(0), element(1));
-                        b.binary(f, x, y)
-                    }
-                    _ => unreachable!("only element-wise ops come here"),
-                }
-            })
-            .collect();
-        let block: Block = b.finish(&outputs);
-        let joined = graph::push(&mut self.graph, Op::Block(Arc::new(block)), &flat);
-        Ok(match result {
-            Dims::Vector(_) => joined,
-            Dims::Matrix(..) => graph::push(&mut self.graph, Op::Reshape(result), &[joined]),
+/// An element-wise op as a lane program, so that its derivative is guarded at singular points.
+fn element_wise(g: &mut Graph, op: NetworkOp, result: Dims, operands: &[Tensor]) -> Tensor {
+    let flat: Vec<Tensor> = operands
+        .iter()
+        .map(|t| match t.dims {
+            Dims::Vector(_) => *t,
+            Dims::Matrix(..) => {
+                graph::push(g, Op::Reshape(Dims::Vector(t.dims.len() as u32)), &[*t])
+            }
         })
+        .collect();
+    let joined = composed::each(g, result.len() as u32, &flat, |b, x| match op {
+        NetworkOp::Unary(f) => b.unary(f, x[0]),
+        NetworkOp::Binary(f) => b.binary(f, x[0], x[1]),
+        _ => unreachable!("only element-wise ops come here"),
+    });
+    match result {
+        Dims::Vector(_) => joined,
+        Dims::Matrix(..) => graph::push(g, Op::Reshape(result), &[joined]),
     }
 }
 

@@ -14,7 +14,7 @@ use slopefield_lang::OptionValue;
 pub use builder::{NetworkBuilder, limits};
 pub use codec::{DecodeError, FORMAT_VERSION, decode, encode};
 pub use mlp::BuiltinNetworks;
-pub(crate) use ops::NetworkOp;
+pub(crate) use ops::{LAYER_NORM_EPSILON, NetworkOp, indices};
 pub use ops::{OP_SET, reference_table};
 
 /// A recorded network: a list of nodes in order, each using only earlier ones.
@@ -54,7 +54,7 @@ pub enum Node {
         /// Values, row-major.
         values: Vec<f64>,
     },
-    /// An operation of op set 1, by its name in the table of docs/reference/network-ops.md:
+    /// An operation of the op set, by its name in the table of docs/reference/network-ops.md:
     /// `matvec(A, x)`, element-wise `add sub mul div min max pow`, every one-argument function of
     /// the language by its name, `sum(x)`, `mean(x)`, `dot(a, b)`, `concat(x, ...)`,
     /// `slice(x; start, len)`, `outer(a, b)`, `reshape(x; dims)`. A vector of length 1 is repeated

@@ -1,15 +1,24 @@
 //! The flat program that every back end compiles or interprets.
 //!
 //! Lowering ends luminal here. A [`Plan`] is a straight line of instructions over numbered
-//! buffers of `f64`; it has no loops besides those inside dense instructions, no allocation and no
-//! pointers, so the interpreter, native code and (later) GPU text are made from the same thing.
+//! buffers of `f64`; it has no loops besides those inside dense instructions and the lane loops of
+//! [`Instruction::Each`], no allocation and no pointers, so the interpreter, native code and
+//! (later) GPU text are made from the same thing.
 
+mod body;
+mod error;
+pub(crate) mod parse;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
+mod touch;
 mod verify;
 
-pub use verify::{PlanError, limits};
+pub use body::{Body, BodyInstruction, LaneInput, LaneOutput};
+pub use error::{PlanError, limits};
+pub use parse::PlanTextError;
+pub use touch::Run;
+pub(crate) use touch::{Loops, Touch};
 
 /// Number of an SSA value of the scalar instructions; equals the index of the instruction that
 /// defines it in [`Plan::code`].
@@ -181,6 +190,31 @@ pub enum Instruction {
         /// Columns of the matrix.
         cols: u32,
     },
+    /// `y = activation(A x + bias)`, `A` row-major `rows × cols`: the product first, then the bias
+    /// is added, then the function is applied.
+    Layer {
+        /// Destination, `rows` long.
+        y: Ref,
+        /// Matrix.
+        a: Ref,
+        /// Vector, `cols` long.
+        x: Ref,
+        /// Offset, `rows` long.
+        bias: Option<Ref>,
+        /// Function of each element; `None` for the sum itself.
+        activation: Option<UnaryOp>,
+        /// Rows of the matrix.
+        rows: u32,
+        /// Columns of the matrix.
+        cols: u32,
+    },
+    /// Runs the scalar program [`Plan::bodies`]`[body]` for every lane `0..count`; see [`Body`].
+    Each {
+        /// Index into [`Plan::bodies`].
+        body: u32,
+        /// Number of lanes, at least 1.
+        count: u32,
+    },
     /// `dst[0] = Σ src[i]`.
     Sum {
         /// Destination, one element.
@@ -220,8 +254,32 @@ pub struct Plan {
     pub scratch_len: u32,
     /// Elements of `Buffer::Constants`.
     pub constants: Vec<f64>,
+    /// Index tables of lane loops.
+    pub tables: Vec<Vec<u32>>,
+    /// Programs of lane loops.
+    pub bodies: Vec<Body>,
     /// The program.
     pub code: Vec<Instruction>,
+}
+
+impl Plan {
+    /// A plan without instructions.
+    #[must_use]
+    pub fn new(entry: Entry, shape: slopefield_kernel::Shape) -> Plan {
+        Plan {
+            entry,
+            shape,
+            scratch_len: 0,
+            constants: Vec::new(),
+            tables: Vec::new(),
+            bodies: Vec::new(),
+            code: Vec::new(),
+        }
+    }
+
+    pub(crate) fn loops(&self) -> Loops<'_> {
+        Loops { bodies: &self.bodies, tables: &self.tables }
+    }
 }
 
 /// The three entries of one function.

@@ -50,6 +50,25 @@ fn around(op: &str) -> NetworkGraph {
             // Of a matrix, to see that it is one number.
             b.op(op, &[a], &[])
         }
+        "matvec_t" => {
+            let y = b.op("matvec", &[a, x], &[]).unwrap();
+            b.op(op, &[a, y], &[])
+        }
+        "gather" => b.op(op, &[x], &[("indices", &[5, 0, 2, 2, 4, 1, 0])]),
+        "scatter_add" => {
+            let sums = b.op(op, &[pw], &[("indices", &[3, 0, 3, 1, 3, 6]), ("len", &[7])]).unwrap();
+            b.op("mul", &[sums, sums], &[])
+        }
+        "softmax" | "layer_norm" => {
+            let scaled = b.op("mul", &[x, w], &[]).unwrap();
+            let y = b.op(op, &[scaled], &[]).unwrap();
+            b.op("mul", &[y, pw], &[])
+        }
+        "interpolate" | "interpolate_cubic" => {
+            // Between, before and after the knots; values that are weights.
+            let knots = b.constant(&[6], &[-1.0, -0.5, 0.1, 0.6, 0.9, 1.0]).unwrap();
+            b.op(op, &[x, knots, w], &[])
+        }
         "dot" => b.op(op, &[x, w], &[]),
         "concat" => b.op(op, &[x, w, offset], &[]),
         "slice" => b.op(op, &[x], &[("start", &[2]), ("len", &[3])]),
@@ -190,7 +209,7 @@ fn the_builder_names_the_op_and_the_shapes() {
     assert_eq!(b.shape(99), None);
     refused(b.op("matvec", &[a, x], &[]), &["matvec", "[4, 2]", "[3]"]);
     refused(b.op("matvec", &[a, 77], &[]), &["matvec", "77"]);
-    refused(b.op("convolve", &[x], &[]), &["convolve", "op set 1"]);
+    refused(b.op("convolve", &[x], &[]), &["convolve", "op set 2"]);
     refused(b.op("less", &[x, x], &[]), &["less"]);
     refused(b.op("add", &[x, a], &[]), &["add", "[3] and [4, 2]"]);
     refused(b.op("tanh", &[x, x], &[]), &["tanh", "[3] and [3]"]);

@@ -2,13 +2,14 @@
 
 use super::affine::skip;
 use super::rows::Eight;
+use crate::simd::zero;
 
 /// `R` rows at a time, `n <= 8` columns: adds `x yᵀ`.
 #[inline(always)]
 unsafe fn add<E: Eight, const R: usize>(
-    a: *mut f64,
+    a: *mut E::T,
     x: &[E::V; R],
-    y: *const f64,
+    y: *const E::T,
     cols: usize,
     n: usize,
 ) {
@@ -33,16 +34,16 @@ unsafe fn add<E: Eight, const R: usize>(
 /// All columns of `R` rows that start `skip` elements after a cache line.
 #[inline(always)]
 unsafe fn add_rows<E: Eight, const R: usize>(
-    a: *mut f64,
-    x: *const f64,
-    y: *const f64,
+    a: *mut E::T,
+    x: *const E::T,
+    y: *const E::T,
     cols: usize,
     skip: usize,
 ) {
     // SAFETY: R rows, R elements of x and `cols` of y are valid; with `skip > 0` there are at
     // least 8 columns.
     unsafe {
-        let mut v = [E::splat(0.0); R];
+        let mut v = [zero::<E>(); R];
         for (r, v) in v.iter_mut().enumerate() {
             *v = E::splat(*x.add(r));
         }
@@ -63,7 +64,7 @@ unsafe fn add_rows<E: Eight, const R: usize>(
 
 /// One column: lanes are rows.
 #[inline(always)]
-unsafe fn one_column<E: Eight>(a: *mut f64, x: *const f64, y: *const f64, rows: usize) {
+unsafe fn one_column<E: Eight>(a: *mut E::T, x: *const E::T, y: *const E::T, rows: usize) {
     // SAFETY: `rows` elements of a and x and one of y are valid.
     unsafe {
         let y = [E::splat(*y)];
@@ -78,10 +79,10 @@ unsafe fn one_column<E: Eight>(a: *mut f64, x: *const f64, y: *const f64, rows: 
 
 /// Two columns: eight rows at a time.
 #[inline(always)]
-unsafe fn two_columns<E: Eight>(a: *mut f64, x: *const f64, y: *const f64, rows: usize) {
+unsafe fn two_columns<E: Eight>(a: *mut E::T, x: *const E::T, y: *const E::T, rows: usize) {
     // SAFETY: 2 · rows elements of a, `rows` of x and 2 of y are valid.
     unsafe {
-        let lanes: [f64; 8] = std::array::from_fn(|i| *y.add(i % 2));
+        let lanes: [E::T; 8] = std::array::from_fn(|i| *y.add(i % 2));
         let pattern = E::load(lanes.as_ptr());
         let mut i = 0;
         while i + 8 <= rows {
@@ -96,7 +97,7 @@ unsafe fn two_columns<E: Eight>(a: *mut f64, x: *const f64, y: *const f64, rows:
 
 /// `a[i] += x[i] y[i]` for eight elements.
 #[inline(always)]
-unsafe fn add_lanes<E: Eight>(a: *mut f64, x: E::V, y: E::V) {
+unsafe fn add_lanes<E: Eight>(a: *mut E::T, x: E::V, y: E::V) {
     // SAFETY: eight elements of a are valid.
     unsafe { E::store(a, E::mul_add(x, y, E::load(a))) }
 }
@@ -105,14 +106,14 @@ unsafe fn add_lanes<E: Eight>(a: *mut f64, x: E::V, y: E::V) {
 /// again before it has reached the cache when the next row's vector overlaps it.
 #[inline(always)]
 unsafe fn few_columns<E: Eight, const C: usize>(
-    a: *mut f64,
-    x: *const f64,
-    y: *const f64,
+    a: *mut E::T,
+    x: *const E::T,
+    y: *const E::T,
     rows: usize,
 ) {
     // SAFETY: C · rows elements of a, `rows` of x and C of y are valid.
     unsafe {
-        let y: [f64; C] = std::array::from_fn(|j| *y.add(j));
+        let y: [E::T; C] = std::array::from_fn(|j| *y.add(j));
         for i in 0..rows {
             let x = *x.add(i);
             let row = a.add(i * C);
@@ -126,12 +127,12 @@ unsafe fn few_columns<E: Eight, const C: usize>(
 /// `A += x yᵀ`.
 ///
 /// # Safety
-/// `rows · cols` elements of `a`, `rows` of `x` and `cols` of `y` are valid; `Simd`'s contract.
+/// `rows · cols` elements of `a`, `rows` of `x` and `cols` of `y` are valid; the contract of `Vector`.
 #[inline(always)]
 pub(super) unsafe fn outer<E: Eight>(
-    a: *mut f64,
-    x: *const f64,
-    y: *const f64,
+    a: *mut E::T,
+    x: *const E::T,
+    y: *const E::T,
     rows: usize,
     cols: usize,
 ) {

@@ -265,3 +265,39 @@ fn results_do_not_depend_on_where_a_matrix_lies() {
         }
     }
 }
+
+#[test]
+fn backward_passes_agree_with_loops() {
+    for (isa, t) in tables() {
+        for (rows, cols) in sizes() {
+            let odd = (rows + 3 * cols) % 8;
+            let (a, g, h) = (numbers(5, rows * cols), numbers(6, rows), numbers(7, cols));
+            let (m0, b0) = (numbers(8, rows * cols), numbers(9, cols));
+            let sum = |c: usize| (0..rows).map(|r| a[r * cols + c] * g[r]).sum::<f64>();
+            let tanh = |c: usize| sum(c) * (1.0 - h[c] * h[c]);
+            let sigmoid = |c: usize| sum(c) * (h[c] * (1.0 - h[c]));
+            let cases: [(_, &dyn Fn(usize) -> f64); 2] =
+                [(t.backward_tanh, &tanh), (t.backward_sigmoid, &sigmoid)];
+            for (f, z) in cases {
+                for has_bias in [true, false] {
+                    let mut z0 = Guarded::new(&vec![0.0; cols], odd);
+                    let (mut m, mut b) = (Guarded::new(&m0, odd), Guarded::new(&b0, 1));
+                    let to = if has_bias { b.pointer() } else { std::ptr::null_mut() };
+                    let (pa, pg, ph) = (a.as_ptr(), g.as_ptr(), h.as_ptr());
+                    // SAFETY: the sizes are those of the runs.
+                    unsafe { f(z0.pointer(), pa, pg, ph, m.pointer(), to, rows, cols) };
+                    let what = || format!("backward {rows}x{cols} {isa:?}");
+                    let tolerance = 4e-16 * (rows + 2) as f64;
+                    let want: Vec<f64> = (0..cols).map(z).collect();
+                    check(z0.values(), &want, tolerance, what);
+                    let add = |c: usize| if has_bias { b0[c] + z(c) } else { b0[c] };
+                    let want: Vec<f64> = (0..cols).map(add).collect();
+                    check(b.values(), &want, tolerance, what);
+                    let grad = |k: usize| m0[k] + g[k / cols] * h[k % cols];
+                    let want: Vec<f64> = (0..rows * cols).map(grad).collect();
+                    check(m.values(), &want, tolerance, what);
+                }
+            }
+        }
+    }
+}

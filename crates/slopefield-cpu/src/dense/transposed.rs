@@ -2,17 +2,21 @@
 
 use super::affine::{WIDE, pairs, skip};
 use super::rows::Eight;
+use crate::simd::zero;
 
 /// Reads `n <= 8` elements.
+///
+/// # Safety
+/// They are valid; the contract of `Vector`.
 #[inline(always)]
-unsafe fn get<E: Eight>(p: *const f64, n: usize) -> E::V {
+pub(super) unsafe fn get<E: Eight>(p: *const E::T, n: usize) -> E::V {
     // SAFETY: n elements are valid.
     unsafe { if n == 8 { E::load(p) } else { E::load_part(p, n) } }
 }
 
 /// Writes `v`, or adds it, to `n <= 8` elements.
 #[inline(always)]
-unsafe fn put<E: Eight, const ADD: bool>(y: *mut f64, n: usize, v: E::V) {
+unsafe fn put<E: Eight, const ADD: bool>(y: *mut E::T, n: usize, v: E::V) {
     // SAFETY: n elements of y are valid.
     unsafe {
         if n == 8 {
@@ -26,15 +30,15 @@ unsafe fn put<E: Eight, const ADD: bool>(y: *mut f64, n: usize, v: E::V) {
 /// `8 C` columns, one running sum per column.
 #[inline(always)]
 unsafe fn columns<E: Eight, const ADD: bool, const C: usize>(
-    y: *mut f64,
-    a: *const f64,
-    x: *const f64,
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
     rows: usize,
     cols: usize,
 ) {
     // SAFETY: 8 C columns of every row, `rows` elements of x and 8 C of y are valid.
     unsafe {
-        let mut acc = [E::splat(0.0); C];
+        let mut acc = [zero::<E>(); C];
         for i in 0..rows {
             let v = E::splat(*x.add(i));
             let row = a.add(i * cols);
@@ -52,9 +56,9 @@ unsafe fn columns<E: Eight, const ADD: bool, const C: usize>(
 /// for the first and the last one.
 #[inline(always)]
 unsafe fn shifted_columns<E: Eight, const ADD: bool, const C: usize>(
-    y: *mut f64,
-    a: *const f64,
-    x: *const f64,
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
     rows: usize,
     cols: usize,
     skip: usize,
@@ -62,8 +66,8 @@ unsafe fn shifted_columns<E: Eight, const ADD: bool, const C: usize>(
     // SAFETY: as in `columns`; the first vector has 8 - skip of the columns, the last one skip.
     unsafe {
         let first = 8 - skip;
-        let (mut head, mut tail) = (E::splat(0.0), E::splat(0.0));
-        let mut acc = [E::splat(0.0); C];
+        let (mut head, mut tail) = (zero::<E>(), zero::<E>());
+        let mut acc = [zero::<E>(); C];
         for i in 0..rows {
             let v = E::splat(*x.add(i));
             let row = a.add(i * cols);
@@ -74,7 +78,7 @@ unsafe fn shifted_columns<E: Eight, const ADD: bool, const C: usize>(
             }
             tail = E::mul_add(E::load_part(row.add(8 * (C - 1)), skip), v, tail);
         }
-        let mut lanes = [0.0; 8];
+        let mut lanes = [E::T::default(); 8];
         E::store(lanes.as_mut_ptr(), head);
         put::<E, ADD>(y, first, E::load_part(lanes.as_ptr().add(skip), first));
         let y = y.add(first);
@@ -89,16 +93,16 @@ unsafe fn shifted_columns<E: Eight, const ADD: bool, const C: usize>(
 /// for itself.
 #[inline(always)]
 unsafe fn few_columns<E: Eight, const ADD: bool>(
-    y: *mut f64,
-    a: *const f64,
-    x: *const f64,
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
     rows: usize,
     cols: usize,
     width: usize,
 ) {
     // SAFETY: `width` columns of every row, `rows` elements of x and `width` of y are valid.
     unsafe {
-        let mut acc = [E::splat(0.0); 4];
+        let mut acc = [zero::<E>(); 4];
         let mut i = 0;
         while i + 4 <= rows {
             for (k, acc) in acc.iter_mut().enumerate() {
@@ -125,14 +129,14 @@ unsafe fn few_columns<E: Eight, const ADD: bool>(
 /// Two columns: lanes are rows.
 #[inline(always)]
 unsafe fn two_columns<E: Eight, const ADD: bool>(
-    y: *mut f64,
-    a: *const f64,
-    x: *const f64,
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
     rows: usize,
 ) {
     // SAFETY: 2 · rows elements of a, `rows` of x and 2 of y are valid.
     unsafe {
-        let zero = E::splat(0.0);
+        let zero = zero::<E>();
         let (mut even_sum, mut odd_sum) = (zero, zero);
         let mut i = 0;
         while i < rows {
@@ -151,12 +155,12 @@ unsafe fn two_columns<E: Eight, const ADD: bool>(
 /// `y = Aᵀ x` or `y += Aᵀ x`.
 ///
 /// # Safety
-/// `rows · cols` elements of `a`, `rows` of `x` and `cols` of `y` are valid; `Simd`'s contract.
+/// `rows · cols` elements of `a`, `rows` of `x` and `cols` of `y` are valid; the contract of `Vector`.
 #[inline(always)]
 pub(super) unsafe fn transposed<E: Eight, const ADD: bool>(
-    y: *mut f64,
-    a: *const f64,
-    x: *const f64,
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
     rows: usize,
     cols: usize,
 ) {

@@ -12,21 +12,25 @@ use slopefield_graph::plan::{Instruction, Plan};
 
 use super::chunk::chunk;
 use super::emit::{Context, Pool, ScratchLayout, emit, emit_sequence, signature};
+use super::fuse::{Fused, fuse};
 use super::schedule::schedule;
 use crate::Options;
-use crate::dense::table::{Isa, table};
+use crate::dense::table::Isa;
 use crate::error::CompileError;
+use crate::native::Native;
 
 /// One plan as machine code.
 #[derive(Debug)]
-pub(crate) struct Program {
+pub(crate) struct Program<T> {
     /// Address of its function, which takes an argument per buffer of `buffers::buffers(entry)`: a
     /// pointer, or a number where `buffers::is_by_value`.
     pub function: *const u8,
     /// Elements of scratch memory, the plan's own included.
     pub scratch_len: usize,
     /// Numbers that the code reads.
-    pub pool: Box<[f64]>,
+    pub pool: Box<[T]>,
+    /// Index tables that the code reads.
+    pub tables: Vec<Box<[u32]>>,
 }
 
 /// Owner of generated code; frees it when dropped.
@@ -74,10 +78,10 @@ fn target() -> Result<OwnedTargetIsa, CompileError> {
 }
 
 /// Compiles verified plans into one block of code.
-pub(crate) fn generate(
+pub(crate) fn generate<T: Native>(
     plans: [&Plan; 3],
     options: &Options,
-) -> Result<(Code, [Program; 3]), CompileError> {
+) -> Result<(Code, [Program<T>; 3]), CompileError> {
     let target = target()?;
     let builder = JITBuilder::with_isa(target, default_libcall_names());
     let code = Code { module: Mutex::new(Some(JITModule::new(builder))) };
@@ -97,6 +101,7 @@ pub(crate) fn generate(
             function: module.get_finalized_function(d.id),
             scratch_len: d.scratch_len,
             pool: d.pool,
+            tables: d.tables,
         })
     };
     Ok((code, programs))
@@ -111,10 +116,11 @@ fn describe(error: &ModuleError) -> String {
 }
 
 /// A plan whose functions have been defined but not yet made executable.
-struct Draft {
+struct Draft<T> {
     id: FuncId,
     scratch_len: usize,
-    pool: Box<[f64]>,
+    pool: Box<[T]>,
+    tables: Vec<Box<[u32]>>,
 }
 
 struct Generator<'a> {
@@ -125,23 +131,27 @@ struct Generator<'a> {
 }
 
 impl Generator<'_> {
-    fn define(&mut self, plan: &Plan) -> Result<Draft, CompileError> {
+    fn define<T: Native>(&mut self, plan: &Plan) -> Result<Draft<T>, CompileError> {
         let isa = self.options.isa;
-        let schedule = schedule(plan, self.options.gather && isa != Isa::Portable);
+        let fused = if self.options.gather { fuse(plan) } else { Fused::default() };
+        let schedule = schedule(plan, &fused, self.options.gather && isa != Isa::Portable);
         let chunks = chunk(plan, &schedule, self.options.chunk_length.max(1));
         let layout = ScratchLayout {
             slots: plan.scratch_len.next_multiple_of(8),
             spills: plan.scratch_len.next_multiple_of(8) + schedule.slots.next_multiple_of(8),
         };
         let (pool, index) = pool(plan);
+        let tables: Vec<Box<[u32]>> = plan.tables.iter().map(|t| t.as_slice().into()).collect();
         let convention = self.module.isa().default_call_conv();
         let context = Context {
             plan,
+            fused: &fused,
             schedule: &schedule,
             chunks: &chunks,
             layout,
             pool: Pool { values: &pool, index: &index },
-            table: table(isa),
+            tables: &tables,
+            table: T::table(isa),
             has_round: isa != Isa::Portable || cfg!(target_arch = "aarch64"),
             convention,
             target: self.module.target_config(),
@@ -150,19 +160,19 @@ impl Generator<'_> {
         for (i, &start) in chunks.starts.iter().enumerate() {
             let end = chunks.starts.get(i + 1).copied().unwrap_or(schedule.steps.len());
             let steps = &schedule.steps[start..end];
-            ids.push(self.function(plan, |_, builder| emit(&context, builder, steps))?);
+            ids.push(self.function::<T>(plan, |_, builder| emit(&context, builder, steps))?);
         }
         let id = match ids[..] {
             [id] => id,
-            _ => self.sequence(plan, &ids)?,
+            _ => self.sequence::<T>(plan, &ids)?,
         };
         let scratch_len = (layout.spills + chunks.spills) as usize;
-        Ok(Draft { id, scratch_len, pool })
+        Ok(Draft { id, scratch_len, pool, tables })
     }
 
     /// Defines a function that calls others one after the other.
-    fn sequence(&mut self, plan: &Plan, ids: &[FuncId]) -> Result<FuncId, CompileError> {
-        self.function(plan, |module, builder| {
+    fn sequence<T: Native>(&mut self, plan: &Plan, ids: &[FuncId]) -> Result<FuncId, CompileError> {
+        self.function::<T>(plan, |module, builder| {
             let mut callees = Vec::with_capacity(ids.len());
             for &id in ids {
                 let callee = module.declare_func_in_func(id, builder.func);
@@ -175,14 +185,14 @@ impl Generator<'_> {
     }
 
     /// Defines a function with the signature of a plan.
-    fn function(
+    fn function<T: Native>(
         &mut self,
         plan: &Plan,
         write: impl FnOnce(&mut JITModule, FunctionBuilder<'_>),
     ) -> Result<FuncId, CompileError> {
         let ctx = &mut self.context;
         self.module.clear_context(ctx);
-        ctx.func.signature = signature(plan, self.module.isa().default_call_conv());
+        ctx.func.signature = signature::<T>(plan, self.module.isa().default_call_conv());
         let id = self
             .module
             .declare_anonymous_function(&ctx.func.signature)
@@ -200,14 +210,14 @@ impl Generator<'_> {
 }
 
 /// The constants of a plan followed by the numbers of its instructions, and where each is.
-fn pool(plan: &Plan) -> (Box<[f64]>, Vec<u32>) {
-    let mut values = plan.constants.clone();
+fn pool<T: Native>(plan: &Plan) -> (Box<[T]>, Vec<u32>) {
+    let mut values: Vec<T> = plan.constants.iter().map(|&c| T::from_f64(c)).collect();
     let mut known: std::collections::HashMap<u64, u32> = std::collections::HashMap::new();
     let mut index = vec![0; plan.code.len()];
     for (i, instruction) in plan.code.iter().enumerate() {
         if let Instruction::Constant(c) = instruction {
             index[i] = *known.entry(c.to_bits()).or_insert_with(|| {
-                values.push(*c);
+                values.push(T::from_f64(*c));
                 values.len() as u32 - 1
             });
         }

@@ -12,9 +12,11 @@ use cranelift_frontend::FunctionBuilder;
 use slopefield_graph::plan::{BinaryOp, Buffer, Instruction, Plan, Ref, UnaryOp, Value};
 
 use super::chunk::Chunks;
+use super::fuse::Fused;
 use super::schedule::{Function, Schedule, Step, small_power};
 use crate::buffers::{buffers, is_by_value, is_read_only};
 use crate::dense::table::Table;
+use crate::native::Native;
 
 /// Where things lie in the scratch memory of a compiled plan, in elements.
 #[derive(Clone, Copy)]
@@ -26,21 +28,24 @@ pub(super) struct ScratchLayout {
 }
 
 /// Numbers of a plan in one array: its constants, then those of its instructions.
-pub(super) struct Pool<'a> {
+pub(super) struct Pool<'a, T> {
     /// The array, at the address that the code will read.
-    pub values: &'a [f64],
+    pub values: &'a [T],
     /// Index of the number of each `Constant` instruction.
     pub index: &'a [u32],
 }
 
 /// Everything about the plan that the function needs.
-pub(super) struct Context<'a> {
+pub(super) struct Context<'a, T: 'static> {
     pub plan: &'a Plan,
+    pub fused: &'a Fused,
     pub schedule: &'a Schedule,
     pub chunks: &'a Chunks,
     pub layout: ScratchLayout,
-    pub pool: Pool<'a>,
-    pub table: &'static Table,
+    pub pool: Pool<'a, T>,
+    /// Index tables of loops, at the addresses that the code will read.
+    pub tables: &'a [Box<[u32]>],
+    pub table: &'static Table<T>,
     /// The processor rounds to whole numbers in one instruction.
     pub has_round: bool,
     pub convention: CallConv,
@@ -62,8 +67,8 @@ struct Known {
 /// A loaded value is used again for so many steps; then it is loaded anew.
 const REUSE: u32 = 12;
 
-pub(super) struct Emitter<'a, 'b> {
-    pub(super) context: &'a Context<'a>,
+pub(super) struct Emitter<'a, 'b, T: 'static> {
+    pub(super) context: &'a Context<'a, T>,
     pub(super) builder: FunctionBuilder<'b>,
     /// Argument per entry of `buffers(plan.entry)`.
     bases: Vec<ir::Value>,
@@ -78,9 +83,9 @@ pub(super) struct Emitter<'a, 'b> {
 
 /// The signature of generated functions: a pointer per buffer, or its one element where
 /// [`is_by_value`].
-pub(super) fn signature(plan: &Plan, convention: CallConv) -> Signature {
+pub(super) fn signature<T: Native>(plan: &Plan, convention: CallConv) -> Signature {
     let mut s = Signature::new(convention);
-    let kind = |&b: &Buffer| if is_by_value(b) { types::F64 } else { types::I64 };
+    let kind = |&b: &Buffer| if is_by_value(b) { T::TYPE } else { types::I64 };
     s.params.extend(buffers(plan.entry).iter().map(|b| AbiParam::new(kind(b))));
     s
 }
@@ -104,7 +109,11 @@ pub(super) fn emit_sequence(
 }
 
 /// Writes the steps of one chunk.
-pub(super) fn emit(context: &Context<'_>, builder: FunctionBuilder<'_>, steps: &[Step]) {
+pub(super) fn emit<T: Native>(
+    context: &Context<'_, T>,
+    builder: FunctionBuilder<'_>,
+    steps: &[Step],
+) {
     let mut e = Emitter {
         context,
         builder,
@@ -129,7 +138,7 @@ pub(super) fn emit(context: &Context<'_>, builder: FunctionBuilder<'_>, steps: &
     e.builder.finalize(context.target);
 }
 
-impl Emitter<'_, '_> {
+impl<T: Native> Emitter<'_, '_, T> {
     pub(super) fn address(&mut self, address: usize) -> ir::Value {
         self.builder.ins().iconst(types::I64, address as i64)
     }
@@ -151,7 +160,7 @@ impl Emitter<'_, '_> {
             return argument;
         }
         // Rare: a vector operation on the time.
-        let size = size_of::<f64>() as u32;
+        let size = size_of::<T>() as u32;
         let place = ir::StackSlotData::new(ir::StackSlotKind::ExplicitSlot, size, 3);
         let slot = self.builder.create_sized_stack_slot(place);
         self.builder.ins().stack_store(types::I64, argument, slot, 0);
@@ -162,7 +171,7 @@ impl Emitter<'_, '_> {
     /// added first.
     fn locate(&mut self, buffer: Buffer, element: u32) -> (ir::Value, i32) {
         let base = self.base(buffer);
-        let bytes = i64::from(element) * 8;
+        let bytes = i64::from(element) * T::BYTES;
         match i32::try_from(bytes) {
             Ok(offset) => (base, offset),
             Err(_) => (self.builder.ins().iadd_imm_s(base, bytes), 0),
@@ -174,7 +183,7 @@ impl Emitter<'_, '_> {
         let base = self.base(r.buffer);
         match r.offset {
             0 => base,
-            n => self.builder.ins().iadd_imm_s(base, i64::from(n) * 8),
+            n => self.builder.ins().iadd_imm_s(base, i64::from(n) * T::BYTES),
         }
     }
 
@@ -183,7 +192,7 @@ impl Emitter<'_, '_> {
             return self.argument(buffer);
         }
         let (base, offset) = self.locate(buffer, element);
-        self.builder.ins().load(types::F64, MemFlagsData::trusted(), base, offset)
+        self.builder.ins().load(T::TYPE, MemFlagsData::trusted(), base, offset)
     }
 
     fn store(&mut self, buffer: Buffer, element: u32, v: ir::Value) {
@@ -229,13 +238,16 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn number(&mut self, x: f64) -> ir::Value {
-        self.builder.ins().f64const(x)
+        T::constant(&mut self.builder, x)
     }
 
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Scalar(i) => self.scalar(i),
-            Step::Dense(i) => self.dense(&self.context.plan.code[i as usize]),
+            Step::Dense(i) => match self.context.fused.backward(i) {
+                Some(backward) => self.backward(backward),
+                None => self.dense(&self.context.plan.code[i as usize]),
+            },
             Step::Gather { slot, value } => {
                 let v = self.get(value);
                 self.store(Buffer::Scratch, self.context.layout.slots + slot, v);
@@ -340,8 +352,12 @@ impl Emitter<'_, '_> {
     }
 
     fn unary(&mut self, op: UnaryOp, a: Value) -> ir::Value {
-        use UnaryOp::*;
         let x = self.get(a);
+        self.unary_of(op, x)
+    }
+
+    pub(super) fn unary_of(&mut self, op: UnaryOp, x: ir::Value) -> ir::Value {
+        use UnaryOp::*;
         match op {
             Neg => self.builder.ins().fneg(x),
             Abs => self.builder.ins().fabs(x),
@@ -365,12 +381,16 @@ impl Emitter<'_, '_> {
     }
 
     fn binary(&mut self, op: BinaryOp, a: Value, b: Value) -> ir::Value {
-        use BinaryOp::*;
-        if let (Pow, Some(power)) = (op, small_power(self.context.plan, b)) {
+        if let (BinaryOp::Pow, Some(power)) = (op, small_power(self.context.plan, b)) {
             let x = self.get(a);
             return self.power(x, power);
         }
         let (x, y) = (self.get(a), self.get(b));
+        self.binary_of(op, x, y)
+    }
+
+    pub(super) fn binary_of(&mut self, op: BinaryOp, x: ir::Value, y: ir::Value) -> ir::Value {
+        use BinaryOp::*;
         match op {
             Add => self.builder.ins().fadd(x, y),
             Sub => self.builder.ins().fsub(x, y),
@@ -410,8 +430,8 @@ impl Emitter<'_, '_> {
 
     fn call_scalar(&mut self, function: usize, arguments: &[ir::Value]) -> ir::Value {
         let mut s = Signature::new(self.context.convention);
-        s.params.extend(arguments.iter().map(|_| AbiParam::new(types::F64)));
-        s.returns.push(AbiParam::new(types::F64));
+        s.params.extend(arguments.iter().map(|_| AbiParam::new(T::TYPE)));
+        s.returns.push(AbiParam::new(T::TYPE));
         let call = self.call_with(s, function, arguments);
         self.builder.inst_results(call)[0]
     }

@@ -4,8 +4,10 @@ use cranelift_codegen::ir::{InstBuilder, types};
 use slopefield_graph::plan::{Instruction, Ref, UnaryOp};
 
 use super::emit::Emitter;
+use super::fuse::{Backward, Slope};
+use crate::native::Native;
 
-impl Emitter<'_, '_> {
+impl<T: Native> Emitter<'_, '_, T> {
     /// Calls the kernel of a dense instruction.
     pub(super) fn dense(&mut self, instruction: &Instruction) {
         use Instruction::*;
@@ -27,6 +29,12 @@ impl Emitter<'_, '_> {
                 let f = if add { t.mat_t_vec_add } else { t.mat_t_vec };
                 (f as usize, vec![y, a, x], vec![rows, cols])
             }
+            Layer { y, a, x, bias, activation, rows, cols } => {
+                return self.affine(y, a, x, bias, activation, [rows, cols]);
+            }
+            Each { body, count } => {
+                return self.each(&self.context.plan.bodies[body as usize], count);
+            }
             Outer { a, x, y, rows, cols } => (t.outer as usize, vec![a, x, y], vec![rows, cols]),
             Sum { dst, src, len } => (t.sum as usize, vec![dst, src], vec![len]),
             Dot { dst, a, b, len } => (t.dot as usize, vec![dst, a, b], vec![len]),
@@ -34,11 +42,32 @@ impl Emitter<'_, '_> {
                 return;
             } // scalar instructions come as `Step::Scalar`
         };
-        let mut arguments: Vec<_> = refs.into_iter().map(|r| self.pointer(r)).collect();
+        self.call_kernel(function, &refs, &sizes);
+    }
+
+    fn call_kernel(&mut self, function: usize, runs: &[Ref], sizes: &[u32]) {
+        let mut arguments: Vec<_> = runs.iter().map(|r| self.pointer(*r)).collect();
         for n in sizes {
-            arguments.push(self.builder.ins().iconst(types::I64, i64::from(n)));
+            arguments.push(self.builder.ins().iconst(types::I64, i64::from(*n)));
         }
         self.call(function, &arguments);
+    }
+
+    /// The backward pass of a layer.
+    pub(super) fn backward(&mut self, b: &Backward) {
+        let function = match b.slope {
+            Slope::Tanh => self.context.table.backward_tanh,
+            Slope::Sigmoid => self.context.table.backward_sigmoid,
+        };
+        let mut arguments = [b.z, b.a, b.g, b.h, b.matrix_grad].map(|r| self.pointer(r)).to_vec();
+        arguments.push(match b.bias_grad {
+            Some(bias_grad) => self.pointer(bias_grad),
+            None => self.address(0),
+        });
+        for n in [b.rows, b.cols] {
+            arguments.push(self.builder.ins().iconst(types::I64, i64::from(n)));
+        }
+        self.call(function as usize, &arguments);
     }
 
     /// `y = map(A x + start)`.

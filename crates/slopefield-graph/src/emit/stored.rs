@@ -11,6 +11,8 @@ pub(super) enum Piece {
     Values(Vec<Value>),
     /// Known numbers.
     Numbers(Vec<f64>),
+    /// Already where they go: their only user has nothing left to do.
+    Delivered(u32),
 }
 
 /// One element.
@@ -27,6 +29,7 @@ impl Piece {
             Piece::Run(_, len) => *len as usize,
             Piece::Values(values) => values.len(),
             Piece::Numbers(numbers) => numbers.len(),
+            Piece::Delivered(len) => *len as usize,
         }
     }
 
@@ -35,6 +38,7 @@ impl Piece {
             Piece::Run(at, _) => Element::At(at.plus(index as u32)),
             Piece::Values(values) => Element::Value(values[index]),
             Piece::Numbers(numbers) => Element::Number(numbers[index]),
+            Piece::Delivered(_) => unreachable!("only the result itself is left to read this"),
         }
     }
 
@@ -43,6 +47,7 @@ impl Piece {
             Piece::Run(at, _) => Piece::Run(at.plus(start as u32), (end - start) as u32),
             Piece::Values(values) => Piece::Values(values[start..end].to_vec()),
             Piece::Numbers(numbers) => Piece::Numbers(numbers[start..end].to_vec()),
+            Piece::Delivered(_) => Piece::Delivered((end - start) as u32),
         }
     }
 }
@@ -80,8 +85,23 @@ impl Stored {
 
     /// Whether all elements are values or numbers, so that scalar code is the natural way on.
     pub(super) fn is_scalar(&self) -> bool {
-        self.pieces.iter().all(|p| !matches!(p, Piece::Run(..)))
+        self.pieces.iter().all(|p| matches!(p, Piece::Values(_) | Piece::Numbers(_)))
             && self.pieces.iter().any(|p| matches!(p, Piece::Values(_)))
+    }
+
+    /// The number that all elements are, when it is known.
+    pub(super) fn same_number(&self) -> Option<f64> {
+        let mut found: Option<f64> = None;
+        for piece in &self.pieces {
+            let Piece::Numbers(numbers) = piece else { return None };
+            for number in numbers {
+                if found.is_some_and(|f| f.to_bits() != number.to_bits()) {
+                    return None;
+                }
+                found = Some(*number);
+            }
+        }
+        found
     }
 
     /// The run that holds all elements, when there is one.

@@ -12,7 +12,7 @@ use slopefield_lang::Binary;
 use super::op::Op;
 use super::rules::zip;
 use super::table::{self, Applied};
-use super::{Tensor, node, operands, order, push, tensor};
+use super::{Dims, Tensor, concat, constant, node, operands, order, push, tensor};
 use crate::plan::Buffer;
 
 /// Adds the tangent of the result to a graph of a function.
@@ -57,10 +57,19 @@ impl Compiler for Reverse {
         }
 
         let mut adjoints: BTreeMap<NodeIndex, Tensor> = BTreeMap::new();
+        let mut parts_of: BTreeMap<NodeIndex, Vec<(u32, Tensor)>> = BTreeMap::new();
         for index in order.into_iter().rev() {
             let op = node(graph, index).op.clone();
             let sources = operands(graph, index);
             let result = tensor(graph, index);
+            if let Some(parts) = parts_of.remove(&index) {
+                let whole = assembled(graph, parts, result.dims.len() as u32);
+                let sum = match adjoints.get(&index) {
+                    Some(other) => zip(graph, Binary::Add, *other, whole),
+                    None => whole,
+                };
+                adjoints.insert(index, sum);
+            }
             let adjoint = match op {
                 Op::Output { offset, .. } => {
                     let buffer = Buffer::Weights;
@@ -80,6 +89,13 @@ impl Compiler for Reverse {
                 add_to_gradient(graph, buffer, offset, adjoint);
                 continue;
             }
+            if let Op::Slice { start, .. } = op {
+                // Adjoints of parts are put together, not padded and added.
+                if active[&sources[0].node] {
+                    parts_of.entry(sources[0].node).or_default().push((start, adjoint));
+                }
+                continue;
+            }
             let applied = Applied { op: &op, operands: &sources, result };
             let parts = (table::row(&op).reverse)(graph, &applied, adjoint);
             for (source, part) in sources.iter().zip(parts) {
@@ -97,14 +113,55 @@ impl Compiler for Reverse {
     }
 }
 
-/// Gradients only ever grow, so each term of a sum is added on its own: an outer product then goes
-/// straight to the gradient instead of through a matrix of its own.
-fn add_to_gradient(graph: &mut Graph, buffer: Buffer, offset: u32, adjoint: Tensor) {
-    if matches!(node(graph, adjoint.node).op, Op::Zip(Binary::Add)) {
-        for part in operands(graph, adjoint.node) {
-            add_to_gradient(graph, buffer, offset, part);
+/// The sum of vectors that cover parts of a longer one, each with its first element.
+fn assembled(graph: &mut Graph, mut parts: Vec<(u32, Tensor)>, len: u32) -> Tensor {
+    parts.sort_by_key(|(start, _)| *start);
+    let mut sum: Option<Tensor> = None;
+    while !parts.is_empty() {
+        // Those that do not overlap, with zeros between.
+        let (mut joined, mut end, mut rest) = (Vec::new(), 0, Vec::new());
+        for (start, part) in parts {
+            if start < end {
+                rest.push((start, part));
+                continue;
+            }
+            if start > end {
+                joined.push(constant(graph, Dims::Vector(start - end), 0.0));
+            }
+            joined.push(part);
+            end = start + part.dims.len() as u32;
         }
-    } else {
-        push(graph, Op::Output { buffer, offset, add: true }, &[adjoint]);
+        if end < len {
+            joined.push(constant(graph, Dims::Vector(len - end), 0.0));
+        }
+        let whole = concat(graph, &joined);
+        sum = Some(match sum {
+            Some(earlier) => zip(graph, Binary::Add, earlier, whole),
+            None => whole,
+        });
+        parts = rest;
+    }
+    sum.unwrap_or_else(|| constant(graph, Dims::Vector(len), 0.0))
+}
+
+/// Adds a sum to a gradient. Products and scatters are added on their own: gradients only ever
+/// grow, so these go straight there instead of through vectors of their own.
+fn add_to_gradient(graph: &mut Graph, buffer: Buffer, offset: u32, adjoint: Tensor) {
+    let (mut terms, mut rest): (Vec<Tensor>, Option<Tensor>) = (Vec::new(), None);
+    let mut waiting = vec![adjoint];
+    while let Some(term) = waiting.pop() {
+        match node(graph, term.node).op {
+            Op::Zip(Binary::Add) => waiting.extend(operands(graph, term.node)),
+            Op::MatVec | Op::MatTVec | Op::Outer | Op::ScatterAdd { .. } => terms.push(term),
+            _ => {
+                rest = Some(match rest {
+                    Some(sum) => zip(graph, Binary::Add, sum, term),
+                    None => term,
+                });
+            }
+        }
+    }
+    for term in terms.into_iter().chain(rest) {
+        push(graph, Op::Output { buffer, offset, add: true }, &[term]);
     }
 }

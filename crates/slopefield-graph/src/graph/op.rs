@@ -62,6 +62,13 @@ impl From<Vec<f64>> for Numbers {
     }
 }
 
+impl Numbers {
+    /// Whether all of them are the same, bit for bit.
+    pub(crate) fn is_uniform(&self) -> bool {
+        self.0.windows(2).all(|pair| pair[0].to_bits() == pair[1].to_bits())
+    }
+}
+
 impl PartialEq for Numbers {
     fn eq(&self, other: &Self) -> bool {
         self.0.len() == other.0.len()
@@ -82,6 +89,17 @@ pub(crate) enum Op {
     Map(Unary),
     /// Element-wise function of two tensors of one shape.
     Zip(Binary),
+    /// A scalar program for every lane `0..count`. Each operand is a vector with an element for
+    /// every lane, or one number (a vector of length 1) that all lanes share; the block has an
+    /// input of length 1 for each. The result has the block's outputs one after the other, `count`
+    /// elements each.
+    Each { block: Arc<Block>, count: u32 },
+    /// Elements of a vector by their indices.
+    Gather(Arc<[u32]>),
+    /// A vector of `len` sums: operand element `i` is added to element `indices[i]`, in order.
+    ScatterAdd { indices: Arc<[u32]>, len: u32 },
+    /// `activation(A x)`, or `activation(A x + b)` with a third operand.
+    Layer(Option<Unary>),
     /// `A x`.
     MatVec,
     /// `Aᵀ x`.
@@ -92,6 +110,11 @@ pub(crate) enum Op {
     Sum,
     /// Sum of products, as a vector of length 1.
     Dot,
+    /// Largest element, as a vector of length 1; NaN when there is one. Its derivative follows the
+    /// first of equal elements.
+    MaxOf,
+    /// Smallest element, likewise.
+    MinOf,
     /// A vector of length 1 repeated to a shape.
     Broadcast(Dims),
     /// Vectors one after the other.

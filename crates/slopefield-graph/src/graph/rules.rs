@@ -4,6 +4,8 @@
 //! do not reach the rules here: networks apply them as blocks, whose scalar rules guard `0·∞`.
 //! See [`is_smooth`].
 
+mod arrays;
+
 use std::sync::Arc;
 
 use luminal::prelude::Graph;
@@ -14,6 +16,10 @@ use super::table::Applied;
 use super::{Tensor, constant, push};
 use crate::function::FRAC_1_SQRT_2;
 use crate::plan::Buffer;
+pub(super) use arrays::{
+    each_forward, each_reverse, extreme_forward, extreme_reverse, gather_reverse, layer_forward,
+    layer_reverse, scatter_add_reverse,
+};
 
 pub(super) fn zip(graph: &mut Graph, op: Binary, a: Tensor, b: Tensor) -> Tensor {
     push(graph, Op::Zip(op), &[a, b])

@@ -7,7 +7,7 @@ use petgraph::Direction;
 use petgraph::visit::EdgeRef;
 
 use super::op::{Node, Numbers, Op};
-use super::{node, operands, order, table};
+use super::{node, operands, order, replace, table};
 
 /// Operators whose operands are all numbers become numbers.
 #[derive(Debug, Default)]
@@ -63,15 +63,7 @@ impl Compiler for MergeEqual {
                 None => candidates.push(index),
                 Some(first) => {
                     let first = *first;
-                    let uses: Vec<_> = graph
-                        .graph
-                        .edges_directed(index, Direction::Outgoing)
-                        .map(|e| (e.target(), *e.weight()))
-                        .collect();
-                    for (target, weight) in uses {
-                        graph.graph.add_edge(first, target, weight);
-                    }
-                    graph.graph.remove_node(index);
+                    replace(graph, index, first);
                 }
             }
         }

@@ -5,6 +5,7 @@
 //! docs/how-to/add-an-op.md walks through one.
 
 use luminal::prelude::Graph;
+use slopefield_lang::Binary;
 
 use super::op::{Dims, Op};
 use super::rules as d;
@@ -70,11 +71,17 @@ pub(crate) fn row(op: &Op) -> &'static Row {
         Op::Block(_) => &BLOCK,
         Op::Map(_) => &MAP,
         Op::Zip(_) => &ZIP,
+        Op::Each { .. } => &EACH,
+        Op::Gather(_) => &GATHER,
+        Op::ScatterAdd { .. } => &SCATTER_ADD,
+        Op::Layer(_) => &LAYER,
         Op::MatVec => &MAT_VEC,
         Op::MatTVec => &MAT_T_VEC,
         Op::Outer => &OUTER,
         Op::Sum => &SUM,
         Op::Dot => &DOT,
+        Op::MaxOf => &MAX_OF,
+        Op::MinOf => &MIN_OF,
         Op::Broadcast(_) => &BROADCAST,
         Op::Concat => &CONCAT,
         Op::Slice { .. } => &SLICE,
@@ -117,7 +124,7 @@ static CONSTANT: Row = Row {
     forward: |_, _, _| None,
     reverse: |_, _, _| Vec::new(),
     attributes: |op| match op {
-        Op::Constant(_, values) => text::numbers(&values.0),
+        Op::Constant(_, values) => text::Numbers(&values.0).to_string(),
         _ => String::new(),
     },
 };
@@ -145,6 +152,113 @@ static BLOCK: Row = Row {
     reverse: d::block_reverse,
     attributes: |op| match op {
         Op::Block(block) => format!("of {} instructions", block.code.len()),
+        _ => String::new(),
+    },
+};
+
+static EACH: Row = Row {
+    name: "each",
+    shape: |op, operands| match op {
+        Op::Each { block, count }
+            if *count > 0
+                && block.inputs.len() == operands.len()
+                && block.inputs.iter().all(|len| *len == 1)
+                && operands
+                    .iter()
+                    .all(|dims| [Dims::Vector(1), Dims::Vector(*count)].contains(dims)) =>
+        {
+            match u32::try_from(block.outputs.len()).ok().and_then(|n| n.checked_mul(*count)) {
+                Some(len) => Ok(Dims::Vector(len)),
+                None => refuse(operands),
+            }
+        }
+        _ => refuse(operands),
+    },
+    evaluate: |op, operands, _| match op {
+        Op::Each { block, count } => block.evaluate_lanes(operands, *count as usize),
+        _ => Vec::new(),
+    },
+    forward: d::each_forward,
+    reverse: d::each_reverse,
+    attributes: |op| match op {
+        Op::Each { count, .. } => format!("x{count}"),
+        _ => String::new(),
+    },
+};
+
+static GATHER: Row = Row {
+    name: "gather",
+    shape: |op, operands| match (op, operands) {
+        (Op::Gather(indices), [Dims::Vector(n)])
+            if !indices.is_empty() && indices.iter().all(|i| i < n) =>
+        {
+            Ok(Dims::Vector(indices.len() as u32))
+        }
+        _ => refuse(operands),
+    },
+    evaluate: |op, operands, _| match op {
+        Op::Gather(indices) => indices.iter().map(|i| operands[0][*i as usize]).collect(),
+        _ => Vec::new(),
+    },
+    forward: d::linear_forward,
+    reverse: d::gather_reverse,
+    attributes: |op| match op {
+        Op::Gather(indices) => text::Indices(indices).to_string(),
+        _ => String::new(),
+    },
+};
+
+static SCATTER_ADD: Row = Row {
+    name: "scatter_add",
+    shape: |op, operands| match (op, operands) {
+        (Op::ScatterAdd { indices, len }, [Dims::Vector(n)])
+            if *n > 0 && indices.len() == *n as usize && indices.iter().all(|i| i < len) =>
+        {
+            Ok(Dims::Vector(*len))
+        }
+        _ => refuse(operands),
+    },
+    evaluate: |op, operands, _| match op {
+        Op::ScatterAdd { indices, len } => {
+            let mut sums = vec![0.0; *len as usize];
+            for (i, x) in indices.iter().zip(operands[0]) {
+                sums[*i as usize] += x;
+            }
+            sums
+        }
+        _ => Vec::new(),
+    },
+    forward: d::linear_forward,
+    reverse: d::scatter_add_reverse,
+    attributes: |op| match op {
+        Op::ScatterAdd { indices, len } => format!("x{len} {}", text::Indices(indices)),
+        _ => String::new(),
+    },
+};
+
+static LAYER: Row = Row {
+    name: "layer",
+    shape: |op, operands| match operands {
+        _ if matches!(op, Op::Layer(Some(f)) if !d::is_smooth(*f)) => refuse(operands),
+        [Dims::Matrix(rows, cols), Dims::Vector(n)] if cols == n => Ok(Dims::Vector(*rows)),
+        [Dims::Matrix(rows, cols), Dims::Vector(n), Dims::Vector(m)] if cols == n && rows == m => {
+            Ok(Dims::Vector(*rows))
+        }
+        _ => refuse(operands),
+    },
+    evaluate: |op, operands, _| {
+        let x = operands[1];
+        let products = operands[0].chunks(x.len()).map(|row| dot(row, x));
+        let sums = products.enumerate().map(|(i, y)| operands.get(2).map_or(y, |b| b[i] + y));
+        match op {
+            Op::Layer(Some(f)) => sums.map(|y| f.apply(y)).collect(),
+            _ => sums.collect(),
+        }
+    },
+    forward: d::layer_forward,
+    reverse: d::layer_reverse,
+    attributes: |op| match op {
+        Op::Layer(Some(f)) => f.name().into(),
         _ => String::new(),
     },
 };
@@ -254,6 +368,35 @@ static DOT: Row = Row {
     attributes: |_| String::new(),
 };
 
+static MAX_OF: Row = Row {
+    name: "max_of",
+    shape: |_, operands| extreme_shape(operands),
+    evaluate: |_, operands, _| extreme(Binary::Max, operands[0]),
+    forward: d::extreme_forward,
+    reverse: d::extreme_reverse,
+    attributes: |_| String::new(),
+};
+
+static MIN_OF: Row = Row {
+    name: "min_of",
+    shape: |_, operands| extreme_shape(operands),
+    evaluate: |_, operands, _| extreme(Binary::Min, operands[0]),
+    forward: d::extreme_forward,
+    reverse: d::extreme_reverse,
+    attributes: |_| String::new(),
+};
+
+fn extreme_shape(operands: &[Dims]) -> Result<Dims, ShapeRefused> {
+    match operands {
+        [Dims::Vector(n)] if *n > 0 => Ok(Dims::Vector(1)),
+        _ => refuse(operands),
+    }
+}
+
+fn extreme(op: Binary, x: &[f64]) -> Vec<f64> {
+    vec![x[1..].iter().fold(x[0], |best, x| op.apply(best, *x))]
+}
+
 static BROADCAST: Row = Row {
     name: "broadcast",
     shape: |op, operands| match (op, operands) {
@@ -272,14 +415,17 @@ static BROADCAST: Row = Row {
 static CONCAT: Row = Row {
     name: "concat",
     shape: |_, operands| {
-        let mut total = 0;
+        let mut total = Some(0u32);
         for dims in operands {
             match dims {
-                Dims::Vector(n) => total += n,
+                Dims::Vector(n) => total = total.and_then(|t| t.checked_add(*n)),
                 Dims::Matrix(..) => return refuse(operands),
             }
         }
-        if operands.is_empty() { refuse(operands) } else { Ok(Dims::Vector(total)) }
+        match total {
+            Some(total) if !operands.is_empty() => Ok(Dims::Vector(total)),
+            _ => refuse(operands),
+        }
     },
     evaluate: |_, operands, _| operands.concat(),
     forward: d::concat_forward,
@@ -312,7 +458,12 @@ static SLICE: Row = Row {
 static PAD: Row = Row {
     name: "pad",
     shape: |op, operands| match (op, operands) {
-        (Op::Pad { before, after }, [Dims::Vector(n)]) => Ok(Dims::Vector(before + n + after)),
+        (Op::Pad { before, after }, [Dims::Vector(n)]) => {
+            match before.checked_add(*n).and_then(|sum| sum.checked_add(*after)) {
+                Some(len) => Ok(Dims::Vector(len)),
+                None => refuse(operands),
+            }
+        }
         _ => refuse(operands),
     },
     evaluate: |op, operands, _| match op {

@@ -1,4 +1,4 @@
-//! The text form of a graph: one line a node, operands first.
+//! The text form of a graph: one line a node, operands first. `parse.rs` reads it back.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -6,6 +6,7 @@ use std::fmt::Write;
 use luminal::prelude::{Graph, NodeIndex};
 
 use super::{Op, node, operands, order, table};
+pub(super) use crate::plan::text::{Indices, Numbers};
 
 /// The graph as text. Blocks are listed below the node they belong to.
 pub(crate) fn text(graph: &Graph) -> String {
@@ -25,20 +26,9 @@ pub(crate) fn text(graph: &Graph) -> String {
             let _ = write!(line, " %{}", names[&operand.node]);
         }
         let _ = writeln!(out, "{line} : {}", this.dims);
-        if let Op::Block(block) = &this.op {
+        if let Op::Block(block) | Op::Each { block, .. } = &this.op {
             out.push_str(&block.to_string());
         }
     }
     out
-}
-
-/// A list of numbers, shortened in the middle.
-pub(crate) fn numbers(values: &[f64]) -> String {
-    const SHOWN: usize = 6;
-    let list = |part: &[f64]| part.iter().map(|v| format!("{v:?}")).collect::<Vec<_>>().join(", ");
-    if values.len() <= SHOWN {
-        format!("[{}]", list(values))
-    } else {
-        format!("[{}, ... {} in all]", list(&values[..SHOWN]), values.len())
-    }
 }

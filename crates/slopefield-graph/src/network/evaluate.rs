@@ -1,8 +1,8 @@
 //! A network on plain numbers, node by node: the simplest possible meaning of a recorded graph.
 
-use slopefield_lang::Binary;
+use slopefield_lang::{Binary, Unary};
 
-use super::ops::{NetworkOp, one};
+use super::ops::{LAYER_NORM_EPSILON, NetworkOp, indices, one};
 use super::{NetworkGraph, Node};
 
 impl NetworkGraph {
@@ -59,6 +59,43 @@ fn apply(name: &str, operands: &[&[f64]], attributes: &[(String, Vec<i64>)]) -> 
         Some(NetworkOp::MatVec) => {
             operands[0].chunks(operands[1].len()).map(|row| dot(row, operands[1])).collect()
         }
+        Some(NetworkOp::MatTVec) => {
+            let cols = operands[0].len() / operands[1].len();
+            let column = |j: usize| {
+                operands[0].iter().skip(j).step_by(cols).zip(operands[1]).map(|(a, x)| a * x).sum()
+            };
+            (0..cols).map(column).collect()
+        }
+        Some(NetworkOp::Gather) => {
+            indices(attributes).into_iter().map(|i| operands[0][i as usize]).collect()
+        }
+        Some(NetworkOp::ScatterAdd) => {
+            let mut sums = vec![0.0; one(name, attributes, "len").unwrap_or(0) as usize];
+            for (i, x) in indices(attributes).into_iter().zip(operands[0]) {
+                sums[i as usize] += x;
+            }
+            sums
+        }
+        Some(NetworkOp::MaxOf) => vec![extreme(Binary::Max, operands[0])],
+        Some(NetworkOp::MinOf) => vec![extreme(Binary::Min, operands[0])],
+        Some(NetworkOp::Softmax) => {
+            let largest = extreme(Binary::Max, operands[0]);
+            let powers: Vec<f64> =
+                operands[0].iter().map(|x| Unary::Exp.apply(x - largest)).collect();
+            let total = sum(&powers);
+            powers.iter().map(|power| power / total).collect()
+        }
+        Some(NetworkOp::LayerNorm) => {
+            let n = operands[0].len() as f64;
+            let mean = sum(operands[0]) / n;
+            let centred: Vec<f64> = operands[0].iter().map(|x| x - mean).collect();
+            let deviation = (dot(&centred, &centred) / n + LAYER_NORM_EPSILON).sqrt();
+            centred.iter().map(|x| x / deviation).collect()
+        }
+        Some(op @ (NetworkOp::Interpolate | NetworkOp::InterpolateCubic)) => {
+            let cubic = op == NetworkOp::InterpolateCubic;
+            operands[0].iter().map(|x| table_value(*x, operands[1], operands[2], cubic)).collect()
+        }
         Some(NetworkOp::Unary(f)) => operands[0].iter().map(|x| f.apply(*x)).collect(),
         Some(NetworkOp::Binary(f)) => element_wise(f, operands[0], operands[1]),
         Some(NetworkOp::Sum) => vec![sum(operands[0])],
@@ -75,6 +112,34 @@ fn apply(name: &str, operands: &[&[f64]], attributes: &[(String, Vec<i64>)]) -> 
         Some(NetworkOp::Reshape) => operands[0].to_vec(),
         None => panic!("`{name}` is not a network op"),
     }
+}
+
+fn extreme(op: Binary, x: &[f64]) -> f64 {
+    x[1..].iter().fold(x[0], |best, x| op.apply(best, *x))
+}
+
+/// The value at `x` of a table of knots `t` and values `v`, by the usual Hermite basis.
+fn table_value(x: f64, t: &[f64], v: &[f64], cubic: bool) -> f64 {
+    let last = t.len() - 1;
+    if last == 0 || x < t[0] {
+        return v[0];
+    }
+    if x >= t[last] {
+        return v[last];
+    }
+    let k = (1..last).filter(|k| x >= t[*k]).max().unwrap_or(0);
+    let run = t[k + 1] - t[k];
+    let w = (x - t[k]) / run;
+    if !cubic {
+        return v[k] * (1.0 - w) + v[k + 1] * w;
+    }
+    let slope = |k: usize| {
+        let (low, high) = (k.saturating_sub(1), (k + 1).min(last));
+        (v[high] - v[low]) / (t[high] - t[low])
+    };
+    let (h00, h10) = ((1.0 + 2.0 * w) * (1.0 - w).powi(2), w * (1.0 - w).powi(2));
+    let (h01, h11) = (w * w * (3.0 - 2.0 * w), w * w * (w - 1.0));
+    h00 * v[k] + h10 * run * slope(k) + h01 * v[k + 1] + h11 * run * slope(k + 1)
 }
 
 fn element_wise(f: Binary, a: &[f64], b: &[f64]) -> Vec<f64> {

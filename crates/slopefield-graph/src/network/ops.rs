@@ -1,4 +1,4 @@
-//! Op set 1: what networks, built-in and from plugins, are made of.
+//! The op set: what networks, built-in and from plugins, are made of.
 //!
 //! docs/reference/network-ops.md is [`reference_table`], and a test keeps it so.
 
@@ -8,12 +8,17 @@ use crate::function;
 use crate::graph::Dims;
 
 /// Version of the op set. Ops are added with a new version and never change.
-pub const OP_SET: u32 = 1;
+pub const OP_SET: u32 = 2;
+/// What `layer_norm` adds to the variance.
+pub(crate) const LAYER_NORM_EPSILON: f64 = 1e-5;
+/// Most knots of a table that is interpolated.
+const KNOTS: u32 = 100;
 
 /// A network op.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NetworkOp {
     MatVec,
+    MatTVec,
     Unary(Unary),
     Binary(Binary),
     Sum,
@@ -23,22 +28,80 @@ pub(crate) enum NetworkOp {
     Slice,
     Outer,
     Reshape,
+    Gather,
+    ScatterAdd,
+    MaxOf,
+    MinOf,
+    Softmax,
+    LayerNorm,
+    Interpolate,
+    InterpolateCubic,
 }
 
 /// Element-wise functions of two tensors that networks may use; comparison and logic are left out.
 const ELEMENT_WISE: [Binary; 7] =
     [Binary::Add, Binary::Sub, Binary::Mul, Binary::Div, Binary::Min, Binary::Max, Binary::Pow];
 
-/// Ops that are not element-wise: name, op, operands, attributes, shape of the result, meaning.
-const STRUCTURAL: [(&str, NetworkOp, &str, &str, &str, &str); 8] = [
-    ("matvec", NetworkOp::MatVec, "A [m, n], x [n]", "", "[m]", "matrix times vector"),
-    ("sum", NetworkOp::Sum, "x", "", "[1]", "sum of all elements"),
-    ("mean", NetworkOp::Mean, "x", "", "[1]", "mean of all elements"),
-    ("dot", NetworkOp::Dot, "a [n], b [n]", "", "[1]", "sum of products"),
-    ("concat", NetworkOp::Concat, "x [n], y [m], ...", "", "[n + m + ...]", "one after the other"),
-    ("slice", NetworkOp::Slice, "x [n]", "start, len", "[len]", "elements start .. start+len"),
-    ("outer", NetworkOp::Outer, "a [m], b [n]", "", "[m, n]", "all products a[i] b[j]"),
-    ("reshape", NetworkOp::Reshape, "x", "dims", "dims", "same elements, row-major"),
+/// Ops that are not element-wise: name, op, operands, attributes, shape of the result, meaning, and
+/// the op set that brought it.
+const STRUCTURAL: [(&str, NetworkOp, &str, &str, &str, &str, u32); 17] = [
+    ("matvec", NetworkOp::MatVec, "A [m, n], x [n]", "", "[m]", "matrix times vector", 1),
+    ("matvec_t", NetworkOp::MatTVec, "A [m, n], x [m]", "", "[n]", "transpose of A times x", 2),
+    ("sum", NetworkOp::Sum, "x", "", "[1]", "sum of all elements", 1),
+    ("mean", NetworkOp::Mean, "x", "", "[1]", "mean of all elements", 1),
+    ("dot", NetworkOp::Dot, "a [n], b [n]", "", "[1]", "sum of products", 1),
+    (
+        "concat",
+        NetworkOp::Concat,
+        "x [n], y [m], ...",
+        "",
+        "[n + m + ...]",
+        "one after the other",
+        1,
+    ),
+    ("slice", NetworkOp::Slice, "x [n]", "start, len", "[len]", "elements start .. start+len", 1),
+    ("outer", NetworkOp::Outer, "a [m], b [n]", "", "[m, n]", "all products a[i] b[j]", 1),
+    ("reshape", NetworkOp::Reshape, "x", "dims", "dims", "same elements, row-major", 1),
+    ("gather", NetworkOp::Gather, "x [n]", "indices", "[k]", "x[indices[i]], counted from 0", 2),
+    (
+        "scatter_add",
+        NetworkOp::ScatterAdd,
+        "x [k]",
+        "indices, len",
+        "[len]",
+        "element j is the sum of all x[i] with indices[i] = j",
+        2,
+    ),
+    ("max_of", NetworkOp::MaxOf, "x [n]", "", "[1]", "largest element", 2),
+    ("min_of", NetworkOp::MinOf, "x [n]", "", "[1]", "smallest element", 2),
+    ("softmax", NetworkOp::Softmax, "x [n]", "", "[n]", "exp(x[i]) / sum of all exp(x[j])", 2),
+    (
+        "layer_norm",
+        NetworkOp::LayerNorm,
+        "x [n]",
+        "",
+        "[n]",
+        "(x - mean) / sqrt(variance + 1e-5)",
+        2,
+    ),
+    (
+        "interpolate",
+        NetworkOp::Interpolate,
+        "x [n], t [k], v [k]",
+        "",
+        "[n]",
+        "piecewise linear through (t, v), t rising; constant outside",
+        2,
+    ),
+    (
+        "interpolate_cubic",
+        NetworkOp::InterpolateCubic,
+        "x [n], t [k], v [k]",
+        "",
+        "[n]",
+        "piecewise cubic through (t, v) with Catmull-Rom slopes; constant outside",
+        2,
+    ),
 ];
 
 impl NetworkOp {
@@ -66,6 +129,8 @@ impl NetworkOp {
         let allowed: &[&str] = match self {
             NetworkOp::Slice => &["start", "len"],
             NetworkOp::Reshape => &["dims"],
+            NetworkOp::Gather => &["indices"],
+            NetworkOp::ScatterAdd => &["indices", "len"],
             _ => &[],
         };
         for (i, (attribute, _)) in attributes.iter().enumerate() {
@@ -79,6 +144,33 @@ impl NetworkOp {
         match (self, operands) {
             (NetworkOp::MatVec, [Dims::Matrix(rows, cols), Dims::Vector(n)]) if cols == n => {
                 Ok(Dims::Vector(*rows))
+            }
+            (NetworkOp::MatTVec, [Dims::Matrix(rows, cols), Dims::Vector(n)]) if rows == n => {
+                Ok(Dims::Vector(*cols))
+            }
+            (NetworkOp::Gather, [Dims::Vector(n)]) => {
+                let len = checked_indices(name, attributes, *n)?;
+                Ok(Dims::Vector(len))
+            }
+            (NetworkOp::ScatterAdd, [Dims::Vector(n)]) => {
+                let len = one(name, attributes, "len")?;
+                let count = checked_indices(name, attributes, len)?;
+                if count == *n {
+                    Ok(Dims::Vector(len))
+                } else {
+                    Err(format!("`scatter_add` of {n} elements is given {count} indices"))
+                }
+            }
+            (NetworkOp::MaxOf | NetworkOp::MinOf, [Dims::Vector(_)]) => Ok(Dims::Vector(1)),
+            (NetworkOp::Softmax | NetworkOp::LayerNorm, [Dims::Vector(n)]) => Ok(Dims::Vector(*n)),
+            (
+                NetworkOp::Interpolate | NetworkOp::InterpolateCubic,
+                [Dims::Vector(n), Dims::Vector(t), Dims::Vector(v)],
+            ) if t == v => {
+                if *t > KNOTS {
+                    return Err(format!("`{name}` of {t} knots; the limit is {KNOTS}"));
+                }
+                Ok(Dims::Vector(*n))
             }
             (NetworkOp::Unary(_), [x]) => Ok(*x),
             (NetworkOp::Binary(_), [a, b]) if a == b => Ok(*a),
@@ -141,6 +233,24 @@ impl NetworkOp {
     }
 }
 
+/// The number of indices, all of which are below `len`.
+fn checked_indices(name: &str, attributes: &[(String, Vec<i64>)], len: u32) -> Result<u32, String> {
+    let list = attribute(name, attributes, "indices")?;
+    if let Some(bad) = list.iter().find(|i| !(0..i64::from(len)).contains(*i)) {
+        return Err(format!("`{name}` has no element {bad}; indices are 0 to {}", len.max(1) - 1));
+    }
+    match u32::try_from(list.len()) {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err(format!("`{name}` needs at least one index")),
+    }
+}
+
+/// The attribute `indices` of an op that has been checked.
+pub(crate) fn indices(attributes: &[(String, Vec<i64>)]) -> Vec<u32> {
+    let list = attributes.iter().find(|(name, _)| name == "indices");
+    list.map_or_else(Vec::new, |(_, list)| list.iter().map(|i| *i as u32).collect())
+}
+
 fn attribute<'a>(
     name: &str,
     attributes: &'a [(String, Vec<i64>)],
@@ -172,9 +282,9 @@ pub fn reference_table() -> String {
     let mut rows = String::from(
         "| op | operands | attributes | result | meaning | since op set |\n|---|---|---|---|---|---|\n",
     );
-    for (name, _, operands, attributes, result, meaning) in STRUCTURAL {
+    for (name, _, operands, attributes, result, meaning, since) in STRUCTURAL {
         rows.push_str(&format!(
-            "| `{name}` | {operands} | {attributes} | {result} | {meaning} | 1 |\n"
+            "| `{name}` | {operands} | {attributes} | {result} | {meaning} | {since} |\n"
         ));
     }
     for op in ELEMENT_WISE {

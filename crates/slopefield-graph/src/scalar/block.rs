@@ -4,7 +4,9 @@ use std::fmt;
 
 use slopefield_lang::{Binary, Unary};
 
+use super::builder::BlockBuilder;
 use crate::function;
+use crate::plan::text::Number;
 
 /// Number of an instruction of a block, and of the value it defines.
 pub(crate) type SsaValue = u32;
@@ -78,12 +80,44 @@ impl Block {
     }
 }
 
+impl Block {
+    /// The same program with equal instructions merged and unused ones left out.
+    pub(crate) fn rebuilt(&self) -> Block {
+        let mut builder = BlockBuilder::new(self.inputs.clone());
+        let mut new: Vec<SsaValue> = Vec::with_capacity(self.code.len());
+        for instruction in &self.code {
+            new.push(builder.instruction(instruction.renumbered(|v| new[v as usize])));
+        }
+        let outputs: Vec<SsaValue> = self.outputs.iter().map(|v| new[*v as usize]).collect();
+        builder.finish(&outputs)
+    }
+
+    /// The outputs one after the other, for every lane, of inputs that are each one number for all
+    /// lanes or a number per lane.
+    pub(crate) fn evaluate_lanes(&self, inputs: &[&[f64]], count: usize) -> Vec<f64> {
+        let mut results = vec![0.0; self.outputs.len() * count];
+        for lane in 0..count {
+            let one: Vec<&[f64]> = inputs
+                .iter()
+                .map(|input| if input.len() == 1 { input } else { &input[lane..=lane] })
+                .collect();
+            for (k, value) in self.evaluate(&one).into_iter().enumerate() {
+                results[k * count + lane] = value;
+            }
+        }
+        results
+    }
+}
+
 impl fmt::Display for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "  inputs")?;
+        self.inputs.iter().try_for_each(|len| write!(f, " {len}"))?;
+        writeln!(f)?;
         for (i, instruction) in self.code.iter().enumerate() {
             write!(f, "  v{i} = ")?;
             match *instruction {
-                Scalar::Constant(bits) => writeln!(f, "{:?}", f64::from_bits(bits))?,
+                Scalar::Constant(bits) => writeln!(f, "{}", Number(f64::from_bits(bits)))?,
                 Scalar::Input { slot, index } => writeln!(f, "input {slot}[{index}]")?,
                 Scalar::Unary(op, a) => writeln!(f, "{} v{a}", op.name())?,
                 Scalar::Binary(op, a, b) => {

@@ -224,6 +224,11 @@ impl BlockBuilder {
         }
     }
 
+    /// Adds an instruction as it is, found equal to an earlier one or new.
+    pub(crate) fn instruction(&mut self, instruction: Scalar) -> SsaValue {
+        self.push(instruction)
+    }
+
     /// The block with these outputs; instructions that no output needs are left out.
     pub(crate) fn finish(self, outputs: &[SsaValue]) -> Block {
         let mut needed = vec![false; self.code.len()];

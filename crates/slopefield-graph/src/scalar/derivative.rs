@@ -65,11 +65,22 @@ impl Block {
     /// The block of adjoints. Its inputs are this block's, then one vector of adjoints of the
     /// outputs; its outputs are the adjoints of all input vectors, one after the other.
     pub(crate) fn vjp(&self) -> Block {
-        let seeds = self.inputs.len() as u32;
-        let mut b = BlockBuilder::extending(self, &[self.outputs.len() as u32]);
+        self.adjoint_block(&[self.outputs.len() as u32])
+    }
+
+    /// The same with a vector of length 1 for the adjoint of each output, as lane programs want.
+    pub(crate) fn vjp_lanes(&self) -> Block {
+        self.adjoint_block(&vec![1; self.outputs.len()])
+    }
+
+    /// The block of adjoints, with those of the outputs in vectors of these lengths.
+    fn adjoint_block(&self, seeds: &[u32]) -> Block {
+        let first_seed = self.inputs.len() as u32;
+        let mut b = BlockBuilder::extending(self, seeds);
         let mut adjoints: Vec<Option<SsaValue>> = vec![None; self.code.len()];
-        for (i, v) in self.outputs.iter().enumerate() {
-            let seed = b.input(seeds, i as u32);
+        let places = (first_seed..).zip(seeds).flat_map(|(s, len)| (0..*len).map(move |i| (s, i)));
+        for (v, (slot, index)) in self.outputs.iter().zip(places) {
+            let seed = b.input(slot, index);
             accumulate(&mut b, &mut adjoints, *v, Some(seed));
         }
         for (v, instruction) in self.code.iter().enumerate().rev() {
