@@ -24,6 +24,7 @@ mod dense;
 mod error;
 mod jit;
 mod kernel;
+mod lanes;
 mod native;
 mod simd;
 mod vmath;
@@ -33,6 +34,7 @@ pub use error::CompileError;
 pub use kernel::{
     CompiledKernel, EvalFn, JvpFn, Raw, VjpFn, compile, compile_f32, compile_f32_with, compile_with,
 };
+pub use lanes::{BatchOptions, CompiledBatch, compile_batch, compile_batch_with};
 
 /// How to compile. The default is best for use; other values are for tests and comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

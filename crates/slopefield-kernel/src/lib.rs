@@ -4,6 +4,10 @@
 //! test problem) implements [`Kernel`]; solvers, adjoints and training call it. Neither side knows
 //! the other. The crate holds no code that computes and depends on nothing.
 
+mod batch;
+
+pub use batch::{BatchKernel, BatchPoint, LANE_GROUP};
+
 /// Sizes of a vector function `out = f(t, u, p)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {

@@ -50,7 +50,7 @@ impl Drop for Code {
 }
 
 /// The code generator's description of this machine.
-fn target() -> Result<OwnedTargetIsa, CompileError> {
+pub(crate) fn target() -> Result<OwnedTargetIsa, CompileError> {
     static TARGET: OnceLock<Result<OwnedTargetIsa, String>> = OnceLock::new();
     let make = || {
         let mut flags = settings::builder();
