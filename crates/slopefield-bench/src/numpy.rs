@@ -41,7 +41,6 @@ impl Generator {
     }
 
     /// `uniform(low, high)`.
-    #[cfg(test)]
     pub(crate) fn uniform(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.unit()
     }

@@ -87,23 +87,23 @@ impl Peers {
         &self.tools
     }
 
-    /// Measures everything that solves the same problem as the case called `case` of `bench`,
-    /// each for about `seconds` and in processes of its own; tells each record as it comes.
-    /// A bench without a script gives no records.
+    /// Measures everything in one group of a benchmark (what stands before a colon in the names of
+    /// its cases; empty where it has no groups), each for about `seconds` and in processes of its
+    /// own; tells each record as it comes. A benchmark without a script gives no records.
     ///
     /// # Errors
     /// [`BenchError::Peers`] when Python cannot be started.
     pub fn measure(
         &self,
         bench: &str,
-        case: &str,
+        group: &str,
         seconds: f64,
         mut told: impl FnMut(&Record),
     ) -> Result<Vec<Record>, BenchError> {
         let Some((_, script)) = SCRIPTS.iter().find(|(name, _)| *name == bench) else {
             return Ok(Vec::new());
         };
-        let group = case.split_once(": ").map_or(String::new(), |(group, _)| format!("{group}: "));
+        let group = if group.is_empty() { String::new() } else { format!("{group}: ") };
         let filters: Vec<_> = self.tools.iter().map(|tool| format!("{tool}|{group}")).collect();
         let mut child = Command::new(&self.python)
             .arg(self.folder.join(script))

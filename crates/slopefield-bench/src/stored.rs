@@ -44,7 +44,6 @@ pub(crate) fn spiral() -> Stored {
 }
 
 /// Reference states of the first trajectories of the ensemble, and parameters of first and last.
-#[cfg(test)]
 pub(crate) fn ensemble() -> Stored {
     Stored::read(include_str!("../../../benches/core/inputs/ensemble.txt"))
 }

@@ -1,6 +1,7 @@
 //! The compute core: right-hand sides, solves, gradients, compile times.
 
 mod compile;
+mod ensemble;
 mod gradient;
 mod rhs;
 mod scaling;
@@ -27,6 +28,7 @@ fn cases() -> Vec<Case> {
     cases.push(gradient::lotka_volterra());
     cases.push(gradient::spiral());
     cases.extend(scaling::cases());
+    cases.extend(ensemble::cases());
     cases.extend(compile::cases());
     cases
 }

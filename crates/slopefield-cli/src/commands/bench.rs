@@ -235,26 +235,32 @@ fn measure_peers(
         let tools = peers.tools().join(", ");
         eprintln!("\nmeasuring {tools}; each case starts processes of its own");
     }
-    let mut found = Vec::new();
+    // Cases of one group of a benchmark share its records.
+    let mut found: Vec<((&str, &str), Vec<Record>)> = Vec::new();
     for Outcome { case, figures } in &all.outcomes {
-        let told = |record: &Record| {
-            if !session.quiet {
-                eprintln!("  {}: {}, {}", record.bench, record.tool, record.case);
-            }
-        };
         let saved = &case.saved;
-        let mut records =
-            peers.measure(saved.bench, &saved.case, bench.seconds, told).map_err(failure)?;
-        // A program that fails on a problem has no time to compare.
-        records.retain(|record| record.value.is_some());
-        if !session.json
-            && let Ok(figures) = figures
-        {
-            output::print(&peer_table(case, figures, &records));
+        let group = saved.case.split_once(": ").map_or("", |(group, _)| group);
+        let key = (saved.bench, group);
+        if !found.iter().any(|(known, _)| *known == key) {
+            let told = |record: &Record| {
+                if !session.quiet {
+                    eprintln!("  {}: {}, {}", record.bench, record.tool, record.case);
+                }
+            };
+            let mut records =
+                peers.measure(saved.bench, group, bench.seconds, told).map_err(failure)?;
+            // A program that fails on a problem has no time to compare.
+            records.retain(|record| record.value.is_some());
+            found.push((key, records));
         }
-        found.extend(records);
+        let records = found.iter().find(|(known, _)| *known == key);
+        if !session.json
+            && let (Ok(figures), Some((_, records))) = (figures, records)
+        {
+            output::print(&peer_table(case, figures, records));
+        }
     }
-    Ok(found)
+    Ok(found.into_iter().flat_map(|(_, records)| records).collect())
 }
 
 fn peer_table(case: &Case, figures: &Figures, records: &[Record]) -> String {
