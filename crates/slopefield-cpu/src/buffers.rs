@@ -19,6 +19,19 @@ pub(crate) fn buffers(entry: Entry) -> &'static [Buffer] {
             Scratch,
         ],
         Entry::Vjp => &[Time, States, Params, Weights, TimeGrad, StatesGrad, ParamsGrad, Scratch],
+        Entry::Hvp => &[
+            Time,
+            States,
+            Params,
+            TimeTangent,
+            StatesTangent,
+            ParamsTangent,
+            Weights,
+            TimeGrad,
+            StatesGrad,
+            ParamsGrad,
+            Scratch,
+        ],
     }
 }
 

@@ -67,12 +67,7 @@ fn eval_lanes(kernel: &CompiledBatch, lanes: &Lanes) -> Vec<Vec<f64>> {
     let mut scratch = vec![garbage; kernel.scratch_len() + 2 * guard];
     let (out_end, scratch_end) = (out.len() - guard, scratch.len() - guard);
     let at = BatchPoint { t: &t, u: &u, shared: &shared, own: &own };
-    kernel.eval(
-        lanes.each.len(),
-        at,
-        &mut out[guard..out_end],
-        &mut scratch[guard..scratch_end],
-    );
+    kernel.eval(lanes.each.len(), at, &mut out[guard..out_end], &mut scratch[guard..scratch_end]);
     for guards in [&out[..guard], &out[out_end..], &scratch[..guard], &scratch[scratch_end..]] {
         assert!(guards.iter().all(|x| x.to_bits() == garbage.to_bits()), "wrote outside");
     }
@@ -170,7 +165,12 @@ fn every_function_has_the_scalar_bits_in_every_lane() {
             for (got, inputs) in eval_lanes(&batch, &lanes).iter().zip(&lanes.each) {
                 let want = eval(&scalar, inputs);
                 for (i, (g, w)) in got.iter().zip(&want).enumerate() {
-                    assert_eq!(ulps(*g, *w), 0, "{way:?} of {:?}: {i} is {g:e}, not {w:e}", inputs.u);
+                    assert_eq!(
+                        ulps(*g, *w),
+                        0,
+                        "{way:?} of {:?}: {i} is {g:e}, not {w:e}",
+                        inputs.u
+                    );
                 }
             }
         }

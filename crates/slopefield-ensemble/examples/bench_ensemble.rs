@@ -3,7 +3,9 @@
 //! `cargo run --release -p slopefield-ensemble --example bench_ensemble [COUNT]`. The problem:
 //! Lotka–Volterra, parameters [1.5, 1, 3, 1] each varied by ±20 %, t from 0 to 10, Tsit5 with
 //! tolerances of 1e-6, every trajectory with its own steps. Best of many rounds. With a file name as
-//! second argument, the parameters are written there (COUNT × 4 doubles), for other programs.
+//! second argument, the parameters are written there (COUNT × 4 doubles), for other programs. CASE in
+//! the environment chooses lines that contain it, SECONDS the time for each, WIDTH the
+//! lanes of a block.
 
 use std::time::Instant;
 
@@ -51,9 +53,12 @@ fn main() {
     let tsit5 = tableau("tsit5").expect("built in");
     let grid: Vec<f64> = (0..=100).map(|i| f64::from(i) / 10.0).collect();
     println!("{count} trajectories, steps with {}", slopefield_ensemble::description());
+    let case = std::env::var("CASE").unwrap_or_default();
     for native in [true, false] {
-        let options = BatchOptions { native, ..BatchOptions::default() };
-        let rhs = compile_batch_with(&plans.eval, &[0, 1, 2, 3], options).expect("the plan is right");
+        let width = std::env::var("WIDTH").ok().map(|w| w.parse().expect("lanes"));
+        let options = BatchOptions { native, width, ..BatchOptions::default() };
+        let rhs =
+            compile_batch_with(&plans.eval, &[0, 1, 2, 3], options).expect("the plan is right");
         let ensemble = Ensemble {
             rhs: &rhs,
             t0: 0.0,
@@ -66,6 +71,11 @@ fn main() {
         for (name, saves) in [("end values", &grid[100..]), ("101 save points", &grid[..])] {
             let mut out = vec![0.0; count * saves.len() * 2];
             for threads in [1, 2] {
+                let kind = if rhs.is_native() { "machine code" } else { "kernels" };
+                let label = format!("{kind}, {name}, {threads} threads");
+                if !label.contains(&case) {
+                    continue;
+                }
                 let run = Run { threads, ..Run::default() };
                 let mut best = f64::INFINITY;
                 let mut utilisation = 0.0;
@@ -78,11 +88,8 @@ fn main() {
                     assert_eq!(report.failures(), 0);
                     utilisation = report.utilisation();
                 }
-                println!(
-                    "  {:<12} {name:<16} {threads} threads: {:>8.0} k/s, {utilisation:.4} of the lanes used",
-                    if rhs.is_native() { "machine code" } else { "kernels" },
-                    count as f64 / best / 1e3
-                );
+                let rate = count as f64 / best / 1e3;
+                println!("  {label:<44} {rate:>8.0} k/s, {utilisation:.4} of the lanes used");
             }
         }
         println!("  blocks of {} lanes", rhs.width());

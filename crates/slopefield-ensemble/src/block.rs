@@ -157,30 +157,40 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// Writes the save rows that lie within accepted steps, the next one of every lane at a time.
+    /// Writes the save rows that lie within accepted steps: in each round the next one of every lane
+    /// that has one, so that no vector waits for the save times that were just written.
     fn save(&mut self, context: &Context<'_, 'a>, vectors: usize) {
         let Context { rules, table, .. } = *context;
+        let n = self.states;
         let view = self.view();
         let saved = self.saved.as_mut_ptr();
-        for v in 0..vectors {
-            loop {
+        let mut open = true;
+        while open {
+            open = false;
+            for v in 0..vectors {
                 // SAFETY: as in `step`; `saved` has a vector per state.
                 let mut due = unsafe {
                     let due = (table.pending)(&view, rules, v, self.outcomes[v].accepted);
                     if due == 0 {
-                        break;
+                        continue;
                     }
                     (table.interpolate)(&view, rules, v, due, saved);
                     due
                 };
+                open = true;
+                let values = &self.saved[..n * LANE_GROUP];
                 while due != 0 {
                     let within = due.trailing_zeros() as usize;
                     due &= due - 1;
                     let lane = v * LANE_GROUP + within;
                     let trajectory = &mut self.lanes[lane];
-                    trajectory.save(self.states, self.saved.column(LANE_GROUP, within));
+                    let row = &mut trajectory.rows[trajectory.next * n..][..n];
+                    for (to, vector) in row.iter_mut().zip(values.chunks_exact(LANE_GROUP)) {
+                        *to = vector[within];
+                    }
+                    trajectory.next += 1;
                     let t_save = next_save(context, trajectory);
-                    self.control.set(self.width, Control::TSave as usize, lane, t_save);
+                    self.control[Control::TSave as usize * self.width + lane] = t_save;
                 }
             }
         }

@@ -34,11 +34,15 @@ pub(crate) enum Control {
     Accepted,
     /// Accepted and rejected steps.
     Attempts,
+    /// Squared error norm of the attempt.
+    Square,
+    /// Its logarithm, for the controller.
+    Log2Error,
 }
 
 impl Control {
     /// Number of rows.
-    pub(crate) const COUNT: usize = 11;
+    pub(crate) const COUNT: usize = 13;
 }
 
 /// Where the rows of a block lie. All arrays are `rows × width`.
@@ -245,7 +249,8 @@ pub(crate) unsafe fn square_of_value<V: Vector>(
     }
 }
 
-/// Judges the attempts and chooses the length of the next ones.
+/// Judges the attempts and chooses the length of the next ones. In three passes: each is a chain of
+/// operations that wait for each other, and short ones of several vectors overlap in the processor.
 ///
 /// # Safety
 /// As for [`begin`]; `outcomes` has `vectors` elements and there is a slope per error weight.
@@ -253,25 +258,33 @@ pub(crate) unsafe fn square_of_value<V: Vector>(
 pub(crate) unsafe fn judge<V: Vector>(view: &View, rules: &Rules, outcomes: &mut [Outcome]) {
     // SAFETY: the caller's promise; each length is matched by its instance.
     unsafe {
+        let vectors = outcomes.len();
         match rules.table.b_error.len() {
-            7 => judge_of::<V, 7>(view, rules, outcomes),
-            4 => judge_of::<V, 4>(view, rules, outcomes),
-            _ => judge_of::<V, 0>(view, rules, outcomes),
+            7 => error_of::<V, 7>(view, rules, vectors),
+            4 => error_of::<V, 4>(view, rules, vectors),
+            _ => error_of::<V, 0>(view, rules, vectors),
+        }
+        for v in 0..outcomes.len() {
+            // Accepted errors are at most 1 and rejected ones above, so both bounds may stand.
+            let clamped = V::load(view.control(Control::Square, v))
+                .greatest(V::splat(crate::rules::SMALLEST_SQUARE))
+                .least(V::splat(1.0 / crate::rules::SMALLEST_SQUARE));
+            let log2_error = V::splat(0.5).mul(log2(clamped));
+            log2_error.store(view.control(Control::Log2Error, v));
+        }
+        for (v, outcome) in outcomes.iter_mut().enumerate() {
+            *outcome = control::<V>(view, rules, v);
         }
     }
 }
 
-/// [`judge`] for `TERMS` error weights, for any number if it is 0.
+/// Squared error norms for `TERMS` error weights, for any number if it is 0.
 #[inline(always)]
-unsafe fn judge_of<V: Vector, const TERMS: usize>(
-    view: &View,
-    rules: &Rules,
-    outcomes: &mut [Outcome],
-) {
+unsafe fn error_of<V: Vector, const TERMS: usize>(view: &View, rules: &Rules, vectors: usize) {
     // SAFETY: the caller's promise.
     unsafe {
         let b = if TERMS > 0 { &rules.table.b_error[..TERMS] } else { rules.table.b_error };
-        for (v, outcome) in outcomes.iter_mut().enumerate() {
+        for v in 0..vectors {
             let step = V::load(view.control(Control::Step, v));
             let mut w = [step; TERMS];
             for j in 0..TERMS {
@@ -294,14 +307,14 @@ unsafe fn judge_of<V: Vector, const TERMS: usize>(
                 }
                 sum
             });
-            *outcome = control::<V>(view, rules, v, square);
+            square.store(view.control(Control::Square, v));
         }
     }
 }
 
 /// The controller: [`Outcome`] and the rows for the next attempt.
 #[inline(always)]
-unsafe fn control<V: Vector>(view: &View, rules: &Rules, v: usize, square: V) -> Outcome {
+unsafe fn control<V: Vector>(view: &View, rules: &Rules, v: usize) -> Outcome {
     let pi = &rules.controller;
     // SAFETY: the caller's promise.
     unsafe {
@@ -312,14 +325,11 @@ unsafe fn control<V: Vector>(view: &View, rules: &Rules, v: usize, square: V) ->
         let t_new = V::load(view.control(Control::TNew, v));
         let previous = V::load(view.control(Control::Previous, v));
         let after_rejection = V::load(view.control(Control::AfterRejection, v));
+        let square = V::load(view.control(Control::Square, v));
+        let log2_error = V::load(view.control(Control::Log2Error, v));
 
         let ok = square.le(one);
         let finite = square.abs().lt(V::splat(f64::INFINITY));
-        // Accepted errors are at most 1 and rejected ones above, so both bounds may stand.
-        let clamped = square
-            .greatest(V::splat(crate::rules::SMALLEST_SQUARE))
-            .least(V::splat(1.0 / crate::rules::SMALLEST_SQUARE));
-        let log2_error = V::splat(0.5).mul(log2(clamped));
         let accepted_power =
             V::splat(pi.beta).mul(previous).sub(V::splat(pi.alpha).mul(log2_error));
         let rejected_power = V::splat(-rules.rejection_exponent).mul(log2_error);

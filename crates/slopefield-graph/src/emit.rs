@@ -11,6 +11,7 @@
 mod destination;
 mod lanes;
 mod numbering;
+mod reuse;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +22,7 @@ use slopefield_kernel::Shape;
 use slopefield_lang::{Binary, Unary};
 
 use crate::graph::{self, Op, Tensor};
-use crate::plan::{Buffer, Entry, Instruction, Plan, Ref, Value};
+use crate::plan::{Buffer, Entry, Instruction, Plan, Ref, Value, limits};
 use crate::scalar::{Block, Scalar};
 use numbering::{Code, Finished};
 use stored::{Piece, Stored};
@@ -39,6 +40,7 @@ pub(crate) fn emit(graph: &Graph, entry: Entry, shape: Shape) -> Plan {
         constants: Vec::new(),
         interned: BTreeMap::new(),
         scratch_len: 0,
+        runs: Vec::new(),
         stored: BTreeMap::new(),
         deferred: BTreeSet::new(),
         gathered: BTreeMap::new(),
@@ -46,8 +48,14 @@ pub(crate) fn emit(graph: &Graph, entry: Entry, shape: Shape) -> Plan {
     for node in graph::order(graph) {
         emitter.node(node);
     }
-    let Emitter { code, constants, scratch_len, .. } = emitter;
-    let Finished { code, bodies, tables } = code.finish(scratch_len);
+    let Emitter { code, constants, scratch_len, runs, .. } = emitter;
+    if scratch_len > limits::SCRATCH {
+        // More than the verifier lets through; nothing else about it matters.
+        return Plan { scratch_len, ..Plan::new(entry, shape) };
+    }
+    let mut finished = code.finish(scratch_len);
+    let scratch_len = reuse::reuse(&mut finished, &runs);
+    let Finished { code, bodies, tables } = finished;
     Plan { scratch_len, constants, code, bodies, tables, ..Plan::new(entry, shape) }
 }
 
@@ -57,6 +65,8 @@ struct Emitter<'g> {
     constants: Vec<f64>,
     interned: BTreeMap<Vec<u64>, u32>,
     scratch_len: u32,
+    /// First element and length of every run in scratch.
+    runs: Vec<(u32, u32)>,
     stored: BTreeMap<NodeIndex, Stored>,
     /// Products that their only user adds to where it wants them.
     deferred: BTreeSet<NodeIndex>,
@@ -383,12 +393,13 @@ impl Emitter<'_> {
     }
 
     fn scratch(&mut self, len: usize) -> Ref {
-        let len = len as u32;
-        if len >= ALIGNMENT {
-            self.scratch_len = self.scratch_len.next_multiple_of(ALIGNMENT);
-        }
-        let offset = self.scratch_len;
-        self.scratch_len += len;
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        let offset = match self.scratch_len.checked_next_multiple_of(ALIGNMENT) {
+            Some(aligned) if len >= ALIGNMENT => aligned,
+            _ => self.scratch_len,
+        };
+        self.scratch_len = offset.saturating_add(len);
+        self.runs.push((offset, len));
         Ref { buffer: Buffer::Scratch, offset }
     }
 

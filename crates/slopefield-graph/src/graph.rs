@@ -26,7 +26,9 @@ pub(crate) use identities::Identities;
 use op::Node;
 pub(crate) use op::{Dims, Numbers, Op, Values, values_of};
 pub use parse::GraphTextError;
-pub(crate) use parse::parse;
+pub(crate) use parse::parse_function;
+#[cfg(test)]
+pub(crate) use parse::{parse, same};
 pub(crate) use rules::is_smooth;
 pub(crate) use simplify::{FoldConstants, MergeEqual, RemoveDead};
 pub(crate) use text::text;

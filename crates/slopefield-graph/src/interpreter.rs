@@ -5,7 +5,7 @@
 
 mod memory;
 
-use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
+use slopefield_kernel::{Cotangent, HessianProduct, Kernel, Point, Shape, Tangent};
 
 use crate::element::Element;
 use crate::plan::{
@@ -106,6 +106,57 @@ impl<T: Element> Kernel<T> for Interpreter<T> {
             ..Results::default()
         };
         self.run(Entry::Vjp, inputs, results, scratch);
+    }
+}
+
+/// A kernel for second derivatives that interprets a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HessianInterpreter {
+    plan: Plan,
+}
+
+impl HessianInterpreter {
+    /// A kernel for a plan of [`crate::lower_hessian`], or `None` for one of another entry.
+    #[must_use]
+    pub fn new(plan: Plan) -> Option<Self> {
+        (plan.entry == Entry::Hvp).then_some(HessianInterpreter { plan })
+    }
+}
+
+impl HessianProduct for HessianInterpreter {
+    fn shape(&self) -> Shape {
+        self.plan.shape
+    }
+
+    fn scratch_len(&self) -> usize {
+        work_len(&self.plan)
+    }
+
+    fn hvp(
+        &self,
+        at: Point<'_>,
+        along: Tangent<'_>,
+        w: &[f64],
+        grad: Cotangent<'_>,
+        scratch: &mut [f64],
+    ) {
+        let inputs = Inputs {
+            t: [at.t],
+            u: at.u,
+            p: at.p,
+            dt: [along.t],
+            du: along.u,
+            dp: along.p,
+            w,
+            ..Inputs::default()
+        };
+        let results = Results {
+            t_grad: std::slice::from_mut(grad.t),
+            u_grad: grad.u,
+            p_grad: grad.p,
+            ..Results::default()
+        };
+        run(&self.plan, inputs, results, scratch);
     }
 }
 

@@ -1,5 +1,8 @@
 //! The pipeline from a checked model to plans, pass by pass.
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use luminal::prelude::Graph;
@@ -10,7 +13,7 @@ use crate::emit::emit;
 use crate::error::LowerError;
 use crate::graph::{
     FoldConstants, FormLayers, Forward, FuseLanes, GraphTextError, Identities, MergeEqual,
-    MergeLoops, RemoveDead, Reverse, parse, text,
+    MergeLoops, RemoveDead, Reverse, parse_function, text,
 };
 use crate::layout::Layout;
 use crate::model_graph::{self, ModelFunction, noise_arguments};
@@ -73,6 +76,19 @@ pub fn lower(model: &Model, library: &dyn NetworkLibrary) -> Result<LoweredModel
     })
 }
 
+/// The plan for second derivatives of one function of a model (entry [`Entry::Hvp`]): along a
+/// direction, how the gradient of a weighted sum of the outputs changes. Made on demand, because
+/// only some methods need it.
+pub fn lower_hessian(
+    model: &Model,
+    library: &dyn NetworkLibrary,
+    function: ModelFunction,
+) -> Result<Plan, LowerError> {
+    let networks = build_networks(model, library)?;
+    let layout = Layout::new(model, &networks)?;
+    compile(model, &networks, &layout, function, Entry::Hvp, &mut |_, _| {})
+}
+
 /// One function of a model as a plan. `watch` sees the graph before and after each pass.
 pub(crate) fn compile(
     model: &Model,
@@ -111,7 +127,8 @@ pub(crate) fn passes(
 /// The pipeline on a graph of a function: what comes out is ready to be emitted.
 ///
 /// 1. *Simplify*: numbers are folded, identities applied, equal nodes merged, unused ones removed.
-/// 2. *Differentiate*: forward adds tangents, reverse turns outputs into gradients.
+/// 2. *Differentiate*: forward adds tangents, reverse turns outputs into gradients, forward over
+///    reverse gives products with second derivatives.
 /// 3. *Simplify* again: derivatives bring views of views, products with numbers, equal terms.
 /// 4. *Fuse*: dense layers, loops over lanes, loops that share their operands.
 fn derive(graph: &mut Graph, entry: Entry, watch: &mut dyn FnMut(&str, &Graph)) {
@@ -122,6 +139,12 @@ fn derive(graph: &mut Graph, entry: Entry, watch: &mut dyn FnMut(&str, &Graph)) 
         Entry::Eval => {}
         Entry::Jvp => graph.compile(Forward, ()),
         Entry::Vjp => graph.compile(Reverse, ()),
+        Entry::Hvp => {
+            graph.compile(Reverse, ());
+            simplify(graph);
+            watch("differentiated in reverse", graph);
+            graph.compile(Forward, ());
+        }
     }
     if entry != Entry::Eval {
         watch("differentiated", graph);
@@ -148,7 +171,7 @@ fn simplify(graph: &mut Graph) {
 /// ```
 pub fn lower_text(text: &str, shape: Shape) -> Result<Plans, GraphTextError> {
     let entry = |entry| {
-        let mut graph = parse(text)?;
+        let mut graph = parse_function(text)?;
         derive(&mut graph, entry, &mut |_, _| {});
         let plan = emit(&graph, entry, shape);
         plan.verify()?;

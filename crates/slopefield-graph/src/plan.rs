@@ -33,19 +33,19 @@ pub enum Buffer {
     States,
     /// Parameters. Read only.
     Params,
-    /// Tangents of time, states, params (entry `Jvp`). Read only.
+    /// Tangents of time, states, params (entries `Jvp` and `Hvp`). Read only.
     TimeTangent,
     #[expect(missing_docs, reason = "see TimeTangent")]
     StatesTangent,
     #[expect(missing_docs, reason = "see TimeTangent")]
     ParamsTangent,
-    /// Cotangent of the output (entry `Vjp`). Read only.
+    /// Cotangent of the output (entries `Vjp` and `Hvp`). Read only.
     Weights,
     /// Result. Written once per element.
     Out,
     /// Tangent of the result (entry `Jvp`). Written once per element.
     OutTangent,
-    /// Gradients (entry `Vjp`): instructions only ever add to them.
+    /// Gradients (entries `Vjp` and `Hvp`): instructions only ever add to them.
     TimeGrad,
     #[expect(missing_docs, reason = "see TimeGrad")]
     StatesGrad,
@@ -66,6 +66,10 @@ pub enum Entry {
     Jvp,
     /// `TimeGrad/StatesGrad/ParamsGrad += Weightsᵀ ∂f`.
     Vjp,
+    /// The derivative of what `Vjp` adds, along a direction in time, states and params:
+    /// `TimeGrad/StatesGrad/ParamsGrad += ∂²(Weightsᵀ f) · (TimeTangent, StatesTangent,
+    /// ParamsTangent)`. A plan of its own ([`crate::lower_hessian`]); not one of [`Plans`].
+    Hvp,
 }
 
 /// First element of a run of elements in a buffer.

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use luminal::prelude::{NodeIndex, Tensor};
+use luminal::prelude::{Graph, NodeIndex, Tensor};
+use slopefield_kernel::Shape;
 use slopefield_lang::Model;
 
 use crate::error::LowerError;
@@ -26,13 +27,13 @@ pub struct ReferenceInputs {
     pub u: Vec<f64>,
     /// Parameters.
     pub p: Vec<f64>,
-    /// Tangents of time, states, parameters (entry `Jvp`).
+    /// Tangents of time, states, parameters (entries `Jvp`, `Hvp`).
     pub along: (f64, Vec<f64>, Vec<f64>),
-    /// Weights of the outputs (entry `Vjp`).
+    /// Weights of the outputs (entries `Vjp`, `Hvp`).
     pub weights: Vec<f64>,
 }
 
-/// Results of [`reference_eval`]; those that the entry does not have are empty.
+/// Results of [`reference_eval`]; those that the entry does not have are 0.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReferenceResults {
     /// Value.
@@ -53,8 +54,18 @@ pub fn reference_eval(
 ) -> Result<ReferenceResults, LowerError> {
     let networks = build_networks(model, library)?;
     let layout = Layout::new(model, &networks)?;
-    let mut graph = passes(model, &networks, &layout, function, entry, &mut |_, _| {})?;
+    let graph = passes(model, &networks, &layout, function, entry, &mut |_, _| {})?;
+    let outputs = function.outputs(model).len();
+    let shape = Shape { states: function.states(model), params: layout.len, outputs };
+    Ok(execute(graph, shape, inputs))
+}
 
+/// Lets luminal execute a graph; buffers that have no output in it are all 0.
+pub(crate) fn execute(
+    mut graph: Graph,
+    shape: Shape,
+    inputs: &ReferenceInputs,
+) -> ReferenceResults {
     let order = graph::order(&graph);
     let mut outputs: Vec<(NodeIndex, Buffer, usize)> = Vec::new();
     for index in order {
@@ -81,19 +92,16 @@ pub fn reference_eval(
     }
     graph.execute();
 
-    let mut buffers: BTreeMap<Buffer, Vec<f64>> = BTreeMap::new();
-    let count = function.outputs(model).len();
-    let (states, params) = (function.states(model), layout.len);
-    match entry {
-        Entry::Eval => buffers.extend([(Buffer::Out, vec![0.0; count])]),
-        Entry::Jvp => buffers
-            .extend([Buffer::Out, Buffer::OutTangent].map(|buffer| (buffer, vec![0.0; count]))),
-        Entry::Vjp => buffers.extend([
-            (Buffer::TimeGrad, vec![0.0]),
-            (Buffer::StatesGrad, vec![0.0; states]),
-            (Buffer::ParamsGrad, vec![0.0; params]),
-        ]),
-    }
+    let mut buffers: BTreeMap<Buffer, Vec<f64>> = [
+        (Buffer::Out, shape.outputs),
+        (Buffer::OutTangent, shape.outputs),
+        (Buffer::TimeGrad, 1),
+        (Buffer::StatesGrad, shape.states),
+        (Buffer::ParamsGrad, shape.params),
+    ]
+    .into_iter()
+    .map(|(buffer, len)| (buffer, vec![0.0; len]))
+    .collect();
     for (index, buffer, offset) in outputs {
         let (Some(value), Some(whole)) = (graph.get_tensor_ref(index, 0), buffers.get_mut(&buffer))
         else {
@@ -105,7 +113,7 @@ pub fn reference_eval(
         }
     }
     let mut take = |buffer| buffers.remove(&buffer).unwrap_or_default();
-    Ok(ReferenceResults {
+    ReferenceResults {
         out: take(Buffer::Out),
         out_tangent: take(Buffer::OutTangent),
         gradient: (
@@ -113,5 +121,5 @@ pub fn reference_eval(
             take(Buffer::StatesGrad),
             take(Buffer::ParamsGrad),
         ),
-    })
+    }
 }

@@ -53,6 +53,29 @@ pub trait Kernel<T = f64>: Send + Sync {
     fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, scratch: &mut [T]);
 }
 
+/// Products with second derivatives of a vector function, for methods that use curvature.
+///
+/// The rules of [`Kernel`] hold: nothing is allocated, no call fails, `scratch` is the caller's.
+pub trait HessianProduct: Send + Sync {
+    /// The sizes of inputs and output.
+    fn shape(&self) -> Shape;
+
+    /// Number of `f64` that every call needs as work space.
+    fn scratch_len(&self) -> usize;
+
+    /// *Adds* `∂²(wᵀ f) · along` to `grad`: how the gradient of `wᵀ f` with respect to time, state
+    /// and parameters changes along a direction in all three. `w` has the length of the output and
+    /// does not change along the way.
+    fn hvp(
+        &self,
+        at: Point<'_>,
+        along: Tangent<'_>,
+        w: &[f64],
+        grad: Cotangent<'_>,
+        scratch: &mut [f64],
+    );
+}
+
 /// Where a derivative is taken.
 #[derive(Debug, Clone, Copy)]
 pub struct Point<'a, T = f64> {

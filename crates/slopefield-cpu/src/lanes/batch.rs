@@ -50,9 +50,17 @@ enum Run {
     Native(LoopFn),
     Interpreted(Calls),
     /// `rows` rows from `at` in place.
-    Map { f: MapFn, at: Stream, rows: u32 },
+    Map {
+        f: MapFn,
+        at: Stream,
+        rows: u32,
+    },
     /// The second operands lie `rows` rows behind.
-    Zip { f: ZipFn, at: Stream, rows: u32 },
+    Zip {
+        f: ZipFn,
+        at: Stream,
+        rows: u32,
+    },
     Dense(Step),
 }
 
@@ -319,8 +327,7 @@ impl Inner {
             bases[stream.base as usize].wrapping_byte_offset(stream.offset as isize)
         };
         // Full rows follow each other without a gap and can be treated as one.
-        let (rows_at_once, len) =
-            if lanes == width { (usize::MAX, width) } else { (1, lanes) };
+        let (rows_at_once, len) = if lanes == width { (usize::MAX, width) } else { (1, lanes) };
         let per_call = |rows: u32| {
             let rows = rows as usize;
             let at_once = rows_at_once.min(rows).max(1);
@@ -376,15 +383,27 @@ impl Inner {
                         }
                     }
                     Step::Product { y, a, x, factor, add } => {
-                        let f =
-                            if a.uniform { self.lanes.product } else { self.lanes.own_product };
+                        let f = if a.uniform { self.lanes.product } else { self.lanes.own_product };
                         f(at(y), at(a), at(x), factor, add, layout);
                     }
                     Step::Sum { to, a, b, rows } => {
-                        (self.lanes.sum)(at(to), at(a), b.map(|b| at(b).cast_const()), rows as usize, layout);
+                        (self.lanes.sum)(
+                            at(to),
+                            at(a),
+                            b.map(|b| at(b).cast_const()),
+                            rows as usize,
+                            layout,
+                        );
                     }
                     Step::Outer { a, x, y, rows, cols } => {
-                        (self.lanes.outer)(at(a), at(x), at(y), rows as usize, cols as usize, layout);
+                        (self.lanes.outer)(
+                            at(a),
+                            at(x),
+                            at(y),
+                            rows as usize,
+                            cols as usize,
+                            layout,
+                        );
                     }
                 },
             }

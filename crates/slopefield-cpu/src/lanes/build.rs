@@ -28,15 +28,52 @@ pub(super) enum Step {
     /// A loop of arithmetic or a call of a vector function.
     Stage(Stage),
     /// `rows` rows of a number.
-    Fill { to: Stream, rows: u32, value: f64 },
+    Fill {
+        to: Stream,
+        rows: u32,
+        value: f64,
+    },
     /// `rows` rows, or numbers into rows where `from` is uniform; added with `add`.
-    Copy { to: Stream, from: Stream, rows: u32, add: bool },
-    Map { f: MapFn, to: Stream, a: Stream, rows: u32 },
-    Zip { f: ZipFn, to: Stream, a: Stream, b: Stream, rows: u32 },
+    Copy {
+        to: Stream,
+        from: Stream,
+        rows: u32,
+        add: bool,
+    },
+    Map {
+        f: MapFn,
+        to: Stream,
+        a: Stream,
+        rows: u32,
+    },
+    Zip {
+        f: ZipFn,
+        to: Stream,
+        a: Stream,
+        b: Stream,
+        rows: u32,
+    },
     /// `y (+)= A x`; `a` is uniform or has rows.
-    Product { y: Stream, a: Stream, x: Stream, factor: Factor, add: bool },
-    Sum { to: Stream, a: Stream, b: Option<Stream>, rows: u32 },
-    Outer { a: Stream, x: Stream, y: Stream, rows: u32, cols: u32 },
+    Product {
+        y: Stream,
+        a: Stream,
+        x: Stream,
+        factor: Factor,
+        add: bool,
+    },
+    Sum {
+        to: Stream,
+        a: Stream,
+        b: Option<Stream>,
+        rows: u32,
+    },
+    Outer {
+        a: Stream,
+        x: Stream,
+        y: Stream,
+        rows: u32,
+        cols: u32,
+    },
 }
 
 /// Steps of a plan and the work space they need.

@@ -25,8 +25,7 @@ pub(super) struct Factor {
 }
 
 /// `(y, a, x, factor, add, layout)`: `y = A x` or `y += A x` in every lane.
-pub(super) type ProductFn =
-    unsafe fn(*mut f64, *const f64, *const f64, Factor, bool, Layout);
+pub(super) type ProductFn = unsafe fn(*mut f64, *const f64, *const f64, Factor, bool, Layout);
 /// `(dst, a, b, len, layout)`: `dst = Σ a_i b_i` in every lane; without `b`, `Σ a_i`.
 pub(super) type SumFn = unsafe fn(*mut f64, *const f64, Option<*const f64>, usize, Layout);
 /// `(a, x, y, rows, cols, layout)`: `A += x yᵀ` in every lane.

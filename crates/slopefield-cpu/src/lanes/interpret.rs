@@ -9,12 +9,35 @@ use crate::dense::table::{MapFn, Table, ZipFn};
 #[derive(Clone, Copy)]
 enum Call {
     /// One number into all lanes.
-    Fill { to: Stream, from: Stream },
-    Copy { to: Stream, from: Stream },
-    Add { to: Stream, from: Stream },
-    Map { f: MapFn, to: Stream, a: Stream },
-    Zip { f: ZipFn, to: Stream, a: Stream, b: Stream },
-    Select { to: Stream, c: Stream, a: Stream, b: Stream },
+    Fill {
+        to: Stream,
+        from: Stream,
+    },
+    Copy {
+        to: Stream,
+        from: Stream,
+    },
+    Add {
+        to: Stream,
+        from: Stream,
+    },
+    Map {
+        f: MapFn,
+        to: Stream,
+        a: Stream,
+    },
+    Zip {
+        f: ZipFn,
+        to: Stream,
+        a: Stream,
+        b: Stream,
+    },
+    Select {
+        to: Stream,
+        c: Stream,
+        a: Stream,
+        b: Stream,
+    },
 }
 
 /// A loop as calls.
@@ -23,11 +46,7 @@ pub(super) struct Calls {
 }
 
 /// The calls of a loop. Values lie in rows `row(0)`, `row(1)`, ...; also returns how many.
-pub(super) fn calls(
-    program: &Program,
-    table: &Table,
-    row: impl Fn(u32) -> Stream,
-) -> (Calls, u32) {
+pub(super) fn calls(program: &Program, table: &Table, row: impl Fn(u32) -> Stream) -> (Calls, u32) {
     let Order { items, uses, fleeting } = order(program);
     let mut w = Writer {
         program,
@@ -48,7 +67,11 @@ pub(super) fn calls(
                 let output = program.outputs[k as usize];
                 let from = w.get(output.value);
                 let to = output.to;
-                w.calls.push(if output.add { Call::Add { to, from } } else { Call::Copy { to, from } });
+                w.calls.push(if output.add {
+                    Call::Add { to, from }
+                } else {
+                    Call::Copy { to, from }
+                });
                 w.release(std::iter::once(output.value));
             }
         }

@@ -3,7 +3,9 @@
 
 use slopefield_graph::plan::{BinaryOp, UnaryOp};
 
-use super::assembler::{Arithmetic, Assembler, Bitwise, MAX_BASES, Memory, Operand, Predicate, Reg};
+use super::assembler::{
+    Arithmetic, Assembler, Bitwise, MAX_BASES, Memory, Operand, Predicate, Reg,
+};
 use super::order::{Item, order};
 use super::program::{Op, Output, Pool, Program, Stream, Value};
 
@@ -223,9 +225,7 @@ impl Emitter {
     /// Whether a value is best read from memory by the instruction that uses it.
     fn folds(&self, v: Value) -> bool {
         let known = &self.values[v as usize];
-        known.reg.is_none()
-            && known.uses.len() == 1
-            && (self.wide || !self.place(v).uniform)
+        known.reg.is_none() && known.uses.len() == 1 && (self.wide || !self.place(v).uniform)
     }
 
     /// A value as last operand.

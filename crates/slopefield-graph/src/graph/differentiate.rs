@@ -15,7 +15,9 @@ use super::table::{self, Applied};
 use super::{Dims, Tensor, concat, constant, node, operands, order, push, tensor};
 use crate::plan::Buffer;
 
-/// Adds the tangent of the result to a graph of a function.
+/// Adds the tangent of the result to a graph of a function. Gradients, in a graph of a reverse
+/// product, are replaced by their tangents: forward over reverse gives products with second
+/// derivatives.
 #[derive(Debug, Default)]
 pub(crate) struct Forward;
 
@@ -35,6 +37,9 @@ impl Compiler for Forward {
             let applied = Applied { op: &op, operands: &sources, result };
             if let Some(t) = (table::row(&op).forward)(graph, &applied, &of_sources) {
                 tangents.insert(index, t);
+            }
+            if matches!(op, Op::Output { add: true, .. }) {
+                graph.graph.remove_node(index);
             }
         }
     }

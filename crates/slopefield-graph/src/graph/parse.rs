@@ -46,8 +46,19 @@ const RESULTS: [Buffer; 5] =
 /// luminal counts operands in a byte.
 const OPERANDS: usize = 255;
 
-/// The graph that a text describes.
+/// The graph of a function that a text describes: of time, states and params, with results in
+/// `Out`.
+pub(crate) fn parse_function(text: &str) -> Result<Graph, GraphTextError> {
+    read(text, &INPUTS[..3], &RESULTS[..1])
+}
+
+/// Any graph, of derivatives too.
+#[cfg(test)]
 pub(crate) fn parse(text: &str) -> Result<Graph, GraphTextError> {
+    read(text, &INPUTS, &RESULTS)
+}
+
+fn read(text: &str, inputs: &[Buffer], results: &[Buffer]) -> Result<Graph, GraphTextError> {
     let mut graph = Graph::new();
     let mut nodes: Vec<Tensor> = Vec::new();
     let mut lines = text.lines().enumerate().peekable();
@@ -57,6 +68,15 @@ pub(crate) fn parse(text: &str) -> Result<Graph, GraphTextError> {
         }
         let fail = |message| GraphTextError::Syntax { line: index + 1, message };
         let mut node = head(line, &nodes).map_err(fail)?;
+        match node.op {
+            Op::Input { buffer, .. } if !inputs.contains(&buffer) => {
+                return Err(fail(format!("a function does not read `{buffer:?}`")));
+            }
+            Op::Output { buffer, .. } if !results.contains(&buffer) => {
+                return Err(fail(format!("a function does not write `{buffer:?}`")));
+            }
+            _ => {}
+        }
         if node.takes_block {
             let mut reader = BlockReader::default();
             while let Some((index, line)) =

@@ -50,7 +50,9 @@ pub(super) fn input_forward(
     let buffer = match buffer {
         Buffer::Time => Buffer::TimeTangent,
         Buffer::States => Buffer::StatesTangent,
-        _ => Buffer::ParamsTangent,
+        Buffer::Params => Buffer::ParamsTangent,
+        // Weights of outputs stay as they are when a reverse product is differentiated.
+        _ => return None,
     };
     Some(push(graph, Op::Input { buffer, offset, dims }, &[]))
 }
@@ -60,7 +62,11 @@ pub(super) fn output_forward(
     at: &Applied<'_>,
     tangents: &[Option<Tensor>],
 ) -> Option<Tensor> {
-    let Op::Output { offset, .. } = *at.op else { return None };
+    let Op::Output { buffer, offset, add } = *at.op else { return None };
+    if add {
+        // A gradient: its tangent is added in its place.
+        return tangents[0].map(|t| push(graph, Op::Output { buffer, offset, add }, &[t]));
+    }
     let tangent = match tangents[0] {
         Some(tangent) => tangent,
         None => constant(graph, at.result.dims, 0.0),

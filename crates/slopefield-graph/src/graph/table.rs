@@ -150,10 +150,7 @@ static BLOCK: Row = Row {
     },
     forward: d::block_forward,
     reverse: d::block_reverse,
-    attributes: |op| match op {
-        Op::Block(block) => format!("of {} instructions", block.code.len()),
-        _ => String::new(),
-    },
+    attributes: |_| String::new(),
 };
 
 static EACH: Row = Row {

@@ -124,8 +124,8 @@ fn interpolation(
         numbers
     };
     let mut chosen = piece(0);
-    for k in 1..last {
-        let beyond = b.binary(Binary::GreaterEqual, x, t[k]);
+    for (k, knot) in t.iter().enumerate().take(last).skip(1) {
+        let beyond = b.binary(Binary::GreaterEqual, x, *knot);
         for (old, new) in chosen.iter_mut().zip(piece(k)) {
             *old = b.select(beyond, new, *old);
         }

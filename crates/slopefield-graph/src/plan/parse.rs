@@ -233,6 +233,7 @@ fn header(line: &str) -> Parsed<Plan> {
         "Eval:" => Entry::Eval,
         "Jvp:" => Entry::Jvp,
         "Vjp:" => Entry::Vjp,
+        "Hvp:" => Entry::Hvp,
         other => return Err(format!("there is no entry `{}`", short(other))),
     };
     let mut size = |name: &str| -> Parsed<usize> {

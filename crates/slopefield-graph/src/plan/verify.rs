@@ -15,43 +15,49 @@ impl Plan {
     /// Number of elements of a buffer; 0 for buffers that the entry does not have.
     #[must_use]
     pub fn buffer_len(&self, buffer: Buffer) -> usize {
-        let for_entry = |entry: Entry, len: usize| if self.entry == entry { len } else { 0 };
+        let Entries { tangents, weights, out } = self.entries();
+        let when = |exists: bool, len: usize| if exists { len } else { 0 };
         match buffer {
             Buffer::Time => 1,
             Buffer::States => self.shape.states,
             Buffer::Params => self.shape.params,
-            Buffer::TimeTangent => for_entry(Entry::Jvp, 1),
-            Buffer::StatesTangent => for_entry(Entry::Jvp, self.shape.states),
-            Buffer::ParamsTangent => for_entry(Entry::Jvp, self.shape.params),
-            Buffer::Weights => for_entry(Entry::Vjp, self.shape.outputs),
-            Buffer::Out => {
-                if self.entry == Entry::Vjp {
-                    0
-                } else {
-                    self.shape.outputs
-                }
-            }
-            Buffer::OutTangent => for_entry(Entry::Jvp, self.shape.outputs),
-            Buffer::TimeGrad => for_entry(Entry::Vjp, 1),
-            Buffer::StatesGrad => for_entry(Entry::Vjp, self.shape.states),
-            Buffer::ParamsGrad => for_entry(Entry::Vjp, self.shape.params),
+            Buffer::TimeTangent => when(tangents, 1),
+            Buffer::StatesTangent => when(tangents, self.shape.states),
+            Buffer::ParamsTangent => when(tangents, self.shape.params),
+            Buffer::Weights => when(weights, self.shape.outputs),
+            Buffer::Out => when(out, self.shape.outputs),
+            Buffer::OutTangent => when(out && tangents, self.shape.outputs),
+            Buffer::TimeGrad => when(weights, 1),
+            Buffer::StatesGrad => when(weights, self.shape.states),
+            Buffer::ParamsGrad => when(weights, self.shape.params),
             Buffer::Scratch => self.scratch_len as usize,
             Buffer::Constants => self.constants.len(),
         }
     }
 
+    fn entries(&self) -> Entries {
+        let (tangents, weights) = match self.entry {
+            Entry::Eval => (false, false),
+            Entry::Jvp => (true, false),
+            Entry::Vjp => (false, true),
+            Entry::Hvp => (true, true),
+        };
+        // Gradients and values are never results of the same entry.
+        Entries { tangents, weights, out: !weights }
+    }
+
     fn allows(&self, buffer: Buffer, access: Access) -> bool {
-        let entry = self.entry;
+        let Entries { tangents, weights, out } = self.entries();
         match (buffer, access) {
             (Buffer::Time | Buffer::States | Buffer::Params | Buffer::Constants, Access::Read)
             | (Buffer::Scratch, _) => true,
-            (Buffer::TimeTangent | Buffer::StatesTangent | Buffer::ParamsTangent, Access::Read)
-            | (Buffer::OutTangent, Access::Write) => entry == Entry::Jvp,
-            (Buffer::Weights, Access::Read)
-            | (Buffer::TimeGrad | Buffer::StatesGrad | Buffer::ParamsGrad, Access::Add) => {
-                entry == Entry::Vjp
+            (Buffer::TimeTangent | Buffer::StatesTangent | Buffer::ParamsTangent, Access::Read) => {
+                tangents
             }
-            (Buffer::Out, Access::Write) => entry != Entry::Vjp,
+            (Buffer::Weights, Access::Read)
+            | (Buffer::TimeGrad | Buffer::StatesGrad | Buffer::ParamsGrad, Access::Add) => weights,
+            (Buffer::Out, Access::Write) => out,
+            (Buffer::OutTangent, Access::Write) => out && tangents,
             _ => false,
         }
     }
@@ -233,6 +239,14 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Which groups of buffers an entry has.
+struct Entries {
+    tangents: bool,
+    /// Weights of the outputs, and gradients.
+    weights: bool,
+    out: bool,
 }
 
 struct Written {
