@@ -35,6 +35,11 @@ pub(crate) fn buffers(entry: Entry) -> &'static [Buffer] {
     }
 }
 
+/// Whether generated functions take the one element of a buffer itself and not its address.
+pub(crate) fn is_by_value(buffer: Buffer) -> bool {
+    matches!(buffer, Buffer::Time | Buffer::TimeTangent)
+}
+
 /// Whether nothing writes to the buffer during a call.
 pub(crate) fn is_read_only(buffer: Buffer) -> bool {
     use Buffer::*;

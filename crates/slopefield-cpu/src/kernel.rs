@@ -7,52 +7,59 @@ use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
 
 use crate::Options;
 use crate::error::CompileError;
-use crate::jit::code::{Code, Program, generate};
+use crate::jit::code::{Code, generate};
+use crate::native::Native;
 
-type EvalFn = unsafe extern "C" fn(*const f64, *const f64, *const f64, *mut f64, *mut f64);
-type JvpFn = unsafe extern "C" fn(
-    *const f64,
-    *const f64,
-    *const f64,
-    *const f64,
-    *const f64,
-    *const f64,
-    *mut f64,
-    *mut f64,
-    *mut f64,
-);
-type VjpFn = unsafe extern "C" fn(
-    *const f64,
-    *const f64,
-    *const f64,
-    *const f64,
-    *mut f64,
-    *mut f64,
-    *mut f64,
-    *mut f64,
-);
+/// `(t, u, p, out, scratch)`.
+pub type EvalFn<T> = unsafe extern "C" fn(T, *const T, *const T, *mut T, *mut T);
+/// `(t, u, p, dt, du, dp, out, dout, scratch)`.
+pub type JvpFn<T> =
+    unsafe extern "C" fn(T, *const T, *const T, T, *const T, *const T, *mut T, *mut T, *mut T);
+/// `(t, u, p, w, gt, gu, gp, scratch)`; adds to `gt`, `gu`, `gp`.
+pub type VjpFn<T> =
+    unsafe extern "C" fn(T, *const T, *const T, *const T, *mut T, *mut T, *mut T, *mut T);
 
-/// Native code for the three entries of a function. Cheap to clone; the code is freed with the
-/// last clone.
-#[derive(Clone)]
-pub struct CompiledKernel {
-    inner: Arc<Inner>,
+/// The machine code of a function, for callers that have checked once what [`Kernel`] checks on
+/// every call.
+///
+/// # Safety
+/// Pointers must be valid for the lengths of the kernel's [`Shape`], destinations must not overlap
+/// anything else, scratch must start at a multiple of [`Raw::ALIGNMENT`] bytes and have
+/// [`Raw::scratch_len`] elements, and the kernel (or a clone) must outlive the calls.
+#[derive(Debug, Clone, Copy)]
+pub struct Raw<T = f64> {
+    /// [`Kernel::eval`].
+    pub eval: EvalFn<T>,
+    /// [`Kernel::jvp`].
+    pub jvp: JvpFn<T>,
+    /// [`Kernel::vjp`].
+    pub vjp: VjpFn<T>,
+    /// Elements of scratch memory.
+    pub scratch_len: usize,
 }
 
-struct Inner {
+impl<T> Raw<T> {
+    /// Scratch starts at a multiple of this many bytes.
+    pub const ALIGNMENT: usize = 64;
+}
+
+/// Native code for the three entries of a function, computing in `f64` or `f32`. Cheap to clone; the
+/// code is freed with the last clone.
+#[derive(Clone)]
+pub struct CompiledKernel<T = f64> {
+    raw: Raw<T>,
     shape: Shape,
+    /// Elements of scratch memory that is aligned to no more than an element.
     scratch_len: usize,
-    eval: Vec<EvalFn>,
-    jvp: Vec<JvpFn>,
-    vjp: Vec<VjpFn>,
+    _code: Arc<Owner<T>>,
+}
+
+/// What the addresses in [`Raw`] need to stay alive.
+struct Owner<T> {
     /// The numbers that the code reads, and its index tables.
-    _pools: [(Box<[f64]>, Vec<Box<[u32]>>); 3],
-    /// Last, so that it outlives the addresses above.
+    _pools: [(Box<[T]>, Vec<Box<[u32]>>); 3],
     _code: Code,
 }
-
-/// Scratch is used from its first address that is a multiple of this many bytes.
-const ALIGNMENT: usize = 64;
 
 /// Compiles plans with the default options.
 pub fn compile(plans: &Plans) -> Result<CompiledKernel, CompileError> {
@@ -65,26 +72,49 @@ pub fn compile(plans: &Plans) -> Result<CompiledKernel, CompileError> {
 /// # Panics
 /// When `options.isa` is not available on this machine ([`crate::Isa::is_available`]).
 pub fn compile_with(plans: &Plans, options: Options) -> Result<CompiledKernel, CompileError> {
+    compile_as(plans, &options)
+}
+
+/// As [`compile`], for a kernel that computes in `f32`: every number of the plans and the result of
+/// every operation is rounded to `f32`. Elementary functions are computed in `f64` and rounded.
+pub fn compile_f32(plans: &Plans) -> Result<CompiledKernel<f32>, CompileError> {
+    compile_f32_with(plans, Options::default())
+}
+
+/// As [`compile_with`], for a kernel that computes in `f32`.
+///
+/// # Panics
+/// When `options.isa` is not available on this machine ([`crate::Isa::is_available`]).
+pub fn compile_f32_with(
+    plans: &Plans,
+    options: Options,
+) -> Result<CompiledKernel<f32>, CompileError> {
+    compile_as(plans, &options)
+}
+
+fn compile_as<T: Native>(
+    plans: &Plans,
+    options: &Options,
+) -> Result<CompiledKernel<T>, CompileError> {
     verify(plans)?;
-    let (code, [eval, jvp, vjp]) = generate([&plans.eval, &plans.jvp, &plans.vjp], &options)?;
+    let (code, [eval, jvp, vjp]) = generate([&plans.eval, &plans.jvp, &plans.vjp], options)?;
     let longest = eval.scratch_len.max(jvp.scratch_len).max(vjp.scratch_len);
-    let spare = ALIGNMENT / size_of::<f64>() - 1;
-    // SAFETY: `generate` gave these functions the signature of their entry, a pointer per buffer
+    // SAFETY: `generate` gave these functions the signature of their entry, an argument per buffer
     // of `buffers::buffers` in this order, in the machine's C calling convention.
-    let (eval_fns, jvp_fns, vjp_fns) = unsafe {
-        (
-            functions(&eval, |f| std::mem::transmute::<*const u8, EvalFn>(f)),
-            functions(&jvp, |f| std::mem::transmute::<*const u8, JvpFn>(f)),
-            functions(&vjp, |f| std::mem::transmute::<*const u8, VjpFn>(f)),
-        )
+    let raw = unsafe {
+        Raw {
+            eval: std::mem::transmute::<*const u8, EvalFn<T>>(eval.function),
+            jvp: std::mem::transmute::<*const u8, JvpFn<T>>(jvp.function),
+            vjp: std::mem::transmute::<*const u8, VjpFn<T>>(vjp.function),
+            scratch_len: longest,
+        }
     };
+    let spare = Raw::<T>::ALIGNMENT / size_of::<T>() - 1;
     Ok(CompiledKernel {
-        inner: Arc::new(Inner {
-            shape: plans.eval.shape,
-            scratch_len: if longest == 0 { 0 } else { longest + spare },
-            eval: eval_fns,
-            jvp: jvp_fns,
-            vjp: vjp_fns,
+        raw,
+        shape: plans.eval.shape,
+        scratch_len: if longest == 0 { 0 } else { longest + spare },
+        _code: Arc::new(Owner {
             _pools: [eval, jvp, vjp].map(|program| (program.pool, program.tables)),
             _code: code,
         }),
@@ -104,114 +134,135 @@ fn verify(plans: &Plans) -> Result<(), CompileError> {
     Ok(())
 }
 
-fn functions<F>(program: &Program, cast: impl Fn(*const u8) -> F) -> Vec<F> {
-    program.functions.iter().map(|&f| cast(f)).collect()
-}
+impl<T: Native> CompiledKernel<T> {
+    /// The machine code itself.
+    #[must_use]
+    pub fn raw(&self) -> Raw<T> {
+        self.raw
+    }
 
-impl Inner {
-    /// Pointer to the aligned part of `scratch`, which is long enough for every entry.
-    fn scratch(&self, scratch: &mut [f64]) -> *mut f64 {
-        assert!(
-            scratch.len() >= self.scratch_len,
-            "scratch has {} elements and needs {}",
-            scratch.len(),
-            self.scratch_len
-        );
-        if self.scratch_len == 0 {
-            return scratch.as_mut_ptr();
-        }
+    /// The first aligned element of `scratch`, whose length has been checked.
+    #[inline(always)]
+    fn aligned(scratch: &mut [T]) -> *mut T {
         let p = scratch.as_mut_ptr();
-        let misplaced = p as usize % ALIGNMENT;
-        let skip = (ALIGNMENT - misplaced) % ALIGNMENT / size_of::<f64>();
+        let skip = (p as usize).wrapping_neg() % Raw::<T>::ALIGNMENT / size_of::<T>();
+        // Past the end when there is no scratch, which is then not touched.
         p.wrapping_add(skip)
     }
 
-    fn check(&self, at: &Point<'_>) {
-        check_len("u", at.u.len(), self.shape.states);
-        check_len("p", at.p.len(), self.shape.params);
+    /// Panics because a slice of a call is too short or, but for scratch, too long.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self, lens: &[(&str, usize, usize)], scratch: usize) -> ! {
+        for (name, len, expected) in lens {
+            assert!(len == expected, "`{name}` has {len} elements instead of {expected}");
+        }
+        panic!("scratch has {scratch} elements and needs {}", self.scratch_len);
     }
 }
 
-#[inline]
-fn check_len(name: &str, len: usize, expected: usize) {
-    assert!(len == expected, "`{name}` has {len} elements instead of {expected}");
-}
-
-impl Kernel for CompiledKernel {
+impl<T: Native> Kernel<T> for CompiledKernel<T> {
     fn shape(&self) -> Shape {
-        self.inner.shape
+        self.shape
     }
 
     fn scratch_len(&self) -> usize {
-        self.inner.scratch_len
+        self.scratch_len
     }
 
-    fn eval(&self, t: f64, u: &[f64], p: &[f64], out: &mut [f64], scratch: &mut [f64]) {
-        let k = &*self.inner;
-        k.check(&Point { t, u, p });
-        check_len("out", out.len(), k.shape.outputs);
-        let scratch = k.scratch(scratch);
-        for f in &k.eval {
-            // SAFETY: the plans were verified against exactly these lengths, which have just been
-            // checked; `t` outlives the call.
-            unsafe { f(&t, u.as_ptr(), p.as_ptr(), out.as_mut_ptr(), scratch) };
+    fn eval(&self, t: T, u: &[T], p: &[T], out: &mut [T], scratch: &mut [T]) {
+        let s = self.shape;
+        // One branch for all of them.
+        let fits = (u.len() == s.states)
+            & (p.len() == s.params)
+            & (out.len() == s.outputs)
+            & (scratch.len() >= self.scratch_len);
+        if !fits {
+            let lens =
+                [("u", u.len(), s.states), ("p", p.len(), s.params), ("out", out.len(), s.outputs)];
+            self.refuse(&lens, scratch.len());
         }
+        let scratch = Self::aligned(scratch);
+        // SAFETY: the plans were verified against exactly these lengths, which have just been
+        // checked.
+        unsafe { (self.raw.eval)(t, u.as_ptr(), p.as_ptr(), out.as_mut_ptr(), scratch) };
     }
 
     fn jvp(
         &self,
-        at: Point<'_>,
-        along: Tangent<'_>,
-        out: &mut [f64],
-        dout: &mut [f64],
-        scratch: &mut [f64],
+        at: Point<'_, T>,
+        along: Tangent<'_, T>,
+        out: &mut [T],
+        dout: &mut [T],
+        scratch: &mut [T],
     ) {
-        let k = &*self.inner;
-        k.check(&at);
-        check_len("du", along.u.len(), k.shape.states);
-        check_len("dp", along.p.len(), k.shape.params);
-        check_len("out", out.len(), k.shape.outputs);
-        check_len("dout", dout.len(), k.shape.outputs);
-        let scratch = k.scratch(scratch);
-        for f in &k.jvp {
-            // SAFETY: as in `eval`.
-            unsafe {
-                f(
-                    &at.t,
-                    at.u.as_ptr(),
-                    at.p.as_ptr(),
-                    &along.t,
-                    along.u.as_ptr(),
-                    along.p.as_ptr(),
-                    out.as_mut_ptr(),
-                    dout.as_mut_ptr(),
-                    scratch,
-                );
-            }
+        let s = self.shape;
+        let fits = (at.u.len() == s.states)
+            & (at.p.len() == s.params)
+            & (along.u.len() == s.states)
+            & (along.p.len() == s.params)
+            & (out.len() == s.outputs)
+            & (dout.len() == s.outputs)
+            & (scratch.len() >= self.scratch_len);
+        if !fits {
+            let lens = [
+                ("u", at.u.len(), s.states),
+                ("p", at.p.len(), s.params),
+                ("du", along.u.len(), s.states),
+                ("dp", along.p.len(), s.params),
+                ("out", out.len(), s.outputs),
+                ("dout", dout.len(), s.outputs),
+            ];
+            self.refuse(&lens, scratch.len());
+        }
+        let scratch = Self::aligned(scratch);
+        // SAFETY: as in `eval`.
+        unsafe {
+            (self.raw.jvp)(
+                at.t,
+                at.u.as_ptr(),
+                at.p.as_ptr(),
+                along.t,
+                along.u.as_ptr(),
+                along.p.as_ptr(),
+                out.as_mut_ptr(),
+                dout.as_mut_ptr(),
+                scratch,
+            );
         }
     }
 
-    fn vjp(&self, at: Point<'_>, w: &[f64], grad: Cotangent<'_>, scratch: &mut [f64]) {
-        let k = &*self.inner;
-        k.check(&at);
-        check_len("w", w.len(), k.shape.outputs);
-        check_len("grad.u", grad.u.len(), k.shape.states);
-        check_len("grad.p", grad.p.len(), k.shape.params);
-        let scratch = k.scratch(scratch);
-        for f in &k.vjp {
-            // SAFETY: as in `eval`.
-            unsafe {
-                f(
-                    &at.t,
-                    at.u.as_ptr(),
-                    at.p.as_ptr(),
-                    w.as_ptr(),
-                    grad.t,
-                    grad.u.as_mut_ptr(),
-                    grad.p.as_mut_ptr(),
-                    scratch,
-                );
-            }
+    fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, scratch: &mut [T]) {
+        let s = self.shape;
+        let fits = (at.u.len() == s.states)
+            & (at.p.len() == s.params)
+            & (w.len() == s.outputs)
+            & (grad.u.len() == s.states)
+            & (grad.p.len() == s.params)
+            & (scratch.len() >= self.scratch_len);
+        if !fits {
+            let lens = [
+                ("u", at.u.len(), s.states),
+                ("p", at.p.len(), s.params),
+                ("w", w.len(), s.outputs),
+                ("grad.u", grad.u.len(), s.states),
+                ("grad.p", grad.p.len(), s.params),
+            ];
+            self.refuse(&lens, scratch.len());
+        }
+        let scratch = Self::aligned(scratch);
+        // SAFETY: as in `eval`.
+        unsafe {
+            (self.raw.vjp)(
+                at.t,
+                at.u.as_ptr(),
+                at.p.as_ptr(),
+                w.as_ptr(),
+                grad.t,
+                grad.u.as_mut_ptr(),
+                grad.p.as_mut_ptr(),
+                scratch,
+            );
         }
     }
 }

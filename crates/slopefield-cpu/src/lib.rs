@@ -24,19 +24,23 @@ mod dense;
 mod error;
 mod jit;
 mod kernel;
+mod native;
 mod simd;
 mod vmath;
 
 pub use dense::table::Isa;
 pub use error::CompileError;
-pub use kernel::{CompiledKernel, compile, compile_with};
+pub use kernel::{
+    CompiledKernel, EvalFn, JvpFn, Raw, VjpFn, compile, compile_f32, compile_f32_with, compile_with,
+};
 
 /// How to compile. The default is best for use; other values are for tests and comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Which kernels to call. Must be available on this machine.
     pub isa: Isa,
-    /// Make equal elementary functions that do not depend on each other in one vector call.
+    /// Make equal elementary functions that do not depend on each other in one vector call, and the
+    /// backward pass of a dense layer in one call.
     pub gather: bool,
     /// Largest number of steps in one generated function.
     pub chunk_length: usize,

@@ -7,16 +7,19 @@ mod memory;
 
 use slopefield_kernel::{Cotangent, HessianProduct, Kernel, Point, Shape, Tangent};
 
+use crate::element::Element;
 use crate::plan::{
     Body, BodyInstruction, Buffer, Entry, Instruction, LaneInput, LaneOutput, Plan, Plans, Ref,
 };
 use memory::{Inputs, Memory, Operand, Results};
 
-/// A kernel that interprets the plans of one function.
+/// A kernel that interprets the plans of one function, in `f64` or in `f32` ([`Element`]).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Interpreter {
+pub struct Interpreter<T = f64> {
     plans: Plans,
     scratch_len: usize,
+    /// `Plan::constants` of the entries, as elements.
+    constants: [Vec<T>; 3],
 }
 
 impl Interpreter {
@@ -24,9 +27,24 @@ impl Interpreter {
     /// Calls of a kernel of other plans may panic.
     #[must_use]
     pub fn new(plans: Plans) -> Self {
+        Self::with_element(plans)
+    }
+}
+
+impl Interpreter<f32> {
+    /// As [`Interpreter::new`], computing in `f32`.
+    #[must_use]
+    pub fn new_f32(plans: Plans) -> Self {
+        Self::with_element(plans)
+    }
+}
+
+impl<T: Element> Interpreter<T> {
+    fn with_element(plans: Plans) -> Self {
         let all = [&plans.eval, &plans.jvp, &plans.vjp];
         let scratch_len = all.map(work_len).into_iter().max();
-        Interpreter { scratch_len: scratch_len.unwrap_or(0), plans }
+        let constants = all.map(|p| p.constants.iter().map(|&c| T::from_f64(c)).collect());
+        Interpreter { scratch_len: scratch_len.unwrap_or(0), constants, plans }
     }
 
     /// The plans it runs.
@@ -34,9 +52,18 @@ impl Interpreter {
     pub fn plans(&self) -> &Plans {
         &self.plans
     }
+
+    fn run(&self, entry: Entry, inputs: Inputs<'_, T>, results: Results<'_, T>, work: &mut [T]) {
+        let (plan, constants) = match entry {
+            Entry::Eval => (&self.plans.eval, &self.constants[0]),
+            Entry::Jvp => (&self.plans.jvp, &self.constants[1]),
+            Entry::Vjp => (&self.plans.vjp, &self.constants[2]),
+        };
+        run(plan, Inputs { constants, ..inputs }, results, work);
+    }
 }
 
-impl Kernel for Interpreter {
+impl<T: Element> Kernel<T> for Interpreter<T> {
     fn shape(&self) -> Shape {
         self.plans.eval.shape
     }
@@ -45,18 +72,18 @@ impl Kernel for Interpreter {
         self.scratch_len
     }
 
-    fn eval(&self, t: f64, u: &[f64], p: &[f64], out: &mut [f64], scratch: &mut [f64]) {
+    fn eval(&self, t: T, u: &[T], p: &[T], out: &mut [T], scratch: &mut [T]) {
         let inputs = Inputs { t: [t], u, p, ..Inputs::default() };
-        run(&self.plans.eval, inputs, Results { out, ..Results::default() }, scratch);
+        self.run(Entry::Eval, inputs, Results { out, ..Results::default() }, scratch);
     }
 
     fn jvp(
         &self,
-        at: Point<'_>,
-        along: Tangent<'_>,
-        out: &mut [f64],
-        dout: &mut [f64],
-        scratch: &mut [f64],
+        at: Point<'_, T>,
+        along: Tangent<'_, T>,
+        out: &mut [T],
+        dout: &mut [T],
+        scratch: &mut [T],
     ) {
         let inputs = Inputs {
             t: [at.t],
@@ -67,10 +94,10 @@ impl Kernel for Interpreter {
             dp: along.p,
             ..Inputs::default()
         };
-        run(&self.plans.jvp, inputs, Results { out, dout, ..Results::default() }, scratch);
+        self.run(Entry::Jvp, inputs, Results { out, dout, ..Results::default() }, scratch);
     }
 
-    fn vjp(&self, at: Point<'_>, w: &[f64], grad: Cotangent<'_>, scratch: &mut [f64]) {
+    fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, scratch: &mut [T]) {
         let inputs = Inputs { t: [at.t], u: at.u, p: at.p, w, ..Inputs::default() };
         let results = Results {
             t_grad: std::slice::from_mut(grad.t),
@@ -78,7 +105,7 @@ impl Kernel for Interpreter {
             p_grad: grad.p,
             ..Results::default()
         };
-        run(&self.plans.vjp, inputs, results, scratch);
+        self.run(Entry::Vjp, inputs, results, scratch);
     }
 }
 
@@ -139,21 +166,20 @@ fn work_len(plan: &Plan) -> usize {
     plan.scratch_len as usize + plan.code.len() + longest.unwrap_or(0)
 }
 
-fn run(plan: &Plan, inputs: Inputs<'_>, results: Results<'_>, work: &mut [f64]) {
+fn run<T: Element>(plan: &Plan, inputs: Inputs<'_, T>, results: Results<'_, T>, work: &mut [T]) {
     let (scratch, rest) = work.split_at_mut(plan.scratch_len as usize);
     let (values, lane) = rest.split_at_mut(plan.code.len());
-    let mut memory =
-        Memory { inputs: Inputs { constants: &plan.constants, ..inputs }, results, scratch };
+    let mut memory = Memory { inputs, results, scratch };
     for (i, instruction) in plan.code.iter().enumerate() {
         match *instruction {
-            Instruction::Constant(value) => values[i] = value,
+            Instruction::Constant(value) => values[i] = T::from_f64(value),
             Instruction::Load(at) => values[i] = memory.load(at),
-            Instruction::Unary(op, a) => values[i] = op.apply(values[a as usize]),
+            Instruction::Unary(op, a) => values[i] = T::unary(op, values[a as usize]),
             Instruction::Binary(op, a, b) => {
-                values[i] = op.apply(values[a as usize], values[b as usize]);
+                values[i] = T::binary(op, values[a as usize], values[b as usize]);
             }
             Instruction::Select(c, a, b) => {
-                let chosen = if values[c as usize] != 0.0 { a } else { b };
+                let chosen = if values[c as usize] != T::default() { a } else { b };
                 values[i] = values[chosen as usize];
             }
             Instruction::Store(at, v) => memory.element(at, |x| *x = values[v as usize]),
@@ -167,26 +193,32 @@ fn run(plan: &Plan, inputs: Inputs<'_>, results: Results<'_>, work: &mut [f64]) 
 }
 
 /// Runs a body for every lane; `work` is as long as its code and outputs.
-fn each(memory: &mut Memory<'_>, body: &Body, tables: &[Vec<u32>], count: u32, work: &mut [f64]) {
+fn each<T: Element>(
+    memory: &mut Memory<'_, T>,
+    body: &Body,
+    tables: &[Vec<u32>],
+    count: u32,
+    work: &mut [T],
+) {
     let (values, rest) = work.split_at_mut(body.code.len());
     let sums = &mut rest[..body.outputs.len()];
-    sums.fill(0.0);
+    sums.fill(T::default());
     for lane in 0..count {
         let entry = |table: u32| tables[table as usize][lane as usize];
         for (i, instruction) in body.code.iter().enumerate() {
             values[i] = match *instruction {
-                BodyInstruction::Constant(value) => value,
+                BodyInstruction::Constant(value) => T::from_f64(value),
                 BodyInstruction::Input(input) => memory.load(match body.inputs[input as usize] {
                     LaneInput::Uniform(at) => at,
                     LaneInput::Lanes(at) => at.plus(lane),
                     LaneInput::Gathered(at, table) => at.plus(entry(table)),
                 }),
-                BodyInstruction::Unary(op, a) => op.apply(values[a as usize]),
+                BodyInstruction::Unary(op, a) => T::unary(op, values[a as usize]),
                 BodyInstruction::Binary(op, a, b) => {
-                    op.apply(values[a as usize], values[b as usize])
+                    T::binary(op, values[a as usize], values[b as usize])
                 }
                 BodyInstruction::Select(c, a, b) => {
-                    values[if values[c as usize] != 0.0 { a } else { b } as usize]
+                    values[if values[c as usize] != T::default() { a } else { b } as usize]
                 }
             };
         }
@@ -209,10 +241,10 @@ fn each(memory: &mut Memory<'_>, body: &Body, tables: &[Vec<u32>], count: u32, w
     }
 }
 
-fn dense(memory: &mut Memory<'_>, instruction: &Instruction) {
+fn dense<T: Element>(memory: &mut Memory<'_, T>, instruction: &Instruction) {
     match *instruction {
         Instruction::Fill { dst, len, value } => {
-            memory.split(dst, len, []).0.fill(value);
+            memory.split(dst, len, []).0.fill(T::from_f64(value));
         }
         Instruction::Copy { dst, src, len } => {
             let (dst, [src]) = memory.split(dst, len, [(src, len)]);
@@ -229,13 +261,13 @@ fn dense(memory: &mut Memory<'_>, instruction: &Instruction) {
         Instruction::Map { op, dst, src, len } => {
             let (dst, [src]) = memory.split(dst, len, [(src, len)]);
             for (i, d) in dst.iter_mut().enumerate() {
-                *d = op.apply(src.at(i, *d));
+                *d = T::unary(op, src.at(i, *d));
             }
         }
         Instruction::Zip { op, dst, a, b, len } => {
             let (dst, [a, b]) = memory.split(dst, len, [(a, len), (b, len)]);
             for (i, d) in dst.iter_mut().enumerate() {
-                *d = op.apply(a.at(i, *d), b.at(i, *d));
+                *d = T::binary(op, a.at(i, *d), b.at(i, *d));
             }
         }
         Instruction::MatVec { y, a, x, rows, cols, add } => {
@@ -249,11 +281,11 @@ fn dense(memory: &mut Memory<'_>, instruction: &Instruction) {
         Instruction::MatTVec { y, a, x, rows, cols, add } => {
             let (y, [a, x]) = memory.split(y, cols, [(a, rows * cols), (x, rows)]);
             if !add {
-                y.fill(0.0);
+                y.fill(T::default());
             }
             for (row, x) in a.slice().chunks_exact(y.len()).zip(x.slice()) {
                 for (y, a) in y.iter_mut().zip(row) {
-                    *y += a * x;
+                    *y += *a * *x;
                 }
             }
         }
@@ -264,8 +296,8 @@ fn dense(memory: &mut Memory<'_>, instruction: &Instruction) {
             let (a, x, bias) = (a.slice(), x.slice(), bias.slice());
             for (i, (y, row)) in y.iter_mut().zip(a.chunks_exact(x.len())).enumerate() {
                 let product = dot(row, x);
-                let sum = bias.get(i).map_or(product, |bias| bias + product);
-                *y = activation.map_or(sum, |f| f.apply(sum));
+                let sum = bias.get(i).map_or(product, |bias| *bias + product);
+                *y = activation.map_or(sum, |f| T::unary(f, sum));
             }
         }
         Instruction::Outer { a, x, y, rows, cols } => {
@@ -273,13 +305,13 @@ fn dense(memory: &mut Memory<'_>, instruction: &Instruction) {
             let y = y.slice();
             for (row, x) in a.chunks_exact_mut(y.len()).zip(x.slice()) {
                 for (a, y) in row.iter_mut().zip(y) {
-                    *a += x * y;
+                    *a += *x * *y;
                 }
             }
         }
         Instruction::Sum { dst, src, len } => {
             let (dst, [src]) = memory.split(dst, 1, [(src, len)]);
-            dst[0] = src.slice().iter().sum();
+            dst[0] = sum(src.slice().iter().copied());
         }
         Instruction::Dot { dst, a, b, len } => {
             let (dst, [a, b]) = memory.split(dst, 1, [(a, len), (b, len)]);
@@ -289,11 +321,15 @@ fn dense(memory: &mut Memory<'_>, instruction: &Instruction) {
     }
 }
 
+fn sum<T: Element>(terms: impl Iterator<Item = T>) -> T {
+    terms.fold(T::default(), |sum, x| sum + x)
+}
+
 /// Four running sums, so that additions need not wait for each other.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0.0; 4];
+fn dot<T: Element>(a: &[T], b: &[T]) -> T {
+    let mut sums = [T::default(); 4];
     let (a4, b4) = (a.chunks_exact(4), b.chunks_exact(4));
-    let rest: f64 = a4.remainder().iter().zip(b4.remainder()).map(|(a, b)| a * b).sum();
+    let rest = sum(a4.remainder().iter().zip(b4.remainder()).map(|(&a, &b)| a * b));
     for (a, b) in a4.zip(b4) {
         for k in 0..4 {
             sums[k] += a[k] * b[k];
@@ -302,8 +338,8 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
 }
 
-impl Memory<'_> {
-    fn load(&self, at: Ref) -> f64 {
+impl<T: Element> Memory<'_, T> {
+    fn load(&self, at: Ref) -> T {
         let offset = at.offset as usize;
         match at.buffer {
             Buffer::Scratch => self.scratch[offset],
@@ -311,7 +347,7 @@ impl Memory<'_> {
         }
     }
 
-    fn element(&mut self, at: Ref, change: impl FnOnce(&mut f64)) {
+    fn element(&mut self, at: Ref, change: impl FnOnce(&mut T)) {
         let offset = at.offset as usize;
         match at.buffer {
             Buffer::Scratch => change(&mut self.scratch[offset]),

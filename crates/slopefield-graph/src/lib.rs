@@ -5,6 +5,7 @@
 //!
 //! *Invariant:* the only crate that names luminal's types.
 
+mod element;
 mod emit;
 mod error;
 mod function;
@@ -18,7 +19,9 @@ mod non_finite;
 pub mod plan;
 mod reference;
 mod scalar;
+pub mod sparse;
 
+pub use element::Element;
 pub use error::LowerError;
 pub use graph::GraphTextError;
 pub use interpreter::{HessianInterpreter, Interpreter};

@@ -17,6 +17,7 @@ mod verify;
 pub use body::{Body, BodyInstruction, LaneInput, LaneOutput};
 pub use error::{PlanError, limits};
 pub use parse::PlanTextError;
+pub use touch::Run;
 pub(crate) use touch::{Loops, Touch};
 
 /// Number of an SSA value of the scalar instructions; equals the index of the instruction that

@@ -15,37 +15,38 @@ pub struct Shape {
     pub outputs: usize,
 }
 
-/// A function `out = f(t, u, p)` with the derivative products that gradients need.
+/// A function `out = f(t, u, p)` with the derivative products that gradients need, in numbers of
+/// type `T`: `f64`, or `f32` where that is a choice.
 ///
 /// Implementations allocate nothing when called, keep no state between calls and may be called
 /// from several threads at once. The caller provides `scratch`, at least [`Kernel::scratch_len`]
 /// long; its contents are unspecified before and after. Slices have exactly the lengths of
 /// [`Kernel::shape`]; other lengths are a bug of the caller and may panic. No call fails: a value
 /// outside a function's domain gives NaN, which callers look for.
-pub trait Kernel: Send + Sync {
+pub trait Kernel<T = f64>: Send + Sync {
     /// The sizes of inputs and output.
     fn shape(&self) -> Shape;
 
-    /// Number of `f64` that every call needs as work space.
+    /// Number of elements that every call needs as work space.
     fn scratch_len(&self) -> usize;
 
     /// Writes `f(t, u, p)` to `out`.
-    fn eval(&self, t: f64, u: &[f64], p: &[f64], out: &mut [f64], scratch: &mut [f64]);
+    fn eval(&self, t: T, u: &[T], p: &[T], out: &mut [T], scratch: &mut [T]);
 
     /// Forward product: writes `f` to `out` and its derivative along the direction
     /// `(dt, du, dp)` to `dout`.
     fn jvp(
         &self,
-        at: Point<'_>,
-        along: Tangent<'_>,
-        out: &mut [f64],
-        dout: &mut [f64],
-        scratch: &mut [f64],
+        at: Point<'_, T>,
+        along: Tangent<'_, T>,
+        out: &mut [T],
+        dout: &mut [T],
+        scratch: &mut [T],
     );
 
     /// Reverse product: *adds* `wᵀ ∂f/∂t`, `wᵀ ∂f/∂u`, `wᵀ ∂f/∂p` to `grad`. `w` has the length
     /// of the output.
-    fn vjp(&self, at: Point<'_>, w: &[f64], grad: Cotangent<'_>, scratch: &mut [f64]);
+    fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, scratch: &mut [T]);
 }
 
 /// Products with second derivatives of a vector function, for methods that use curvature.
@@ -73,33 +74,33 @@ pub trait HessianProduct: Send + Sync {
 
 /// Where a derivative is taken.
 #[derive(Debug, Clone, Copy)]
-pub struct Point<'a> {
+pub struct Point<'a, T = f64> {
     /// Time.
-    pub t: f64,
+    pub t: T,
     /// State.
-    pub u: &'a [f64],
+    pub u: &'a [T],
     /// Parameters.
-    pub p: &'a [f64],
+    pub p: &'a [T],
 }
 
 /// A direction in the inputs.
 #[derive(Debug, Clone, Copy)]
-pub struct Tangent<'a> {
+pub struct Tangent<'a, T = f64> {
     /// Component along time.
-    pub t: f64,
+    pub t: T,
     /// Component along the state.
-    pub u: &'a [f64],
+    pub u: &'a [T],
     /// Component along the parameters.
-    pub p: &'a [f64],
+    pub p: &'a [T],
 }
 
 /// Where a reverse product adds its result.
 #[derive(Debug)]
-pub struct Cotangent<'a> {
+pub struct Cotangent<'a, T = f64> {
     /// Gradient with respect to time.
-    pub t: &'a mut f64,
+    pub t: &'a mut T,
     /// Gradient with respect to the state.
-    pub u: &'a mut [f64],
+    pub u: &'a mut [T],
     /// Gradient with respect to the parameters.
-    pub p: &'a mut [f64],
+    pub p: &'a mut [T],
 }

@@ -1,6 +1,7 @@
 //! Sums over runs.
 
 use super::rows::Eight;
+use crate::simd::zero;
 
 /// Sum of `term(i)` over whole vectors and one partial vector, split over four accumulators by
 /// vector index so that the additions overlap.
@@ -12,10 +13,10 @@ unsafe fn accumulate<E: Eight>(
     len: usize,
     step: impl Fn(E::V, usize) -> E::V,
     part: impl Fn(E::V, usize, usize) -> E::V,
-) -> f64 {
+) -> E::T {
     // SAFETY: the caller's promise.
     unsafe {
-        let zero = E::splat(0.0);
+        let zero = zero::<E>();
         let mut acc = [zero; 4];
         let vectors = len / 8;
         let mut i = 0;
@@ -35,7 +36,7 @@ unsafe fn accumulate<E: Eight>(
             acc[k % 4] = part(acc[k % 4], 8 * i, len % 8);
         }
         let sum = E::add(E::add(acc[0], acc[2]), E::add(acc[1], acc[3]));
-        let mut lanes = [0.0; 8];
+        let mut lanes = [E::T::default(); 8];
         E::store(lanes.as_mut_ptr(), sum);
         let x = lanes;
         ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]))
@@ -47,7 +48,7 @@ unsafe fn accumulate<E: Eight>(
 /// # Safety
 /// `len` elements are valid; the contract of `Simd`.
 #[inline(always)]
-pub(super) unsafe fn sum<E: Eight>(dst: *mut f64, src: *const f64, len: usize) {
+pub(super) unsafe fn sum<E: Eight>(dst: *mut E::T, src: *const E::T, len: usize) {
     // SAFETY: every access stays below `len`.
     unsafe {
         *dst = accumulate::<E>(
@@ -63,7 +64,7 @@ pub(super) unsafe fn sum<E: Eight>(dst: *mut f64, src: *const f64, len: usize) {
 /// # Safety
 /// `len` elements are valid; the contract of `Simd`.
 #[inline(always)]
-pub(super) unsafe fn dot<E: Eight>(dst: *mut f64, a: *const f64, b: *const f64, len: usize) {
+pub(super) unsafe fn dot<E: Eight>(dst: *mut E::T, a: *const E::T, b: *const E::T, len: usize) {
     // SAFETY: every access stays below `len`.
     unsafe {
         *dst = accumulate::<E>(

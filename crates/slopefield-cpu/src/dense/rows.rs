@@ -1,35 +1,57 @@
 //! What the matrix kernels need beyond lane-wise operations: shuffles of eight lanes.
 
-use crate::simd::{Array, Pair, Simd};
+use crate::native::Native;
+use crate::simd::{Array, Vector};
 #[cfg(target_arch = "x86_64")]
-use crate::simd::{Avx2, Avx512};
+use crate::simd::{Avx2, Avx512, FromSingle, Pair, Single};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
 /// Vectors of exactly eight lanes.
 ///
 /// # Safety
-/// As for [`Simd`].
-pub(super) trait Eight: Simd {
+/// As for [`Vector`].
+pub(super) trait Eight: Vector {
     /// How many rows of a matrix are summed at a time (as many accumulators as registers allow).
     const ROWS: usize;
     /// How many vectors of columns are accumulated at a time.
     const COLUMNS: usize;
+    /// Reads the elements of lanes `skip..8` of the vector at `p`, `0 < skip < 8`; the other lanes
+    /// are 0 and their memory need not exist.
+    unsafe fn load_last(p: *const Self::T, skip: usize) -> Self::V;
+    /// Writes the first `N` elements, 1, 2 or 4, so that they can be read again at once; parts that
+    /// are written with a mask have to reach the cache first.
+    unsafe fn store_first<const N: usize>(p: *mut Self::T, v: Self::V) {
+        // SAFETY: the caller promises N writable elements.
+        unsafe { Self::store_part(p, N, v) }
+    }
     /// Lane `i` of the result is the sum over the lanes of `v[i]`, added as
-    /// `((0+4)+(2+6)) + ((1+5)+(3+7))`.
+    /// `((0+4)+(2+6)) + ((1+5)+(3+7))`: the same bits when the lanes of `v[i]` are rotated, because
+    /// rotating only exchanges operands.
     unsafe fn sums(v: [Self::V; 8]) -> Self::V;
+    /// `mul_add` of single numbers.
+    unsafe fn one(a: Self::T, b: Self::T, c: Self::T) -> Self::T;
     /// The even and the odd elements of sixteen.
     unsafe fn deinterleave(a: Self::V, b: Self::V) -> (Self::V, Self::V);
     /// Each element twice: sixteen elements.
     unsafe fn twice(a: Self::V) -> (Self::V, Self::V);
 }
 
-impl<const FUSED: bool> Eight for Array<8, FUSED> {
+impl<const FUSED: bool, T: Native> Eight for Array<8, FUSED, T> {
     const ROWS: usize = 4;
     const COLUMNS: usize = 4;
     #[inline(always)]
+    unsafe fn load_last(p: *const T, skip: usize) -> Self::V {
+        // SAFETY: the caller promises the elements from `skip`.
+        std::array::from_fn(|i| if i < skip { T::default() } else { unsafe { *p.wrapping_add(i) } })
+    }
+    #[inline(always)]
     unsafe fn sums(v: [Self::V; 8]) -> Self::V {
         v.map(|x| ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7])))
+    }
+    #[inline(always)]
+    unsafe fn one(a: T, b: T, c: T) -> T {
+        if FUSED { a.fused(b, c) } else { a * b + c }
     }
     #[inline(always)]
     unsafe fn deinterleave(a: Self::V, b: Self::V) -> (Self::V, Self::V) {
@@ -128,6 +150,23 @@ impl Eight for Avx512 {
     const ROWS: usize = 8;
     const COLUMNS: usize = 8;
     #[inline(always)]
+    unsafe fn store_first<const N: usize>(p: *mut f64, v: Self::V) {
+        // SAFETY: the trait's contract promises AVX-512.
+        unsafe {
+            match N {
+                1 => _mm_store_sd(p, _mm512_castpd512_pd128(v)),
+                2 => _mm_storeu_pd(p, _mm512_castpd512_pd128(v)),
+                4 => _mm256_storeu_pd(p, _mm512_castpd512_pd256(v)),
+                _ => Self::store_part(p, N, v),
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_last(p: *const f64, skip: usize) -> Self::V {
+        // SAFETY: the trait's contract promises AVX-512; masked lanes are not read.
+        unsafe { _mm512_maskz_loadu_pd(0xff << skip, p) }
+    }
+    #[inline(always)]
     unsafe fn sums(v: [Self::V; 8]) -> Self::V {
         // SAFETY: the trait's contract promises AVX-512.
         unsafe {
@@ -138,6 +177,10 @@ impl Eight for Avx512 {
             // Now 0 4 1 5 2 6 3 7.
             _mm512_permutexvar_pd(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), s)
         }
+    }
+    #[inline(always)]
+    unsafe fn one(a: f64, b: f64, c: f64) -> f64 {
+        a.mul_add(b, c) // one instruction where the set is enabled
     }
     #[inline(always)]
     unsafe fn deinterleave(a: Self::V, b: Self::V) -> (Self::V, Self::V) {
@@ -159,14 +202,56 @@ impl Eight for Avx512 {
     }
 }
 
+/// `LAST[4 - skip..]` starts with `skip` clear lanes and then set ones.
+#[cfg(target_arch = "x86_64")]
+static LAST: [i64; 8] = [0, 0, 0, 0, -1, -1, -1, -1];
+
+/// Lanes `skip..4` of the vector at `p`, `skip <= 4`.
+///
+/// # Safety
+/// Needs AVX2; these elements are valid.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn last_of_four(p: *const f64, skip: usize) -> __m256d {
+    // SAFETY: 4 elements from index 4 - skip >= 0 lie inside LAST; masked lanes are not read.
+    unsafe { _mm256_maskload_pd(p, _mm256_loadu_si256(LAST.as_ptr().add(4 - skip).cast())) }
+}
+
 #[cfg(target_arch = "x86_64")]
 impl Eight for Pair<Avx2> {
     const ROWS: usize = 4;
     const COLUMNS: usize = 4;
     #[inline(always)]
+    unsafe fn store_first<const N: usize>(p: *mut f64, v: Self::V) {
+        // SAFETY: the trait's contract promises AVX2.
+        unsafe {
+            match N {
+                1 => _mm_store_sd(p, _mm256_castpd256_pd128(v[0])),
+                2 => _mm_storeu_pd(p, _mm256_castpd256_pd128(v[0])),
+                4 => _mm256_storeu_pd(p, v[0]),
+                _ => Self::store_part(p, N, v),
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_last(p: *const f64, skip: usize) -> Self::V {
+        // SAFETY: the trait's contract promises AVX2; each half reads what exists.
+        unsafe {
+            if skip < 4 {
+                [last_of_four(p, skip), Avx2::load(p.wrapping_add(4))]
+            } else {
+                [Avx2::splat(0.0), last_of_four(p.wrapping_add(4), skip - 4)]
+            }
+        }
+    }
+    #[inline(always)]
     unsafe fn sums(v: [Self::V; 8]) -> Self::V {
         // SAFETY: the trait's contract promises AVX2.
         unsafe { [four_sums([v[0], v[1], v[2], v[3]]), four_sums([v[4], v[5], v[6], v[7]])] }
+    }
+    #[inline(always)]
+    unsafe fn one(a: f64, b: f64, c: f64) -> f64 {
+        a.mul_add(b, c) // one instruction where the set is enabled
     }
     #[inline(always)]
     unsafe fn deinterleave(a: Self::V, b: Self::V) -> (Self::V, Self::V) {
@@ -182,5 +267,89 @@ impl Eight for Pair<Avx2> {
     unsafe fn twice(a: Self::V) -> (Self::V, Self::V) {
         // SAFETY: the trait's contract promises AVX2.
         unsafe { (spread(a[0]), spread(a[1])) }
+    }
+}
+
+/// Sums of lanes at distances 4 and 2: the two halves' partial sums of `a` and `c` below, of `b` and
+/// `d` above, as `a a c c | b b d d`.
+///
+/// # Safety
+/// Needs AVX.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn partial_sums(a: __m256, b: __m256, c: __m256, d: __m256) -> __m256 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let low = _mm256_permute2f128_ps::<0x20>(a, b);
+        let ab = _mm256_add_ps(low, _mm256_permute2f128_ps::<0x31>(a, b));
+        let low = _mm256_permute2f128_ps::<0x20>(c, d);
+        let cd = _mm256_add_ps(low, _mm256_permute2f128_ps::<0x31>(c, d));
+        let low = _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd);
+        _mm256_add_ps(low, _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd))
+    }
+}
+
+/// Swaps the two middle quarters.
+///
+/// # Safety
+/// Needs AVX2.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn middle_swapped(x: __m256) -> __m256 {
+    // SAFETY: the caller's promise.
+    unsafe { _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(x))) }
+}
+
+/// `LAST_SINGLES[8 - skip..]` starts with `skip` clear lanes and then set ones.
+#[cfg(target_arch = "x86_64")]
+static LAST_SINGLES: [i32; 16] = [0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1];
+
+#[cfg(target_arch = "x86_64")]
+impl<W: FromSingle> Eight for Single<W> {
+    const ROWS: usize = 8;
+    const COLUMNS: usize = 8;
+    #[inline(always)]
+    unsafe fn load_last(p: *const f32, skip: usize) -> Self::V {
+        // SAFETY: the trait's contract promises AVX2; 8 elements from index 8 - skip lie inside
+        // LAST_SINGLES; masked lanes are not read.
+        unsafe {
+            let mask = _mm256_loadu_si256(LAST_SINGLES.as_ptr().add(8 - skip).cast());
+            _mm256_maskload_ps(p, mask)
+        }
+    }
+    #[inline(always)]
+    unsafe fn one(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c) // one instruction where the set is enabled
+    }
+    #[inline(always)]
+    unsafe fn sums(v: [Self::V; 8]) -> Self::V {
+        // SAFETY: the trait's contract promises AVX2.
+        unsafe {
+            let first = partial_sums(v[0], v[1], v[2], v[3]);
+            let second = partial_sums(v[4], v[5], v[6], v[7]);
+            let low = _mm256_shuffle_ps::<0b10_00_10_00>(first, second);
+            let s = _mm256_add_ps(low, _mm256_shuffle_ps::<0b11_01_11_01>(first, second));
+            // Now 0 2 4 6 1 3 5 7.
+            _mm256_permutevar8x32_ps(s, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))
+        }
+    }
+    #[inline(always)]
+    unsafe fn deinterleave(a: Self::V, b: Self::V) -> (Self::V, Self::V) {
+        // SAFETY: the trait's contract promises AVX2.
+        unsafe {
+            (
+                middle_swapped(_mm256_shuffle_ps::<0b10_00_10_00>(a, b)),
+                middle_swapped(_mm256_shuffle_ps::<0b11_01_11_01>(a, b)),
+            )
+        }
+    }
+    #[inline(always)]
+    unsafe fn twice(a: Self::V) -> (Self::V, Self::V) {
+        // SAFETY: the trait's contract promises AVX2.
+        unsafe {
+            let low = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
+            let high = _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7);
+            (_mm256_permutevar8x32_ps(a, low), _mm256_permutevar8x32_ps(a, high))
+        }
     }
 }

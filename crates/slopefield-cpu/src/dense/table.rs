@@ -4,11 +4,12 @@ use std::sync::OnceLock;
 
 use slopefield_graph::plan::{BinaryOp, UnaryOp};
 
+use super::backward::{Runs, SigmoidSlope, Slope, TanhSlope, backward};
 use super::functions::*;
-use super::{elementwise, matrix, reduce};
+use super::{affine, elementwise, outer, reduce, transposed};
 use crate::simd::Array;
 #[cfg(target_arch = "x86_64")]
-use crate::simd::{Avx2, Avx512, Pair};
+use crate::simd::{Avx2, Avx512, Pair, Single};
 use crate::vmath::{
     Cos, Cosh, Exp, Expm1, Function1, Function2, Ln, Log1p, Pow, Sigmoid, Sin, Sinh, Softplus, Tanh,
 };
@@ -56,47 +57,58 @@ impl Isa {
 }
 
 /// `dst[i] = f(src[i])`: `(dst, src, len)`.
-pub(crate) type MapFn = unsafe extern "C" fn(*mut f64, *const f64, usize);
+pub(crate) type MapFn<T = f64> = unsafe extern "C" fn(*mut T, *const T, usize);
 /// `dst[i] = f(a[i], b[i])`: `(dst, a, b, len)`.
-pub(crate) type ZipFn = unsafe extern "C" fn(*mut f64, *const f64, *const f64, usize);
+pub(crate) type ZipFn<T = f64> = unsafe extern "C" fn(*mut T, *const T, *const T, usize);
 /// `f(x)`.
-pub(crate) type ScalarFn1 = unsafe extern "C" fn(f64) -> f64;
+pub(crate) type ScalarFn1<T = f64> = unsafe extern "C" fn(T) -> T;
 /// `f(x, y)`.
-pub(crate) type ScalarFn2 = unsafe extern "C" fn(f64, f64) -> f64;
+pub(crate) type ScalarFn2<T = f64> = unsafe extern "C" fn(T, T) -> T;
 /// `(y, a, x, rows, cols)`.
-pub(crate) type MatVecFn = unsafe extern "C" fn(*mut f64, *const f64, *const f64, usize, usize);
+pub(crate) type MatVecFn<T = f64> = unsafe extern "C" fn(*mut T, *const T, *const T, usize, usize);
+/// `y = map(A x + start)`: `(y, a, x, start, rows, cols, map)`; `start` may be null for 0 or `y`
+/// itself, `map` may be null for the identity.
+pub(crate) type AffineFn<T = f64> =
+    unsafe extern "C" fn(*mut T, *const T, *const T, *const T, usize, usize, Option<MapFn<T>>);
 
-/// The kernels of one instruction set. Calling one is sound on a machine that has the set, with
-/// runs that are valid for the lengths given.
-pub(crate) struct Table {
+/// `z = F(Aᵀ g, h)`, `bias_grad += z`, `matrix_grad += g hᵀ`:
+/// `(z, a, g, h, matrix_grad, bias_grad, rows, cols)`; `bias_grad` may be null.
+pub(crate) type BackwardFn<T = f64> =
+    unsafe extern "C" fn(*mut T, *const T, *const T, *const T, *mut T, *mut T, usize, usize);
+
+/// The kernels of one instruction set on elements of one type. Calling one is sound on a machine that
+/// has the set, with runs that are valid for the lengths given.
+pub struct Table<T = f64> {
     /// Element-wise functions of one argument.
-    pub map: fn(UnaryOp) -> MapFn,
+    pub(crate) map: fn(UnaryOp) -> MapFn<T>,
     /// Element-wise functions of two arguments.
-    pub zip: fn(BinaryOp) -> ZipFn,
+    pub(crate) zip: fn(BinaryOp) -> ZipFn<T>,
     /// One value.
-    pub scalar1: fn(UnaryOp) -> ScalarFn1,
+    pub(crate) scalar1: fn(UnaryOp) -> ScalarFn1<T>,
     /// One value.
-    pub scalar2: fn(BinaryOp) -> ScalarFn2,
-    /// `y = A x`.
-    pub mat_vec: MatVecFn,
-    /// `y += A x`.
-    pub mat_vec_add: MatVecFn,
+    pub(crate) scalar2: fn(BinaryOp) -> ScalarFn2<T>,
+    /// `y = map(A x + start)`.
+    pub(crate) affine: AffineFn<T>,
     /// `y = Aᵀ x`.
-    pub mat_t_vec: MatVecFn,
+    pub(crate) mat_t_vec: MatVecFn<T>,
     /// `y += Aᵀ x`.
-    pub mat_t_vec_add: MatVecFn,
+    pub(crate) mat_t_vec_add: MatVecFn<T>,
+    /// Backward pass of a layer on a layer whose activation is `tanh`.
+    pub(crate) backward_tanh: BackwardFn<T>,
+    /// Backward pass of a layer on a layer whose activation is the logistic function.
+    pub(crate) backward_sigmoid: BackwardFn<T>,
     /// `A += x yᵀ`: `(a, x, y, rows, cols)`.
-    pub outer: MatVecFn,
+    pub(crate) outer: MatVecFn<T>,
     /// `dst[0] = Σ src[i]`.
-    pub sum: MapFn,
+    pub(crate) sum: MapFn<T>,
     /// `dst[0] = Σ a[i] b[i]`.
-    pub dot: ZipFn,
+    pub(crate) dot: ZipFn<T>,
     /// `dst[i] = src[i]`.
-    pub copy: MapFn,
+    pub(crate) copy: MapFn<T>,
     /// `dst[i] += src[i]`.
-    pub add: MapFn,
+    pub(crate) add: MapFn<T>,
     /// `dst[i] = value`: `(dst, value, len)`.
-    pub fill: unsafe extern "C" fn(*mut f64, f64, usize),
+    pub(crate) fill: unsafe extern "C" fn(*mut T, T, usize),
 }
 
 /// The kernels of `isa`. Choosing one that [`Isa::is_available`] denies is a bug of the caller.
@@ -111,119 +123,143 @@ pub(crate) fn table(isa: Isa) -> &'static Table {
     }
 }
 
+/// [`table`] for elements of 32 bits.
+pub(crate) fn table_f32(isa: Isa) -> &'static Table<f32> {
+    assert!(isa.is_available(), "{isa:?} kernels were asked for on a machine without them");
+    match isa {
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => &avx512_f32::TABLE,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => &avx2_f32::TABLE,
+        _ => &portable_f32::TABLE,
+    }
+}
+
 macro_rules! by_name {
     ($kind:ident, $op:expr, $kernel:ident, $($name:ident)+) => {
         match $op { $($kind::$name => $kernel::<$name>),+ }
     };
 }
 
-/// Instantiates the bodies: element-wise ones for `$simd`, sums for `$eight`, single values for
-/// `$one`, all with `$features` enabled.
+/// Instantiates the bodies for elements `$t`: element-wise ones for `$simd`, sums for `$eight`, single
+/// values for `$one`, all with `$features` enabled.
 macro_rules! instances {
-    ($module:ident, $simd:ty, $eight:ty, $one:ty, $(#[$features:meta])*) => {
+    ($module:ident, $t:ty, $simd:ty, $eight:ty, $one:ty, $(#[$features:meta])*) => {
         mod $module {
             use super::*;
 
             $(#[$features])*
-            unsafe extern "C" fn map<F: Function1>(dst: *mut f64, src: *const f64, len: usize) {
+            unsafe extern "C" fn map<F: Function1>(dst: *mut $t, src: *const $t, len: usize) {
                 // SAFETY: the table's contract.
                 unsafe { elementwise::map::<$simd, F>(dst, src, len) }
             }
             $(#[$features])*
             unsafe extern "C" fn zip<F: Function2>(
-                dst: *mut f64, a: *const f64, b: *const f64, len: usize,
+                dst: *mut $t, a: *const $t, b: *const $t, len: usize,
             ) {
                 // SAFETY: the table's contract.
                 unsafe { elementwise::zip::<$simd, F>(dst, a, b, len) }
             }
             $(#[$features])*
-            unsafe extern "C" fn one<F: Function1>(x: f64) -> f64 {
+            unsafe extern "C" fn one<F: Function1>(x: $t) -> $t {
                 // SAFETY: the table's contract.
-                unsafe { F::at::<$one>([x])[0] }
+                unsafe { elementwise::map_one::<$one, F>(x) }
             }
             $(#[$features])*
-            unsafe extern "C" fn two<F: Function2>(x: f64, y: f64) -> f64 {
+            unsafe extern "C" fn two<F: Function2>(x: $t, y: $t) -> $t {
                 // SAFETY: the table's contract.
-                unsafe { F::at::<$one>([x], [y])[0] }
+                unsafe { elementwise::zip_one::<$one, F>(x, y) }
             }
             $(#[$features])*
-            unsafe extern "C" fn mat_vec<const ADD: bool>(
-                y: *mut f64, a: *const f64, x: *const f64, rows: usize, cols: usize,
+            unsafe extern "C" fn affine(
+                y: *mut $t, a: *const $t, x: *const $t, start: *const $t,
+                rows: usize, cols: usize, map: Option<MapFn<$t>>,
             ) {
                 // SAFETY: the table's contract.
-                unsafe { matrix::mat_vec::<$eight, ADD>(y, a, x, rows, cols) }
+                unsafe { affine::affine::<$eight>(y, a, x, start, rows, cols, map) }
             }
             $(#[$features])*
             unsafe extern "C" fn mat_t_vec<const ADD: bool>(
-                y: *mut f64, a: *const f64, x: *const f64, rows: usize, cols: usize,
+                y: *mut $t, a: *const $t, x: *const $t, rows: usize, cols: usize,
             ) {
                 // SAFETY: the table's contract.
-                unsafe { matrix::mat_t_vec::<$eight, ADD>(y, a, x, rows, cols) }
+                unsafe { transposed::transposed::<$eight, ADD>(y, a, x, rows, cols) }
+            }
+            $(#[$features])*
+            #[expect(clippy::too_many_arguments, reason = "called from generated code only")]
+            unsafe extern "C" fn backward_of<F: Slope>(
+                z: *mut $t, a: *const $t, g: *const $t, h: *const $t, matrix_grad: *mut $t,
+                bias_grad: *mut $t, rows: usize, cols: usize,
+            ) {
+                let runs = Runs { z, a, g, h, matrix_grad, bias_grad, rows, cols };
+                // SAFETY: the table's contract.
+                unsafe { backward::<$eight, F>(runs) }
             }
             $(#[$features])*
             unsafe extern "C" fn outer(
-                a: *mut f64, x: *const f64, y: *const f64, rows: usize, cols: usize,
+                a: *mut $t, x: *const $t, y: *const $t, rows: usize, cols: usize,
             ) {
                 // SAFETY: the table's contract.
-                unsafe { matrix::outer::<$eight>(a, x, y, rows, cols) }
+                unsafe { outer::outer::<$eight>(a, x, y, rows, cols) }
             }
             $(#[$features])*
-            unsafe extern "C" fn sum(dst: *mut f64, src: *const f64, len: usize) {
+            unsafe extern "C" fn sum(dst: *mut $t, src: *const $t, len: usize) {
                 // SAFETY: the table's contract.
                 unsafe { reduce::sum::<$eight>(dst, src, len) }
             }
             $(#[$features])*
-            unsafe extern "C" fn dot(dst: *mut f64, a: *const f64, b: *const f64, len: usize) {
+            unsafe extern "C" fn dot(dst: *mut $t, a: *const $t, b: *const $t, len: usize) {
                 // SAFETY: the table's contract.
                 unsafe { reduce::dot::<$eight>(dst, a, b, len) }
             }
             $(#[$features])*
-            unsafe extern "C" fn add(dst: *mut f64, src: *const f64, len: usize) {
+            unsafe extern "C" fn add(dst: *mut $t, src: *const $t, len: usize) {
                 // SAFETY: the table's contract.
-                unsafe { elementwise::zip::<$simd, Add>(dst, dst, src, len) }
+                unsafe { elementwise::add::<$simd>(dst, src, len) }
             }
-            unsafe extern "C" fn copy(dst: *mut f64, src: *const f64, len: usize) {
+            unsafe extern "C" fn copy(dst: *mut $t, src: *const $t, len: usize) {
                 // SAFETY: the table's contract.
                 unsafe { elementwise::copy(dst, src, len) }
             }
             $(#[$features])*
-            unsafe extern "C" fn fill(dst: *mut f64, value: f64, len: usize) {
+            unsafe extern "C" fn fill(dst: *mut $t, value: $t, len: usize) {
                 // SAFETY: the table's contract.
                 unsafe { elementwise::fill(dst, len, value) }
             }
 
-            fn map_of(op: UnaryOp) -> MapFn {
+            fn map_of(op: UnaryOp) -> MapFn<$t> {
                 by_name!(UnaryOp, op, map,
                     Neg Not Abs Sign Floor Ceil Round Sqrt Cbrt Exp Expm1 Ln Log2 Log10 Log1p Sin
                     Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh Sigmoid Softplus Relu
                     Gelu Erf Erfc Gamma LnGamma Step)
             }
-            fn one_of(op: UnaryOp) -> ScalarFn1 {
+            fn one_of(op: UnaryOp) -> ScalarFn1<$t> {
                 by_name!(UnaryOp, op, one,
                     Neg Not Abs Sign Floor Ceil Round Sqrt Cbrt Exp Expm1 Ln Log2 Log10 Log1p Sin
                     Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh Sigmoid Softplus Relu
                     Gelu Erf Erfc Gamma LnGamma Step)
             }
-            fn zip_of(op: BinaryOp) -> ZipFn {
+            fn zip_of(op: BinaryOp) -> ZipFn<$t> {
                 by_name!(BinaryOp, op, zip,
                     Add Sub Mul Div Pow Atan2 Min Max Less LessEqual Greater GreaterEqual Equal
                     NotEqual And Or)
             }
-            fn two_of(op: BinaryOp) -> ScalarFn2 {
+            fn two_of(op: BinaryOp) -> ScalarFn2<$t> {
                 by_name!(BinaryOp, op, two,
                     Add Sub Mul Div Pow Atan2 Min Max Less LessEqual Greater GreaterEqual Equal
                     NotEqual And Or)
             }
 
-            pub(super) static TABLE: Table = Table {
+            pub(super) static TABLE: Table<$t> = Table {
                 map: map_of,
                 zip: zip_of,
                 scalar1: one_of,
                 scalar2: two_of,
-                mat_vec: mat_vec::<false>,
-                mat_vec_add: mat_vec::<true>,
+                affine,
                 mat_t_vec: mat_t_vec::<false>,
                 mat_t_vec_add: mat_t_vec::<true>,
+                backward_tanh: backward_of::<TanhSlope>,
+                backward_sigmoid: backward_of::<SigmoidSlope>,
                 outer,
                 sum,
                 dot,
@@ -239,12 +275,33 @@ macro_rules! instances {
 const PLAIN_FUSED: bool = cfg!(any(target_arch = "aarch64", target_feature = "fma"));
 
 #[cfg(target_arch = "x86_64")]
-instances!(avx512, Avx512, Avx512, Array<1, true>, #[target_feature(enable = "avx512f,avx2,fma")]);
+instances!(
+    avx512, f64, Avx512, Avx512, Array<1, true>,
+    #[target_feature(enable = "avx512f,avx2,fma")]
+);
 #[cfg(target_arch = "x86_64")]
-instances!(avx2, Avx2, Pair<Avx2>, Array<1, true>, #[target_feature(enable = "avx2,fma")]);
+instances!(
+    avx512_f32, f32, Single<Avx512>, Single<Avx512>, Array<1, true, f32>,
+    #[target_feature(enable = "avx512f,avx2,fma")]
+);
+#[cfg(target_arch = "x86_64")]
+instances!(avx2, f64, Avx2, Pair<Avx2>, Array<1, true>, #[target_feature(enable = "avx2,fma")]);
+#[cfg(target_arch = "x86_64")]
+instances!(
+    avx2_f32, f32, Single<Pair<Avx2>>, Single<Pair<Avx2>>, Array<1, true, f32>,
+    #[target_feature(enable = "avx2,fma")]
+);
 instances!(
     portable,
+    f64,
     Array<4, PLAIN_FUSED>,
     Array<8, PLAIN_FUSED>,
     Array<1, PLAIN_FUSED>,
+);
+instances!(
+    portable_f32,
+    f32,
+    Array<4, PLAIN_FUSED, f32>,
+    Array<8, PLAIN_FUSED, f32>,
+    Array<1, PLAIN_FUSED, f32>,
 );

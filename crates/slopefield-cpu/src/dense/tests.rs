@@ -114,6 +114,11 @@ fn sizes() -> impl Iterator<Item = (usize, usize)> {
     let long = (0..70).flat_map(|n| [(n, 2), (2, n), (n, 3), (3, n), (n, 33), (33, n)]);
     small.chain(long).chain([
         (50, 50),
+        (9, 32),
+        (13, 40),
+        (11, 64),
+        (6, 128),
+        (128, 128),
         (64, 130),
         (130, 64),
         (65, 101),
@@ -123,11 +128,39 @@ fn sizes() -> impl Iterator<Item = (usize, usize)> {
     ])
 }
 
+/// What the affine kernel starts from; with a bias it also applies a function.
+enum Start<'a> {
+    Zero,
+    Own,
+    Bias(&'a [f64]),
+}
+
+/// The affine kernel on a destination that holds `y` before.
+fn affine(
+    t: &Table,
+    y: &[f64],
+    a: *const f64,
+    x: &[f64],
+    rows: usize,
+    start: Start<'_>,
+) -> Vec<f64> {
+    let mut y = Guarded::new(y, x.len() % 3);
+    let p = y.pointer();
+    let (start, map) = match start {
+        Start::Zero => (std::ptr::null(), None),
+        Start::Own => (p.cast_const(), None),
+        Start::Bias(bias) => (bias.as_ptr(), Some((t.map)(UnaryOp::Tanh))),
+    };
+    // SAFETY: the sizes are those of the runs.
+    unsafe { (t.affine)(p, a, x.as_ptr(), start, rows, x.len(), map) };
+    y.values().to_vec()
+}
+
 #[test]
 fn matrix_products_agree_with_loops() {
     for (isa, t) in tables() {
         for (rows, cols) in sizes() {
-            let odd = (rows + cols) % 4;
+            let odd = (rows + 3 * cols) % 8;
             let mut a = Guarded::new(&numbers(5, rows * cols), odd);
             let a0 = a.values().to_vec();
             let at = |r: usize, c: usize| a0[r * cols + c];
@@ -145,12 +178,17 @@ fn matrix_products_agree_with_loops() {
             let m = a.pointer().cast_const();
             let start = numbers(8, rows);
             let want: Vec<f64> = (0..rows).map(product).collect();
-            check(&run(t.mat_vec, &start, m, &x), &want, tolerance, || {
+            check(&affine(t, &start, m, &x, rows, Start::Zero), &want, tolerance, || {
                 format!("A x {rows}x{cols} {isa:?}")
             });
             let want: Vec<f64> = (0..rows).map(|r| start[r] + product(r)).collect();
-            check(&run(t.mat_vec_add, &start, m, &x), &want, tolerance, || {
+            check(&affine(t, &start, m, &x, rows, Start::Own), &want, tolerance, || {
                 format!("+= A x {rows}x{cols} {isa:?}")
+            });
+            let bias = numbers(10, rows);
+            let want: Vec<f64> = (0..rows).map(|r| (bias[r] + product(r)).tanh()).collect();
+            check(&affine(t, &start, m, &x, rows, Start::Bias(&bias)), &want, tolerance, || {
+                format!("tanh(A x + b) {rows}x{cols} {isa:?}")
             });
             let start = numbers(9, cols);
             let want: Vec<f64> = (0..cols).map(transposed).collect();
@@ -184,7 +222,8 @@ fn sets_with_fused_multiply_add_give_the_same_bits() {
                 let mut m = a.clone();
                 // SAFETY: the sizes are those of the runs.
                 unsafe {
-                    (t.mat_vec)(y.as_mut_ptr(), a.as_ptr(), x.as_ptr(), rows, cols);
+                    let start = z.as_ptr();
+                    (t.affine)(y.as_mut_ptr(), a.as_ptr(), x.as_ptr(), start, rows, cols, None);
                     (t.mat_t_vec)(yt.as_mut_ptr(), a.as_ptr(), z.as_ptr(), rows, cols);
                     (t.outer)(m.as_mut_ptr(), z.as_ptr(), x.as_ptr(), rows, cols);
                     (t.sum)(&mut s[0], a.as_ptr(), a.len());
@@ -195,6 +234,70 @@ fn sets_with_fused_multiply_add_give_the_same_bits() {
             .collect();
         for other in results.iter().skip(1) {
             assert_eq!(&results[0], other, "{rows}x{cols}");
+        }
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_where_a_matrix_lies() {
+    let bits = |x: &[f64]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    for (isa, t) in tables() {
+        for (rows, cols) in [(1, 32), (2, 40), (9, 64), (21, 72), (13, 128), (40, 104), (6, 200)] {
+            let (a0, x, z) = (numbers(5, rows * cols), numbers(6, cols), numbers(7, rows));
+            let (y0, yt0) = (numbers(8, rows), numbers(9, cols));
+            let at = |odd: usize| {
+                // Every place within a cache line, wherever the guarded run starts.
+                let mut a = Guarded::new(&a0, odd);
+                let p = a.pointer();
+                let y = affine(t, &y0, p, &x, rows, Start::Own);
+                let mut yt = Guarded::new(&yt0, odd);
+                // SAFETY: the sizes are those of the runs.
+                unsafe {
+                    (t.mat_t_vec_add)(yt.pointer(), p, z.as_ptr(), rows, cols);
+                    (t.outer)(p, z.as_ptr(), x.as_ptr(), rows, cols);
+                }
+                [bits(&y), bits(yt.values()), bits(a.values())]
+            };
+            let expected = at(0);
+            for odd in 1..8 {
+                assert_eq!(at(odd), expected, "{rows}x{cols}, {odd} further on, {isa:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn backward_passes_agree_with_loops() {
+    for (isa, t) in tables() {
+        for (rows, cols) in sizes() {
+            let odd = (rows + 3 * cols) % 8;
+            let (a, g, h) = (numbers(5, rows * cols), numbers(6, rows), numbers(7, cols));
+            let (m0, b0) = (numbers(8, rows * cols), numbers(9, cols));
+            let sum = |c: usize| (0..rows).map(|r| a[r * cols + c] * g[r]).sum::<f64>();
+            let tanh = |c: usize| sum(c) * (1.0 - h[c] * h[c]);
+            let sigmoid = |c: usize| sum(c) * (h[c] * (1.0 - h[c]));
+            let cases: [(_, &dyn Fn(usize) -> f64); 2] =
+                [(t.backward_tanh, &tanh), (t.backward_sigmoid, &sigmoid)];
+            for (f, z) in cases {
+                for has_bias in [true, false] {
+                    let mut z0 = Guarded::new(&vec![0.0; cols], odd);
+                    let (mut m, mut b) = (Guarded::new(&m0, odd), Guarded::new(&b0, 1));
+                    let to = if has_bias { b.pointer() } else { std::ptr::null_mut() };
+                    let (pa, pg, ph) = (a.as_ptr(), g.as_ptr(), h.as_ptr());
+                    // SAFETY: the sizes are those of the runs.
+                    unsafe { f(z0.pointer(), pa, pg, ph, m.pointer(), to, rows, cols) };
+                    let what = || format!("backward {rows}x{cols} {isa:?}");
+                    let tolerance = 4e-16 * (rows + 2) as f64;
+                    let want: Vec<f64> = (0..cols).map(z).collect();
+                    check(z0.values(), &want, tolerance, what);
+                    let add = |c: usize| if has_bias { b0[c] + z(c) } else { b0[c] };
+                    let want: Vec<f64> = (0..cols).map(add).collect();
+                    check(b.values(), &want, tolerance, what);
+                    let grad = |k: usize| m0[k] + g[k / cols] * h[k % cols];
+                    let want: Vec<f64> = (0..rows * cols).map(grad).collect();
+                    check(m.values(), &want, tolerance, what);
+                }
+            }
         }
     }
 }

@@ -11,22 +11,24 @@ use cranelift_module::{FuncId, Module, ModuleError, default_libcall_names};
 use slopefield_graph::plan::{Instruction, Plan};
 
 use super::chunk::chunk;
-use super::emit::{Context, Pool, ScratchLayout, emit, signature};
+use super::emit::{Context, Pool, ScratchLayout, emit, emit_sequence, signature};
+use super::fuse::{Fused, fuse};
 use super::schedule::schedule;
 use crate::Options;
-use crate::dense::table::{Isa, table};
+use crate::dense::table::Isa;
 use crate::error::CompileError;
+use crate::native::Native;
 
 /// One plan as machine code.
 #[derive(Debug)]
-pub(crate) struct Program {
-    /// Addresses of its functions, to be called one after the other with a pointer per buffer of
-    /// `buffers::buffers(entry)`.
-    pub functions: Vec<*const u8>,
+pub(crate) struct Program<T> {
+    /// Address of its function, which takes an argument per buffer of `buffers::buffers(entry)`: a
+    /// pointer, or a number where `buffers::is_by_value`.
+    pub function: *const u8,
     /// Elements of scratch memory, the plan's own included.
     pub scratch_len: usize,
     /// Numbers that the code reads.
-    pub pool: Box<[f64]>,
+    pub pool: Box<[T]>,
     /// Index tables that the code reads.
     pub tables: Vec<Box<[u32]>>,
 }
@@ -76,17 +78,19 @@ fn target() -> Result<OwnedTargetIsa, CompileError> {
 }
 
 /// Compiles verified plans into one block of code.
-pub(crate) fn generate(
+pub(crate) fn generate<T: Native>(
     plans: [&Plan; 3],
     options: &Options,
-) -> Result<(Code, [Program; 3]), CompileError> {
+) -> Result<(Code, [Program<T>; 3]), CompileError> {
     let target = target()?;
     let builder = JITBuilder::with_isa(target, default_libcall_names());
     let code = Code { module: Mutex::new(Some(JITModule::new(builder))) };
     let programs = {
         let mut guard = code.module.lock().unwrap_or_else(|e| e.into_inner());
         let module = guard.as_mut().expect("the module was just put in");
-        let mut generator = Generator { module, options, functions: FunctionBuilderContext::new() };
+        let context = module.make_context();
+        let functions = FunctionBuilderContext::new();
+        let mut generator = Generator { module, options, functions, context };
         let drafts =
             [generator.define(plans[0])?, generator.define(plans[1])?, generator.define(plans[2])?];
         generator
@@ -94,7 +98,7 @@ pub(crate) fn generate(
             .finalize_definitions()
             .map_err(|e| CompileError::NoExecutableMemory { reason: describe(&e) })?;
         drafts.map(|d| Program {
-            functions: d.ids.iter().map(|&id| module.get_finalized_function(id)).collect(),
+            function: module.get_finalized_function(d.id),
             scratch_len: d.scratch_len,
             pool: d.pool,
             tables: d.tables,
@@ -112,10 +116,10 @@ fn describe(error: &ModuleError) -> String {
 }
 
 /// A plan whose functions have been defined but not yet made executable.
-struct Draft {
-    ids: Vec<FuncId>,
+struct Draft<T> {
+    id: FuncId,
     scratch_len: usize,
-    pool: Box<[f64]>,
+    pool: Box<[T]>,
     tables: Vec<Box<[u32]>>,
 }
 
@@ -123,12 +127,14 @@ struct Generator<'a> {
     module: &'a mut JITModule,
     options: &'a Options,
     functions: FunctionBuilderContext,
+    context: cranelift_codegen::Context,
 }
 
 impl Generator<'_> {
-    fn define(&mut self, plan: &Plan) -> Result<Draft, CompileError> {
+    fn define<T: Native>(&mut self, plan: &Plan) -> Result<Draft<T>, CompileError> {
         let isa = self.options.isa;
-        let schedule = schedule(plan, self.options.gather && isa != Isa::Portable);
+        let fused = if self.options.gather { fuse(plan) } else { Fused::default() };
+        let schedule = schedule(plan, &fused, self.options.gather && isa != Isa::Portable);
         let chunks = chunk(plan, &schedule, self.options.chunk_length.max(1));
         let layout = ScratchLayout {
             slots: plan.scratch_len.next_multiple_of(8),
@@ -139,54 +145,79 @@ impl Generator<'_> {
         let convention = self.module.isa().default_call_conv();
         let context = Context {
             plan,
+            fused: &fused,
             schedule: &schedule,
             chunks: &chunks,
             layout,
             pool: Pool { values: &pool, index: &index },
             tables: &tables,
-            table: table(isa),
+            table: T::table(isa),
             has_round: isa != Isa::Portable || cfg!(target_arch = "aarch64"),
             convention,
             target: self.module.target_config(),
         };
         let mut ids = Vec::with_capacity(chunks.starts.len());
-        let mut ctx = self.module.make_context();
         for (i, &start) in chunks.starts.iter().enumerate() {
             let end = chunks.starts.get(i + 1).copied().unwrap_or(schedule.steps.len());
-            ctx.func.signature = signature(plan, convention);
-            let id = self.declare(&ctx.func.signature)?;
-            ctx.func.name = ir::UserFuncName::user(0, id.as_u32());
-            let builder = FunctionBuilder::new(&mut ctx.func, &mut self.functions);
-            emit(&context, builder, &schedule.steps[start..end]);
-            self.module.define_function(id, &mut ctx).map_err(|e| match e {
-                ModuleError::Allocation { .. } => {
-                    CompileError::NoExecutableMemory { reason: describe(&e) }
-                }
-                other => CompileError::CodeGenerator { reason: describe(&other) },
-            })?;
-            self.module.clear_context(&mut ctx);
-            ids.push(id);
+            let steps = &schedule.steps[start..end];
+            ids.push(self.function::<T>(plan, |_, builder| emit(&context, builder, steps))?);
         }
+        let id = match ids[..] {
+            [id] => id,
+            _ => self.sequence::<T>(plan, &ids)?,
+        };
         let scratch_len = (layout.spills + chunks.spills) as usize;
-        Ok(Draft { ids, scratch_len, pool, tables })
+        Ok(Draft { id, scratch_len, pool, tables })
     }
 
-    fn declare(&mut self, signature: &ir::Signature) -> Result<FuncId, CompileError> {
-        self.module
-            .declare_anonymous_function(signature)
-            .map_err(|e| CompileError::CodeGenerator { reason: describe(&e) })
+    /// Defines a function that calls others one after the other.
+    fn sequence<T: Native>(&mut self, plan: &Plan, ids: &[FuncId]) -> Result<FuncId, CompileError> {
+        self.function::<T>(plan, |module, builder| {
+            let mut callees = Vec::with_capacity(ids.len());
+            for &id in ids {
+                let callee = module.declare_func_in_func(id, builder.func);
+                // Functions may end up further apart than a short jump reaches.
+                builder.func.dfg.ext_funcs[callee].colocated = false;
+                callees.push(callee);
+            }
+            emit_sequence(builder, &callees, module.target_config());
+        })
+    }
+
+    /// Defines a function with the signature of a plan.
+    fn function<T: Native>(
+        &mut self,
+        plan: &Plan,
+        write: impl FnOnce(&mut JITModule, FunctionBuilder<'_>),
+    ) -> Result<FuncId, CompileError> {
+        let ctx = &mut self.context;
+        self.module.clear_context(ctx);
+        ctx.func.signature = signature::<T>(plan, self.module.isa().default_call_conv());
+        let id = self
+            .module
+            .declare_anonymous_function(&ctx.func.signature)
+            .map_err(|e| CompileError::CodeGenerator { reason: describe(&e) })?;
+        ctx.func.name = ir::UserFuncName::user(0, id.as_u32());
+        write(self.module, FunctionBuilder::new(&mut ctx.func, &mut self.functions));
+        self.module.define_function(id, ctx).map_err(|e| match e {
+            ModuleError::Allocation { .. } => {
+                CompileError::NoExecutableMemory { reason: describe(&e) }
+            }
+            other => CompileError::CodeGenerator { reason: describe(&other) },
+        })?;
+        Ok(id)
     }
 }
 
 /// The constants of a plan followed by the numbers of its instructions, and where each is.
-fn pool(plan: &Plan) -> (Box<[f64]>, Vec<u32>) {
-    let mut values = plan.constants.clone();
+fn pool<T: Native>(plan: &Plan) -> (Box<[T]>, Vec<u32>) {
+    let mut values: Vec<T> = plan.constants.iter().map(|&c| T::from_f64(c)).collect();
     let mut known: std::collections::HashMap<u64, u32> = std::collections::HashMap::new();
     let mut index = vec![0; plan.code.len()];
     for (i, instruction) in plan.code.iter().enumerate() {
         if let Instruction::Constant(c) = instruction {
             index[i] = *known.entry(c.to_bits()).or_insert_with(|| {
-                values.push(*c);
+                values.push(T::from_f64(*c));
                 values.len() as u32 - 1
             });
         }

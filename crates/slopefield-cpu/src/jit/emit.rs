@@ -12,9 +12,11 @@ use cranelift_frontend::FunctionBuilder;
 use slopefield_graph::plan::{BinaryOp, Buffer, Instruction, Plan, Ref, UnaryOp, Value};
 
 use super::chunk::Chunks;
+use super::fuse::Fused;
 use super::schedule::{Function, Schedule, Step, small_power};
-use crate::buffers::{buffers, is_read_only};
+use crate::buffers::{buffers, is_by_value, is_read_only};
 use crate::dense::table::Table;
+use crate::native::Native;
 
 /// Where things lie in the scratch memory of a compiled plan, in elements.
 #[derive(Clone, Copy)]
@@ -26,23 +28,24 @@ pub(super) struct ScratchLayout {
 }
 
 /// Numbers of a plan in one array: its constants, then those of its instructions.
-pub(super) struct Pool<'a> {
+pub(super) struct Pool<'a, T> {
     /// The array, at the address that the code will read.
-    pub values: &'a [f64],
+    pub values: &'a [T],
     /// Index of the number of each `Constant` instruction.
     pub index: &'a [u32],
 }
 
 /// Everything about the plan that the function needs.
-pub(super) struct Context<'a> {
+pub(super) struct Context<'a, T: 'static> {
     pub plan: &'a Plan,
+    pub fused: &'a Fused,
     pub schedule: &'a Schedule,
     pub chunks: &'a Chunks,
     pub layout: ScratchLayout,
-    pub pool: Pool<'a>,
+    pub pool: Pool<'a, T>,
     /// Index tables of loops, at the addresses that the code will read.
     pub tables: &'a [Box<[u32]>],
-    pub table: &'static Table,
+    pub table: &'static Table<T>,
     /// The processor rounds to whole numbers in one instruction.
     pub has_round: bool,
     pub convention: CallConv,
@@ -64,10 +67,10 @@ struct Known {
 /// A loaded value is used again for so many steps; then it is loaded anew.
 const REUSE: u32 = 12;
 
-pub(super) struct Emitter<'a, 'b> {
-    pub(super) context: &'a Context<'a>,
+pub(super) struct Emitter<'a, 'b, T: 'static> {
+    pub(super) context: &'a Context<'a, T>,
     pub(super) builder: FunctionBuilder<'b>,
-    /// Pointer per entry of `buffers(plan.entry)`.
+    /// Argument per entry of `buffers(plan.entry)`.
     bases: Vec<ir::Value>,
     pool: ir::Value,
     known: Vec<Known>,
@@ -78,15 +81,39 @@ pub(super) struct Emitter<'a, 'b> {
     signatures: Vec<(Signature, SigRef)>,
 }
 
-/// The signature of generated functions: a pointer per buffer.
-pub(super) fn signature(plan: &Plan, convention: CallConv) -> Signature {
+/// The signature of generated functions: a pointer per buffer, or its one element where
+/// [`is_by_value`].
+pub(super) fn signature<T: Native>(plan: &Plan, convention: CallConv) -> Signature {
     let mut s = Signature::new(convention);
-    s.params.extend(buffers(plan.entry).iter().map(|_| AbiParam::new(types::I64)));
+    let kind = |&b: &Buffer| if is_by_value(b) { T::TYPE } else { types::I64 };
+    s.params.extend(buffers(plan.entry).iter().map(|b| AbiParam::new(kind(b))));
     s
 }
 
+/// Writes a function that hands its arguments to others, one after the other.
+pub(super) fn emit_sequence(
+    mut builder: FunctionBuilder<'_>,
+    callees: &[ir::FuncRef],
+    target: TargetFrontendConfig,
+) {
+    let block = builder.create_block();
+    builder.append_block_params_for_function_params(block);
+    builder.switch_to_block(block);
+    builder.seal_block(block);
+    let arguments = builder.block_params(block).to_vec();
+    for &callee in callees {
+        builder.ins().call(callee, &arguments);
+    }
+    builder.ins().return_(&[]);
+    builder.finalize(target);
+}
+
 /// Writes the steps of one chunk.
-pub(super) fn emit(context: &Context<'_>, builder: FunctionBuilder<'_>, steps: &[Step]) {
+pub(super) fn emit<T: Native>(
+    context: &Context<'_, T>,
+    builder: FunctionBuilder<'_>,
+    steps: &[Step],
+) {
     let mut e = Emitter {
         context,
         builder,
@@ -111,25 +138,40 @@ pub(super) fn emit(context: &Context<'_>, builder: FunctionBuilder<'_>, steps: &
     e.builder.finalize(context.target);
 }
 
-impl Emitter<'_, '_> {
+impl<T: Native> Emitter<'_, '_, T> {
     pub(super) fn address(&mut self, address: usize) -> ir::Value {
         self.builder.ins().iconst(types::I64, address as i64)
     }
 
-    fn base(&self, buffer: Buffer) -> ir::Value {
-        if buffer == Buffer::Constants {
-            return self.pool;
-        }
+    /// What the function was given for a buffer.
+    fn argument(&self, buffer: Buffer) -> ir::Value {
         let all = buffers(self.context.plan.entry);
         let position = all.iter().position(|&b| b == buffer);
         self.bases[position.expect("a verified plan uses buffers of its entry")]
+    }
+
+    /// Address of the first element of a buffer.
+    fn base(&mut self, buffer: Buffer) -> ir::Value {
+        if buffer == Buffer::Constants {
+            return self.pool;
+        }
+        let argument = self.argument(buffer);
+        if !is_by_value(buffer) {
+            return argument;
+        }
+        // Rare: a vector operation on the time.
+        let size = size_of::<T>() as u32;
+        let place = ir::StackSlotData::new(ir::StackSlotKind::ExplicitSlot, size, 3);
+        let slot = self.builder.create_sized_stack_slot(place);
+        self.builder.ins().stack_store(types::I64, argument, slot, 0);
+        self.builder.ins().stack_addr(types::I64, slot, 0)
     }
 
     /// Base pointer and byte offset of an element. Offsets that do not fit an instruction are
     /// added first.
     fn locate(&mut self, buffer: Buffer, element: u32) -> (ir::Value, i32) {
         let base = self.base(buffer);
-        let bytes = i64::from(element) * 8;
+        let bytes = i64::from(element) * T::BYTES;
         match i32::try_from(bytes) {
             Ok(offset) => (base, offset),
             Err(_) => (self.builder.ins().iadd_imm_s(base, bytes), 0),
@@ -141,13 +183,16 @@ impl Emitter<'_, '_> {
         let base = self.base(r.buffer);
         match r.offset {
             0 => base,
-            n => self.builder.ins().iadd_imm_s(base, i64::from(n) * 8),
+            n => self.builder.ins().iadd_imm_s(base, i64::from(n) * T::BYTES),
         }
     }
 
     fn load(&mut self, buffer: Buffer, element: u32) -> ir::Value {
+        if is_by_value(buffer) {
+            return self.argument(buffer);
+        }
         let (base, offset) = self.locate(buffer, element);
-        self.builder.ins().load(types::F64, MemFlagsData::trusted(), base, offset)
+        self.builder.ins().load(T::TYPE, MemFlagsData::trusted(), base, offset)
     }
 
     fn store(&mut self, buffer: Buffer, element: u32, v: ir::Value) {
@@ -193,13 +238,16 @@ impl Emitter<'_, '_> {
     }
 
     pub(super) fn number(&mut self, x: f64) -> ir::Value {
-        self.builder.ins().f64const(x)
+        T::constant(&mut self.builder, x)
     }
 
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Scalar(i) => self.scalar(i),
-            Step::Dense(i) => self.dense(&self.context.plan.code[i as usize]),
+            Step::Dense(i) => match self.context.fused.backward(i) {
+                Some(backward) => self.backward(backward),
+                None => self.dense(&self.context.plan.code[i as usize]),
+            },
             Step::Gather { slot, value } => {
                 let v = self.get(value);
                 self.store(Buffer::Scratch, self.context.layout.slots + slot, v);
@@ -382,8 +430,8 @@ impl Emitter<'_, '_> {
 
     fn call_scalar(&mut self, function: usize, arguments: &[ir::Value]) -> ir::Value {
         let mut s = Signature::new(self.context.convention);
-        s.params.extend(arguments.iter().map(|_| AbiParam::new(types::F64)));
-        s.returns.push(AbiParam::new(types::F64));
+        s.params.extend(arguments.iter().map(|_| AbiParam::new(T::TYPE)));
+        s.returns.push(AbiParam::new(T::TYPE));
         let call = self.call_with(s, function, arguments);
         self.builder.inst_results(call)[0]
     }

@@ -1,11 +1,13 @@
 //! Dense instructions become calls to precompiled kernels.
 
 use cranelift_codegen::ir::{InstBuilder, types};
-use slopefield_graph::plan::{Instruction, Ref};
+use slopefield_graph::plan::{Instruction, Ref, UnaryOp};
 
 use super::emit::Emitter;
+use super::fuse::{Backward, Slope};
+use crate::native::Native;
 
-impl Emitter<'_, '_> {
+impl<T: Native> Emitter<'_, '_, T> {
     /// Calls the kernel of a dense instruction.
     pub(super) fn dense(&mut self, instruction: &Instruction) {
         use Instruction::*;
@@ -21,26 +23,14 @@ impl Emitter<'_, '_> {
             Map { op, dst, src, len } => ((t.map)(op) as usize, vec![dst, src], vec![len]),
             Zip { op, dst, a, b, len } => ((t.zip)(op) as usize, vec![dst, a, b], vec![len]),
             MatVec { y, a, x, rows, cols, add } => {
-                let f = if add { t.mat_vec_add } else { t.mat_vec };
-                (f as usize, vec![y, a, x], vec![rows, cols])
+                return self.affine(y, a, x, add.then_some(y), None, [rows, cols]);
             }
             MatTVec { y, a, x, rows, cols, add } => {
                 let f = if add { t.mat_t_vec_add } else { t.mat_t_vec };
                 (f as usize, vec![y, a, x], vec![rows, cols])
             }
             Layer { y, a, x, bias, activation, rows, cols } => {
-                let product = [rows, cols];
-                match bias {
-                    Some(bias) => {
-                        self.call_kernel(t.copy as usize, &[y, bias], &[rows]);
-                        self.call_kernel(t.mat_vec_add as usize, &[y, a, x], &product);
-                    }
-                    None => self.call_kernel(t.mat_vec as usize, &[y, a, x], &product),
-                }
-                if let Some(op) = activation {
-                    self.call_kernel((t.map)(op) as usize, &[y, y], &[rows]);
-                }
-                return;
+                return self.affine(y, a, x, bias, activation, [rows, cols]);
             }
             Each { body, count } => {
                 return self.each(&self.context.plan.bodies[body as usize], count);
@@ -61,5 +51,44 @@ impl Emitter<'_, '_> {
             arguments.push(self.builder.ins().iconst(types::I64, i64::from(*n)));
         }
         self.call(function, &arguments);
+    }
+
+    /// The backward pass of a layer.
+    pub(super) fn backward(&mut self, b: &Backward) {
+        let function = match b.slope {
+            Slope::Tanh => self.context.table.backward_tanh,
+            Slope::Sigmoid => self.context.table.backward_sigmoid,
+        };
+        let mut arguments = [b.z, b.a, b.g, b.h, b.matrix_grad].map(|r| self.pointer(r)).to_vec();
+        arguments.push(match b.bias_grad {
+            Some(bias_grad) => self.pointer(bias_grad),
+            None => self.address(0),
+        });
+        for n in [b.rows, b.cols] {
+            arguments.push(self.builder.ins().iconst(types::I64, i64::from(n)));
+        }
+        self.call(function as usize, &arguments);
+    }
+
+    /// `y = map(A x + start)`.
+    fn affine(
+        &mut self,
+        y: Ref,
+        a: Ref,
+        x: Ref,
+        start: Option<Ref>,
+        map: Option<UnaryOp>,
+        sizes: [u32; 2],
+    ) {
+        let t = self.context.table;
+        let mut arguments = [y, a, x].map(|r| self.pointer(r)).to_vec();
+        arguments.push(match start {
+            Some(start) => self.pointer(start),
+            None => self.address(0),
+        });
+        arguments.extend(sizes.map(|n| self.builder.ins().iconst(types::I64, i64::from(n))));
+        let map = map.map_or(0, |op| (t.map)(op) as usize);
+        arguments.push(self.address(map));
+        self.call(t.affine as usize, &arguments);
     }
 }

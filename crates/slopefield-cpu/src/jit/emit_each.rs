@@ -7,6 +7,7 @@ use slopefield_graph::plan::{
 };
 
 use super::emit::Emitter;
+use crate::native::Native;
 
 /// A value of a body: a number, and for comparisons the flag it comes from.
 #[derive(Clone, Copy)]
@@ -15,7 +16,7 @@ struct LaneValue {
     flag: Option<ir::Value>,
 }
 
-impl Emitter<'_, '_> {
+impl<T: Native> Emitter<'_, '_, T> {
     /// Runs a body for `count` lanes, at least one.
     pub(super) fn each(&mut self, body: &Body, count: u32) {
         // Pointers do not depend on the lane.
@@ -30,7 +31,7 @@ impl Emitter<'_, '_> {
         let head = self.builder.create_block();
         let lane = self.builder.append_block_param(head, types::I64);
         let totals: Vec<ir::Value> =
-            (0..sums).map(|_| self.builder.append_block_param(head, types::F64)).collect();
+            (0..sums).map(|_| self.builder.append_block_param(head, T::TYPE)).collect();
         let mut arguments = vec![BlockArg::Value(start)];
         arguments.extend((0..sums).map(|_| BlockArg::Value(zero)));
         self.builder.ins().jump(head, &arguments);
@@ -94,7 +95,7 @@ impl Emitter<'_, '_> {
                             self.lane_address(base, index)
                         }
                     };
-                    self.builder.ins().load(types::F64, MemFlagsData::trusted(), at, 0)
+                    self.builder.ins().load(T::TYPE, MemFlagsData::trusted(), at, 0)
                 }
                 BodyInstruction::Unary(UnaryOp::Not, a) => {
                     let truth = self.truth(values[a as usize]);
@@ -152,7 +153,7 @@ impl Emitter<'_, '_> {
     }
 
     fn lane_address(&mut self, base: ir::Value, index: ir::Value) -> ir::Value {
-        let bytes = self.builder.ins().ishl_imm_u(index, 3);
+        let bytes = self.builder.ins().ishl_imm_u(index, i64::from(T::BYTES.trailing_zeros()));
         self.builder.ins().iadd(base, bytes)
     }
 
@@ -166,7 +167,7 @@ impl Emitter<'_, '_> {
     }
 
     fn add_to(&mut self, at: ir::Value, v: ir::Value) {
-        let old = self.builder.ins().load(types::F64, MemFlagsData::trusted(), at, 0);
+        let old = self.builder.ins().load(T::TYPE, MemFlagsData::trusted(), at, 0);
         let sum = self.builder.ins().fadd(old, v);
         self.builder.ins().store(MemFlagsData::trusted(), sum, at, 0);
     }

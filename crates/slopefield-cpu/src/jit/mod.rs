@@ -1,4 +1,4 @@
-//! Machine code from plans: [`schedule`] orders the program, [`chunk`] cuts it into functions,
+//! Machine code from plans: [`fuse`] finds what one kernel can do, [`schedule`] orders the program, [`chunk`] cuts it into functions,
 //! [`emit`] writes one function, [`code`] owns the memory.
 
 mod chunk;
@@ -6,4 +6,5 @@ pub(crate) mod code;
 mod emit;
 mod emit_dense;
 mod emit_each;
+mod fuse;
 mod schedule;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use slopefield_graph::plan::{BinaryOp, Instruction, Plan, Ref, UnaryOp, Value};
 
+use super::fuse::Fused;
 use crate::buffers::is_read_only;
 
 /// A function whose calls can be gathered.
@@ -96,8 +97,9 @@ pub(super) fn small_power(plan: &Plan, exponent: Value) -> Option<i32> {
     }
 }
 
-/// Orders a verified plan. Without `gather`, in its own order.
-pub(super) fn schedule(plan: &Plan, gather: bool) -> Schedule {
+/// Orders a verified plan without what has become part of something else. Without `gather`, in its
+/// own order.
+pub(super) fn schedule(plan: &Plan, fused: &Fused, gather: bool) -> Schedule {
     let code = &plan.code;
     let mut s = Scheduler {
         plan,
@@ -113,7 +115,9 @@ pub(super) fn schedule(plan: &Plan, gather: bool) -> Schedule {
     let mut start = 0;
     while start < code.len() {
         if !is_scalar(&code[start]) {
-            s.out.steps.push(Step::Dense(start as u32));
+            if !fused.is_part(start as u32) {
+                s.out.steps.push(Step::Dense(start as u32));
+            }
             start += 1;
             continue;
         }

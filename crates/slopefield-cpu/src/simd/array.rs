@@ -1,14 +1,17 @@
 //! Vectors as plain arrays, for every machine; also the scalar form (`N = 1`) of the functions.
 
-use super::Simd;
+use std::marker::PhantomData;
 
-/// `N` lanes in an array. `FUSED` says whether `mul_add` is one rounding: it must only be true
+use super::{Simd, Vector};
+use crate::native::Native;
+
+/// `N` lanes of `T` in an array. `FUSED` says whether `mul_add` is one rounding: it must only be true
 /// where the machine has the instruction, or the standard library emulates it slowly.
 #[derive(Clone, Copy)]
-pub(crate) struct Array<const N: usize, const FUSED: bool>;
+pub(crate) struct Array<const N: usize, const FUSED: bool, T = f64>(PhantomData<T>);
 
 #[inline(always)]
-fn zip<const N: usize>(a: [f64; N], b: [f64; N], f: impl Fn(f64, f64) -> f64) -> [f64; N] {
+fn zip<T: Copy, const N: usize>(a: [T; N], b: [T; N], f: impl Fn(T, T) -> T) -> [T; N] {
     std::array::from_fn(|i| f(a[i], b[i]))
 }
 
@@ -30,35 +33,43 @@ fn halves(a: f64) -> (f64, f64) {
     (hi, a - hi)
 }
 
+/// `a b - p` exactly, for `p` the rounded `a b` (Dekker 1971).
+#[inline(always)]
+fn product_error(a: f64, b: f64, p: f64) -> f64 {
+    let ((ah, al), (bh, bl)) = (halves(a), halves(b));
+    ((ah * bh - p) + ah * bl + al * bh) + al * bl
+}
+
 // No method needs anything of the machine; only `load` and `store` are unsafe in fact.
-impl<const N: usize, const FUSED: bool> Simd for Array<N, FUSED> {
-    type V = [f64; N];
-    type M = [bool; N];
+impl<const N: usize, const FUSED: bool, T: Native> Vector for Array<N, FUSED, T> {
+    type T = T;
+    type V = [T; N];
+    type Wide = Array<N, FUSED>;
     const LANES: usize = N;
 
     #[inline(always)]
-    unsafe fn splat(x: f64) -> Self::V {
+    unsafe fn splat(x: T) -> Self::V {
         [x; N]
     }
     #[inline(always)]
-    unsafe fn load(p: *const f64) -> Self::V {
+    unsafe fn load(p: *const T) -> Self::V {
         // SAFETY: the caller promises N readable elements.
         std::array::from_fn(|i| unsafe { *p.add(i) })
     }
     #[inline(always)]
-    unsafe fn load_part(p: *const f64, n: usize) -> Self::V {
+    unsafe fn load_part(p: *const T, n: usize) -> Self::V {
         // SAFETY: the caller promises n readable elements.
-        std::array::from_fn(|i| if i < n { unsafe { *p.add(i) } } else { 0.0 })
+        std::array::from_fn(|i| if i < n { unsafe { *p.add(i) } } else { T::default() })
     }
     #[inline(always)]
-    unsafe fn store(p: *mut f64, v: Self::V) {
+    unsafe fn store(p: *mut T, v: Self::V) {
         for (i, x) in v.into_iter().enumerate() {
             // SAFETY: the caller promises N writable elements.
             unsafe { *p.add(i) = x };
         }
     }
     #[inline(always)]
-    unsafe fn store_part(p: *mut f64, n: usize, v: Self::V) {
+    unsafe fn store_part(p: *mut T, n: usize, v: Self::V) {
         for (i, x) in v.into_iter().enumerate().take(n) {
             // SAFETY: the caller promises n writable elements.
             unsafe { *p.add(i) = x };
@@ -83,24 +94,39 @@ impl<const N: usize, const FUSED: bool> Simd for Array<N, FUSED> {
     }
     #[inline(always)]
     unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        std::array::from_fn(|i| if FUSED { a[i].mul_add(b[i], c[i]) } else { a[i] * b[i] + c[i] })
+        std::array::from_fn(|i| if FUSED { a[i].fused(b[i], c[i]) } else { a[i] * b[i] + c[i] })
     }
     #[inline(always)]
     unsafe fn neg_mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        std::array::from_fn(
-            |i| {
-                if FUSED { (-a[i]).mul_add(b[i], c[i]) } else { c[i] - a[i] * b[i] }
-            },
-        )
+        std::array::from_fn(|i| if FUSED { (-a[i]).fused(b[i], c[i]) } else { c[i] - a[i] * b[i] })
     }
+    #[inline(always)]
+    unsafe fn widen(v: Self::V) -> [f64; N] {
+        v.map(T::to_f64)
+    }
+    #[inline(always)]
+    unsafe fn narrow(v: [f64; N]) -> Self::V {
+        v.map(T::from_f64)
+    }
+}
+
+impl<const N: usize, const FUSED: bool> Simd for Array<N, FUSED> {
+    type M = [bool; N];
+
     #[inline(always)]
     unsafe fn mul_error(a: Self::V, b: Self::V, p: Self::V) -> Self::V {
         std::array::from_fn(|i| {
+            if FUSED { a[i].mul_add(b[i], -p[i]) } else { product_error(a[i], b[i], p[i]) }
+        })
+    }
+    #[inline(always)]
+    unsafe fn residual(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        std::array::from_fn(|i| {
             if FUSED {
-                return a[i].mul_add(b[i], -p[i]);
+                return (-a[i]).mul_add(b[i], c[i]);
             }
-            let ((ah, al), (bh, bl)) = (halves(a[i]), halves(b[i]));
-            ((ah * bh - p[i]) + ah * bl + al * bh) + al * bl
+            let p = a[i] * b[i];
+            (c[i] - p) - product_error(a[i], b[i], p)
         })
     }
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! AVX2 with fused multiply-add.
 
-use super::Simd;
+use super::{Simd, Vector};
 use std::arch::x86_64::*;
 
 /// 4 lanes in one register.
@@ -22,9 +22,10 @@ unsafe fn first(n: usize) -> __m256i {
 
 // SAFETY of all bodies: the trait's contract promises the instruction set, and readable or writable
 // memory where one is touched.
-impl Simd for Avx2 {
+impl Vector for Avx2 {
+    type T = f64;
     type V = __m256d;
-    type M = __m256d;
+    type Wide = Self;
     const LANES: usize = 4;
 
     #[inline(always)]
@@ -83,9 +84,28 @@ impl Simd for Avx2 {
         unsafe { _mm256_fnmadd_pd(a, b, c) }
     }
     #[inline(always)]
+    unsafe fn widen(v: Self::V) -> Self::V {
+        v
+    }
+    #[inline(always)]
+    unsafe fn narrow(v: Self::V) -> Self::V {
+        v
+    }
+}
+
+// SAFETY of all bodies: as above.
+impl Simd for Avx2 {
+    type M = __m256d;
+
+    #[inline(always)]
     unsafe fn mul_error(a: Self::V, b: Self::V, p: Self::V) -> Self::V {
         // SAFETY: see above.
         unsafe { _mm256_fmsub_pd(a, b, p) }
+    }
+    #[inline(always)]
+    unsafe fn residual(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // SAFETY: see above.
+        unsafe { Self::neg_mul_add(a, b, c) }
     }
     #[inline(always)]
     unsafe fn sqrt(a: Self::V) -> Self::V {

@@ -1,6 +1,6 @@
 //! AVX-512 (F).
 
-use super::Simd;
+use super::{Simd, Vector};
 use std::arch::x86_64::*;
 
 /// 8 lanes in one register.
@@ -14,9 +14,10 @@ fn first(n: usize) -> __mmask8 {
 
 // SAFETY of all bodies: the trait's contract promises the instruction set, and readable or writable
 // memory where one is touched.
-impl Simd for Avx512 {
+impl Vector for Avx512 {
+    type T = f64;
     type V = __m512d;
-    type M = __mmask8;
+    type Wide = Self;
     const LANES: usize = 8;
 
     #[inline(always)]
@@ -75,9 +76,28 @@ impl Simd for Avx512 {
         unsafe { _mm512_fnmadd_pd(a, b, c) }
     }
     #[inline(always)]
+    unsafe fn widen(v: Self::V) -> Self::V {
+        v
+    }
+    #[inline(always)]
+    unsafe fn narrow(v: Self::V) -> Self::V {
+        v
+    }
+}
+
+// SAFETY of all bodies: as above.
+impl Simd for Avx512 {
+    type M = __mmask8;
+
+    #[inline(always)]
     unsafe fn mul_error(a: Self::V, b: Self::V, p: Self::V) -> Self::V {
         // SAFETY: see above.
         unsafe { _mm512_fmsub_pd(a, b, p) }
+    }
+    #[inline(always)]
+    unsafe fn residual(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // SAFETY: see above.
+        unsafe { Self::neg_mul_add(a, b, c) }
     }
     #[inline(always)]
     unsafe fn sqrt(a: Self::V) -> Self::V {

@@ -1,8 +1,8 @@
 //! The vector operations that the kernels are written in, and one implementation per instruction
 //! set.
 //!
-//! A kernel is one generic body over [`Simd`]; `dense::table` instantiates it inside functions that
-//! enable the instruction set. Nothing here decides which set the machine has.
+//! A kernel is one generic body over [`Vector`] (dense sums, of `f64` or `f32`) or [`Simd`] (functions,
+//! always in `f64`); `dense::table` instantiates it inside functions that enable the instruction set. Nothing here decides which set the machine has.
 
 mod array;
 #[cfg(target_arch = "x86_64")]
@@ -10,6 +10,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod pair;
+#[cfg(target_arch = "x86_64")]
+mod single;
 
 pub(crate) use array::Array;
 #[cfg(target_arch = "x86_64")]
@@ -17,6 +19,10 @@ pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
 pub(crate) use pair::Pair;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use single::{FromSingle, Single};
+
+use crate::native::Native;
 
 /// Most lanes any implementation has.
 pub(crate) const MAX_LANES: usize = 8;
@@ -25,7 +31,7 @@ pub(crate) const MAX_LANES: usize = 8;
 /// to even, and leaves that number in the low bits of the sum.
 pub(crate) const ROUNDER: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52
 
-/// Lane-wise operations on [`Simd::LANES`] doubles.
+/// Lane-wise arithmetic on [`Vector::LANES`] numbers.
 ///
 /// All implementations whose `mul_add` is fused give the same bits for the same operations; the
 /// kernels rely on it to give the same results on every machine with fused multiply-add.
@@ -34,24 +40,26 @@ pub(crate) const ROUNDER: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52
 ///
 /// Every method may be called only on a machine that has the implementation's instruction set, and
 /// the loads and stores need valid, possibly unaligned, memory for as many elements as they touch.
-pub(crate) trait Simd: Copy + 'static {
+pub(crate) trait Vector: Copy + 'static {
+    /// What a lane holds.
+    type T: Native;
     /// A vector.
     type V: Copy;
-    /// One truth value per lane.
-    type M: Copy;
+    /// As many lanes of `f64`; `Self` if they are that already.
+    type Wide: Simd;
     /// Number of lanes, at most [`MAX_LANES`].
     const LANES: usize;
 
     /// All lanes equal.
-    unsafe fn splat(x: f64) -> Self::V;
+    unsafe fn splat(x: Self::T) -> Self::V;
     /// Reads `LANES` elements.
-    unsafe fn load(p: *const f64) -> Self::V;
+    unsafe fn load(p: *const Self::T) -> Self::V;
     /// Reads the first `n < LANES` elements; the other lanes are 0.
-    unsafe fn load_part(p: *const f64, n: usize) -> Self::V;
+    unsafe fn load_part(p: *const Self::T, n: usize) -> Self::V;
     /// Writes `LANES` elements.
-    unsafe fn store(p: *mut f64, v: Self::V);
+    unsafe fn store(p: *mut Self::T, v: Self::V);
     /// Writes the first `n < LANES` elements.
-    unsafe fn store_part(p: *mut f64, n: usize, v: Self::V);
+    unsafe fn store_part(p: *mut Self::T, n: usize, v: Self::V);
 
     /// `a + b`.
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
@@ -65,8 +73,24 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `c - a * b`, fused where the instruction set has it.
     unsafe fn neg_mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// The same numbers in `f64`.
+    unsafe fn widen(v: Self::V) -> <Self::Wide as Vector>::V;
+    /// The nearest numbers.
+    unsafe fn narrow(v: <Self::Wide as Vector>::V) -> Self::V;
+}
+
+/// What the functions of `vmath` need beyond arithmetic, on lanes of `f64`.
+///
+/// # Safety
+/// As for [`Vector`].
+pub(crate) trait Simd: Vector<T = f64, Wide = Self> {
+    /// One truth value per lane.
+    type M: Copy;
+
     /// The rounding error of the product: `a * b - p` exactly, where `p` is the rounded `a * b`.
     unsafe fn mul_error(a: Self::V, b: Self::V, p: Self::V) -> Self::V;
+    /// `c - a * b` with an exact product and one rounding; exact where `a` is close to `c / b`.
+    unsafe fn residual(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// Square root.
     unsafe fn sqrt(a: Self::V) -> Self::V;
     /// `if a < b { a } else { b }`: `b` where either is NaN.
@@ -103,6 +127,16 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn select(m: Self::M, a: Self::V, b: Self::V) -> Self::V;
     /// Whether any lane is true.
     unsafe fn any(m: Self::M) -> bool;
+}
+
+/// All lanes 0.
+///
+/// # Safety
+/// As for [`Vector`].
+#[inline(always)]
+pub(crate) unsafe fn zero<S: Vector>() -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe { S::splat(S::T::default()) }
 }
 
 /// All lanes of the given bit pattern.

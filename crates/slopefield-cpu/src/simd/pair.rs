@@ -1,6 +1,6 @@
 //! Two vectors of another kind as one, so that sums split into eight lanes on machines with four.
 
-use super::Simd;
+use super::{Simd, Vector};
 
 /// Twice the lanes of `S`.
 #[derive(Clone, Copy)]
@@ -18,9 +18,10 @@ macro_rules! lanewise {
 
 // SAFETY of all bodies: the contract of the halves is that of the whole; the second half of memory
 // starts `S::LANES` elements after the first.
-impl<S: Simd> Simd for Pair<S> {
+impl<S: Simd> Vector for Pair<S> {
+    type T = f64;
     type V = [S::V; 2];
-    type M = [S::M; 2];
+    type Wide = Self;
     const LANES: usize = 2 * S::LANES;
 
     #[inline(always)]
@@ -72,7 +73,25 @@ impl<S: Simd> Simd for Pair<S> {
         div(a: V, b: V) -> V;
         mul_add(a: V, b: V, c: V) -> V;
         neg_mul_add(a: V, b: V, c: V) -> V;
+    }
+
+    #[inline(always)]
+    unsafe fn widen(v: Self::V) -> Self::V {
+        v
+    }
+    #[inline(always)]
+    unsafe fn narrow(v: Self::V) -> Self::V {
+        v
+    }
+}
+
+// SAFETY of all bodies: as above.
+impl<S: Simd> Simd for Pair<S> {
+    type M = [S::M; 2];
+
+    lanewise! {
         mul_error(a: V, b: V, p: V) -> V;
+        residual(a: V, b: V, c: V) -> V;
         sqrt(a: V) -> V;
         least(a: V, b: V) -> V;
         greatest(a: V, b: V) -> V;

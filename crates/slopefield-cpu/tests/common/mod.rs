@@ -2,7 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use slopefield_cpu::{CompiledKernel, Isa, Options, compile_with};
+use slopefield_cpu::{CompiledKernel, Isa, Options, compile_f32_with, compile_with};
+use slopefield_graph::Element;
 use slopefield_graph::plan::{Buffer, Entry, Instruction, Plan, Plans, Ref, Value};
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
 
@@ -81,6 +82,14 @@ pub fn compiled(plans: &Plans, options: Options) -> CompiledKernel {
     }
 }
 
+#[track_caller]
+pub fn compiled_f32(plans: &Plans, options: Options) -> CompiledKernel<f32> {
+    match compile_f32_with(plans, options) {
+        Ok(kernel) => kernel,
+        Err(e) => panic!("{options:?}: {e}"),
+    }
+}
+
 /// Inputs of all entries.
 #[derive(Debug, Clone)]
 pub struct Inputs {
@@ -124,37 +133,63 @@ impl Random {
 }
 
 /// Scratch memory with garbage in it, at an odd address.
-fn garbage(kernel: &dyn Kernel) -> Vec<f64> {
-    vec![f64::from_bits(0x7ff8_dead_beef_0001); kernel.scratch_len() + 1]
+fn garbage<T: Element>(kernel: &dyn Kernel<T>) -> Vec<T> {
+    vec![T::from_f64(f64::NAN); kernel.scratch_len() + 1]
 }
 
-pub fn eval(kernel: &dyn Kernel, i: &Inputs) -> Vec<f64> {
-    let mut out = vec![f64::NAN; kernel.shape().outputs];
-    kernel.eval(i.t, &i.u, &i.p, &mut out, &mut garbage(kernel)[1..]);
+fn elements<T: Element>(xs: &[f64]) -> Vec<T> {
+    xs.iter().map(|&x| T::from_f64(x)).collect()
+}
+
+/// The inputs as elements of the kernel's type; results of `eval`.
+pub fn eval_as<T: Element>(kernel: &dyn Kernel<T>, i: &Inputs) -> Vec<T> {
+    let mut out = vec![T::from_f64(f64::NAN); kernel.shape().outputs];
+    let (u, p) = (elements(&i.u), elements(&i.p));
+    kernel.eval(T::from_f64(i.t), &u, &p, &mut out, &mut garbage(kernel)[1..]);
     out
 }
 
 /// Value and tangent, one after the other.
-pub fn jvp(kernel: &dyn Kernel, i: &Inputs) -> Vec<f64> {
-    let n = kernel.shape().outputs;
-    let (mut out, mut dout) = (vec![f64::NAN; n], vec![f64::NAN; n]);
-    let point = Point { t: i.t, u: &i.u, p: &i.p };
-    let along = Tangent { t: i.dt, u: &i.du, p: &i.dp };
+pub fn jvp_as<T: Element>(kernel: &dyn Kernel<T>, i: &Inputs) -> Vec<T> {
+    let mut out = vec![T::from_f64(f64::NAN); kernel.shape().outputs];
+    let mut dout = out.clone();
+    let [u, p, du, dp] = [&i.u, &i.p, &i.du, &i.dp].map(|x| elements(x));
+    let point = Point { t: T::from_f64(i.t), u: &u, p: &p };
+    let along = Tangent { t: T::from_f64(i.dt), u: &du, p: &dp };
     kernel.jvp(point, along, &mut out, &mut dout, &mut garbage(kernel)[1..]);
     out.append(&mut dout);
     out
 }
 
 /// Gradients by time, states, params, one after the other, added to what was there.
-pub fn vjp(kernel: &dyn Kernel, i: &Inputs) -> Vec<f64> {
+pub fn vjp_as<T: Element>(kernel: &dyn Kernel<T>, i: &Inputs) -> Vec<T> {
     let shape = kernel.shape();
-    let (mut gt, mut gu, mut gp) = (0.5, vec![0.25; shape.states], vec![-0.125; shape.params]);
+    let mut gt = T::from_f64(0.5);
+    let mut gu = vec![T::from_f64(0.25); shape.states];
+    let mut gp = vec![T::from_f64(-0.125); shape.params];
     let grad = Cotangent { t: &mut gt, u: &mut gu, p: &mut gp };
-    kernel.vjp(Point { t: i.t, u: &i.u, p: &i.p }, &i.w, grad, &mut garbage(kernel)[1..]);
+    let [u, p, w] = [&i.u, &i.p, &i.w].map(|x| elements(x));
+    let point = Point { t: T::from_f64(i.t), u: &u, p: &p };
+    kernel.vjp(point, &w, grad, &mut garbage(kernel)[1..]);
     let mut all = vec![gt];
     all.append(&mut gu);
     all.append(&mut gp);
     all
+}
+
+/// [`eval_as`] in `f64`.
+pub fn eval(kernel: &dyn Kernel, i: &Inputs) -> Vec<f64> {
+    eval_as(kernel, i)
+}
+
+/// [`jvp_as`] in `f64`.
+pub fn jvp(kernel: &dyn Kernel, i: &Inputs) -> Vec<f64> {
+    jvp_as(kernel, i)
+}
+
+/// [`vjp_as`] in `f64`.
+pub fn vjp(kernel: &dyn Kernel, i: &Inputs) -> Vec<f64> {
+    vjp_as(kernel, i)
 }
 
 /// Distance in representable numbers; zeros are one number, NaN another.

@@ -4,45 +4,45 @@ use crate::plan::{Buffer, Ref};
 
 /// What is only read.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Inputs<'a> {
-    pub(super) t: [f64; 1],
-    pub(super) u: &'a [f64],
-    pub(super) p: &'a [f64],
-    pub(super) dt: [f64; 1],
-    pub(super) du: &'a [f64],
-    pub(super) dp: &'a [f64],
-    pub(super) w: &'a [f64],
-    pub(super) constants: &'a [f64],
+pub(super) struct Inputs<'a, T> {
+    pub(super) t: [T; 1],
+    pub(super) u: &'a [T],
+    pub(super) p: &'a [T],
+    pub(super) dt: [T; 1],
+    pub(super) du: &'a [T],
+    pub(super) dp: &'a [T],
+    pub(super) w: &'a [T],
+    pub(super) constants: &'a [T],
 }
 
 /// What is only written or added to.
 #[derive(Debug, Default)]
-pub(super) struct Results<'a> {
-    pub(super) out: &'a mut [f64],
-    pub(super) dout: &'a mut [f64],
-    pub(super) t_grad: &'a mut [f64],
-    pub(super) u_grad: &'a mut [f64],
-    pub(super) p_grad: &'a mut [f64],
+pub(super) struct Results<'a, T> {
+    pub(super) out: &'a mut [T],
+    pub(super) dout: &'a mut [T],
+    pub(super) t_grad: &'a mut [T],
+    pub(super) u_grad: &'a mut [T],
+    pub(super) p_grad: &'a mut [T],
 }
 
 #[derive(Debug)]
-pub(super) struct Memory<'a> {
-    pub(super) inputs: Inputs<'a>,
-    pub(super) results: Results<'a>,
-    pub(super) scratch: &'a mut [f64],
+pub(super) struct Memory<'a, T> {
+    pub(super) inputs: Inputs<'a, T>,
+    pub(super) results: Results<'a, T>,
+    pub(super) scratch: &'a mut [T],
 }
 
 /// A run that is read by a dense instruction.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Operand<'a> {
-    Slice(&'a [f64]),
+pub(super) enum Operand<'a, T> {
+    Slice(&'a [T]),
     /// It is the destination itself.
     Destination,
 }
 
-impl<'a> Operand<'a> {
+impl<'a, T: Copy> Operand<'a, T> {
     /// An element; `own` is the destination's element at the same index, before the write.
-    pub(super) fn at(self, index: usize, own: f64) -> f64 {
+    pub(super) fn at(self, index: usize, own: T) -> T {
         match self {
             Operand::Slice(slice) => slice[index],
             Operand::Destination => own,
@@ -50,7 +50,7 @@ impl<'a> Operand<'a> {
     }
 
     /// The run, for instructions whose operands are never the destination.
-    pub(super) fn slice(self) -> &'a [f64] {
+    pub(super) fn slice(self) -> &'a [T] {
         match self {
             Operand::Slice(slice) => slice,
             Operand::Destination => unreachable!("the verifier refuses such a plan"),
@@ -58,8 +58,8 @@ impl<'a> Operand<'a> {
     }
 }
 
-impl Inputs<'_> {
-    pub(super) fn buffer(&self, buffer: Buffer) -> &[f64] {
+impl<T> Inputs<'_, T> {
+    pub(super) fn buffer(&self, buffer: Buffer) -> &[T] {
         match buffer {
             Buffer::Time => &self.t,
             Buffer::States => self.u,
@@ -74,8 +74,8 @@ impl Inputs<'_> {
     }
 }
 
-impl Results<'_> {
-    pub(super) fn buffer(&mut self, buffer: Buffer) -> &mut [f64] {
+impl<T> Results<'_, T> {
+    pub(super) fn buffer(&mut self, buffer: Buffer) -> &mut [T] {
         match buffer {
             Buffer::Out => self.out,
             Buffer::OutTangent => self.dout,
@@ -87,7 +87,7 @@ impl Results<'_> {
     }
 }
 
-impl Memory<'_> {
+impl<T> Memory<'_, T> {
     /// The destination and the operands of a dense instruction. Operands in scratch lie before or
     /// after a destination there, or are the destination; the verifier has checked that.
     pub(super) fn split<const N: usize>(
@@ -95,7 +95,7 @@ impl Memory<'_> {
         dst: Ref,
         len: u32,
         operands: [(Ref, u32); N],
-    ) -> (&mut [f64], [Operand<'_>; N]) {
+    ) -> (&mut [T], [Operand<'_, T>; N]) {
         let (start, len) = (dst.offset as usize, len as usize);
         let inputs = &self.inputs;
         let run =

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Body, Instruction, LaneInput, LaneOutput, Ref, Value};
+use super::{Body, Buffer, Instruction, LaneInput, LaneOutput, Plan, Ref, Value};
 
 /// How an instruction touches a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,6 +184,45 @@ impl Instruction {
                 list.extend([put(dst, 1, false), read(a, long(len)), read(b, long(len))]);
             }
         }
+    }
+}
+
+/// Elements of a buffer that an instruction touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The buffer.
+    pub buffer: Buffer,
+    /// From the first to one past the last.
+    pub elements: Range<usize>,
+    /// Whether their earlier contents matter.
+    pub reads: bool,
+    /// Whether they are written or added to.
+    pub writes: bool,
+}
+
+impl Run {
+    /// Whether the two have an element in common, or might have where only some are touched.
+    #[must_use]
+    pub fn meets(&self, other: &Run) -> bool {
+        self.buffer == other.buffer
+            && self.elements.start < other.elements.end
+            && other.elements.start < self.elements.end
+    }
+}
+
+impl Plan {
+    /// The runs that one of the plan's instructions touches; [`Plan::verify`] must have passed.
+    #[must_use]
+    pub fn runs(&self, instruction: &Instruction) -> Vec<Run> {
+        let mut touches = Vec::new();
+        instruction.touches(self.loops(), &mut touches);
+        let run = |t: &Touch| Run {
+            buffer: t.at.buffer,
+            elements: t.run(),
+            reads: t.reads(),
+            writes: t.writes(),
+        };
+        touches.iter().map(run).collect()
     }
 }
 

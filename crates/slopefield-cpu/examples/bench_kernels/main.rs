@@ -1,43 +1,63 @@
-//! Prints what one evaluation costs, and what compiling costs.
+//! Prints what one evaluation costs beside hand-written C, and what compiling costs.
 //!
 //! `cargo run --release --example bench_kernels -p slopefield-cpu`. Numbers are the least of many
 //! rounds, in nanoseconds per call through the `Kernel` interface; the interpreter is beside them.
+//! The argument `compare` or `sets` runs only the comparison with C or only the instruction sets.
+
+mod comparators;
+mod compare;
 
 use std::time::Instant;
 
+use compare::Case;
+
 use slopefield_cpu::{Isa, Options, compile_with};
 use slopefield_graph::plan::Plans;
-use slopefield_graph::{BuiltinNetworks, Interpreter, lower};
+use slopefield_graph::{BuiltinNetworks, Interpreter, LoweredModel, lower};
 use slopefield_kernel::{Cotangent, Kernel, Point, Tangent};
+use slopefield_lang::Model;
 
-const LOTKA: &str = "
-state x = 10
-state y = 5
-param a = 1.1
-param b = 0.4
-param c = 0.4
-param d = 0.1
-x' = a*x - b*x*y
-y' = -c*y + d*x*y
-";
-
-/// A neural equation with a network from all states to all derivatives.
-fn neural(states: usize, hidden: &str) -> String {
-    let mut text = String::new();
-    let names: Vec<String> = (1..=states).map(|i| format!("x{i}")).collect();
-    for name in &names {
-        text += &format!("state {name} = 0.5\n");
-    }
-    text += &format!(
-        "network n: mlp(inputs: {states}, outputs: {states}, hidden: {hidden}, activation: tanh)\n\
-         let z = n({})\n",
-        names.join(", ")
-    );
-    for (i, name) in names.iter().enumerate() {
-        text += &format!("{name}' = z[{}]\n", i + 1);
-    }
-    text
-}
+/// The problems that are compared with C, with the greatest ratios to it that we want.
+const CASES: [Case; 6] = [
+    Case {
+        name: "lotka_volterra",
+        text: include_str!("../../../../benches/core/lotka_volterra.slope"),
+        flags: &[],
+        targets: [Some(1.1), None],
+    },
+    Case {
+        name: "kinetics30",
+        text: include_str!("../../../../benches/core/kinetics30.slope"),
+        flags: &[],
+        targets: [Some(0.6), None],
+    },
+    Case {
+        name: "mlp_2_50_2",
+        text: MLP_SMALL,
+        flags: &["-ffast-math"],
+        targets: [Some(0.7), Some(1.0)],
+    },
+    Case {
+        name: "mlp_2_50_2",
+        text: MLP_SMALL,
+        flags: &["-ffast-math", "-mprefer-vector-width=512"],
+        targets: [None, None],
+    },
+    Case {
+        name: "mlp_16_128_128_16",
+        text: MLP_LARGE,
+        flags: &["-ffast-math"],
+        targets: [Some(0.8), Some(1.0)],
+    },
+    Case {
+        name: "mlp_16_128_128_16",
+        text: MLP_LARGE,
+        flags: &["-ffast-math", "-mprefer-vector-width=512"],
+        targets: [None, None],
+    },
+];
+const MLP_SMALL: &str = include_str!("../../../../benches/core/mlp_2_50_2.slope");
+const MLP_LARGE: &str = include_str!("../../../../benches/core/mlp_16_128_128_16.slope");
 
 /// Kinetics with `n` species, Arrhenius rates and Hill terms.
 fn chemistry(n: usize) -> String {
@@ -58,10 +78,26 @@ fn chemistry(n: usize) -> String {
     text
 }
 
-fn plans(text: &str) -> Plans {
+fn model(text: &str) -> (Model, LoweredModel) {
     let (model, diagnostics) = slopefield_lang::check(text);
     assert!(model.is_complete, "{diagnostics:?}");
-    lower(&model, &BuiltinNetworks).expect("the models of this file are correct").rhs
+    let lowered = lower(&model, &BuiltinNetworks).expect("the models of this file are correct");
+    (model, lowered)
+}
+
+fn plans(text: &str) -> Plans {
+    model(text).1.rhs
+}
+
+/// Parameters where they start, weights of moderate size.
+fn start(text: &str) -> Vec<f64> {
+    let (model, lowered) = model(text);
+    let mut p: Vec<f64> =
+        (0..lowered.layout.len).map(|i| ((i * 37 % 101) as f64 - 50.0) / 200.0).collect();
+    for (p, param) in p.iter_mut().zip(&model.params) {
+        *p = param.value;
+    }
+    p
 }
 
 /// Least nanoseconds per call over rounds of about a millisecond.
@@ -126,14 +162,42 @@ fn report(name: &str, text: &str) {
     line("interpreter", entries(&Interpreter::new(plans)), 0.0);
 }
 
-fn main() {
+fn compare() {
+    for case in &CASES {
+        let places: &[usize] = if case.name.starts_with("mlp") { &[0, 2] } else { &[0] };
+        for &misplaced in places {
+            if let Err(reason) = compare::run(case, misplaced) {
+                println!("{}: no comparison: {reason}", case.name);
+            }
+        }
+    }
+}
+
+fn sets() {
     // The first compilation of a process also sets up the code generator.
-    let start = Instant::now();
-    compile_with(&plans(LOTKA), Options::default()).expect("the plans are sound");
-    println!("first compilation, lowering included: {:.3} ms", start.elapsed().as_secs_f64() * 1e3);
-    report("Lotka-Volterra", LOTKA);
-    report("MLP 2-50-2", &neural(2, "[50]"));
-    report("MLP 16-128-128-16", &neural(16, "[128, 128]"));
-    report("chemistry of 30 species", &chemistry(30));
+    let lotka = CASES[0].text;
+    let begin = Instant::now();
+    compile_with(&plans(lotka), Options::default()).expect("the plans are sound");
+    println!("first compilation, lowering included: {:.3} ms", begin.elapsed().as_secs_f64() * 1e3);
+    report("Lotka-Volterra", lotka);
+    report("MLP 2-50-2", MLP_SMALL);
+    report("MLP 16-128-128-16", MLP_LARGE);
+    report("kinetics of 30 species", CASES[1].text);
     report("chemistry of 1000 species", &chemistry(1000));
+}
+
+fn main() {
+    let only = std::env::args().nth(1);
+        let p = plans(MLP_SMALL);
+        println!("{}\n{}", p.eval, p.vjp);
+        let p = plans(MLP_LARGE);
+        println!("{}", p.vjp);
+        return;
+    }
+    if only.as_deref() != Some("sets") {
+        compare();
+    }
+    if only.as_deref() != Some("compare") {
+        sets();
+    }
 }

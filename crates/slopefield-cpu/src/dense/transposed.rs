@@ -1,0 +1,196 @@
+//! `y = Aᵀ x`: what a dense layer hands back to its input.
+
+use super::affine::{WIDE, pairs, skip};
+use super::rows::Eight;
+use crate::simd::zero;
+
+/// Reads `n <= 8` elements.
+///
+/// # Safety
+/// They are valid; the contract of `Vector`.
+#[inline(always)]
+pub(super) unsafe fn get<E: Eight>(p: *const E::T, n: usize) -> E::V {
+    // SAFETY: n elements are valid.
+    unsafe { if n == 8 { E::load(p) } else { E::load_part(p, n) } }
+}
+
+/// Writes `v`, or adds it, to `n <= 8` elements.
+#[inline(always)]
+unsafe fn put<E: Eight, const ADD: bool>(y: *mut E::T, n: usize, v: E::V) {
+    // SAFETY: n elements of y are valid.
+    unsafe {
+        if n == 8 {
+            E::store(y, if ADD { E::add(E::load(y), v) } else { v });
+        } else {
+            E::store_part(y, n, if ADD { E::add(E::load_part(y, n), v) } else { v });
+        }
+    }
+}
+
+/// `8 C` columns, one running sum per column.
+#[inline(always)]
+unsafe fn columns<E: Eight, const ADD: bool, const C: usize>(
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
+    rows: usize,
+    cols: usize,
+) {
+    // SAFETY: 8 C columns of every row, `rows` elements of x and 8 C of y are valid.
+    unsafe {
+        let mut acc = [zero::<E>(); C];
+        for i in 0..rows {
+            let v = E::splat(*x.add(i));
+            let row = a.add(i * cols);
+            for (c, acc) in acc.iter_mut().enumerate() {
+                *acc = E::mul_add(E::load(row.add(8 * c)), v, *acc);
+            }
+        }
+        for (c, acc) in acc.into_iter().enumerate() {
+            put::<E, ADD>(y.add(8 * c), 8, acc);
+        }
+    }
+}
+
+/// [`columns`] of rows that start `skip > 0` elements after a cache line, read in whole lines but
+/// for the first and the last one.
+#[inline(always)]
+unsafe fn shifted_columns<E: Eight, const ADD: bool, const C: usize>(
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
+    rows: usize,
+    cols: usize,
+    skip: usize,
+) {
+    // SAFETY: as in `columns`; the first vector has 8 - skip of the columns, the last one skip.
+    unsafe {
+        let first = 8 - skip;
+        let (mut head, mut tail) = (zero::<E>(), zero::<E>());
+        let mut acc = [zero::<E>(); C];
+        for i in 0..rows {
+            let v = E::splat(*x.add(i));
+            let row = a.add(i * cols);
+            head = E::mul_add(E::load_last(row.wrapping_sub(skip), skip), v, head);
+            let row = row.add(first);
+            for (c, acc) in acc.iter_mut().enumerate().take(C - 1) {
+                *acc = E::mul_add(E::load(row.add(8 * c)), v, *acc);
+            }
+            tail = E::mul_add(E::load_part(row.add(8 * (C - 1)), skip), v, tail);
+        }
+        let mut lanes = [E::T::default(); 8];
+        E::store(lanes.as_mut_ptr(), head);
+        put::<E, ADD>(y, first, E::load_part(lanes.as_ptr().add(skip), first));
+        let y = y.add(first);
+        for (c, acc) in acc.into_iter().enumerate().take(C - 1) {
+            put::<E, ADD>(y.add(8 * c), 8, acc);
+        }
+        put::<E, ADD>(y.add(8 * (C - 1)), skip, tail);
+    }
+}
+
+/// Up to eight columns, four running sums per column (by row modulo four), because one would wait
+/// for itself.
+#[inline(always)]
+unsafe fn few_columns<E: Eight, const ADD: bool>(
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
+    rows: usize,
+    cols: usize,
+    width: usize,
+) {
+    // SAFETY: `width` columns of every row, `rows` elements of x and `width` of y are valid.
+    unsafe {
+        let mut acc = [zero::<E>(); 4];
+        let mut i = 0;
+        while i + 4 <= rows {
+            for (k, acc) in acc.iter_mut().enumerate() {
+                *acc = E::mul_add(
+                    get::<E>(a.add((i + k) * cols), width),
+                    E::splat(*x.add(i + k)),
+                    *acc,
+                );
+            }
+            i += 4;
+        }
+        let mut k = 0;
+        while i < rows {
+            let row = get::<E>(a.add(i * cols), width);
+            acc[k % 4] = E::mul_add(row, E::splat(*x.add(i)), acc[k % 4]);
+            i += 1;
+            k += 1;
+        }
+        let sum = E::add(E::add(acc[0], acc[2]), E::add(acc[1], acc[3]));
+        put::<E, ADD>(y, width, sum);
+    }
+}
+
+/// Two columns: lanes are rows.
+#[inline(always)]
+unsafe fn two_columns<E: Eight, const ADD: bool>(
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
+    rows: usize,
+) {
+    // SAFETY: 2 · rows elements of a, `rows` of x and 2 of y are valid.
+    unsafe {
+        let zero = zero::<E>();
+        let (mut even_sum, mut odd_sum) = (zero, zero);
+        let mut i = 0;
+        while i < rows {
+            let n = (rows - i).min(8);
+            let (even, odd) = pairs::<E>(a.add(2 * i), n);
+            let v = get::<E>(x.add(i), n);
+            even_sum = E::mul_add(even, v, even_sum);
+            odd_sum = E::mul_add(odd, v, odd_sum);
+            i += n;
+        }
+        let sums = E::sums([even_sum, odd_sum, zero, zero, zero, zero, zero, zero]);
+        put::<E, ADD>(y, 2, sums);
+    }
+}
+
+/// `y = Aᵀ x` or `y += Aᵀ x`.
+///
+/// # Safety
+/// `rows · cols` elements of `a`, `rows` of `x` and `cols` of `y` are valid; the contract of `Vector`.
+#[inline(always)]
+pub(super) unsafe fn transposed<E: Eight, const ADD: bool>(
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
+    rows: usize,
+    cols: usize,
+) {
+    // SAFETY: all accesses lie in the rows and columns that the caller promises.
+    unsafe {
+        if cols == 2 {
+            return two_columns::<E, ADD>(y, a, x, rows);
+        }
+        let skip = skip(a, cols);
+        let mut j = 0;
+        while E::COLUMNS == 8 && j + 64 <= cols {
+            if skip > 0 {
+                shifted_columns::<E, ADD, 8>(y.add(j), a.add(j), x, rows, cols, skip);
+            } else {
+                columns::<E, ADD, 8>(y.add(j), a.add(j), x, rows, cols);
+            }
+            j += 64;
+        }
+        while j + WIDE <= cols {
+            if skip > 0 {
+                shifted_columns::<E, ADD, 4>(y.add(j), a.add(j), x, rows, cols, skip);
+            } else {
+                columns::<E, ADD, 4>(y.add(j), a.add(j), x, rows, cols);
+            }
+            j += WIDE;
+        }
+        while j < cols {
+            let width = (cols - j).min(8);
+            few_columns::<E, ADD>(y.add(j), a.add(j), x, rows, cols, width);
+            j += width;
+        }
+    }
+}
