@@ -60,6 +60,12 @@ pub enum LowerError {
         /// The use.
         span: Span,
     },
+    /// An expression that differs from lane to lane stands outside loops.
+    #[error("an expression of a loop stands outside it")]
+    LaneOutsideLoop {
+        /// The expression.
+        span: Span,
+    },
     /// Too many parameters, instructions or numbers.
     #[error("the model is too large: {what} number {count}, and {limit} are possible")]
     TooLarge {

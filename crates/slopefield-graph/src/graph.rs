@@ -64,6 +64,14 @@ pub(crate) fn constant(graph: &mut Graph, dims: Dims, value: f64) -> Tensor {
     push(graph, Op::Constant(dims, Numbers::from(vec![value; dims.len()])), &[])
 }
 
+/// Part of a vector.
+pub(crate) fn slice(graph: &mut Graph, whole: Tensor, start: u32, len: u32) -> Tensor {
+    if len as usize == whole.dims.len() {
+        return whole;
+    }
+    push(graph, Op::Slice { start, len }, &[whole])
+}
+
 /// Joins vectors. luminal counts the operands of a node in a byte, so many are joined as a tree.
 pub(crate) fn concat(graph: &mut Graph, parts: &[Tensor]) -> Tensor {
     const MOST: usize = 200;

@@ -19,6 +19,7 @@ mod non_finite;
 pub mod plan;
 mod reference;
 mod scalar;
+pub mod sparse;
 
 pub use element::Element;
 pub use error::LowerError;

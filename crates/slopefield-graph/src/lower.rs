@@ -3,11 +3,12 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use luminal::prelude::Graph;
 use slopefield_kernel::Shape;
-use slopefield_lang::Model;
+use slopefield_lang::{Array, ArrayElements, Model, element_name};
 
 use crate::emit::emit;
 use crate::error::LowerError;
@@ -237,15 +238,21 @@ fn observe_layout(model: &Model) -> Vec<ObserveSlot> {
 }
 
 fn let_names(model: &Model) -> Vec<String> {
-    model
-        .lets
-        .iter()
-        .flat_map(|l| {
-            let is_vector = l.value.len() > 1;
-            (1..=l.value.len())
-                .map(move |k| if is_vector { format!("{}[{k}]", l.name) } else { l.name.clone() })
+    let arrays = model.arrays.iter().filter_map(|array| match array.elements {
+        ArrayElements::Let(id) => Some((id.0 as usize, array)),
+        _ => None,
+    });
+    let arrays: BTreeMap<usize, &Array> = arrays.collect();
+    let names = model.lets.iter().enumerate().flat_map(|(i, l)| {
+        let array = arrays.get(&i).copied();
+        let is_vector = l.value.len() > 1;
+        (0..l.value.len()).map(move |k| match array {
+            Some(array) => element_name(&l.name, &array.dimensions, k),
+            None if is_vector => format!("{}[{}]", l.name, k + 1),
+            None => l.name.clone(),
         })
-        .collect()
+    });
+    names.collect()
 }
 
 /// The graphs of all functions of a model before and after each pass, and their plans, as text.

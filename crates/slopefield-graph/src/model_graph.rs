@@ -2,26 +2,36 @@
 //!
 //! Inputs are time, states, scalar parameters and weight tensors. For each network call one scalar
 //! block computes the arguments and the network's own operators follow; a last scalar block
-//! computes the results. Blocks repeat expressions that they share; the plan has each once.
+//! computes the results. Blocks repeat expressions that they share; the plan has each once. Loops
+//! stay loops (`vectors.rs`).
 
 mod composed;
 mod expressions;
 mod function;
+mod needs;
+mod network_lanes;
+mod pieces;
+mod vectors;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use luminal::prelude::Graph;
-use slopefield_lang::{Binary, CallId, Expr, ExprKind, LetId, Model};
+use slopefield_lang::{Binary, CallId, Expr, ExprKind, LetId, Model, VectorId};
 
 use crate::error::LowerError;
 use crate::graph::{self, Dims, Numbers, Op, Tensor};
 use crate::layout::Layout;
 use crate::network::{self, NetworkGraph, NetworkOp, Node};
 use crate::plan::Buffer;
-use expressions::Scalars;
+use crate::scalar::SsaValue;
+use expressions::{Others, Scalars};
 pub use function::ModelFunction;
 pub(crate) use function::noise_arguments;
+use needs::{Mentions, Need, needed};
+
+/// Longest input that a scalar block takes as a whole in a model with loops.
+const WHOLE: usize = 64;
 
 /// The graph of one function. Its only results are `Output`s to [`Buffer::Out`].
 pub(crate) fn build(
@@ -32,63 +42,21 @@ pub(crate) fn build(
 ) -> Result<Graph, LowerError> {
     let outputs = function.outputs(model);
     let mut builder = ModelGraph::new(model, layout, function);
-    let mut needed = BTreeSet::new();
-    for expr in &outputs {
-        collect_calls(model, expr, &mut needed);
-    }
-    for call in needed {
-        let NetworkCall { network, arguments, span } = call_of(model, call);
-        let declared = &model.networks[network];
-        if arguments.len() != declared.inputs as usize {
-            return Err(LowerError::Arguments {
-                network: declared.name.clone(),
-                span,
-                expected: declared.inputs,
-                found: arguments.len(),
-            });
+    for need in needed(model, &outputs) {
+        match need {
+            Need::Call(call) => builder.call(call, networks)?,
+            Need::Vector(vector) => builder.vector(vector, networks)?,
+            // Named expressions are written where they are used.
+            Need::Let(_) => {}
         }
-        let arguments = builder.block(&arguments.iter().collect::<Vec<_>>())?;
-        let output = builder.apply(network, &networks[network], arguments)?;
-        builder.call_outputs.insert(call, output);
     }
-    if !outputs.is_empty() {
-        let result = builder.block(&outputs)?;
-        let op = Op::Output { buffer: Buffer::Out, offset: 0, add: false };
+    let mut offset = 0;
+    for result in builder.pieces(&outputs)? {
+        let op = Op::Output { buffer: Buffer::Out, offset, add: false };
+        offset += result.dims.len() as u32;
         graph::push(&mut builder.graph, op, &[result]);
     }
     Ok(builder.graph)
-}
-
-struct NetworkCall<'a> {
-    network: usize,
-    arguments: &'a [Expr],
-    span: slopefield_lang::Span,
-}
-
-fn call_of(model: &Model, call: CallId) -> NetworkCall<'_> {
-    let call = &model.calls[call.0 as usize];
-    NetworkCall { network: call.network.0 as usize, arguments: &call.arguments, span: call.span }
-}
-
-/// All network calls that an expression depends on, through named expressions and other calls.
-fn collect_calls(model: &Model, expr: &Expr, found: &mut BTreeSet<CallId>) {
-    let mut seen: BTreeSet<(LetId, u32)> = BTreeSet::new();
-    let mut waiting = vec![expr];
-    while let Some(expr) = waiting.pop() {
-        match &expr.kind {
-            ExprKind::Let(id, k) => {
-                if seen.insert((*id, *k)) {
-                    waiting.push(&model.lets[id.0 as usize].value[*k as usize]);
-                }
-            }
-            ExprKind::Output(call, _) => {
-                if found.insert(*call) {
-                    waiting.extend(call_of(model, *call).arguments);
-                }
-            }
-            _ => waiting.extend(children(expr)),
-        }
-    }
 }
 
 /// Direct sub-expressions, in order.
@@ -110,6 +78,8 @@ struct ModelGraph<'a> {
     inputs: Vec<(Source, Tensor)>,
     function: ModelFunction,
     call_outputs: BTreeMap<CallId, Tensor>,
+    vectors: BTreeMap<VectorId, Tensor>,
+    lets: BTreeMap<LetId, Tensor>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +104,27 @@ impl<'a> ModelGraph<'a> {
             (source, graph::push(&mut graph, Op::Input { buffer, offset: 0, dims }, &[]))
         })
         .collect();
-        ModelGraph { model, layout, graph, inputs, function, call_outputs: BTreeMap::new() }
+        let (call_outputs, vectors, lets) = Default::default();
+        ModelGraph { model, layout, graph, inputs, function, call_outputs, vectors, lets }
+    }
+
+    /// A network call: its arguments and the operators of the network.
+    fn call(&mut self, id: CallId, networks: &[NetworkGraph]) -> Result<(), LowerError> {
+        let call = &self.model.calls[id.0 as usize];
+        let network = call.network.0 as usize;
+        let declared = &self.model.networks[network];
+        if call.arguments.len() != declared.inputs as usize {
+            return Err(LowerError::Arguments {
+                network: declared.name.clone(),
+                span: call.span,
+                expected: declared.inputs,
+                found: call.arguments.len(),
+            });
+        }
+        let arguments = self.joined(&call.arguments.iter().collect::<Vec<_>>())?;
+        let output = self.apply(network, &networks[network], arguments)?;
+        self.call_outputs.insert(id, output);
+        Ok(())
     }
 
     fn slot(&self, source: Source) -> u32 {
@@ -144,53 +134,71 @@ impl<'a> ModelGraph<'a> {
         }
     }
 
-    /// A vector with the values of some expressions.
+    /// A vector with the values of some scalar expressions.
     fn block(&mut self, exprs: &[&Expr]) -> Result<Tensor, LowerError> {
-        let (lets, calls) = self.needs(exprs);
-        let mut operands: Vec<Tensor> = self.inputs.iter().map(|(_, t)| *t).collect();
-        let mut call_start = BTreeMap::new();
-        if !calls.is_empty() {
-            let parts: Vec<Tensor> = calls.iter().map(|c| self.call_outputs[c]).collect();
-            let mut next = 0u32;
-            for (call, part) in calls.iter().zip(&parts) {
-                call_start.insert(*call, next);
-                next += part.dims.len() as u32;
-            }
+        self.block_of(exprs, false).map(|(values, _)| values)
+    }
+
+    /// As [`Self::block`]; where `once`, equal values are there once. Also the place of each.
+    fn block_of(&mut self, exprs: &[&Expr], once: bool) -> Result<(Tensor, Vec<u32>), LowerError> {
+        let Mentions { lets, calls, states, params, vectors } = Mentions::of(self.model, exprs);
+        let mut first = Vec::with_capacity(self.inputs.len());
+        let mut operands = Vec::with_capacity(self.inputs.len() + 1);
+        for (source, whole) in self.inputs.clone() {
+            let used = match source {
+                Source::Time => None,
+                Source::States => states,
+                Source::Params => params,
+            };
+            // Of a large array only what the block uses: its derivative has an output for each.
+            let cut = !self.model.vectors.is_empty() && whole.dims.len() > WHOLE;
+            let (start, len) = match used {
+                _ if !cut => (0, whole.dims.len() as u32),
+                Some(used) => (used.first, used.len()),
+                None => (0, 1),
+            };
+            first.push(start);
+            operands.push(graph::slice(&mut self.graph, whole, start, len));
+        }
+        let mut others = Others::default();
+        let mut parts: Vec<Tensor> = Vec::new();
+        let mut next = 0u32;
+        for call in calls {
+            let part = self.call_outputs[&call];
+            others.calls.insert(call, next);
+            next += part.dims.len() as u32;
+            parts.push(part);
+        }
+        for (vector, used) in vectors {
+            let whole = self.vectors[&vector];
+            parts.push(graph::slice(&mut self.graph, whole, used.first, used.len()));
+            others.vectors.insert(vector, (next, used.first));
+            next += used.len();
+        }
+        if !parts.is_empty() {
             operands.push(graph::concat(&mut self.graph, &parts));
         }
         let lengths = operands.iter().map(|t| t.dims.len() as u32).collect();
-        let mut scalars = Scalars::new(self, lengths, call_start);
+        let mut scalars = Scalars::new(self, lengths, first, others);
         // Named expressions in order of declaration: each uses only earlier ones.
         for (id, k) in lets {
             let value = scalars.expression(&self.model.lets[id.0 as usize].value[k as usize])?;
             scalars.lets.insert((id, k), value);
         }
-        let mut outputs = Vec::with_capacity(exprs.len());
+        let mut outputs: Vec<SsaValue> = Vec::with_capacity(exprs.len());
+        let mut places = Vec::with_capacity(exprs.len());
+        let mut known = BTreeMap::new();
         for expr in exprs {
-            outputs.push(scalars.expression(expr)?);
+            let value = scalars.expression(expr)?;
+            let new = outputs.len() as u32;
+            let place = if once { *known.entry(value).or_insert(new) } else { new };
+            if place == new {
+                outputs.push(value);
+            }
+            places.push(place);
         }
         let block = scalars.builder.finish(&outputs);
-        Ok(graph::push(&mut self.graph, Op::Block(Arc::new(block)), &operands))
-    }
-
-    /// The named expressions and calls that these expressions reach without passing a call.
-    fn needs(&self, exprs: &[&Expr]) -> (BTreeSet<(LetId, u32)>, BTreeSet<CallId>) {
-        let (mut lets, mut calls) = (BTreeSet::new(), BTreeSet::new());
-        let mut waiting = exprs.to_vec();
-        while let Some(expr) = waiting.pop() {
-            match &expr.kind {
-                ExprKind::Let(id, k) => {
-                    if lets.insert((*id, *k)) {
-                        waiting.push(&self.model.lets[id.0 as usize].value[*k as usize]);
-                    }
-                }
-                ExprKind::Output(call, _) => {
-                    calls.insert(*call);
-                }
-                _ => waiting.extend(children(expr)),
-            }
-        }
-        (lets, calls)
+        Ok((graph::push(&mut self.graph, Op::Block(Arc::new(block)), &operands), places))
     }
 
     /// The operators of a network applied to an argument vector.

@@ -506,3 +506,43 @@ proptest! {
         prop_assert!(decode(&bytes).is_err());
     }
 }
+
+/// In a loop over lanes every op gives what it gives in one call after the other.
+#[test]
+fn every_op_of_the_set_works_in_lanes() {
+    let network = "network n: one(inputs: 6, outputs: 2)\n";
+    let arguments =
+        |x: &str| (1..=6).map(|k| format!("{x}*{k}/3 - 0.7")).collect::<Vec<_>>().join(", ");
+    let looped = format!(
+        "{network}state u[4] = 1\nu[i]' = n({0})[1] - n({0})[2] for i in 1..4\n",
+        arguments("u[i]")
+    );
+    let mut written_out = format!("{network}state a = 1, b = 1, c = 1, d = 1\n");
+    for x in ["a", "b", "c", "d"] {
+        written_out.push_str(&format!("{x}' = n({0})[1] - n({0})[2]\n", arguments(x)));
+    }
+    let [looped, written_out] = [looped, written_out].map(|text| slopefield_lang::check(&text).0);
+    for op in op_names() {
+        let library = One(around(&op));
+        let [a, b] = [&looped, &written_out].map(|model| lower(model, &library).unwrap());
+        let p = a.layout.initial_values(&looped, &a.networks, 5);
+        let [a, b] = [a, b].map(|lowered| Interpreter::new(lowered.rhs));
+        let at = (0.0, [0.3, -0.8, 1.1, 0.6]);
+        let at = (at.0, &at.1[..], p.as_slice());
+        for (found, expected) in eval(&a, at.0, at.1, at.2).iter().zip(eval(&b, at.0, at.1, at.2)) {
+            close(*found, expected, 1e-13, &op);
+        }
+        let dp: Vec<f64> = (0..p.len()).map(|k| (k as f64).cos()).collect();
+        let along = (0.0, &[0.4, 1.0, -0.3, 0.9][..], dp.as_slice());
+        for (found, expected) in jvp(&a, at, along).1.iter().zip(jvp(&b, at, along).1) {
+            close(*found, expected, 1e-12, &format!("{op}, tangent"));
+        }
+        let w = [1.0, -0.5, 0.7, 0.2];
+        let (found, expected) = (vjp(&a, at, &w), vjp(&b, at, &w));
+        for (found, expected) in
+            found.1.iter().chain(&found.2).zip(expected.1.iter().chain(&expected.2))
+        {
+            close(*found, *expected, 1e-12, &format!("{op}, gradient"));
+        }
+    }
+}

@@ -243,7 +243,12 @@ pub enum Meaning {
     Binary(Binary),
     /// Rewritten to operators: `clamp`, `ramp`, `pulse`, `hill`, `mm`.
     Rewritten,
-    /// Part of the language, not run by this version: `delay`, `sum`, `dot`, `mean`, `wrap`.
+    /// One number of many, from an array, a list or a loop: `sum`, `mean`, `dot`. `min` and `max`
+    /// of one argument are reductions too.
+    Reduction,
+    /// Stands only as an index of an array: `wrap`. `clamp` of one argument does so too.
+    Index,
+    /// Part of the language, not run by this version: `delay`.
     Later,
 }
 
@@ -384,16 +389,34 @@ pub const FUNCTIONS: &[Function] = &[
         "x + km not 0",
     ),
     form("delay", &["x", "tau"], Meaning::Later, "the value of x at time t - tau", "tau >= 0"),
-    form("sum", &["x"], Meaning::Later, "sum over an array", "arrays"),
-    form("mean", &["x"], Meaning::Later, "mean over an array", "arrays"),
+    form(
+        "sum",
+        &["x"],
+        Meaning::Reduction,
+        "sum over an array, a list, or a loop: `sum(u[i]^2 for i in 1..N)`",
+        "arrays, lists, loops",
+    ),
+    form(
+        "mean",
+        &["x"],
+        Meaning::Reduction,
+        "mean over an array, a list or a loop",
+        "arrays, lists, loops",
+    ),
     form(
         "dot",
         &["a", "b"],
-        Meaning::Later,
-        "scalar product of two arrays",
-        "arrays of one length",
+        Meaning::Reduction,
+        "scalar product of two arrays or lists",
+        "as many elements in both",
     ),
-    form("wrap", &["i"], Meaning::Later, "periodic array index", "inside an index"),
+    form(
+        "wrap",
+        &["i"],
+        Meaning::Index,
+        "an index brought into the range of a periodic array: `u[wrap(i - 1)]`",
+        "as an index of an array",
+    ),
 ];
 
 /// The function with this name.

@@ -123,18 +123,23 @@ impl Setter {
     }
 
     fn defined(&self, target: &Declarator, value: &Expression) -> String {
-        let mut name = symbol(&target.name.text);
-        let mut loops = Vec::new();
-        for dimension in &target.dimensions {
-            if let Dimension::Loop(l) = dimension {
-                loops.push(l.clone());
-            }
+        let (name, ranges) = self.declared(target);
+        format!("{name} = {}{ranges}", self.expression(value, 0))
+    }
+
+    /// A declared name with the indices of an array, and their ranges.
+    fn declared(&self, target: &Declarator) -> (String, String) {
+        let name = symbol(&target.name.text);
+        let loops = target.dimensions.iter().filter_map(|dimension| match dimension {
+            Dimension::Loop(l) => Some(l.clone()),
+            Dimension::Size(_) => None,
+        });
+        let loops: Vec<Loop> = loops.collect();
+        if loops.is_empty() {
+            return (name, String::new());
         }
-        if !loops.is_empty() {
-            let indices: Vec<String> = loops.iter().map(|l| symbol(&l.index.text)).collect();
-            name = format!("{{{name}}}_{{{}}}", indices.join(","));
-        }
-        format!("{name} = {}{}", self.expression(value, 0), self.ranges(&loops))
+        let indices: Vec<String> = loops.iter().map(|l| symbol(&l.index.text)).collect();
+        (format!("{{{name}}}_{{{}}}", indices.join(",")), self.ranges(&loops))
     }
 
     fn observation(
@@ -143,9 +148,9 @@ impl Setter {
         value: &Expression,
         noise: Option<&Applied>,
     ) -> String {
-        let name = symbol(&target.name.text);
+        let (name, ranges) = self.declared(target);
         let mean = self.expression(value, 0);
-        let Some(noise) = noise else { return format!(r"{name} \approx {mean}") };
+        let Some(noise) = noise else { return format!(r"{name} \approx {mean}{ranges}") };
         let law = match noise.name.text.as_str() {
             "normal" => r"\mathcal{N}",
             "lognormal" => r"\operatorname{LogNormal}",
@@ -172,7 +177,7 @@ impl Setter {
             ("binomial", [_]) => arguments.push(mean),
             _ => arguments.insert(0, mean),
         }
-        format!(r"{name} \sim {law}\left({}\right)", arguments.join(", "))
+        format!(r"{name} \sim {law}\left({}\right){ranges}", arguments.join(", "))
     }
 
     fn ranges(&self, loops: &[Loop]) -> String {

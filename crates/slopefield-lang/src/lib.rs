@@ -18,9 +18,11 @@ mod suggest;
 pub mod syntax;
 pub mod units;
 
-pub use check::{CheckOptions, MAX_DIAGNOSTICS, MAX_EXPANDED, check, check_with};
+pub use check::{CheckOptions, MAX_DIAGNOSTICS, MAX_ELEMENTS, MAX_EXPANDED, check, check_with};
 pub use diagnostic::{Diagnostic, Severity};
-pub use evaluate::{Env, evaluate, evaluate_lets};
+pub use evaluate::{
+    Env, evaluate, evaluate_derivatives, evaluate_initial, evaluate_lets, evaluate_vector,
+};
 pub use latex::latex;
 pub use model::*;
 pub use parser::{MAX_HEIGHT, MAX_NESTING, MAX_TEXT_BYTES, Parsed, parse};

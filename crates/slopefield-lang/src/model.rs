@@ -5,6 +5,7 @@
 //! run time can point at the text.
 
 use crate::Span;
+use std::sync::Arc;
 
 /// Index into [`Model::states`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +22,9 @@ pub struct NetworkId(pub u32);
 /// Index into [`Model::calls`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u32);
+/// Index into [`Model::vectors`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VectorId(pub u32);
 
 /// A checked model. When the diagnostics hold an error the model is incomplete and only good for
 /// showing; `Model::is_complete` of such a model is false.
@@ -43,6 +47,12 @@ pub struct Model {
     /// Places where networks are applied, in an order in which each uses only earlier ones
     /// (through `Expr::Output`); equal calls (same network, same arguments) are one entry.
     pub calls: Vec<NetworkCall>,
+    /// Families of expressions: what a loop computes stays one expression over many lanes. Each
+    /// uses only earlier ones (also through named expressions and calls).
+    pub vectors: Vec<Vector>,
+    /// Declared arrays. Their elements are states, params, components of a named expression or
+    /// observations like any others, with names such as `u[3]` and `w[2,5]`.
+    pub arrays: Vec<Array>,
     /// Measured quantities.
     pub observations: Vec<Observation>,
     /// What kind of system it is.
@@ -142,8 +152,8 @@ pub struct Constant {
     pub span: Span,
 }
 
-/// `let r = expr`. A network with several outputs gives a vector: then `value` has one expression
-/// per component and the language indexes it from 1.
+/// `let r = expr`. A network with several outputs gives a vector, and a name may be an array: then
+/// `value` has one expression per component, and a vector is indexed from 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Let {
     /// Name.
@@ -152,6 +162,130 @@ pub struct Let {
     pub value: Vec<Expr>,
     /// Declaration.
     pub span: Span,
+}
+
+/// An array of the text: its elements are consecutive, the last index runs fastest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Array {
+    /// Name; of a derivative with its primes.
+    pub name: String,
+    /// First and last value of each index.
+    pub dimensions: Vec<(i64, i64)>,
+    /// What and where its elements are.
+    pub elements: ArrayElements,
+}
+
+impl Array {
+    /// Number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.dimensions.iter().map(|(first, last)| (last - first + 1).max(0) as usize).product()
+    }
+
+    /// No elements.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What the elements of an [`Array`] are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArrayElements {
+    /// States from this one on.
+    States(StateId),
+    /// Params from this one on.
+    Params(ParamId),
+    /// Components of a named expression.
+    Let(LetId),
+    /// Observations from this index on.
+    Observations(u32),
+}
+
+/// Name of an element of an array, counted from 0 in order: `u[3]`, `w[2,5]`, and `x[3]'` of the
+/// array `x'`.
+#[must_use]
+pub fn element_name(array: &str, dimensions: &[(i64, i64)], element: usize) -> String {
+    let stem = array.trim_end_matches('\'');
+    let mut rest = element as i64;
+    let mut indices = vec![0; dimensions.len()];
+    for (index, (first, last)) in indices.iter_mut().zip(dimensions).rev() {
+        let size = (last - first + 1).max(1);
+        *index = first + rest % size;
+        rest /= size;
+    }
+    let indices: Vec<String> = indices.iter().map(i64::to_string).collect();
+    format!("{stem}[{}]{}", indices.join(","), &array[stem.len()..])
+}
+
+/// One expression for many lanes: what a loop of the text computes. [`ExprKind::Lanes`] says what
+/// each lane reads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vector {
+    /// How it is computed.
+    pub kind: VectorKind,
+    /// Number of elements.
+    pub len: u32,
+    /// The expression in the text.
+    pub span: Span,
+}
+
+/// How a [`Vector`] is computed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum VectorKind {
+    /// Element l is the expression in lane l.
+    Each(Expr),
+    /// Element k reduces the elements `ends[k - 1]..ends[k]` of an earlier vector, in order.
+    Reduce {
+        /// What is made of them.
+        reduction: Reduction,
+        /// What is reduced.
+        of: VectorId,
+        /// One past the last element of each run.
+        ends: Arc<[u32]>,
+    },
+    /// A network applied in each lane; output k of lane l is element `l*outputs + k`.
+    Network {
+        /// Which network.
+        network: NetworkId,
+        /// Its arguments in a lane, as many as the network has inputs.
+        arguments: Vec<Expr>,
+    },
+}
+
+/// What is made of many numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reduction {
+    /// Their sum, from the first to the last; 0 of none.
+    Sum,
+    /// The least of them.
+    Min,
+    /// The greatest of them.
+    Max,
+}
+
+/// What the lanes of a loop read, one entry for each lane.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Lanes {
+    /// Numbers, such as the values of an index.
+    Numbers(Vec<f64>),
+    /// Elements of something.
+    Elements(Source, Vec<u32>),
+}
+
+/// What lanes read elements of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// [`Model::states`].
+    States,
+    /// [`Model::params`].
+    Params,
+    /// Components of a named expression.
+    Let(LetId),
+    /// Outputs of a network call.
+    Call(CallId),
+    /// An earlier vector.
+    Vector(VectorId),
 }
 
 /// `network n: kind(option: value, ...)`.
@@ -248,7 +382,7 @@ pub struct Classification {
     pub sentence: String,
 }
 
-/// A resolved scalar expression.
+/// A resolved expression: of one number, or inside a [`Vector`] of one number for each lane.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expr {
     /// What it is.
@@ -272,6 +406,10 @@ pub enum ExprKind {
     Let(LetId, u32),
     /// Output of a network call (0-based).
     Output(CallId, u32),
+    /// Element of a vector (0-based).
+    Element(VectorId, u32),
+    /// Only inside a [`Vector`]: what each lane reads.
+    Lanes(Arc<Lanes>),
     /// One argument.
     Unary(Unary, Box<Expr>),
     /// Two arguments.

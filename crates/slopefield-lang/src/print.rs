@@ -177,7 +177,7 @@ impl Printer {
             S::Const(items) => {
                 self.text("const ");
                 self.separated(items, ",", |p, item| {
-                    p.text(&item.name.text);
+                    p.declarator(&item.target);
                     p.equals(&item.value);
                     p.unit(item.unit.as_ref());
                 });

@@ -286,8 +286,8 @@ pub struct ParamItem {
 /// `c = expr {unit}` of a `const` statement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConstItem {
-    /// Name.
-    pub name: Name,
+    /// What is declared.
+    pub target: Declarator,
     /// Value.
     pub value: Expression,
     /// Unit.

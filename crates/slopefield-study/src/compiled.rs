@@ -9,6 +9,9 @@ use slopefield_lang::{Model, Severity};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// States that an error shows with their values.
+const SHOWN: usize = 12;
+
 /// A checked model with its kernels. Every function takes `(t, u, p)` with `p` in the order of
 /// [`slopefield_graph::layout::Layout`].
 pub struct CompiledModel {
@@ -150,9 +153,13 @@ impl CompiledModel {
                         format!("{start}: `{text}` (line {line}) is {}", at.description)
                     }
                     None => {
-                        let values = self.model.states.iter().zip(u);
-                        let values: Vec<_> =
-                            values.map(|(s, v)| format!("{} = {v:.6}", s.name)).collect();
+                        // Of many states the first, and the one that failed.
+                        let shown = |i: &usize| u.len() <= SHOWN || *i < SHOWN || i == state;
+                        let values = (0..u.len()).filter(shown).map(|i| {
+                            let name = self.model.states.get(i).map_or("?", |s| s.name.as_str());
+                            format!("{name} = {:.6}", u[i])
+                        });
+                        let values: Vec<_> = values.collect();
                         format!("{start}, where {}", values.join(", "))
                     }
                 }

@@ -95,12 +95,19 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     }
 }
 
+/// Names that a list shows.
+const LISTED: usize = 8;
+
 /// Names in a sentence: `a`, `b` and `c`.
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.into_iter().map(|n| format!("`{n}`")).collect();
     match names.as_slice() {
         [] => "none".into(),
         [one] => one.clone(),
+        // Of an array of many elements nobody reads all.
+        names if names.len() > LISTED + 1 => {
+            format!("{} and {} more", names[..LISTED].join(", "), names.len() - LISTED)
+        }
         [init @ .., last] => format!("{} and {last}", init.join(", ")),
     }
 }

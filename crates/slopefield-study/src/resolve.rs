@@ -4,8 +4,8 @@
 use crate::error::{Problem, listed, nearest};
 use crate::file::{DataSource, ExperimentFile, StudyFile};
 use crate::load::TableData;
-use slopefield_lang::Model;
-use std::collections::BTreeMap;
+use slopefield_lang::{ArrayElements, Model};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A study with every name resolved.
 #[derive(Debug, Clone, Default)]
@@ -106,16 +106,53 @@ pub fn resolve(model: &Model, file: &StudyFile, tables: &BTreeMap<String, TableD
             resolved.experiments.push(e);
         }
     }
-    for (i, observation) in model.observations.iter().enumerate() {
-        let seen = |e: &Experiment| e.series.iter().any(|s| s.observation == i);
-        if !resolved.experiments.is_empty() && !resolved.experiments.iter().any(seen) {
-            let name = &observation.name;
-            let message =
-                format!("no table has a column for the observation `{name}`; it is not fitted");
-            problems.push(Problem::warning(format!("observe {name}"), message));
-        }
+    if !resolved.experiments.is_empty() {
+        let seen: BTreeSet<usize> = resolved
+            .experiments
+            .iter()
+            .flat_map(|e| e.series.iter().map(|s| s.observation))
+            .collect();
+        let unseen: Vec<usize> =
+            (0..model.observations.len()).filter(|i| !seen.contains(i)).collect();
+        warn_unseen(model, &unseen, &mut resolved.problems);
     }
     resolved
+}
+
+/// One warning for an observation without data, or for all such elements of an array.
+fn warn_unseen(model: &Model, unseen: &[usize], problems: &mut Vec<Problem>) {
+    let array_of = |i: usize| {
+        model.arrays.iter().find(|array| match array.elements {
+            ArrayElements::Observations(first) => {
+                (first as usize..first as usize + array.len()).contains(&i)
+            }
+            _ => false,
+        })
+    };
+    let mut rest = unseen;
+    while let [first, ..] = rest {
+        let array = array_of(*first).map(|array| array.name.as_str());
+        let count = match array {
+            None => 1,
+            Some(name) => rest
+                .iter()
+                .take_while(|i| array_of(**i).is_some_and(|other| other.name == name))
+                .count(),
+        };
+        let (these, after) = rest.split_at(count);
+        let names: Vec<&str> = these.iter().map(|i| model.observations[*i].name.as_str()).collect();
+        let message = match names.as_slice() {
+            [name] => {
+                format!("no table has a column for the observation `{name}`; it is not fitted")
+            }
+            names => format!(
+                "no table has a column for the observations {}; they are not fitted",
+                listed(names.iter().copied())
+            ),
+        };
+        problems.push(Problem::warning(format!("observe {}", array.unwrap_or(names[0])), message));
+        rest = after;
+    }
 }
 
 fn one_experiment(

@@ -1,6 +1,7 @@
 // Data and model curves of one experiment as figures: one per unit, the same colours on every screen.
 
 import type { ExperimentView, ObservationView, StudyFile, TimeView } from "../generated/api";
+import { FEW, families, sampled } from "../model/families";
 import { withUnit } from "../model/format";
 import { extent, take } from "../model/slices";
 import type { Figure, Series } from "./plot/figure";
@@ -28,7 +29,13 @@ export function timeTitle(time: TimeView | null): string {
 
 /** One panel for each unit among the observations. */
 export function fitPanels(input: FitInput): FitPanel[] {
-  const shown = input.observations.filter((o) => has(input, o.name));
+  const measured = (o: ObservationView) => input.experiment?.series.some((s) => s.observation === o.name) ?? false;
+  // Of a large array what was measured, else a few elements; never hundreds of curves.
+  const shown = families(input.observations.filter((o) => has(input, o.name))).flatMap((f) => {
+    if (f.items.length <= FEW) return f.items;
+    const data = f.items.filter(measured);
+    return data.length === 0 ? sampled(f.items) : data.length <= 2 * FEW ? data : sampled(data);
+  });
   const units = [...new Set(shown.map((o) => o.unit ?? ""))];
   return units.map((unit) => {
     const members = shown.filter((o) => (o.unit ?? "") === unit);

@@ -12,6 +12,7 @@ use crate::graph::{self, Dims, Numbers, Op, Tensor, parse, same};
 use crate::plan::Buffer;
 use crate::reference::{ReferenceInputs, ReferenceResults, execute};
 use crate::scalar::{Block, BlockBuilder};
+use crate::sparse::{JacobianWork, SparseJacobian};
 use crate::{HessianInterpreter, Interpreter};
 
 const STATES: u32 = 12;
@@ -363,6 +364,32 @@ proptest! {
         let size = ha.1.iter().chain(&ha.2).chain(&hb.1).chain(&hb.2);
         let size = size.fold(1.0f64, |m, x| m.max(x.abs()));
         prop_assert!((left - right).abs() < 1e-10 * size, "{left} and {right}\n{}", text(&graph));
+    }
+
+    /// The pattern holds every entry that is not 0, and coloured products give the dense matrix.
+    #[test]
+    fn sparse_jacobians_are_the_dense_ones(seed: u64, steps in 1usize..25) {
+        let (graph, shape) = grow(seed, steps, false);
+        let (plans, hessian) = planned(&graph, shape);
+        let a = inputs(seed, shape);
+        let kernel = Interpreter::new(plans.clone());
+        let jacobian = SparseJacobian::of(&plans.eval);
+        let mut values = vec![f64::NAN; jacobian.pattern().len()];
+        let at = Point { t: a.t, u: &a.u, p: &a.p };
+        jacobian.evaluate(&kernel, at, &mut values, &mut JacobianWork::new(&kernel));
+        for c in 0..shape.states {
+            let mut unit = vec![0.0; shape.states];
+            unit[c] = 1.0;
+            let along = (0.0, unit, vec![0.0; shape.params]);
+            let column = ReferenceInputs { along, ..a.clone() };
+            let expected = interpreted(&plans, &hessian, Entry::Jvp, &column).out_tangent;
+            let mut found = vec![0.0; shape.outputs];
+            let starts = jacobian.pattern().starts();
+            for (row, value) in jacobian.pattern().column(c).iter().zip(&values[starts[c]..]) {
+                found[*row as usize] = *value;
+            }
+            prop_assert!(distance(&found, &expected) < 1e-12, "column {}\n{}", c, text(&graph));
+        }
     }
 
     /// Second derivatives are those of the reverse product (differences, extrapolated once).

@@ -74,20 +74,31 @@ pub(super) fn layer_norm(g: &mut Graph, x: Tensor) -> Tensor {
 /// A table lookup at every element of `x`: knots `t`, values `v`. Beyond the first and last knot it
 /// is constant; at a knot the derivative is the one on its right.
 pub(super) fn interpolate(g: &mut Graph, x: Tensor, t: Tensor, v: Tensor, cubic: bool) -> Tensor {
-    let knots = t.dims.len() as u32;
-    let mut operands = vec![x];
-    for table in [t, v] {
-        operands.extend((0..knots).map(|k| element(g, table, k)));
-    }
+    let mut table = |of: Tensor| -> Vec<Tensor> {
+        (0..of.dims.len() as u32).map(|k| element(g, of, k)).collect()
+    };
+    let (t, v) = (table(t), table(v));
+    interpolate_by(g, x, &t, &v, cubic)
+}
+
+/// As [`interpolate`], each knot and value on its own: one number, or one for each element of `x`.
+pub(super) fn interpolate_by(
+    g: &mut Graph,
+    x: Tensor,
+    t: &[Tensor],
+    v: &[Tensor],
+    cubic: bool,
+) -> Tensor {
+    let operands: Vec<Tensor> = std::iter::once(&x).chain(t).chain(v).copied().collect();
     let count = x.dims.len() as u32;
     each(g, count, &operands, |b, all| {
-        let (t, v) = all[1..].split_at(knots as usize);
+        let (t, v) = all[1..].split_at(t.len());
         interpolation(b, all[0], t, v, cubic)
     })
 }
 
 /// One element as a vector of length 1.
-fn element(g: &mut Graph, vector: Tensor, index: u32) -> Tensor {
+pub(super) fn element(g: &mut Graph, vector: Tensor, index: u32) -> Tensor {
     let known = match &graph::node(g, vector.node).op {
         Op::Constant(_, numbers) => Some(numbers.0[index as usize]),
         _ => None,

@@ -141,6 +141,7 @@ impl Known {
             params: at.2,
             lets: &self.lets,
             outputs: &self.outputs,
+            ..Env::default()
         };
         evaluate(expr, &env)
     }

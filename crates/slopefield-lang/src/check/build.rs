@@ -1,8 +1,10 @@
 //! Resolved expressions while they are made: folding of constants, bounds on size and height, and
 //! the table of network calls.
 
+use super::array::ArrayRef;
+use super::scope::{Placed, Shape};
 use super::{Checker, MAX_EXPANDED};
-use crate::model::{CallId, Expr, ExprKind, LetId, NetworkCall, NetworkId};
+use crate::model::{CallId, Expr, ExprKind, Lanes, LetId, NetworkCall, NetworkId, Source};
 use crate::{Binary, Diagnostic, Span, Unary};
 use std::collections::HashMap;
 
@@ -24,14 +26,27 @@ impl Built {
             _ => None,
         }
     }
+
+    /// Numbers that differ from lane to lane.
+    pub(super) fn lane_table(&self) -> Option<&[f64]> {
+        match &self.expr.kind {
+            ExprKind::Lanes(lanes) => match &**lanes {
+                Lanes::Numbers(list) => Some(list),
+                Lanes::Elements(..) => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// What an expression gives.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Scalar(Built),
-    /// The outputs of a network.
+    /// A list.
     Vector(Vec<Built>),
+    /// An array of the model, or the outputs of a network.
+    Array(ArrayRef),
 }
 
 /// Progress on something that is resolved once. `Done(None)` has been reported.
@@ -53,16 +68,36 @@ pub(super) struct Step {
 #[derive(Debug, Default)]
 pub(super) struct Resolution<'a> {
     pub constants: Vec<Slot<f64>>,
+    /// Values of constants that are arrays.
+    pub constant_arrays: HashMap<usize, ArrayRef>,
     pub lets: Vec<Slot<LetId>>,
+    /// Index ranges of named expressions that are arrays.
+    pub let_shapes: HashMap<usize, Shape>,
+    /// Where the elements of each declared state and param are.
+    pub states: Vec<Placed>,
+    pub params: Vec<Placed>,
     /// By index of the equation; `None` when there is an error in it.
     pub derivatives: Vec<Slot<()>>,
     pub derivative_values: Vec<Option<Built>>,
     /// Equation of a state by its name.
     pub equation_of: HashMap<&'a str, usize>,
+    /// Equations of the elements of an array by its name.
+    pub covered: HashMap<&'a str, Covered>,
+    /// By index of the equation: the right-hand sides of the elements it covers.
+    pub element_derivatives: Vec<Option<Vec<Expr>>>,
     /// Names being resolved, outermost first.
     pub active: Vec<Step>,
     /// The whole model has been reported as too large.
     pub too_large: bool,
+}
+
+/// Which equation each element of an array has.
+#[derive(Debug, Clone)]
+pub(super) struct Covered {
+    /// Number of primes.
+    pub order: u32,
+    /// For each element its equation and lane.
+    pub elements: Vec<Option<(u32, u32)>>,
 }
 
 /// Calls made so far by their structure, positions ignored.
@@ -88,6 +123,9 @@ impl Checker<'_> {
             self.warn_not_finite(value, x.is_finite(), span);
             return Some(self.number(value, span));
         }
+        if let Some(list) = a.lane_table() {
+            return self.lane_numbers(list.iter().map(|x| f.apply(*x)).collect(), span);
+        }
         let (height, size) = (a.height, a.size);
         self.node(ExprKind::Unary(f, Box::new(a.expr)), span, height, size)
     }
@@ -98,6 +136,17 @@ impl Checker<'_> {
             self.warn_not_finite(value, x.is_finite() && y.is_finite(), span);
             return Some(self.number(value, span));
         }
+        let folded = match (a.lane_table(), a.number(), b.lane_table(), b.number()) {
+            (Some(x), _, Some(y), _) => {
+                Some(x.iter().zip(y).map(|(x, y)| f.apply(*x, *y)).collect())
+            }
+            (Some(x), _, _, Some(y)) => Some(x.iter().map(|x| f.apply(*x, y)).collect()),
+            (_, Some(x), Some(y), _) => Some(y.iter().map(|y| f.apply(x, *y)).collect()),
+            _ => None,
+        };
+        if let Some(values) = folded {
+            return self.lane_numbers(values, span);
+        }
         let (height, size) = (a.height.max(b.height), a.size + b.size);
         self.node(ExprKind::Binary(f, Box::new(a.expr), Box::new(b.expr)), span, height, size)
     }
@@ -106,6 +155,17 @@ impl Checker<'_> {
         if let Some(condition) = c.number() {
             // The branch not taken does not count.
             return Some(if condition != 0.0 { a } else { b });
+        }
+        let table = |built: &Built, lane: usize| match (built.lane_table(), built.number()) {
+            (Some(list), _) => Some(list[lane]),
+            (_, number) => number,
+        };
+        if let Some(conditions) = c.lane_table() {
+            let chosen = conditions.iter().enumerate();
+            let chosen = chosen.map(|(lane, c)| table(if *c != 0.0 { &a } else { &b }, lane));
+            if let Some(values) = chosen.collect::<Option<Vec<f64>>>() {
+                return self.lane_numbers(values, span);
+            }
         }
         let (height, size) = (c.height.max(a.height).max(b.height), c.size + a.size + b.size);
         let kind = ExprKind::If(Box::new(c.expr), Box::new(a.expr), Box::new(b.expr));
@@ -120,6 +180,17 @@ impl Checker<'_> {
         }
         self.within_size(span)?;
         Some(Built { expr: Expr { kind, span }, height: height + 1, size: size + 1 })
+    }
+
+    /// A copy of a value, which counts towards the size of the model.
+    pub(super) fn copy_value(&mut self, value: &Value, span: Span) -> Option<Value> {
+        Some(match value {
+            Value::Scalar(built) => Value::Scalar(self.copy(built, span)?),
+            Value::Vector(parts) => {
+                Value::Vector(parts.iter().map(|b| self.copy(b, span)).collect::<Option<_>>()?)
+            }
+            Value::Array(array) => Value::Array(array.clone()),
+        })
     }
 
     /// A copy of an expression, which counts towards the size of the model.
@@ -177,7 +248,7 @@ impl Checker<'_> {
 }
 
 /// Writes the structure of an expression, positions ignored; different structures differ.
-fn write_key(expr: &Expr, key: &mut Vec<u8>) {
+pub(super) fn write_key(expr: &Expr, key: &mut Vec<u8>) {
     let mut tagged = |tag: u8, a: u32, b: u32| {
         key.push(tag);
         key.extend(a.to_le_bytes());
@@ -193,6 +264,25 @@ fn write_key(expr: &Expr, key: &mut Vec<u8>) {
         ExprKind::Param(id) => tagged(3, id.0, 0),
         ExprKind::Let(id, component) => tagged(4, id.0, *component),
         ExprKind::Output(id, component) => tagged(5, id.0, *component),
+        ExprKind::Element(id, element) => tagged(9, id.0, *element),
+        ExprKind::Lanes(lanes) => match &**lanes {
+            Lanes::Numbers(list) => {
+                tagged(10, list.len() as u32, 0);
+                list.iter().for_each(|x| key.extend(x.to_bits().to_le_bytes()));
+            }
+            Lanes::Elements(source, table) => {
+                let (kind, id) = match source {
+                    Source::States => (0, 0),
+                    Source::Params => (1, 0),
+                    Source::Let(id) => (2, id.0),
+                    Source::Call(id) => (3, id.0),
+                    Source::Vector(id) => (4, id.0),
+                };
+                tagged(11, kind, id);
+                key.extend((table.len() as u32).to_le_bytes());
+                table.iter().for_each(|i| key.extend(i.to_le_bytes()));
+            }
+        },
         ExprKind::Unary(f, a) => {
             tagged(6, *f as u32, 0);
             write_key(a, key);

@@ -6,7 +6,7 @@ use super::scope::{
 };
 use crate::functions;
 use crate::syntax::{
-    Declarator, Expression, ExpressionKind as K, Name, StateItem, Statement, StatementKind,
+    Declarator, Expression, ExpressionKind as K, Loop, Name, StateItem, Statement, StatementKind,
 };
 use crate::{Diagnostic, Span};
 
@@ -50,29 +50,26 @@ impl<'a> Checker<'a> {
             }
             StatementKind::Param(items) => {
                 for item in items {
-                    if self.scalar_target(&item.target, "arrays of parameters", "a parameter array")
-                    {
-                        let index = self.declared.params.len();
-                        self.enter(&item.target.name, Kind::Param(index));
-                        self.declared
-                            .params
-                            .push((item, item_span(span, items.len(), item.target.name.span)));
-                    }
+                    self.no_prime(&item.target);
+                    let index = self.declared.params.len();
+                    self.enter(&item.target.name, Kind::Param(index));
+                    self.declared
+                        .params
+                        .push((item, item_span(span, items.len(), item.target.name.span)));
                 }
             }
             StatementKind::Const(items) => {
                 for item in items {
-                    self.enter(&item.name, Kind::Const(self.declared.constants.len()));
-                    self.declared
-                        .constants
-                        .push((item, item_span(span, items.len(), item.name.span)));
+                    self.no_prime(&item.target);
+                    let name = &item.target.name;
+                    self.enter(name, Kind::Const(self.declared.constants.len()));
+                    self.declared.constants.push((item, item_span(span, items.len(), name.span)));
                 }
             }
             StatementKind::Let { target, value, .. } => {
-                if self.scalar_target(target, "arrays", "an array") {
-                    self.enter(&target.name, Kind::Let(self.declared.lets.len()));
-                    self.declared.lets.push(LetItem { name: &target.name, value, span });
-                }
+                self.no_prime(target);
+                self.enter(&target.name, Kind::Let(self.declared.lets.len()));
+                self.declared.lets.push(LetItem { target, value, span });
             }
             StatementKind::Function { name, arguments, body } => {
                 self.function_arguments(arguments);
@@ -84,16 +81,15 @@ impl<'a> Checker<'a> {
                 self.declared.networks.push(NetworkItem { name, kind, options, span });
             }
             StatementKind::Observe { target, value, unit, noise } => {
-                if self.scalar_target(target, "arrays of observations", "an observation array") {
-                    self.enter(&target.name, Kind::Observation);
-                    self.declared.observations.push(ObservationItem {
-                        name: &target.name,
-                        value,
-                        unit: unit.as_ref(),
-                        noise: noise.as_ref(),
-                        span,
-                    });
-                }
+                self.no_prime(target);
+                self.enter(&target.name, Kind::Observation);
+                self.declared.observations.push(ObservationItem {
+                    target,
+                    value,
+                    unit: unit.as_ref(),
+                    noise: noise.as_ref(),
+                    span,
+                });
             }
             StatementKind::Algebraic { target, .. } => {
                 self.enter(&target.name, Kind::Later("an algebraic variable"));
@@ -125,7 +121,7 @@ impl<'a> Checker<'a> {
             StatementKind::Jump { .. } => self.not_yet(span, "jump processes (`jump`)"),
             StatementKind::Stop { .. } => self.not_yet(span, "events (`stop when`)"),
             StatementKind::Equation { left, right, loops } => {
-                self.declare_equation(left, right, !loops.is_empty(), span);
+                self.declare_equation(left, right, loops, span);
             }
         }
     }
@@ -168,13 +164,8 @@ impl<'a> Checker<'a> {
         self.names.table.insert(text, Symbol { kind, span: name.span, used: false });
     }
 
-    /// True for a plain name; arrays and primes are reported.
-    fn scalar_target(&mut self, target: &'a Declarator, what: &str, kind: &'static str) -> bool {
-        if !target.dimensions.is_empty() {
-            self.enter(&target.name, Kind::Later(kind));
-            self.not_yet(target.name.span, what);
-            return false;
-        }
+    /// Reports primes where only a state may have them.
+    fn no_prime(&mut self, target: &Declarator) {
         if target.order > 0 {
             let message = format!("`{}'` cannot be declared here", target.name.text);
             self.error_hint(
@@ -184,16 +175,10 @@ impl<'a> Checker<'a> {
                 "only a state has a derivative, as in `state x = 1, x' = 0`",
             );
         }
-        true
     }
 
     fn declare_state(&mut self, item: &'a StateItem, span: Span) {
         let name = &item.target.name;
-        if !item.target.dimensions.is_empty() {
-            self.enter(name, Kind::Later("a state array"));
-            self.not_yet(name.span, "arrays of states");
-            return;
-        }
         if name.text.is_empty() {
             return; // reported by the parser; states are numbered without it
         }
@@ -237,17 +222,23 @@ impl<'a> Checker<'a> {
         &mut self,
         left: &'a Expression,
         right: &'a Expression,
-        looped: bool,
+        loops: &'a [Loop],
         span: Span,
     ) {
-        if let K::Derivative(inner, order) = &left.kind
-            && let K::Name(name) = &inner.kind
-            && !looped
-        {
-            let order = *order;
-            let item = EquationItem { name, order, right, left_span: left.span, span };
-            self.declared.equations.push(item);
-            return;
+        let looped = !loops.is_empty();
+        if let K::Derivative(inner, order) = &left.kind {
+            let (named, indices) = match &inner.kind {
+                K::Index(base, indices) => (&**base, Some(indices.as_slice())),
+                _ => (&**inner, None),
+            };
+            if let K::Name(name) = &named.kind
+                && (indices.is_some() || !looped)
+            {
+                let (order, left_span) = (*order, left.span);
+                let item = EquationItem { name, order, indices, loops, right, left_span, span };
+                self.declared.equations.push(item);
+                return;
+            }
         }
         let mut differentiated = Vec::new();
         left.walk(&mut |e| {
@@ -261,6 +252,17 @@ impl<'a> Checker<'a> {
         });
         match &left.kind {
             K::Missing => {}
+            K::Derivative(inner, order) if looped && matches!(inner.kind, K::Name(_)) => {
+                let K::Name(name) = &inner.kind else { return };
+                let left_shown = primed(name, *order);
+                let message = format!("the loop has an index, but `{left_shown}` uses none");
+                let (index, primes) = (&loops[0].index.text, "'".repeat(*order as usize));
+                let hint = format!(
+                    "write `{name}[{index}]{primes} = …`, or leave the `for` away: `{left_shown} = …` \
+                     sets every element"
+                );
+                self.error_hint("not-an-equation", left.span, message, hint);
+            }
             K::Name(name) => {
                 let message = format!("`{name} = …` is no equation");
                 let hint = format!(
@@ -283,10 +285,6 @@ impl<'a> Checker<'a> {
                     arguments.join(", ")
                 );
                 self.error_hint("not-an-equation", left.span, message, hint);
-            }
-            _ if looped => self.not_yet(span, "equations over arrays (`for`)"),
-            K::Derivative(inner, _) if matches!(inner.kind, K::Index(..)) => {
-                self.not_yet(span, "equations of array elements");
             }
             _ if differentiated.is_empty() => {
                 self.not_yet(span, "algebraic equations (`0 = …`)");

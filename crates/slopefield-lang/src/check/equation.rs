@@ -6,8 +6,9 @@ use super::declare::primed;
 use super::expression::{Context, Scope};
 use super::name::id;
 use super::scope::Kind;
-use crate::evaluate::{Env, evaluate};
+use crate::evaluate::{Env, evaluate, evaluate_vector};
 use crate::model::{Expr, ExprKind, Param, ParamId, Scale, State, StateId};
+use crate::syntax::StateItem;
 use crate::{Diagnostic, Span, suggest};
 
 impl<'a> Checker<'a> {
@@ -16,10 +17,18 @@ impl<'a> Checker<'a> {
         for index in 0..self.declared.equations.len() {
             let item = &self.declared.equations[index];
             let (name, order, left_span, span) = (item.name, item.order, item.left_span, item.span);
+            let item_indexed = item.indices.is_some();
             self.resolution.derivatives.push(Slot::Pending);
             self.resolution.derivative_values.push(None);
+            self.resolution.element_derivatives.push(None);
             match self.names.table.get(name).map(|s| s.kind) {
-                Some(Kind::State(_)) => {}
+                Some(Kind::State(state)) => {
+                    let is_array = self.resolution.states[state].is_array();
+                    if is_array || item_indexed {
+                        self.cover_elements(index, state);
+                        continue;
+                    }
+                }
                 Some(Kind::Later(_)) => continue,
                 Some(kind) => {
                     let message = format!("`{name}` is {} and has no equation", kind.article());
@@ -56,15 +65,20 @@ impl<'a> Checker<'a> {
                 continue;
             }
             self.resolution.equation_of.insert(name, index);
-            for lower in 1..order.min(16) {
-                if !self.names.derivatives.contains_key(&(name, lower)) {
-                    let missing = primed(name, lower);
-                    let message =
-                        format!("`{}` needs the initial value of `{missing}`", primed(name, order));
-                    let hint = format!("declare `state {name} = …, {missing} = 0`");
-                    self.error_hint("missing-initial", left_span, message, hint);
-                    break;
-                }
+            self.lower_orders(name, order, left_span);
+        }
+    }
+
+    /// Reports an initial value that an equation of this order lacks.
+    pub(super) fn lower_orders(&mut self, name: &'a str, order: u32, at: Span) {
+        for lower in 1..order.min(16) {
+            if !self.names.derivatives.contains_key(&(name, lower)) {
+                let missing = primed(name, lower);
+                let message =
+                    format!("`{}` needs the initial value of `{missing}`", primed(name, order));
+                let hint = format!("declare `state {name} = …, {missing} = 0`");
+                self.error_hint("missing-initial", at, message, hint);
+                break;
             }
         }
     }
@@ -83,8 +97,7 @@ impl<'a> Checker<'a> {
             Slot::Pending => {
                 self.resolution.derivatives[equation] = Slot::Active;
                 self.begin(&left, left_span);
-                let scope = Scope { context: Context::Dynamic, locals: &[] };
-                let built = self.scalar(right, &scope);
+                let built = self.scalar(right, &Scope::new(Context::Dynamic));
                 self.resolution.active.pop();
                 self.resolution.derivatives[equation] = Slot::Done(built.as_ref().map(|_| ()));
                 self.resolution.derivative_values[equation] = built;
@@ -101,28 +114,38 @@ impl<'a> Checker<'a> {
             let name = item.target.name.text.as_str();
             let order = item.target.order;
             let full = primed(name, order);
+            let Some(shape) = self.resolution.states[index].shape.clone() else { continue };
             let bounds = self.range(item.bounds.as_ref());
-            let scope = Scope { context: Context::Initial(&full), locals: &[] };
-            let initial = item.initial.as_ref().and_then(|e| self.scalar(e, &scope));
-            let initial = initial.map_or_else(|| nothing(span), |b| b.expr);
-            let (derivative, equation_span) = self.equation_of_state(name, order, &full, span);
-            self.model.states.push(State {
-                name: full,
-                unit: item.unit.as_ref().map(|u| u.text.clone()),
-                initial,
-                bounds,
-                positive: item.positive,
-                derivative: derivative.unwrap_or_else(|| nothing(span)),
-                span,
-                equation_span,
-            });
-            self.initial_in_range(index);
-            if item.fit {
-                fitted.push(index);
+            let first = self.model.states.len();
+            if shape.is_empty() {
+                let scope = Scope::new(Context::Initial(&full));
+                let initial = item.initial.as_ref().and_then(|e| self.scalar(e, &scope));
+                let initial = initial.map_or_else(|| nothing(span), |b| b.expr);
+                let (derivative, equation_span) = self.equation_of_state(name, order, &full, span);
+                self.model.states.push(State {
+                    name: full,
+                    unit: item.unit.as_ref().map(|u| u.text.clone()),
+                    initial,
+                    bounds,
+                    positive: item.positive,
+                    derivative: derivative.unwrap_or_else(|| nothing(span)),
+                    span,
+                    equation_span,
+                });
+            } else {
+                self.state_array(index, &full, &shape, bounds);
+            }
+            for state in first..self.model.states.len() {
+                if self.diagnostics.len() <= super::MAX_DIAGNOSTICS {
+                    self.initial_in_range(item, state);
+                }
+                if item.fit {
+                    fitted.push(state);
+                }
             }
         }
-        for index in fitted {
-            self.fit_initial(index);
+        for state in fitted {
+            self.fit_initial(state);
         }
     }
 
@@ -166,17 +189,17 @@ impl<'a> Checker<'a> {
         }
         if order + 1 < highest {
             let next = self.names.derivatives.get(&(name, order + 1)).copied();
-            let kind = next.map(|next| ExprKind::State(StateId(id(next))));
+            let next = next.map(|next| self.resolution.states[next].first);
+            let kind = next.map(|next| ExprKind::State(StateId(next)));
             return (kind.map(|kind| Expr { kind, span: equation_span }), equation_span);
         }
         (self.right_hand_side(equation, equation_span).map(|b| b.expr), equation_span)
     }
 
-    fn initial_in_range(&mut self, index: usize) {
-        let (item, _) = self.declared.states[index];
-        let Some(state) = self.model.states.last() else { return };
+    fn initial_in_range(&mut self, item: &StateItem, state: usize) {
         let Some(at) = item.initial.as_ref().map(|e| e.span) else { return };
-        let value = self.initial_value(&state.initial);
+        let value = self.initial_value(state);
+        let state = &self.model.states[state];
         let name = state.name.clone();
         if value.is_infinite() {
             self.error("not-finite", at, format!("the initial value of `{name}` is infinite"));
@@ -199,17 +222,28 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Value of an initial expression at the start values of the params; NaN when it cannot be
-    /// known.
-    fn initial_value(&self, initial: &Expr) -> f64 {
-        let params: Vec<f64> = self.model.params.iter().map(|p| p.value).collect();
-        evaluate(initial, &Env { time: self.model.time.start, params: &params, ..Env::default() })
+    /// Initial value of a state at the start values of the params; NaN when it cannot be known.
+    fn initial_value(&mut self, state: usize) -> f64 {
+        let params: Vec<f64> = match self.model.states[state].initial.kind {
+            ExprKind::Number(value) => return value,
+            _ => self.model.params.iter().map(|p| p.value).collect(),
+        };
+        let time = self.model.time.start;
+        for vector in &self.model.vectors[self.initial_vectors.len()..] {
+            let vectors = self.initial_vectors.as_slice();
+            let env = Env { time, params: &params, vectors, ..Env::default() };
+            let values = evaluate_vector(vector, &env);
+            self.initial_vectors.push(values);
+        }
+        let vectors = self.initial_vectors.as_slice();
+        let env = Env { time, params: &params, vectors, ..Env::default() };
+        evaluate(&self.model.states[state].initial, &env)
     }
 
     /// `state x = … fit`: a param `x(0)` that the initial value refers to.
     fn fit_initial(&mut self, index: usize) {
+        let value = self.initial_value(index);
         let state = &self.model.states[index];
-        let value = self.initial_value(&state.initial);
         let (span, unit) = (state.span, state.unit.clone());
         let name = format!("{}(0)", state.name);
         let bounds = state.bounds.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));

@@ -1,11 +1,13 @@
 //! Syntax to resolved expressions.
 
 use super::Checker;
+use super::array::ArrayRef;
 use super::build::{Built, Value};
+use super::lanes::{LaneScope, value_depends_on_lane};
 use super::name::id;
 use super::scope::Kind;
 use crate::functions::{self, Meaning};
-use crate::model::{ExprKind, NetworkId};
+use crate::model::{ExprKind, Lanes, Model, NetworkId, Source, VectorId, VectorKind};
 use crate::syntax::{Expression, ExpressionKind as K, Name};
 use crate::{Binary, Diagnostic, Span, suggest};
 
@@ -27,16 +29,42 @@ pub(super) enum Context<'n> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scope<'s, 'a> {
     pub context: Context<'s>,
-    /// Arguments of the function being inlined.
-    pub locals: &'s [(&'a str, Built)],
+    /// Arguments of the function being inlined, and indices of loops.
+    pub locals: &'s [(&'a str, Value)],
+    /// The lanes of the loops around; none outside loops.
+    pub lanes: Option<&'s LaneScope>,
+}
+
+impl<'s> Scope<'s, '_> {
+    /// Outside functions and loops.
+    pub(super) fn new(context: Context<'s>) -> Self {
+        Scope { context, locals: &[], lanes: None }
+    }
 }
 
 impl<'a> Checker<'a> {
     /// A single number. `None` when something was wrong, which has been reported.
     pub(super) fn scalar(&mut self, e: &'a Expression, scope: &Scope<'_, 'a>) -> Option<Built> {
-        match self.value(e, scope)? {
-            Value::Scalar(built) => Some(built),
-            Value::Vector(parts) => {
+        let parts = match self.value(e, scope)? {
+            Value::Scalar(built) => return Some(built),
+            Value::Array(array) => {
+                if let Some(built) = self.element_of_whole(&array, e.span, scope) {
+                    return Some(built);
+                }
+                array.len()
+            }
+            Value::Vector(_) => {
+                self.error_hint(
+                    "list-as-scalar",
+                    e.span,
+                    "a list cannot stand where one number is needed",
+                    "a list is the value of an array, or an argument of `dot`, `sum` or a network",
+                );
+                return None;
+            }
+        };
+        {
+            {
                 let shown = match &e.kind {
                     K::Name(name) => format!("`{name}`"),
                     K::Call(name, _) => format!("`{}(…)`", name.text),
@@ -48,7 +76,7 @@ impl<'a> Checker<'a> {
                     _ => "[1]".to_owned(),
                 };
                 let message =
-                    format!("{shown} has {} components where one number is needed", parts.len());
+                    format!("{shown} has {} components where one number is needed", parts);
                 self.error_hint(
                     "vector-as-scalar",
                     e.span,
@@ -60,7 +88,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A number or the outputs of a network.
+    /// A number, an array, a list or the outputs of a network.
     pub(super) fn value(&mut self, e: &'a Expression, scope: &Scope<'_, 'a>) -> Option<Value> {
         if self.depth >= MAX_DEPTH {
             self.too_large(e.span);
@@ -93,20 +121,35 @@ impl<'a> Checker<'a> {
             K::Comparison(first, rest) => self.comparison(first, rest, span, scope)?,
             K::If(c, a, b) => {
                 let c = self.scalar(c, scope);
-                let (a, b) = (self.scalar(a, scope), self.scalar(b, scope));
+                let (a, b) = match c.as_ref().and_then(Built::lane_table).zip(scope.lanes) {
+                    // A condition on an index: what is not chosen may reach beyond an array.
+                    Some((conditions, lanes)) => {
+                        let mut branch = |e, chosen: bool| {
+                            let counts = conditions.iter().enumerate();
+                            let counts =
+                                counts.map(|(l, c)| (*c != 0.0) == chosen && lanes.is_active(l));
+                            let active = Some(counts.collect());
+                            let lanes = LaneScope { active, ..lanes.clone() };
+                            self.scalar(e, &Scope { lanes: Some(&lanes), ..*scope })
+                        };
+                        (branch(a, true), branch(b, false))
+                    }
+                    None => (self.scalar(a, scope), self.scalar(b, scope)),
+                };
                 self.choose(c?, a?, b?, span)?
             }
-            K::List(_) => {
-                self.error_hint(
-                    "list-as-scalar",
-                    span,
-                    "a list cannot stand where one number is needed",
-                    "write the numbers as single declarations",
-                );
-                return None;
+            K::List(list) => {
+                let parts: Vec<Option<Built>> =
+                    list.iter().map(|e| self.scalar(e, scope)).collect();
+                return Some(Value::Vector(parts.into_iter().collect::<Option<_>>()?));
             }
             K::Comprehension(..) => {
-                self.not_yet(span, "sums and other reductions over arrays (`… for i in …`)");
+                self.error_hint(
+                    "loop-as-scalar",
+                    span,
+                    "a loop cannot stand where one number is needed",
+                    "write `sum(… for i in 1..N)`, or `mean`, `min`, `max`",
+                );
                 return None;
             }
         };
@@ -146,37 +189,46 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_, 'a>,
     ) -> Option<Value> {
         let base_value = self.value(base, scope);
-        let constant = Scope { context: Context::Constant("an index"), locals: &[] };
-        let parts = match base_value? {
-            Value::Vector(parts) => parts,
+        let shown = match &base.kind {
+            K::Name(name) => name.clone(),
+            K::Call(name, _) => format!("{}(…)", name.text),
+            _ => "this".to_owned(),
+        };
+        match base_value? {
+            Value::Array(array) => {
+                let table = self.places(&array.shape, &shown, indices, span, scope)?;
+                let mut chosen = self.chosen(&array, table, span)?;
+                chosen.expr.span = span;
+                Some(Value::Scalar(chosen))
+            }
+            Value::Vector(parts) => {
+                let shape = [(1, parts.len() as i64)];
+                let table = self.places(&shape, &shown, indices, span, scope)?;
+                let [place] = table.as_slice() else {
+                    let message = "the index of a list cannot differ from lane to lane";
+                    let hint = "give the list a name with `const` or `let`";
+                    self.error_hint("wrong-index", span, message, hint);
+                    return None;
+                };
+                let mut chosen = parts.into_iter().nth(*place as usize)?;
+                chosen.expr.span = span;
+                Some(Value::Scalar(chosen))
+            }
             // A network of one output may be indexed all the same.
-            Value::Scalar(one) if matches!(one.expr.kind, ExprKind::Output(..)) => vec![one],
+            Value::Scalar(one) if is_output(&one, &self.model) => {
+                self.places(&[(1, 1)], &shown, indices, span, scope)?;
+                Some(Value::Scalar(one))
+            }
             Value::Scalar(_) => {
-                let message = "this has no components to choose from".to_owned();
                 self.error_hint(
                     "index-of-scalar",
                     span,
-                    message,
-                    "only the outputs of a network, or a `let` of them, are indexed",
+                    "this has no components to choose from",
+                    "only arrays, the outputs of a network, or a `let` of them, are indexed",
                 );
-                return None;
+                None
             }
-        };
-        let [index] = indices else {
-            let message = format!("one index is needed here, not {}", indices.len());
-            self.error("wrong-index", span, message);
-            return None;
-        };
-        let at = self.scalar(index, &constant)?.number()?;
-        if at.fract() != 0.0 || at < 1.0 || at > parts.len() as f64 {
-            let message =
-                format!("there is no component {at}: the index runs from 1 to {}", parts.len());
-            self.error("wrong-index", index.span, message);
-            return None;
         }
-        let mut chosen = parts.into_iter().nth(at as usize - 1)?;
-        chosen.expr.span = span;
-        Some(Value::Scalar(chosen))
     }
 
     fn call(
@@ -265,13 +317,16 @@ impl<'a> Checker<'a> {
     ) -> Option<Built> {
         let name = function.name;
         if function.meaning == Meaning::Later {
-            self.not_yet(
-                span,
-                &match name {
-                    "delay" => "delays (`delay`)".to_owned(),
-                    _ => format!("arrays (`{name}`)"),
-                },
-            );
+            self.not_yet(span, "delays (`delay`)");
+            return None;
+        }
+        let one = matches!(name, "min" | "max") && arguments.len() == 1;
+        if one || function.meaning == Meaning::Reduction {
+            return self.reduction(name, arguments, span, scope);
+        }
+        if function.meaning == Meaning::Index {
+            let message = format!("`{name}` stands only as an index, as in `u[{name}(i - 1)]`");
+            self.error("wrong-index", span, message);
             return None;
         }
         let wanted = function.arguments.len();
@@ -306,7 +361,7 @@ impl<'a> Checker<'a> {
                 }
                 Some(all)
             }
-            Meaning::Later => None,
+            Meaning::Later | Meaning::Reduction | Meaning::Index => None,
             Meaning::Rewritten => match name {
                 "clamp" => {
                     let (x, low, high) = (next()?, next()?, next()?);
@@ -355,7 +410,7 @@ impl<'a> Checker<'a> {
     ) -> Option<Value> {
         let function = &self.declared.functions[index];
         let (name, names, body) = (function.name, function.arguments, function.body);
-        let built: Vec<Option<Built>> = arguments.iter().map(|a| self.scalar(a, scope)).collect();
+        let built: Vec<Option<Value>> = arguments.iter().map(|a| self.argument(a, scope)).collect();
         if arguments.len() != names.len() {
             let list: Vec<&str> = names.iter().map(|n| n.text.as_str()).collect();
             let message = format!(
@@ -375,13 +430,24 @@ impl<'a> Checker<'a> {
             self.cycle(&name.text, span);
             return None;
         }
-        let built = built.into_iter().collect::<Option<Vec<Built>>>()?;
-        let locals: Vec<(&'a str, Built)> =
+        let built = built.into_iter().collect::<Option<Vec<Value>>>()?;
+        let locals: Vec<(&'a str, Value)> =
             names.iter().map(|n| n.text.as_str()).zip(built).collect();
         self.begin(&name.text, name.span);
-        let value = self.value(body, &Scope { context: scope.context, locals: &locals });
+        let value = self.value(body, &Scope { locals: &locals, ..*scope });
         self.resolution.active.pop();
         value
+    }
+
+    /// An argument of a function: a number, or an array as a whole.
+    fn argument(&mut self, e: &'a Expression, scope: &Scope<'_, 'a>) -> Option<Value> {
+        match self.value(e, scope)? {
+            Value::Array(array) => match self.element_of_whole(&array, e.span, scope) {
+                Some(built) => Some(Value::Scalar(built)),
+                None => Some(Value::Array(array)),
+            },
+            value => Some(value),
+        }
     }
 
     fn network(
@@ -407,11 +473,18 @@ impl<'a> Checker<'a> {
             return None;
         }
         let mut flat: Option<Vec<_>> = Some(Vec::new());
+        let mut per_lane = false;
         for argument in arguments {
-            match (self.value(argument, scope), &mut flat) {
+            let value = self.value(argument, scope);
+            per_lane = per_lane || value.as_ref().is_some_and(value_depends_on_lane);
+            match (value, &mut flat) {
                 (Some(Value::Scalar(one)), Some(list)) => list.push(one.expr),
                 (Some(Value::Vector(many)), Some(list)) => {
                     list.extend(many.into_iter().map(|b| b.expr));
+                }
+                (Some(Value::Array(array)), Some(list)) => {
+                    let all = self.all_elements(&array, argument.span);
+                    list.extend(all.into_iter().map(|b| b.expr));
                 }
                 _ => flat = None,
             }
@@ -441,20 +514,33 @@ impl<'a> Checker<'a> {
             self.report(diagnostic);
             return None;
         }
-        let call = self.network_call(NetworkId(id(index)), flat, span);
-        let mut parts = (0..outputs).map(|o| self.leaf(ExprKind::Output(call, o), span));
+        let network = NetworkId(id(index));
+        if let Some(lanes) = scope.lanes.filter(|_| per_lane) {
+            // In each lane a network of its own inputs.
+            let count = lanes.count;
+            let vector = self.network_lanes(network, flat, (count, outputs as usize), span)?;
+            let mut parts = Vec::with_capacity(outputs as usize);
+            for output in 0..outputs {
+                let table = (0..count as u32).map(|lane| lane * outputs + output).collect();
+                parts.push(self.lane_elements(Source::Vector(vector), table, span)?);
+            }
+            return Some(match parts.len() {
+                1 => Value::Scalar(parts.remove(0)),
+                _ => Value::Vector(parts),
+            });
+        }
+        let call = Source::Call(self.network_call(network, flat, span));
         Some(if outputs == 1 {
-            Value::Scalar(parts.next()?)
+            Value::Scalar(self.leaf(super::lanes::one_element(call, 0), span))
         } else {
-            Value::Vector(parts.collect())
+            Value::Array(ArrayRef::outputs(call, outputs as usize))
         })
     }
 
     /// A number of the model itself: a constant, a bound, a start value.
     pub(super) fn fixed_number(&mut self, e: &'a Expression, what: &'static str) -> Option<f64> {
         let before = self.diagnostics.len();
-        let scope = Scope { context: Context::Constant(what), locals: &[] };
-        let value = self.scalar(e, &scope)?.number()?;
+        let value = self.scalar(e, &Scope::new(Context::Constant(what)))?.number()?;
         let bound = what == "a bound";
         if value.is_nan() || (!bound && value.is_infinite()) {
             // This replaces the warning of folding.
@@ -468,6 +554,22 @@ impl<'a> Checker<'a> {
             return None;
         }
         Some(value)
+    }
+}
+
+/// The only output of a network.
+fn is_output(built: &Built, model: &Model) -> bool {
+    let of_network = |id: VectorId| {
+        let kind = model.vectors.get(id.0 as usize).map(|v| &v.kind);
+        matches!(kind, Some(VectorKind::Network { .. }))
+    };
+    match &built.expr.kind {
+        ExprKind::Output(..) => true,
+        ExprKind::Element(id, _) => of_network(*id),
+        ExprKind::Lanes(lanes) => {
+            matches!(&**lanes, Lanes::Elements(Source::Vector(id), _) if of_network(*id))
+        }
+        _ => false,
     }
 }
 

@@ -1,13 +1,17 @@
 //! Time, constants, params, named expressions and observations.
 
 use super::Checker;
-use super::build::Slot;
+use super::build::{Built, Slot, Value};
 use super::equation::nothing;
 use super::expression::{Context, Scope, count};
-use super::scope::{Kind, Symbol};
-use crate::model::{Constant, Expr, ExprKind, Let, Noise, Observation, Param, Prior, Scale, Time};
-use crate::syntax::{Applied, Expression, ParamItem};
-use crate::{Diagnostic, Span, suggest};
+use super::name::id;
+use super::scope::{Kind, Shape, Symbol, elements};
+use crate::model::{
+    Array, ArrayElements, Constant, Expr, ExprKind, Let, Noise, Observation, Param, ParamId, Prior,
+    Scale, Time, element_name,
+};
+use crate::syntax::{Applied, Expression, ExpressionKind as K, ParamItem, Text};
+use crate::{Diagnostic, Span, functions, suggest};
 
 /// Priors with the names of their arguments.
 const PRIORS: [(&str, &[&str]); 12] = [
@@ -38,6 +42,9 @@ const NOISES: [(&str, &[&str]); 9] = [
     ("categorical", &[]),
 ];
 
+/// A noise model of its arguments.
+type MakeNoise = fn(&[Expr]) -> Noise;
+
 impl<'a> Checker<'a> {
     pub(super) fn time(&mut self) {
         if let Some((name, unit, from)) = self.declared.time {
@@ -55,7 +62,10 @@ impl<'a> Checker<'a> {
         for index in 0..self.declared.constants.len() {
             let (item, span) = self.declared.constants[index];
             let value = self.constant(index).unwrap_or(f64::NAN);
-            self.model.constants.push(Constant { name: item.name.text.clone(), value, span });
+            if !self.resolution.constant_arrays.contains_key(&index) {
+                let name = item.target.name.text.clone();
+                self.model.constants.push(Constant { name, value, span });
+            }
         }
     }
 
@@ -79,29 +89,68 @@ impl<'a> Checker<'a> {
     pub(super) fn parameters(&mut self) {
         for index in 0..self.declared.params.len() {
             let (item, span) = self.declared.params[index];
-            let value = self.fixed_number(&item.value, "the start value of a param");
+            let Some(shape) = self.resolution.params[index].shape.clone() else { continue };
+            let name = item.target.name.text.as_str();
+            let values = if shape.is_empty() {
+                vec![self.fixed_number(&item.value, "the start value of a param")]
+            } else {
+                let first = ParamId(id(self.model.params.len()));
+                self.model.arrays.push(Array {
+                    name: name.to_owned(),
+                    dimensions: shape.to_vec(),
+                    elements: ArrayElements::Params(first),
+                });
+                self.parameter_values(item, &shape)
+            };
             let bounds = self.range(item.bounds.as_ref());
             let broken = item.bounds.is_some() && bounds.is_none();
             let prior = item.prior.as_ref().and_then(|p| self.prior(p));
-            let param = Param {
-                name: item.target.name.text.clone(),
-                unit: item.unit.as_ref().map(|u| u.text.clone()),
-                value: value.unwrap_or(f64::NAN),
-                bounds: bounds.unwrap_or(match item.scale {
-                    Scale::Log => (0.0, f64::INFINITY),
-                    Scale::Logit => (0.0, 1.0),
-                    Scale::Linear => (f64::NEG_INFINITY, f64::INFINITY),
-                }),
-                scale: item.scale,
-                prior,
-                initial_of: None,
-                span,
-            };
-            if !broken && value.is_some() {
-                self.parameter_range(item, &param);
+            for (element, value) in values.into_iter().enumerate() {
+                let name = match shape.is_empty() {
+                    true => name.to_owned(),
+                    false => element_name(name, &shape, element),
+                };
+                let param = Param {
+                    name,
+                    unit: item.unit.as_ref().map(|u| u.text.clone()),
+                    value: value.unwrap_or(f64::NAN),
+                    bounds: bounds.unwrap_or(match item.scale {
+                        Scale::Log => (0.0, f64::INFINITY),
+                        Scale::Logit => (0.0, 1.0),
+                        Scale::Linear => (f64::NEG_INFINITY, f64::INFINITY),
+                    }),
+                    scale: item.scale,
+                    prior: prior.clone(),
+                    initial_of: None,
+                    span,
+                };
+                if !broken && value.is_some() && self.diagnostics.len() <= super::MAX_DIAGNOSTICS {
+                    self.parameter_range(item, &param);
+                }
+                self.model.params.push(param);
             }
-            self.model.params.push(param);
         }
+    }
+
+    /// Start values of an array of params.
+    fn parameter_values(&mut self, item: &'a ParamItem, shape: &Shape) -> Vec<Option<f64>> {
+        let total = elements(shape);
+        let what = "the start value of a param";
+        let context = Context::Constant(what);
+        let Some(built) = self.array_value(&item.target, shape, &item.value, context) else {
+            return vec![None; total];
+        };
+        let values = self.components(built, total).into_iter().map(|e| match e.kind {
+            ExprKind::Number(x) if x.is_finite() => Some(x),
+            _ => None,
+        });
+        let values: Vec<_> = values.collect();
+        if let Some(wrong) = values.iter().position(Option::is_none) {
+            let name = element_name(&item.target.name.text, shape, wrong);
+            let message = format!("{what} must be a finite number, but `{name}` has none");
+            self.error("not-finite", item.value.span, message);
+        }
+        values
     }
 
     fn parameter_range(&mut self, item: &ParamItem, param: &Param) {
@@ -196,14 +245,14 @@ impl<'a> Checker<'a> {
     pub(super) fn named_expressions(&mut self) {
         self.resolution.lets = vec![Slot::Pending; self.declared.lets.len()];
         for index in self.let_order() {
-            let at = self.declared.lets[index].name.span;
+            let at = self.declared.lets[index].target.name.span;
             self.named_expression(index, at);
         }
         // Those with errors are still shown.
         for index in 0..self.declared.lets.len() {
             if let Slot::Done(None) = self.resolution.lets[index] {
                 let item = &self.declared.lets[index];
-                let (name, span) = (item.name.text.clone(), item.span);
+                let (name, span) = (item.target.name.text.clone(), item.span);
                 self.model.lets.push(Let { name, value: vec![nothing(span)], span });
             }
         }
@@ -212,28 +261,81 @@ impl<'a> Checker<'a> {
     pub(super) fn observations(&mut self) {
         for index in 0..self.declared.observations.len() {
             let item = &self.declared.observations[index];
-            let (name, value, unit, noise, span) =
-                (item.name, item.value, item.unit, item.noise, item.span);
-            let scope = Scope { context: Context::Dynamic, locals: &[] };
-            let built = self.scalar(value, &scope);
-            let noise = noise.and_then(|n| self.noise(n)).unwrap_or(Noise::LeastSquares);
-            let value = built.map_or_else(|| nothing(span), |b| b.expr);
-            let unit = unit.map(|u| u.text.clone()).or_else(|| match value.kind {
-                ExprKind::State(id) => self.model.states.get(id.0 as usize)?.unit.clone(),
-                _ => None,
+            let (target, value, unit, noise, span) =
+                (item.target, item.value, item.unit, item.noise, item.span);
+            if target.dimensions.is_empty() {
+                let scope = Scope::new(Context::Dynamic);
+                let built = self.scalar(value, &scope).map(|b| b.expr);
+                let noise = noise.and_then(|n| self.noise(n, &scope));
+                let noise = noise.map_or(Noise::LeastSquares, |(make, arguments)| {
+                    make(&arguments.into_iter().map(|b| b.expr).collect::<Vec<_>>())
+                });
+                let value = built.unwrap_or_else(|| nothing(span));
+                self.observation(target.name.text.clone(), unit, value, noise, span);
+                continue;
+            }
+            let Some(shape) = self.shape(target) else { continue };
+            let total = elements(&shape);
+            let context = Context::Dynamic;
+            let values = self.array_value(target, &shape, value, context);
+            let values = values.map(|built| self.components(built, total));
+            let (lanes, locals) = self.declared_lanes(target, &shape);
+            let scope = Scope { context, locals: &locals, lanes: Some(&lanes) };
+            let noise = noise.and_then(|n| self.noise(n, &scope)).map(|(make, arguments)| {
+                let per_argument: Vec<Vec<Expr>> =
+                    arguments.into_iter().map(|a| self.components(a.into(), total)).collect();
+                (make, per_argument)
             });
-            let name = name.text.clone();
-            self.model.observations.push(Observation { name, unit, value, noise, span });
+            let Some(values) = values else { continue };
+            self.model.arrays.push(Array {
+                name: target.name.text.clone(),
+                dimensions: shape.to_vec(),
+                elements: ArrayElements::Observations(id(self.model.observations.len())),
+            });
+            for (element, value) in values.into_iter().enumerate() {
+                let noise = match &noise {
+                    None => Noise::LeastSquares,
+                    Some((make, per_argument)) => {
+                        let arguments = per_argument.iter().map(|list| list[element].clone());
+                        make(&arguments.collect::<Vec<_>>())
+                    }
+                };
+                let name = element_name(&target.name.text, &shape, element);
+                self.observation(name, unit, value, noise, span);
+            }
         }
     }
 
-    fn noise(&mut self, noise: &'a Applied) -> Option<Noise> {
+    fn observation(
+        &mut self,
+        name: String,
+        unit: Option<&'a Text>,
+        value: Expr,
+        noise: Noise,
+        span: Span,
+    ) {
+        let unit = unit.map(|u| u.text.clone()).or_else(|| match value.kind {
+            ExprKind::State(id) => self.model.states.get(id.0 as usize)?.unit.clone(),
+            _ => None,
+        });
+        self.model.observations.push(Observation { name, unit, value, noise, span });
+    }
+
+    /// A noise model: its arguments, and what makes it of them.
+    fn noise(
+        &mut self,
+        noise: &'a Applied,
+        scope: &Scope<'_, 'a>,
+    ) -> Option<(MakeNoise, Vec<Built>)> {
         self.arity(noise, &NOISES, "noise model")?;
-        let scope = Scope { context: Context::Dynamic, locals: &[] };
-        let mut arguments: Vec<Expr> = Vec::new();
+        let mut arguments: Vec<Built> = Vec::new();
         for argument in &noise.arguments {
-            let built = self.scalar(argument, &scope)?;
-            if built.number().is_some_and(|x| x <= 0.0) {
+            let built = self.scalar(argument, scope)?;
+            let not_positive = |x: &f64| *x <= 0.0;
+            let fixed = built.number();
+            let wrong = fixed.as_ref().is_some_and(not_positive)
+                || built.lane_table().is_some_and(|list| list.iter().any(not_positive));
+            if wrong {
                 let message = format!(
                     "this argument of the noise model `{}` must be above 0",
                     noise.name.text
@@ -241,42 +343,66 @@ impl<'a> Checker<'a> {
                 self.error("noise-arguments", argument.span, message);
                 return None;
             }
-            arguments.push(built.expr);
+            arguments.push(built);
         }
-        let mut arguments = arguments.into_iter();
-        let mut next = || arguments.next();
-        Some(match noise.name.text.as_str() {
-            "normal" => Noise::Normal(next()?),
-            "lognormal" => Noise::LogNormal(next()?),
-            "laplace" => Noise::Laplace(next()?),
-            "student_t" => Noise::StudentT(next()?, next()?),
-            "poisson" => Noise::Poisson,
-            "negative_binomial" => Noise::NegativeBinomial(next()?),
-            "binomial" => Noise::Binomial(next()?),
-            "bernoulli" => Noise::Bernoulli,
-            _ => Noise::Categorical,
-        })
+        let make: MakeNoise = match noise.name.text.as_str() {
+            "normal" => |a| Noise::Normal(a[0].clone()),
+            "lognormal" => |a| Noise::LogNormal(a[0].clone()),
+            "laplace" => |a| Noise::Laplace(a[0].clone()),
+            "student_t" => |a| Noise::StudentT(a[0].clone(), a[1].clone()),
+            "poisson" => |_| Noise::Poisson,
+            "negative_binomial" => |a| Noise::NegativeBinomial(a[0].clone()),
+            "binomial" => |a| Noise::Binomial(a[0].clone()),
+            "bernoulli" => |_| Noise::Bernoulli,
+            _ => |_| Noise::Categorical,
+        };
+        Some((make, arguments))
     }
 
     /// A function that nobody calls is still checked, with time for every argument; the network
     /// calls this makes are taken back.
     pub(super) fn unused_functions(&mut self) {
-        let calls = self.model.calls.len();
+        let (calls, vectors) = (self.model.calls.len(), self.model.vectors.len());
         for index in 0..self.declared.functions.len() {
             let item = &self.declared.functions[index];
             let (name, arguments, body) = (item.name, item.arguments, item.body);
             if self.names.table.get(name.text.as_str()).is_some_and(|s| s.used) {
                 continue;
             }
+            if self.may_take_arrays(body) {
+                continue; // an argument may be an index or an array, and time is neither
+            }
             let time: Vec<_> = arguments
                 .iter()
-                .map(|a| (a.text.as_str(), self.leaf(ExprKind::Time, a.span)))
+                .map(|a| (a.text.as_str(), Value::Scalar(self.leaf(ExprKind::Time, a.span))))
                 .collect();
             self.begin(&name.text, name.span);
-            self.value(body, &Scope { context: Context::Dynamic, locals: &time });
+            let scope = Scope { locals: &time, ..Scope::new(Context::Dynamic) };
+            self.value(body, &scope);
             self.resolution.active.pop();
         }
         self.model.calls.truncate(calls);
+        self.model.vectors.truncate(vectors);
+    }
+
+    /// Whether a function indexes something or reduces it.
+    fn may_take_arrays(&self, body: &Expression) -> bool {
+        let mut found = false;
+        body.walk(&mut |e| {
+            found = found
+                || match &e.kind {
+                    K::Index(..) | K::Comprehension(..) => true,
+                    K::Call(name, _) => {
+                        matches!(
+                            self.names.table.get(name.text.as_str()).map(|s| s.kind),
+                            Some(Kind::Function(_) | Kind::Network(_))
+                        ) || functions::find(&name.text)
+                            .is_some_and(|f| f.meaning == functions::Meaning::Reduction)
+                    }
+                    _ => false,
+                };
+        });
+        found
     }
 
     /// Declared and never used.

@@ -3,22 +3,28 @@
 //! A finding never stops the check: what could not be resolved becomes NaN in a model that is
 //! marked incomplete, and is reported once.
 
+mod array;
 mod build;
 mod declare;
+mod elements;
 mod equation;
 mod expression;
 mod items;
+mod lanes;
 mod name;
 mod network;
 mod order;
+mod reduce;
 mod scope;
 
 use crate::model::{Classification, Model};
 use crate::syntax::Document;
 use crate::units::UnitCheck;
-use crate::{Diagnostic, Severity, Span};
+use crate::{Diagnostic, Severity, Span, VectorId};
 use build::{CallTable, Resolution};
+pub use lanes::MAX_ELEMENTS;
 use scope::{Declarations, Names};
+use std::collections::HashMap;
 
 /// Most expression nodes of a checked model, after functions have been inlined.
 pub const MAX_EXPANDED: usize = 200_000;
@@ -57,8 +63,11 @@ fn check_document(
         declared: Declarations::default(),
         resolution: Resolution::default(),
         calls: CallTable::default(),
+        vectors: HashMap::new(),
         model: Model::default(),
         size: 0,
+        table_entries: 0,
+        initial_vectors: Vec::new(),
         depth: 0,
     };
     for statement in document.statements() {
@@ -78,9 +87,15 @@ struct Checker<'a> {
     declared: Declarations<'a>,
     resolution: Resolution<'a>,
     calls: CallTable,
+    /// Vectors made so far, by a hash of their structure.
+    vectors: HashMap<(u64, u64), VectorId>,
     model: Model,
     /// Expression nodes made so far.
     size: usize,
+    /// Entries of tables of lanes made so far.
+    table_entries: usize,
+    /// Values of vectors at the start, as far as they do not need states.
+    initial_vectors: Vec<Vec<f64>>,
     /// Levels of expressions being resolved, across names and functions.
     depth: u32,
 }
@@ -117,6 +132,7 @@ impl<'a> Checker<'a> {
     /// make the remaining network calls.
     fn resolve(&mut self) {
         self.constants();
+        self.place();
         self.time();
         self.networks();
         self.parameters();

@@ -1,12 +1,14 @@
 //! Names inside expressions.
 
 use super::Checker;
+use super::array::{ArrayOf, ArrayRef, Elements};
 use super::build::{Built, Slot, Step, Value};
 use super::declare::primed;
 use super::expression::{Context, Scope};
-use super::scope::Kind;
-use crate::model::{ExprKind, LetId, ParamId, StateId};
-use crate::syntax::{Expression, ExpressionKind as K};
+use super::lanes::one_element;
+use super::scope::{Kind, Placed, elements};
+use crate::model::{Array, ArrayElements, ExprKind, LetId, Source};
+use crate::syntax::{Declarator, Expression, ExpressionKind as K};
 use crate::{Span, functions, suggest};
 
 pub(super) fn id(index: usize) -> u32 {
@@ -22,7 +24,7 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_, 'a>,
     ) -> Option<Value> {
         if let Some((_, local)) = scope.locals.iter().find(|(n, _)| *n == name) {
-            return Some(Value::Scalar(self.copy(local, span)?));
+            return self.copy_value(local, span);
         }
         let Some(symbol) = self.names.table.get_mut(name) else {
             return self.builtin_constant(name, span, scope);
@@ -33,6 +35,9 @@ impl<'a> Checker<'a> {
             (Kind::Later(_), _) => return None,
             (Kind::Const(index), _) => {
                 let value = self.constant(index)?;
+                if let Some(array) = self.resolution.constant_arrays.get(&index) {
+                    return Some(Value::Array(array.clone()));
+                }
                 return Some(Value::Scalar(self.number(value, span)));
             }
             (Kind::Function(_) | Kind::Network(_), _) => {
@@ -59,28 +64,44 @@ impl<'a> Checker<'a> {
                 return None;
             }
             (Kind::Time, _) => ExprKind::Time,
-            (Kind::Param(index), _) => ExprKind::Param(ParamId(id(index))),
+            (Kind::Param(index), _) => {
+                let placed = self.resolution.params[index].clone();
+                return self.placed_value(Source::Params, &placed, span);
+            }
             (Kind::State(_), Context::Initial(of)) => {
                 let message = format!("the initial value of `{of}` depends on the state `{name}`");
                 let hint = "initial values may use params and constants; give the shared value a param of its own";
                 self.error_hint("initial-uses-state", span, message, hint);
                 return None;
             }
-            (Kind::State(index), Context::Dynamic) => ExprKind::State(StateId(id(index))),
+            (Kind::State(index), Context::Dynamic) => {
+                let placed = self.resolution.states[index].clone();
+                return self.placed_value(Source::States, &placed, span);
+            }
             (Kind::Let(index), Context::Initial(_)) => return self.inline_let(index, span, scope),
             (Kind::Let(index), Context::Dynamic) => {
                 let id = self.named_expression(index, span)?;
                 let components = self.model.lets[id.0 as usize].value.len();
-                let mut parts =
-                    (0..components).map(|c| self.leaf(ExprKind::Let(id, c as u32), span));
-                return Some(if components == 1 {
-                    Value::Scalar(parts.next()?)
-                } else {
-                    Value::Vector(parts.collect())
+                let shape = self.resolution.let_shapes.get(&index).cloned();
+                return Some(match shape {
+                    Some(shape) => {
+                        Value::Array(ArrayRef { of: ArrayOf::Elements(Source::Let(id), 0), shape })
+                    }
+                    None if components == 1 => Value::Scalar(self.leaf(ExprKind::Let(id, 0), span)),
+                    None => Value::Array(ArrayRef::outputs(Source::Let(id), components)),
                 });
             }
         };
         Some(Value::Scalar(self.leaf(leaf, span)))
+    }
+
+    fn placed_value(&mut self, source: Source, placed: &Placed, span: Span) -> Option<Value> {
+        let shape = placed.shape.clone()?;
+        Some(if shape.is_empty() {
+            Value::Scalar(self.leaf(one_element(source, placed.first), span))
+        } else {
+            Value::Array(ArrayRef { of: ArrayOf::Elements(source, placed.first), shape })
+        })
     }
 
     fn builtin_constant(&mut self, name: &str, span: Span, scope: &Scope<'_, 'a>) -> Option<Value> {
@@ -129,13 +150,21 @@ impl<'a> Checker<'a> {
         match self.resolution.constants[index] {
             Slot::Done(value) => value,
             Slot::Active => {
-                self.cycle(&item.name.text, item.name.span);
+                self.cycle(&item.target.name.text, item.target.name.span);
                 None
             }
             Slot::Pending => {
                 self.resolution.constants[index] = Slot::Active;
-                self.begin(&item.name.text, item.name.span);
-                let value = self.fixed_number(&item.value, "a constant");
+                self.begin(&item.target.name.text, item.target.name.span);
+                let list = matches!(item.value.kind, K::List(_));
+                let value = if list || !item.target.dimensions.is_empty() {
+                    self.constant_array(&item.target, &item.value).map(|array| {
+                        self.resolution.constant_arrays.insert(index, array);
+                        f64::NAN
+                    })
+                } else {
+                    self.fixed_number(&item.value, "a constant")
+                };
                 self.resolution.active.pop();
                 self.resolution.constants[index] = Slot::Done(value);
                 value
@@ -145,8 +174,9 @@ impl<'a> Checker<'a> {
 
     /// The id of a named expression, resolved when first needed.
     pub(super) fn named_expression(&mut self, index: usize, at: Span) -> Option<LetId> {
-        let (name, value) = (self.declared.lets[index].name, self.declared.lets[index].value);
-        let span = self.declared.lets[index].span;
+        let item = &self.declared.lets[index];
+        let (target, value, span) = (item.target, item.value, item.span);
+        let name = &target.name;
         match self.resolution.lets[index] {
             Slot::Done(id) => id,
             Slot::Active => {
@@ -154,19 +184,28 @@ impl<'a> Checker<'a> {
                 None
             }
             Slot::Pending => {
+                let value_span = value.span;
                 self.resolution.lets[index] = Slot::Active;
                 self.begin(&name.text, name.span);
-                let scope = Scope { context: Context::Dynamic, locals: &[] };
-                let value = self.value(value, &scope);
+                let value = self.let_value(index, target, value, Context::Dynamic);
                 self.resolution.active.pop();
                 let id = value.map(|value| {
                     let value = match value {
                         Value::Scalar(one) => vec![one.expr],
                         Value::Vector(many) => many.into_iter().map(|b| b.expr).collect(),
+                        Value::Array(array) => {
+                            let all = self.all_elements(&array, value_span);
+                            all.into_iter().map(|b| b.expr).collect()
+                        }
                     };
-                    let name = name.text.clone();
-                    self.model.lets.push(crate::Let { name, value, span });
-                    LetId(id(self.model.lets.len() - 1))
+                    let id = LetId(id(self.model.lets.len()));
+                    if let Some(shape) = self.resolution.let_shapes.get(&index) {
+                        let (name, dimensions) = (name.text.clone(), shape.to_vec());
+                        let elements = ArrayElements::Let(id);
+                        self.model.arrays.push(Array { name, dimensions, elements });
+                    }
+                    self.model.lets.push(crate::Let { name: name.text.clone(), value, span });
+                    id
                 });
                 self.resolution.lets[index] = Slot::Done(id);
                 id
@@ -176,16 +215,52 @@ impl<'a> Checker<'a> {
 
     /// An initial value may use a named expression that needs no state: it is written out.
     fn inline_let(&mut self, index: usize, at: Span, scope: &Scope<'_, 'a>) -> Option<Value> {
-        let (name, value) = (self.declared.lets[index].name, self.declared.lets[index].value);
+        let item = &self.declared.lets[index];
+        let (target, value) = (item.target, item.value);
+        let name = &target.name;
         if self.resolution.active.iter().any(|step| step.span == name.span) {
             self.cycle(&name.text, at);
             return None;
         }
         self.begin(&name.text, name.span);
-        let scope = Scope { context: scope.context, locals: &[] };
-        let value = self.value(value, &scope);
+        let value = self.let_value(index, target, value, scope.context);
         self.resolution.active.pop();
         value
+    }
+
+    /// The value of a named expression; of an array, its elements are those of a vector.
+    fn let_value(
+        &mut self,
+        index: usize,
+        target: &'a Declarator,
+        value: &'a Expression,
+        context: Context<'_>,
+    ) -> Option<Value> {
+        if target.dimensions.is_empty() {
+            return self.value(value, &Scope::new(context));
+        }
+        let shape = match self.resolution.let_shapes.get(&index) {
+            Some(shape) => shape.clone(),
+            None => {
+                let shape = self.shape(target)?;
+                self.resolution.let_shapes.insert(index, shape.clone());
+                shape
+            }
+        };
+        match self.array_value(target, &shape, value, context)? {
+            Elements::Each(list) => Some(Value::Vector(list)),
+            Elements::Lanes(built) => match built.lane_table() {
+                Some(list) => {
+                    Some(Value::Array(ArrayRef { of: ArrayOf::Numbers(list.into()), shape }))
+                }
+                None => {
+                    let span = built.expr.span;
+                    let vector = self.each(built, elements(&shape), span);
+                    let of = ArrayOf::Elements(Source::Vector(vector), 0);
+                    Some(Value::Array(ArrayRef { of, shape }))
+                }
+            },
+        }
     }
 
     /// `x'` in an expression: the state of that order, or the right-hand side of its equation.
@@ -196,16 +271,18 @@ impl<'a> Checker<'a> {
         span: Span,
         scope: &Scope<'_, 'a>,
     ) -> Option<Built> {
-        let K::Name(name) = &inner.kind else {
-            if !matches!(inner.kind, K::Missing | K::Index(..)) {
+        let (named, indices) = match &inner.kind {
+            K::Index(base, indices) => (&**base, Some(indices.as_slice())),
+            _ => (inner, None),
+        };
+        let K::Name(name) = &named.kind else {
+            if !matches!(named.kind, K::Missing) {
                 self.error_hint(
                     "misplaced-prime",
                     span,
                     "only a state has a derivative",
                     "write the derivative of the expression out, or make the expression a state",
                 );
-            } else if matches!(inner.kind, K::Index(..)) {
-                self.not_yet(span, "derivatives of array elements");
             }
             return None;
         };
@@ -239,11 +316,14 @@ impl<'a> Checker<'a> {
             self.error("not-constant", span, format!("{what} must be a number"));
             return None;
         }
-        let equation = *self.resolution.equation_of.get(name.as_str())?;
-        let highest = self.declared.equations[equation].order;
+        let equation = self.resolution.equation_of.get(name.as_str()).copied();
+        let covered = self.resolution.covered.get(name.as_str()).map(|c| c.order);
+        let highest = covered.or(equation.map(|e| self.declared.equations[e].order))?;
         if order < highest {
             let state = *self.names.derivatives.get(&(name.as_str(), order))?;
-            return Some(self.leaf(ExprKind::State(StateId(id(state))), span));
+            let placed = self.resolution.states[state].clone();
+            let value = self.placed_value(Source::States, &placed, span)?;
+            return self.derivative_element(name, value, indices, span, scope);
         }
         if order > highest {
             let message = format!(
@@ -254,8 +334,44 @@ impl<'a> Checker<'a> {
             self.error_hint("misplaced-prime", span, message, hint);
             return None;
         }
+        let Some(equation) = equation else {
+            self.not_yet(span, "the right-hand side of an array under its primes");
+            return None;
+        };
         let built = self.right_hand_side(equation, span)?;
         self.copy(&built, span)
+    }
+
+    /// `x[i]'`, or `x'` of one number.
+    fn derivative_element(
+        &mut self,
+        name: &str,
+        value: Value,
+        indices: Option<&'a [Expression]>,
+        span: Span,
+        scope: &Scope<'_, 'a>,
+    ) -> Option<Built> {
+        match (value, indices) {
+            (Value::Scalar(built), None) => Some(built),
+            (Value::Array(array), Some(indices)) => {
+                let table = self.places(&array.shape, name, indices, span, scope)?;
+                self.chosen(&array, table, span)
+            }
+            (Value::Array(array), None) => {
+                if let Some(built) = self.element_of_whole(&array, span, scope) {
+                    return Some(built);
+                }
+                let message = format!("`{name}` is an array of {} elements", array.len());
+                let hint = format!("choose one: `{name}[1]'`");
+                self.error_hint("vector-as-scalar", span, message, hint);
+                None
+            }
+            _ => {
+                let message = format!("`{name}` has no elements to choose from");
+                self.error("index-of-scalar", span, message);
+                None
+            }
+        }
     }
 
     pub(super) fn begin(&mut self, name: &str, span: Span) {

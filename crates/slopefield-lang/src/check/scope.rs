@@ -3,9 +3,11 @@
 use crate::Span;
 use crate::syntax::Text;
 use crate::syntax::{
-    ConstItem, Expression, Name, OptionExpression, ParamItem, StateItem, Statement,
+    ConstItem, Declarator, Expression, Loop, Name, OptionExpression, ParamItem, StateItem,
+    Statement,
 };
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// What a name stands for; the numbers index [`Declarations`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,28 @@ impl Kind {
     }
 }
 
+/// First and last value of each index of an array; of none for a single quantity.
+pub(super) type Shape = Rc<[(i64, i64)]>;
+
+/// Number of elements.
+pub(super) fn elements(shape: &[(i64, i64)]) -> usize {
+    shape.iter().map(|(first, last)| (last - first + 1).max(0) as usize).product()
+}
+
+/// Where the elements of a declared state or param are.
+#[derive(Debug, Clone)]
+pub(super) struct Placed {
+    pub first: u32,
+    /// `None` when its size could not be worked out, which has been reported.
+    pub shape: Option<Shape>,
+}
+
+impl Placed {
+    pub(super) fn is_array(&self) -> bool {
+        self.shape.as_ref().is_none_or(|shape| !shape.is_empty())
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Symbol {
     pub kind: Kind,
@@ -55,7 +79,7 @@ pub(super) struct Names<'a> {
 
 #[derive(Debug)]
 pub(super) struct LetItem<'a> {
-    pub name: &'a Name,
+    pub target: &'a Declarator,
     pub value: &'a Expression,
     pub span: Span,
 }
@@ -77,7 +101,7 @@ pub(super) struct NetworkItem<'a> {
 
 #[derive(Debug)]
 pub(super) struct ObservationItem<'a> {
-    pub name: &'a Name,
+    pub target: &'a Declarator,
     pub value: &'a Expression,
     pub unit: Option<&'a Text>,
     pub noise: Option<&'a crate::syntax::Applied>,
@@ -90,6 +114,9 @@ pub(super) struct EquationItem<'a> {
     pub name: &'a str,
     /// Number of primes.
     pub order: u32,
+    /// `u[i]' = …`: which elements.
+    pub indices: Option<&'a [Expression]>,
+    pub loops: &'a [Loop],
     pub right: &'a Expression,
     pub left_span: Span,
     pub span: Span,

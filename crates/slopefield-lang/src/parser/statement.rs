@@ -147,9 +147,9 @@ impl Parser<'_> {
             "state" => StatementKind::State(self.list(Self::state_item)),
             "param" => StatementKind::Param(self.list(Self::param_item)),
             "const" => StatementKind::Const(self.list(|p| {
-                let name = p.name("the name of a constant");
+                let target = p.declarator("the name of a constant");
                 let value = p.value();
-                ConstItem { name, value, unit: p.unit() }
+                ConstItem { target, value, unit: p.unit() }
             })),
             "algebraic" => {
                 let target = self.declarator("the name of an algebraic variable");

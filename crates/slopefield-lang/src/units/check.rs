@@ -7,7 +7,10 @@
 use super::{Unit, UnitCheck, table};
 use crate::functions;
 use crate::print::print_expression;
-use crate::syntax::{Document, Expression, ExpressionKind as K, StatementKind as S, Text};
+use crate::syntax::{
+    Declarator, Dimension, Document, Expression, ExpressionKind as K, Loop, StatementKind as S,
+    Text,
+};
 use crate::{Binary, Diagnostic, Severity, Span, Unary, suggest};
 use std::collections::BTreeMap;
 
@@ -121,7 +124,7 @@ impl<'a> UnitChecker<'a, '_> {
                         Some(unit) => Item::Declared(Some(unit)),
                         None => Item::Value(&item.value),
                     };
-                    self.items.insert(&item.name.text, entry);
+                    self.items.insert(&item.target.name.text, entry);
                 }
             }
             S::Let { target, value, unit } => {
@@ -155,23 +158,23 @@ impl<'a> UnitChecker<'a, '_> {
                 for item in items {
                     let declared = self.state_unit(&item.target.name.text, item.target.order);
                     if let Some(initial) = &item.initial {
-                        self.fits(initial, declared, "the initial value", &item.target.name.text);
+                        self.fits(initial, declared, "the initial value", &item.target);
                     }
                 }
             }
             S::Const(items) => {
                 for item in items {
                     let declared = item.unit.as_ref().and_then(|u| Unit::parse(&u.text).ok());
-                    self.fits(&item.value, declared, "the value", &item.name.text);
+                    self.fits(&item.value, declared, "the value", &item.target);
                 }
             }
             S::Let { target, value, unit } => {
                 let declared = unit.as_ref().and_then(|u| Unit::parse(&u.text).ok());
-                self.fits(value, declared, "the value", &target.name.text);
+                self.fits(value, declared, "the value", target);
             }
             S::Observe { target, value, unit, noise } => {
                 let declared = unit.as_ref().and_then(|u| Unit::parse(&u.text).ok());
-                let found = self.fits(value, declared.clone(), "the value", &target.name.text);
+                let found = self.fits(value, declared.clone(), "the value", target);
                 let quantity = declared.map_or(found, Known::Unit);
                 let Some(noise) = noise else { return };
                 for (i, argument) in noise.arguments.iter().enumerate() {
@@ -186,12 +189,13 @@ impl<'a> UnitChecker<'a, '_> {
                         _ if spread => None,
                         _ => Some(Unit::one()),
                     };
-                    self.fits(argument, wanted, "the noise", &target.name.text);
+                    self.fits(argument, wanted, "the noise", target);
                 }
             }
-            S::Equation { left, right, loops } if loops.is_empty() => {
-                let left_unit = self.infer(left, &[]);
-                let right_unit = self.infer(right, &[]);
+            S::Equation { left, right, loops } => {
+                let locals = indices(loops.iter());
+                let left_unit = self.infer(left, &locals);
+                let right_unit = self.infer(right, &locals);
                 if let (Known::Unit(a), Known::Unit(b)) = (&left_unit, &right_unit) {
                     self.compare(left, a, right, b, right.span);
                 }
@@ -200,9 +204,27 @@ impl<'a> UnitChecker<'a, '_> {
         }
     }
 
-    /// Infers `e` and reports when it does not fit what is declared for `name`.
-    fn fits(&mut self, e: &'a Expression, declared: Option<Unit>, what: &str, name: &str) -> Known {
-        let found = self.infer(e, &[]);
+    /// Infers `e` and reports when it does not fit what is declared for `target`.
+    fn fits(
+        &mut self,
+        e: &'a Expression,
+        declared: Option<Unit>,
+        what: &str,
+        target: &'a Declarator,
+    ) -> Known {
+        let loops = target.dimensions.iter().filter_map(|d| match d {
+            Dimension::Loop(l) => Some(l),
+            Dimension::Size(_) => None,
+        });
+        if let K::List(items) = &e.kind {
+            // Each element on its own.
+            for item in items {
+                self.fits(item, declared.clone(), what, target);
+            }
+            return declared.map_or(Known::Nothing, Known::Unit);
+        }
+        let name = &target.name.text;
+        let found = self.infer(e, &indices(loops));
         if let (Some(wanted), Known::Unit(unit)) = (&declared, &found)
             && let Some(difference) = difference(wanted, unit)
         {
@@ -252,7 +274,13 @@ impl<'a> UnitChecker<'a, '_> {
 
     fn infer_inner(&mut self, e: &'a Expression, locals: &Locals<'a>) -> Known {
         match &e.kind {
-            K::Missing | K::List(_) | K::Comprehension(..) => Known::Nothing,
+            K::Missing => Known::Nothing,
+            K::List(items) => self.alike(&items.iter().collect::<Vec<_>>(), e.span, locals),
+            K::Comprehension(body, loops) => {
+                let mut inner = locals.to_vec();
+                inner.splice(0..0, indices(loops.iter()));
+                self.infer(body, &inner)
+            }
             // 0 is 0 in every unit.
             K::Number(n) if n.value == 0.0 => Known::Nothing,
             K::Number(_) => Known::Number,
@@ -422,6 +450,10 @@ impl<'a> UnitChecker<'a, '_> {
             "abs" | "floor" | "ceil" | "round" | "ramp" | "relu" => {
                 list.first().map_or(Known::Nothing, |e| self.infer(e, locals))
             }
+            "sum" | "mean" => list.first().map_or(Known::Nothing, |e| self.infer(e, locals)),
+            "dot" if list.len() == 2 => {
+                self.operator(Binary::Mul, &list[0], &list[1], span, locals)
+            }
             "min" | "max" | "clamp" => self.alike(&all, span, locals),
             "sqrt" | "cbrt" => {
                 let exponent = if name == "sqrt" { 0.5 } else { 1.0 / 3.0 };
@@ -488,6 +520,11 @@ impl<'a> UnitChecker<'a, '_> {
             );
         }
     }
+}
+
+/// Indices of loops: numbers that may stand for a place.
+fn indices<'a>(loops: impl Iterator<Item = &'a Loop>) -> Vec<(&'a str, Known)> {
+    loops.map(|l| (l.index.text.as_str(), Known::Nothing)).collect()
 }
 
 /// Why two units do not fit; `None` when they do.

@@ -2,11 +2,13 @@
 
 import type { ModelReport } from "../../generated/api";
 import type { Trajectory } from "../../model/explore.svelte";
+import { families, fewOfEach, indexOf } from "../../model/families";
 import { extent } from "../../model/slices";
 import type { Field, Window } from "../../model/field";
 import { withUnit } from "../../model/format";
 import type { Curves } from "../../shared/fit";
 import type { Figure } from "../../shared/plot/figure";
+import { picture } from "../../shared/plot/heat";
 
 /** Observation columns of a trajectory by name. */
 export function curvesOf(trajectory: Trajectory | null): Curves | null {
@@ -15,14 +17,37 @@ export function curvesOf(trajectory: Trajectory | null): Curves | null {
   return { times: trajectory.times, values: Object.fromEntries(of.map((c) => [c.name, c.values])) };
 }
 
-/** States (and lets) over time, for models without observations or when asked for. */
+/** States over time, of an array a few, for models without observations or when asked for. */
 export function statesFigure(trajectory: Trajectory, report: ModelReport, time: string): Figure {
-  const shown = trajectory.columns.filter((c) => c.kind === "state");
+  const shown = fewOfEach(trajectory.columns.filter((c) => c.kind === "state"));
   return {
     series: shown.map((c, i) => ({ name: c.name, x: trajectory.times, y: c.values, look: "line", colour: i })),
     x: { title: time },
     y: { title: report.states.length === 1 ? withUnit(report.states[0]?.name ?? "", report.states[0]?.unit) : "states" },
     view: "states",
+  };
+}
+
+/** All elements of an array over time: space upward, time across, the value as colour. */
+export function profileFigure(trajectory: Trajectory, report: ModelReport, family: string, time: string): Figure | null {
+  const rows = families(trajectory.columns.filter((c) => c.kind === "state")).find((f) => f.name === family)?.items ?? [];
+  const [first, last] = [rows[0], rows[rows.length - 1]];
+  const range = extent(...rows.map((c) => c.values));
+  const { times } = trajectory;
+  const [start, end] = [times[0], times[times.length - 1]];
+  if (!first || !last || !range || start === undefined || end === undefined) return null;
+  // A pixel is centred on its time and element.
+  const half = 0.5 * ((end - start) / Math.max(1, times.length - 1));
+  const across: [number, number] = [start - half, end + half];
+  const up: [number, number] = [indexOf(first.name) - 0.5, indexOf(last.name) + 0.5];
+  const unit = report.states.find((s) => s.name === first.name)?.unit;
+  const digits = (x: number) => String(Number(x.toPrecision(3)));
+  return {
+    series: [],
+    picture: { source: picture(rows.map((c) => c.values), range[0], range[1]), x: across, y: up },
+    x: { title: time, range: across },
+    y: { title: `${withUnit(family, unit)}: dark ${digits(range[0])}, light ${digits(range[1])}`, range: up, whole: true },
+    view: `profile:${family}`,
   };
 }
 

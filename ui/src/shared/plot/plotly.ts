@@ -65,6 +65,13 @@ function layoutOf(figure: Figure, theme: PlotTheme): object {
     uirevision: figure.view ?? "fixed",
     xaxis: axisOf(figure.x, theme, false),
     yaxis: axisOf(figure.y, theme, figure.zero ?? false),
+    images: figure.picture
+      ? [{
+          source: figure.picture.source, layer: "below", xref: "x", yref: "y", sizing: "stretch",
+          x: figure.picture.x[0], y: figure.picture.y[1],
+          sizex: figure.picture.x[1] - figure.picture.x[0], sizey: figure.picture.y[1] - figure.picture.y[0],
+        }]
+      : [],
     shapes: [
       ...(figure.regions ?? []).map((r) => ({
         type: "rect", layer: "below", xref: "x", yref: "paper", x0: r.from, x1: r.to, y0: 0, y1: 1, line: { width: 0 },
