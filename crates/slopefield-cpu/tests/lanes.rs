@@ -4,7 +4,10 @@ mod common;
 
 use common::*;
 use slopefield_cpu::{BatchOptions, CompiledBatch, Options, compile_batch_with, compile_with};
-use slopefield_graph::plan::{BinaryOp, Buffer, Entry, Instruction, Plan, UnaryOp};
+use slopefield_graph::plan::{
+    BinaryOp, Body, BodyInstruction, Buffer, Entry, Instruction, LaneInput, LaneOutput, Plan,
+    UnaryOp,
+};
 use slopefield_kernel::{BatchKernel, BatchPoint, Shape};
 
 /// Every way to compile on this machine, with several widths.
@@ -247,6 +250,84 @@ fn dense_instructions_agree_with_the_scalar_kernel() {
     let some = [0, 5, 6, 7, 30, weights as usize, weights as usize + 18];
     for own in [&[][..], &all, &some, &all[..weights as usize]] {
         check(&w.plan, own, Some(1e-13), 21);
+    }
+}
+
+/// A ring of elements with exchange between neighbours, rates of their own, a sum and a scatter.
+#[test]
+fn loops_over_elements_agree_with_the_scalar_kernel() {
+    use BodyInstruction::{Binary, Constant, Input, Select, Unary};
+    let n = 21u32;
+    let mut w = plan(n as usize, n as usize + 1, n as usize);
+    let (sum, flux) = (w.scratch(1), w.scratch(n));
+    w.push(Instruction::Fill { dst: sum, len: 1, value: 0.5 });
+    w.push(Instruction::Fill { dst: flux, len: n, value: 0.25 });
+    w.plan.tables =
+        vec![(0..n).map(|i| (i + 1) % n).collect(), (0..n).map(|i| (i * 5 + 2) % n).collect()];
+    let u = at(Buffer::States, 0);
+    w.plan.bodies.push(Body {
+        code: vec![
+            Input(0),                      // u[i]
+            Input(1),                      // u[i + 1]
+            Input(2),                      // rate[i]
+            Input(3),                      // a parameter for all
+            Binary(BinaryOp::Sub, 1, 0),   //
+            Binary(BinaryOp::Mul, 4, 2),   //
+            Unary(UnaryOp::Exp, 5),        //
+            Constant(2.0),                 //
+            Binary(BinaryOp::Pow, 0, 7),   // a square
+            Binary(BinaryOp::Pow, 6, 3),   // a power
+            Binary(BinaryOp::Less, 0, 1),  //
+            Select(10, 8, 9),              //
+            Binary(BinaryOp::Add, 11, 6),  //
+            Input(4),                      // flux[i] itself
+            Binary(BinaryOp::Add, 13, 12), //
+        ],
+        inputs: vec![
+            LaneInput::Lanes(u),
+            LaneInput::Gathered(u, 0),
+            LaneInput::Lanes(at(Buffer::Params, 0)),
+            LaneInput::Uniform(at(Buffer::Params, n)),
+            LaneInput::Lanes(flux),
+        ],
+        outputs: vec![LaneOutput::Store(flux, 14), LaneOutput::SumTo(sum, 9)],
+    });
+    w.plan.bodies.push(Body {
+        code: vec![Input(0), Input(1), Binary(BinaryOp::Mul, 0, 1)],
+        inputs: vec![LaneInput::Lanes(u), LaneInput::Uniform(sum)],
+        outputs: vec![LaneOutput::ScatterAdd(flux, 1, 2)],
+    });
+    w.plan.bodies.push(Body {
+        code: vec![Input(0)],
+        inputs: vec![LaneInput::Lanes(flux)],
+        outputs: vec![LaneOutput::Store(at(Buffer::Out, 0), 0)],
+    });
+    for body in 0..3 {
+        w.push(Instruction::Each { body, count: n });
+    }
+    let all: Vec<usize> = (0..=n as usize).collect();
+    for own in [&[][..], &all, &all[..n as usize], &[2, 5, n as usize]] {
+        check(&w.plan, own, Some(1e-14), 9);
+    }
+}
+
+/// A fused layer with every form of operands.
+#[test]
+fn fused_layers_agree_with_the_scalar_kernel() {
+    let (n, m) = (6u32, 17u32);
+    let mut w = plan(n as usize, (n * m + m) as usize, m as usize);
+    let h = w.scratch(m);
+    let (a, x) = (at(Buffer::Params, 0), at(Buffer::States, 0));
+    let bias = Some(at(Buffer::Params, n * m));
+    let activation = Some(UnaryOp::Tanh);
+    w.push(Instruction::Layer { y: h, a, x, bias, activation, rows: m, cols: n });
+    let y = at(Buffer::Out, 0);
+    w.plan.constants = (0..m * m).map(|i| f64::from(i % 7) - 3.0).collect();
+    let a = at(Buffer::Constants, 0);
+    w.push(Instruction::Layer { y, a, x: h, bias: None, activation: None, rows: m, cols: m });
+    let all: Vec<usize> = (0..(n * m + m) as usize).collect();
+    for own in [&[][..], &all, &[0, 3, 100, 104]] {
+        check(&w.plan, own, Some(1e-13), 12);
     }
 }
 

@@ -26,6 +26,8 @@ mod solve;
 mod starts;
 mod step;
 mod table;
+#[cfg(test)]
+mod tests;
 mod vector;
 
 pub use each_lane::EachLane;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use slopefield_graph::plan::{BinaryOp, Entry, Plan, UnaryOp};
 use slopefield_kernel::{BatchKernel, BatchPoint, LANE_GROUP, Shape};
 
-use super::build::{Step, base, build};
+use super::build::{Move, Step, base, build};
 use super::dense::{LaneTable, Layout, lane_table};
 use super::interpret::{Calls, calls};
 #[cfg(target_arch = "x86_64")]
@@ -62,6 +62,12 @@ enum Run {
         rows: u32,
     },
     Dense(Step),
+    /// The runs for each of `count` elements.
+    Each {
+        moves: Vec<Move>,
+        count: u32,
+        runs: Vec<Run>,
+    },
 }
 
 struct Inner {
@@ -71,6 +77,7 @@ struct Inner {
     scratch_len: usize,
     runs: Vec<Run>,
     pool: Vec<f64>,
+    tables: Vec<Vec<u32>>,
     table: &'static Table,
     lanes: &'static LaneTable,
     is_native: bool,
@@ -122,22 +129,19 @@ pub fn compile_batch_with(
     let steps = build(plan, own, width, table)?;
     let mut rows = steps.rows;
     let native = options.native && options.isa != Isa::Portable;
-    let mut linker = Linker { table, width, isa: options.isa, first_free: rows, rows: &mut rows };
-    let mut runs = Vec::with_capacity(steps.steps.len());
+    let mut linker = Linker {
+        table,
+        width,
+        first_free: rows,
+        rows: &mut rows,
+        #[cfg(target_arch = "x86_64")]
+        functions: Vec::new().into_iter(),
+    };
     #[cfg(target_arch = "x86_64")]
-    let code = linker.native(&steps.steps, native);
-    #[cfg(target_arch = "x86_64")]
-    let mut functions = code.as_ref().map(|(_, functions)| functions.iter());
+    let code = linker.assemble(&steps.steps, options.isa == Isa::Avx512, native);
     #[cfg(not(target_arch = "x86_64"))]
     let _ = native;
-    for step in steps.steps {
-        #[cfg(target_arch = "x86_64")]
-        if let (Step::Stage(Stage::Loop(_)), Some(functions)) = (&step, &mut functions) {
-            runs.extend(functions.next().map(|&f| Run::Native(f)));
-            continue;
-        }
-        runs.push(linker.run(step));
-    }
+    let runs: Vec<Run> = steps.steps.into_iter().map(|step| linker.run(step)).collect();
     let scratch_len = rows as usize * width;
     let spare = ALIGNMENT / size_of::<f64>() - 1;
     Ok(CompiledBatch {
@@ -149,10 +153,11 @@ pub fn compile_batch_with(
             is_native: runs.iter().any(Run::is_native),
             runs,
             pool: steps.pool.numbers,
+            tables: plan.tables.clone(),
             table,
             lanes: lane_table(options.isa),
             #[cfg(target_arch = "x86_64")]
-            _code: code.map(|(owner, _)| owner),
+            _code: code,
         }),
     })
 }
@@ -176,6 +181,7 @@ impl Run {
         match self {
             #[cfg(target_arch = "x86_64")]
             Run::Native(_) => true,
+            Run::Each { runs, .. } => runs.iter().any(Run::is_native),
             _ => false,
         }
     }
@@ -185,10 +191,12 @@ impl Run {
 struct Linker<'a> {
     table: &'static Table,
     width: usize,
-    isa: Isa,
     /// The first row behind those of the steps; loops use what they need from there on.
     first_free: u32,
     rows: &'a mut u32,
+    /// Machine code of the loops in order, as far as they have it.
+    #[cfg(target_arch = "x86_64")]
+    functions: std::vec::IntoIter<Option<LoopFn>>,
 }
 
 impl Linker<'_> {
@@ -198,43 +206,73 @@ impl Linker<'_> {
         Stream { base: base::SCRATCH, offset, uniform: false }
     }
 
-    /// Machine code of all loops, or nothing if one cannot have it.
+    /// Makes machine code of the loops that can have it, and returns its owner.
     #[cfg(target_arch = "x86_64")]
-    fn native(&mut self, steps: &[Step], wanted: bool) -> Option<(Executable, Vec<LoopFn>)> {
-        let wide = self.isa == Isa::Avx512;
+    fn assemble(&mut self, steps: &[Step], wide: bool, wanted: bool) -> Option<Executable> {
+        let parts = steps.iter().filter(|_| wanted).flat_map(|step| match step {
+            Step::Stage(part) => std::slice::from_ref(part),
+            Step::Each { parts, .. } => parts,
+            _ => &[],
+        });
         let spills = Spills { base: base::SCRATCH, offset: self.row(self.first_free).offset };
-        let mut functions = Vec::new();
         let mut most_slots = 0;
-        for step in steps.iter().filter(|_| wanted) {
-            if let Step::Stage(Stage::Loop(program)) = step {
-                let (bytes, slots) = emit(program, wide, base::POOL, spills)?;
-                most_slots = most_slots.max(slots as usize);
-                functions.push(bytes);
+        let mut codes = Vec::new();
+        let mut has_code = Vec::new();
+        for part in parts {
+            if let Stage::Loop(program) = part {
+                let code = emit(program, wide, base::POOL, spills);
+                has_code.push(code.is_some());
+                if let Some((bytes, slots)) = code {
+                    most_slots = most_slots.max(slots as usize);
+                    codes.push(bytes);
+                }
             }
         }
-        if functions.is_empty() {
+        if codes.is_empty() {
             return None;
         }
         // A system that refuses executable memory gets the calls of kernels.
-        let (owner, addresses) = Executable::new(&functions).ok()?;
+        let (owner, addresses) = Executable::new(&codes).ok()?;
         let lanes = if wide { 8 } else { 4 };
         let rows = (most_slots * lanes).div_ceil(self.width) as u32;
         *self.rows = (*self.rows).max(self.first_free + rows);
         // SAFETY: the assembler writes functions of this signature and convention.
         let function = |f: *const u8| unsafe { std::mem::transmute::<*const u8, LoopFn>(f) };
-        Some((owner, addresses.into_iter().map(function).collect()))
+        let mut addresses = addresses.into_iter();
+        let functions: Vec<Option<LoopFn>> = has_code
+            .into_iter()
+            .map(|has| if has { addresses.next().map(function) } else { None })
+            .collect();
+        self.functions = functions.into_iter();
+        Some(owner)
     }
 
     fn run(&mut self, step: Step) -> Run {
         match step {
-            Step::Stage(Stage::Loop(program)) => Run::Interpreted(self.interpreted(&program)),
-            Step::Stage(Stage::Call { function: Function::One(f), first, rows }) => {
-                Run::Map { f: self.map(f), at: self.row(first), rows }
-            }
-            Step::Stage(Stage::Call { function: Function::Two(f), first, rows }) => {
-                Run::Zip { f: self.zip(f), at: self.row(first), rows }
+            Step::Stage(part) => self.part(part),
+            Step::Each { moves, count, parts } => {
+                let runs = parts.into_iter().map(|part| self.part(part)).collect();
+                Run::Each { moves, count, runs }
             }
             dense => Run::Dense(dense),
+        }
+    }
+
+    fn part(&mut self, part: Stage) -> Run {
+        match part {
+            Stage::Loop(program) => {
+                #[cfg(target_arch = "x86_64")]
+                if let Some(Some(function)) = self.functions.next() {
+                    return Run::Native(function);
+                }
+                Run::Interpreted(self.interpreted(&program))
+            }
+            Stage::Call { function: Function::One(f), first, rows } => {
+                Run::Map { f: self.map(f), at: self.row(first), rows }
+            }
+            Stage::Call { function: Function::Two(f), first, rows } => {
+                Run::Zip { f: self.zip(f), at: self.row(first), rows }
+            }
         }
     }
 
@@ -312,7 +350,7 @@ impl BatchKernel for CompiledBatch {
         for run in &k.runs {
             // SAFETY: the plan was verified; the lengths of the slices have been checked, scratch
             // among them, and hold `width` lanes for every element that the plan may touch.
-            unsafe { k.run(run, &bases, layout) };
+            unsafe { k.run(run, &mut bases, layout) };
         }
     }
 }
@@ -321,8 +359,24 @@ impl Inner {
     /// # Safety
     /// Every row of the plan's buffers and of the work space is valid behind its base for
     /// `layout.lanes` lanes, every number behind the bases of numbers.
-    unsafe fn run(&self, run: &Run, bases: &[*mut f64; base::COUNT], layout: Layout) {
+    unsafe fn run(&self, run: &Run, bases: &mut [*mut f64; base::COUNT], layout: Layout) {
         let Layout { width, lanes } = layout;
+        if let Run::Each { moves, count, runs } = run {
+            for i in 0..*count as usize {
+                for (k, m) in moves.iter().enumerate() {
+                    let index = m.table.map_or(i, |t| self.tables[t as usize][i] as usize);
+                    let from = bases[m.from.base as usize];
+                    bases[base::MOVING as usize + k] = from
+                        .wrapping_byte_offset(m.from.offset as isize)
+                        .wrapping_byte_add(index * m.step);
+                }
+                for run in runs {
+                    // SAFETY: the caller's promise; the verifier has checked tables and runs.
+                    unsafe { self.run(run, bases, layout) };
+                }
+            }
+            return;
+        }
         let at = |stream: Stream| {
             bases[stream.base as usize].wrapping_byte_offset(stream.offset as isize)
         };
@@ -338,7 +392,8 @@ impl Inner {
             match run {
                 #[cfg(target_arch = "x86_64")]
                 Run::Native(f) => f(bases.as_ptr(), 0, lanes * size_of::<f64>()),
-                Run::Interpreted(calls) => calls.run(self.table, bases, lanes),
+                Run::Interpreted(calls) => calls.run(self.table, &*bases, lanes),
+                Run::Each { .. } => {} // above
                 Run::Map { f, at: stream, rows } => {
                     for (skip, len) in per_call(*rows) {
                         let p = at(*stream).add(skip);
@@ -353,7 +408,7 @@ impl Inner {
                     }
                 }
                 Run::Dense(step) => match *step {
-                    Step::Stage(_) => {} // linked above
+                    Step::Stage(_) | Step::Each { .. } => {} // linked above
                     Step::Fill { to, rows, value } => {
                         for (skip, len) in per_call(rows) {
                             (self.table.fill)(at(to).add(skip), value, len);

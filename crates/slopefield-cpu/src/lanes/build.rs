@@ -3,7 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use slopefield_graph::plan::{Buffer, Instruction, Plan, Ref, Value as PlanValue};
+use slopefield_graph::plan::{
+    Body, BodyInstruction, Buffer, Instruction, LaneInput, LaneOutput, Plan, Ref,
+    Value as PlanValue,
+};
 
 use super::dense::Factor;
 use super::program::{Op, Output, Pool, Program, Stream};
@@ -20,7 +23,18 @@ pub(super) mod base {
     pub const OUT: u8 = 4;
     pub const SCRATCH: u8 = 5;
     pub const POOL: u8 = 6;
-    pub const COUNT: usize = 7;
+    /// The first of those that move from element to element of a loop.
+    pub const MOVING: u8 = 7;
+    pub const COUNT: usize = 64;
+}
+
+/// A base pointer that moves with the elements of a loop: at element `i` it is `step` bytes times `i`,
+/// or times entry `i` of the table, behind `from`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Move {
+    pub from: Stream,
+    pub step: usize,
+    pub table: Option<u32>,
 }
 
 /// One thing to do for a block of lanes.
@@ -74,6 +88,12 @@ pub(super) enum Step {
         rows: u32,
         cols: u32,
     },
+    /// The parts for each of `count` elements, with the bases from [`base::MOVING`] on moved.
+    Each {
+        moves: Vec<Move>,
+        count: u32,
+        parts: Vec<Stage>,
+    },
 }
 
 /// Steps of a plan and the work space they need.
@@ -107,7 +127,9 @@ pub(super) fn build(
     b.build();
     // Offsets were computed in 64 bits and cut; nothing has been run.
     if b.too_large || i64::from(b.rows) * width as i64 * 8 > i64::from(i32::MAX) / 2 {
-        let reason = "the arrays of a block of lanes exceed 1 GB".to_owned();
+        let reason = "the arrays of a block of lanes exceed 1 GB, or a loop has more than 57 \
+                      inputs and outputs"
+            .to_owned();
         return Err(CompileError::CodeGenerator { reason });
     }
     Ok(Steps { steps: b.steps, pool: b.pool, rows: b.rows })
@@ -291,15 +313,108 @@ impl Builder<'_> {
                 program.outputs.push(Output { to: self.row(row), value, add: false });
             }
         }
+        let parts = self.stages(&program);
+        self.steps.extend(parts.into_iter().map(Step::Stage));
+    }
+
+    /// The stages of a program, with rows of their own.
+    fn stages(&mut self, program: &Program) -> Vec<Stage> {
         let (width, mut rows) = (self.width as i64, self.rows);
         let stream = |row: u32| Stream {
             base: base::SCRATCH,
             offset: (i64::from(row) * width * 8) as i32,
             uniform: false,
         };
-        let parts = stages(&program, &mut rows, stream);
+        let parts = stages(program, &mut rows, stream);
         self.rows = rows;
-        self.steps.extend(parts.into_iter().map(Step::Stage));
+        parts
+    }
+
+    /// A loop over elements: the same stages for each, with bases that move.
+    fn each(&mut self, body: &Body, count: u32) {
+        let mut moves: Vec<(Ref, Move)> = Vec::new();
+        let mut program = Program::default();
+        let inputs: Vec<Stream> = body
+            .inputs
+            .iter()
+            .map(|input| match *input {
+                LaneInput::Uniform(at) => self.element(at),
+                LaneInput::Lanes(at) => self.moving(at, None, count, &mut moves),
+                LaneInput::Gathered(at, table) => self.moving(at, Some(table), count, &mut moves),
+            })
+            .collect();
+        let number = |v: PlanValue| match body.code[v as usize] {
+            BodyInstruction::Constant(c) => Some(c),
+            _ => None,
+        };
+        let mut local = Vec::with_capacity(body.code.len());
+        for instruction in &body.code {
+            let at = |v: PlanValue| -> u32 { local[v as usize] };
+            let value = match *instruction {
+                BodyInstruction::Constant(c) => program.push(Op::Input(self.pool.number(c))),
+                BodyInstruction::Input(i) => program.push(Op::Input(inputs[i as usize])),
+                BodyInstruction::Unary(f, a) => program.push(Op::Unary(f, at(a))),
+                BodyInstruction::Binary(f, a, b) => {
+                    program.push_binary(f, at(a), at(b), number(b), self.pool.one())
+                }
+                BodyInstruction::Select(c, a, b) => program.push(Op::Select(at(c), at(a), at(b))),
+            };
+            local.push(value);
+        }
+        let mut totals = Vec::new();
+        for output in &body.outputs {
+            let value = local[output.value() as usize];
+            let (to, add) = match *output {
+                LaneOutput::Store(at, _) => (self.moving(at, None, count, &mut moves), false),
+                LaneOutput::AddTo(at, _) => (self.moving(at, None, count, &mut moves), true),
+                LaneOutput::ScatterAdd(at, table, _) => {
+                    (self.moving(at, Some(table), count, &mut moves), true)
+                }
+                LaneOutput::SumTo(at, _) => {
+                    let total = self.new_rows(1);
+                    self.steps.push(Step::Fill { to: total, rows: 1, value: 0.0 });
+                    totals.push((at, total));
+                    (total, true)
+                }
+            };
+            program.outputs.push(Output { to, value, add });
+        }
+        let parts = self.stages(&program);
+        let moves = moves.into_iter().map(|(_, m)| m).collect();
+        self.steps.push(Step::Each { moves, count, parts });
+        for (at, from) in totals {
+            let to = self.element(at);
+            self.steps.push(Step::Copy { to, from, rows: 1, add: true });
+        }
+    }
+
+    /// The stream of a run whose element is that of the loop or of a table.
+    fn moving(
+        &mut self,
+        at: Ref,
+        table: Option<u32>,
+        count: u32,
+        moves: &mut Vec<(Ref, Move)>,
+    ) -> Stream {
+        let stream =
+            |k: usize, uniform| Stream { base: base::MOVING + k as u8, offset: 0, uniform };
+        if let Some(k) = moves.iter().position(|(run, m)| *run == at && m.table == table) {
+            return stream(k, moves[k].1.from.uniform);
+        }
+        if moves.len() + base::MOVING as usize >= base::COUNT {
+            self.too_large = true;
+            return stream(0, false);
+        }
+        let len = match table {
+            None => count,
+            Some(table) => {
+                self.plan.tables[table as usize].iter().max().map_or(0, |&last| last + 1)
+            }
+        };
+        let from = self.run(at, len);
+        let step = if from.uniform { 8 } else { self.width * 8 };
+        moves.push((at, Move { from, step, table }));
+        stream(moves.len() - 1, from.uniform)
     }
 
     /// A value of the plan in the program of the region from `start`.
@@ -328,7 +443,24 @@ impl Builder<'_> {
     }
 
     fn dense(&mut self, instruction: &Instruction) {
+        let plan = self.plan;
         let step = match *instruction {
+            Instruction::Each { body, count } => {
+                return self.each(&plan.bodies[body as usize], count);
+            }
+            Instruction::Layer { y, a, x, bias, activation, rows, cols } => {
+                let (r, c) = (rows as usize, cols as usize);
+                let factor = Factor { rows: r, cols: c, row_step: c, col_step: 1 };
+                let to = self.element(y);
+                if let Some(bias) = bias {
+                    let from = self.run(bias, rows);
+                    self.steps.push(Step::Copy { to, from, rows, add: false });
+                }
+                let (a, x) = (self.run(a, rows * cols), self.run_in_rows(x, cols));
+                self.steps.push(Step::Product { y: to, a, x, factor, add: bias.is_some() });
+                let Some(op) = activation else { return };
+                Step::Map { f: (self.table.map)(op), to, a: to, rows }
+            }
             Instruction::Fill { dst, len, value } => {
                 Step::Fill { to: self.element(dst), rows: len, value }
             }
