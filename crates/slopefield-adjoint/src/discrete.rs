@@ -6,12 +6,13 @@
 //! `docs/derivations/discrete-adjoint.md`; its symbols are the names used here.
 
 use crate::method::{ensure_finite, validate_gradients};
+use crate::moments::Moments;
 use crate::saves::{SavedStates, saves_at_start, saves_in_step};
 use crate::tape::{Segment, Tape};
 use crate::{Evaluated, GradientMethod, Loss};
-use slopefield_kernel::{Cotangent, Point};
-use slopefield_solve::runge_kutta::MAX_STAGES;
+use slopefield_kernel::{Cotangent, Point, ReverseStepKernel, StepReversal};
 use slopefield_solve::{ExplicitRungeKutta, Ivp, Settings, SolveError, Tableau, drive, tableau};
+use std::sync::Arc;
 
 /// Exact reverse of the accepted steps.
 pub struct DiscreteAdjoint {
@@ -98,7 +99,7 @@ struct Sweep {
     lambda: Vec<f64>,
     /// Cotangent κ of the slope there, for first-same-as-last methods.
     kappa: Vec<f64>,
-    /// Cotangents of the slopes of the step, row by row.
+    /// Cotangents of the slopes of the step, row by row, and a row that whole steps need.
     slopes: Vec<f64>,
     /// Cotangent of one stage state.
     stage: Vec<f64>,
@@ -106,7 +107,15 @@ struct Sweep {
     /// Save times below this index are still to come.
     saves_end: usize,
     products: u64,
+    moments: Moments,
+    /// The kernel's own code for whole steps.
+    whole: Option<Arc<dyn ReverseStepKernel>>,
+    /// Steps reversed without it since the kernel was last asked for it.
+    taken: u64,
 }
+
+/// A kernel without code for whole steps is asked for it again after so many of them.
+const ASK_AFTER: u64 = 256;
 
 impl Sweep {
     fn new(tableau: &'static Tableau) -> Self {
@@ -119,6 +128,9 @@ impl Sweep {
             scratch: Vec::new(),
             saves_end: 0,
             products: 0,
+            moments: Moments::default(),
+            whole: None,
+            taken: 0,
         }
     }
 
@@ -128,10 +140,12 @@ impl Sweep {
             carried.clear();
             carried.resize(n, 0.0);
         }
-        self.slopes.resize(self.tableau.stages() * n, 0.0);
+        self.slopes.resize((self.tableau.stages() + 1) * n, 0.0);
         self.scratch.resize(ivp.rhs.scratch_len(), 0.0);
+        self.moments.resize(self.tableau.dense_degree(), n);
         self.saves_end = saves;
         self.products = 0;
+        self.ask_for_whole_steps(ivp);
     }
 
     fn reverse_step(
@@ -145,7 +159,6 @@ impl Sweep {
     ) -> Result<(), SolveError> {
         let n = ivp.u0.len();
         let (t, t_new) = (segment.times[i], segment.times[i + 1]);
-        let h = t_new - t;
         let block = segment.block(i);
         let inside = saves_in_step(saves, self.saves_end, t, ivp.direction());
         self.saves_end = inside.start;
@@ -155,25 +168,34 @@ impl Sweep {
             add(&mut self.lambda, saved.row_by_state(row, n));
         }
         let interior = inside.start..interior_end;
-        if interior.is_empty() && is_zero(&self.lambda) && is_zero(&self.kappa) {
-            return Ok(()); // nothing depends on what happens after the last save point
+        let within = !interior.is_empty()
+            && self.moments.collect(t, t_new - t, &saves[interior.clone()], saved, interior.start);
+        if !within && is_zero(&self.kappa) {
+            if is_zero(&self.lambda) {
+                return Ok(()); // nothing depends on what happens after the last save point
+            }
+            self.reverse_stages(ivp, t, t_new, block, false, grad_p);
+        } else if let Some(whole) = &self.whole {
+            whole.reverse(StepReversal {
+                t,
+                t_new,
+                p: ivp.p,
+                states: block,
+                moments: within.then_some(&self.moments.rows),
+                lambda: &mut self.lambda,
+                kappa: &mut self.kappa,
+                grad_p,
+                scratch: &mut self.scratch,
+                stages: &mut self.slopes,
+            });
+            self.products += self.tableau.evaluations_per_step() as u64;
+        } else {
+            self.reverse_stages(ivp, t, t_new, block, within, grad_p);
+            self.taken += 1;
+            if self.taken == ASK_AFTER {
+                self.ask_for_whole_steps(ivp);
+            }
         }
-        self.slopes.fill(0.0);
-        self.reverse_interpolation(h, t, &saves[interior.clone()], saved, interior.start, n);
-        let s = self.tableau.stages();
-        if self.tableau.fsal {
-            // The last stage is the step's result, and its slope the next step's first.
-            add(&mut self.kappa, &self.slopes[(s - 1) * n..]);
-            let end = &block[(s - 1) * n..s * n];
-            self.pull_back_kappa(ivp, t_new, end, grad_p);
-        }
-        for (j, weight) in self.tableau.b.iter().enumerate() {
-            add_scaled(&mut self.slopes[j * n..(j + 1) * n], h * weight, &self.lambda);
-        }
-        for row in interior {
-            add(&mut self.lambda, saved.row_by_state(row, n));
-        }
-        self.reverse_stages(ivp, t, t_new, block, grad_p);
         match self.lambda.iter().position(|v| !v.is_finite()) {
             Some(state) if saved.by_state.iter().all(|w| w.is_finite()) => {
                 Err(SolveError::NonFinite { t, state, u: block[..n].to_vec() })
@@ -182,37 +204,42 @@ impl Sweep {
         }
     }
 
-    /// Adds to the slopes' cotangents what interpolated save points send back.
-    fn reverse_interpolation(
-        &mut self,
-        h: f64,
-        t: f64,
-        times: &[f64],
-        saved: &SavedStates,
-        first_row: usize,
-        n: usize,
-    ) {
-        let mut weights = [0.0; MAX_STAGES];
-        for (index, save) in times.iter().enumerate() {
-            self.tableau.dense_weights((save - t) / h, &mut weights);
-            let w = saved.row_by_state(first_row + index, n);
-            for (slope, weight) in self.slopes.chunks_exact_mut(n).zip(&weights) {
-                add_scaled(slope, h * weight, w);
-            }
-        }
+    /// Asks the kernel for code that reverses whole steps.
+    fn ask_for_whole_steps(&mut self, ivp: &Ivp<'_>) {
+        let taken = std::mem::take(&mut self.taken);
+        let table = self.tableau.step_table();
+        self.whole = table.and_then(|table| ivp.rhs.explicit_step_reverse(&table, taken));
     }
 
-    /// Stages from the last to the first, after the weights of the result.
+    /// The step, one product at a time. With `within`, save points lie within it.
     fn reverse_stages(
         &mut self,
         ivp: &Ivp<'_>,
         t: f64,
         t_new: f64,
         block: &[f64],
+        within: bool,
         grad_p: &mut [f64],
     ) {
-        let n = ivp.u0.len();
-        let h = t_new - t;
+        let (n, s, h) = (ivp.u0.len(), self.tableau.stages(), t_new - t);
+        self.slopes.fill(0.0);
+        if within {
+            self.moments.scatter(self.tableau, h, &mut self.slopes);
+        }
+        if self.tableau.fsal {
+            // The last stage is the step's result, and its slope the next step's first.
+            add(&mut self.kappa, &self.slopes[(s - 1) * n..s * n]);
+            if within || !is_zero(&self.kappa) {
+                let end = &block[(s - 1) * n..s * n];
+                self.pull_back_kappa(ivp, t_new, end, grad_p);
+            }
+        }
+        for (slope, weight) in self.slopes.chunks_exact_mut(n).zip(self.tableau.b) {
+            add_scaled(slope, h * weight, &self.lambda);
+        }
+        if within {
+            add(&mut self.lambda, &self.moments.rows[..n]);
+        }
         // The last stage of a first-same-as-last method is done, the first belongs to the step
         // before.
         let last = self.tableau.evaluations_per_step();
@@ -242,9 +269,6 @@ impl Sweep {
 
     /// `λ += (∂f/∂u)ᵀ κ` and the same for the parameters, at a step's end.
     fn pull_back_kappa(&mut self, ivp: &Ivp<'_>, t: f64, u: &[f64], grad_p: &mut [f64]) {
-        if is_zero(&self.kappa) {
-            return;
-        }
         let mut by_time = 0.0;
         let grad = Cotangent { t: &mut by_time, u: &mut self.lambda, p: grad_p };
         ivp.rhs.vjp(Point { t, u, p: ivp.p }, &self.kappa, grad, &mut self.scratch);
@@ -259,7 +283,9 @@ impl Sweep {
         grad_u0: &mut [f64],
         grad_p: &mut [f64],
     ) {
-        self.pull_back_kappa(ivp, ivp.t0, ivp.u0, grad_p);
+        if !is_zero(&self.kappa) {
+            self.pull_back_kappa(ivp, ivp.t0, ivp.u0, grad_p);
+        }
         grad_u0.copy_from_slice(&self.lambda);
         for row in 0..saves_at_start(saves, ivp) {
             add(grad_u0, saved.row_by_state(row, ivp.u0.len()));

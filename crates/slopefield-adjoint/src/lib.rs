@@ -21,6 +21,7 @@ mod discrete;
 mod forward;
 mod gauss;
 mod method;
+mod moments;
 mod saves;
 mod tape;
 

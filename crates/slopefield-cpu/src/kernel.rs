@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use slopefield_graph::plan::{Entry, Plans};
-use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
+use slopefield_kernel::{
+    Cotangent, Kernel, Point, ReverseStepKernel, Shape, StepKernel, StepTable, Tangent,
+};
 
 use crate::Options;
 use crate::error::CompileError;
 use crate::jit::code::{Code, generate};
 use crate::native::Native;
+use crate::step::WholeSteps;
 
 /// `(t, u, p, out, scratch)`.
 pub type EvalFn<T> = unsafe extern "C" fn(T, *const T, *const T, *mut T, *mut T);
@@ -51,6 +54,7 @@ pub struct CompiledKernel<T = f64> {
     shape: Shape,
     /// Elements of scratch memory that is aligned to no more than an element.
     scratch_len: usize,
+    steps: Arc<WholeSteps>,
     _code: Arc<Owner<T>>,
 }
 
@@ -114,6 +118,7 @@ fn compile_as<T: Native>(
         raw,
         shape: plans.eval.shape,
         scratch_len: if longest == 0 { 0 } else { longest + spare },
+        steps: Arc::new(WholeSteps::new(plans, *options, T::TYPE)),
         _code: Arc::new(Owner {
             _pools: [eval, jvp, vjp].map(|program| (program.pool, program.tables)),
             _code: code,
@@ -264,5 +269,16 @@ impl<T: Native> Kernel<T> for CompiledKernel<T> {
                 scratch,
             );
         }
+    }
+    fn explicit_step(&self, table: &StepTable, taken: u64) -> Option<Arc<dyn StepKernel>> {
+        self.steps.forward(table, taken)
+    }
+
+    fn explicit_step_reverse(
+        &self,
+        table: &StepTable,
+        taken: u64,
+    ) -> Option<Arc<dyn ReverseStepKernel>> {
+        self.steps.reverse(table, taken)
     }
 }

@@ -27,6 +27,7 @@ mod kernel;
 mod lanes;
 mod native;
 mod simd;
+mod step;
 mod vmath;
 
 pub use dense::table::Isa;

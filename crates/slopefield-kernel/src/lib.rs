@@ -5,8 +5,12 @@
 //! the other. The crate holds no code that computes and depends on nothing.
 
 mod batch;
+mod step;
 
 pub use batch::{BatchKernel, BatchPoint, LANE_GROUP};
+pub use step::{ReverseStepKernel, StepAttempt, StepKernel, StepReversal, StepTable};
+
+use std::sync::Arc;
 
 /// Sizes of a vector function `out = f(t, u, p)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +55,28 @@ pub trait Kernel<T = f64>: Send + Sync {
     /// Reverse product: *adds* `wᵀ ∂f/∂t`, `wᵀ ∂f/∂u`, `wᵀ ∂f/∂p` to `grad`. `w` has the length
     /// of the output.
     fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, scratch: &mut [T]);
+
+    /// Whole steps of the method of `table`, where the kernel can take them and finds them worth
+    /// their preparation. `taken` is the number of steps that the caller has taken one evaluation
+    /// at a time since it last asked; a kernel that has to compile adds them up and answers `None`
+    /// until there have been enough. Steps have the same bits either way, so a caller may change
+    /// over at any step.
+    ///
+    /// The first call that gets an answer may allocate and take as long as a compilation.
+    fn explicit_step(&self, table: &StepTable, taken: u64) -> Option<Arc<dyn StepKernel>> {
+        let _ = (table, taken);
+        None
+    }
+
+    /// Like [`Kernel::explicit_step`], for reversed steps.
+    fn explicit_step_reverse(
+        &self,
+        table: &StepTable,
+        taken: u64,
+    ) -> Option<Arc<dyn ReverseStepKernel>> {
+        let _ = (table, taken);
+        None
+    }
 }
 
 /// Products with second derivatives of a vector function, for methods that use curvature.

@@ -56,12 +56,12 @@ impl PiController {
     /// Factor for the next step after a step with error norm `err` ≤ 1 was accepted, given the
     /// norm's square. Does not grow the step right after a rejection.
     pub fn accepted(&mut self, squared_error: f64) -> f64 {
-        let log2_error = 0.5 * log2(squared_error.max(SMALLEST_SQUARE));
+        let log2_error = 0.5 * log2(within(squared_error, SMALLEST_SQUARE, f64::MAX));
         let wanted = self.safety * exp2(self.beta * self.log2_previous - self.alpha * log2_error);
         self.log2_previous = log2_error.max(LOG2_SMALLEST_REMEMBERED);
         let ceiling = if self.after_rejection { 1.0 } else { self.max_factor };
         self.after_rejection = false;
-        wanted.clamp(self.min_factor, ceiling)
+        within(wanted, self.min_factor, ceiling)
     }
 
     /// Factor for another attempt after a step with finite error norm `err` > 1 was rejected,
@@ -78,6 +78,19 @@ impl PiController {
         self.after_rejection = true;
         0.5 * self.min_factor
     }
+}
+
+/// `x` limited from both sides. Rarely is it, and the next step waits for the result, so this is
+/// a branch that the processor foresees and not a chain of comparisons.
+#[inline(always)]
+pub(crate) fn within(x: f64, low: f64, high: f64) -> f64 {
+    if x >= low && x <= high { x } else { limited(x, low, high) }
+}
+
+#[cold]
+#[inline(never)]
+fn limited(x: f64, low: f64, high: f64) -> f64 {
+    x.max(low).min(high)
 }
 
 /// Base-2 logarithm to about 3e-6, for positive normal numbers. Built from additions,
@@ -97,12 +110,14 @@ fn log2(x: f64) -> f64 {
 
 /// Power of 2 to about 4e-6 relative, for |x| < 1000; see [`log2`] for why.
 fn exp2(x: f64) -> f64 {
-    let whole = (x + 0.5_f64.copysign(x)) as i64;
-    let y = (x - whole as f64) * std::f64::consts::LN_2;
+    // Adding 1.5·2^52 rounds to a whole number, which then is the low end of the bits.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    let shifted = x + ROUND;
+    let y = (x - (shifted - ROUND)) * std::f64::consts::LN_2;
     let y2 = y * y;
     let series =
         (1.0 + y) + y2 * ((1.0 / 2.0 + y * (1.0 / 6.0)) + y2 * (1.0 / 24.0 + y * (1.0 / 120.0)));
-    series * f64::from_bits(((whole + 1023) as u64) << 52)
+    series * f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52)
 }
 
 #[cfg(test)]

@@ -26,6 +26,16 @@ impl ErrorNorm {
         }
     }
 
+    /// Relative tolerance.
+    pub(crate) fn rtol(&self) -> f64 {
+        self.rtol
+    }
+
+    /// Absolute tolerance of each state.
+    pub(crate) fn atol(&self) -> &[f64] {
+        &self.atol
+    }
+
     /// Norm of the error estimate `error` of a step from `before` to `after`. NaN where any of
     /// them is NaN, and also where `after` is infinite.
     pub fn of_error(&self, error: &[f64], before: &[f64], after: &[f64]) -> f64 {

@@ -10,10 +10,10 @@ use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, ModuleError, default_libcall_names};
 use slopefield_graph::plan::{Instruction, Plan};
 
-use super::chunk::chunk;
-use super::emit::{Context, Pool, ScratchLayout, emit, emit_sequence, signature};
+use super::chunk::{Chunks, chunk};
+use super::emit::{Context, Emitter, Pool, ScratchLayout, emit, emit_sequence, signature};
 use super::fuse::{Fused, fuse};
-use super::schedule::schedule;
+use super::schedule::{Schedule, schedule};
 use crate::Options;
 use crate::dense::table::Isa;
 use crate::error::CompileError;
@@ -77,14 +77,19 @@ pub(crate) fn target() -> Result<OwnedTargetIsa, CompileError> {
     TARGET.get_or_init(make).clone().map_err(|reason| CompileError::UnsupportedMachine { reason })
 }
 
+impl Code {
+    fn new() -> Result<Self, CompileError> {
+        let builder = JITBuilder::with_isa(target()?, default_libcall_names());
+        Ok(Code { module: Mutex::new(Some(JITModule::new(builder))) })
+    }
+}
+
 /// Compiles verified plans into one block of code.
 pub(crate) fn generate<T: Native>(
     plans: [&Plan; 3],
     options: &Options,
 ) -> Result<(Code, [Program<T>; 3]), CompileError> {
-    let target = target()?;
-    let builder = JITBuilder::with_isa(target, default_libcall_names());
-    let code = Code { module: Mutex::new(Some(JITModule::new(builder))) };
+    let code = Code::new()?;
     let programs = {
         let mut guard = code.module.lock().unwrap_or_else(|e| e.into_inner());
         let module = guard.as_mut().expect("the module was just put in");
@@ -93,10 +98,7 @@ pub(crate) fn generate<T: Native>(
         let mut generator = Generator { module, options, functions, context };
         let drafts =
             [generator.define(plans[0])?, generator.define(plans[1])?, generator.define(plans[2])?];
-        generator
-            .module
-            .finalize_definitions()
-            .map_err(|e| CompileError::NoExecutableMemory { reason: describe(&e) })?;
+        generator.finish()?;
         drafts.map(|d| Program {
             function: module.get_finalized_function(d.id),
             scratch_len: d.scratch_len,
@@ -105,6 +107,56 @@ pub(crate) fn generate<T: Native>(
         })
     };
     Ok((code, programs))
+}
+
+/// A function of any signature that runs a program within it.
+pub(crate) struct Around {
+    pub function: *const u8,
+    /// Elements of scratch memory.
+    pub scratch_len: usize,
+    /// Numbers that the code reads.
+    pub pool: Box<[f64]>,
+    pub code: Code,
+}
+
+/// Compiles a function around a verified plan without dense instructions. `write` gets an emitter
+/// in which the plan can be inlined, the function's arguments, and the place of `numbers` among
+/// the constants.
+pub(crate) fn generate_around(
+    plan: &Plan,
+    numbers: &[f64],
+    options: &Options,
+    (arguments, results): (&[ir::Type], &[ir::Type]),
+    write: impl FnOnce(&mut Emitter<'_, '_, f64>, &[ir::Value], u32),
+) -> Result<Around, CompileError> {
+    let code = Code::new()?;
+    let (function, scratch_len, pool) = {
+        let mut guard = code.module.lock().unwrap_or_else(|e| e.into_inner());
+        let module = guard.as_mut().expect("the module was just put in");
+        let context = module.make_context();
+        let functions = FunctionBuilderContext::new();
+        let mut generator = Generator { module, options, functions, context };
+        let fused = generator.fuse(plan);
+        let schedule = generator.schedule(plan, &fused);
+        let chunks = chunk(plan, &schedule, usize::MAX);
+        let (own, index) = pool::<f64>(plan);
+        let first = own.len() as u32;
+        let pool: Box<[f64]> = own.iter().chain(numbers).copied().collect();
+        let whole = Whole { plan, fused: &fused, schedule: &schedule, chunks: &chunks };
+        let context = generator.context(whole, Pool { values: &pool, index: &index }, &[]);
+        let mut signature = ir::Signature::new(context.convention);
+        signature.params.extend(arguments.iter().map(|&t| ir::AbiParam::new(t)));
+        signature.returns.extend(results.iter().map(|&t| ir::AbiParam::new(t)));
+        let id = generator.function(signature, |_, builder| {
+            let (mut emitter, arguments) = Emitter::new(&context, builder);
+            write(&mut emitter, &arguments, first);
+            emitter.builder.finalize(context.target);
+        })?;
+        generator.finish()?;
+        let scratch_len = context.layout.spills as usize;
+        (module.get_finalized_function(id), scratch_len, pool)
+    };
+    Ok(Around { function, scratch_len, pool, code })
 }
 
 fn describe(error: &ModuleError) -> String {
@@ -123,6 +175,14 @@ struct Draft<T> {
     tables: Vec<Box<[u32]>>,
 }
 
+/// A plan and what has been decided about its code.
+struct Whole<'c> {
+    plan: &'c Plan,
+    fused: &'c Fused,
+    schedule: &'c Schedule,
+    chunks: &'c Chunks,
+}
+
 struct Generator<'a> {
     module: &'a mut JITModule,
     options: &'a Options,
@@ -132,47 +192,63 @@ struct Generator<'a> {
 
 impl Generator<'_> {
     fn define<T: Native>(&mut self, plan: &Plan) -> Result<Draft<T>, CompileError> {
-        let isa = self.options.isa;
-        let fused = if self.options.gather { fuse(plan) } else { Fused::default() };
-        let schedule = schedule(plan, &fused, self.options.gather && isa != Isa::Portable);
+        let fused = self.fuse(plan);
+        let schedule = self.schedule(plan, &fused);
         let chunks = chunk(plan, &schedule, self.options.chunk_length.max(1));
-        let layout = ScratchLayout {
-            slots: plan.scratch_len.next_multiple_of(8),
-            spills: plan.scratch_len.next_multiple_of(8) + schedule.slots.next_multiple_of(8),
-        };
         let (pool, index) = pool(plan);
         let tables: Vec<Box<[u32]>> = plan.tables.iter().map(|t| t.as_slice().into()).collect();
-        let convention = self.module.isa().default_call_conv();
-        let context = Context {
-            plan,
-            fused: &fused,
-            schedule: &schedule,
-            chunks: &chunks,
-            layout,
-            pool: Pool { values: &pool, index: &index },
-            tables: &tables,
-            table: T::table(isa),
-            has_round: isa != Isa::Portable || cfg!(target_arch = "aarch64"),
-            convention,
-            target: self.module.target_config(),
-        };
+        let whole = Whole { plan, fused: &fused, schedule: &schedule, chunks: &chunks };
+        let context = self.context(whole, Pool { values: &pool, index: &index }, &tables);
         let mut ids = Vec::with_capacity(chunks.starts.len());
         for (i, &start) in chunks.starts.iter().enumerate() {
             let end = chunks.starts.get(i + 1).copied().unwrap_or(schedule.steps.len());
             let steps = &schedule.steps[start..end];
-            ids.push(self.function::<T>(plan, |_, builder| emit(&context, builder, steps))?);
+            let signature = signature::<T>(plan, context.convention);
+            ids.push(self.function(signature, |_, builder| emit(&context, builder, steps))?);
         }
         let id = match ids[..] {
             [id] => id,
             _ => self.sequence::<T>(plan, &ids)?,
         };
-        let scratch_len = (layout.spills + chunks.spills) as usize;
+        let scratch_len = (context.layout.spills + chunks.spills) as usize;
         Ok(Draft { id, scratch_len, pool, tables })
+    }
+
+    fn fuse(&self, plan: &Plan) -> Fused {
+        if self.options.gather { fuse(plan) } else { Fused::default() }
+    }
+
+    fn schedule(&self, plan: &Plan, fused: &Fused) -> Schedule {
+        schedule(plan, fused, self.options.gather && self.options.isa != Isa::Portable)
+    }
+
+    fn context<'c, T: Native>(
+        &self,
+        Whole { plan, fused, schedule, chunks }: Whole<'c>,
+        pool: Pool<'c, T>,
+        tables: &'c [Box<[u32]>],
+    ) -> Context<'c, T> {
+        let isa = self.options.isa;
+        let slots = plan.scratch_len.next_multiple_of(8);
+        Context {
+            plan,
+            fused,
+            schedule,
+            chunks,
+            layout: ScratchLayout { slots, spills: slots + schedule.slots.next_multiple_of(8) },
+            pool,
+            tables,
+            table: T::table(isa),
+            has_round: isa != Isa::Portable || cfg!(target_arch = "aarch64"),
+            convention: self.module.isa().default_call_conv(),
+            target: self.module.target_config(),
+        }
     }
 
     /// Defines a function that calls others one after the other.
     fn sequence<T: Native>(&mut self, plan: &Plan, ids: &[FuncId]) -> Result<FuncId, CompileError> {
-        self.function::<T>(plan, |module, builder| {
+        let signature = signature::<T>(plan, self.module.isa().default_call_conv());
+        self.function(signature, |module, builder| {
             let mut callees = Vec::with_capacity(ids.len());
             for &id in ids {
                 let callee = module.declare_func_in_func(id, builder.func);
@@ -184,19 +260,19 @@ impl Generator<'_> {
         })
     }
 
-    /// Defines a function with the signature of a plan.
-    fn function<T: Native>(
+    /// Defines a function that `write` writes.
+    fn function(
         &mut self,
-        plan: &Plan,
+        signature: ir::Signature,
         write: impl FnOnce(&mut JITModule, FunctionBuilder<'_>),
     ) -> Result<FuncId, CompileError> {
         let ctx = &mut self.context;
         self.module.clear_context(ctx);
-        ctx.func.signature = signature::<T>(plan, self.module.isa().default_call_conv());
         let id = self
             .module
-            .declare_anonymous_function(&ctx.func.signature)
+            .declare_anonymous_function(&signature)
             .map_err(|e| CompileError::CodeGenerator { reason: describe(&e) })?;
+        ctx.func.signature = signature;
         ctx.func.name = ir::UserFuncName::user(0, id.as_u32());
         write(self.module, FunctionBuilder::new(&mut ctx.func, &mut self.functions));
         self.module.define_function(id, ctx).map_err(|e| match e {
@@ -206,6 +282,11 @@ impl Generator<'_> {
             other => CompileError::CodeGenerator { reason: describe(&other) },
         })?;
         Ok(id)
+    }
+
+    fn finish(&mut self) -> Result<(), CompileError> {
+        let finished = self.module.finalize_definitions();
+        finished.map_err(|e| CompileError::NoExecutableMemory { reason: describe(&e) })
     }
 }
 

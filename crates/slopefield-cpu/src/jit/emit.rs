@@ -67,11 +67,15 @@ struct Known {
 /// A loaded value is used again for so many steps; then it is loaded anew.
 const REUSE: u32 = 12;
 
-pub(super) struct Emitter<'a, 'b, T: 'static> {
+/// Buffers that live in registers, with the elements that are known.
+pub(crate) type Held = Vec<(Buffer, Vec<Option<ir::Value>>)>;
+
+pub(crate) struct Emitter<'a, 'b, T: 'static> {
     pub(super) context: &'a Context<'a, T>,
-    pub(super) builder: FunctionBuilder<'b>,
-    /// Argument per entry of `buffers(plan.entry)`.
-    bases: Vec<ir::Value>,
+    pub(crate) builder: FunctionBuilder<'b>,
+    /// Argument per buffer of the entry.
+    bases: Vec<(Buffer, ir::Value)>,
+    held: Held,
     pool: ir::Value,
     known: Vec<Known>,
     /// Steps written so far.
@@ -114,40 +118,72 @@ pub(super) fn emit<T: Native>(
     builder: FunctionBuilder<'_>,
     steps: &[Step],
 ) {
-    let mut e = Emitter {
-        context,
-        builder,
-        bases: Vec::new(),
-        pool: ir::Value::from_u32(0),
-        known: vec![Known::default(); context.plan.code.len()],
-        now: 0,
-        epoch: 0,
-        signatures: Vec::new(),
-    };
-    let block = e.builder.create_block();
-    e.builder.append_block_params_for_function_params(block);
-    e.builder.switch_to_block(block);
-    e.builder.seal_block(block);
-    e.bases = e.builder.block_params(block).to_vec();
-    e.pool = e.address(context.pool.values.as_ptr() as usize);
-    for step in steps {
-        e.step(step);
-        e.now += 1;
-    }
+    let (mut e, arguments) = Emitter::new(context, builder);
+    e.bases = buffers(context.plan.entry).iter().copied().zip(arguments).collect();
+    e.steps(steps);
     e.builder.ins().return_(&[]);
     e.builder.finalize(context.target);
 }
 
+impl<'a, 'b, T: Native> Emitter<'a, 'b, T> {
+    /// Begins the only block of a function; gives its arguments too.
+    pub(super) fn new(
+        context: &'a Context<'a, T>,
+        builder: FunctionBuilder<'b>,
+    ) -> (Self, Vec<ir::Value>) {
+        let mut e = Emitter {
+            context,
+            builder,
+            bases: Vec::new(),
+            held: Vec::new(),
+            pool: ir::Value::from_u32(0),
+            known: vec![Known::default(); context.plan.code.len()],
+            now: 0,
+            epoch: 0,
+            signatures: Vec::new(),
+        };
+        let block = e.builder.create_block();
+        e.builder.append_block_params_for_function_params(block);
+        e.builder.switch_to_block(block);
+        e.builder.seal_block(block);
+        e.pool = e.address(context.pool.values.as_ptr() as usize);
+        let arguments = e.builder.block_params(block).to_vec();
+        (e, arguments)
+    }
+}
+
 impl<T: Native> Emitter<'_, '_, T> {
-    pub(super) fn address(&mut self, address: usize) -> ir::Value {
+    fn steps(&mut self, steps: &[Step]) {
+        for step in steps {
+            self.step(step);
+            self.now += 1;
+        }
+    }
+
+    /// Writes the whole program, as often as it is called: on the buffers at `bases`, and on `held`
+    /// ones, which live in registers.
+    pub(crate) fn inline(&mut self, bases: &[(Buffer, ir::Value)], held: Held) {
+        self.known.fill(Known::default());
+        self.bases.clear();
+        self.bases.extend_from_slice(bases);
+        self.held = held;
+        self.steps(&self.context.schedule.steps);
+    }
+
+    /// The elements of a held buffer after [`Emitter::inline`].
+    pub(crate) fn held(&self, buffer: Buffer) -> &[Option<ir::Value>] {
+        let found = self.held.iter().find(|(held, _)| *held == buffer);
+        found.map_or(&[], |(_, elements)| elements)
+    }
+
+    pub(crate) fn address(&mut self, address: usize) -> ir::Value {
         self.builder.ins().iconst(types::I64, address as i64)
     }
 
     /// What the function was given for a buffer.
     fn argument(&self, buffer: Buffer) -> ir::Value {
-        let all = buffers(self.context.plan.entry);
-        let position = all.iter().position(|&b| b == buffer);
-        self.bases[position.expect("a verified plan uses buffers of its entry")]
+        let found = self.bases.iter().find(|(known, _)| *known == buffer);
+        found.expect("a verified plan uses buffers of its entry").1
     }
 
     /// Address of the first element of a buffer.
@@ -188,6 +224,10 @@ impl<T: Native> Emitter<'_, '_, T> {
     }
 
     fn load(&mut self, buffer: Buffer, element: u32) -> ir::Value {
+        if let Some((_, elements)) = self.held.iter().find(|(held, _)| *held == buffer) {
+            return elements[element as usize]
+                .expect("a verified plan reads what has been written");
+        }
         if is_by_value(buffer) {
             return self.argument(buffer);
         }
@@ -195,7 +235,16 @@ impl<T: Native> Emitter<'_, '_, T> {
         self.builder.ins().load(T::TYPE, MemFlagsData::trusted(), base, offset)
     }
 
+    /// A number of the pool.
+    pub(crate) fn constant(&mut self, index: u32) -> ir::Value {
+        self.load(Buffer::Constants, index)
+    }
+
     fn store(&mut self, buffer: Buffer, element: u32, v: ir::Value) {
+        if let Some((_, elements)) = self.held.iter_mut().find(|(held, _)| *held == buffer) {
+            elements[element as usize] = Some(v);
+            return;
+        }
         let (base, offset) = self.locate(buffer, element);
         self.builder.ins().store(MemFlagsData::trusted(), v, base, offset);
     }
@@ -237,7 +286,7 @@ impl<T: Native> Emitter<'_, '_, T> {
         value
     }
 
-    pub(super) fn number(&mut self, x: f64) -> ir::Value {
+    pub(crate) fn number(&mut self, x: f64) -> ir::Value {
         T::constant(&mut self.builder, x)
     }
 

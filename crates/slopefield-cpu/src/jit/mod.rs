@@ -3,7 +3,7 @@
 
 mod chunk;
 pub(crate) mod code;
-mod emit;
+pub(crate) mod emit;
 mod emit_dense;
 mod emit_each;
 mod fuse;

@@ -6,9 +6,10 @@
 
 use super::tableau::{MAX_STAGES, Tableau};
 use crate::{ErrorNorm, Ivp};
+use slopefield_kernel::{StepAttempt, StepKernel};
+use std::sync::Arc;
 
 /// Stage states and slopes of one explicit Runge–Kutta step, row by row.
-#[derive(Debug)]
 pub struct Stages {
     tableau: &'static Tableau,
     n: usize,
@@ -19,7 +20,14 @@ pub struct Stages {
     scratch: Vec<f64>,
     t: f64,
     t_new: f64,
+    /// The kernel's own code for whole steps.
+    whole: Option<Arc<dyn StepKernel>>,
+    /// Steps taken without it since the kernel was last asked for it.
+    taken: u64,
 }
+
+/// A kernel without code for whole steps is asked for it again after so many of them.
+const ASK_AFTER: u64 = 256;
 
 impl Stages {
     /// Stages of `tableau`, sized by [`Stages::begin`].
@@ -38,6 +46,8 @@ impl Stages {
             scratch: Vec::new(),
             t: 0.0,
             t_new: 0.0,
+            whole: None,
+            taken: 0,
         }
     }
 
@@ -110,6 +120,52 @@ impl Stages {
             self.combine_row(s, self.tableau.b);
         }
         s as u64 - 1
+    }
+
+    /// Asks the kernel of `ivp` for code for whole steps, which [`Stages::measured_attempt`] then
+    /// uses. A solve must ask when it begins, because code made for another kernel stays in use
+    /// until then.
+    pub(crate) fn ask_for_whole_steps(&mut self, ivp: &Ivp<'_>) {
+        // Steps that the last solve took with another kernel count for this one; that changes when
+        // the code is made, not what it computes.
+        let taken = std::mem::take(&mut self.taken);
+        let table = self.tableau.step_table();
+        self.whole = table.and_then(|table| ivp.rhs.explicit_step(&table, taken));
+    }
+
+    /// Takes the step from `t` to `t_new` and measures its error; with `from_end`, begins with the
+    /// end of the step held instead of its beginning. Returns the number of evaluations and the
+    /// squared norm of the error estimate, which is NaN when a slope or the result is not finite.
+    pub(crate) fn measured_attempt(
+        &mut self,
+        ivp: &Ivp<'_>,
+        (t, t_new): (f64, f64),
+        from_end: bool,
+        norm: &ErrorNorm,
+    ) -> (u64, f64) {
+        if let Some(whole) = &self.whole {
+            self.t = t;
+            self.t_new = t_new;
+            let squared_error = whole.attempt(StepAttempt {
+                t,
+                t_new,
+                from_end,
+                p: ivp.p,
+                rtol: norm.rtol(),
+                atol: norm.atol(),
+                states: &mut self.states,
+                slopes: &mut self.slopes,
+                scratch: &mut self.scratch,
+            });
+            return (self.tableau.stages() as u64 - 1, squared_error);
+        }
+        let mut evaluations = if from_end { self.promote(ivp) } else { 0 };
+        evaluations += self.attempt(ivp, t, t_new);
+        self.taken += 1;
+        if self.taken == ASK_AFTER {
+            self.ask_for_whole_steps(ivp);
+        }
+        (evaluations, self.squared_error(norm))
     }
 
     /// Stage `I`, which has `I` terms.

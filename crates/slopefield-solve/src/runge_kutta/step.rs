@@ -1,6 +1,7 @@
 //! The adaptive stepper for every explicit Runge–Kutta table.
 
 use super::{Stages, Tableau};
+use crate::controller::within;
 use crate::initial::initial_step;
 use crate::{ErrorNorm, Ivp, PiController, Settings, SolveError, Stats, Step, Stepper};
 
@@ -74,6 +75,7 @@ impl Stepper for ExplicitRungeKutta {
         self.holds_step = false;
         self.stats = Stats { accepted: 0, rejected: 0, rhs: 1 };
         self.stages.begin(ivp, ivp.t0, ivp.u0);
+        self.stages.ask_for_whole_steps(ivp);
         if let Some(state) = self.stages.slope(0).iter().position(|v| !v.is_finite()) {
             return Err(SolveError::NonFinite { t: ivp.t0, state, u: ivp.u0.to_vec() });
         }
@@ -94,21 +96,20 @@ impl Stepper for ExplicitRungeKutta {
         settings: &Settings,
         t_limit: f64,
     ) -> Result<Step, SolveError> {
-        if self.holds_step {
-            self.stats.rhs += self.stages.promote(ivp);
-            self.holds_step = false;
-        }
-        let direction = if t_limit < self.t { -1.0 } else { 1.0 };
+        let backward = t_limit < self.t;
+        let signed = |h: f64| if backward { -h } else { h };
         let floor = self.floor(ivp, settings);
-        let mut h = self.h.max(floor).min(settings.h_max);
+        let mut h = within(self.h, floor, settings.h_max);
         let mut rejected = 0;
         loop {
             self.check_budget(settings)?;
             let remaining = (t_limit - self.t).abs();
             let clipped = STRETCH * h >= remaining;
-            let t_new = if clipped { t_limit } else { self.t + direction * h };
-            self.stats.rhs += self.stages.attempt(ivp, self.t, t_new);
-            let error = self.stages.squared_error(&self.norm);
+            let t_new = if clipped { t_limit } else { self.t + signed(h) };
+            let (evaluations, error) =
+                self.stages.measured_attempt(ivp, (self.t, t_new), self.holds_step, &self.norm);
+            self.holds_step = false;
+            self.stats.rhs += evaluations;
             if error <= 1.0 {
                 let taken = if clipped { remaining } else { h };
                 let next = self.controller.accepted(error) * taken;
@@ -134,7 +135,7 @@ impl Stepper for ExplicitRungeKutta {
                     Some(state) if !finite => {
                         SolveError::NonFinite { t: self.t, state, u: self.stages.state(0).to_vec() }
                     }
-                    _ => SolveError::StepTooSmall { t: self.t, h: direction * tried },
+                    _ => SolveError::StepTooSmall { t: self.t, h: signed(tried) },
                 });
             }
         }

@@ -1,6 +1,8 @@
 //! Coefficients of an explicit Runge–Kutta method, with its embedded error estimate and its
 //! interpolant. Data only.
 
+use slopefield_kernel::StepTable;
+
 /// Largest number of stages of a table.
 pub const MAX_STAGES: usize = 16;
 
@@ -57,6 +59,20 @@ impl Tableau {
     /// Order in the step size of the local error estimate, as controllers want it.
     pub const fn error_order(&self) -> u32 {
         self.embedded_order + 1
+    }
+
+    /// Degree in `θ` of the interpolation weights.
+    pub fn dense_degree(&self) -> usize {
+        self.dense.iter().map(|row| row.len()).max().unwrap_or(0)
+    }
+
+    /// What code for whole steps needs to know; none for methods that are not first same as last.
+    pub const fn step_table(&self) -> Option<StepTable> {
+        if self.fsal {
+            Some(StepTable { a: self.a, b_error: self.b_error, c: self.c, dense: self.dense })
+        } else {
+            None
+        }
     }
 
     /// Writes the interpolation weights `b_i(θ)` to the first [`Tableau::stages`] entries.

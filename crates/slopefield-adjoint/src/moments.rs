@@ -1,0 +1,65 @@
+//! What save points within a step send back, whatever their number.
+//!
+//! A save point at `θ_m` of a step has the state `u + h Σ_i b_i(θ_m) k_i`, so with its cotangent
+//! `w_m` it sends `h Σ_m b_i(θ_m) w_m` to the slope `k_i` and `Σ_m w_m` to `u`. The weights are
+//! polynomials, `b_i(θ) = Σ_d d_id θ^d`, and so all that matters of the save points are the moments
+//! `M_d = Σ_m θ_m^d w_m`: a few sums per save point instead of as many weights as there are stages.
+
+use crate::saves::SavedStates;
+use slopefield_solve::Tableau;
+
+/// The moments of one step.
+#[derive(Default)]
+pub(crate) struct Moments {
+    /// Rows `M_0, M_1, …`.
+    pub rows: Vec<f64>,
+    n: usize,
+}
+
+impl Moments {
+    /// Makes room for the interpolant's degree and `n` states.
+    pub fn resize(&mut self, degree: usize, n: usize) {
+        self.n = n;
+        self.rows.resize((degree + 1) * n, 0.0);
+    }
+
+    /// Collects those of save points at `times`, whose first has the row `first`, in the step of
+    /// length `h` from `t`. False when no cotangent differs from 0.
+    pub fn collect(
+        &mut self,
+        t: f64,
+        h: f64,
+        times: &[f64],
+        saved: &SavedStates,
+        first: usize,
+    ) -> bool {
+        let n = self.n;
+        let mut any = false;
+        self.rows.fill(0.0);
+        for (row, time) in (first..).zip(times) {
+            let theta = (time - t) / h;
+            let w = saved.row_by_state(row, n);
+            let mut power = 1.0;
+            for moment in self.rows.chunks_exact_mut(n) {
+                for (m, w) in moment.iter_mut().zip(w) {
+                    *m += power * w;
+                }
+                power *= theta;
+            }
+            any |= w.iter().any(|w| *w != 0.0);
+        }
+        any
+    }
+
+    /// Writes what they send to each slope, row by row: `h Σ_d d_id M_d`.
+    pub fn scatter(&self, tableau: &Tableau, h: f64, slopes: &mut [f64]) {
+        let n = self.n;
+        for (slope, row) in slopes.chunks_exact_mut(n).zip(tableau.dense) {
+            for (k, slope) in slope.iter_mut().enumerate() {
+                let terms = row.iter().enumerate();
+                let terms = terms.map(|(d, number)| number * self.rows[(d + 1) * n + k]);
+                *slope = h * terms.reduce(|sum, term| sum + term).unwrap_or(0.0);
+            }
+        }
+    }
+}
