@@ -3,7 +3,7 @@
 Each polynomial minimises the largest value of |g(x) - q(x)| over an interval. Coefficients
 are then rounded to doubles; the second figure printed is the error after that.
 """
-from mpmath import mp, mpf, matrix, lu_solve, exp, log, sqrt, sin, cos, pi
+from mpmath import mp, mpf, matrix, lu_solve, exp, log, sqrt, sin, cos, pi, atan, erf, erfc, cbrt
 mp.prec = 200
 
 
@@ -99,6 +99,34 @@ rounded("sin", q_sin, 0, tm, list(range(0, 6)))
 rounded("cos", q_cos, 0, tm, list(range(0, 6)))
 
 
+# m^(-1/3) on [sqrt(1/2), sqrt 2], a first guess
+rounded("cbrt", lambda m: 1 / cbrt(m), sqrt(mpf(1) / 2) * mpf("0.9999"), sqrt(mpf(2)) * mpf("1.0001"), list(range(0, 7)))
+
+# atan(t) = t + t^3 q(t^2) on |t| <= tan(pi/8)
+def q_atan(z):
+    if z < mpf("1e-20"):
+        return -mpf(1) / 3 + z / 5
+    t = sqrt(z)
+    return (atan(t) - t) / t**3
+rounded("atan", q_atan, 0, (sqrt(2) - 1) ** 2 * mpf("1.0002"), list(range(0, 11)))
+
+# erf(x) = x (2 / sqrt pi + x^2 q(x^2)) on |x| <= 1
+def q_erf(z):
+    if z < mpf("1e-20"):
+        return 2 / sqrt(pi) * (-mpf(1) / 3 + z / 10)
+    x = sqrt(z)
+    return (erf(x) / x - 2 / sqrt(pi)) / z
+rounded("erf", q_erf, 0, mpf("1.0001"), list(range(0, 12)))
+two = 2 / sqrt(pi)
+print("2/sqrt pi", float(two).hex(), float(two - mpf(float(two))).hex())
+
+# (1 + 2 x) exp(x^2) erfc(x) in t = (x - 4) / (x + 4) for 0 <= x <= 28
+def q_erfc(t):
+    x = 4 * (1 + t) / (1 - t)
+    return (1 + 2 * x) * exp(x * x) * erfc(x)
+rounded("erfc", q_erfc, -1, mpf(24) / 32 * mpf("1.0001"), list(range(0, 23)))
+
+
 def split(name, x, bits, parts):
     """Leading parts of `bits` bits each, then one full double."""
     print(name)
@@ -110,6 +138,9 @@ def split(name, x, bits, parts):
     print("  ", float(x).hex())
 split("ln 2", log(2), 41, 1)
 split("pi / 2", pi / 2, 33, 3)
+split("log10 2", log(2) / log(10), 41, 1)
+for name, v in [("1/ln 2", 1 / log(2)), ("1/ln 10", 1 / log(10)), ("pi/4", pi / 4)]:
+    print(name, float(v).hex(), float(v - mpf(float(v))).hex())
 print("2/pi", float(2 / pi).hex(), "log2(e)", float(1 / log(2)).hex())
 hi = float(mpf(2) / 3)
 print("2/3", hi.hex(), float(mpf(2) / 3 - mpf(hi)).hex())

@@ -13,8 +13,8 @@
 //! ```
 //!
 //! Arithmetic is done in the order of the plan with one rounding per operation, so plans of `+ - *
-//! /` give the interpreter's bits. Elementary functions are this crate's own (`vmath`, below 2.5
-//! ulp) and dense sums are split into eight lanes, so those agree to rounding. Results do not
+//! /` give the interpreter's bits. Elementary functions are this crate's own (`vmath`, below 1.5
+//! ulp for most) and dense sums are split into eight lanes, so those agree to rounding. Results do not
 //! depend on the instruction set as long as it has fused multiply-add.
 //!
 //! *Invariant:* generated code touches no memory but the slices of the call and its own constants.
@@ -68,5 +68,7 @@ pub fn description() -> String {
         ];
         words.extend(features.iter().filter(|f| f.1).map(|f| f.0.to_owned()));
     }
+    #[cfg(target_arch = "aarch64")]
+    words.extend(["NEON".to_owned(), "FMA".to_owned()]);
     words.join(", ")
 }

@@ -14,6 +14,8 @@ pub trait Native: Element + Sub<Output = Self> + Div<Output = Self> + Neg<Output
     const TYPE: ir::Type;
     /// Bytes of a number.
     const BYTES: i64 = size_of::<Self>() as i64;
+    /// Whether generated code computes two numbers in one register where that pays.
+    const PAIRS: bool;
     /// The kernels of `isa`, which must be available.
     fn table(isa: Isa) -> &'static Table<Self>;
     /// A number in generated code.
@@ -28,6 +30,7 @@ pub trait Native: Element + Sub<Output = Self> + Div<Output = Self> + Neg<Output
 
 impl Native for f64 {
     const TYPE: ir::Type = types::F64;
+    const PAIRS: bool = true;
     fn table(isa: Isa) -> &'static Table<Self> {
         table(isa)
     }
@@ -42,6 +45,7 @@ impl Native for f64 {
 
 impl Native for f32 {
     const TYPE: ir::Type = types::F32;
+    const PAIRS: bool = false; // two of them are no register of their own
     fn table(isa: Isa) -> &'static Table<Self> {
         table_f32(isa)
     }

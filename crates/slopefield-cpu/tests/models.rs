@@ -2,11 +2,12 @@
 
 mod common;
 
+use common::running::Running;
 use common::*;
 use slopefield_cpu::Options;
 use slopefield_graph::plan::{Entry, Plans};
 use slopefield_graph::{
-    BuiltinNetworks, Interpreter, LoweredModel, ModelFunction, ReferenceInputs, lower,
+    BuiltinNetworks, Element, Interpreter, LoweredModel, ModelFunction, ReferenceInputs, lower,
     reference_eval,
 };
 use slopefield_kernel::Kernel;
@@ -87,6 +88,7 @@ fn reference(model: &Model, function: ModelFunction, entry: Entry, i: &Inputs) -
             r.gradient.2.iter_mut().for_each(|x| *x -= 0.125);
             [vec![r.gradient.0], r.gradient.1, r.gradient.2].concat()
         }
+        Entry::Hvp => unreachable!("kernels have three entries"),
     }
 }
 
@@ -106,6 +108,7 @@ fn native_code_agrees_with_interpreter_and_graph() {
                         Entry::Eval => eval(kernel, &i),
                         Entry::Jvp => jvp(kernel, &i),
                         Entry::Vjp => vjp(kernel, &i),
+                        Entry::Hvp => unreachable!("kernels have three entries"),
                     };
                     let what = format!("{name} {function:?} {entry:?}");
                     let graph = reference(&model, function, entry, &i);
@@ -121,4 +124,61 @@ fn native_code_agrees_with_interpreter_and_graph() {
             }
         }
     }
+}
+
+/// Three results of one entry.
+fn run<T: Element>(kernel: &dyn Kernel<T>, entry: Entry, i: &Inputs) -> Vec<T> {
+    match entry {
+        Entry::Eval => eval_as(kernel, i),
+        Entry::Jvp => jvp_as(kernel, i),
+        Entry::Vjp => vjp_as(kernel, i),
+        Entry::Hvp => unreachable!("kernels have three entries"),
+    }
+}
+
+/// Values, tangents and gradients in `f32`, interpreted and compiled in every way, miss those in
+/// `f64` by no more than a running error analysis of the plan allows; and it allows little.
+#[test]
+fn single_precision_errs_by_no_more_than_its_roundings() {
+    let mut random = Random(1976);
+    let (mut worst, mut loosest) = (0.0f64, 0.0f64);
+    for (name, model, lowered) in models() {
+        for function in ModelFunction::ALL {
+            let plans = plans(&lowered, function);
+            let exact = Interpreter::new(plans.clone());
+            let analysis = Interpreter::<Running>::with_element(plans.clone());
+            let mut single: Vec<(String, Box<dyn Kernel<f32>>)> = Vec::new();
+            let interpreter = Interpreter::<f32>::with_element(plans.clone());
+            single.push(("interpreter".into(), Box::new(interpreter)));
+            for options in whole_options() {
+                single.push((format!("{options:?}"), Box::new(compiled_f32(plans, options))));
+            }
+            for _ in 0..3 {
+                let i = inputs(&mut random, &model, &exact);
+                for entry in [Entry::Eval, Entry::Jvp, Entry::Vjp] {
+                    let want = run(&exact, entry, &i);
+                    let bounds = run(&analysis, entry, &i);
+                    let scale = want.iter().fold(1e-3f64, |m, x| m.max(x.abs()));
+                    for (want, bound) in want.iter().zip(&bounds) {
+                        assert_eq!(*want, bound.value, "{name} {function:?} {entry:?}");
+                        loosest = loosest.max(bound.error / scale);
+                    }
+                    for (what, kernel) in &single {
+                        let got = run(&**kernel, entry, &i);
+                        for (k, (got, bound)) in got.iter().zip(&bounds).enumerate() {
+                            let error = (f64::from(*got) - bound.value).abs();
+                            worst = worst.max(error / scale);
+                            assert!(
+                                error <= bound.error,
+                                "{name} {function:?} {entry:?} {what}: element {k} is {got:e} \
+                                 instead of {bound:?}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(loosest < 1e-3, "an analysis that allows {loosest:e} shows nothing");
+    assert!(worst > 1e-8, "rounding to single precision shows");
 }

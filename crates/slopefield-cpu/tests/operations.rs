@@ -64,8 +64,10 @@ fn grid() -> Vec<f64> {
 fn allowed(op: UnaryOp) -> u64 {
     use UnaryOp::*;
     match op {
-        Exp | Expm1 | Ln | Log1p | Sin | Cos => 2,
-        Sinh | Cosh | Tanh | Sigmoid | Softplus => 4,
+        Exp | Expm1 | Ln | Log1p | Log2 | Log10 | Sin | Cos | Tan | Atan | Cbrt => 2,
+        Cosh | Tanh | Sigmoid => 3,
+        Sinh | Softplus | Erf => 4,
+        Erfc | Gelu => 5,
         _ => 0,
     }
 }

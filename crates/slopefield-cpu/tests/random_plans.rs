@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::running::Running;
 use common::*;
 use proptest::prelude::*;
 use slopefield_graph::Interpreter;
@@ -9,7 +10,7 @@ use slopefield_graph::plan::{
     BinaryOp, Body, BodyInstruction, Buffer, Entry, Instruction, LaneInput, LaneOutput, Plan,
     Plans, Ref, UnaryOp,
 };
-use slopefield_kernel::Shape;
+use slopefield_kernel::{Kernel, Shape};
 
 const SHAPE: Shape = Shape { states: 5, params: 40, outputs: 6 };
 
@@ -340,7 +341,7 @@ fn grow(entry: Entry, seed: u64, steps: usize, exact: bool) -> Plan {
         let targets: &[Buffer] = match entry {
             Entry::Eval => &[Buffer::Out],
             Entry::Jvp => &[Buffer::Out, Buffer::OutTangent],
-            Entry::Vjp => &[],
+            Entry::Vjp | Entry::Hvp => &[],
         };
         for &buffer in targets {
             let v = g.value();
@@ -418,6 +419,52 @@ proptest! {
         if let Some(first) = results.next() {
             for other in results {
                 prop_assert_eq!(&first, &other);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// In `f32` too, plans without elementary functions and dense sums have the interpreter's bits.
+    #[test]
+    fn single_precision_arithmetic_has_the_bits_of_the_interpreter(seed: u64, steps in 1usize..150) {
+        let plans = plans(seed, steps, true);
+        let reference = Interpreter::<f32>::with_element(plans.clone());
+        let i = Random(seed).inputs(SHAPE);
+        let all = |k: &dyn Kernel<f32>| [eval_as(k, &i), jvp_as(k, &i), vjp_as(k, &i)].concat();
+        let want = all(&reference);
+        for options in whole_options() {
+            for (k, (g, w)) in all(&compiled_f32(&plans, options)).iter().zip(&want).enumerate() {
+                let same = g == w || (g.is_nan() && w.is_nan());
+                prop_assert!(same, "{g:e} instead of {w:e} at {k}, {options:?}");
+            }
+        }
+    }
+
+    /// With elementary functions and sums in `f32`: within the roundings of the plan, and no choice
+    /// of instruction set with fused multiply-add or of gathering changes a bit.
+    #[test]
+    fn single_precision_functions_err_by_no_more_than_their_roundings(
+        seed: u64,
+        steps in 1usize..150,
+    ) {
+        let plans = plans(seed, steps, false);
+        let i = Random(seed).inputs(SHAPE);
+        let analysis = Interpreter::<Running>::with_element(plans.clone());
+        let bounds = [eval_as(&analysis, &i), jvp_as(&analysis, &i), vjp_as(&analysis, &i)].concat();
+        let mut fused: Option<Vec<u32>> = None;
+        for options in whole_options() {
+            let kernel = compiled_f32(&plans, options);
+            let got = [eval_as(&kernel, &i), jvp_as(&kernel, &i), vjp_as(&kernel, &i)].concat();
+            for (k, (g, b)) in got.iter().zip(&bounds).enumerate() {
+                let error = (f64::from(*g) - b.value).abs();
+                prop_assert!(error <= b.error, "{g:e} instead of {b:?} at {k}, {options:?}");
+            }
+            if options.isa != slopefield_cpu::Isa::Portable {
+                let bits: Vec<u32> = got.iter().map(|x| x.to_bits()).collect();
+                prop_assert_eq!(fused.get_or_insert(bits.clone()), &bits);
             }
         }
     }

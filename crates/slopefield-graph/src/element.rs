@@ -1,17 +1,11 @@
-//! What the numbers of a running plan are held in: `f64` or `f32`.
+//! What the numbers of a running plan are held in.
 
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Mul};
 
 use crate::plan::{BinaryOp, UnaryOp};
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f64 {}
-    impl Sealed for f32 {}
-}
-
-/// `f64` or `f32`.
+/// What the interpreter computes in: `f64`, `f32`, or numbers of one's own (an error analysis, say).
 ///
 /// Plans are written in `f64`. Running one in `f32` rounds every number of the plan and the result
 /// of every operation to `f32`.
@@ -25,7 +19,6 @@ pub trait Element:
     + AddAssign
     + Send
     + Sync
-    + sealed::Sealed
     + 'static
 {
     /// The nearest element.

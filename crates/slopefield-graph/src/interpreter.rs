@@ -13,7 +13,7 @@ use crate::plan::{
 };
 use memory::{Inputs, Memory, Operand, Results};
 
-/// A kernel that interprets the plans of one function, in `f64` or in `f32` ([`Element`]).
+/// A kernel that interprets the plans of one function, in `f64` or another [`Element`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interpreter<T = f64> {
     plans: Plans,
@@ -31,16 +31,10 @@ impl Interpreter {
     }
 }
 
-impl Interpreter<f32> {
-    /// As [`Interpreter::new`], computing in `f32`.
-    #[must_use]
-    pub fn new_f32(plans: Plans) -> Self {
-        Self::with_element(plans)
-    }
-}
-
 impl<T: Element> Interpreter<T> {
-    fn with_element(plans: Plans) -> Self {
+    /// As [`Interpreter::new`], computing in `T`: `Interpreter::<f32>::with_element(plans)`.
+    #[must_use]
+    pub fn with_element(plans: Plans) -> Self {
         let all = [&plans.eval, &plans.jvp, &plans.vjp];
         let scratch_len = all.map(work_len).into_iter().max();
         let constants = all.map(|p| p.constants.iter().map(|&c| T::from_f64(c)).collect());
@@ -51,15 +45,6 @@ impl<T: Element> Interpreter<T> {
     #[must_use]
     pub fn plans(&self) -> &Plans {
         &self.plans
-    }
-
-    fn run(&self, entry: Entry, inputs: Inputs<'_, T>, results: Results<'_, T>, work: &mut [T]) {
-        let (plan, constants) = match entry {
-            Entry::Eval => (&self.plans.eval, &self.constants[0]),
-            Entry::Jvp => (&self.plans.jvp, &self.constants[1]),
-            Entry::Vjp => (&self.plans.vjp, &self.constants[2]),
-        };
-        run(plan, Inputs { constants, ..inputs }, results, work);
     }
 }
 
@@ -73,8 +58,9 @@ impl<T: Element> Kernel<T> for Interpreter<T> {
     }
 
     fn eval(&self, t: T, u: &[T], p: &[T], out: &mut [T], scratch: &mut [T]) {
-        let inputs = Inputs { t: [t], u, p, ..Inputs::default() };
-        self.run(Entry::Eval, inputs, Results { out, ..Results::default() }, scratch);
+        let constants = &self.constants[0];
+        let inputs = Inputs { t: [t], u, p, constants, ..Inputs::default() };
+        run(&self.plans.eval, inputs, Results { out, ..Results::default() }, scratch);
     }
 
     fn jvp(
@@ -92,20 +78,22 @@ impl<T: Element> Kernel<T> for Interpreter<T> {
             dt: [along.t],
             du: along.u,
             dp: along.p,
+            constants: &self.constants[1],
             ..Inputs::default()
         };
-        self.run(Entry::Jvp, inputs, Results { out, dout, ..Results::default() }, scratch);
+        run(&self.plans.jvp, inputs, Results { out, dout, ..Results::default() }, scratch);
     }
 
     fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, scratch: &mut [T]) {
-        let inputs = Inputs { t: [at.t], u: at.u, p: at.p, w, ..Inputs::default() };
+        let constants = &self.constants[2];
+        let inputs = Inputs { t: [at.t], u: at.u, p: at.p, w, constants, ..Inputs::default() };
         let results = Results {
             t_grad: std::slice::from_mut(grad.t),
             u_grad: grad.u,
             p_grad: grad.p,
             ..Results::default()
         };
-        self.run(Entry::Vjp, inputs, results, scratch);
+        run(&self.plans.vjp, inputs, results, scratch);
     }
 }
 
@@ -148,6 +136,7 @@ impl HessianProduct for HessianInterpreter {
             du: along.u,
             dp: along.p,
             w,
+            constants: &self.plan.constants,
             ..Inputs::default()
         };
         let results = Results {

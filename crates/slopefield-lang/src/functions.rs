@@ -136,6 +136,8 @@ impl Unary {
             Unary::Cosh => libm::cosh(x),
             Unary::Tanh => libm::tanh(x),
             Unary::Asinh => libm::asinh(x),
+            // libm 0.2 gives -inf for large negative numbers.
+            Unary::Acosh if x < 1.0 => f64::NAN,
             Unary::Acosh => libm::acosh(x),
             Unary::Atanh => libm::atanh(x),
             // Both forms avoid overflow of the exponential.
@@ -146,8 +148,7 @@ impl Unary {
             }
             Unary::Softplus => Binary::Max.apply(x, 0.0) + libm::log1p(libm::exp(-x.abs())),
             Unary::Relu => Binary::Max.apply(x, 0.0),
-            // x Φ(x); erfc keeps its digits where Φ is small.
-            Unary::Gelu => 0.5 * x * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2),
+            Unary::Gelu => gelu(x),
             Unary::Erf => libm::erf(x),
             Unary::Erfc => libm::erfc(x),
             Unary::Gamma => libm::tgamma(x),
@@ -156,6 +157,19 @@ impl Unary {
             Unary::Step => truth(x >= 0.0),
         }
     }
+}
+
+/// `x Φ(x) = x erfc(-x/√2) / 2`; `erfc` keeps its digits where `Φ` is small.
+fn gelu(x: f64) -> f64 {
+    use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+    if x.abs() > 39.0 {
+        return if x > 0.0 { x } else { -0.0 }; // Φ is 1, or the product below the smallest number
+    }
+    let z = -x * FRAC_1_SQRT_2;
+    // What rounding took from z, to first order in erfc: its error grows with z² there.
+    let lost = (-x).mul_add(FRAC_1_SQRT_2, -z) + x * 4.833_646_656_726_457e-17;
+    let slope = FRAC_2_SQRT_PI * libm::exp(-z * z);
+    0.5 * x * (libm::erfc(z) - slope * lost)
 }
 
 impl Binary {

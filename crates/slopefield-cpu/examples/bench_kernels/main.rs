@@ -188,12 +188,6 @@ fn sets() {
 
 fn main() {
     let only = std::env::args().nth(1);
-        let p = plans(MLP_SMALL);
-        println!("{}\n{}", p.eval, p.vjp);
-        let p = plans(MLP_LARGE);
-        println!("{}", p.vjp);
-        return;
-    }
     if only.as_deref() != Some("sets") {
         compare();
     }

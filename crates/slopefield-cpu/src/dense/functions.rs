@@ -55,7 +55,7 @@ macro_rules! scalar1 {
     )+};
 }
 
-scalar1! { Cbrt Log2 Log10 Tan Asin Acos Atan Asinh Acosh Atanh Gelu Erf Erfc Gamma LnGamma }
+scalar1! { Asin Acos Asinh Acosh Atanh Gamma LnGamma }
 
 /// Nearest whole number, ties to even, with the sign of the argument.
 #[inline(always)]

@@ -10,8 +10,11 @@ use super::{affine, elementwise, outer, reduce, transposed};
 use crate::simd::Array;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512, Pair, Single};
+#[cfg(target_arch = "aarch64")]
+use crate::simd::{Neon, Pair};
 use crate::vmath::{
-    Cos, Cosh, Exp, Expm1, Function1, Function2, Ln, Log1p, Pow, Sigmoid, Sin, Sinh, Softplus, Tanh,
+    Atan, Cbrt, Cos, Cosh, Erf, Erfc, Exp, Expm1, Function1, Function2, Gelu, Ln, Log1p, Log2,
+    Log10, Pow, Sigmoid, Sin, Sinh, Softplus, Tan, Tanh,
 };
 
 /// An instruction set that kernels exist for.
@@ -21,14 +24,16 @@ pub enum Isa {
     Avx512,
     /// AVX2 with fused multiply-add (x86-64).
     Avx2,
-    /// Plain code that runs everywhere. Has fused multiply-add on AArch64, not on x86-64, where
-    /// results differ from the other two in the last places.
+    /// Advanced SIMD with fused multiply-add (AArch64, always there).
+    Neon,
+    /// Plain code that runs everywhere. Has no fused multiply-add on x86-64, where results differ
+    /// from the others in the last places.
     Portable,
 }
 
 impl Isa {
     /// Every set, the preferred first.
-    pub const ALL: [Isa; 3] = [Isa::Avx512, Isa::Avx2, Isa::Portable];
+    pub const ALL: [Isa; 4] = [Isa::Avx512, Isa::Avx2, Isa::Neon, Isa::Portable];
 
     /// Whether this machine has it.
     pub fn is_available(self) -> bool {
@@ -38,12 +43,13 @@ impl Isa {
             match self {
                 Isa::Avx512 => avx2 && is_x86_feature_detected!("avx512f"),
                 Isa::Avx2 => avx2,
+                Isa::Neon => false,
                 Isa::Portable => true,
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
         {
-            self == Isa::Portable
+            self == Isa::Portable || (self == Isa::Neon && cfg!(target_arch = "aarch64"))
         }
     }
 
@@ -119,6 +125,8 @@ pub(crate) fn table(isa: Isa) -> &'static Table {
         Isa::Avx512 => &avx512::TABLE,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => &avx2::TABLE,
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => &neon::TABLE,
         _ => &portable::TABLE,
     }
 }
@@ -131,6 +139,7 @@ pub(crate) fn table_f32(isa: Isa) -> &'static Table<f32> {
         Isa::Avx512 => &avx512_f32::TABLE,
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => &avx2_f32::TABLE,
+        // On AArch64 too: plain code is fused there.
         _ => &portable_f32::TABLE,
     }
 }
@@ -291,6 +300,10 @@ instances!(
     avx2_f32, f32, Single<Pair<Avx2>>, Single<Pair<Avx2>>, Array<1, true, f32>,
     #[target_feature(enable = "avx2,fma")]
 );
+// Sums in plain code, which the compiler turns into the same vectors; functions in four lanes, so that
+// two registers take turns.
+#[cfg(target_arch = "aarch64")]
+instances!(neon, f64, Pair<Neon>, Array<8, true>, Array<1, true>,);
 instances!(
     portable,
     f64,

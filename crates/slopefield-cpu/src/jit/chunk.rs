@@ -6,6 +6,7 @@
 
 use slopefield_graph::plan::{Plan, Value};
 
+use super::pair::{Parts, parts};
 use super::schedule::{Schedule, Step, is_free, operands};
 
 /// Where the functions start and which values pass between them.
@@ -18,12 +19,20 @@ pub(super) struct Chunks {
     pub spills: u32,
 }
 
-/// The values that a step uses.
-fn uses(plan: &Plan, step: &Step) -> ([Value; 3], usize) {
+/// Calls `see` for every value that a step uses.
+fn uses(plan: &Plan, schedule: &Schedule, step: &Step, mut see: impl FnMut(Value)) {
     match *step {
-        Step::Scalar(i) => operands(&plan.code[i as usize]),
-        Step::Gather { value, .. } => ([value, 0, 0], 1),
-        Step::Dense(_) | Step::Call { .. } => ([0; 3], 0),
+        Step::Scalar(i) => {
+            let (values, count) = operands(&plan.code[i as usize]);
+            values[..count].iter().for_each(|&v| see(v));
+        }
+        Step::Gather { value, .. } => see(value),
+        Step::GatherPair { values, .. } => {
+            let mut found = Parts::default();
+            parts(plan, values, &|v| schedule.inner[v as usize], &mut found);
+            found.leaves.into_iter().for_each(see);
+        }
+        Step::Dense(_) | Step::Call { .. } => {}
     }
 }
 
@@ -42,10 +51,7 @@ pub(super) fn chunk(plan: &Plan, schedule: &Schedule, length: usize) -> Chunks {
     let mut last = vec![0u32; plan.code.len()];
     for (i, step) in steps.iter().enumerate() {
         let here = (i / length) as u32;
-        let (values, count) = uses(plan, step);
-        for &v in &values[..count] {
-            last[v as usize] = here;
-        }
+        uses(plan, schedule, step, |v| last[v as usize] = here);
         if let Step::Scalar(v) = *step {
             defined[v as usize] = here;
         }

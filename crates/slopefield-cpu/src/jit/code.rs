@@ -137,7 +137,7 @@ pub(crate) fn generate_around(
         let functions = FunctionBuilderContext::new();
         let mut generator = Generator { module, options, functions, context };
         let fused = generator.fuse(plan);
-        let schedule = generator.schedule(plan, &fused);
+        let schedule = generator.schedule(plan, &fused, f64::PAIRS);
         let chunks = chunk(plan, &schedule, usize::MAX);
         let (own, index) = pool::<f64>(plan);
         let first = own.len() as u32;
@@ -193,7 +193,7 @@ struct Generator<'a> {
 impl Generator<'_> {
     fn define<T: Native>(&mut self, plan: &Plan) -> Result<Draft<T>, CompileError> {
         let fused = self.fuse(plan);
-        let schedule = self.schedule(plan, &fused);
+        let schedule = self.schedule(plan, &fused, T::PAIRS);
         let chunks = chunk(plan, &schedule, self.options.chunk_length.max(1));
         let (pool, index) = pool(plan);
         let tables: Vec<Box<[u32]>> = plan.tables.iter().map(|t| t.as_slice().into()).collect();
@@ -218,8 +218,8 @@ impl Generator<'_> {
         if self.options.gather { fuse(plan) } else { Fused::default() }
     }
 
-    fn schedule(&self, plan: &Plan, fused: &Fused) -> Schedule {
-        schedule(plan, fused, self.options.gather && self.options.isa != Isa::Portable)
+    fn schedule(&self, plan: &Plan, fused: &Fused, pairs: bool) -> Schedule {
+        schedule(plan, fused, self.options.gather && self.options.isa != Isa::Portable, pairs)
     }
 
     fn context<'c, T: Native>(

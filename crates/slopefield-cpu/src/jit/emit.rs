@@ -13,6 +13,7 @@ use slopefield_graph::plan::{BinaryOp, Buffer, Instruction, Plan, Ref, UnaryOp, 
 
 use super::chunk::Chunks;
 use super::fuse::Fused;
+use super::pair::{Pair, pair};
 use super::schedule::{Function, Schedule, Step, small_power};
 use crate::buffers::{buffers, is_by_value, is_read_only};
 use crate::dense::table::Table;
@@ -66,6 +67,9 @@ struct Known {
 
 /// A loaded value is used again for so many steps; then it is loaded anew.
 const REUSE: u32 = 12;
+
+/// Memory for a pair: valid, but not aligned to its size.
+const ANYWHERE: MemFlagsData = MemFlagsData::new().with_notrap();
 
 /// Buffers that live in registers, with the elements that are known.
 pub(crate) type Held = Vec<(Buffer, Vec<Option<ir::Value>>)>;
@@ -301,7 +305,54 @@ impl<T: Native> Emitter<'_, '_, T> {
                 let v = self.get(value);
                 self.store(Buffer::Scratch, self.context.layout.slots + slot, v);
             }
+            Step::GatherPair { slot, values } => {
+                let v = self.pair(values);
+                let (base, offset) = self.locate(Buffer::Scratch, self.context.layout.slots + slot);
+                self.builder.ins().store(ANYWHERE, v, base, offset);
+            }
             Step::Call { function, first, len } => self.gathered(function, first, len),
+        }
+    }
+
+    /// Two values in one register.
+    fn pair(&mut self, values: [Value; 2]) -> ir::Value {
+        let inner = |v: Value| self.context.schedule.inner[v as usize];
+        let lanes = T::TYPE.by(2).expect("pairs are made of types that have vectors");
+        let found = match pair(self.context.plan, values, inner) {
+            Pair::Run(r) if self.held.iter().any(|(held, _)| *held == r.buffer) => Pair::Apart,
+            found => found,
+        };
+        match found {
+            Pair::Same => {
+                let x = self.get(values[0]);
+                self.builder.ins().splat(lanes, x)
+            }
+            Pair::Run(r) => {
+                let (base, offset) = self.locate(r.buffer, r.offset);
+                self.builder.ins().load(lanes, ANYWHERE, base, offset)
+            }
+            Pair::Apart => {
+                let [x, y] = values.map(|v| self.get(v));
+                let both = self.builder.ins().scalar_to_vector(lanes, x);
+                self.builder.ins().insertlane(both, y, 1)
+            }
+            Pair::Unary(op, x) => {
+                let x = self.pair(x);
+                match op {
+                    UnaryOp::Neg => self.builder.ins().fneg(x),
+                    UnaryOp::Abs => self.builder.ins().fabs(x),
+                    _ => self.builder.ins().sqrt(x),
+                }
+            }
+            Pair::Binary(op, x, y) => {
+                let (x, y) = (self.pair(x), self.pair(y));
+                match op {
+                    BinaryOp::Add => self.builder.ins().fadd(x, y),
+                    BinaryOp::Sub => self.builder.ins().fsub(x, y),
+                    BinaryOp::Mul => self.builder.ins().fmul(x, y),
+                    _ => self.builder.ins().fdiv(x, y),
+                }
+            }
         }
     }
 

@@ -7,4 +7,5 @@ pub(crate) mod emit;
 mod emit_dense;
 mod emit_each;
 mod fuse;
+mod pair;
 mod schedule;

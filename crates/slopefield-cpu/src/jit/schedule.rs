@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use slopefield_graph::plan::{BinaryOp, Instruction, Plan, Ref, UnaryOp, Value};
 
 use super::fuse::Fused;
+use super::pair::{Parts, parts, pays, use_counts};
 use crate::buffers::is_read_only;
 
 /// A function whose calls can be gathered.
@@ -28,6 +29,8 @@ pub(super) enum Step {
     Dense(u32),
     /// Put a value into a slot, as an argument of a gathered call.
     Gather { slot: u32, value: Value },
+    /// Compute two values at once and put them into a slot and the one after it.
+    GatherPair { slot: u32, values: [Value; 2] },
     /// Replace `len` slots from `first` by the function of them; a function of two arguments takes
     /// its second ones from `first + len`.
     Call { function: Function, first: u32, len: u32 },
@@ -41,6 +44,8 @@ pub(super) struct Schedule {
     pub slot: Vec<Option<u32>>,
     /// Number of slots.
     pub slots: u32,
+    /// Values that are only computed as half of a pair.
+    pub inner: Vec<bool>,
 }
 
 /// Fewest calls worth gathering.
@@ -79,7 +84,8 @@ fn gatherable(plan: &Plan, instruction: &Instruction) -> Option<Function> {
     use UnaryOp::*;
     match *instruction {
         Instruction::Unary(
-            op @ (Exp | Expm1 | Ln | Log1p | Sin | Cos | Sinh | Cosh | Tanh | Sigmoid | Softplus),
+            op @ (Exp | Expm1 | Ln | Log1p | Log2 | Log10 | Sin | Cos | Tan | Atan | Sinh | Cosh
+            | Tanh | Sigmoid | Softplus | Cbrt | Erf | Erfc | Gelu),
             _,
         ) => Some(Function::One(op)),
         Instruction::Binary(op @ BinaryOp::Pow, _, b) if small_power(plan, b).is_none() => {
@@ -98,17 +104,22 @@ pub(super) fn small_power(plan: &Plan, exponent: Value) -> Option<i32> {
 }
 
 /// Orders a verified plan without what has become part of something else. Without `gather`, in its
-/// own order.
-pub(super) fn schedule(plan: &Plan, fused: &Fused, gather: bool) -> Schedule {
+/// own order; with `pairs`, arguments of gathered calls may be computed two at a
+/// time.
+pub(super) fn schedule(plan: &Plan, fused: &Fused, gather: bool, pairs: bool) -> Schedule {
     let code = &plan.code;
+    let needed = needed(code);
     let mut s = Scheduler {
         plan,
-        needed: needed(code),
+        pairs,
+        used_once: use_counts(code, &needed).into_iter().map(|n| n == 1).collect(),
+        needed,
         done: vec![false; code.len()],
         out: Schedule {
             steps: Vec::with_capacity(code.len()),
             slot: vec![None; code.len()],
             slots: 0,
+            inner: vec![false; code.len()],
         },
         stack: Vec::new(),
     };
@@ -168,6 +179,8 @@ fn needed(code: &[Instruction]) -> Vec<bool> {
 
 struct Scheduler<'a> {
     plan: &'a Plan,
+    pairs: bool,
+    used_once: Vec<bool>,
     needed: Vec<bool>,
     done: Vec<bool>,
     out: Schedule,
@@ -209,16 +222,52 @@ impl Scheduler<'_> {
             Function::One(_) => len,
             Function::Two(_) => 2 * len,
         };
-        for (slot, &call) in (first..).zip(calls) {
-            let (values, count) = operands(&self.plan.code[call as usize]);
-            for (k, &value) in values[..count].iter().enumerate() {
-                self.emit(value as usize);
-                self.out.steps.push(Step::Gather { slot: slot + k as u32 * len, value });
+        for (slot, pair) in (first..).step_by(2).zip(calls.chunks(2)) {
+            for k in 0..operands(&self.plan.code[pair[0] as usize]).1 {
+                let argument = |call: u32| operands(&self.plan.code[call as usize]).0[k];
+                let slot = slot + k as u32 * len;
+                match *pair {
+                    [a, b] if self.pays([argument(a), argument(b)]) => {
+                        self.gather_pair(slot, [argument(a), argument(b)]);
+                    }
+                    _ => {
+                        for (slot, &call) in (slot..).zip(pair) {
+                            let value = argument(call);
+                            self.emit(value as usize);
+                            self.out.steps.push(Step::Gather { slot, value });
+                        }
+                    }
+                }
             }
-            self.done[call as usize] = true;
-            self.out.slot[call as usize] = Some(slot);
+            for (slot, &call) in (slot..).zip(pair) {
+                self.done[call as usize] = true;
+                self.out.slot[call as usize] = Some(slot);
+            }
         }
         self.out.steps.push(Step::Call { function, first, len });
+    }
+
+    /// Whether a value can be computed as half of a pair: nobody else needs it, nor has it been
+    /// computed.
+    fn can_be_inner(&self, v: Value) -> bool {
+        self.used_once[v as usize] && !self.done[v as usize]
+    }
+
+    fn pays(&self, values: [Value; 2]) -> bool {
+        self.pairs && pays(self.plan, values, &|v| self.can_be_inner(v))
+    }
+
+    fn gather_pair(&mut self, slot: u32, values: [Value; 2]) {
+        let mut found = Parts::default();
+        parts(self.plan, values, &|v| self.can_be_inner(v), &mut found);
+        for v in found.inner {
+            self.done[v as usize] = true;
+            self.out.inner[v as usize] = true;
+        }
+        for v in found.leaves {
+            self.emit(v as usize);
+        }
+        self.out.steps.push(Step::GatherPair { slot, values });
     }
 
     /// Puts an instruction after everything it needs, unless it is done, free or without use.

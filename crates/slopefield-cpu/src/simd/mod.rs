@@ -9,6 +9,8 @@ mod array;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod pair;
 #[cfg(target_arch = "x86_64")]
 mod single;
@@ -18,6 +20,8 @@ pub(crate) use array::Array;
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Neon;
 pub(crate) use pair::Pair;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use single::{FromSingle, Single};

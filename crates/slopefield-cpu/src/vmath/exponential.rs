@@ -2,7 +2,7 @@
 //!
 //! `x = k ln 2 + r` with whole `k` and `|r| <= ln 2 / 2`; a polynomial gives `exp r - 1`.
 
-use super::{Function1, horner};
+use super::{Function1, fast_two_sum};
 use crate::simd::{ROUNDER, Simd, abs, bits};
 
 /// `ln 2` to 41 bits: `k * LN2_HI` is exact for `|k| <= 4096`.
@@ -36,9 +36,27 @@ unsafe fn reduce<S: Simd>(x: S::V) -> (S::V, S::V, S::V) {
         let rounder = S::splat(ROUNDER);
         let k = S::sub(S::mul_add(x, S::splat(std::f64::consts::LOG2_E), rounder), rounder);
         let hi = S::neg_mul_add(k, S::splat(LN2_HI), x);
-        let lo = S::mul(k, S::splat(LN2_LO));
-        let r = S::sub(hi, lo);
-        (k, r, S::sub(S::sub(hi, r), lo))
+        let r = S::neg_mul_add(k, S::splat(LN2_LO), hi);
+        (k, r, S::neg_mul_add(k, S::splat(LN2_LO), S::sub(hi, r)))
+    }
+}
+
+/// `(exp r - 1 - r) / r²` for `|r| <= ln 2 / 2`, in the order of Estrin (1960): Horner's rule would wait
+/// for each of its ten steps.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn rest_of_exp<S: Simd>(r: S::V) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let r2 = S::mul(r, r);
+        let r4 = S::mul(r2, r2);
+        let c = |i: usize| S::splat(Q[i]);
+        let low = S::mul_add(S::mul_add(c(3), r, c(2)), r2, S::mul_add(c(1), r, c(0)));
+        let middle = S::mul_add(S::mul_add(c(7), r, c(6)), r2, S::mul_add(c(5), r, c(4)));
+        let high = S::mul_add(c(10), r2, S::mul_add(c(9), r, c(8)));
+        S::mul_add(high, S::mul(r4, r4), S::mul_add(middle, r4, low))
     }
 }
 
@@ -47,7 +65,7 @@ unsafe fn reduce<S: Simd>(x: S::V) -> (S::V, S::V, S::V) {
 /// # Safety
 /// As for [`Simd`].
 #[inline(always)]
-unsafe fn power_of_two<S: Simd>(k: S::V) -> S::V {
+pub(super) unsafe fn power_of_two<S: Simd>(k: S::V) -> S::V {
     // SAFETY: the caller's promise.
     unsafe {
         // The low bits of the sum hold k; the shift drops everything above the exponent field.
@@ -61,13 +79,48 @@ unsafe fn power_of_two<S: Simd>(k: S::V) -> S::V {
 /// # Safety
 /// As for [`Simd`].
 #[inline(always)]
-unsafe fn scale<S: Simd>(one_plus_p: S::V, k: S::V) -> S::V {
+pub(super) unsafe fn scale<S: Simd>(one_plus_p: S::V, k: S::V) -> S::V {
     // SAFETY: the caller's promise.
     unsafe {
         let rounder = S::splat(ROUNDER);
         let half = S::sub(S::mul_add(k, S::splat(0.5), rounder), rounder);
         let rest = S::sub(k, half);
         S::mul(S::mul(one_plus_p, power_of_two::<S>(half)), power_of_two::<S>(rest))
+    }
+}
+
+/// `exp x = 2^k (1 + s + t)` as `(k, s, t)`, for `|x| <= 1000`. `t` is below an ulp of `s`; the sum has
+/// about 60 good bits.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+pub(super) unsafe fn parts<S: Simd>(x: S::V) -> (S::V, S::V, S::V) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (k, r, correction) = reduce::<S>(x);
+        let q = rest_of_exp::<S>(r);
+        let (s, t) = fast_two_sum::<S>(r, S::mul_add(S::mul(r, r), q, correction));
+        (k, s, t)
+    }
+}
+
+/// [`parts`] of `x + tail`, for a `tail` below an ulp or so of `x`.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+pub(super) unsafe fn parts_with_tail<S: Simd>(x: S::V, tail: S::V) -> (S::V, S::V, S::V) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (k, r, correction) = reduce::<S>(x);
+        let q = rest_of_exp::<S>(r);
+        // exp(r + t) = exp r + t exp r, where t can be many ulps of 1 when x is large.
+        let square = S::mul(r, r);
+        let t = S::add(correction, tail);
+        let t = S::mul_add(t, S::mul_add(square, q, r), t);
+        let (s, t) = fast_two_sum::<S>(r, S::mul_add(square, q, t));
+        (k, s, t)
     }
 }
 
@@ -82,14 +135,8 @@ pub(super) unsafe fn exp_with_tail<S: Simd>(x: S::V, tail: S::V) -> S::V {
     unsafe {
         // Beyond these bounds the result is 0 or infinity; inside, k fits `scale`. NaN stays.
         let x = S::greatest(S::splat(-760.0), S::least(S::splat(720.0), x));
-        let (k, r, correction) = reduce::<S>(x);
-        let q = horner::<S, 11>(r, &Q);
-        let square = S::mul(r, r);
-        // exp(r + t) = exp r + t exp r, where t can be many ulps of 1 when x is large.
-        let t = S::add(correction, tail);
-        let t = S::mul_add(t, S::mul_add(square, q, r), t);
-        let p = S::mul_add(square, q, t);
-        scale::<S>(S::add(S::splat(1.0), S::add(r, p)), k)
+        let (k, s, _) = parts_with_tail::<S>(x, tail);
+        scale::<S>(S::add(S::splat(1.0), s), k)
     }
 }
 
@@ -106,7 +153,7 @@ impl Function1 for Exp {
             let k = S::sub(S::mul_add(x, S::splat(std::f64::consts::LOG2_E), rounder), rounder);
             let r = S::neg_mul_add(k, S::splat(LN2_HI), x);
             let r = S::neg_mul_add(k, S::splat(LN2_LO), r);
-            let q = horner::<S, 11>(r, &Q);
+            let q = rest_of_exp::<S>(r);
             let p = S::mul_add(S::mul(r, r), q, r);
             scale::<S>(S::add(S::splat(1.0), p), k)
         }
@@ -124,7 +171,7 @@ impl Function1 for Expm1 {
             // At -40 the result has long rounded to -1.
             let inside = S::greatest(S::splat(-40.0), S::least(S::splat(720.0), x));
             let (k, r, correction) = reduce::<S>(inside);
-            let q = horner::<S, 11>(r, &Q);
+            let q = rest_of_exp::<S>(r);
             // exp r - 1 = p + r; both parts are scaled apart so that r's own error stays out.
             let p = S::mul_add(S::mul(r, r), q, correction);
             // Half of 2^k, so that k = 1024 does not overflow before it must.

@@ -1,7 +1,29 @@
 //! Functions made of exponentials: `sinh`, `cosh`, `tanh`, the logistic function and softplus.
+//!
+//! They take the exponential as an unevaluated sum of two doubles, so that only the last operation
+//! rounds.
 
-use super::{Exp, Expm1, Function1, Log1p};
+use super::exponential::{parts, power_of_two, scale};
+use super::logarithm::ln_one_plus;
+use super::{Function1, fast_two_sum, quotient, quotient_parts};
 use crate::simd::{Simd, abs, patch, sign_bits};
+
+/// `exp a + shift` as a sum of two, from the parts of `exp a`, for `a >= 0` and `shift` 0 or -1.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn shifted<S: Simd>((k, s, t): (S::V, S::V, S::V), shift: f64) -> (S::V, S::V) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let power = power_of_two::<S>(k);
+        let base = if shift == 0.0 { power } else { S::add(power, S::splat(shift)) };
+        // The fast two-sum of base and power s: with -0.3 <= s <= 0.42, base is 0 or the larger.
+        let hi = S::mul_add(power, s, base);
+        let lo = S::mul_add(power, s, S::sub(base, hi));
+        (hi, S::mul_add(power, t, lo))
+    }
+}
 
 /// Hyperbolic tangent.
 pub(crate) struct Tanh;
@@ -11,11 +33,13 @@ impl Function1 for Tanh {
     unsafe fn at<S: Simd>(x: S::V) -> S::V {
         // SAFETY: the caller's promise.
         unsafe {
-            let sign = sign_bits::<S>(x);
-            // tanh |x| = e / (e + 2) with e = exp(2 |x|) - 1; at 20 it has rounded to 1. NaN stays.
+            // tanh |x| = n / (n + 2) with n = exp(2 |x|) - 1; at 20 it has rounded to 1. NaN stays.
             let a = S::least(S::splat(20.0), abs::<S>(x));
-            let e = Expm1::at::<S>(S::add(a, a));
-            S::or(S::div(e, S::add(e, S::splat(2.0))), sign)
+            let n = shifted::<S>(parts::<S>(S::add(a, a)), -1.0);
+            let two = S::splat(2.0);
+            let d = S::add(n.0, two);
+            let lost = S::sub(S::least(n.0, two), S::sub(d, S::greatest(n.0, two)));
+            S::or(quotient::<S>(n, (d, S::add(lost, n.1))), sign_bits::<S>(x))
         }
     }
 }
@@ -29,12 +53,15 @@ impl Function1 for Sinh {
         // SAFETY: the caller's promise.
         unsafe {
             let a = abs::<S>(x);
-            let e = Expm1::at::<S>(a);
-            // (e^a - e^-a) / 2 with e = e^a - 1.
-            let sum = S::add(e, S::div(e, S::add(e, S::splat(1.0))));
+            let e = parts::<S>(a);
+            // (e - 1/e) / 2 = (n + n/e) / 2 with n = e - 1.
+            let n = shifted::<S>(e, -1.0);
+            let (q, rest) = quotient_parts::<S>(n, shifted::<S>(e, 0.0));
+            let (sum, lost) = fast_two_sum::<S>(n.0, q);
+            let sum = S::add(sum, S::add(lost, S::add(n.1, rest)));
             let result = S::or(S::mul(S::splat(0.5), sum), sign_bits::<S>(x));
-            // e^a overflows before its half does.
-            patch::<S>(S::lt(S::splat(709.0), a), result, x, libm::sinh)
+            // The quotient is not for numbers near the end of the range.
+            patch::<S>(S::lt(S::splat(690.0), a), result, x, libm::sinh)
         }
     }
 }
@@ -48,11 +75,29 @@ impl Function1 for Cosh {
         // SAFETY: the caller's promise.
         unsafe {
             let a = abs::<S>(x);
-            let e = Exp::at::<S>(a);
-            let half = S::splat(0.5);
-            let result = S::mul_add(half, e, S::div(half, e));
+            let e = shifted::<S>(parts::<S>(a), 0.0);
+            let inverse = S::div(S::splat(1.0), e.0);
+            let (sum, lost) = fast_two_sum::<S>(e.0, inverse);
+            // 1/(e + l) = 1/e - l/e²
+            let rest = S::neg_mul_add(S::mul(e.1, inverse), inverse, e.1);
+            let result = S::mul(S::splat(0.5), S::add(sum, S::add(lost, rest)));
             patch::<S>(S::lt(S::splat(709.0), a), result, x, libm::cosh)
         }
+    }
+}
+
+/// `exp(-|x|)` as a sum of two; below the normal range the second part is lost.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn decay<S: Simd>(x: S::V) -> (S::V, S::V) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let x = S::greatest(S::splat(-760.0), S::or(x, S::splat(-0.0)));
+        let (k, s, t) = parts::<S>(x);
+        let (hi, lo) = fast_two_sum::<S>(S::splat(1.0), s);
+        (scale::<S>(hi, k), scale::<S>(S::add(lo, t), k))
     }
 }
 
@@ -65,10 +110,12 @@ impl Function1 for Sigmoid {
         // SAFETY: the caller's promise.
         unsafe {
             // With e = exp(-|x|), which never overflows: 1 / (1 + e) or e / (1 + e).
-            let e = Exp::at::<S>(S::or(x, S::splat(-0.0)));
-            let one = S::splat(1.0);
-            let top = S::select(S::lt(x, S::splat(0.0)), e, one);
-            S::div(top, S::add(one, e))
+            let e = decay::<S>(x);
+            let (one, zero) = (S::splat(1.0), S::splat(0.0));
+            let (d, lost) = fast_two_sum::<S>(one, e.0);
+            let negative = S::lt(x, zero);
+            let top = (S::select(negative, e.0, one), S::select(negative, e.1, zero));
+            quotient::<S>(top, (d, S::add(lost, e.1)))
         }
     }
 }
@@ -81,8 +128,8 @@ impl Function1 for Softplus {
     unsafe fn at<S: Simd>(x: S::V) -> S::V {
         // SAFETY: the caller's promise.
         unsafe {
-            let e = Exp::at::<S>(S::or(x, S::splat(-0.0)));
-            S::add(S::greatest(S::splat(0.0), x), Log1p::at::<S>(e))
+            let (e, tail) = decay::<S>(x);
+            S::add(S::greatest(S::splat(0.0), x), ln_one_plus::<S>(e, tail))
         }
     }
 }

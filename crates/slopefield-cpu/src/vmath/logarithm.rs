@@ -1,9 +1,9 @@
-//! `ln` and `ln(1 + x)`.
+//! `ln`, `ln(1 + x)`, `log2` and `log10`.
 //!
 //! `x = 2^e m` with `m` in `[√½, √2)`; with `s = (m - 1) / (m + 1)`, `ln m = 2 s + s³ q(s²)`.
 
 use super::exponential::{LN2_HI, LN2_LO};
-use super::{Function1, horner};
+use super::{Function1, fast_two_sum, horner};
 use crate::simd::{Simd, abs, bits};
 
 /// `(ln((1 + s) / (1 - s)) - 2 s) / s³` in `s²`, error 3e-16 times `s³` (`coefficients/remez.py`).
@@ -36,6 +36,23 @@ pub(super) unsafe fn split<S: Simd>(x: S::V) -> (S::V, S::V) {
     }
 }
 
+/// `(e, f)` with `x = 2^e (1 + f)`, `1 + f` in `[√½, √2)`, for positive `x`, subnormal ones too.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn exponent_and_rest<S: Simd>(x: S::V) -> (S::V, S::V) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        // Subnormal numbers are scaled into the normal range first.
+        let subnormal = S::lt(x, S::splat(f64::MIN_POSITIVE));
+        let scaled = S::mul(x, S::splat(18_014_398_509_481_984.0)); // 2^54
+        let (e, m) = split::<S>(S::select(subnormal, scaled, x));
+        let e = S::select(subnormal, S::sub(e, S::splat(54.0)), e);
+        (e, S::sub(m, S::splat(1.0)))
+    }
+}
+
 /// `ln(2^e (1 + f)) + c` for `1 + f` in `[√½, √2)` and small `c`.
 ///
 /// # Safety
@@ -62,13 +79,8 @@ impl Function1 for Ln {
     unsafe fn at<S: Simd>(x: S::V) -> S::V {
         // SAFETY: the caller's promise.
         unsafe {
-            // Subnormal numbers are scaled into the normal range first.
-            let subnormal = S::lt(x, S::splat(f64::MIN_POSITIVE));
-            let scaled = S::mul(x, S::splat(18_014_398_509_481_984.0)); // 2^54
-            let (e, m) = split::<S>(S::select(subnormal, scaled, x));
-            let e = S::select(subnormal, S::sub(e, S::splat(54.0)), e);
-            let result = assemble::<S>(e, S::sub(m, S::splat(1.0)), S::splat(0.0));
-            special::<S>(x, result)
+            let (e, f) = exponent_and_rest::<S>(x);
+            special::<S>(x, assemble::<S>(e, f, S::splat(0.0)))
         }
     }
 }
@@ -89,6 +101,31 @@ unsafe fn special<S: Simd>(x: S::V, result: S::V) -> S::V {
     }
 }
 
+/// `ln(1 + x + tail)` for a `tail` below an ulp or so of `x`.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+pub(super) unsafe fn ln_one_plus<S: Simd>(x: S::V, tail: S::V) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let one = S::splat(1.0);
+        let u = S::add(one, x);
+        // What rounding 1 + x lost: u + lost = 1 + x exactly (Knuth's two-sum).
+        let b = S::sub(u, one);
+        let lost = S::add(S::sub(one, S::sub(u, b)), S::sub(x, b));
+        // Near 1 the argument itself is f, without the rounding of u.
+        let direct = S::lt(abs::<S>(x), S::splat(0.25));
+        let lost = S::select(direct, S::splat(0.0), lost);
+        let (e, m) = split::<S>(u);
+        let e = S::select(direct, S::splat(0.0), e);
+        let f = S::select(direct, x, S::sub(m, one));
+        let result = assemble::<S>(e, f, S::div(S::add(lost, tail), u));
+        let tiny = S::lt(abs::<S>(x), S::splat(1e-17));
+        S::select(tiny, x, result)
+    }
+}
+
 /// `ln(1 + x)`.
 pub(crate) struct Log1p;
 
@@ -97,27 +134,76 @@ impl Function1 for Log1p {
     unsafe fn at<S: Simd>(x: S::V) -> S::V {
         // SAFETY: the caller's promise.
         unsafe {
-            let one = S::splat(1.0);
-            let u = S::add(one, x);
-            // What rounding 1 + x lost: u + lost = 1 + x exactly (Knuth's two-sum).
-            let b = S::sub(u, one);
-            let lost = S::add(S::sub(one, S::sub(u, b)), S::sub(x, b));
-            let (e, m) = split::<S>(u);
-            let c = S::div(lost, u);
-            // Near 1 the argument itself is f, without the rounding of u.
-            let near = S::eq(e, S::splat(0.0));
-            let f = S::sub(m, one);
-            let result = assemble::<S>(e, f, c);
-            let small = S::mask_and(near, S::lt(abs::<S>(x), S::splat(0.25)));
-            let direct = assemble::<S>(S::splat(0.0), x, S::splat(0.0));
-            let result = S::select(small, direct, result);
-            let tiny = S::lt(abs::<S>(x), S::splat(1e-17));
-            let result = S::select(tiny, x, result);
+            let result = ln_one_plus::<S>(x, S::splat(0.0));
             let infinity = bits::<S>(0x7ff0_0000_0000_0000);
             let result = S::select(S::lt(x, infinity), result, x);
             let minus_one = S::splat(-1.0);
             let result = S::select(S::lt(x, minus_one), S::splat(f64::NAN), result);
             S::select(S::eq(x, minus_one), bits::<S>(0xfff0_0000_0000_0000), result)
         }
+    }
+}
+
+/// A logarithm to another base: `1 / ln b` and `ln 2 / ln b` in two parts each; the first part of the
+/// second has 41 bits, so that its product with an exponent is exact.
+struct Base {
+    factor: (u64, u64),
+    two: (u64, u64),
+}
+
+/// `log x` to base `b`.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn log<S: Simd>(x: S::V, base: &Base) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (e, f) = exponent_and_rest::<S>(x);
+        // ln(1 + f) = f - f²/2 + s (f²/2 + r) as in `assemble`, here as hi + lo.
+        let s = S::div(f, S::add(S::splat(2.0), f));
+        let z = S::mul(s, s);
+        let r = S::mul(z, horner::<S, 7>(z, &Q));
+        let half = S::mul(S::splat(0.5), S::mul(f, f));
+        let (hi, lost) = fast_two_sum::<S>(f, S::sub(S::splat(0.0), half));
+        let lo = S::mul_add(s, S::add(half, r), lost);
+        // (hi + lo) / ln b + e ln 2 / ln b, largest first; e = 0 or the first product is larger.
+        let factor = (bits::<S>(base.factor.0), bits::<S>(base.factor.1));
+        let product = S::mul(hi, factor.0);
+        let rest = S::mul_add(hi, factor.1, S::mul_error(hi, factor.0, product));
+        let rest = S::mul_add(lo, factor.0, rest);
+        let (sum, lost) = fast_two_sum::<S>(S::mul(e, bits::<S>(base.two.0)), product);
+        let rest = S::add(S::mul_add(e, bits::<S>(base.two.1), rest), lost);
+        special::<S>(x, S::add(sum, rest))
+    }
+}
+
+/// Logarithm to base 2.
+pub(crate) struct Log2;
+
+impl Function1 for Log2 {
+    #[inline(always)]
+    unsafe fn at<S: Simd>(x: S::V) -> S::V {
+        const BASE: Base = Base {
+            factor: (0x3ff7_1547_652b_82fe, 0x3c77_77d0_ffda_0d24),
+            two: (0x3ff0_0000_0000_0000, 0),
+        };
+        // SAFETY: the caller's promise.
+        unsafe { log::<S>(x, &BASE) }
+    }
+}
+
+/// Logarithm to base 10.
+pub(crate) struct Log10;
+
+impl Function1 for Log10 {
+    #[inline(always)]
+    unsafe fn at<S: Simd>(x: S::V) -> S::V {
+        const BASE: Base = Base {
+            factor: (0x3fdb_cb7b_1526_e50e, 0x3c69_5355_baaa_fad3),
+            two: (0x3fd3_4413_509f_7000, 0x3d43_fde6_23e2_566b),
+        };
+        // SAFETY: the caller's promise.
+        unsafe { log::<S>(x, &BASE) }
     }
 }

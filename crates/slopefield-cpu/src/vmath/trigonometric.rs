@@ -1,9 +1,9 @@
-//! `sin` and `cos`.
+//! `sin`, `cos` and `tan`.
 //!
 //! `x = k π/2 + r` with `r = hi + lo` from a three-part `π/2` (Cody & Waite 1980), good for
 //! `|x| <= 2^20`; larger arguments go through `libm`, lane by lane.
 
-use super::{Function1, horner};
+use super::{Function1, fast_two_sum, horner, quotient};
 use crate::simd::{ROUNDER, Simd, abs, bits, patch};
 
 /// `π/2` in parts of 33 bits, so that `k` times a part is exact for `|k| < 2^20`, and the rest.
@@ -50,12 +50,17 @@ unsafe fn two_difference<S: Simd>(a: S::V, b: S::V) -> (S::V, S::V) {
     }
 }
 
-/// `sin(x + quarter π/2)` for `quarter` 0 or 1.
-///
+/// Sine and cosine of `x - k π/2`, each the sum of a number and a small one, and `k` in the low bits.
+struct Reduced<V> {
+    sin: (V, V),
+    cos: (V, V),
+    quadrant: V,
+}
+
 /// # Safety
 /// As for [`Simd`].
 #[inline(always)]
-unsafe fn sin_shifted<S: Simd>(x: S::V, quarter: u64) -> S::V {
+unsafe fn reduced<S: Simd>(x: S::V) -> Reduced<S::V> {
     // SAFETY: the caller's promise.
     unsafe {
         let rounder = S::splat(ROUNDER);
@@ -74,19 +79,37 @@ unsafe fn sin_shifted<S: Simd>(x: S::V, quarter: u64) -> S::V {
         let half_z = S::mul(S::splat(0.5), z);
         let one = S::splat(1.0);
         let s = S::mul(S::mul(hi, z), horner::<S, 6>(z, &SIN));
-        let s = S::add(hi, S::mul_add(lo, S::sub(one, half_z), s));
+        let s = S::mul_add(lo, S::sub(one, half_z), s);
         // cos(hi + lo) = 1 - z/2 + z² q - hi lo, with the rounding error of 1 - z/2 put back
         let w = S::sub(one, half_z);
         let lost = S::sub(S::sub(one, w), half_z);
         let c = S::mul_add(S::mul(z, z), horner::<S, 6>(z, &COS), S::neg_mul_add(hi, lo, lost));
-        let c = S::add(w, c);
+        Reduced { sin: (hi, s), cos: (w, c), quadrant: sum }
+    }
+}
 
-        // k mod 4 stands in the low bits of `sum`.
-        let quadrant = S::add_bits(sum, bits::<S>(quarter));
-        let odd = S::shl::<63>(quadrant);
-        let is_odd = S::lt(S::or(odd, one), S::splat(0.0));
-        let sign = S::shl::<63>(S::shr::<1>(quadrant));
-        S::xor(S::select(is_odd, c, s), sign)
+/// Which lanes of a quadrant are odd.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn is_odd<S: Simd>(quadrant: S::V) -> S::M {
+    // SAFETY: the caller's promise.
+    unsafe { S::lt(S::or(S::shl::<63>(quadrant), S::splat(1.0)), S::splat(0.0)) }
+}
+
+/// `sin(x + quarter π/2)` for `quarter` 0 or 1.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn sin_shifted<S: Simd>(x: S::V, quarter: u64) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let Reduced { sin, cos, quadrant } = reduced::<S>(x);
+        let quadrant = S::add_bits(quadrant, bits::<S>(quarter));
+        let value = S::select(is_odd::<S>(quadrant), S::add(cos.0, cos.1), S::add(sin.0, sin.1));
+        S::xor(value, S::shl::<63>(S::shr::<1>(quadrant)))
     }
 }
 
@@ -119,6 +142,29 @@ impl Function1 for Cos {
             let inside = S::le(abs::<S>(x), S::splat(LIMIT));
             let result = sin_shifted::<S>(x, 1);
             patch::<S>(S::mask_not(inside), result, x, libm::cos)
+        }
+    }
+}
+
+/// Tangent.
+pub(crate) struct Tan;
+
+impl Function1 for Tan {
+    #[inline(always)]
+    unsafe fn at<S: Simd>(x: S::V) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let Reduced { sin, cos, quadrant } = reduced::<S>(x);
+            let sin = fast_two_sum::<S>(sin.0, sin.1);
+            let cos = fast_two_sum::<S>(cos.0, cos.1);
+            // tan(r + k π/2) is sin r / cos r or, for odd k, -cos r / sin r.
+            let odd = is_odd::<S>(quadrant);
+            let n = (S::select(odd, cos.0, sin.0), S::select(odd, cos.1, sin.1));
+            let d = (S::select(odd, sin.0, cos.0), S::select(odd, sin.1, cos.1));
+            let result = S::xor(quotient::<S>(n, d), S::shl::<63>(quadrant));
+            let size = abs::<S>(x);
+            let result = S::select(S::lt(size, S::splat(1e-9)), x, result);
+            patch::<S>(S::mask_not(S::le(size, S::splat(LIMIT))), result, x, libm::tan)
         }
     }
 }

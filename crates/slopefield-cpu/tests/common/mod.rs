@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod running;
+
 use slopefield_cpu::{CompiledKernel, Isa, Options, compile_f32_with, compile_with};
 use slopefield_graph::Element;
 use slopefield_graph::plan::{Buffer, Entry, Instruction, Plan, Plans, Ref, Value};
