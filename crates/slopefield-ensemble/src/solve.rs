@@ -65,7 +65,7 @@ pub(crate) fn solve_with(
     let width = ensemble.rhs.width();
     let stages = method.stages();
     assert!((1..=slopefield_solve::runge_kutta::MAX_STAGES).contains(&stages), "{stages} stages");
-    assert!(width > 0 && width % LANE_GROUP == 0, "a width of {width} lanes");
+    assert!(width > 0 && width.is_multiple_of(LANE_GROUP), "a width of {width} lanes");
     ensemble.validate()?;
     settings.validate(n)?;
     let rules = Rules::new(method, (ensemble.t0, ensemble.t1), settings, n);

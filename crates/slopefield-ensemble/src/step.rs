@@ -295,8 +295,8 @@ unsafe fn error_of<V: Vector, const TERMS: usize>(view: &View, rules: &Rules, ve
                 let stride = view.states * view.width;
                 if TERMS > 0 {
                     let mut sum = w[0].mul(V::load(view.slopes.add(at)));
-                    for j in 1..TERMS {
-                        sum = sum.add(w[j].mul(V::load(view.slopes.add(j * stride + at))));
+                    for (j, w) in w.iter().enumerate().skip(1) {
+                        sum = sum.add(w.mul(V::load(view.slopes.add(j * stride + at))));
                     }
                     return sum;
                 }

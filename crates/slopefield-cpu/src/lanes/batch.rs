@@ -123,7 +123,7 @@ pub fn compile_batch_with(
     let params = plan.shape.params;
     assert!(own.is_sorted_by(|a, b| a < b) && own.iter().all(|&i| i < params), "{own:?}");
     let width = options.width.unwrap_or_else(|| good_width(plan, own.len()));
-    assert!(width > 0 && width % LANE_GROUP == 0, "a width of {width} lanes");
+    assert!(width > 0 && width.is_multiple_of(LANE_GROUP), "a width of {width} lanes");
 
     let table = table(options.isa);
     let steps = build(plan, own, width, table)?;

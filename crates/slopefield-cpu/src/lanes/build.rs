@@ -242,8 +242,8 @@ impl Builder<'_> {
         let regions = regions(code);
         for region in &regions {
             if region.is_scalar {
-                for i in region.start..region.end {
-                    for v in operands(&code[i]) {
+                for instruction in &code[region.start..region.end] {
+                    for v in operands(instruction) {
                         let far = (v as usize) < region.start && !self.is_free(v);
                         if far && !self.exported.contains_key(&v) {
                             self.exported.insert(v, self.rows);

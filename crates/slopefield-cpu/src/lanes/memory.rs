@@ -19,26 +19,29 @@ impl Executable {
     /// Makes functions executable; gives their addresses, which are good as long as the owner lives.
     pub(super) fn new(functions: &[Vec<u8>]) -> Result<(Self, Vec<*const u8>), CompileError> {
         let mut module = JITModule::new(JITBuilder::with_isa(target()?, default_libcall_names()));
+        let signature = Signature::new(module.isa().default_call_conv());
         let mut define = || {
-            let signature = Signature::new(module.isa().default_call_conv());
             let mut ids = Vec::with_capacity(functions.len());
             for bytes in functions {
-                let id = module.declare_anonymous_function(&signature)?;
-                module.define_function_bytes(id, 64, bytes, &[])?;
+                let id = module.declare_anonymous_function(&signature).map_err(refused)?;
+                module.define_function_bytes(id, 64, bytes, &[]).map_err(refused)?;
                 ids.push(id);
             }
-            module.finalize_definitions()?;
+            module.finalize_definitions().map_err(refused)?;
             Ok(ids.iter().map(|&id| module.get_finalized_function(id)).collect())
         };
-        let addresses = define().map_err(|e: ModuleError| CompileError::NoExecutableMemory {
-            reason: match e {
-                ModuleError::Backend(e) => format!("{e:#}"),
-                other => other.to_string(),
-            },
-        });
+        let addresses = define();
         let owner = Executable { module: Mutex::new(Some(module)) };
         Ok((owner, addresses?))
     }
+}
+
+fn refused(error: ModuleError) -> CompileError {
+    let reason = match error {
+        ModuleError::Backend(e) => format!("{e:#}"),
+        other => other.to_string(),
+    };
+    CompileError::NoExecutableMemory { reason }
 }
 
 impl Drop for Executable {

@@ -120,7 +120,8 @@ pub fn together(
     };
     let mut out = vec![0.0; count * saves.len() * shape.states];
     let run = Run { threads, ..Run::default() };
-    let report = solve(&ensemble, method, settings, saves, &mut out, run).unwrap();
+    let report =
+        solve(&ensemble, method, settings, saves, &mut out, run).expect("the problem makes sense");
     (out, report)
 }
 
