@@ -5,6 +5,7 @@
 mod support;
 
 use slopefield_graph::plan::Entry;
+use slopefield_graph::sparse::Pattern;
 use slopefield_graph::{
     BuiltinNetworks, Interpreter, ModelFunction, ReferenceInputs, locate_non_finite, lower,
     reference_eval,
@@ -248,6 +249,24 @@ fn a_failure_names_the_element() {
     assert_eq!(slopefield_lang::expression_text(text, found.span), "sqrt(u[i])");
     assert_eq!(found.operands, [-4.0]);
     assert!(locate_non_finite(&model, &lowered, 0.0, &[1.0; 5], &[]).is_none());
+}
+
+#[test]
+fn the_sparsity_of_a_loop_is_that_of_its_neighbours() {
+    let n = 12u32;
+    let text = format!(
+        "const N = {n}\nparam k = 2\nstate u[i in 1..N] = i\nstate v[i in 1..N] = 1\n\
+         u[i]' = k*(u[wrap(i - 1)] - 2*u[i] + u[wrap(i + 1)]) + u[i]^2*v[i] for i in 1..N\n\
+         v[i]' = -u[i]*v[i] for i in 1..N\n"
+    );
+    let lowered = lowered(&model(&text));
+    let pattern = Pattern::of(&lowered.rhs.eval);
+    for i in 0..n {
+        let mut rows = vec![(i + n - 1) % n, i, (i + 1) % n, n + i];
+        rows.sort_unstable();
+        assert_eq!(pattern.column(i as usize), rows, "u[{}]", i + 1);
+        assert_eq!(pattern.column((n + i) as usize), [i, n + i], "v[{}]", i + 1);
+    }
 }
 
 #[test]

@@ -75,15 +75,7 @@ pub fn finite(x: f64) -> Option<f64> {
 /// Initial values at the default parameters; NaN where they cannot be computed.
 fn initial_values(model: &Model) -> Vec<f64> {
     let params: Vec<_> = model.params.iter().map(|p| p.value).collect();
-    let lets = slopefield_lang::evaluate_lets(model, model.time.start, &[], &params);
-    let env = slopefield_lang::Env {
-        time: model.time.start,
-        params: &params,
-        lets: &lets,
-        ..Default::default()
-    };
-    let value = |s: &slopefield_lang::State| slopefield_lang::evaluate(&s.initial, &env);
-    model.states.iter().map(value).collect()
+    slopefield_lang::evaluate_initial(model, &params)
 }
 
 /// Builds every network once to count its weights; one that cannot be built is an error. Networks

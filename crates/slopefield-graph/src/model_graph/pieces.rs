@@ -156,6 +156,14 @@ impl ModelGraph<'_> {
         }
     }
 
+    /// The element of something that an expression is.
+    pub(super) fn element_of(&self, expr: &Expr) -> Option<(Source, u32)> {
+        match self.place(expr) {
+            Place::Of(source, i) => Some((source, i)),
+            Place::Number(_) | Place::Scalar => None,
+        }
+    }
+
     /// All elements of something.
     pub(super) fn source(
         &mut self,

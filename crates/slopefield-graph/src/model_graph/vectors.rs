@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use slopefield_lang::{Binary, Expr, ExprKind, Lanes, NetworkId, Reduction, VectorId, VectorKind};
+use slopefield_lang::{
+    Binary, Expr, ExprKind, Lanes, NetworkId, Reduction, Source, VectorId, VectorKind,
+};
 
 use super::{ModelGraph, children};
 use crate::error::LowerError;
@@ -78,23 +80,11 @@ impl ModelGraph<'_> {
                 _ => graph::push(&mut self.graph, Op::Broadcast(dims), &[one]),
             });
         }
-        let (shared, places) = match operands.shared.as_slice() {
-            [] => (None, Vec::new()),
-            shared => {
-                let (values, places) = self.block_of(shared, true)?;
-                (Some(values), places)
-            }
-        };
-        let shared_count = shared.map_or(0, |values| values.dims.len());
+        let (mut tensors, places) = self.shared(&operands.shared)?;
+        let shared_count = tensors.len();
         let total = shared_count + operands.tables.len();
         if total > OPERANDS {
             return self.in_parts(body, count);
-        }
-        let mut tensors = Vec::with_capacity(total);
-        if let Some(values) = shared {
-            for k in 0..shared_count as u32 {
-                tensors.push(graph::slice(&mut self.graph, values, k, 1));
-            }
         }
         for (lanes, span) in &operands.tables {
             tensors.push(self.lanes(lanes, *span)?);
@@ -114,6 +104,38 @@ impl ModelGraph<'_> {
         let result = lane_program(&mut builder, body, &slots);
         let block = builder.finish(&[result]);
         Ok(graph::push(&mut self.graph, Op::Each { block: Arc::new(block), count }, &tensors))
+    }
+
+    /// What all lanes share, as vectors of length 1, each once; and the place of each expression.
+    /// Elements that are there are taken as they are.
+    fn shared(&mut self, exprs: &[&Expr]) -> Result<(Vec<Tensor>, Vec<u32>), LowerError> {
+        let known: Vec<Option<(Source, u32)>> = exprs.iter().map(|e| self.element_of(e)).collect();
+        let mut tensors: Vec<Tensor> = Vec::new();
+        let mut done: Vec<(Source, u32)> = Vec::new();
+        for element in known.iter().flatten() {
+            if !done.contains(element) {
+                let whole = self.source(element.0, exprs[0].span)?;
+                done.push(*element);
+                tensors.push(graph::slice(&mut self.graph, whole, element.1, 1));
+            }
+        }
+        let others = exprs.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let others: Vec<&Expr> = others.map(|(e, _)| *e).collect();
+        let first = tensors.len() as u32;
+        let mut of_block = Vec::new();
+        if !others.is_empty() {
+            let (values, places) = self.block_of(&others, true)?;
+            for k in 0..values.dims.len() as u32 {
+                tensors.push(graph::slice(&mut self.graph, values, k, 1));
+            }
+            of_block = places;
+        }
+        let mut of_block = of_block.into_iter();
+        let places = known.iter().map(|known| match known {
+            Some(element) => done.iter().position(|d| d == element).map_or(0, |at| at as u32),
+            None => first + of_block.next().unwrap_or_default(),
+        });
+        Ok((tensors, places.collect()))
     }
 
     /// An expression with many operands: each side in a loop of its own.
