@@ -23,6 +23,12 @@ pub(super) fn cases() -> Vec<Case> {
             texts::hundred_states(),
             50e-3,
         ),
+        case(
+            "compile-brusselator",
+            "2048 states of a two-dimensional Brusselator, written with arrays",
+            texts::BRUSSELATOR.into(),
+            1.0,
+        ),
     ]
 }
 

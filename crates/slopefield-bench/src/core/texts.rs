@@ -11,6 +11,9 @@ pub(super) const SMALL_NETWORK: &str = include_str!("../../../../benches/core/ml
 pub(super) const LARGE_NETWORK: &str =
     include_str!("../../../../benches/core/mlp_16_128_128_16.slope");
 
+/// Brusselator on a torus of 32 × 32 points, two species.
+pub(super) const BRUSSELATOR: &str = include_str!("../../../../tests/models/brusselator_2d.slope");
+
 /// The neural differential equation on cubed states, 2–50–2.
 pub(super) const SPIRAL: &str = "\
 state x = 2

@@ -62,13 +62,15 @@ pub fn run(session: &Session, bench: Bench) -> Result<ExitCode, ApiError> {
         }
         all.outcomes.push(outcome);
     }
+    let save = |others: &[Record]| match &bench.record {
+        Some(path) => write(path, &all.records.iter().chain(others).collect::<Vec<_>>()),
+        None => Ok(()),
+    };
+    save(&[])?; // the others take minutes, in which much can happen
     let mut others = Vec::new();
     if let Some(peers) = &peers {
         others = measure_peers(session, &bench, peers, &all)?;
-    }
-    if let Some(path) = &bench.record {
-        let records: Vec<_> = all.records.iter().chain(&others).collect();
-        write(path, &records)?;
+        save(&others)?;
     }
     if session.json {
         output::json(&all.json(bench.seconds, &others));
