@@ -41,6 +41,36 @@ fn processor() -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
+/// A clock for work of one thread. Work of many milliseconds never goes undisturbed on a busy
+/// machine, so the time in which the thread stood in the queue for a core is taken off, where the
+/// system tells it (Linux does).
+pub(crate) struct Clock {
+    began: Instant,
+    waited: f64,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Clock {
+        // In this order, and the other way round below, so that nothing is taken off that the
+        // clock has not seen. Reading what was waited takes some microseconds.
+        Clock { began: Instant::now(), waited: waited() }
+    }
+
+    /// Seconds of work since the start.
+    pub(crate) fn seconds(&self) -> f64 {
+        let waited = waited() - self.waited;
+        self.began.elapsed().as_secs_f64() - waited.max(0.0)
+    }
+}
+
+/// Seconds that this thread has waited for a core since it began.
+fn waited() -> f64 {
+    // Nanoseconds run, nanoseconds waited, number of time slices.
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let waited = text.split(' ').nth(1).and_then(|word| word.parse::<f64>().ok());
+    waited.unwrap_or(0.0) * 1e-9
+}
+
 /// How many cores other processes kept busy since this was made. Only Linux says.
 pub(crate) struct Others {
     began: Instant,
@@ -87,6 +117,16 @@ mod tests {
         let machine = Machine::here();
         assert!(machine.cores > 0);
         assert!(machine.instructions.contains(std::env::consts::ARCH));
+    }
+
+    /// Sleeping is no waiting for a core, and no more is taken off than has passed.
+    #[test]
+    fn the_clock_counts_what_is_not_waiting() {
+        let (clock, began) = (Clock::start(), Instant::now());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let slept = clock.seconds();
+        assert!(slept >= 0.019, "{slept}");
+        assert!(slept <= began.elapsed().as_secs_f64() + 0.001, "{slept}");
     }
 
     #[test]
