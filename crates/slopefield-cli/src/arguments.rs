@@ -51,6 +51,18 @@ pub enum Task {
     #[command(subcommand)]
     Plugin(Plugin),
     /// Measure this program on your machine, beside hand-written C and other programs.
+    ///
+    /// Compiles models, compares their results with C compiled on this machine (if there is a C
+    /// compiler) and with stored references, then measures both by turns and prints a line per case:
+    ///
+    ///   slopefield bench                            the suites and their cases
+    ///   slopefield bench core                       everything, a second per case
+    ///   slopefield bench core --case lv             all cases whose names begin with lv
+    ///   slopefield bench core --peers --python VENV/bin/python
+    ///
+    /// Times are the least of many short rounds, so other load matters little; on a quiet machine
+    /// the figures are best. What each case is stands in docs/benchmarks.md.
+    #[command(verbatim_doc_comment)]
     Bench(Bench),
 }
 
@@ -204,19 +216,7 @@ pub enum Plugin {
 }
 
 /// `slopefield bench`.
-///
-/// Compiles models, compares their results with C compiled on this machine (if there is a C
-/// compiler) and with stored references, then measures both by turns and prints a line per case:
-///
-///   slopefield bench                            the suites and their cases
-///   slopefield bench core                       everything, a second per case
-///   slopefield bench core --case lv             all cases whose names begin with lv
-///   slopefield bench core --peers --python VENV/bin/python
-///
-/// Times are the least of many short rounds, so other load matters little; on a quiet machine
-/// the figures are best. What each case is stands in docs/benchmarks.md.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
 pub struct Bench {
     /// Suite of cases; without one, a list of all.
     pub suite: Option<String>,

@@ -148,6 +148,13 @@ fn missing_peers_are_told_first() {
 }
 
 #[test]
+fn help_shows_what_to_type() {
+    let text = Place::new().run(&["bench", "--help"]).good();
+    assert!(text.contains("slopefield bench core --case lv "), "{text}");
+    assert!(text.contains("docs/benchmarks.md"), "{text}");
+}
+
+#[test]
 fn work_without_measuring_prints_nothing() {
     let place = Place::new();
     let run = place.run(&["bench", "core", "--case", "compile-lv", "--once"]);
