@@ -50,6 +50,20 @@ pub enum Task {
     /// Native plugins: further solvers and networks.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Measure this program on your machine, beside hand-written C and other programs.
+    ///
+    /// Compiles models, compares their results with C compiled on this machine (if there is a C
+    /// compiler) and with stored references, then measures both by turns and prints a line per case:
+    ///
+    ///   slopefield bench                            the suites and their cases
+    ///   slopefield bench core                       everything, a second per case
+    ///   slopefield bench core --case lv             all cases whose names begin with lv
+    ///   slopefield bench core --peers --python VENV/bin/python
+    ///
+    /// Times are the least of many short rounds, so other load matters little; on a quiet machine
+    /// the figures are best. What each case is stands in docs/benchmarks.md.
+    #[command(verbatim_doc_comment)]
+    Bench(Bench),
 }
 
 /// `slopefield check`.
@@ -199,6 +213,42 @@ pub enum Project {
 pub enum Plugin {
     /// Installed plugins, and what they offer.
     List,
+}
+
+/// `slopefield bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Suite of cases; without one, a list of all.
+    pub suite: Option<String>,
+    /// Case, or the beginning of the names of several; may be repeated [default: all].
+    #[arg(long = "case", value_name = "NAME")]
+    pub cases: Vec<String>,
+    /// Seconds to measure each case.
+    #[arg(long, default_value_t = 1.0, value_parser = duration, allow_negative_numbers = true)]
+    pub seconds: f64,
+    /// Also measure the other programs that a Python has, through the scripts in benches/peers.
+    #[arg(long)]
+    pub peers: bool,
+    /// The Python of those programs.
+    #[arg(long, value_name = "PROGRAM", default_value = "python3")]
+    pub python: PathBuf,
+    /// The folder of those scripts; default benches/peers here or above.
+    #[arg(long, value_name = "FOLDER")]
+    pub peers_folder: Option<PathBuf>,
+    /// Write records, a JSON object per line, for `benches/peers/run_all.py --add`.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub record: Option<PathBuf>,
+    /// Do the work of the cases once, without measuring.
+    #[arg(long, hide = true)]
+    pub once: bool,
+}
+
+/// Seconds, not negative.
+fn duration(text: &str) -> Result<f64, String> {
+    match finite(text)? {
+        seconds if (0.0..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("give seconds from 0 to 3600".into()),
+    }
 }
 
 fn name_value(text: &str) -> Result<(String, f64), String> {

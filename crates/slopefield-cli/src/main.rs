@@ -1,7 +1,8 @@
 //! The `slopefield` command: the same engine as the window, in a terminal.
 //!
-//! Every subcommand is a request to a worker process, which this program starts from itself; so
-//! one file is enough to install, and a crash in a plugin cannot take the terminal's output along.
+//! Every subcommand but one is a request to a worker process, which this program starts from
+//! itself; so one file is enough to install, and a crash in a plugin cannot take the terminal's
+//! output along. `bench` measures in this very process: a pipe would be in the way of the clock.
 
 mod arguments;
 mod commands;
@@ -52,5 +53,6 @@ async fn run(arguments: Arguments) -> Result<ExitCode, slopefield_api::ApiError>
         Task::Report(report) => commands::project::report(&session, report).await,
         Task::Project(project) => commands::project::run(&session, project).await,
         Task::Plugin(plugin) => commands::plugin::run(&session, plugin).await,
+        Task::Bench(bench) => commands::bench::run(&session, bench),
     }
 }

@@ -1,0 +1,9 @@
+//! Hand-written C: its sources, how it is compiled, and how it is called.
+
+pub(crate) mod native;
+mod sources;
+mod toolchain;
+
+pub(crate) use sources::{KINETICS, LARGE_NETWORK, LOTKA_VOLTERRA, SMALL_NETWORK, WHOLE};
+pub(crate) use toolchain::Source;
+pub use toolchain::{Comparators, cache_folder};

@@ -1,0 +1,65 @@
+//! The sources of the comparators, carried in the program.
+
+use super::toolchain::{Language, Source};
+
+/// What every comparator is compiled with: all of the machine. `-O3` as a user would write it.
+#[cfg(target_arch = "x86_64")]
+const NATIVE: &[&str] = &["-O3", "-march=native"];
+#[cfg(not(target_arch = "x86_64"))]
+const NATIVE: &[&str] = &["-O3", "-mcpu=native"];
+
+/// Lets sums be reordered, so that they become vector code.
+const FAST: &[&str] = &["-ffast-math"];
+
+/// As `benches/peers` compiles it.
+#[cfg(target_arch = "x86_64")]
+const WIDE: &[&str] =
+    &["-ffast-math", "-fno-math-errno", "-pthread", "-std=gnu++17", "-mprefer-vector-width=512"];
+#[cfg(not(target_arch = "x86_64"))]
+const WIDE: &[&str] = &["-ffast-math", "-fno-math-errno", "-pthread", "-std=gnu++17"];
+
+macro_rules! file {
+    ($folder:literal, $name:literal) => {
+        ($name, include_str!(concat!("../../../../benches/", $folder, "/", $name)))
+    };
+}
+
+/// Right-hand side of Lotka–Volterra.
+pub(crate) const LOTKA_VOLTERRA: Source = Source {
+    name: "lotka_volterra.c",
+    language: Language::C,
+    files: &[file!("core", "lotka_volterra.c")],
+    flags: &[NATIVE],
+};
+
+/// Right-hand side of 30 species with 40 `exp` and 20 `pow` of the C library.
+pub(crate) const KINETICS: Source = Source {
+    name: "kinetics30.c",
+    language: Language::C,
+    files: &[file!("core", "kinetics30.c")],
+    flags: &[NATIVE],
+};
+
+/// Network 2–50–2 with its product.
+pub(crate) const SMALL_NETWORK: Source = Source {
+    name: "mlp_2_50_2.c",
+    language: Language::C,
+    files: &[file!("core", "mlp_2_50_2.c"), file!("core", "tanh.h")],
+    flags: &[NATIVE, FAST],
+};
+
+/// Network 16–128–128–16 with its product.
+pub(crate) const LARGE_NETWORK: Source = Source {
+    name: "mlp_16_128_128_16.c",
+    language: Language::C,
+    files: &[file!("core", "mlp_16_128_128_16.c"), file!("core", "tanh.h")],
+    flags: &[NATIVE, FAST],
+};
+
+/// Whole solves and gradients.
+pub(crate) const WHOLE: Source = Source {
+    name: "whole.cpp",
+    language: Language::Cpp,
+    files: &[file!("core", "whole.cpp"), file!("peers/c", "limits.cpp")],
+    flags: &[NATIVE, WIDE],
+};

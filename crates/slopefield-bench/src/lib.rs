@@ -1,0 +1,36 @@
+//! Benchmarks: this program beside hand-written C on the same machine, in the same process, and
+//! beside other programs.
+//!
+//! A [`Suite`] is a list of [`Case`]s. A case prepares two [`Subject`]s, ours and the comparator,
+//! that do the same work on the same inputs. [`run`] compares what they computed with each other
+//! and with an independent reference, and only then measures them, in short rounds by turns:
+//! other load on the machine meets both alike. C sources are part of this crate and are compiled
+//! when a benchmark runs; without a compiler our own times stand alone.
+//!
+//! To add a suite, write a module like `core` and name it in [`suites`].
+//!
+//! *Invariants:* nothing is timed whose result has not been checked; all unsafe code is in
+//! `comparator::native`, the calls of the compiled C.
+
+mod buffer;
+mod comparator;
+mod core;
+mod error;
+mod machine;
+mod measure;
+mod numpy;
+mod peers;
+mod record;
+mod stored;
+mod suite;
+
+pub use comparator::{Comparators, cache_folder};
+pub use error::BenchError;
+pub use machine::Machine;
+pub use measure::{Subject, Timing};
+pub use peers::Peers;
+pub use record::Record;
+pub use suite::{
+    Case, Check, Figures, Outcome, Ratio, Reference, Saved, Setting, Suite, Target, Trial, once,
+    run, suite, suites,
+};
