@@ -158,7 +158,8 @@ fn run<T: Element>(kernel: &dyn Kernel<T>, entry: Entry, i: &Inputs) -> Vec<T> {
 #[test]
 fn single_precision_errs_by_no_more_than_its_roundings() {
     let mut random = Random(1976);
-    let (mut worst, mut loosest) = (0.0f64, 0.0f64);
+    let mut worst = 0.0f64;
+    let (mut results, mut loose) = (0u32, 0u32);
     for (name, model, lowered) in models() {
         for function in ModelFunction::ALL {
             let plans = plans(&lowered, function);
@@ -178,7 +179,8 @@ fn single_precision_errs_by_no_more_than_its_roundings() {
                     let scale = want.iter().fold(1e-3f64, |m, x| m.max(x.abs()));
                     for (want, bound) in want.iter().zip(&bounds) {
                         assert_eq!(*want, bound.value, "{name} {function:?} {entry:?}");
-                        loosest = loosest.max(bound.error / scale);
+                        results += 1;
+                        loose += u32::from(bound.error / scale > 1e-4);
                     }
                     for (what, kernel) in &single {
                         let got = run(&**kernel, entry, &i);
@@ -196,6 +198,8 @@ fn single_precision_errs_by_no_more_than_its_roundings() {
             }
         }
     }
-    assert!(loosest < 1e-3, "an analysis that allows {loosest:e} shows nothing");
+    // Some draws fall beside a pole, or on a system of equations that is hardly solvable; there the
+    // analysis must allow much. Were it loose elsewhere, it would show nothing.
+    assert!(loose * 200 < results, "{loose} of {results} results may miss by 1e-4 or more");
     assert!(worst > 1e-8, "rounding to single precision shows");
 }
