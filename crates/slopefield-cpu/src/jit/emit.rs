@@ -85,6 +85,8 @@ pub(crate) struct Emitter<'a, 'b, T: 'static> {
     /// Argument per buffer of the entry.
     bases: Vec<(Buffer, ir::Value)>,
     held: Held,
+    /// A result that waits for its right neighbour, to be stored with it.
+    waiting: Option<(Ref, ir::Value)>,
     pool: ir::Value,
     known: Vec<Known>,
     /// Steps written so far.
@@ -145,6 +147,7 @@ impl<'a, 'b, T: Native> Emitter<'a, 'b, T> {
             builder,
             bases: Vec::new(),
             held: Vec::new(),
+            waiting: None,
             pool: ir::Value::from_u32(0),
             known: vec![Known::default(); context.plan.code.len()],
             now: 0,
@@ -167,6 +170,7 @@ impl<T: Native> Emitter<'_, '_, T> {
             self.step(step);
             self.now += 1;
         }
+        self.store_waiting();
     }
 
     /// Writes the whole program, as often as it is called: on the buffers at `bases`, and on `held`
@@ -258,6 +262,43 @@ impl<T: Native> Emitter<'_, '_, T> {
         self.builder.ins().store(MemFlagsData::trusted(), v, base, offset);
     }
 
+    /// Two numbers in one register.
+    fn side_by_side(&mut self, x: ir::Value, y: ir::Value) -> ir::Value {
+        let lanes = T::TYPE.by(2).expect("pairs are made of types that have vectors");
+        let both = self.builder.ins().scalar_to_vector(lanes, x);
+        self.builder.ins().insertlane(both, y, 1)
+    }
+
+    /// Stores a result, two neighbours at once where they come together. Whoever called reads them
+    /// as vectors, and a vector made of two stores is only there once both have reached the cache:
+    /// longer than it takes to compute a small system.
+    fn store_result(&mut self, r: Ref, v: ir::Value) {
+        if !T::PAIRS || self.held.iter().any(|(held, _)| *held == r.buffer) {
+            return self.store(r.buffer, r.offset, v);
+        }
+        if let Some((left, first)) = self.waiting.take() {
+            if (left.buffer, left.offset + 1) == (r.buffer, r.offset) {
+                let both = self.side_by_side(first, v);
+                let (base, offset) = self.locate(left.buffer, left.offset);
+                self.builder.ins().store(ANYWHERE, both, base, offset);
+                return;
+            }
+            self.store(left.buffer, left.offset, first);
+        }
+        if r.offset.is_multiple_of(2) {
+            self.waiting = Some((r, v));
+        } else {
+            self.store(r.buffer, r.offset, v);
+        }
+    }
+
+    /// Stores what waits for a neighbour, before a call would take its register.
+    fn store_waiting(&mut self) {
+        if let Some((r, v)) = self.waiting.take() {
+            self.store(r.buffer, r.offset, v);
+        }
+    }
+
     /// The place a value can be loaded from at any time, if there is one.
     fn home(&self, v: Value) -> Option<(Buffer, u32)> {
         let (c, i) = (self.context, v as usize);
@@ -302,10 +343,13 @@ impl<T: Native> Emitter<'_, '_, T> {
     fn step(&mut self, step: &Step) {
         match *step {
             Step::Scalar(i) => self.scalar(i),
-            Step::Dense(i) => match self.context.fused.backward(i) {
-                Some(backward) => self.backward(backward),
-                None => self.dense(&self.context.plan.code[i as usize]),
-            },
+            Step::Dense(i) => {
+                self.store_waiting();
+                match self.context.fused.backward(i) {
+                    Some(backward) => self.backward(backward),
+                    None => self.dense(&self.context.plan.code[i as usize]),
+                }
+            }
             Step::Gather { slot, value } => {
                 let v = self.get(value);
                 self.store(Buffer::Scratch, self.context.layout.slots + slot, v);
@@ -338,8 +382,7 @@ impl<T: Native> Emitter<'_, '_, T> {
             }
             Pair::Apart => {
                 let [x, y] = values.map(|v| self.get(v));
-                let both = self.builder.ins().scalar_to_vector(lanes, x);
-                self.builder.ins().insertlane(both, y, 1)
+                self.side_by_side(x, y)
             }
             Pair::Unary(op, x) => {
                 let x = self.pair(x);
@@ -403,7 +446,10 @@ impl<T: Native> Emitter<'_, '_, T> {
             }
             Store(r, a) => {
                 let v = self.get(a);
-                return self.store(r.buffer, r.offset, v);
+                return match r.buffer {
+                    Buffer::Out | Buffer::OutTangent => self.store_result(r, v),
+                    _ => self.store(r.buffer, r.offset, v),
+                };
             }
             AddTo(r, a) => {
                 let v = self.get(a);
@@ -558,6 +604,7 @@ impl<T: Native> Emitter<'_, '_, T> {
                 reference
             }
         };
+        self.store_waiting();
         let callee = self.address(function);
         self.epoch += 1;
         self.builder.ins().call_indirect(reference, callee, arguments)
