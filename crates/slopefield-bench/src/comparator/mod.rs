@@ -4,6 +4,9 @@ pub(crate) mod native;
 mod sources;
 mod toolchain;
 
-pub(crate) use sources::{KINETICS, LARGE_NETWORK, LOTKA_VOLTERRA, SMALL_NETWORK, WHOLE};
+pub(crate) use sources::{
+    KINETICS, LARGE_NETWORK, LARGE_NETWORK_SHORT, LOTKA_VOLTERRA, SMALL_NETWORK,
+    SMALL_NETWORK_SHORT, WHOLE,
+};
 pub(crate) use toolchain::Source;
 pub use toolchain::{Comparators, cache_folder};

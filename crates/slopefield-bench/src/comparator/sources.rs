@@ -11,6 +11,9 @@ const NATIVE: &[&str] = &["-O3", "-mcpu=native"];
 /// Lets sums be reordered, so that they become vector code.
 const FAST: &[&str] = &["-ffast-math"];
 
+/// With a `tanh` of few operations, which keeps no digits of small results.
+const SHORT: &[&str] = &["-DSHORT_TANH"];
+
 /// As `benches/peers` compiles it.
 #[cfg(target_arch = "x86_64")]
 const WIDE: &[&str] =
@@ -40,7 +43,7 @@ pub(crate) const KINETICS: Source = Source {
     flags: &[NATIVE],
 };
 
-/// Network 2–50–2 with its product.
+/// Network 2–50–2 with its product, with the vector `tanh` of the C library.
 pub(crate) const SMALL_NETWORK: Source = Source {
     name: "mlp_2_50_2.c",
     language: Language::C,
@@ -48,13 +51,21 @@ pub(crate) const SMALL_NETWORK: Source = Source {
     flags: &[NATIVE, FAST],
 };
 
-/// Network 16–128–128–16 with its product.
+/// The same with the short `tanh`.
+pub(crate) const SMALL_NETWORK_SHORT: Source =
+    Source { flags: &[NATIVE, FAST, SHORT], ..SMALL_NETWORK };
+
+/// Network 16–128–128–16 with its product, with the vector `tanh` of the C library.
 pub(crate) const LARGE_NETWORK: Source = Source {
     name: "mlp_16_128_128_16.c",
     language: Language::C,
     files: &[file!("core", "mlp_16_128_128_16.c"), file!("core", "tanh.h")],
     flags: &[NATIVE, FAST],
 };
+
+/// The same with the short `tanh`.
+pub(crate) const LARGE_NETWORK_SHORT: Source =
+    Source { flags: &[NATIVE, FAST, SHORT], ..LARGE_NETWORK };
 
 /// Whole solves and gradients.
 pub(crate) const WHOLE: Source = Source {

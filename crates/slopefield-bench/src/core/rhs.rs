@@ -5,7 +5,10 @@
 use super::{at_most, compiled, own, texts};
 use crate::buffer::Buffer;
 use crate::comparator::native::{CFunction, Sizes};
-use crate::comparator::{KINETICS, LARGE_NETWORK, LOTKA_VOLTERRA, SMALL_NETWORK};
+use crate::comparator::{
+    KINETICS, LARGE_NETWORK, LARGE_NETWORK_SHORT, LOTKA_VOLTERRA, SMALL_NETWORK,
+    SMALL_NETWORK_SHORT,
+};
 use crate::{BenchError, Case, Check, Setting, Subject, Target, Trial};
 use slopefield_kernel::{Cotangent, Kernel, Point};
 use std::cell::RefCell;
@@ -24,7 +27,9 @@ struct Pair {
 const LV: Pair = Pair { text: texts::LOTKA_VOLTERRA, source: &LOTKA_VOLTERRA, scratch: 0 };
 const CHEMISTRY: Pair = Pair { text: texts::KINETICS, source: &KINETICS, scratch: 0 };
 const SMALL: Pair = Pair { text: texts::SMALL_NETWORK, source: &SMALL_NETWORK, scratch: 50 };
+const SMALL_SHORT: Pair = Pair { source: &SMALL_NETWORK_SHORT, ..SMALL };
 const LARGE: Pair = Pair { text: texts::LARGE_NETWORK, source: &LARGE_NETWORK, scratch: 512 };
+const LARGE_SHORT: Pair = Pair { source: &LARGE_NETWORK_SHORT, ..LARGE };
 
 /// What is evaluated.
 #[derive(Clone, Copy)]
@@ -35,7 +40,8 @@ enum Entry {
 
 pub(super) fn cases() -> Vec<Case> {
     use Entry::{Product, Rhs};
-    const FAST: &str = "C -O3 -ffast-math with a vector tanh";
+    const FAST: &str = "C -O3 -ffast-math with the C library's vector tanh";
+    const SHORT: &str = "C -O3 -ffast-math with a short tanh (absolute error only)";
     let case = |name: &str, model: &str, c: &str, pair, entry, target| {
         let (what, metric) = match entry {
             Rhs => ("right-hand side", "time per right-hand side"),
@@ -50,6 +56,7 @@ pub(super) fn cases() -> Vec<Case> {
         }
     };
     let none: Option<Target> = None;
+    let (small, large) = ("network 2-50-2", "network 16-128-128-16");
     vec![
         case("lv-rhs", "Lotka-Volterra", "C -O3", LV, Rhs, at_most(1.1)),
         case("lv-product", "Lotka-Volterra", "C -O3", LV, Product, none),
@@ -61,10 +68,14 @@ pub(super) fn cases() -> Vec<Case> {
             Rhs,
             at_most(0.6),
         ),
-        case("small-network-rhs", "network 2-50-2", FAST, SMALL, Rhs, at_most(0.7)),
-        case("small-network-product", "network 2-50-2", FAST, SMALL, Product, at_most(1.0)),
-        case("large-network-rhs", "network 16-128-128-16", FAST, LARGE, Rhs, at_most(0.8)),
-        case("large-network-product", "network 16-128-128-16", FAST, LARGE, Product, at_most(1.0)),
+        case("small-network-rhs", small, FAST, SMALL, Rhs, at_most(0.7)),
+        case("small-network-rhs-short", small, SHORT, SMALL_SHORT, Rhs, none),
+        case("small-network-product", small, FAST, SMALL, Product, at_most(1.0)),
+        case("small-network-product-short", small, SHORT, SMALL_SHORT, Product, none),
+        case("large-network-rhs", large, FAST, LARGE, Rhs, at_most(0.8)),
+        case("large-network-rhs-short", large, SHORT, LARGE_SHORT, Rhs, none),
+        case("large-network-product", large, FAST, LARGE, Product, at_most(1.0)),
+        case("large-network-product-short", large, SHORT, LARGE_SHORT, Product, none),
     ]
 }
 

@@ -40,7 +40,7 @@ const CASES: [Case; 6] = [
     Case {
         name: "mlp_2_50_2",
         text: MLP_SMALL,
-        flags: &["-ffast-math", "-mprefer-vector-width=512"],
+        flags: &["-ffast-math", "-mprefer-vector-width=512", "-DSHORT_TANH"],
         targets: [None, None],
     },
     Case {
@@ -52,7 +52,7 @@ const CASES: [Case; 6] = [
     Case {
         name: "mlp_16_128_128_16",
         text: MLP_LARGE,
-        flags: &["-ffast-math", "-mprefer-vector-width=512"],
+        flags: &["-ffast-math", "-mprefer-vector-width=512", "-DSHORT_TANH"],
         targets: [None, None],
     },
 ];
