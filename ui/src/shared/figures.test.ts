@@ -26,6 +26,12 @@ describe("fit panels", () => {
     expect(together.length).toBe(1);
   });
 
+  test("an array names the axis once", () => {
+    const names = ["w[1]", "w[2]"];
+    const [panel] = fitPanels(input({ experiment: null, observations: names.map((name) => ({ name, noise: "normal", unit: null })), curves: { times: [0], values: { "w[1]": [1], "w[2]": [2] } } }));
+    expect(panel?.figure.y.title).toBe("w");
+  });
+
   test("the curve is solid where it was fitted and dashed where it predicts, without a gap", () => {
     const [solid, dashed] = fitPanels(input())[0]!.figure.series;
     expect(solid).toMatchObject({ x: [0, 1, 2, 3] });

@@ -1,7 +1,7 @@
 // Data and model curves of one experiment as figures: one per unit, the same colours on every screen.
 
 import type { ExperimentView, ObservationView, StudyFile, TimeView } from "../generated/api";
-import { FEW, families, sampled } from "../model/families";
+import { FEW, families, familyOf, sampled } from "../model/families";
 import { withUnit } from "../model/format";
 import { extent, take } from "../model/slices";
 import type { Figure, Series } from "./plot/figure";
@@ -79,7 +79,7 @@ function panel(input: FitInput, names: string[], unit: string): Figure {
   return {
     series,
     x: { title: timeTitle(input.time), range: timeRange(input, ends) },
-    y: { title: names.length === 1 ? withUnit(names[0] as string, unit) : unit || names.join(", ") },
+    y: { title: names.length === 1 ? withUnit(names[0] as string, unit) : unit || [...new Set(names.map(familyOf))].join(", ") },
     regions: [
       ...(heldFrom !== null && ends ? [{ from: heldFrom, to: Math.max(ends[1], heldFrom), label: "held out", tone: "held-out" as const }] : []),
       ...(ends && last !== undefined && last > ends[1] ? [{ from: ends[1], to: last, label: "forecast", tone: "forecast" as const }] : []),

@@ -18,8 +18,8 @@ test("of a long array three curves are drawn", () => {
 
 test("space and time has a pixel for each element and time, centred on them", () => {
   const figure = profileFigure(trajectory, report, "u", "t");
-  expect(figure?.picture).toMatchObject({ x: [-2.5, 12.5], y: [-0.5, 40.5] });
-  expect(figure?.y.title).toBe("u (mM): dark 0, light 120");
+  expect(figure?.picture).toMatchObject({ x: [-2.5, 12.5], y: [-0.5, 40.5], name: "u (mM)", range: [0, 120] });
+  expect(figure?.y.title).toBe("element of u");
   expect(figure?.x.range).toEqual([-2.5, 12.5]);
   expect(profileFigure(trajectory, report, "w", "t")).toBeNull();
 });

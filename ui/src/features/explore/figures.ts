@@ -41,12 +41,11 @@ export function profileFigure(trajectory: Trajectory, report: ModelReport, famil
   const across: [number, number] = [start - half, end + half];
   const up: [number, number] = [indexOf(first.name) - 0.5, indexOf(last.name) + 0.5];
   const unit = report.states.find((s) => s.name === first.name)?.unit;
-  const digits = (x: number) => String(Number(x.toPrecision(3)));
   return {
     series: [],
-    picture: { source: picture(rows.map((c) => c.values), range[0], range[1]), x: across, y: up },
+    picture: { source: picture(rows.map((c) => c.values), range[0], range[1]), x: across, y: up, name: withUnit(family, unit), range },
     x: { title: time, range: across },
-    y: { title: `${withUnit(family, unit)}: dark ${digits(range[0])}, light ${digits(range[1])}`, range: up, whole: true },
+    y: { title: `element of ${family}`, range: up, whole: true },
     view: `profile:${family}`,
   };
 }

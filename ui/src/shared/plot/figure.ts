@@ -36,8 +36,8 @@ export type Figure = {
   marks?: Array<{ x: number; label: string }>;
   /** A quiet line at y = 0. */
   zero?: boolean;
-  /** A picture under the axes; its corners in their units. */
-  picture?: { source: string; x: [number, number]; y: [number, number] };
+  /** A picture under the axes; its corners in their units, and what its colours mean. */
+  picture?: { source: string; x: [number, number]; y: [number, number]; name: string; range: [number, number] };
   /** Values at the pointer alone instead of all at its x. */
   plane?: boolean;
   /** Zoom and pan stay as long as this does. */

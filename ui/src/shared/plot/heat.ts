@@ -6,6 +6,9 @@ const STOPS = [
   [39, 173, 129], [92, 200, 99], [170, 220, 50], [253, 231, 37],
 ] as const;
 
+/** The colours from low to high, for the scale beside a picture. */
+export const gradient = `linear-gradient(90deg, ${STOPS.map((c) => `rgb(${c.join(" ")})`).join(", ")})`;
+
 /** Red, green, blue of a number between 0 and 1. */
 export function viridis(at: number): [number, number, number] {
   const place = Math.min(1, Math.max(0, at)) * (STOPS.length - 1);

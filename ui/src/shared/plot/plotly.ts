@@ -63,8 +63,9 @@ function layoutOf(figure: Figure, theme: PlotTheme): object {
     // `Plot.svelte` draws the legend: Plotly's grows over the plot where there is little room.
     showlegend: false,
     uirevision: figure.view ?? "fixed",
-    xaxis: axisOf(figure.x, theme, false),
-    yaxis: axisOf(figure.y, theme, figure.zero ?? false),
+    // A picture stands without lines across it.
+    xaxis: { ...axisOf(figure.x, theme, false), showgrid: !figure.picture },
+    yaxis: { ...axisOf(figure.y, theme, figure.zero ?? false), showgrid: !figure.picture },
     images: figure.picture
       ? [{
           source: figure.picture.source, layer: "below", xref: "x", yref: "y", sizing: "stretch",
