@@ -94,7 +94,7 @@ impl Emitter<'_> {
                 stored
             }
             Op::ScatterAdd { indices, len } => self.scatter(index, indices, *len, operands[0]),
-            Op::Layer(activation) => self.layer(*activation, &operands),
+            Op::Layer(activation) => self.layer(index, *activation, &operands),
             Op::MaxOf => self.extreme(Binary::Max, operands[0]),
             Op::MinOf => self.extreme(Binary::Min, operands[0]),
             Op::Map(f) => self.map(*f, operands[0], len),
@@ -104,7 +104,7 @@ impl Emitter<'_> {
                 return;
             }
             Op::MatVec | Op::MatTVec => {
-                let dst = self.scratch(len);
+                let dst = self.result_or_scratch(index, len as u32);
                 self.product_into(index, dst, false);
                 Stored::run(dst, len as u32)
             }

@@ -77,7 +77,7 @@ fn dumps_show_every_function_and_pass() {
         "map tanh",
         "matvec %",
         "p_grad[1] += outer 8x1",
-        "v0 = load",
+        "= load p[0]",
     ] {
         assert!(text.contains(part), "`{part}` is missing in\n{text}");
     }

@@ -229,14 +229,27 @@ impl Emitter<'_> {
         stored
     }
 
-    pub(super) fn layer(&mut self, activation: Option<Unary>, operands: &[Tensor]) -> Stored {
+    pub(super) fn layer(
+        &mut self,
+        index: NodeIndex,
+        activation: Option<Unary>,
+        operands: &[Tensor],
+    ) -> Stored {
         let sizes = operands[0].dims.sizes();
         let (rows, cols) = (sizes[0], sizes[1]);
         let (a, x) = (self.place(operands[0]), self.place(operands[1]));
         let bias = operands.get(2).map(|bias| self.place(*bias));
-        let y = self.scratch(rows as usize);
+        let y = self.result_or_scratch(index, rows);
         self.code.act(Instruction::Layer { y, a, x, bias, activation, rows, cols });
         Stored::run(y, rows)
+    }
+
+    /// Where a dense instruction writes a node: the result itself when that is its only use.
+    pub(super) fn result_or_scratch(&mut self, index: NodeIndex, len: u32) -> Ref {
+        match destination(self.graph, index, 0, len) {
+            Some(Destination::Result { at, add: false }) => at,
+            _ => self.scratch(len as usize),
+        }
     }
 
     /// Halves the vector until a few elements are left. The halves overlap by one when the length

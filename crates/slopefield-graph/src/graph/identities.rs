@@ -2,7 +2,8 @@
 //! and zeros of both signs, and NaN where there was NaN.
 //!
 //! So `x + 0` stays (it turns -0 into 0), and `0 x` stays (it keeps NaN and infinity); `x + -0`,
-//! `x - 0`, `1 x`, `x / 1`, `-(-x)` go, `x + -y` becomes `x - y`. Views of views become one view.
+//! `x - 0`, `1 x`, `x / 1`, `-(-x)` go, `x + -y` becomes `x - y`. Views of views become one view, and
+//! blocks that only pass a part of an operand on become a view.
 
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use luminal::prelude::{Compiler, Graph, NodeIndex, ToIdsMut};
 use slopefield_lang::{Binary, Unary};
 
 use super::op::Op;
+use crate::scalar::{Block, Scalar};
+
 use super::{Dims, Tensor, constant, node, operands, order, push, replace};
 
 /// See the module.
@@ -40,6 +43,7 @@ fn simpler(graph: &mut Graph, index: NodeIndex) -> Option<Tensor> {
     let sources = operands(graph, index);
     let first = sources.first().copied();
     match (op, first) {
+        (Op::Block(block), Some(_)) => passed_on(graph, &block, &sources),
         (Op::Zip(f), Some(a)) => zip(graph, f, a, sources[1]),
         (Op::Map(f), Some(x)) => map(graph, f, x),
         (Op::Slice { start, len }, Some(x)) => slice(graph, x, start, len),
@@ -58,6 +62,19 @@ fn simpler(graph: &mut Graph, index: NodeIndex) -> Option<Tensor> {
         (Op::Broadcast(dims), Some(x)) if dims == x.dims => Some(x),
         _ => None,
     }
+}
+
+/// The part of an operand that a block gives as it is, so that a dense operator reads it, or writes
+/// it, where it lies.
+fn passed_on(graph: &mut Graph, block: &Block, sources: &[Tensor]) -> Option<Tensor> {
+    let mut inputs = block.outputs.iter().map(|v| match block.code[*v as usize] {
+        Scalar::Input { slot, index } => Some((slot, index)),
+        _ => None,
+    });
+    let (slot, start) = inputs.next()??;
+    let follow = (start + 1..).zip(inputs).all(|(index, input)| input == Some((slot, index)));
+    let len = block.outputs.len() as u32;
+    follow.then(|| push(graph, Op::Slice { start, len }, &[sources[slot as usize]]))
 }
 
 /// The number that all elements are.
