@@ -171,8 +171,8 @@ fn a_fit_at_a_bound_stays_within_it() {
     assert!(again.stop_reason.is_success() && (1.5..1.51).contains(&again.theta[0]), "{again:?}");
 }
 
-/// Cancels a training in the middle of a solve; tells how long it took to end.
-fn cancelled_in_a_long_solve() -> Duration {
+#[test]
+fn cancelling_lands_within_a_tenth_of_a_second_in_the_middle_of_a_long_solve() {
     // One evaluation would take minutes: a tiny largest step.
     let mut problem = decay([3.0, 0.2], f64::INFINITY);
     problem.settings.h_max = 1e-8;
@@ -191,17 +191,10 @@ fn cancelled_in_a_long_solve() -> Duration {
     let late = receive.recv().unwrap().elapsed();
     helper.join().unwrap();
     assert_eq!(fit.stop_reason, StopReason::Cancelled);
+    assert!(late < Duration::from_millis(100), "{late:?}");
     assert_eq!(fit.iterations, 0);
     let shown: Vec<String> = fit.theta.iter().map(|v| format!("{v}")).collect();
     assert_eq!(shown, ["3", "0.2"]);
-    late
-}
-
-#[test]
-fn cancelling_lands_within_a_tenth_of_a_second_in_the_middle_of_a_long_solve() {
-    // The least of three: where there is more to do than cores, a thread waits for its turn.
-    let late = (0..3).map(|_| cancelled_in_a_long_solve()).min();
-    assert!(late < Some(Duration::from_millis(100)), "{late:?}");
 }
 
 #[test]
