@@ -14,7 +14,7 @@ use slopefield_solve::{Ivp, Settings, SolveError, Tableau, methods, tableau};
 
 /// The built-in tables and one that is not first-same-as-last.
 fn tables() -> impl Iterator<Item = &'static Tableau> {
-    methods().iter().filter_map(|info| tableau(info.id)).chain([&HEUN])
+    methods().filter_map(|info| tableau(info.id)).chain([&HEUN])
 }
 
 /// Both exact methods agree with differences of the same steps to `tolerance`.

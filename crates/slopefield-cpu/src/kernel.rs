@@ -273,8 +273,8 @@ impl<T: Native> Kernel<T> for CompiledKernel<T> {
             );
         }
     }
-    fn explicit_step(&self, table: &StepTable, taken: u64) -> Option<Arc<dyn StepKernel>> {
-        self.steps.forward(table, taken)
+    fn explicit_step(&self, table: &StepTable, taken: u64) -> Option<Arc<dyn StepKernel<T>>> {
+        T::whole_step(self.steps.forward(table, taken)?)
     }
 
     fn explicit_step_reverse(

@@ -1,10 +1,12 @@
 //! The element types of compiled kernels as the code generator and the kernels see them.
 
 use std::ops::{Div, Neg, Sub};
+use std::sync::Arc;
 
 use cranelift_codegen::ir::{self, InstBuilder, types};
 use cranelift_frontend::FunctionBuilder;
 use slopefield_graph::Element;
+use slopefield_kernel::StepKernel;
 
 use crate::dense::table::{Isa, Table, table, table_f32};
 
@@ -28,6 +30,11 @@ pub trait Native: Element + Sub<Output = Self> + Div<Output = Self> + Neg<Output
     }
     /// `self * b + c` with one rounding; slow where the machine has no such instruction.
     fn fused(self, b: Self, c: Self) -> Self;
+    /// A step made for numbers of this type, where there are such steps.
+    fn whole_step(step: Arc<dyn StepKernel>) -> Option<Arc<dyn StepKernel<Self>>> {
+        let _ = step;
+        None
+    }
 }
 
 impl Native for f64 {
@@ -39,6 +46,9 @@ impl Native for f64 {
     }
     fn constant(builder: &mut FunctionBuilder<'_>, x: f64) -> ir::Value {
         builder.ins().f64const(x)
+    }
+    fn whole_step(step: Arc<dyn StepKernel>) -> Option<Arc<dyn StepKernel>> {
+        Some(step)
     }
     #[inline(always)]
     fn fused(self, b: Self, c: Self) -> Self {

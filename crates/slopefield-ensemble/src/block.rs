@@ -258,6 +258,7 @@ impl<'a> Block<'a> {
                 + u64::from(rules.h_init.is_none())
                 + attempts * (table.stages() as u64 - 1)
                 + first,
+            ..Stats::default()
         }
     }
 

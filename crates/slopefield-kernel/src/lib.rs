@@ -6,9 +6,14 @@
 
 mod batch;
 mod step;
+mod structure;
 
 pub use batch::{BatchKernel, BatchPoint, LANE_GROUP};
 pub use step::{ReverseStepKernel, StepAttempt, StepKernel, StepReversal, StepTable};
+pub use structure::{
+    Calculus, Crossing, DelayedRead, Delays, Event, Events, JumpChange, Jumps, MatrixKernel,
+    MatrixPattern, Noise, NoiseKind, Pair, Split, Structure, Trigger,
+};
 
 use std::sync::Arc;
 
@@ -56,6 +61,11 @@ pub trait Kernel<T = f64>: Send + Sync {
     /// of the output.
     fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, scratch: &mut [T]);
 
+    /// What is known of the system whose right-hand side this is; nothing for other functions.
+    fn structure(&self) -> Structure<'_, T> {
+        Structure::default()
+    }
+
     /// Whole steps of the method of `table`, where the kernel can take them and finds them worth
     /// their preparation. `taken` is the number of steps that the caller has taken one evaluation
     /// at a time since it last asked; a kernel that has to compile adds them up and answers `None`
@@ -63,7 +73,7 @@ pub trait Kernel<T = f64>: Send + Sync {
     /// over at any step.
     ///
     /// The first call that gets an answer may allocate and take as long as a compilation.
-    fn explicit_step(&self, table: &StepTable, taken: u64) -> Option<Arc<dyn StepKernel>> {
+    fn explicit_step(&self, table: &StepTable, taken: u64) -> Option<Arc<dyn StepKernel<T>>> {
         let _ = (table, taken);
         None
     }

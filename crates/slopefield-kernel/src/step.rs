@@ -23,7 +23,7 @@ pub struct StepTable {
 
 /// An attempt at a step, with `s` stages and `n` states.
 #[derive(Debug)]
-pub struct StepAttempt<'a> {
+pub struct StepAttempt<'a, T = f64> {
     /// Where the step begins.
     pub t: f64,
     /// Where it ends. Its length is the rounded difference of the two.
@@ -32,22 +32,22 @@ pub struct StepAttempt<'a> {
     /// first; otherwise their first rows hold the beginning.
     pub from_end: bool,
     /// Parameters.
-    pub p: &'a [f64],
+    pub p: &'a [T],
     /// Relative tolerance.
     pub rtol: f64,
     /// Absolute tolerance of each state.
     pub atol: &'a [f64],
     /// Stage states, `s × n`, row by row. The first row is the beginning; all others are written.
-    pub states: &'a mut [f64],
+    pub states: &'a mut [T],
     /// Slopes of the stages, `s × n`, like `states`.
-    pub slopes: &'a mut [f64],
+    pub slopes: &'a mut [T],
     /// Work space, as long as the kernel asks for.
-    pub scratch: &'a mut [f64],
+    pub scratch: &'a mut [T],
 }
 
 /// Steps of one method for one kernel. Allocates nothing and keeps no state, like a
 /// [`Kernel`](crate::Kernel).
-pub trait StepKernel: Send + Sync {
+pub trait StepKernel<T = f64>: Send + Sync {
     /// Computes all stages of a step and the squared norm of its error estimate, in the order of
     /// the plain formulas, so that every number written has the bits that they give:
     ///
@@ -64,7 +64,7 @@ pub trait StepKernel: Send + Sync {
     ///
     /// # Panics
     /// When a slice has not the length its description says.
-    fn attempt(&self, step: StepAttempt<'_>) -> f64;
+    fn attempt(&self, step: StepAttempt<'_, T>) -> f64;
 }
 
 /// A step to be reversed, with `s` stages and `n` states. Cotangents are derivatives of a loss;

@@ -5,9 +5,10 @@
 //! run time can point at the text.
 
 use crate::Span;
+use crate::syntax::Direction;
 use std::sync::Arc;
 
-/// Index into [`Model::states`].
+/// Index into [`Model::states`], and from their number on into [`Model::delays`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StateId(pub u32);
 /// Index into [`Model::params`].
@@ -55,6 +56,25 @@ pub struct Model {
     pub arrays: Vec<Array>,
     /// Measured quantities.
     pub observations: Vec<Observation>,
+    /// Equations that are not of the form `x' = …`, as a matrix on the left; the identity when
+    /// none.
+    pub mass: Option<Mass>,
+    /// Delayed values that expressions read, as states numbered behind the last state.
+    pub delays: Vec<Delay>,
+    /// Lags of the delays; equal ones are one entry.
+    pub lags: Vec<Lag>,
+    /// Wiener processes, independent of each other: correlations are in the coefficients.
+    pub noises: Vec<Wiener>,
+    /// Reactions; a reversible one is two.
+    pub reactions: Vec<Reaction>,
+    /// Jumps at random times.
+    pub jumps: Vec<Jump>,
+    /// Events at times that the solution or the model determines.
+    pub events: Vec<Event>,
+    /// Positions and velocities of second-order equations, `x` and `x'`.
+    pub pairs: Vec<(StateId, StateId)>,
+    /// `hamiltonian H(q, p) = …`; its equations are those of the states.
+    pub hamiltonian: Option<Hamiltonian>,
     /// What kind of system it is.
     pub class: Classification,
     /// No error was found.
@@ -91,12 +111,143 @@ pub struct State {
     pub bounds: Option<(f64, f64)>,
     /// Declared `positive`.
     pub positive: bool,
-    /// Right-hand side of its equation.
+    /// Right-hand side of its equation, without noise and with all reactions; what an algebraic
+    /// equation sets to 0.
     pub derivative: Expr,
+    /// The part of the right-hand side that does not come from reactions; none where all of it
+    /// does, or where there are no reactions.
+    pub besides_reactions: Option<Expr>,
+    /// Whether its equation is algebraic: then `initial` is a guess.
+    pub algebraic: bool,
+    /// Coefficients of the noises on its right-hand side, as (index into [`Model::noises`],
+    /// coefficient).
+    pub noise: Vec<(u32, Expr)>,
+    /// Value before the start, of time and params; the initial value when none.
+    pub history: Option<Expr>,
     /// Declaration.
     pub span: Span,
     /// Its equation.
     pub equation_span: Span,
+}
+
+/// The matrix `M` of `M u' = f`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Mass {
+    /// Entries as (row, column, value), by columns and rows; values depend on params only. Row i
+    /// is the equation whose right-hand side [`Model::states`]`[i]` holds.
+    pub entries: Vec<(u32, u32, Expr)>,
+}
+
+/// A delayed value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delay {
+    /// Of which state.
+    pub state: StateId,
+    /// Index into [`Model::lags`].
+    pub lag: u32,
+    /// Whether it is the slope of the state (a neutral equation).
+    pub slope: bool,
+    /// Where it is read first.
+    pub span: Span,
+}
+
+/// How far a delay looks back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lag {
+    /// Of time, states and params.
+    pub value: Expr,
+    /// It depends on params only.
+    pub constant: bool,
+    /// Where it is written first.
+    pub span: Span,
+}
+
+/// A Wiener process.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wiener {
+    /// Name.
+    pub name: String,
+    /// Its integrals are Stratonovich's.
+    pub stratonovich: bool,
+    /// Declaration.
+    pub span: Span,
+}
+
+/// A reaction in one direction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reaction {
+    /// Name; of the way back with `⁻¹`.
+    pub name: String,
+    /// Rate.
+    pub rate: Expr,
+    /// What it consumes, with counts.
+    pub reactants: Vec<(StateId, f64)>,
+    /// By how much it changes each state; no zeros.
+    pub change: Vec<(StateId, f64)>,
+    /// Declaration.
+    pub span: Span,
+}
+
+/// A jump at random times.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Jump {
+    /// Rate, per unit of time.
+    pub rate: Expr,
+    /// New values of states, of the values before; all at once.
+    pub assignments: Vec<(StateId, Expr)>,
+    /// Declaration.
+    pub span: Span,
+}
+
+/// An event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// When.
+    pub trigger: EventTrigger,
+    /// New values of states, of the values before; all at once.
+    pub assignments: Vec<(StateId, Expr)>,
+    /// The solution ends there.
+    pub stop: bool,
+    /// Declaration.
+    pub span: Span,
+}
+
+/// When an event happens.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventTrigger {
+    /// When an expression passes 0.
+    Crossing {
+        /// The watched expression minus its level.
+        value: Expr,
+        /// Which way.
+        direction: Direction,
+    },
+    /// At times, of params.
+    At(Vec<Expr>),
+    /// Again and again.
+    Every {
+        /// Period, of params.
+        period: Expr,
+        /// First time, of params.
+        from: Expr,
+        /// How often.
+        count: Option<u64>,
+    },
+}
+
+/// A declared energy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hamiltonian {
+    /// Name.
+    pub name: String,
+    /// Its value.
+    pub energy: Expr,
+    /// Positions and momenta.
+    pub pairs: Vec<(StateId, StateId)>,
+    /// Each term depends on positions or on momenta only.
+    pub separable: bool,
+    /// Declaration.
+    pub span: Span,
 }
 
 /// A free scalar parameter.
@@ -376,8 +527,10 @@ pub enum Noise {
 /// What kind of system the equations form, and one sentence that says so.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Classification {
-    /// `ode` for now; later `dae`, `dde`, `sde`, `jump`, `hybrid`.
+    /// `ode`, `dae`, `dde`, `sde`, `jump`, or several joined by `+`, e.g. `dde+sde`.
     pub kind: String,
+    /// Events change or stop the solution.
+    pub hybrid: bool,
     /// The sentence that the app shows, e.g. "ordinary differential equation, 2 states, 354 free
     /// parameters, one network". The number of weights of networks is known to later stages only,
     /// so networks are counted, not their weights.
@@ -400,7 +553,8 @@ pub enum ExprKind {
     Number(f64),
     /// The independent variable.
     Time,
-    /// A state.
+    /// A state; or a delayed value, which has the number of states plus its index in
+    /// [`Model::delays`] (functions of the state take delayed values behind the states).
     State(StateId),
     /// A parameter.
     Param(ParamId),

@@ -3,17 +3,19 @@
 //! It knows nothing of methods, losses or gradients; those who need every accepted step watch
 //! through a [`StepObserver`].
 
-use crate::{Ivp, Settings, SolveError, Stats, Step, Stepper};
+use crate::{Ivp, Real, Settings, SolveError, Stats, Step, Stepper};
 
 /// Watches accepted steps, for dense storage, checkpoints and progress.
-pub trait StepObserver {
+pub trait StepObserver<T: Real = f64> {
     /// Called after each accepted step. `solution` may be asked for the state at its end, for the
     /// solution within it and for its stages. An error stops the solve and is passed on.
-    fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper) -> Result<(), SolveError>;
+    fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper<T>) -> Result<(), SolveError>;
 }
 
-impl<F: FnMut(&Step, &mut dyn Stepper) -> Result<(), SolveError>> StepObserver for F {
-    fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper) -> Result<(), SolveError> {
+impl<T: Real, F: FnMut(&Step, &mut dyn Stepper<T>) -> Result<(), SolveError>> StepObserver<T>
+    for F
+{
+    fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper<T>) -> Result<(), SolveError> {
         self(step, solution)
     }
 }
@@ -28,13 +30,13 @@ impl<F: FnMut(&Step, &mut dyn Stepper) -> Result<(), SolveError>> StepObserver f
 /// # Errors
 /// Every [`SolveError`]; [`SolveError::Invalid`] for sizes, settings or save times that make no
 /// sense.
-pub fn drive(
-    stepper: &mut dyn Stepper,
-    ivp: &Ivp<'_>,
+pub fn drive<T: Real>(
+    stepper: &mut dyn Stepper<T>,
+    ivp: &Ivp<'_, T>,
     settings: &Settings,
     saves: &[f64],
-    out: &mut [f64],
-    observer: Option<&mut dyn StepObserver>,
+    out: &mut [T],
+    observer: Option<&mut dyn StepObserver<T>>,
 ) -> Result<Stats, SolveError> {
     let n = ivp.u0.len();
     ivp.validate()?;
@@ -43,17 +45,17 @@ pub fn drive(
     let mut rows = Rows { saves, out, n, next: 0, direction: ivp.direction() };
     let result = run(stepper, ivp, settings, &mut rows, observer);
     if result.is_err() {
-        rows.out[rows.next * n..].fill(f64::NAN);
+        rows.out[rows.next * n..].fill(T::of(f64::NAN));
     }
     result
 }
 
-fn run(
-    stepper: &mut dyn Stepper,
-    ivp: &Ivp<'_>,
+fn run<T: Real>(
+    stepper: &mut dyn Stepper<T>,
+    ivp: &Ivp<'_, T>,
     settings: &Settings,
-    rows: &mut Rows<'_>,
-    mut observer: Option<&mut dyn StepObserver>,
+    rows: &mut Rows<'_, T>,
+    mut observer: Option<&mut dyn StepObserver<T>>,
 ) -> Result<Stats, SolveError> {
     rows.save_initial(ivp);
     if ivp.t0 == ivp.t1 {
@@ -91,27 +93,27 @@ fn run(
 }
 
 /// The save points still to come.
-struct Rows<'a> {
+struct Rows<'a, T> {
     saves: &'a [f64],
-    out: &'a mut [f64],
+    out: &'a mut [T],
     n: usize,
     next: usize,
     direction: f64,
 }
 
-impl Rows<'_> {
-    fn row(&mut self) -> &mut [f64] {
+impl<T: Real> Rows<'_, T> {
+    fn row(&mut self) -> &mut [T] {
         &mut self.out[self.next * self.n..(self.next + 1) * self.n]
     }
 
-    fn save_initial(&mut self, ivp: &Ivp<'_>) {
+    fn save_initial(&mut self, ivp: &Ivp<'_, T>) {
         while self.next < self.saves.len() && self.saves[self.next] == ivp.t0 {
             self.row().copy_from_slice(ivp.u0);
             self.next += 1;
         }
     }
 
-    fn save_step(&mut self, step: &Step, stepper: &mut dyn Stepper) -> Result<(), SolveError> {
+    fn save_step(&mut self, step: &Step, stepper: &mut dyn Stepper<T>) -> Result<(), SolveError> {
         while self.next < self.saves.len() {
             let t = self.saves[self.next];
             if t == step.t {
@@ -127,7 +129,11 @@ impl Rows<'_> {
     }
 }
 
-fn validate_saves(ivp: &Ivp<'_>, saves: &[f64], out_len: usize) -> Result<(), SolveError> {
+fn validate_saves<T: Real>(
+    ivp: &Ivp<'_, T>,
+    saves: &[f64],
+    out_len: usize,
+) -> Result<(), SolveError> {
     if out_len != saves.len() * ivp.u0.len() {
         return Err(SolveError::Invalid(format!(
             "room for {out_len} values was given, but {} save times of {} states need {}",

@@ -1,14 +1,14 @@
 //! The first step of an adaptive solve.
 
-use crate::{ErrorNorm, Ivp, Stages};
+use crate::{ErrorNorm, Ivp, Real, Stages};
 
 /// Chooses the size of the first step (positive) from two evaluations of the right-hand side, one
 /// of which the stages already hold: Hairer, Nørsett, Wanner, *Solving ODEs I*, section II.4,
 /// "starting step size". `q` is the order of the error estimate. Overwrites the second stage.
-pub(crate) fn initial_step(
-    ivp: &Ivp<'_>,
+pub(crate) fn initial_step<T: Real>(
+    ivp: &Ivp<'_, T>,
     norm: &ErrorNorm,
-    stages: &mut Stages,
+    stages: &mut Stages<T>,
     q: u32,
     h_max: f64,
 ) -> f64 {

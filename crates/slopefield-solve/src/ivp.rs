@@ -1,26 +1,26 @@
 //! What to integrate, how accurately, and what it took. Plain values; nothing here computes.
 
-use crate::SolveError;
+use crate::{Real, SolveError};
 use slopefield_kernel::Kernel;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What to integrate: `u' = f(t, u, p)` from `t0` to `t1` (either direction).
 #[derive(Clone, Copy)]
-pub struct Ivp<'a> {
+pub struct Ivp<'a, T: Real = f64> {
     /// Right-hand side.
-    pub rhs: &'a dyn Kernel,
+    pub rhs: &'a dyn Kernel<T>,
     /// Start time.
     pub t0: f64,
     /// End time.
     pub t1: f64,
     /// Initial state.
-    pub u0: &'a [f64],
+    pub u0: &'a [T],
     /// Parameters.
-    pub p: &'a [f64],
+    pub p: &'a [T],
 }
 
-impl Ivp<'_> {
+impl<T: Real> Ivp<'_, T> {
     /// +1 when time grows from `t0` to `t1`, −1 when it falls.
     pub fn direction(&self) -> f64 {
         if self.t1 < self.t0 { -1.0 } else { 1.0 }
@@ -35,7 +35,8 @@ impl Ivp<'_> {
         if n == 0 {
             return Err(SolveError::Invalid("the problem has no states to integrate".into()));
         }
-        if shape.states != n || shape.outputs != n {
+        let reads = self.rhs.structure().delays.map_or(0, |delays| delays.reads.len());
+        if shape.states != n + reads || shape.outputs != n {
             return Err(SolveError::Invalid(format!(
                 "the initial state has {n} values, but the right-hand side takes {} and gives {}",
                 shape.states, shape.outputs
@@ -54,8 +55,8 @@ impl Ivp<'_> {
                 self.t0, self.t1
             )));
         }
-        match self.u0.iter().position(|v| !v.is_finite()) {
-            Some(state) => Err(SolveError::NonFinite { t: self.t0, state, u: self.u0.to_vec() }),
+        match self.u0.iter().position(|v| !v.finite()) {
+            Some(state) => Err(SolveError::non_finite(self.t0, state, self.u0)),
             None => Ok(()),
         }
     }
@@ -76,6 +77,10 @@ pub struct Settings {
     pub h_max: f64,
     /// Budget of accepted plus rejected steps.
     pub max_steps: u64,
+    /// Random numbers of stochastic systems follow from this,
+    pub seed: u64,
+    /// and from the number of the path.
+    pub path: u64,
     /// Looked at before every step; set from anywhere to stop with `SolveError::Cancelled`.
     pub cancel: Option<Arc<AtomicBool>>,
 }
@@ -89,6 +94,8 @@ impl Default for Settings {
             h_min: 0.0,
             h_max: f64::INFINITY,
             max_steps: 1_000_000,
+            seed: 0,
+            path: 0,
             cancel: None,
         }
     }
@@ -152,4 +159,14 @@ pub struct Stats {
     pub rejected: u64,
     /// Evaluations of the right-hand side.
     pub rhs: u64,
+    /// Evaluations of the Jacobian.
+    pub jacobians: u64,
+    /// Factorisations of matrices.
+    pub factorisations: u64,
+    /// Solutions of linear systems with them.
+    pub solves: u64,
+    /// Iterations of nonlinear systems.
+    pub iterations: u64,
+    /// Events and jumps that happened.
+    pub events: u64,
 }

@@ -20,6 +20,7 @@
 //! # Ok::<(), slopefield_solve::SolveError>(())
 //! ```
 
+mod adaptive;
 mod controller;
 mod drive;
 mod error;
@@ -28,15 +29,19 @@ mod initial;
 mod ivp;
 mod methods;
 mod norm;
+mod one_step;
 pub mod runge_kutta;
 mod stepper;
 
+pub use adaptive::Adaptive;
 pub use controller::PiController;
 pub use drive::{StepObserver, drive};
 pub use error::SolveError;
 pub use frozen::{FrozenSteps, StepTimes};
 pub use ivp::{Ivp, Settings, Stats};
-pub use methods::{MethodInfo, method, methods, tableau};
+pub use methods::{MethodClass, MethodInfo, method, method_info, methods, tableau};
 pub use norm::ErrorNorm;
+pub use one_step::{Attempt, Failure, OneStep};
 pub use runge_kutta::{ExplicitRungeKutta, Stages, Tableau};
+pub use slopefield_linear::Real;
 pub use stepper::{Step, Stepper};

@@ -1,39 +1,60 @@
 //! The built-in methods by name.
 
-use crate::runge_kutta::{BS3, DP5, TSIT5};
-use crate::{ExplicitRungeKutta, Stepper, Tableau};
+use crate::runge_kutta::{self, BS3, DP5, TSIT5};
+use crate::{Stepper, Tableau};
 
-/// What is said about a method where the user chooses one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is said about a method where the user chooses one, and how to make it.
+#[derive(Debug, Clone, Copy)]
 pub struct MethodInfo {
     /// Name in study files and on the command line.
     pub id: &'static str,
     /// Name shown to users.
     pub name: &'static str,
+    /// What it is for.
+    pub class: MethodClass,
     /// Order of convergence.
     pub order: u32,
+    /// Order of the solution between step ends.
+    pub dense_order: u32,
     /// One sentence: when to use it.
     pub advice: &'static str,
     /// DOI of the paper it comes from.
     pub reference: &'static str,
+    /// A new stepper.
+    pub build: fn() -> Box<dyn Stepper>,
+    /// A new stepper in single precision.
+    pub single: fn() -> Box<dyn Stepper<f32>>,
 }
 
-const fn info(tableau: &Tableau) -> MethodInfo {
-    MethodInfo {
-        id: tableau.id,
-        name: tableau.name,
-        order: tableau.order,
-        advice: tableau.advice,
-        reference: tableau.reference,
-    }
+/// What a method is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MethodClass {
+    /// Differential equations without widely different time scales.
+    NonStiff,
+    /// Stiff differential equations, and those with algebraic variables.
+    Stiff,
+    /// Diffusion and other systems with real negative eigenvalues.
+    Parabolic,
+    /// Either, found out on the way.
+    Switching,
+    /// Second-order equations, mechanics.
+    SecondOrder,
+    /// A stiff and a non-stiff part.
+    Split,
 }
 
+static GROUPS: &[&[MethodInfo]] = &[&runge_kutta::METHODS];
 static TABLES: [&Tableau; 3] = [&TSIT5, &DP5, &BS3];
-static METHODS: [MethodInfo; 3] = [info(&TSIT5), info(&DP5), info(&BS3)];
 
 /// All built-in methods, the recommended first.
-pub fn methods() -> &'static [MethodInfo] {
-    &METHODS
+pub fn methods() -> impl Iterator<Item = &'static MethodInfo> {
+    GROUPS.iter().copied().flatten()
+}
+
+/// What is known of the method called `name`; `auto` stands for `tsit5`.
+pub fn method_info(name: &str) -> Option<&'static MethodInfo> {
+    let id = if name == "auto" { "tsit5" } else { name };
+    methods().find(|info| info.id == id)
 }
 
 /// Coefficients of the explicit Runge–Kutta method called `name`; `auto` stands for `tsit5`.
@@ -44,5 +65,5 @@ pub fn tableau(name: &str) -> Option<&'static Tableau> {
 
 /// A new stepper for the method called `name`; `auto` stands for `tsit5`.
 pub fn method(name: &str) -> Option<Box<dyn Stepper>> {
-    tableau(name).map(|table| Box::new(ExplicitRungeKutta::new(table)) as Box<dyn Stepper>)
+    method_info(name).map(|info| (info.build)())
 }

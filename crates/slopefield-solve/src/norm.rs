@@ -3,7 +3,7 @@
 //! Each component is divided by `atol_i + rtol·max(|before_i|, |after_i|)`, so a norm of 1 means
 //! "just accurate enough" (Hairer, Nørsett, Wanner, *Solving ODEs I*, eq. II.4.11).
 
-use crate::Settings;
+use crate::{Real, Settings};
 
 /// Scaled root-mean-square norm with an absolute tolerance per state.
 #[derive(Debug, Clone, Default)]
@@ -38,28 +38,29 @@ impl ErrorNorm {
 
     /// Norm of the error estimate `error` of a step from `before` to `after`. NaN where any of
     /// them is NaN, and also where `after` is infinite.
-    pub fn of_error(&self, error: &[f64], before: &[f64], after: &[f64]) -> f64 {
+    pub fn of_error<T: Real>(&self, error: &[T], before: &[T], after: &[T]) -> f64 {
         self.square_of_error(error, before, after).sqrt()
     }
 
     /// The square of [`ErrorNorm::of_error`]. The next step waits for this number, and neither
     /// the comparison with 1 nor the controller needs the root.
-    pub fn square_of_error(&self, error: &[f64], before: &[f64], after: &[f64]) -> f64 {
+    pub fn square_of_error<T: Real>(&self, error: &[T], before: &[T], after: &[T]) -> f64 {
         let n = error.len();
         let (before, after, atol) = (&before[..n], &after[..n], &self.atol[..n]);
         let mut sum = 0.0;
         for i in 0..n {
+            let (error, before, after) = (error[i].f64(), before[i].f64(), after[i].f64());
             // An infinite `after` would make the scale infinite and hide itself: ∞·0 is NaN.
-            let poison = after[i] * 0.0;
-            let scale = atol[i] + self.rtol * before[i].abs().max(after[i].abs());
-            let ratio = (error[i] + poison) / scale.max(f64::MIN_POSITIVE);
+            let poison = after * 0.0;
+            let scale = atol[i] + self.rtol * before.abs().max(after.abs());
+            let ratio = (error + poison) / scale.max(f64::MIN_POSITIVE);
             sum += ratio * ratio;
         }
         sum * self.reciprocal_length
     }
 
     /// Norm of `value` scaled by the tolerances at the state `at`.
-    pub fn of_value(&self, value: &[f64], at: &[f64]) -> f64 {
+    pub fn of_value<T: Real>(&self, value: &[T], at: &[T]) -> f64 {
         self.of_error(value, at, at)
     }
 }

@@ -1,6 +1,6 @@
 //! The interface between the loop and a method: one accepted step at a time.
 
-use crate::{Ivp, Settings, SolveError, Stages, Stats};
+use crate::{Ivp, Real, Settings, SolveError, Stages, Stats};
 
 /// One accepted step, as a stepper reports it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,25 +15,31 @@ pub struct Step {
 
 /// Advances a solution one accepted step at a time. Instances are reused: `start` may be called
 /// again with other values, and allocates nothing after the first time for the same size.
-pub trait Stepper: Send {
+pub trait Stepper<T: Real = f64>: Send {
     /// Begins at `(t0, u0)` towards `t1`.
-    fn start(&mut self, ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError>;
+    fn start(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError>;
     /// Takes one accepted step, never past `t_limit`.
     fn step(
         &mut self,
-        ivp: &Ivp<'_>,
+        ivp: &Ivp<'_, T>,
         settings: &Settings,
         t_limit: f64,
     ) -> Result<Step, SolveError>;
     /// State at the end of the last accepted step.
-    fn state(&self) -> &[f64];
+    fn state(&self) -> &[T];
     /// Solution at `t` within the last accepted step.
-    fn interpolate(&mut self, t: f64, out: &mut [f64]) -> Result<(), SolveError>;
+    fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError>;
+    /// Delayed values at `t` within the last accepted step or before it, of systems with delays.
+    fn delayed(&mut self, ivp: &Ivp<'_, T>, t: f64, out: &mut [T]) -> Result<(), SolveError> {
+        let _ = (ivp, t);
+        debug_assert!(out.is_empty(), "only methods for delays have delayed values");
+        Ok(())
+    }
     /// Counters since `start`.
     fn stats(&self) -> Stats;
     /// Stage states and slopes of the last accepted step, where the method is an explicit
     /// Runge–Kutta method; gradient methods that reverse the very steps need them.
-    fn stages(&self) -> Option<&Stages> {
+    fn stages(&self) -> Option<&Stages<T>> {
         None
     }
 }

@@ -38,7 +38,7 @@ pub struct BuiltinSolvers;
 impl Solvers for BuiltinSolvers {
     fn stepper(&self, method: &str) -> Result<Box<dyn Stepper>, String> {
         slopefield_solve::method(method).ok_or_else(|| {
-            let known: Vec<_> = slopefield_solve::methods().iter().map(|m| m.id).collect();
+            let known: Vec<_> = slopefield_solve::methods().map(|m| m.id).collect();
             let near = error::nearest(method, known.iter().copied());
             format!(
                 "there is no solver `{method}`{near}; there are: auto, {}, and those of plugins, \

@@ -71,6 +71,11 @@ impl Failure {
                 failure.u = u;
             }
             SolveError::StepTooSmall { t, .. }
+            | SolveError::NotConverged { t, .. }
+            | SolveError::Singular { t }
+            | SolveError::Inconsistent { t, .. }
+            | SolveError::EventStorm { t, .. }
+            | SolveError::BadLag { t, .. }
             | SolveError::TooManySteps { t, .. }
             | SolveError::Plugin { t, .. } => failure.time = Some(t),
             SolveError::Invalid(_) => {}

@@ -71,6 +71,10 @@ pub fn model(derivatives: Vec<Expr>, params: &[f64]) -> Model {
                 bounds: None,
                 positive: false,
                 derivative,
+                besides_reactions: None,
+                algebraic: false,
+                noise: Vec::new(),
+                history: None,
                 span: Span::default(),
                 equation_span: Span::default(),
             })

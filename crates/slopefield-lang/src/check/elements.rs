@@ -137,6 +137,10 @@ impl<'a> Checker<'a> {
                 bounds,
                 positive: item.positive,
                 derivative,
+                besides_reactions: None,
+                algebraic: false,
+                noise: Vec::new(),
+                history: None,
                 span,
                 equation_span,
             });

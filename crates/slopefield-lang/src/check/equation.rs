@@ -129,6 +129,10 @@ impl<'a> Checker<'a> {
                     bounds,
                     positive: item.positive,
                     derivative: derivative.unwrap_or_else(|| nothing(span)),
+                    besides_reactions: None,
+                    algebraic: false,
+                    noise: Vec::new(),
+                    history: None,
                     span,
                     equation_span,
                 });

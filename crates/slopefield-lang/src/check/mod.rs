@@ -163,7 +163,7 @@ impl<'a> Checker<'a> {
             parts.push(count(model.networks.len(), "network", "networks"));
         }
         let sentence = parts.join(", ");
-        self.model.class = Classification { kind: "ode".into(), sentence };
+        self.model.class = Classification { kind: "ode".into(), hybrid: false, sentence };
     }
 
     fn finish(mut self) -> (Model, Vec<Diagnostic>) {

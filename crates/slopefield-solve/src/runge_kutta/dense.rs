@@ -2,14 +2,14 @@
 
 use super::stages::{Stages, combine};
 use super::tableau::MAX_STAGES;
-use crate::SolveError;
+use crate::{Real, SolveError};
 
-impl Stages {
+impl<T: Real> Stages<T> {
     /// Writes the solution at `t` within the last step to `out`; exact at both ends.
     ///
     /// # Errors
     /// [`SolveError::Invalid`] when `t` lies outside the step.
-    pub fn interpolate(&self, t: f64, out: &mut [f64]) -> Result<(), SolveError> {
+    pub fn interpolate(&self, t: f64, out: &mut [T]) -> Result<(), SolveError> {
         let (t_prev, t_new) = self.ends();
         if t == t_new {
             out.copy_from_slice(if t_prev == t_new { self.state(0) } else { self.end() });

@@ -3,8 +3,9 @@
 mod bs3;
 mod dense;
 mod dp5;
+mod methods;
+mod one_step;
 mod stages;
-mod step;
 mod tableau;
 mod tsit5;
 
@@ -13,7 +14,8 @@ mod tests;
 
 pub use bs3::BS3;
 pub use dp5::DP5;
+pub(crate) use methods::METHODS;
+pub use one_step::ExplicitRungeKutta;
 pub use stages::Stages;
-pub use step::ExplicitRungeKutta;
 pub use tableau::{MAX_STAGES, Tableau};
 pub use tsit5::TSIT5;

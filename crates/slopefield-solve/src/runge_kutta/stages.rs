@@ -5,23 +5,23 @@
 //! accepts or rejects.
 
 use super::tableau::{MAX_STAGES, Tableau};
-use crate::{ErrorNorm, Ivp};
+use crate::{ErrorNorm, Ivp, Real};
 use slopefield_kernel::{StepAttempt, StepKernel};
 use std::sync::Arc;
 
 /// Stage states and slopes of one explicit Runge–Kutta step, row by row.
-pub struct Stages {
+pub struct Stages<T: Real = f64> {
     tableau: &'static Tableau,
     n: usize,
     /// `s` stage states and, for methods that are not first-same-as-last, the result.
-    states: Vec<f64>,
-    slopes: Vec<f64>,
-    error: Vec<f64>,
-    scratch: Vec<f64>,
+    states: Vec<T>,
+    slopes: Vec<T>,
+    error: Vec<T>,
+    scratch: Vec<T>,
     t: f64,
     t_new: f64,
     /// The kernel's own code for whole steps.
-    whole: Option<Arc<dyn StepKernel>>,
+    whole: Option<Arc<dyn StepKernel<T>>>,
     /// Steps taken without it since the kernel was last asked for it.
     taken: u64,
 }
@@ -29,7 +29,7 @@ pub struct Stages {
 /// A kernel without code for whole steps is asked for it again after so many of them.
 const ASK_AFTER: u64 = 256;
 
-impl Stages {
+impl<T: Real> Stages<T> {
     /// Stages of `tableau`, sized by [`Stages::begin`].
     ///
     /// # Panics
@@ -58,13 +58,13 @@ impl Stages {
 
     /// Sizes the arrays for `ivp`, puts `u` at `t` into the first stage and evaluates its slope
     /// (one evaluation). Allocates only when sizes grow.
-    pub fn begin(&mut self, ivp: &Ivp<'_>, t: f64, u: &[f64]) {
+    pub fn begin(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T]) {
         let (s, n) = (self.tableau.stages(), u.len());
         self.n = n;
-        self.states.resize((self.end_row() + 1) * n, 0.0);
-        self.slopes.resize(s * n, 0.0);
-        self.error.resize(n, 0.0);
-        self.scratch.resize(ivp.rhs.scratch_len(), 0.0);
+        self.states.resize((self.end_row() + 1) * n, T::ZERO);
+        self.slopes.resize(s * n, T::ZERO);
+        self.error.resize(n, T::ZERO);
+        self.scratch.resize(ivp.rhs.scratch_len(), T::ZERO);
         self.t = t;
         self.t_new = t;
         self.states[..n].copy_from_slice(u);
@@ -73,7 +73,7 @@ impl Stages {
 
     /// Makes the end of this step the beginning of the next; returns the number of evaluations
     /// (none for first-same-as-last methods).
-    pub fn promote(&mut self, ivp: &Ivp<'_>) -> u64 {
+    pub fn promote(&mut self, ivp: &Ivp<'_, T>) -> u64 {
         let (n, end) = (self.n, self.end_row() * self.n);
         self.states.copy_within(end..end + n, 0);
         if self.tableau.fsal {
@@ -88,7 +88,7 @@ impl Stages {
     /// Takes the step from the first stage at `t` to `t_new`; returns the number of evaluations.
     /// The step length is the difference of the two as rounded, so the times alone determine the
     /// step.
-    pub fn attempt(&mut self, ivp: &Ivp<'_>, t: f64, t_new: f64) -> u64 {
+    pub fn attempt(&mut self, ivp: &Ivp<'_, T>, t: f64, t_new: f64) -> u64 {
         self.t = t;
         self.t_new = t_new;
         let s = self.tableau.stages();
@@ -125,7 +125,7 @@ impl Stages {
     /// Asks the kernel of `ivp` for code for whole steps, which [`Stages::measured_attempt`] then
     /// uses. A solve must ask when it begins, because code made for another kernel stays in use
     /// until then.
-    pub(crate) fn ask_for_whole_steps(&mut self, ivp: &Ivp<'_>) {
+    pub(crate) fn ask_for_whole_steps(&mut self, ivp: &Ivp<'_, T>) {
         // Steps that the last solve took with another kernel count for this one; that changes when
         // the code is made, not what it computes.
         let taken = std::mem::take(&mut self.taken);
@@ -138,7 +138,7 @@ impl Stages {
     /// squared norm of the error estimate, which is NaN when a slope or the result is not finite.
     pub(crate) fn measured_attempt(
         &mut self,
-        ivp: &Ivp<'_>,
+        ivp: &Ivp<'_, T>,
         (t, t_new): (f64, f64),
         from_end: bool,
         norm: &ErrorNorm,
@@ -170,10 +170,10 @@ impl Stages {
 
     /// Stage `I`, which has `I` terms.
     #[inline(always)]
-    fn stage<const I: usize>(&mut self, ivp: &Ivp<'_>) {
+    fn stage<const I: usize>(&mut self, ivp: &Ivp<'_, T>) {
         let (n, h) = (self.n, self.t_new - self.t);
         let (before, rest) = self.states.split_at_mut(I * n);
-        combine_fixed::<I>(&before[..n], h, self.tableau.a[I], &self.slopes, &mut rest[..n]);
+        combine_fixed::<I, T>(&before[..n], h, self.tableau.a[I], &self.slopes, &mut rest[..n]);
         self.evaluate(ivp, I, self.time(I));
     }
 
@@ -193,14 +193,14 @@ impl Stages {
 
     /// `‖f(t + h, u + h f(t, u)) − f(t, u)‖` from the first stage, for choosing the first step;
     /// overwrites the error buffer and the last stage. One evaluation.
-    pub(crate) fn euler_slope_change(&mut self, ivp: &Ivp<'_>, norm: &ErrorNorm, h: f64) -> f64 {
+    pub(crate) fn euler_slope_change(&mut self, ivp: &Ivp<'_, T>, norm: &ErrorNorm, h: f64) -> f64 {
         let (n, t) = (self.n, self.t);
         let last = self.end_row() * n;
         let (before, rest) = self.states.split_at_mut(last);
         combine(&before[..n], h, &[1.0], &self.slopes, &mut rest[..n]);
-        ivp.rhs.eval(t + h, &rest[..n], ivp.p, &mut self.error, &mut self.scratch);
+        ivp.rhs.eval(T::of(t + h), &rest[..n], ivp.p, &mut self.error, &mut self.scratch);
         for (change, slope) in self.error.iter_mut().zip(&self.slopes[..n]) {
-            *change -= slope;
+            *change -= *slope;
         }
         norm.of_value(&self.error, self.state(0))
     }
@@ -213,23 +213,23 @@ impl Stages {
     }
 
     /// State of stage `i`; stage 0 is the beginning of the step.
-    pub fn state(&self, i: usize) -> &[f64] {
+    pub fn state(&self, i: usize) -> &[T] {
         &self.states[i * self.n..(i + 1) * self.n]
     }
 
     /// States of all stages followed by the result, row by row; for first-same-as-last methods
     /// the last stage is the result and appears once.
-    pub fn states_and_end(&self) -> &[f64] {
+    pub fn states_and_end(&self) -> &[T] {
         &self.states[..(self.end_row() + 1) * self.n]
     }
 
     /// Slope of stage `i`.
-    pub fn slope(&self, i: usize) -> &[f64] {
+    pub fn slope(&self, i: usize) -> &[T] {
         &self.slopes[i * self.n..(i + 1) * self.n]
     }
 
     /// Result of the step.
-    pub fn end(&self) -> &[f64] {
+    pub fn end(&self) -> &[T] {
         self.state(self.end_row())
     }
 
@@ -237,40 +237,40 @@ impl Stages {
     pub(crate) fn first_non_finite(&self) -> Option<usize> {
         let s = self.tableau.stages();
         (0..s)
-            .find_map(|i| self.slope(i).iter().position(|v| !v.is_finite()))
-            .or_else(|| self.end().iter().position(|v| !v.is_finite()))
+            .find_map(|i| self.slope(i).iter().position(|v| !v.finite()))
+            .or_else(|| self.end().iter().position(|v| !v.finite()))
     }
 
     fn end_row(&self) -> usize {
         self.tableau.evaluations_per_step()
     }
 
-    fn evaluate(&mut self, ivp: &Ivp<'_>, i: usize, t: f64) {
+    fn evaluate(&mut self, ivp: &Ivp<'_, T>, i: usize, t: f64) {
         let rows = i * self.n..(i + 1) * self.n;
         let (u, out) = (&self.states[rows.clone()], &mut self.slopes[rows]);
-        ivp.rhs.eval(t, u, ivp.p, out, &mut self.scratch);
+        ivp.rhs.eval(T::of(t), u, ivp.p, out, &mut self.scratch);
     }
 
     pub(super) fn ends(&self) -> (f64, f64) {
         (self.t, self.t_new)
     }
 
-    pub(super) fn slopes(&self) -> &[f64] {
+    pub(super) fn slopes(&self) -> &[T] {
         &self.slopes
     }
 }
 
 /// `out = u + h Σ weights_j slopes_j`, the inner loop of every step. The number of terms is a
 /// constant in each instance, so that the loop over states is the only loop.
-pub(super) fn combine(u: &[f64], h: f64, weights: &[f64], slopes: &[f64], out: &mut [f64]) {
+pub(super) fn combine<T: Real>(u: &[T], h: f64, weights: &[f64], slopes: &[T], out: &mut [T]) {
     match weights.len() {
-        1 => combine_fixed::<1>(u, h, weights, slopes, out),
-        2 => combine_fixed::<2>(u, h, weights, slopes, out),
-        3 => combine_fixed::<3>(u, h, weights, slopes, out),
-        4 => combine_fixed::<4>(u, h, weights, slopes, out),
-        5 => combine_fixed::<5>(u, h, weights, slopes, out),
-        6 => combine_fixed::<6>(u, h, weights, slopes, out),
-        7 => combine_fixed::<7>(u, h, weights, slopes, out),
+        1 => combine_fixed::<1, T>(u, h, weights, slopes, out),
+        2 => combine_fixed::<2, T>(u, h, weights, slopes, out),
+        3 => combine_fixed::<3, T>(u, h, weights, slopes, out),
+        4 => combine_fixed::<4, T>(u, h, weights, slopes, out),
+        5 => combine_fixed::<5, T>(u, h, weights, slopes, out),
+        6 => combine_fixed::<6, T>(u, h, weights, slopes, out),
+        7 => combine_fixed::<7, T>(u, h, weights, slopes, out),
         _ => {
             out.copy_from_slice(u);
             add_combination(h, weights, slopes, out);
@@ -279,17 +279,17 @@ pub(super) fn combine(u: &[f64], h: f64, weights: &[f64], slopes: &[f64], out: &
 }
 
 #[inline(always)]
-fn combine_fixed<const TERMS: usize>(
-    u: &[f64],
+fn combine_fixed<const TERMS: usize, T: Real>(
+    u: &[T],
     h: f64,
     weights: &[f64],
-    slopes: &[f64],
-    out: &mut [f64],
+    slopes: &[T],
+    out: &mut [T],
 ) {
     let n = out.len();
     let u = &u[..n];
-    let weights: [f64; TERMS] = std::array::from_fn(|j| h * weights[j]);
-    let slopes = rows::<TERMS>(slopes, n);
+    let weights: [T; TERMS] = std::array::from_fn(|j| T::of(h * weights[j]));
+    let slopes = rows::<TERMS, T>(slopes, n);
     for i in 0..n {
         // First slope first: the newest arrives last, and only one product and one sum wait for
         // it.
@@ -303,7 +303,7 @@ fn combine_fixed<const TERMS: usize>(
 
 /// The first `TERMS` rows of length `n`.
 #[inline(always)]
-fn rows<const TERMS: usize>(mut slopes: &[f64], n: usize) -> [&[f64]; TERMS] {
+fn rows<const TERMS: usize, T>(mut slopes: &[T], n: usize) -> [&[T]; TERMS] {
     std::array::from_fn(|_| {
         let (row, rest) = slopes.split_at(n);
         slopes = rest;
@@ -312,22 +312,27 @@ fn rows<const TERMS: usize>(mut slopes: &[f64], n: usize) -> [&[f64]; TERMS] {
 }
 
 /// `out = h Σ weights_j slopes_j`.
-fn scaled_sum(h: f64, weights: &[f64], slopes: &[f64], out: &mut [f64]) {
+fn scaled_sum<T: Real>(h: f64, weights: &[f64], slopes: &[T], out: &mut [T]) {
     match weights.len() {
-        4 => scaled_sum_fixed::<4>(h, weights, slopes, out),
-        7 => scaled_sum_fixed::<7>(h, weights, slopes, out),
+        4 => scaled_sum_fixed::<4, T>(h, weights, slopes, out),
+        7 => scaled_sum_fixed::<7, T>(h, weights, slopes, out),
         _ => {
-            out.fill(0.0);
+            out.fill(T::ZERO);
             add_combination(h, weights, slopes, out);
         }
     }
 }
 
 #[inline(always)]
-fn scaled_sum_fixed<const TERMS: usize>(h: f64, weights: &[f64], slopes: &[f64], out: &mut [f64]) {
+fn scaled_sum_fixed<const TERMS: usize, T: Real>(
+    h: f64,
+    weights: &[f64],
+    slopes: &[T],
+    out: &mut [T],
+) {
     let n = out.len();
-    let weights: [f64; TERMS] = std::array::from_fn(|j| h * weights[j]);
-    let slopes = rows::<TERMS>(slopes, n);
+    let weights: [T; TERMS] = std::array::from_fn(|j| T::of(h * weights[j]));
+    let slopes = rows::<TERMS, T>(slopes, n);
     for i in 0..n {
         let mut sum = weights[0] * slopes[0][i];
         for j in 1..TERMS {
@@ -338,12 +343,12 @@ fn scaled_sum_fixed<const TERMS: usize>(h: f64, weights: &[f64], slopes: &[f64],
 }
 
 /// `out += h Σ weights_j slopes_j`.
-fn add_combination(h: f64, weights: &[f64], slopes: &[f64], out: &mut [f64]) {
+fn add_combination<T: Real>(h: f64, weights: &[f64], slopes: &[T], out: &mut [T]) {
     let n = out.len();
     for (weight, slope) in weights.iter().zip(slopes.chunks_exact(n)) {
-        let factor = h * weight;
+        let factor = T::of(h * weight);
         for (sum, k) in out.iter_mut().zip(slope) {
-            *sum += factor * k;
+            *sum += factor * *k;
         }
     }
 }

@@ -1,0 +1,162 @@
+//! Adaptive steps for every one-step method.
+
+use crate::controller::within;
+use crate::{
+    Attempt, ErrorNorm, Failure, Ivp, OneStep, PiController, Real, Settings, SolveError, Stages,
+    Stats, Step, Stepper,
+};
+
+/// A one-step method with adaptive steps.
+///
+/// A step is accepted when the scaled error norm is at most 1. An attempt that meets a non-finite
+/// value is rejected like one that is too inaccurate; only when no step however small avoids such
+/// values does the solve stop with [`SolveError::NonFinite`].
+pub struct Adaptive<M, T: Real = f64> {
+    method: M,
+    controller: PiController,
+    norm: ErrorNorm,
+    t: f64,
+    /// Length of the next attempt, positive.
+    h: f64,
+    /// Whether the method holds an accepted step, rather than only its beginning.
+    holds_step: bool,
+    stats: Stats,
+    number: std::marker::PhantomData<T>,
+}
+
+/// Steps shorter than this many units in the last place of the time are too small.
+const SMALLEST_STEP_ULPS: f64 = 16.0;
+
+/// Stretch the step onto the limit when it would end within this fraction of it: a tiny last step
+/// would only add rounding errors (Hairer, Nørsett, Wanner, dopri5).
+const STRETCH: f64 = 1.01;
+
+impl<T: Real, M: OneStep<T>> Adaptive<M, T> {
+    /// The method with a step controller.
+    pub fn with(method: M, controller: PiController) -> Self {
+        Adaptive {
+            method,
+            controller,
+            norm: ErrorNorm::default(),
+            t: 0.0,
+            h: 0.0,
+            holds_step: false,
+            stats: Stats::default(),
+            number: std::marker::PhantomData,
+        }
+    }
+
+    /// Shortest step allowed here.
+    fn floor(&self, ivp: &Ivp<'_, T>, settings: &Settings) -> f64 {
+        // Near t = 0 the spacing of floating-point numbers is no measure; the span is.
+        let scale = self.t.abs().max(1e-10 * (ivp.t1 - ivp.t0).abs());
+        (SMALLEST_STEP_ULPS * f64::EPSILON * scale).max(settings.h_min)
+    }
+
+    fn check_budget(&self, settings: &Settings) -> Result<(), SolveError> {
+        if settings.cancelled() {
+            return Err(SolveError::Cancelled { t: self.t });
+        }
+        if self.stats.accepted + self.stats.rejected >= settings.max_steps {
+            return Err(SolveError::TooManySteps { t: self.t, steps: settings.max_steps });
+        }
+        Ok(())
+    }
+
+    /// Why no step can be taken, however small.
+    fn collapsed(&self, attempt: Attempt, h: f64) -> SolveError {
+        let t = self.t;
+        match attempt {
+            Attempt::Failed { reason: Failure::Singular, .. } => SolveError::Singular { t },
+            Attempt::Failed { reason: Failure::NotConverged, .. } => {
+                SolveError::NotConverged { t, h }
+            }
+            Attempt::Measured(error) => match self.method.first_non_finite() {
+                Some(state) if !error.is_finite() => {
+                    SolveError::non_finite(t, state, self.method.beginning())
+                }
+                _ => SolveError::StepTooSmall { t, h },
+            },
+        }
+    }
+}
+
+impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
+    fn start(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
+        self.norm.configure(settings, ivp.u0.len());
+        self.controller.reset();
+        self.t = ivp.t0;
+        self.holds_step = false;
+        self.stats = Stats::default();
+        self.method.begin(ivp, settings, ivp.t0, ivp.u0, &mut self.stats)?;
+        self.h = match settings.h_init {
+            Some(h) => h.abs(),
+            None => self.method.first_length(ivp, &self.norm, settings.h_max, &mut self.stats),
+        };
+        Ok(())
+    }
+
+    fn step(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        settings: &Settings,
+        t_limit: f64,
+    ) -> Result<Step, SolveError> {
+        let backward = t_limit < self.t;
+        let signed = |h: f64| if backward { -h } else { h };
+        let floor = self.floor(ivp, settings);
+        let mut h = within(self.h, floor, settings.h_max);
+        let mut rejected = 0;
+        loop {
+            self.check_budget(settings)?;
+            let remaining = (t_limit - self.t).abs();
+            let clipped = STRETCH * h >= remaining;
+            let t_new = if clipped { t_limit } else { self.t + signed(h) };
+            let span = (self.t, t_new);
+            let attempt =
+                self.method.attempt(ivp, span, self.holds_step, &self.norm, &mut self.stats);
+            self.holds_step = false;
+            let tried = h.min(remaining);
+            let factor = match attempt {
+                Attempt::Measured(error) if error <= 1.0 => {
+                    let taken = if clipped { remaining } else { h };
+                    let next = self.controller.accepted(error) * taken;
+                    // A step cut short by the limit says nothing against the longer one.
+                    self.h = if taken < h { next.max(h) } else { next };
+                    let t_prev = std::mem::replace(&mut self.t, t_new);
+                    self.holds_step = true;
+                    self.stats.accepted += 1;
+                    return Ok(Step { t_prev, t: t_new, rejected });
+                }
+                Attempt::Measured(error) if error.is_finite() => self.controller.rejected(error),
+                Attempt::Measured(_) => self.controller.rejected_non_finite(),
+                Attempt::Failed { factor, .. } => {
+                    self.controller.rejected_non_finite();
+                    factor
+                }
+            };
+            rejected += 1;
+            self.stats.rejected += 1;
+            if tried <= floor {
+                return Err(self.collapsed(attempt, signed(tried)));
+            }
+            h = (tried * factor).max(floor);
+        }
+    }
+
+    fn state(&self) -> &[T] {
+        if self.holds_step { self.method.end() } else { self.method.beginning() }
+    }
+
+    fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError> {
+        self.method.interpolate(t, out)
+    }
+
+    fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    fn stages(&self) -> Option<&Stages<T>> {
+        if self.holds_step { self.method.stages() } else { None }
+    }
+}

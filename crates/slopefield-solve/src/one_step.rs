@@ -1,0 +1,91 @@
+//! Methods whose step needs nothing but its beginning.
+
+use crate::{ErrorNorm, Ivp, Real, Settings, SolveError, Stages, Stats};
+
+/// The arithmetic of one step. [`crate::Adaptive`] makes a [`crate::Stepper`] of it: it chooses
+/// lengths, accepts and rejects; a method of steps for delays repeats attempts with better delayed
+/// values.
+pub trait OneStep<T: Real = f64>: Send {
+    /// Order in the step size of the local error estimate (embedded order + 1).
+    fn error_order(&self) -> u32;
+
+    /// Sizes the arrays for `ivp`, makes `(t, u)` the beginning of the next step and evaluates what
+    /// it needs there, and forgets everything else. Allocates only when sizes grow.
+    ///
+    /// # Errors
+    /// Systems that the method cannot solve ([`SolveError::Invalid`]), values that are not finite.
+    fn begin(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        settings: &Settings,
+        t: f64,
+        u: &[T],
+        counts: &mut Stats,
+    ) -> Result<(), SolveError>;
+
+    /// Length, positive and at most `h_max`, of a first step from the beginning.
+    fn first_length(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        norm: &ErrorNorm,
+        h_max: f64,
+        counts: &mut Stats,
+    ) -> f64;
+
+    /// Takes the step from `t` to `t_new` and measures its error. With `from_end` it begins with
+    /// the end of the step held, which has been accepted, otherwise with the beginning of that step
+    /// (another attempt).
+    fn attempt(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        span: (f64, f64),
+        from_end: bool,
+        norm: &ErrorNorm,
+        counts: &mut Stats,
+    ) -> Attempt;
+
+    /// State at the beginning of the step held.
+    fn beginning(&self) -> &[T];
+
+    /// State at its end, after an attempt.
+    fn end(&self) -> &[T];
+
+    /// Solution at `t` within the step held.
+    ///
+    /// # Errors
+    /// [`SolveError::Invalid`] when `t` lies outside the step.
+    fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError>;
+
+    /// The first state whose slope or end is not finite after a failed attempt.
+    fn first_non_finite(&self) -> Option<usize> {
+        self.end().iter().position(|v| !v.finite())
+    }
+
+    /// Stages of the step held, where the method is an explicit Runge–Kutta method.
+    fn stages(&self) -> Option<&Stages<T>> {
+        None
+    }
+}
+
+/// How an attempt at a step ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Attempt {
+    /// Squared norm of the error estimate; NaN when a slope or the end is not finite.
+    Measured(f64),
+    /// The stage equations could not be solved; the step is tried again at `factor` of its length.
+    Failed {
+        /// Less than 1.
+        factor: f64,
+        /// For the report when steps become too small.
+        reason: Failure,
+    },
+}
+
+/// Why stage equations could not be solved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Newton's iteration did not converge.
+    NotConverged,
+    /// The matrix of the linear systems is singular.
+    Singular,
+}

@@ -1,0 +1,97 @@
+//! Explicit Runge–Kutta methods as one-step methods.
+
+use super::{Stages, Tableau};
+use crate::initial::initial_step;
+use crate::{
+    Adaptive, Attempt, ErrorNorm, Ivp, OneStep, PiController, Real, Settings, SolveError, Stats,
+};
+
+/// Adaptive explicit Runge–Kutta method, defined by its table.
+pub type ExplicitRungeKutta<T = f64> = Adaptive<Stages<T>, T>;
+
+impl<T: Real> ExplicitRungeKutta<T> {
+    /// The method of `tableau` with the controller constants published for its order.
+    pub fn new(tableau: &'static Tableau) -> Self {
+        Self::with_controller(tableau, PiController::for_error_order(tableau.error_order()))
+    }
+
+    /// The method of `tableau` with another controller.
+    pub fn with_controller(tableau: &'static Tableau, controller: PiController) -> Self {
+        Adaptive::with(Stages::new(tableau), controller)
+    }
+}
+
+impl<T: Real> OneStep<T> for Stages<T> {
+    fn error_order(&self) -> u32 {
+        self.tableau().error_order()
+    }
+
+    fn begin(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        _: &Settings,
+        t: f64,
+        u: &[T],
+        counts: &mut Stats,
+    ) -> Result<(), SolveError> {
+        if ivp.rhs.structure().mass.is_some() {
+            return Err(SolveError::Invalid(format!(
+                "the method {} solves no equations with a mass matrix or algebraic variables; use \
+                 rodas5p, radau or bdf",
+                self.tableau().id
+            )));
+        }
+        Stages::begin(self, ivp, t, u);
+        self.ask_for_whole_steps(ivp);
+        counts.rhs += 1;
+        match self.slope(0).iter().position(|v| !v.finite()) {
+            Some(state) => Err(SolveError::non_finite(t, state, u)),
+            None => Ok(()),
+        }
+    }
+
+    fn first_length(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        norm: &ErrorNorm,
+        h_max: f64,
+        counts: &mut Stats,
+    ) -> f64 {
+        counts.rhs += 1;
+        let q = self.tableau().error_order();
+        initial_step(ivp, norm, self, q, h_max)
+    }
+
+    fn attempt(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        span: (f64, f64),
+        from_end: bool,
+        norm: &ErrorNorm,
+        counts: &mut Stats,
+    ) -> Attempt {
+        let (evaluations, squared_error) = self.measured_attempt(ivp, span, from_end, norm);
+        counts.rhs += evaluations;
+        Attempt::Measured(squared_error)
+    }
+
+    fn beginning(&self) -> &[T] {
+        self.state(0)
+    }
+
+    fn end(&self) -> &[T] {
+        Stages::end(self)
+    }
+
+    fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError> {
+        Stages::interpolate(self, t, out)
+    }
+
+    fn first_non_finite(&self) -> Option<usize> {
+        Stages::first_non_finite(self)
+    }
+
+    fn stages(&self) -> Option<&Stages<T>> {
+        Some(self)
+    }
+}
