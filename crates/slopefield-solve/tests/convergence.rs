@@ -8,7 +8,7 @@ use slopefield_problems::{
     Problem, all, forced_relaxation, lorenz, lotka_volterra, rigid_body, spiral,
 };
 use slopefield_solve::runge_kutta::{BS3, DP5, TSIT5};
-use slopefield_solve::{FrozenSteps, Ivp, Settings, Tableau, drive, method, methods};
+use slopefield_solve::{FrozenSteps, Ivp, Settings, Tableau, drive, method, methods, tableau};
 
 /// State at `t1` after equal steps.
 fn with_equal_steps(table: &'static Tableau, ivp: &Ivp<'_>, steps: usize) -> Vec<f64> {
@@ -150,7 +150,7 @@ fn exact_solutions_are_met_at_all_save_points() {
             .map(|i| problem.t0 + (problem.t1 - problem.t0) * f64::from(i) / 40.0)
             .map(|t| t.min(problem.t1))
             .collect();
-        for info in methods() {
+        for info in methods().filter(|info| tableau(info.id).is_some()) {
             let mut out = vec![0.0; saves.len() * n];
             let mut stepper = method(info.id).unwrap();
             drive(&mut *stepper, &ivp(&problem), &settings, &saves, &mut out, None).unwrap();
@@ -167,7 +167,7 @@ fn exact_solutions_are_met_at_all_save_points() {
 #[test]
 fn errors_fall_with_the_tolerance() {
     let problem = lotka_volterra();
-    for info in methods() {
+    for info in methods().filter(|info| tableau(info.id).is_some()) {
         let mut stepper = method(info.id).unwrap();
         let mut errors = Vec::new();
         for exponent in [3, 5, 7, 9] {
