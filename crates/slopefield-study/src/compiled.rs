@@ -1,11 +1,12 @@
 //! A model text made callable.
 
 use crate::StudyError;
+use crate::system::SystemKernel;
 use slopefield_graph::network::NetworkLibrary;
 use slopefield_graph::plan::Plans;
 use slopefield_graph::{Interpreter, LoweredModel};
 use slopefield_kernel::Kernel;
-use slopefield_lang::{Model, Severity};
+use slopefield_lang::{Model, ReactionMode, Severity};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,7 +24,7 @@ pub struct CompiledModel {
     pub lowered: LoweredModel,
     /// p → initial state.
     pub initial: Arc<dyn Kernel>,
-    /// Right-hand side.
+    /// Right-hand side, with the rest of the system in its structure.
     pub rhs: Arc<dyn Kernel>,
     /// Observations with their noise arguments.
     pub observe: Arc<dyn Kernel>,
@@ -41,6 +42,18 @@ impl CompiledModel {
     /// # Errors
     /// Errors of the text, networks that cannot be built.
     pub fn new(text: &str, library: &dyn NetworkLibrary) -> Result<CompiledModel, StudyError> {
+        Self::with_reactions(text, library, ReactionMode::Ode)
+    }
+
+    /// As [`CompiledModel::new`], with reactions run in a given way.
+    ///
+    /// # Errors
+    /// Errors of the text, networks that cannot be built.
+    pub fn with_reactions(
+        text: &str,
+        library: &dyn NetworkLibrary,
+        mode: ReactionMode,
+    ) -> Result<CompiledModel, StudyError> {
         let began = Instant::now();
         let (model, diagnostics) = slopefield_lang::check(text);
         let errors: Vec<_> = diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
@@ -55,6 +68,7 @@ impl CompiledModel {
                 rendered: slopefield_lang::render(text, "model.slope", &diagnostics, false),
             });
         }
+        let model = model.with_reactions(mode);
         let lowered = slopefield_graph::lower(&model, library)
             .map_err(|e| StudyError::Compile(e.to_string()))?;
         let mut interpreted = None;
@@ -70,6 +84,7 @@ impl CompiledModel {
         };
         let initial = kernel(&lowered.initial);
         let rhs = kernel(&lowered.rhs);
+        let rhs = Arc::new(SystemKernel::new(&model, &lowered, rhs, &mut kernel));
         let observe = kernel(&lowered.observe);
         let lets = kernel(&lowered.lets);
         Ok(CompiledModel {
@@ -115,6 +130,9 @@ impl CompiledModel {
         u: &[f64],
         p: &[f64],
     ) -> Option<slopefield_graph::NonFiniteAt> {
+        if !self.model.delays.is_empty() {
+            return None; // the delayed values there are not known
+        }
         let locate =
             |t, u: &[f64]| slopefield_graph::locate_non_finite(&self.model, &self.lowered, t, u, p);
         if let Some(found) = locate(t, u) {
