@@ -61,6 +61,20 @@ impl LoweredModel {
             other => self.others.iter().find(|(f, _)| *f == other).map(|(_, plans)| plans),
         }
     }
+
+    /// This model with the right-hand side of another one that has the same states, params and
+    /// networks, such as a part of it ([`Model::split_linear`]).
+    ///
+    /// # Errors
+    /// As for [`lower`].
+    pub fn with_rhs_of(&self, other: &Model) -> Result<LoweredModel, LowerError> {
+        let (networks, layout) = (&self.networks, &self.layout);
+        let rhs = ModelFunction::Rhs;
+        let entry = |entry| compile(other, networks, layout, rhs, entry, &mut |_, _| {});
+        let rhs =
+            Plans { eval: entry(Entry::Eval)?, jvp: entry(Entry::Jvp)?, vjp: entry(Entry::Vjp)? };
+        Ok(LoweredModel { rhs, ..self.clone() })
+    }
 }
 
 /// Where an observation is in the output of [`LoweredModel::observe`].

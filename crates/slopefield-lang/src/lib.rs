@@ -15,6 +15,7 @@ mod print;
 mod reactions;
 mod render;
 mod span;
+mod split;
 mod suggest;
 pub mod syntax;
 pub mod units;

@@ -36,6 +36,15 @@ pub struct CompiledModel {
     pub interpreted: Option<String>,
 }
 
+/// Native code for plans; where it cannot be made the interpreter, and why.
+fn kernel(plans: &Plans) -> (Arc<dyn Kernel>, Option<String>) {
+    match slopefield_cpu::compile(plans) {
+        Ok(kernel) => (Arc::new(kernel), None),
+        // Some systems forbid memory that is both written and run.
+        Err(e) => (Arc::new(Interpreter::new(plans.clone())), Some(e.to_string())),
+    }
+}
+
 impl CompiledModel {
     /// Checks and compiles a text. Warnings do not hinder.
     ///
@@ -73,14 +82,9 @@ impl CompiledModel {
             .map_err(|e| StudyError::Compile(e.to_string()))?;
         let mut interpreted = None;
         let mut kernel = |plans: &Plans| -> Arc<dyn Kernel> {
-            match slopefield_cpu::compile(plans) {
-                Ok(kernel) => Arc::new(kernel),
-                // Some systems forbid memory that is both written and run.
-                Err(e) => {
-                    interpreted = Some(e.to_string());
-                    Arc::new(Interpreter::new(plans.clone()))
-                }
-            }
+            let (kernel, why) = kernel(plans);
+            interpreted = interpreted.take().or(why);
+            kernel
         };
         let initial = kernel(&lowered.initial);
         let rhs = kernel(&lowered.rhs);
@@ -98,6 +102,23 @@ impl CompiledModel {
             compile_s: began.elapsed().as_secs_f64(),
             interpreted,
         })
+    }
+
+    /// The right-hand side with its split into linear terms and others, for methods that treat them
+    /// apart; `None` when the model has no linear terms or is more than ordinary differential
+    /// equations.
+    pub fn split_rhs(&self) -> Option<Arc<dyn Kernel>> {
+        let (linear, rest) = self.model.split_linear()?;
+        let mut kernel = |plans: &Plans| kernel(plans).0;
+        let mut part = |model: &Model| {
+            let lowered = self.lowered.with_rhs_of(model).ok()?;
+            let rhs = kernel(&lowered.rhs);
+            Some(Arc::new(SystemKernel::new(model, &lowered, rhs, &mut kernel)) as Arc<dyn Kernel>)
+        };
+        let (linear, rest) = (part(&linear)?, part(&rest)?);
+        let rhs = kernel(&self.lowered.rhs);
+        let whole = SystemKernel::new(&self.model, &self.lowered, rhs, &mut kernel);
+        Some(Arc::new(whole.with_parts(linear, rest)))
     }
 
     /// Parameters as the text gives them, with weights drawn from `seed`.

@@ -9,7 +9,7 @@ use slopefield_graph::sparse::Pattern;
 use slopefield_graph::{LoweredModel, ModelFunction};
 use slopefield_kernel::{
     Calculus, Cotangent, Crossing, DelayedRead, Delays, Event, Events, JumpChange, Jumps, Kernel,
-    MatrixKernel, MatrixPattern, Noise, NoiseKind, Pair, Point, ReverseStepKernel, Shape,
+    MatrixKernel, MatrixPattern, Noise, NoiseKind, Pair, Point, ReverseStepKernel, Shape, Split,
     StepKernel, StepTable, Structure, Tangent, Trigger,
 };
 use slopefield_lang::syntax::Direction;
@@ -29,6 +29,13 @@ pub(crate) struct SystemKernel {
     noise: Option<NoiseParts>,
     jumps: Option<JumpParts>,
     events: Option<EventParts>,
+    split: Option<SplitParts>,
+}
+
+/// The right-hand side as a sum.
+struct SplitParts {
+    linear: Arc<dyn Kernel>,
+    rest: Arc<dyn Kernel>,
 }
 
 struct DelayParts {
@@ -104,8 +111,15 @@ impl SystemKernel {
             noise,
             jumps,
             events,
+            split: None,
             rhs,
         }
+    }
+
+    /// The same system with its right-hand side also as a linear part and a rest.
+    pub(crate) fn with_parts(mut self, linear: Arc<dyn Kernel>, rest: Arc<dyn Kernel>) -> Self {
+        self.split = Some(SplitParts { linear, rest });
+        self
     }
 }
 
@@ -142,7 +156,11 @@ impl Kernel for SystemKernel {
             jacobian: Some(&self.jacobian),
             mass: self.mass.as_ref().map(|mass| mass as &dyn MatrixKernel),
             pairs: &self.pairs,
-            split: None,
+            split: self.split.as_ref().map(|parts| Split {
+                stiff: &*parts.linear,
+                rest: &*parts.rest,
+                linear: true,
+            }),
             delays: self.delays.as_ref().map(|delays| Delays {
                 reads: &delays.reads,
                 lags: &*delays.lags,
