@@ -56,6 +56,8 @@ impl ModelFunction {
         when(!model.delays.is_empty(), ModelFunction::History);
         when(!model.delays.is_empty(), ModelFunction::Lags);
         when(!model.noises.is_empty(), ModelFunction::Noise);
+        let one_each = model.states.iter().all(|s| s.noise.len() <= 1);
+        when(!model.noises.is_empty() && one_each, ModelFunction::DiagonalNoise);
         when(!model.jumps.is_empty(), ModelFunction::Rates);
         let crossing = |trigger: &EventTrigger| matches!(trigger, EventTrigger::Crossing { .. });
         when(model.events.iter().any(|e| crossing(&e.trigger)), ModelFunction::Roots);
