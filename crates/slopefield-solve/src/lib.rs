@@ -21,22 +21,26 @@
 //! ```
 
 mod adaptive;
+mod barycentric;
 mod controller;
 mod drive;
 mod error;
+mod events;
 mod frozen;
 mod initial;
 mod ivp;
 mod methods;
 mod norm;
 mod one_step;
+mod rows;
 pub mod runge_kutta;
 mod stepper;
 
 pub use adaptive::Adaptive;
 pub use controller::PiController;
-pub use drive::{StepObserver, drive};
+pub use drive::{Outcome, StepObserver, drive, drive_to_stop};
 pub use error::SolveError;
+pub use events::{Happening, Stop};
 pub use frozen::{FrozenSteps, StepTimes};
 pub use ivp::{Ivp, Settings, Stats};
 pub use methods::{MethodClass, MethodInfo, method, method_info, methods, tableau};

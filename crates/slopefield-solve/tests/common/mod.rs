@@ -1,6 +1,8 @@
 //! What the tests of this crate share: solving a standard problem in one line.
 #![allow(dead_code, reason = "every test file uses a part")]
 
+pub mod system;
+
 use slopefield_problems::Problem;
 use slopefield_solve::{Ivp, Settings, SolveError, Stats, Stepper, Tableau, drive};
 
