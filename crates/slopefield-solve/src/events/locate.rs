@@ -15,8 +15,7 @@ pub(crate) struct Bracket {
     pub(crate) at_b: f64,
 }
 
-/// Narrows a bracket to a few units in the last place of its ends (or of `scale`, where that is
-/// larger), so that the sign at `b` is the one after the crossing. `a > b` for time that falls.
+/// Narrows a bracket to a few units in the last place of its ends, so that the sign at `b` is the one after the crossing. `a > b` for time that falls.
 ///
 /// Interpolation is truncated and projected towards bisection, which needs at most one evaluation
 /// more than bisection in the worst case and converges superlinearly for smooth functions: I. F. D.
@@ -27,11 +26,10 @@ pub(crate) struct Bracket {
 /// Those of the function.
 pub(crate) fn narrow(
     mut bracket: Bracket,
-    scale: f64,
     mut f: impl FnMut(f64) -> Result<f64, SolveError>,
 ) -> Result<Bracket, SolveError> {
     let sign = if bracket.at_a < 0.0 { 1.0 } else { -1.0 };
-    let size = bracket.a.abs().max(bracket.b.abs()).max(scale);
+    let size = bracket.a.abs().max(bracket.b.abs());
     let tolerance = (2.0 * f64::EPSILON * size).max(f64::MIN_POSITIVE);
     let width0 = (bracket.b - bracket.a).abs();
     let halvings = (width0 / (2.0 * tolerance)).log2().ceil().max(0.0);
@@ -81,12 +79,15 @@ mod tests {
     fn check(f: impl Fn(f64) -> f64, a: f64, b: f64, zero: f64, most: usize) {
         let mut calls = 0;
         let start = Bracket { a, at_a: f(a), b, at_b: f(b) };
-        let found = narrow(start, 0.0, |x| {
+        let found = narrow(start, |x| {
             calls += 1;
             Ok(f(x))
         })
         .unwrap();
-        assert!((found.b - zero).abs() <= 8.0 * f64::EPSILON * zero.abs(), "{found:?} for {zero}");
+        assert!(
+            (found.b - zero).abs() <= 4.0 * f64::EPSILON * a.abs().max(b.abs()),
+            "{found:?} for {zero}"
+        );
         assert!(f(found.b) * f(a) <= 0.0, "{found:?}");
         assert!(calls <= most, "{calls} evaluations for the zero at {zero}");
     }

@@ -472,7 +472,6 @@ impl<'a, T: Real> RootSearch<'a, T> {
         root: usize,
         mut bracket: Bracket,
     ) -> Result<Bracket, SolveError> {
-        let scale = 1e-3 * (bracket.b - bracket.a).abs();
         if bracket.at_b == 0.0 && bracket.b == ivp.t1 {
             return Ok(bracket);
         }
@@ -498,7 +497,7 @@ impl<'a, T: Real> RootSearch<'a, T> {
                 }
             }
         }
-        narrow(bracket, f64::EPSILON * scale, |t| self.value(ivp, stepper, root, t))
+        narrow(bracket, |t| self.value(ivp, stepper, root, t))
     }
 }
 
