@@ -17,5 +17,5 @@ pub use dp5::DP5;
 pub(crate) use methods::METHODS;
 pub use one_step::ExplicitRungeKutta;
 pub use stages::Stages;
-pub use tableau::{MAX_STAGES, Tableau};
+pub use tableau::{ExtraStages, MAX_DENSE_STAGES, MAX_STAGES, Tableau};
 pub use tsit5::TSIT5;

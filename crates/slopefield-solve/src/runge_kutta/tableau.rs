@@ -3,8 +3,27 @@
 
 use slopefield_kernel::StepTable;
 
-/// Largest number of stages of a table.
+/// Largest number of stages of a table, those that only the interpolant needs not counted.
 pub const MAX_STAGES: usize = 16;
+
+/// Largest number of stages of a table with those that only the interpolant needs.
+pub const MAX_DENSE_STAGES: usize = 32;
+
+/// Stages that only the interpolant needs. They are evaluated when somebody asks for the solution
+/// within a step.
+#[derive(Debug)]
+pub struct ExtraStages {
+    /// Stage matrix: row `i` has an entry for each of the `s` stages of the step and the `i` extra
+    /// ones before it.
+    pub a: &'static [&'static [f64]],
+    /// Stage times.
+    pub c: &'static [f64],
+}
+
+impl ExtraStages {
+    /// For interpolants of the stages that the step has anyhow.
+    pub const NONE: ExtraStages = ExtraStages { a: &[], c: &[] };
+}
 
 /// Coefficients of an explicit Runge–Kutta pair.
 ///
@@ -37,7 +56,9 @@ pub struct Tableau {
     pub b_error: &'static [f64],
     /// Stage times.
     pub c: &'static [f64],
-    /// Row `i`: coefficients of `θ, θ², …` in `b_i(θ)`.
+    /// What the interpolant needs besides.
+    pub extra: ExtraStages,
+    /// Row `i`: coefficients of `θ, θ², …` in `b_i(θ)`; the stages, then the extra ones.
     pub dense: &'static [&'static [f64]],
     /// One sentence: when to use the method.
     pub advice: &'static str,
@@ -49,6 +70,26 @@ impl Tableau {
     /// Number of stages.
     pub const fn stages(&self) -> usize {
         self.b.len()
+    }
+
+    /// Number of stages with those that only the interpolant needs.
+    pub const fn dense_stages(&self) -> usize {
+        self.b.len() + self.extra.a.len()
+    }
+
+    /// Weights and time of a stage, which may be one of those that only the interpolant needs.
+    pub fn stage(&self, i: usize) -> (&'static [f64], f64) {
+        match i.checked_sub(self.stages()) {
+            None => (self.a[i], self.c[i]),
+            Some(i) => (self.extra.a[i], self.extra.c[i]),
+        }
+    }
+
+    /// The last two stages at one time: the difference of their slopes over that of their states
+    /// estimates how fast the problem is.
+    pub(super) fn last_pair(&self) -> Option<(usize, usize)> {
+        let last = self.stages().checked_sub(1)?;
+        (0..last).rev().find(|i| self.c[*i] == self.c[last]).map(|i| (i, last))
     }
 
     /// Evaluations of the right-hand side per step, after the first.
@@ -66,17 +107,18 @@ impl Tableau {
         self.dense.iter().map(|row| row.len()).max().unwrap_or(0)
     }
 
-    /// What code for whole steps needs to know; none for methods that are not first same as last.
+    /// What code for whole steps needs to know; none for methods that are not first same as last,
+    /// and for those with stages that only the interpolant needs.
     pub const fn step_table(&self) -> Option<StepTable> {
-        if self.fsal {
+        if self.fsal && self.extra.a.is_empty() {
             Some(StepTable { a: self.a, b_error: self.b_error, c: self.c, dense: self.dense })
         } else {
             None
         }
     }
 
-    /// Writes the interpolation weights `b_i(θ)` to the first [`Tableau::stages`] entries.
-    pub fn dense_weights(&self, theta: f64, weights: &mut [f64; MAX_STAGES]) {
+    /// Writes the interpolation weights `b_i(θ)` to the first [`Tableau::dense_stages`] entries.
+    pub fn dense_weights(&self, theta: f64, weights: &mut [f64]) {
         let square = theta * theta;
         for (weight, row) in weights.iter_mut().zip(self.dense) {
             *weight = match **row {

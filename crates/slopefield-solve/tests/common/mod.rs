@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test file uses a part")]
 
 use slopefield_problems::Problem;
+use slopefield_solve::runge_kutta::ExtraStages;
 use slopefield_solve::{Ivp, Settings, SolveError, Stats, Stepper, Tableau, drive};
 
 /// The problem on its usual span.
@@ -41,6 +42,7 @@ pub static HEUN: Tableau = Tableau {
     b: &[0.5, 0.5],
     b_error: &[-0.5, 0.5],
     c: &[0.0, 1.0],
+    extra: ExtraStages::NONE,
     dense: &[&[1.0, -0.5], &[0.0, 0.5]],
     advice: "For tests.",
     reference: "",
