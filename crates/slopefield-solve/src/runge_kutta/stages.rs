@@ -88,6 +88,12 @@ impl<T: Real> Stages<T> {
         if self.tableau.fsal {
             self.slopes.copy_within(end..end + n, 0);
             0
+        } else if self.dense && self.tableau.extra_begins_with_end() {
+            // The interpolant has had it evaluated.
+            let s = self.tableau.stages();
+            self.slopes.copy_within(s * n..(s + 1) * n, 0);
+            self.dense = false;
+            0
         } else {
             self.evaluate(ivp, 0, self.t_new);
             1
@@ -420,10 +426,29 @@ fn scaled_sum_fixed<const TERMS: usize, T: Real>(
 /// `out += h Σ weights_j slopes_j`.
 fn add_combination<T: Real>(h: f64, weights: &[f64], slopes: &[T], out: &mut [T]) {
     let n = out.len();
-    for (weight, slope) in weights.iter().zip(slopes.chunks_exact(n)) {
-        let factor = T::of(h * weight);
-        for (sum, k) in out.iter_mut().zip(slope) {
-            *sum += factor * *k;
+    // Long rows have many zeros, and a pass over the states for every term would be dear.
+    let mut terms =
+        weights.iter().zip(slopes.chunks_exact(n)).filter(|(weight, _)| **weight != 0.0);
+    let mut next = || terms.next().map(|(weight, slope)| (T::of(h * weight), slope));
+    while let Some((a, x)) = next() {
+        match (next(), next(), next()) {
+            (Some((b, y)), Some((c, z)), Some((d, w))) => {
+                for i in 0..n {
+                    out[i] = (((out[i] + a * x[i]) + b * y[i]) + c * z[i]) + d * w[i];
+                }
+            }
+            (second, third, _) => {
+                add_scaled(a, x, out);
+                for (factor, slope) in second.into_iter().chain(third) {
+                    add_scaled(factor, slope, out);
+                }
+            }
         }
+    }
+}
+
+fn add_scaled<T: Real>(factor: T, slope: &[T], out: &mut [T]) {
+    for (sum, k) in out.iter_mut().zip(slope) {
+        *sum += factor * *k;
     }
 }

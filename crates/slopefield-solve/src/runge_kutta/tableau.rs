@@ -18,11 +18,16 @@ pub struct ExtraStages {
     pub a: &'static [&'static [f64]],
     /// Stage times.
     pub c: &'static [f64],
+    /// Row `i`, of the stages of the step and then of the extra ones: coefficients `d_ij` of the
+    /// weight `b_i(θ) = θ Σ_j d_ij T_j(2θ − 1)` in Chebyshev polynomials. In powers of `θ` those of
+    /// high orders would be up to `10^6` for weights of the size of 1, and so many digits would
+    /// cancel. Rows of weights that are 0 are empty.
+    pub dense: &'static [&'static [f64]],
 }
 
 impl ExtraStages {
     /// For interpolants of the stages that the step has anyhow.
-    pub const NONE: ExtraStages = ExtraStages { a: &[], c: &[] };
+    pub const NONE: ExtraStages = ExtraStages { a: &[], c: &[], dense: &[] };
 }
 
 /// Coefficients of an explicit Runge–Kutta pair.
@@ -56,9 +61,10 @@ pub struct Tableau {
     pub b_error: &'static [f64],
     /// Stage times.
     pub c: &'static [f64],
-    /// What the interpolant needs besides.
+    /// What the interpolant needs besides the stages of the step.
     pub extra: ExtraStages,
-    /// Row `i`: coefficients of `θ, θ², …` in `b_i(θ)`; the stages, then the extra ones.
+    /// Row `i`: coefficients of `θ, θ², …` in `b_i(θ)`. No rows for tables with extra stages, whose
+    /// interpolant is [`ExtraStages::dense`].
     pub dense: &'static [&'static [f64]],
     /// One sentence: when to use the method.
     pub advice: &'static str,
@@ -102,7 +108,12 @@ impl Tableau {
         self.embedded_order + 1
     }
 
-    /// Degree in `θ` of the interpolation weights.
+    /// Whether the first extra stage is the end of the step, and so the first stage of the next.
+    pub(super) fn extra_begins_with_end(&self) -> bool {
+        self.extra.a.first().is_some_and(|row| *row == self.b) && self.extra.c[0] == 1.0
+    }
+
+    /// Degree in `θ` of the interpolation weights given by their powers.
     pub fn dense_degree(&self) -> usize {
         self.dense.iter().map(|row| row.len()).max().unwrap_or(0)
     }
@@ -119,12 +130,27 @@ impl Tableau {
 
     /// Writes the interpolation weights `b_i(θ)` to the first [`Tableau::dense_stages`] entries.
     pub fn dense_weights(&self, theta: f64, weights: &mut [f64]) {
+        if !self.extra.a.is_empty() {
+            return self.chebyshev_weights(theta, weights);
+        }
         let square = theta * theta;
         for (weight, row) in weights.iter_mut().zip(self.dense) {
             *weight = match **row {
                 [a, b, c, d] => theta * ((a + theta * b) + square * (c + theta * d)),
                 _ => row.iter().rev().fold(0.0, |sum, coefficient| theta * (sum + coefficient)),
             };
+        }
+    }
+
+    /// Weights of an interpolant given in Chebyshev polynomials.
+    fn chebyshev_weights(&self, theta: f64, weights: &mut [f64]) {
+        let x = 2.0 * theta - 1.0;
+        let mut basis = [theta, theta * x, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+        for j in 2..basis.len() {
+            basis[j] = 2.0 * x * basis[j - 1] - basis[j - 2];
+        }
+        for (weight, row) in weights.iter_mut().zip(self.extra.dense) {
+            *weight = row.iter().zip(&basis).map(|(d, b)| d * b).sum();
         }
     }
 }
