@@ -16,6 +16,12 @@ pub trait StepObserver<T: Real = f64> {
     /// event; it has no stages then.
     fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper<T>) -> Result<(), SolveError>;
 
+    /// Whether [`StepObserver::accepted`] asks for the solution within the step, which costs
+    /// evaluations with some methods.
+    fn interpolates(&self) -> bool {
+        true
+    }
+
     /// Called for each event, after the step up to it was accepted (for events that change
     /// nothing, before the step that contains it is). An error stops the solve and is passed on.
     fn happened(&mut self, happening: &Happening<'_, T>) -> Result<(), SolveError> {
@@ -137,9 +143,9 @@ impl<T: Real> Driven<'_, '_, T> {
             self.check_progress(t, &step, limit)?;
             t = match &mut events {
                 None => {
-                    rows.save_step(&step, self.stepper)?;
+                    rows.save_step(ivp, &step, self.stepper)?;
                     if let Some(observer) = observer.as_deref_mut() {
-                        observer.accepted(&step, self.stepper)?;
+                        accept(observer, ivp, &step, self.stepper)?;
                     }
                     step.t
                 }
@@ -169,14 +175,15 @@ impl<T: Real> Driven<'_, '_, T> {
         while let Some(t) = events.next(ivp, self.stepper, step, after)? {
             let breaks = events.reach(ivp, self.stepper, t, step.t)?;
             if breaks {
-                rows.save_before(t, self.stepper)?;
+                rows.save_before(ivp, t, self.stepper)?;
                 if let Some(observer) = observer.as_deref_mut() {
                     let part = Step { t, ..*step };
                     if t == step.t {
-                        observer.accepted(&part, self.stepper)?;
+                        accept(observer, ivp, &part, self.stepper)?;
                     } else {
                         let state = events.state(ivp);
-                        observer.accepted(&part, &mut Cut { whole: &mut *self.stepper, state })?;
+                        let mut cut = Cut { whole: &mut *self.stepper, state };
+                        accept(observer, ivp, &part, &mut cut)?;
                     }
                 }
             }
@@ -194,9 +201,9 @@ impl<T: Real> Driven<'_, '_, T> {
             }
             after = t;
         }
-        rows.save_step(step, self.stepper)?;
+        rows.save_step(ivp, step, self.stepper)?;
         if let Some(observer) = observer {
-            observer.accepted(step, self.stepper)?;
+            accept(observer, ivp, step, self.stepper)?;
         }
         Ok((step.t, None))
     }
@@ -225,6 +232,19 @@ impl<T: Real> Driven<'_, '_, T> {
             step.t
         )))
     }
+}
+
+/// Shows a step to an observer.
+fn accept<T: Real>(
+    observer: &mut dyn StepObserver<T>,
+    ivp: &Ivp<'_, T>,
+    step: &Step,
+    stepper: &mut dyn Stepper<T>,
+) -> Result<(), SolveError> {
+    if observer.interpolates() {
+        stepper.prepare_dense(ivp);
+    }
+    observer.accepted(step, stepper)
 }
 
 /// The observer for a part of the time that it is borrowed.

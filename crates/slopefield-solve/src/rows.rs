@@ -41,6 +41,7 @@ impl<'a, T: Real> Rows<'a, T> {
     /// Writes the rows before `end`, which lies within the last step.
     pub(crate) fn save_before(
         &mut self,
+        ivp: &Ivp<'_, T>,
         end: f64,
         stepper: &mut dyn Stepper<T>,
     ) -> Result<(), SolveError> {
@@ -49,6 +50,7 @@ impl<'a, T: Real> Rows<'a, T> {
             if !((end - t) * self.direction > 0.0) {
                 break;
             }
+            stepper.prepare_dense(ivp);
             stepper.interpolate(t, self.row())?;
             self.next += 1;
         }
@@ -58,10 +60,11 @@ impl<'a, T: Real> Rows<'a, T> {
     /// Writes the rows of the step, its end included.
     pub(crate) fn save_step(
         &mut self,
+        ivp: &Ivp<'_, T>,
         step: &Step,
         stepper: &mut dyn Stepper<T>,
     ) -> Result<(), SolveError> {
-        self.save_before(step.t, stepper)?;
+        self.save_before(ivp, step.t, stepper)?;
         self.save_at(step.t, stepper.state());
         Ok(())
     }

@@ -29,6 +29,10 @@ impl<T: Real> Stepper<T> for Cut<'_, T> {
         self.state
     }
 
+    fn prepare_dense(&mut self, ivp: &Ivp<'_, T>) {
+        self.whole.prepare_dense(ivp);
+    }
+
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError> {
         self.whole.interpolate(t, out)
     }

@@ -199,6 +199,7 @@ impl<'a, T: Real> RootSearch<'a, T> {
         step: &Step,
     ) -> Result<Option<f64>, SolveError> {
         self.fired.fill(0.0);
+        stepper.prepare_dense(ivp);
         let length = (step.t - step.t_prev).abs();
         let mut piece = step.t - self.t;
         while (step.t - self.t) * self.direction > 0.0 {
