@@ -30,6 +30,7 @@ mod ivp;
 mod methods;
 mod norm;
 mod one_step;
+pub mod rosenbrock;
 pub mod runge_kutta;
 mod stepper;
 
@@ -42,6 +43,7 @@ pub use ivp::{Ivp, Settings, Stats};
 pub use methods::{MethodClass, MethodInfo, method, method_info, methods, tableau};
 pub use norm::ErrorNorm;
 pub use one_step::{Attempt, Failure, OneStep};
+pub use rosenbrock::{Rosenbrock, RosenbrockTable};
 pub use runge_kutta::{ExplicitRungeKutta, Stages, Tableau};
 pub use slopefield_linear::Real;
 pub use stepper::{Step, Stepper};
