@@ -25,6 +25,7 @@ mod controller;
 mod drive;
 mod error;
 mod frozen;
+mod implicit;
 mod initial;
 mod ivp;
 mod methods;
