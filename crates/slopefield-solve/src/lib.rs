@@ -21,6 +21,7 @@
 //! ```
 
 mod adaptive;
+mod consistent;
 mod controller;
 mod drive;
 mod error;
@@ -31,7 +32,10 @@ mod ivp;
 mod methods;
 mod norm;
 mod one_step;
+pub mod radau;
 pub mod runge_kutta;
+pub mod sdirk;
+mod steady;
 mod stepper;
 
 pub use adaptive::Adaptive;
@@ -45,4 +49,5 @@ pub use norm::ErrorNorm;
 pub use one_step::{Attempt, Failure, OneStep};
 pub use runge_kutta::{ExplicitRungeKutta, Stages, Tableau};
 pub use slopefield_linear::Real;
+pub use steady::{SteadyState, steady_state};
 pub use stepper::{Step, Stepper};

@@ -32,6 +32,11 @@ impl Elimination {
         &mut self.a
     }
 
+    /// The entries again, to be filled further before [`Elimination::factor`].
+    pub(crate) fn entries_held(&mut self) -> &mut [f64] {
+        &mut self.a
+    }
+
     /// Factors the entries. What is below `threshold` of the largest entry counts as 0.
     pub(crate) fn factor(&mut self, threshold: f64) {
         let n = self.n;

@@ -146,7 +146,27 @@ impl Convergence {
 pub(crate) const KEEP_JACOBIAN: f64 = 1e-3;
 
 /// Growth of the step that is not worth a new factorisation (RADAU5's `QUOT2`).
-pub(crate) const KEEP_LENGTH: f64 = 1.2;
+const KEEP_LENGTH: f64 = 1.2;
+
+/// The factor on the next step, given whether the matrix would serve again if it were 1.
+pub(crate) fn worth_a_factorisation(factor: f64, keeps_matrix: bool) -> f64 {
+    if keeps_matrix && (1.0..=KEEP_LENGTH).contains(&factor) { 1.0 } else { factor }
+}
+
+/// Shortens the next step when the iterations of this one were many of those allowed (RADAU5's
+/// safety factor, without the constant part that the controller has).
+pub(crate) fn effort(iterations: u32, limit: u32) -> f64 {
+    let limit = f64::from(limit);
+    ((1.0 + 2.0 * limit) / (f64::from(iterations) + 2.0 * limit)).min(1.0)
+}
+
+/// Error that Newton's iteration may leave, in units of the tolerance: the published rule for a
+/// relative tolerance `rtol`, but not below the rounding errors of a state of norm `size` in
+/// numbers with the relative spacing `epsilon`.
+pub(crate) fn newton_tolerance(rtol: f64, size: f64, epsilon: f64) -> f64 {
+    let published = if rtol > 0.0 { rtol.sqrt().min(0.03) } else { 1e-3 };
+    published.max(10.0 * epsilon * size)
+}
 
 #[cfg(test)]
 mod tests {
