@@ -103,11 +103,6 @@ impl<T: Real> Consistency<T> {
         check(t, u, slope)
     }
 
-    /// Whether the system has algebraic equations.
-    pub(crate) fn is_algebraic(&self) -> bool {
-        self.count > 0
-    }
-
     /// Finds the algebraic equations and the directions that they determine.
     fn look_at_mass(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T]) {
         let n = u.len();

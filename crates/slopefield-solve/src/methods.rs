@@ -1,7 +1,7 @@
 //! The built-in methods by name.
 
 use crate::runge_kutta::{self, BS3, DP5, TSIT5};
-use crate::{Stepper, radau, sdirk, Tableau};
+use crate::{Stepper, Tableau, radau, sdirk};
 
 /// What is said about a method where the user chooses one, and how to make it.
 #[derive(Debug, Clone, Copy)]

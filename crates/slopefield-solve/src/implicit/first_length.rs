@@ -33,8 +33,7 @@ pub(crate) fn first_length<T: Real>(
         for ((trial, u), slope) in trial.iter_mut().zip(from.u).zip(from.slope) {
             *trial = *u + T::of(h) * *slope;
         }
-        let established =
-            consistency.establish(ivp, from.t + h, trial, change, counts);
+        let established = consistency.establish(ivp, from.t + h, trial, change, counts);
         if established.is_ok() {
             for (change, slope) in change.iter_mut().zip(from.slope) {
                 *change -= *slope;

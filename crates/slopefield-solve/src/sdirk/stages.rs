@@ -3,9 +3,7 @@
 use super::ImplicitTableau;
 use super::tableau::MAX_STAGES;
 use crate::consistent::Consistency;
-use crate::implicit::{
-    Convergence, KEEP_JACOBIAN, Linearisation, Verdict, newton_tolerance,
-};
+use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Verdict, newton_tolerance};
 use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, SolveError, Stats};
 use slopefield_kernel::Kernel;
 use slopefield_linear::IterationMatrix;
@@ -360,8 +358,7 @@ impl<T: Real> DiagonallyImplicit<T> {
             match self.convergence.judge(size) {
                 Verdict::Again => {}
                 Verdict::Converged => {
-                    self.most_iterations =
-                        self.most_iterations.max(self.convergence.iterations());
+                    self.most_iterations = self.most_iterations.max(self.convergence.iterations());
                     return Ok(());
                 }
                 Verdict::Hopeless { factor } => return Err(Trouble::Hopeless(factor)),
