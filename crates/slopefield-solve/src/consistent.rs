@@ -77,8 +77,9 @@ impl<T: Real> Consistency<T> {
     ///
     /// # Errors
     /// [`SolveError::Inconsistent`] when no such values are found, [`SolveError::Singular`] when
-    /// the equations do not determine the algebraic variables (the index is above 1), and
-    /// [`SolveError::NonFinite`].
+    /// the equations do not determine the algebraic variables (the index is above 1),
+    /// [`SolveError::NonFinite`], and [`SolveError::Invalid`] for mass matrices that depend on time
+    /// or states.
     pub(crate) fn establish(
         &mut self,
         ivp: &Ivp<'_, T>,
@@ -94,6 +95,14 @@ impl<T: Real> Consistency<T> {
             return check(t, u, slope);
         }
         self.look_at_mass(ivp, t, u);
+        if !self.mass.is_constant() {
+            return Err(SolveError::Invalid(
+                "the mass matrix depends on time or on states; this method needs one that depends \
+                 on parameters alone: solve the equations for the derivatives, or make the \
+                 derivatives states of their own with algebraic equations"
+                    .into(),
+            ));
+        }
         ivp.rhs.eval(T::of(t), u, ivp.p, &mut self.slope, &mut self.scratch);
         check(t, u, &self.slope)?;
         if self.count > 0 {
