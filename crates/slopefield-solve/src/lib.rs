@@ -22,19 +22,24 @@
 
 mod adaptive;
 mod barycentric;
+mod consistent;
 mod controller;
 mod drive;
 mod error;
 mod events;
 mod frozen;
+mod implicit;
 mod initial;
 mod ivp;
 mod methods;
 mod norm;
 mod one_step;
+pub mod radau;
 pub mod rosenbrock;
 mod rows;
 pub mod runge_kutta;
+pub mod sdirk;
+mod steady;
 mod stepper;
 
 pub use adaptive::Adaptive;
@@ -50,4 +55,5 @@ pub use one_step::{Attempt, Failure, OneStep};
 pub use rosenbrock::{Rosenbrock, RosenbrockTable};
 pub use runge_kutta::{ExplicitRungeKutta, Stages, Tableau};
 pub use slopefield_linear::Real;
+pub use steady::{SteadyState, steady_state};
 pub use stepper::{Step, Stepper};
