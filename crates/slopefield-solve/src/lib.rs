@@ -21,6 +21,7 @@
 //! ```
 
 mod adaptive;
+pub mod adams;
 mod controller;
 mod drive;
 mod error;
@@ -28,11 +29,13 @@ mod frozen;
 mod initial;
 mod ivp;
 mod methods;
+mod multistep;
 mod norm;
 mod one_step;
 pub mod runge_kutta;
 mod stepper;
 
+pub use adams::Adams;
 pub use adaptive::Adaptive;
 pub use controller::PiController;
 pub use drive::{StepObserver, drive};
