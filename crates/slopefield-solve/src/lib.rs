@@ -22,6 +22,7 @@
 
 mod adaptive;
 pub mod adams;
+pub mod bdf;
 mod controller;
 mod drive;
 mod error;
@@ -37,6 +38,7 @@ mod stepper;
 
 pub use adams::Adams;
 pub use adaptive::Adaptive;
+pub use bdf::Bdf;
 pub use controller::PiController;
 pub use drive::{StepObserver, drive};
 pub use error::SolveError;

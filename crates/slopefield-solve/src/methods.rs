@@ -1,6 +1,6 @@
 //! The built-in methods by name.
 
-use crate::adams;
+use crate::{adams, bdf};
 use crate::runge_kutta::{self, BS3, DP5, TSIT5};
 use crate::{Stepper, Tableau};
 
@@ -44,7 +44,7 @@ pub enum MethodClass {
     Split,
 }
 
-static GROUPS: &[&[MethodInfo]] = &[&runge_kutta::METHODS, &adams::METHODS];
+static GROUPS: &[&[MethodInfo]] = &[&runge_kutta::METHODS, &adams::METHODS, &bdf::METHODS];
 static TABLES: [&Tableau; 3] = [&TSIT5, &DP5, &BS3];
 
 /// All built-in methods, the recommended first.

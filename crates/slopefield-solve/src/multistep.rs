@@ -1,6 +1,7 @@
 //! What multistep methods share: bounds of the step, the length of the first one, weighted norms.
 
 use crate::{ErrorNorm, Ivp, Real, Settings, SolveError, Stats};
+use slopefield_kernel::Kernel;
 
 /// Steps shorter than this many units in the last place of the time are too small.
 const SMALLEST_STEP_ULPS: f64 = 16.0;
@@ -21,6 +22,24 @@ pub(crate) fn check_budget(t: f64, stats: &Stats, settings: &Settings) -> Result
         return Err(SolveError::TooManySteps { t, steps: settings.max_steps });
     }
     Ok(())
+}
+
+/// Refuses parts of a system that change its solution and that the method `id` knows nothing of.
+pub(crate) fn refuse_unknown_parts<T: Real>(
+    id: &str,
+    rhs: &dyn Kernel<T>,
+) -> Result<(), SolveError> {
+    let structure = rhs.structure();
+    let part = if structure.delays.is_some() {
+        "delays"
+    } else if structure.noise.is_some() {
+        "noise"
+    } else if structure.jumps.is_some() {
+        "random jumps"
+    } else {
+        return Ok(());
+    };
+    Err(SolveError::Invalid(format!("the method {id} alone solves no equations with {part}")))
 }
 
 /// End of an attempt of length `h`, and whether that is the limit. Steps that nearly reach the

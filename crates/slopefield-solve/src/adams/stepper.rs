@@ -8,7 +8,8 @@
 
 use super::coefficients::{Coefficients, EQUAL_STEP_ERROR, LENGTH, PastSteps};
 use crate::multistep::{
-    check_budget, end_of_step, first_length, shortest_step, weigh, weighted_square,
+    check_budget, end_of_step, first_length, refuse_unknown_parts, shortest_step, weigh,
+    weighted_square,
 };
 use crate::{ErrorNorm, Ivp, Real, Settings, SolveError, Stats, Step, Stepper};
 
@@ -262,6 +263,7 @@ impl<T: Real> Adams<T> {
 
 impl<T: Real> Stepper<T> for Adams<T> {
     fn start(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
+        refuse_unknown_parts("vcabm", ivp.rhs)?;
         if ivp.rhs.structure().mass.is_some() {
             return Err(SolveError::Invalid(
                 "the method vcabm solves no equations with a mass matrix or algebraic variables; \

@@ -1,0 +1,1 @@
+//! Constants against the literature, and measured orders on pinned steps.
