@@ -20,8 +20,8 @@
 //! # Ok::<(), slopefield_solve::SolveError>(())
 //! ```
 
-mod adaptive;
 pub mod adams;
+mod adaptive;
 pub mod bdf;
 mod controller;
 mod drive;

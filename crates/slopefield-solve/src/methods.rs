@@ -1,8 +1,8 @@
 //! The built-in methods by name.
 
-use crate::{adams, bdf};
 use crate::runge_kutta::{self, BS3, DP5, TSIT5};
 use crate::{Stepper, Tableau};
+use crate::{adams, bdf};
 
 /// What is said about a method where the user chooses one, and how to make it.
 #[derive(Debug, Clone, Copy)]

@@ -45,9 +45,7 @@ impl<T: Real> Adams<T> {
         let n = self.n;
         let weights = dense_weights(self.order_taken, s, &self.past);
         out.copy_from_slice(&self.state);
-        for (row, weight) in
-            self.differences.chunks_exact(n).zip(&weights[..=self.order_taken])
-        {
+        for (row, weight) in self.differences.chunks_exact(n).zip(&weights[..=self.order_taken]) {
             let factor = T::of(s * weight);
             for (sum, difference) in out.iter_mut().zip(row) {
                 *sum += factor * *difference;

@@ -114,8 +114,7 @@ fn each_order_converges_on_uneven_steps_and_between_them() {
         // The higher the order, the sooner rounding hides it.
         let base = [400, 400, 320, 240, 160, 112, 96, 80, 64, 48, 48][order - 1];
         let steps: Vec<i32> = [4, 5, 6, 7, 8].iter().map(|f| base * f / 4 / 4 * 4).collect();
-        let (ends, within): (Vec<f64>, Vec<f64>) =
-            steps.iter().map(|n| errors(order, *n)).unzip();
+        let (ends, within): (Vec<f64>, Vec<f64>) = steps.iter().map(|n| errors(order, *n)).unzip();
         // The corrector, whose result is carried on, has one order more than the predictor.
         let claim = (order + 1) as f64;
         let (at_ends, between) = (slope(&steps, &ends), slope(&steps, &within));

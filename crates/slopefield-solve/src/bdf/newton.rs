@@ -54,13 +54,16 @@ pub(super) struct Target<'a, T> {
 }
 
 /// The error that an iteration leaves, in units of the local error allowed.
-const ACCURACY: f64 = 0.05;
-const MAX_ITERATIONS: u32 = 4;
+const ACCURACY: f64 = 0.1;
+const MAX_ITERATIONS: u32 = 3;
 /// Corrections that grow by this factor do not converge.
 const DIVERGENCE: f64 = 2.0;
 /// A matrix is used for `c` within this fraction of its own.
 const REUSE: f64 = 0.25;
-/// A Jacobian is used for so many steps.
+/// When a matrix is made, a Jacobian is used again for so many steps after its evaluation, and for
+/// one more for each product that an evaluation takes,
+const SHORTEST_USE: u64 = 10;
+/// but no longer than this.
 const LONGEST_USE: u64 = 50;
 
 impl<T: Real> Newton<T> {
@@ -131,7 +134,8 @@ impl<T: Real> Newton<T> {
     }
 
     fn make_matrix(&mut self, ivp: &Ivp<'_, T>, to: &Target<'_, T>, counts: &mut Stats) -> bool {
-        if self.outdated || counts.accepted >= self.jacobian_step + LONGEST_USE {
+        let use_for = (SHORTEST_USE + self.jacobian.products() as u64).min(LONGEST_USE);
+        if self.outdated || counts.accepted >= self.jacobian_step + use_for {
             if self.jacobian.evaluate(ivp.rhs, to.t, to.predicted, ivp.p) {
                 counts.jacobians += 1;
             }

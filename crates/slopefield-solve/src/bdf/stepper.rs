@@ -11,19 +11,19 @@ use crate::{ErrorNorm, Ivp, Real, Settings, SolveError, Stats, Step, Stepper};
 /// Backward differentiation of variable order 1 to 5, for stiff systems and for systems
 /// `M u' = f` with a constant mass matrix, which may be singular (algebraic equations of index 1).
 pub struct Bdf<T: Real = f64> {
-    t: f64,
-    t_prev: f64,
+    pub(super) t: f64,
+    pub(super) t_prev: f64,
     /// Length of the next attempt, positive.
     h: f64,
     /// Order of the next attempt.
-    order: usize,
+    pub(super) order: usize,
     /// Order of the step held.
     order_taken: usize,
     max_order: usize,
     /// Accepted steps of the present order and length.
     equal_steps: usize,
     holds_step: bool,
-    history: History<T>,
+    pub(super) history: History<T>,
     newton: Newton<T>,
     norm: ErrorNorm,
     predicted: Vec<T>,
@@ -41,7 +41,7 @@ const SAFETY: [f64; 3] = [1.0 / 1.3, 1.0 / 1.2, 1.0 / 1.4];
 /// Steps grow by no more than this at once,
 const MAX_GROWTH: f64 = 10.0;
 /// and only if it is worth a new factorisation.
-const WORTHWHILE: f64 = 1.2;
+const WORTHWHILE: f64 = 1.1;
 
 impl<T: Real> Default for Bdf<T> {
     fn default() -> Self {
@@ -84,13 +84,9 @@ impl<T: Real> Bdf<T> {
     }
 
     fn size(&mut self, n: usize) {
-        for vector in [
-            &mut self.predicted,
-            &mut self.psi,
-            &mut self.weights,
-            &mut self.d,
-            &mut self.u,
-        ] {
+        for vector in
+            [&mut self.predicted, &mut self.psi, &mut self.weights, &mut self.d, &mut self.u]
+        {
             vector.resize(n, T::ZERO);
         }
     }
@@ -132,12 +128,7 @@ impl<T: Real> Bdf<T> {
     }
 
     /// Solves the equations of a step of length `h` to `t_new`; the norm of its error.
-    pub(super) fn attempt(
-        &mut self,
-        ivp: &Ivp<'_, T>,
-        t_new: f64,
-        h: f64,
-    ) -> Result<f64, Solved> {
+    pub(super) fn attempt(&mut self, ivp: &Ivp<'_, T>, t_new: f64, h: f64) -> Result<f64, Solved> {
         let k = self.order;
         if self.history.set_spacing(k, h) {
             self.equal_steps = 0;
