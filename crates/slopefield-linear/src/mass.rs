@@ -66,10 +66,23 @@ impl<T: Real> Mass<T> {
 
     /// Writes `M x` to `out`.
     pub fn multiply(&self, x: &[T], out: &mut [T]) {
+        if self.is_identity() {
+            out.copy_from_slice(x);
+        } else {
+            out.fill(T::ZERO);
+            self.add_product(x, out);
+        }
+    }
+
+    /// Adds `M x` to `out`.
+    pub fn add_product(&self, x: &[T], out: &mut [T]) {
         match &self.pattern {
-            None => out.copy_from_slice(x),
+            None => {
+                for (out, x) in out.iter_mut().zip(x) {
+                    *out += *x;
+                }
+            }
             Some(pattern) => {
-                out.fill(T::ZERO);
                 for (j, x) in x.iter().enumerate() {
                     for (i, m) in pattern.column(j).iter().zip(&self.values[pattern.range(j)]) {
                         out[*i as usize] += *m * *x;

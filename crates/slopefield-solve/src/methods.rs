@@ -1,8 +1,7 @@
 //! The built-in methods by name.
 
 use crate::runge_kutta::{self, BS3, DP5, TSIT5};
-use crate::{Stepper, Tableau};
-use crate::{adams, bdf};
+use crate::{Stepper, Tableau, adams, bdf, radau, rosenbrock, sdirk};
 
 /// What is said about a method where the user chooses one, and how to make it.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +43,14 @@ pub enum MethodClass {
     Split,
 }
 
-static GROUPS: &[&[MethodInfo]] = &[&runge_kutta::METHODS, &adams::METHODS, &bdf::METHODS];
+static GROUPS: &[&[MethodInfo]] = &[
+    &runge_kutta::METHODS,
+    &adams::METHODS,
+    &rosenbrock::METHODS,
+    &bdf::METHODS,
+    &radau::METHODS,
+    &sdirk::METHODS,
+];
 static TABLES: [&Tableau; 3] = [&TSIT5, &DP5, &BS3];
 
 /// All built-in methods, the recommended first.
