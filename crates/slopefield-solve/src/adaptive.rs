@@ -149,6 +149,12 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
         if self.holds_step { self.method.end() } else { self.method.beginning() }
     }
 
+    fn prepare_dense(&mut self, ivp: &Ivp<'_, T>) {
+        if self.holds_step {
+            self.method.prepare_dense(ivp, &mut self.stats);
+        }
+    }
+
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError> {
         self.method.interpolate(t, out)
     }

@@ -10,6 +10,12 @@ pub trait StepObserver<T: Real = f64> {
     /// Called after each accepted step. `solution` may be asked for the state at its end, for the
     /// solution within it and for its stages. An error stops the solve and is passed on.
     fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper<T>) -> Result<(), SolveError>;
+
+    /// Whether [`StepObserver::accepted`] asks for the solution within the step, which costs
+    /// evaluations with some methods.
+    fn interpolates(&self) -> bool {
+        true
+    }
 }
 
 impl<T: Real, F: FnMut(&Step, &mut dyn Stepper<T>) -> Result<(), SolveError>> StepObserver<T>
@@ -83,8 +89,11 @@ fn run<T: Real>(
                 step.t, ivp.t1
             )));
         }
-        rows.save_step(&step, stepper)?;
+        rows.save_step(ivp, &step, stepper)?;
         if let Some(observer) = observer.as_deref_mut() {
+            if observer.interpolates() {
+                stepper.prepare_dense(ivp);
+            }
             observer.accepted(&step, stepper)?;
         }
         t = step.t;
@@ -113,12 +122,18 @@ impl<T: Real> Rows<'_, T> {
         }
     }
 
-    fn save_step(&mut self, step: &Step, stepper: &mut dyn Stepper<T>) -> Result<(), SolveError> {
+    fn save_step(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        step: &Step,
+        stepper: &mut dyn Stepper<T>,
+    ) -> Result<(), SolveError> {
         while self.next < self.saves.len() {
             let t = self.saves[self.next];
             if t == step.t {
                 self.row().copy_from_slice(stepper.state());
             } else if (step.t - t) * self.direction > 0.0 {
+                stepper.prepare_dense(ivp);
                 stepper.interpolate(t, self.row())?;
             } else {
                 break;

@@ -1,6 +1,6 @@
 //! The built-in methods by name.
 
-use crate::runge_kutta::{self, BS3, DP5, TSIT5};
+use crate::runge_kutta::{self, BS3, DP5, TSIT5, VERN6, VERN7, VERN8, VERN9};
 use crate::{Stepper, Tableau, adams, bdf, radau, rosenbrock, sdirk};
 
 /// What is said about a method where the user chooses one, and how to make it.
@@ -51,7 +51,7 @@ static GROUPS: &[&[MethodInfo]] = &[
     &radau::METHODS,
     &sdirk::METHODS,
 ];
-static TABLES: [&Tableau; 3] = [&TSIT5, &DP5, &BS3];
+static TABLES: [&Tableau; 7] = [&TSIT5, &DP5, &BS3, &VERN6, &VERN7, &VERN8, &VERN9];
 
 /// All built-in methods, the recommended first.
 pub fn methods() -> impl Iterator<Item = &'static MethodInfo> {

@@ -50,7 +50,13 @@ pub trait OneStep<T: Real = f64>: Send {
     /// State at its end, after an attempt.
     fn end(&self) -> &[T];
 
-    /// Solution at `t` within the step held.
+    /// Evaluates what [`OneStep::interpolate`] needs and the step does not; called before it, once
+    /// or more often for a step.
+    fn prepare_dense(&mut self, ivp: &Ivp<'_, T>, counts: &mut Stats) {
+        let _ = (ivp, counts);
+    }
+
+    /// Solution at `t` within the step held, after [`OneStep::prepare_dense`].
     ///
     /// # Errors
     /// [`SolveError::Invalid`] when `t` lies outside the step.
