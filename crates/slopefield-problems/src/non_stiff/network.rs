@@ -1,6 +1,7 @@
 //! A two-layer network as right-hand side: the neural differential equation of the 2019 paper.
 
-use crate::{COMPUTED, Problem, Reference};
+use crate::Problem;
+use crate::problem::{COMPUTED, Class};
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
 
 const STATES: usize = 2;
@@ -135,41 +136,27 @@ fn unit(x: u64) -> f64 {
 /// Neural differential equation on cubed states, `u' = W₂ tanh(W₁ u³ + b₁) + b₂`, with the
 /// weights `network_weights(1)`.
 pub fn neural_spiral() -> Problem {
-    Problem {
-        id: "neural-spiral",
-        name: "Neural differential equation 2–50–2 on cubed states",
-        rhs: Box::new(Network { cubed: true }),
-        t0: 0.0,
-        t1: 1.5,
-        u0: vec![2.0, 0.0],
-        p: network_weights(1),
-        references: vec![Reference {
-            t: 1.5,
-            u: vec![5.111360374058363, -0.8406172985895558],
-            tolerance: 1e-15,
-            source: COMPUTED,
-        }],
-        exact: None,
-    }
+    Problem::of_kernel(
+        ("neural-spiral", "Neural differential equation 2–50–2 on cubed states"),
+        Class::NonStiff,
+        Box::new(Network { cubed: true }),
+        (0.0, 1.5),
+        vec![2.0, 0.0],
+        network_weights(1),
+    )
+    .known(1.5, &[5.111360374058363, -0.8406172985895558], 1e-15, COMPUTED)
 }
 
 /// Neural differential equation `u' = W₂ tanh(W₁ u + b₁) + b₂` with the weights
 /// `network_weights(2)`.
 pub fn plain_network() -> Problem {
-    Problem {
-        id: "plain-network",
-        name: "Neural differential equation 2–50–2",
-        rhs: Box::new(Network { cubed: false }),
-        t0: 0.0,
-        t1: 1.5,
-        u0: vec![2.0, 0.0],
-        p: network_weights(2),
-        references: vec![Reference {
-            t: 1.5,
-            u: vec![2.845013788258299, 1.7882355677081113],
-            tolerance: 1e-15,
-            source: COMPUTED,
-        }],
-        exact: None,
-    }
+    Problem::of_kernel(
+        ("plain-network", "Neural differential equation 2–50–2"),
+        Class::NonStiff,
+        Box::new(Network { cubed: false }),
+        (0.0, 1.5),
+        vec![2.0, 0.0],
+        network_weights(2),
+    )
+    .known(1.5, &[2.845013788258299, 1.7882355677081113], 1e-15, COMPUTED)
 }

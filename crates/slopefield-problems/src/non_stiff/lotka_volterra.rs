@@ -1,7 +1,10 @@
 //! Predator and prey.
 
-use crate::{COMPUTED, Problem, Reference};
-use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
+use crate::Problem;
+use crate::problem::{COMPUTED, Class, equations, model};
+use crate::system::System;
+use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Structure, Tangent};
+use std::sync::LazyLock;
 
 /// `x' = αx − βxy`, `y' = −δy + γxy`, with parameters in the order `(α, β, δ, γ)`.
 /// Products are written out rather than formed from Jacobians: this is the benchmark problem.
@@ -51,6 +54,10 @@ impl Kernel for LotkaVolterra {
         grad.p[2] -= wy * y;
         grad.p[3] += wy * xy;
     }
+
+    fn structure(&self) -> Structure<'_> {
+        Kernel::<f64>::structure(&*SYSTEM)
+    }
 }
 
 /// The slice as an array, so that its values can be named.
@@ -58,30 +65,27 @@ fn fixed<const N: usize>(slice: &[f64]) -> &[f64; N] {
     slice.try_into().expect("the kernel contract fixes the lengths")
 }
 
+equations! {
+    Equations: 2, 4;
+    (_, u, p, out) {
+        let (x, y) = (u(0), u(1));
+        out(0, p(0) * x - p(1) * x * y);
+        out(1, -p(2) * y + p(3) * x * y);
+    }
+}
+
+static SYSTEM: LazyLock<System<Equations>> = LazyLock::new(|| System::new(Equations));
+
 /// The Lotka–Volterra equations, parameters `(α, β, δ, γ) = (1.5, 1, 3, 1)`.
 pub fn lotka_volterra() -> Problem {
+    let span = (0.0, 10.0);
+    let (u0, p) = (vec![1.0, 1.0], vec![1.5, 1.0, 3.0, 1.0]);
+    let names = ("lotka-volterra", "Lotka–Volterra");
     Problem {
-        id: "lotka-volterra",
-        name: "Lotka–Volterra",
         rhs: Box::new(LotkaVolterra),
-        t0: 0.0,
-        t1: 10.0,
-        u0: vec![1.0, 1.0],
-        p: vec![1.5, 1.0, 3.0, 1.0],
-        references: vec![
-            Reference {
-                t: 1.0,
-                u: vec![2.772850901841112, 0.258710878142564],
-                tolerance: 1e-15,
-                source: COMPUTED,
-            },
-            Reference {
-                t: 10.0,
-                u: vec![1.0263447675750893, 0.9096910781360416],
-                tolerance: 1e-15,
-                source: COMPUTED,
-            },
-        ],
-        exact: None,
+        ..Problem::new(names, Class::NonStiff, Equations, span, u0, p)
     }
+    .known(1.0, &[2.772850901841112, 0.258710878142564], 1e-15, COMPUTED)
+    .known(10.0, &[1.0263447675750893, 0.9096910781360416], 1e-15, COMPUTED)
+    .with_text(model!("lotka_volterra"))
 }
