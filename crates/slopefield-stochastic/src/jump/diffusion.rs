@@ -141,7 +141,9 @@ impl<T: Real> Stepper<T> for JumpDiffusion<T> {
             );
         }
         if ivp.t1 < ivp.t0 {
-            return refuse("jumps are simulated forward in time only; exchange the ends of the span");
+            return refuse(
+                "jumps are simulated forward in time only; exchange the ends of the span",
+            );
         }
         let n = ivp.u0.len();
         self.rates.configure(ivp, &jumps)?;
@@ -177,7 +179,8 @@ impl<T: Real> Stepper<T> for JumpDiffusion<T> {
         };
         let n = self.after.len();
         let augmented = Augmented::new(ivp.rhs, jumps.rates, structure.noise);
-        let inner = Ivp { rhs: &augmented, t0: self.t_start, t1: ivp.t1, u0: &self.start, p: ivp.p };
+        let inner =
+            Ivp { rhs: &augmented, t0: self.t_start, t1: ivp.t1, u0: &self.start, p: ivp.p };
         if self.restart {
             if self.length > 0.0 && settings.h_init != Some(settings.h_max) {
                 // The step used before is a better guess than none. Equal to the largest step it

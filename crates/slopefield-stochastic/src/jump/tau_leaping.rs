@@ -81,7 +81,7 @@ impl<T: Real> TauLeaping<T> {
             if let JumpChange::Add(parts) = change
                 && !self.critical[jump]
             {
-                for (state, amount) in *parts {
+                for (state, amount) in parts {
                     self.drift[*state as usize] += amount * rate;
                     self.variance[*state as usize] += amount * amount * rate;
                 }
@@ -172,7 +172,7 @@ impl<T: Real> TauLeaping<T> {
                 && count > 0.0
             {
                 happened += count;
-                for (state, amount) in *parts {
+                for (state, amount) in parts {
                     self.after[*state as usize] += T::of(amount * count);
                 }
             }

@@ -124,12 +124,17 @@ impl System {
 /// A system in a number type, with its jumps laid out.
 pub struct Model<T: Real> {
     pub system: System,
-    changes: Vec<JumpChange<'static, T>>,
+    changes: Vec<JumpChange<T>>,
+    alters: Vec<Vec<u32>>,
 }
 
 impl<T: Real> Model<T> {
     pub fn new(system: System) -> Self {
-        Model { system, changes: system.changes.iter().map(|c| JumpChange::Add(c)).collect() }
+        Model {
+            system,
+            changes: system.changes.iter().map(|c| JumpChange::Add(c.to_vec())).collect(),
+            alters: system.alters.iter().map(|list| list.to_vec()).collect(),
+        }
     }
 }
 
@@ -172,7 +177,7 @@ impl<T: Real> Kernel<T> for Model<T> {
             jumps: self.system.rates.as_ref().map(|rates| Jumps {
                 rates,
                 changes: &self.changes,
-                alters: self.system.alters,
+                alters: &self.alters,
                 constant_between: self.system.constant_between,
             }),
             ..Structure::default()
