@@ -44,6 +44,7 @@ pub mod runge_kutta;
 pub mod sdirk;
 mod steady;
 mod stepper;
+pub mod switching;
 
 pub use adams::Adams;
 pub use adaptive::Adaptive;
@@ -62,3 +63,4 @@ pub use runge_kutta::{ExplicitRungeKutta, Stages, Tableau};
 pub use slopefield_linear::Real;
 pub use steady::{SteadyState, steady_state};
 pub use stepper::{Step, Stepper};
+pub use switching::{SwitchReport, Switching};
