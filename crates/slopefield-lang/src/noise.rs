@@ -42,10 +42,12 @@ pub(crate) fn noise_structure(model: &Model) -> Option<NoiseStructure> {
     })
 }
 
+/// The coefficients of one source by state, each with its derivatives by state.
+type Column<T> = BTreeMap<u32, (T, BTreeMap<u32, T>)>;
+
 /// Whether the condition holds; `None` when that cannot be told.
 fn is_commutative(model: &Model) -> Option<bool> {
-    // By source, the coefficients by state, with their derivatives by state.
-    let mut sources: BTreeMap<u32, BTreeMap<u32, (Expr, BTreeMap<u32, Expr>)>> = BTreeMap::new();
+    let mut sources: BTreeMap<u32, Column<Expr>> = BTreeMap::new();
     let mut coefficients = 0;
     for (i, state) in (0u32..).zip(&model.states) {
         for (source, coefficient) in &state.noise {
@@ -80,7 +82,7 @@ fn is_commutative(model: &Model) -> Option<bool> {
         for i in 0..model.lets.len() {
             values.named(i);
         }
-        let numbers: Vec<BTreeMap<u32, (f64, BTreeMap<u32, f64>)>> = columns
+        let numbers: Vec<Column<f64>> = columns
             .iter()
             .map(|column| {
                 let entries = column.iter().map(|(i, (g, slopes))| {

@@ -223,7 +223,7 @@ fn sign(model: &Model, expr: &Expr, depth: u32) -> Sign {
     let of = |e: &Expr| sign(model, e, depth + 1);
     let of_number = |x: f64| match x {
         x if x > 0.0 => Positive,
-        x if x == 0.0 => NotNegative,
+        0.0 => NotNegative,
         _ => Unknown,
     };
     let least = |a: Sign, b: Sign| if a < b { a } else { b };

@@ -37,7 +37,7 @@ impl<'a> Checker<'a> {
                 None => right = false,
             }
         }
-        if item.arguments.is_empty() || item.arguments.len() % 2 != 0 {
+        if item.arguments.is_empty() || !item.arguments.len().is_multiple_of(2) {
             let message = format!(
                 "the Hamiltonian `{}` has {}: it needs as many momenta as positions",
                 item.name.text,
