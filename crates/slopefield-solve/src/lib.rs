@@ -21,10 +21,12 @@
 //! ```
 
 mod adaptive;
+mod barycentric;
 mod consistent;
 mod controller;
 mod drive;
 mod error;
+mod events;
 mod frozen;
 mod implicit;
 mod initial;
@@ -34,6 +36,7 @@ mod norm;
 mod one_step;
 pub mod radau;
 pub mod rosenbrock;
+mod rows;
 pub mod runge_kutta;
 pub mod sdirk;
 mod steady;
@@ -41,8 +44,9 @@ mod stepper;
 
 pub use adaptive::Adaptive;
 pub use controller::PiController;
-pub use drive::{StepObserver, drive};
+pub use drive::{Outcome, StepObserver, drive, drive_to_stop};
 pub use error::SolveError;
+pub use events::{Happening, Stop};
 pub use frozen::{FrozenSteps, StepTimes};
 pub use ivp::{Ivp, Settings, Stats};
 pub use methods::{MethodClass, MethodInfo, method, method_info, methods, tableau};

@@ -43,14 +43,9 @@ pub enum MethodClass {
     Split,
 }
 
-<<<<<<< HEAD
-static GROUPS: &[&[MethodInfo]] = &[&runge_kutta::METHODS];
-static TABLES: [&Tableau; 7] = [&TSIT5, &DP5, &BS3, &VERN6, &VERN7, &VERN8, &VERN9];
-=======
 static GROUPS: &[&[MethodInfo]] =
     &[&runge_kutta::METHODS, &rosenbrock::METHODS, &radau::METHODS, &sdirk::METHODS];
-static TABLES: [&Tableau; 3] = [&TSIT5, &DP5, &BS3];
->>>>>>> w-implicit
+static TABLES: [&Tableau; 7] = [&TSIT5, &DP5, &BS3, &VERN6, &VERN7, &VERN8, &VERN9];
 
 /// All built-in methods, the recommended first.
 pub fn methods() -> impl Iterator<Item = &'static MethodInfo> {
