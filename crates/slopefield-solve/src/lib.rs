@@ -28,6 +28,7 @@ mod drive;
 mod error;
 mod events;
 mod frozen;
+mod hermite;
 mod implicit;
 mod initial;
 mod ivp;
@@ -39,6 +40,7 @@ pub mod rosenbrock;
 mod rows;
 pub mod runge_kutta;
 pub mod sdirk;
+pub mod second_order;
 mod steady;
 mod stepper;
 
