@@ -96,6 +96,18 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
         Ok(())
     }
 
+    fn restart(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
+        self.t = ivp.t0;
+        self.holds_step = false;
+        self.stats = Stats::default();
+        self.method.begin_again(ivp, settings, ivp.t0, ivp.u0, &mut self.stats)?;
+        // The solution may change much faster now than the last steps knew. The usual first step
+        // aims at a hundredth of the tolerance, so ten times as much is not rash.
+        let first = self.method.first_length(ivp, &self.norm, settings.h_max, &mut self.stats);
+        self.h = self.h.min(10.0 * first);
+        Ok(())
+    }
+
     fn step(
         &mut self,
         ivp: &Ivp<'_, T>,
@@ -120,7 +132,8 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
             let factor = match attempt {
                 Attempt::Measured(error) if error <= 1.0 => {
                     let taken = if clipped { remaining } else { h };
-                    let next = self.controller.accepted(error) * taken;
+                    let factor = self.controller.accepted_step(error, taken);
+                    let next = self.method.preferred(factor) * taken;
                     // A step cut short by the limit says nothing against the longer one.
                     self.h = if taken < h { next.max(h) } else { next };
                     let t_prev = std::mem::replace(&mut self.t, t_new);
@@ -146,6 +159,12 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
 
     fn state(&self) -> &[T] {
         if self.holds_step { self.method.end() } else { self.method.beginning() }
+    }
+
+    fn prepare_dense(&mut self, ivp: &Ivp<'_, T>) {
+        if self.holds_step {
+            self.method.prepare_dense(ivp, &mut self.stats);
+        }
     }
 
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError> {
