@@ -20,8 +20,10 @@
 //! # Ok::<(), slopefield_solve::SolveError>(())
 //! ```
 
+pub mod adams;
 mod adaptive;
 mod barycentric;
+pub mod bdf;
 mod consistent;
 mod controller;
 mod drive;
@@ -33,6 +35,7 @@ mod implicit;
 mod initial;
 mod ivp;
 mod methods;
+mod multistep;
 mod norm;
 mod one_step;
 pub mod radau;
@@ -44,7 +47,9 @@ pub mod second_order;
 mod steady;
 mod stepper;
 
+pub use adams::Adams;
 pub use adaptive::Adaptive;
+pub use bdf::Bdf;
 pub use controller::PiController;
 pub use drive::{Outcome, StepObserver, drive, drive_to_stop};
 pub use error::SolveError;

@@ -1,7 +1,7 @@
 //! The built-in methods by name.
 
 use crate::runge_kutta::{self, BS3, DP5, TSIT5, VERN6, VERN7, VERN8, VERN9};
-use crate::{Stepper, Tableau, radau, rosenbrock, sdirk, second_order};
+use crate::{Stepper, Tableau, adams, bdf, radau, rosenbrock, sdirk, second_order};
 
 /// What is said about a method where the user chooses one, and how to make it.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +45,9 @@ pub enum MethodClass {
 
 static GROUPS: &[&[MethodInfo]] = &[
     &runge_kutta::METHODS,
+    &adams::METHODS,
     &rosenbrock::METHODS,
+    &bdf::METHODS,
     &radau::METHODS,
     &sdirk::METHODS,
     &second_order::METHODS,
