@@ -48,6 +48,13 @@ pub trait OneStep<T: Real = f64>: Send {
         counts: &mut Stats,
     ) -> f64;
 
+    /// Length of the next attempt when `h` is wanted and `remaining` is left until the end, both
+    /// positive: `h`, or less. For methods whose steps have a longest length, or only some lengths.
+    fn admissible(&self, h: f64, remaining: f64) -> f64 {
+        let _ = remaining;
+        h
+    }
+
     /// Takes the step from `t` to `t_new` and measures its error. With `from_end` it begins with
     /// the end of the step held, which has been accepted, otherwise with the beginning of that step
     /// (another attempt).

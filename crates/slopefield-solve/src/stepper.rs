@@ -49,10 +49,6 @@ pub trait Stepper<T: Real = f64>: Send {
         debug_assert!(out.is_empty(), "only methods for delays have delayed values");
         Ok(())
     }
-    /// What the method found out about the system, in a sentence for people; none for most methods.
-    fn finding(&self) -> Option<String> {
-        None
-    }
     /// Counters since `start`.
     fn stats(&self) -> Stats;
     /// Stage states and slopes of the last accepted step, where the method is an explicit

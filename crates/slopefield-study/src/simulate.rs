@@ -163,7 +163,7 @@ pub fn simulate(
         spreads: Vec::new(),
         times,
         events,
-        notes: stepper.finding().into_iter().collect(),
+        notes: stepper.switches().map(|report| report.sentence()).into_iter().collect(),
         stats: outcome.stats,
         solve_s,
     })
