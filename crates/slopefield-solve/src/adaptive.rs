@@ -120,7 +120,8 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
             let factor = match attempt {
                 Attempt::Measured(error) if error <= 1.0 => {
                     let taken = if clipped { remaining } else { h };
-                    let next = self.controller.accepted(error) * taken;
+                    let factor = self.controller.accepted_step(error, taken);
+                    let next = self.method.preferred(factor) * taken;
                     // A step cut short by the limit says nothing against the longer one.
                     self.h = if taken < h { next.max(h) } else { next };
                     let t_prev = std::mem::replace(&mut self.t, t_new);

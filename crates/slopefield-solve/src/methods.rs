@@ -1,8 +1,7 @@
 //! The built-in methods by name.
 
-use crate::rosenbrock;
 use crate::runge_kutta::{self, BS3, DP5, TSIT5, VERN6, VERN7, VERN8, VERN9};
-use crate::{Stepper, Tableau};
+use crate::{Stepper, Tableau, radau, rosenbrock, sdirk};
 
 /// What is said about a method where the user chooses one, and how to make it.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +43,8 @@ pub enum MethodClass {
     Split,
 }
 
-static GROUPS: &[&[MethodInfo]] = &[&runge_kutta::METHODS, &rosenbrock::METHODS];
+static GROUPS: &[&[MethodInfo]] =
+    &[&runge_kutta::METHODS, &rosenbrock::METHODS, &radau::METHODS, &sdirk::METHODS];
 static TABLES: [&Tableau; 7] = [&TSIT5, &DP5, &BS3, &VERN6, &VERN7, &VERN8, &VERN9];
 
 /// All built-in methods, the recommended first.

@@ -67,6 +67,13 @@ pub trait OneStep<T: Real = f64>: Send {
         self.end().iter().position(|v| !v.finite())
     }
 
+    /// What the controller's `factor` on the next step should be changed to after the step held
+    /// was accepted: implicit methods shorten steps that took many iterations, and leave a length
+    /// alone whose change would not be worth a factorisation.
+    fn preferred(&self, factor: f64) -> f64 {
+        factor
+    }
+
     /// Stages of the step held, where the method is an explicit Runge–Kutta method.
     fn stages(&self) -> Option<&Stages<T>> {
         None
