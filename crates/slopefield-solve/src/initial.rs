@@ -14,6 +14,9 @@ pub(crate) fn initial_step<T: Real>(
 ) -> f64 {
     let span = (ivp.t1 - ivp.t0).abs();
     let longest = span.min(h_max);
+    if longest == 0.0 {
+        return 0.0;
+    }
     let d0 = norm.of_value(stages.state(0), stages.state(0));
     let d1 = norm.of_value(stages.slope(0), stages.state(0));
     let first = if d0 < 1e-5 || d1 < 1e-5 { 1e-6 * span.min(1.0) } else { 0.01 * d0 / d1 };

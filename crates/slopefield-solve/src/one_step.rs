@@ -23,6 +23,22 @@ pub trait OneStep<T: Real = f64>: Send {
         counts: &mut Stats,
     ) -> Result<(), SolveError>;
 
+    /// Makes `(t, u)` the beginning of the next step, on the way of a solve that is interrupted
+    /// there within or at the end of the step held. Methods may keep what is still of use.
+    ///
+    /// # Errors
+    /// Those of [`OneStep::begin`].
+    fn begin_again(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        settings: &Settings,
+        t: f64,
+        u: &[T],
+        counts: &mut Stats,
+    ) -> Result<(), SolveError> {
+        self.begin(ivp, settings, t, u, counts)
+    }
+
     /// Length, positive and at most `h_max`, of a first step from the beginning.
     fn first_length(
         &mut self,
@@ -61,6 +77,11 @@ pub trait OneStep<T: Real = f64>: Send {
     /// # Errors
     /// [`SolveError::Invalid`] when `t` lies outside the step.
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError>;
+
+    /// Largest degree in time of the solution within a step, where that is a polynomial.
+    fn dense_degree(&self) -> usize {
+        8
+    }
 
     /// The first state whose slope or end is not finite after a failed attempt.
     fn first_non_finite(&self) -> Option<usize> {

@@ -18,6 +18,12 @@ pub struct Step {
 pub trait Stepper<T: Real = f64>: Send {
     /// Begins at `(t0, u0)` towards `t1`.
     fn start(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError>;
+    /// Begins at `(t0, u0)` on the way of a solve, after an event at `t0` within or at the end of
+    /// the last step: like `start`, but with what is worth keeping, such as the step length and the
+    /// history of systems with delays. Counters begin at 0, as with `start`.
+    fn restart(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
+        self.start(ivp, settings)
+    }
     /// Takes one accepted step, never past `t_limit`.
     fn step(
         &mut self,

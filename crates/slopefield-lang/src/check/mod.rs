@@ -6,16 +6,22 @@
 mod array;
 mod build;
 mod declare;
+mod delay;
 mod elements;
 mod equation;
+mod event;
 mod expression;
+mod facts;
 mod items;
 mod lanes;
 mod name;
 mod network;
+mod noise;
 mod order;
+mod reaction;
 mod reduce;
 mod scope;
+mod symbols;
 
 use crate::model::{Classification, Model};
 use crate::syntax::Document;
@@ -63,6 +69,7 @@ fn check_document(
         declared: Declarations::default(),
         resolution: Resolution::default(),
         calls: CallTable::default(),
+        facts: facts::Facts::default(),
         vectors: HashMap::new(),
         model: Model::default(),
         size: 0,
@@ -87,6 +94,7 @@ struct Checker<'a> {
     declared: Declarations<'a>,
     resolution: Resolution<'a>,
     calls: CallTable,
+    facts: facts::Facts,
     /// Vectors made so far, by a hash of their structure.
     vectors: HashMap<(u64, u64), VectorId>,
     model: Model,
@@ -136,10 +144,20 @@ impl<'a> Checker<'a> {
         self.time();
         self.networks();
         self.parameters();
+        self.noises();
         self.index_equations();
         self.named_expressions();
+        self.reactions();
+        for item in self.declared.general.clone() {
+            self.not_yet(item.span, "equations that do not give one derivative by itself");
+        }
+        for item in self.declared.hamiltonians.clone() {
+            self.not_yet(item.span, "Hamiltonian systems (`hamiltonian`)");
+        }
         self.states();
+        self.histories();
         self.observations();
+        self.events();
         self.unused_functions();
         self.classify();
     }

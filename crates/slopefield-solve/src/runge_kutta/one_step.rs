@@ -91,6 +91,10 @@ impl<T: Real> OneStep<T> for Stages<T> {
         Stages::interpolate(self, t, out)
     }
 
+    fn dense_degree(&self) -> usize {
+        self.tableau().dense_degree()
+    }
+
     fn first_non_finite(&self) -> Option<usize> {
         Stages::first_non_finite(self)
     }

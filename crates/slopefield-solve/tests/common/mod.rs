@@ -1,6 +1,8 @@
 //! What the tests of this crate share: solving a standard problem in one line.
 #![allow(dead_code, reason = "every test file uses a part")]
 
+pub mod system;
+
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
 use slopefield_problems::Problem;
 use slopefield_solve::runge_kutta::ExtraStages;
