@@ -98,6 +98,8 @@ pub struct System {
     pub changes: &'static [&'static [(u32, f64)]],
     pub alters: &'static [&'static [u32]],
     pub constant_between: bool,
+    /// Whether the only jump multiplies the only state by 0.7.
+    pub multiply: bool,
 }
 
 pub const NO_CHANGE: Along = |_, _, _, _, out| out.fill(0.0);
@@ -112,6 +114,28 @@ impl System {
             changes: &[],
             alters: &[],
             constant_between: false,
+            multiply: false,
+        }
+    }
+
+    /// A jump process; with a drift where the state changes between jumps too.
+    pub fn jumps(
+        states: usize,
+        drift: Option<(Value, Along)>,
+        (rates, along): (Value, Along),
+        changes: &'static [&'static [(u32, f64)]],
+        alters: &'static [&'static [u32]],
+    ) -> Self {
+        let (value, slope) = drift.unwrap_or((ZERO, NO_CHANGE));
+        let outputs = alters.len();
+        System {
+            drift: Function { states, params: 0, outputs: states, value, along: slope },
+            noise: None,
+            rates: Some(Function { states, params: 0, outputs, value: rates, along }),
+            changes,
+            alters,
+            constant_between: drift.is_none(),
+            multiply: false,
         }
     }
 
@@ -127,9 +151,22 @@ pub struct Model<T: Real> {
     changes: Vec<JumpChange<'static, T>>,
 }
 
+static MULTIPLY: Function = Function {
+    states: 1,
+    params: 0,
+    outputs: 1,
+    value: |_, u, _, out| out[0] = 0.7 * u[0],
+    along: |_, _, _, du, out| out[0] = 0.7 * du[0],
+};
+
 impl<T: Real> Model<T> {
     pub fn new(system: System) -> Self {
-        Model { system, changes: system.changes.iter().map(|c| JumpChange::Add(c)).collect() }
+        let changes = if system.multiply {
+            vec![JumpChange::Set(&MULTIPLY as &dyn Kernel<T>)]
+        } else {
+            system.changes.iter().map(|c| JumpChange::Add(c)).collect()
+        };
+        Model { system, changes }
     }
 }
 
