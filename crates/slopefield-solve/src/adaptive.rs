@@ -96,6 +96,18 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
         Ok(())
     }
 
+    fn restart(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
+        self.t = ivp.t0;
+        self.holds_step = false;
+        self.stats = Stats::default();
+        self.method.begin_again(ivp, settings, ivp.t0, ivp.u0, &mut self.stats)?;
+        // The solution may change much faster now than the last steps knew. The usual first step
+        // aims at a hundredth of the tolerance, so ten times as much is not rash.
+        let first = self.method.first_length(ivp, &self.norm, settings.h_max, &mut self.stats);
+        self.h = self.h.min(10.0 * first);
+        Ok(())
+    }
+
     fn step(
         &mut self,
         ivp: &Ivp<'_, T>,
@@ -110,6 +122,7 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
         loop {
             self.check_budget(settings)?;
             let remaining = (t_limit - self.t).abs();
+            h = self.method.admissible(h, remaining);
             let clipped = STRETCH * h >= remaining;
             let t_new = if clipped { t_limit } else { self.t + signed(h) };
             let span = (self.t, t_new);
@@ -147,6 +160,12 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
 
     fn state(&self) -> &[T] {
         if self.holds_step { self.method.end() } else { self.method.beginning() }
+    }
+
+    fn prepare_dense(&mut self, ivp: &Ivp<'_, T>) {
+        if self.holds_step {
+            self.method.prepare_dense(ivp, &mut self.stats);
+        }
     }
 
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError> {

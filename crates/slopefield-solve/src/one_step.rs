@@ -23,6 +23,22 @@ pub trait OneStep<T: Real = f64>: Send {
         counts: &mut Stats,
     ) -> Result<(), SolveError>;
 
+    /// Makes `(t, u)` the beginning of the next step, on the way of a solve that is interrupted
+    /// there within or at the end of the step held. Methods may keep what is still of use.
+    ///
+    /// # Errors
+    /// Those of [`OneStep::begin`].
+    fn begin_again(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        settings: &Settings,
+        t: f64,
+        u: &[T],
+        counts: &mut Stats,
+    ) -> Result<(), SolveError> {
+        self.begin(ivp, settings, t, u, counts)
+    }
+
     /// Length, positive and at most `h_max`, of a first step from the beginning.
     fn first_length(
         &mut self,
@@ -31,6 +47,13 @@ pub trait OneStep<T: Real = f64>: Send {
         h_max: f64,
         counts: &mut Stats,
     ) -> f64;
+
+    /// Length of the next attempt when `h` is wanted and `remaining` is left until the end, both
+    /// positive: `h`, or less. For methods whose steps have a longest length, or only some lengths.
+    fn admissible(&self, h: f64, remaining: f64) -> f64 {
+        let _ = remaining;
+        h
+    }
 
     /// Takes the step from `t` to `t_new` and measures its error. With `from_end` it begins with
     /// the end of the step held, which has been accepted, otherwise with the beginning of that step
@@ -50,11 +73,22 @@ pub trait OneStep<T: Real = f64>: Send {
     /// State at its end, after an attempt.
     fn end(&self) -> &[T];
 
-    /// Solution at `t` within the step held.
+    /// Evaluates what [`OneStep::interpolate`] needs and the step does not; called before it, once
+    /// or more often for a step.
+    fn prepare_dense(&mut self, ivp: &Ivp<'_, T>, counts: &mut Stats) {
+        let _ = (ivp, counts);
+    }
+
+    /// Solution at `t` within the step held, after [`OneStep::prepare_dense`].
     ///
     /// # Errors
     /// [`SolveError::Invalid`] when `t` lies outside the step.
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError>;
+
+    /// Largest degree in time of the solution within a step, where that is a polynomial.
+    fn dense_degree(&self) -> usize {
+        8
+    }
 
     /// The first state whose slope or end is not finite after a failed attempt.
     fn first_non_finite(&self) -> Option<usize> {

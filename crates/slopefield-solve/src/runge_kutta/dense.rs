@@ -1,14 +1,15 @@
 //! The solution within a step.
 
 use super::stages::{Stages, combine};
-use super::tableau::MAX_STAGES;
+use super::tableau::{MAX_DENSE_STAGES, MAX_STAGES};
 use crate::{Real, SolveError};
 
 impl<T: Real> Stages<T> {
     /// Writes the solution at `t` within the last step to `out`; exact at both ends.
     ///
     /// # Errors
-    /// [`SolveError::Invalid`] when `t` lies outside the step.
+    /// [`SolveError::Invalid`] when `t` lies outside the step, and for tables with extra stages
+    /// unless [`Stages::prepare_dense`] has evaluated them.
     pub fn interpolate(&self, t: f64, out: &mut [T]) -> Result<(), SolveError> {
         let (t_prev, t_new) = self.ends();
         if t == t_new {
@@ -22,10 +23,23 @@ impl<T: Real> Stages<T> {
                 "t = {t} is outside the last step, {t_prev} to {t_new}"
             )));
         }
-        let mut weights = [0.0; MAX_STAGES];
-        self.tableau().dense_weights(theta, &mut weights);
-        let weights = &weights[..self.tableau().stages()];
-        combine(self.state(0), h, weights, self.slopes(), out);
+        if !self.is_dense() {
+            return Err(SolveError::Invalid(format!(
+                "the stages that the interpolant of {} needs have not been evaluated",
+                self.tableau().name
+            )));
+        }
+        let stages = self.tableau().dense_stages();
+        if stages <= MAX_STAGES {
+            self.combine_dense(h, theta, &mut [0.0; MAX_STAGES][..stages], out);
+            return Ok(());
+        }
+        self.combine_dense(h, theta, &mut [0.0; MAX_DENSE_STAGES][..stages], out);
         Ok(())
+    }
+
+    fn combine_dense(&self, h: f64, theta: f64, weights: &mut [f64], out: &mut [T]) {
+        self.tableau().dense_weights(theta, weights);
+        combine(self.state(0), h, weights, self.slopes(), out);
     }
 }

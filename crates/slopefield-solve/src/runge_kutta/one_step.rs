@@ -83,8 +83,16 @@ impl<T: Real> OneStep<T> for Stages<T> {
         Stages::end(self)
     }
 
+    fn prepare_dense(&mut self, ivp: &Ivp<'_, T>, counts: &mut Stats) {
+        counts.rhs += Stages::prepare_dense(self, ivp);
+    }
+
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError> {
         Stages::interpolate(self, t, out)
+    }
+
+    fn dense_degree(&self) -> usize {
+        self.tableau().dense_degree()
     }
 
     fn first_non_finite(&self) -> Option<usize> {

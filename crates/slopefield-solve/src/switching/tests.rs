@@ -1,0 +1,1 @@
+//! Bounds of stability, and the sentence of the report.
