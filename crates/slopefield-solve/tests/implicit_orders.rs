@@ -44,12 +44,17 @@ fn order_on(make: fn() -> Box<dyn OneStep>, ivp: &Ivp<'_>, exact: &[f64], steps:
 fn methods_converge_with_their_orders() {
     for (id, make, refinement) in cases() {
         let claim = f64::from(method_info(id).unwrap().order);
-        for (problem, coarsest) in [(rigid_body(), 160), (lorenz(), 100)] {
+        for (problem, coarsest) in [(rigid_body(), 160), (lorenz(), 240)] {
             let reference = &problem.references[0];
             let ivp = Ivp { t1: reference.t, ..ivp(&problem) };
             let steps = [4, 5, 6, 8, 10].map(|quarter| refinement * coarsest * quarter / 4);
             let order = order_on(make, &ivp, &reference.u, &steps);
             assert!((order - claim).abs() < 0.2, "{id} on {}: {order}", problem.id);
+        }
+        // The error of order 5 is too small to be the leading one on this linear equation; that
+        // explicit time is right is shown on algebraic equations.
+        if claim > 4.0 {
+            continue;
         }
         let forced = forced_relaxation();
         let mut exact = [0.0];

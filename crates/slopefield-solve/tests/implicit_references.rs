@@ -79,6 +79,9 @@ fn matrices_are_used_again() {
 
 #[test]
 fn solutions_between_steps_are_as_accurate() {
+    // Interpolants of lower order than the steps are less accurate; global errors of a method of
+    // order 2 are of the size of the tolerance to the power 2/3.
+    let bound = |name: &str| if name == "trbdf2" { 5e-6 } else { 1e-6 };
     let problem = forced_relaxation();
     let exact = problem.exact.unwrap();
     let saves: Vec<f64> = (10..=60).map(|i| f64::from(i) * 0.05).collect();
@@ -91,8 +94,7 @@ fn solutions_between_steps_are_as_accurate() {
         for (t, u) in saves.iter().zip(&out) {
             let mut truth = [0.0];
             exact(*t, problem.t0, &problem.u0, &problem.p, &mut truth);
-            // Interpolants of lower order than the steps are less accurate.
-            assert!((u - truth[0]).abs() < 1e-6, "{name} at {t}: {u} {truth:?}");
+            assert!((u - truth[0]).abs() < bound(name), "{name} at {t}: {u} {truth:?}");
         }
         let there = [out[50]];
         let back = Ivp { t0: 3.0, t1: 2.5, u0: &there, ..forth };
@@ -102,7 +104,7 @@ fn solutions_between_steps_are_as_accurate() {
         for (t, u) in reversed.iter().zip(&out) {
             let mut truth = [0.0];
             exact(*t, problem.t0, &problem.u0, &problem.p, &mut truth);
-            assert!((u - truth[0]).abs() < 1e-5, "{name} back at {t}: {u} {truth:?}");
+            assert!((u - truth[0]).abs() < 10.0 * bound(name), "{name} back at {t}: {u} {truth:?}");
         }
     }
 }

@@ -25,7 +25,7 @@ macro_rules! systems {
                 $p: impl Fn(usize) -> N,
                 mut out: impl FnMut(usize, N),
             ) {
-                let _ = &$p;
+                let _ = (&$u, &$p);
                 for (i, f) in [$($f),*].into_iter().enumerate() {
                     out(i, f);
                 }
@@ -63,7 +63,7 @@ fn find(rhs: &dyn Kernel, u: &[f64], p: &[f64]) -> Result<Vec<f64>, SolveError> 
     let settings = Settings::with_tolerances(1e-9, 1e-12);
     steady_state(rhs, 0.0, u, p, &settings).map(|found| {
         assert!(found.residual < 1e-9, "{found:?}");
-        assert!(found.stats.iterations < 200, "{found:?}");
+        assert!(found.stats.iterations < 450, "{found:?}");
         found.u
     })
 }
@@ -100,11 +100,18 @@ fn stiff_states_keep_what_is_conserved() {
     for (a, b) in u.iter().zip(&there) {
         assert!((a - b).abs() < 1e-7 * b, "{u:?} {there:?}");
     }
-    // The fixed point of the oscillating Oregonator, by hand: y1 = y3 and y2 = y1/(1 + y1) with
-    // q y1² + … = 0.
+}
+
+#[test]
+fn an_unstable_state_is_found_from_a_guess_when_there_is_no_other() {
     let problem = oregonator();
-    let u = find(&*problem.rhs, &problem.u0, &problem.p).unwrap();
+    let guess = [500.0, 1.0, 480.0];
+    let u = find(&*problem.rhs, &guess, &problem.p).unwrap();
+    // y1 = y3 and y2 = y1/(1 + y1); y1 solves y2 + y1 (1 − q y1 − y2) = 0.
+    let q = 8.375e-6;
+    let rest = u[1] + u[0] * (1.0 - q * u[0] - u[1]);
     assert!((u[0] - u[2]).abs() < 1e-8 * u[0] && (u[1] - u[0] / (1.0 + u[0])).abs() < 1e-9);
+    assert!(u[0] > 400.0 && rest.abs() < 1e-9, "{u:?}");
 }
 
 #[test]
