@@ -24,6 +24,7 @@ mod adaptive;
 mod barycentric;
 mod consistent;
 mod controller;
+mod delay;
 mod drive;
 mod error;
 mod events;
@@ -44,6 +45,7 @@ mod stepper;
 
 pub use adaptive::Adaptive;
 pub use controller::PiController;
+pub use delay::{DelayStepper, delay_method, delay_method_single};
 pub use drive::{Outcome, StepObserver, drive, drive_to_stop};
 pub use error::SolveError;
 pub use events::{Happening, Stop};

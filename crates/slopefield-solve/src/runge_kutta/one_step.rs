@@ -1,6 +1,7 @@
 //! Explicit Runge–Kutta methods as one-step methods.
 
 use super::{Stages, Tableau};
+use crate::implicit::refuse_unsupported;
 use crate::initial::initial_step;
 use crate::{
     Adaptive, Attempt, ErrorNorm, Ivp, OneStep, PiController, Real, Settings, SolveError, Stats,
@@ -41,6 +42,7 @@ impl<T: Real> OneStep<T> for Stages<T> {
                 self.tableau().id
             )));
         }
+        refuse_unsupported(ivp, self.tableau().id)?;
         Stages::begin(self, ivp, t, u);
         self.ask_for_whole_steps(ivp);
         counts.rhs += 1;
