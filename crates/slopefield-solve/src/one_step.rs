@@ -86,6 +86,13 @@ pub trait OneStep<T: Real = f64>: Send {
     /// [`SolveError::Invalid`] when `t` lies outside the step.
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError>;
 
+    /// Writes the slope at `t` within the step held to `out`, after [`OneStep::prepare_dense`]; false
+    /// for methods that have no better slope than that of the polynomial through their solution.
+    fn interpolate_slope(&mut self, t: f64, out: &mut [T]) -> bool {
+        let _ = (t, out);
+        false
+    }
+
     /// Largest degree in time of the solution within a step, where that is a polynomial.
     fn dense_degree(&self) -> usize {
         8
@@ -166,6 +173,9 @@ impl<T: Real> OneStep<T> for Box<dyn OneStep<T>> {
     }
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError> {
         (**self).interpolate(t, out)
+    }
+    fn interpolate_slope(&mut self, t: f64, out: &mut [T]) -> bool {
+        (**self).interpolate_slope(t, out)
     }
     fn dense_degree(&self) -> usize {
         (**self).dense_degree()

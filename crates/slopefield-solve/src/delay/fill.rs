@@ -189,7 +189,7 @@ impl<'a, T: Real> Fill<'a, T> {
                         Source::Before(_) => work.before[state],
                         Source::Beginning => self.past.beginning[state],
                         Source::Lost => T::of(f64::NAN),
-                        _ => self.past.value(source, &weights, state),
+                        _ => self.past.value(source, u32::from(slope), &weights, state),
                     };
                 }
                 if ahead && (slope || t > self.past.t) {
@@ -206,7 +206,7 @@ impl<'a, T: Real> Fill<'a, T> {
                     let state = self.reads[read as usize].state as usize;
                     let there = match here {
                         Source::Beginning => self.past.beginning[state],
-                        _ => self.past.value(here, &weights, state),
+                        _ => self.past.value(here, 0, &weights, state),
                     };
                     work.u[n + read as usize] += u[state] - there;
                 }
@@ -249,7 +249,8 @@ impl<'a, T: Real> Fill<'a, T> {
             let constant = self.lags.constant[lag];
             let ds = if constant.is_some() { dt } else { dt - work.dlags[lag] };
             self.each_rate(t, lag, p, work, |read, state, rate, here, work| {
-                let mut dz = rate * ds;
+                // An infinite rate in a direction that does not move is nothing.
+                let mut dz = if ds == T::ZERO { T::ZERO } else { rate * ds };
                 if let Some(slope_here) = here {
                     dz += work.du[state] - slope_here * dt;
                 }
@@ -282,13 +283,14 @@ impl<'a, T: Real> Fill<'a, T> {
                 Source::Before(_) if slope => T::ZERO,
                 Source::Before(_) => work.dbefore[state],
                 _ => {
-                    self.past.weights(source, 1 + u32::from(slope), &mut weights);
-                    self.past.value(source, &weights, state)
+                    let derivative = 1 + u32::from(slope);
+                    self.past.weights(source, derivative, &mut weights);
+                    self.past.value(source, derivative, &weights, state)
                 }
             };
             let slope_here = (coupled && !slope).then(|| {
                 self.past.weights(here, 1, &mut weights);
-                self.past.value(here, &weights, state)
+                self.past.value(here, 1, &weights, state)
             });
             with(read as usize, state, rate, slope_here, work);
         }

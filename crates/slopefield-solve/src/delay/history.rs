@@ -67,8 +67,10 @@ pub(super) struct History<T> {
     pub(super) t_new: f64,
     /// what stands for it,
     pub(super) at_hand: AtHand,
-    /// and its values at the points.
+    /// and its values at the points, followed by the slopes where these are kept.
     pub(super) sampled: Vec<T>,
+    /// Whether slopes are kept besides values, because they are read.
+    keeps_slopes: bool,
     /// Steps that end longer ago than this are not needed.
     reach: f64,
 }
@@ -87,14 +89,16 @@ impl<T: Real> History<T> {
             t_new: 0.0,
             at_hand: AtHand::Constant,
             sampled: Vec::new(),
+            keeps_slopes: false,
             reach: f64::INFINITY,
         }
     }
 
     /// Begins at `(t0, u0)`; lags are at most `reach`.
-    pub(super) fn begin(&mut self, t0: f64, u0: &[T], reach: f64) {
-        if self.n != u0.len() {
+    pub(super) fn begin(&mut self, t0: f64, u0: &[T], reach: f64, keeps_slopes: bool) {
+        if self.n != u0.len() || self.keeps_slopes != keeps_slopes {
             self.n = u0.len();
+            self.keeps_slopes = keeps_slopes;
             self.values.clear();
             self.free.clear();
             self.segments.clear();
@@ -102,7 +106,7 @@ impl<T: Real> History<T> {
         self.free.extend(self.segments.drain(..).map(|segment| segment.values));
         self.t0 = t0;
         self.reach = reach;
-        self.sampled.resize(self.points.len() * self.n, T::ZERO);
+        self.sampled.resize(self.samples(), T::ZERO);
         self.begin_step(t0, u0);
     }
 
@@ -113,6 +117,11 @@ impl<T: Real> History<T> {
         self.beginning.clear();
         self.beginning.extend_from_slice(u);
         self.at_hand = AtHand::Constant;
+    }
+
+    /// How many numbers are kept of a step.
+    pub(super) fn samples(&self) -> usize {
+        self.points.len() * self.n * if self.keeps_slopes { 2 } else { 1 }
     }
 
     /// Number of values of a step for each state.
@@ -141,7 +150,8 @@ impl<T: Real> History<T> {
         let length = self.t_new - self.t;
         self.segments.push_back(Segment { t: self.t, length, end, values });
         self.t = end;
-        self.beginning.copy_from_slice(&self.sampled[size - self.n..]);
+        let last = (self.points.len() - 1) * self.n;
+        self.beginning.copy_from_slice(&self.sampled[last..last + self.n]);
         self.t_new = end;
         self.at_hand = AtHand::Continued;
         // One more than is needed: which step speaks for a point may be decided by rounding.
@@ -206,7 +216,8 @@ impl<T: Real> History<T> {
             return;
         };
         self.points.value_weights(x, out);
-        for _ in 0..derivative {
+        let kept = u32::from(self.keeps_slopes && derivative > 0);
+        for _ in kept..derivative {
             self.points.differentiate(out);
             for weight in &mut out[..self.points.len()] {
                 *weight /= length;
@@ -214,16 +225,24 @@ impl<T: Real> History<T> {
         }
     }
 
-    /// The value of `state` with these weights at `source`, which is in a step.
-    pub(super) fn value(&self, source: Source, weights: &[f64; MAX_POINTS], state: usize) -> T {
+    /// What [`History::weights`] of `derivative` give for `state` at `source`, which is in a step.
+    pub(super) fn value(
+        &self,
+        source: Source,
+        derivative: u32,
+        weights: &[f64; MAX_POINTS],
+        state: usize,
+    ) -> T {
         let values = match source {
             Source::Step { values, .. } => &self.values[values..],
             Source::AtHand { .. } => &self.sampled[..],
             _ => return T::ZERO,
         };
+        let points = self.points.len();
+        let first = if self.keeps_slopes && derivative > 0 { points * self.n } else { 0 };
         let mut sum = T::ZERO;
-        for (row, &weight) in weights[..self.points.len()].iter().enumerate() {
-            sum += T::of(weight) * values[row * self.n + state];
+        for (row, &weight) in weights[..points].iter().enumerate() {
+            sum += T::of(weight) * values[first + row * self.n + state];
         }
         sum
     }
@@ -234,18 +253,40 @@ impl<T: Real> History<T> {
         self.segments.back().map_or(Source::Before(self.t0), |last| last.source(last.end))
     }
 
+    /// Fills in the slopes at the points behind the values there, by differentiating them.
+    pub(super) fn differentiate(&self, samples: &mut [T]) {
+        let length = self.t_new - self.t;
+        let (values, slopes) = samples.split_at_mut(self.points.len() * self.n);
+        for (i, row) in slopes.chunks_exact_mut(self.n).enumerate() {
+            for (state, out) in row.iter_mut().enumerate() {
+                let slope = self.points.slope_at(i, |j| values[j * self.n + state].f64());
+                *out = T::of(slope / length);
+            }
+        }
+    }
+
     /// Writes what stands for the step at hand at its points to `out`.
     pub(super) fn guess(&self, out: &mut [T]) {
         let mut weights = [0.0; MAX_POINTS];
-        for (i, row) in out.chunks_exact_mut(self.n).enumerate() {
+        let (values, slopes) = out.split_at_mut(self.points.len() * self.n);
+        // Of a step that stands still.
+        slopes.fill(T::ZERO);
+        for i in 0..self.points.len() {
+            let row = i * self.n..(i + 1) * self.n;
             let source = self.source_at_hand(self.time(i));
             if source == Source::Beginning {
-                row.copy_from_slice(&self.beginning);
+                values[row].copy_from_slice(&self.beginning);
                 continue;
             }
             self.weights(source, 0, &mut weights);
-            for (state, value) in row.iter_mut().enumerate() {
-                *value = self.value(source, &weights, state);
+            for (state, value) in values[row.clone()].iter_mut().enumerate() {
+                *value = self.value(source, 0, &weights, state);
+            }
+            if self.keeps_slopes {
+                self.weights(source, 1, &mut weights);
+                for (state, slope) in slopes[row].iter_mut().enumerate() {
+                    *slope = self.value(source, 1, &weights, state);
+                }
             }
         }
     }
@@ -280,7 +321,7 @@ mod tests {
     fn cubic(reach: f64) -> History<f64> {
         let exact = |t: f64| t.powi(3) + if t > 2.0 { 1.0 } else { 0.0 };
         let mut history = History::new(3);
-        history.begin(0.0, &[0.0], reach);
+        history.begin(0.0, &[0.0], reach, false);
         for step in 0..10 {
             history.t_new = f64::from(step + 1);
             for i in 0..history.points() {
@@ -300,7 +341,7 @@ mod tests {
         let source = history.source(s, side, 1e-13);
         let mut weights = [0.0; MAX_POINTS];
         history.weights(source, derivative, &mut weights);
-        history.value(source, &weights, 0)
+        history.value(source, derivative, &weights, 0)
     }
 
     #[test]

@@ -17,6 +17,9 @@ const SETTLED: f64 = 0.1;
 /// Repetitions that shrink the change less than this are given up.
 const CONTRACTION: f64 = 0.7;
 
+/// Squared error beyond which a step is not worth repeating.
+const HOPELESS: f64 = 1e8;
+
 /// A lag shorter than this part of the step is coupled to the state.
 const SHORT: f64 = 0.5;
 
@@ -140,7 +143,8 @@ impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
         }
         let n = ivp.u0.len();
         let last = self.past.points() - 1;
-        for (i, row) in self.fresh.chunks_exact_mut(n).enumerate() {
+        let (values, slopes) = self.fresh.split_at_mut(self.past.points() * n);
+        for (i, row) in values.chunks_exact_mut(n).enumerate() {
             if i == 0 {
                 row.copy_from_slice(self.method.beginning());
             } else if i == last {
@@ -149,21 +153,27 @@ impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
                 self.method.interpolate(self.past.time(i), row)?;
             }
         }
+        let mut rows = slopes.chunks_exact_mut(n).enumerate();
+        if !rows.all(|(i, row)| self.method.interpolate_slope(self.past.time(i), row)) {
+            self.past.differentiate(&mut self.fresh);
+        }
         Ok(())
     }
 
-    /// Largest change, in squared units of the tolerance, from what stood for the step at hand to
-    /// its samples.
+    /// Largest change, in units of the tolerance, from what stood for the step at hand to its
+    /// samples: of the solution and, where they are read, of its slopes, too. In a short step little
+    /// changes the solution, but much the slopes.
     fn change(&self, norm: &ErrorNorm, n: usize) -> f64 {
+        let rows = self.fresh.chunks_exact(n).zip(self.past.sampled.chunks_exact(n));
         let mut most = 0.0_f64;
-        let mut difference =
-            std::iter::zip(self.fresh.chunks_exact(n), self.past.sampled.chunks_exact(n));
-        difference.try_for_each(|(new, old)| {
+        for (new, old) in rows {
             let square = norm.square_of_difference(new, old);
-            most = if square.is_nan() { f64::INFINITY } else { most.max(square) };
-            most.is_finite().then_some(())
-        });
-        most
+            if square.is_nan() {
+                return f64::INFINITY;
+            }
+            most = most.max(square);
+        }
+        most.sqrt()
     }
 
     /// Takes what `delays` says of the lags, evaluated at the start.
@@ -401,11 +411,25 @@ impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
             };
             self.holds = true;
             let ahead = self.notes.looked_ahead();
+            if std::env::var("DBG").is_ok() {
+                eprintln!(
+                    "{span:?} from_end {from_end} repeat {repeat} {attempt:?} ahead {ahead} {:?} hand {:?} bounds {:?} bad {:?}",
+                    self.method.end()[0].f64(),
+                    self.past.at_hand,
+                    self.lags.bounds,
+                    self.notes.bad_lag()
+                );
+            }
             let error = match attempt {
-                Attempt::Measured(error) if error.is_finite() && ahead => error,
+                Attempt::Measured(error) if ahead => error,
                 _ => return Ok(attempt),
             };
-            if error > 1e8 {
+            if !(error <= HOPELESS) {
+                // The continuation of the last step may run far away from the solution.
+                if self.past.at_hand == AtHand::Continued {
+                    self.past.at_hand = AtHand::Constant;
+                    continue;
+                }
                 return Ok(attempt);
             }
             if self.past.at_hand != AtHand::Sampled {
@@ -414,7 +438,7 @@ impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
                 self.past.sampled = guess;
             }
             self.sample(ivp, counts)?;
-            let change = self.change(norm, ivp.u0.len()).sqrt();
+            let change = self.change(norm, ivp.u0.len());
             std::mem::swap(&mut self.fresh, &mut self.past.sampled);
             self.past.at_hand = AtHand::Sampled;
             self.sampled = true;
@@ -503,8 +527,9 @@ impl<T: Real, M: OneStep<T>> OneStep<T> for MethodOfSteps<M, T> {
         };
         self.state.clear();
         self.state.extend_from_slice(u);
-        self.fresh.resize(self.past.points() * u.len(), T::ZERO);
-        self.past.begin(t, u, f64::INFINITY);
+        let slopes = delays.reads.iter().any(|read| read.slope);
+        self.past.begin(t, u, f64::INFINITY, slopes);
+        self.fresh.resize(self.past.samples(), T::ZERO);
         self.notes.clear();
         (self.holds, self.sampled, self.anew) = (false, false, false);
         (self.target, self.arrival) = (None, None);
@@ -515,7 +540,7 @@ impl<T: Real, M: OneStep<T>> OneStep<T> for MethodOfSteps<M, T> {
             .iter()
             .copied()
             .fold(Some(0.0), |longest, lag| Some(f64::max(longest?, lag?)));
-        self.past.begin(t, u, longest.unwrap_or(f64::INFINITY));
+        self.past.begin(t, u, longest.unwrap_or(f64::INFINITY), slopes);
         let first = Break { t, order: u32::from(!delays.jumps_at_start) };
         let highest = self.error_order() + BEYOND_ORDER;
         self.breaks.begin(first, highest, &self.lags.constant, delays.reads);

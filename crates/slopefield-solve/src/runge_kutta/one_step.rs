@@ -93,8 +93,15 @@ impl<T: Real> OneStep<T> for Stages<T> {
         Stages::interpolate(self, t, out)
     }
 
+    fn interpolate_slope(&mut self, t: f64, out: &mut [T]) -> bool {
+        Stages::interpolate_slope(self, t, out);
+        true
+    }
+
     fn dense_degree(&self) -> usize {
-        self.tableau().dense_degree()
+        let table = self.tableau();
+        let extra = table.extra.dense.iter().map(|row| row.len()).max().unwrap_or(0);
+        table.dense_degree().max(extra)
     }
 
     fn first_non_finite(&self) -> Option<usize> {
