@@ -220,7 +220,8 @@ fn stiff_systems_are_found_out() {
 fn a_hamiltonian_gives_its_equations() {
     // Kepler's ellipse of eccentricity 1/2 from its near end, once around.
     let period = std::f64::consts::TAU;
-    let run = Run { rtol: 1e-11, atol: 1e-12, ..Run::example("kepler", &[period / 2.0, period]) };
+    let times = [period / 2.0, period];
+    let run = Run { rtol: 1e-11, atol: 1e-12, ..Run::example("kepler", &times) };
     let found = run.solve();
     let half: Vec<f64> = found.states.iter().map(|c| c[0]).collect();
     let full: Vec<f64> = found.states.iter().map(|c| c[1]).collect();
