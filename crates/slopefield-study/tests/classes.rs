@@ -301,6 +301,20 @@ fn jumps_on_top_of_a_diffusion() {
 }
 
 #[test]
+fn a_steady_state_is_found() {
+    use slopefield_study::simulate::steady;
+    // Michaelis–Menten with inflow rests at s = k/(vmax − k).
+    let text = "state s = 5\nparam k = 0.6\ns' = k - s/(1 + s)\nlet rate = s/(1 + s)\n";
+    let model = CompiledModel::new(text, &BuiltinNetworks).unwrap();
+    let p = model.start_params(1);
+    let found = steady(&model, 0.0, &p, &[5.0], &Settings::default()).unwrap();
+    close(&[found.states[0][0], found.lets[0][0]], &[1.5, 0.6], 1e-9);
+    // With more inflow than the enzyme can take it never rests.
+    let none = steady(&model, 0.0, &[1.6], &[5.0], &Settings::default());
+    assert!(none.is_err());
+}
+
+#[test]
 fn what_cannot_be_solved_is_said() {
     let bad = |text: &str, method: &str| Run { method, ..Run::text(text, &[1.0]) }.failure();
     let said = bad("state x = 1\nx' = -x\n", "sosri");
