@@ -3,8 +3,8 @@
 
 use slopefield_graph::network::BuiltinNetworks;
 use slopefield_kernel::{DelayedRead, Delays, JumpChange, Kernel, NoiseKind};
-use slopefield_problems::{Class, Problem, everything};
 use slopefield_lang::ReactionMode;
+use slopefield_problems::{Class, Problem, everything};
 use slopefield_study::CompiledModel;
 
 /// A deterministic number in [−1, 1].
@@ -55,8 +55,12 @@ fn compare(problem: &Problem, model: &CompiledModel) {
     let n = problem.u0.len();
     for k in 0..4 {
         let t = problem.t0 + (0.13 + 0.2 * k as f64) * (problem.t1 - problem.t0).min(30.0);
-        let mut u: Vec<f64> =
-            problem.u0.iter().enumerate().map(|(i, x)| x + 0.2 + 0.19 * number(100 * k + i)).collect();
+        let mut u: Vec<f64> = problem
+            .u0
+            .iter()
+            .enumerate()
+            .map(|(i, x)| x + 0.2 + 0.19 * number(100 * k + i))
+            .collect();
         let mut reordered = u.clone();
         if let (Some(ours), Some(theirs)) = (&ours.delays, &theirs.delays) {
             let z = theirs.reads.len();
@@ -90,7 +94,8 @@ fn compare(problem: &Problem, model: &CompiledModel) {
             // One may know more than the other.
             for (values, kind) in [&mut a, &mut b] {
                 if *kind == NoiseKind::Diagonal {
-                    let full = (0..n * n).map(|i| if i % (n + 1) == 0 { values[i / n] } else { 0.0 });
+                    let full =
+                        (0..n * n).map(|i| if i % (n + 1) == 0 { values[i / n] } else { 0.0 });
                     *values = full.collect();
                 }
             }
@@ -101,7 +106,7 @@ fn compare(problem: &Problem, model: &CompiledModel) {
             same(&format!("{id}, rates"), &a, &b, 1e-13);
             for (ours, theirs) in ours.changes.iter().zip(theirs.changes) {
                 let [a, b] = [ours, theirs].map(|change| match change {
-                    JumpChange::Set(kernel) => eval(*kernel, t, &u, &p),
+                    JumpChange::Set(kernel) => eval(&**kernel, t, &u, &p),
                     JumpChange::Add(list) => {
                         let mut after = u.clone();
                         list.iter().for_each(|(i, x)| after[*i as usize] += x);
@@ -118,7 +123,12 @@ fn compare(problem: &Problem, model: &CompiledModel) {
             }
             assert_eq!(ours.affects.len(), theirs.affects.len(), "{id}");
             for (a, b) in ours.affects.iter().zip(theirs.affects) {
-                same(&format!("{id}, affect"), &eval(*a, t, &u, &p), &eval(*b, t, &u, &p), 1e-14);
+                same(
+                    &format!("{id}, affect"),
+                    &eval(&**a, t, &u, &p),
+                    &eval(&**b, t, &u, &p),
+                    1e-14,
+                );
             }
         }
     }
@@ -137,7 +147,8 @@ fn model_texts_are_the_equations_written_by_hand() {
         let (_, diagnostics) = slopefield_lang::check(text);
         let rendered = slopefield_lang::render(text, problem.id, &diagnostics, false);
         assert!(diagnostics.is_empty(), "{}:\n{rendered}", problem.id);
-        let mode = if problem.class == Class::Jump { ReactionMode::Jumps } else { ReactionMode::Ode };
+        let mode =
+            if problem.class == Class::Jump { ReactionMode::Jumps } else { ReactionMode::Ode };
         let model = CompiledModel::with_reactions(text, &BuiltinNetworks, mode).unwrap();
         compare(&problem, &model);
         compared += 1;
