@@ -27,6 +27,7 @@ mod controller;
 mod drive;
 mod error;
 mod events;
+pub mod exponential;
 mod frozen;
 mod hermite;
 mod implicit;
@@ -41,6 +42,7 @@ mod rows;
 pub mod runge_kutta;
 pub mod sdirk;
 pub mod second_order;
+pub mod stabilised;
 mod steady;
 mod stepper;
 

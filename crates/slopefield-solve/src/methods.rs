@@ -1,7 +1,8 @@
 //! The built-in methods by name.
 
+use crate::exponential;
 use crate::runge_kutta::{self, BS3, DP5, TSIT5, VERN6, VERN7, VERN8, VERN9};
-use crate::{Stepper, Tableau, radau, rosenbrock, sdirk, second_order};
+use crate::{Stepper, Tableau, radau, rosenbrock, sdirk, second_order, stabilised};
 
 /// What is said about a method where the user chooses one, and how to make it.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +50,8 @@ static GROUPS: &[&[MethodInfo]] = &[
     &radau::METHODS,
     &sdirk::METHODS,
     &second_order::METHODS,
+    &stabilised::METHODS,
+    &exponential::METHODS,
 ];
 static TABLES: [&Tableau; 7] = [&TSIT5, &DP5, &BS3, &VERN6, &VERN7, &VERN8, &VERN9];
 
