@@ -43,6 +43,9 @@ const STABILITY: f64 = 1.54;
 /// Accepted steps after which the spectral radius is estimated again.
 const ESTIMATE_AFTER: u32 = 25;
 
+/// However loose the tolerances.
+const MOST_STAGES: usize = 100_000;
+
 /// One step.
 #[derive(Default)]
 pub struct RkcStep<T: Real = f64> {
@@ -177,7 +180,7 @@ impl<T: Real> OneStep<T> for RkcStep<T> {
         self.scratch.resize(ivp.rhs.scratch_len(), T::ZERO);
         // More stages than these would add up rounding errors of a tenth of the tolerance.
         let most = (settings.rtol / (10.0 * T::EPSILON)).sqrt().round();
-        self.most_stages = (most as usize).max(2);
+        self.most_stages = (most as usize).clamp(2, MOST_STAGES);
         self.start.copy_from_slice(u);
         (self.t, self.t_new) = (t, t);
         ivp.rhs.eval(T::of(t), u, ivp.p, &mut self.start_slope, &mut self.scratch);
