@@ -20,10 +20,13 @@
 //! # Ok::<(), slopefield_solve::SolveError>(())
 //! ```
 
+pub mod adams;
 mod adaptive;
 mod barycentric;
+pub mod bdf;
 mod consistent;
 mod controller;
+mod delay;
 mod drive;
 mod error;
 mod events;
@@ -34,6 +37,7 @@ mod implicit;
 mod initial;
 mod ivp;
 mod methods;
+mod multistep;
 mod norm;
 mod one_step;
 pub mod radau;
@@ -45,9 +49,13 @@ pub mod second_order;
 pub mod stabilised;
 mod steady;
 mod stepper;
+pub mod switching;
 
+pub use adams::Adams;
 pub use adaptive::Adaptive;
+pub use bdf::Bdf;
 pub use controller::PiController;
+pub use delay::{DelayStepper, delay_method, delay_method_single};
 pub use drive::{Outcome, StepObserver, drive, drive_to_stop};
 pub use error::SolveError;
 pub use events::{Happening, Stop};
@@ -61,3 +69,4 @@ pub use runge_kutta::{ExplicitRungeKutta, Stages, Tableau};
 pub use slopefield_linear::Real;
 pub use steady::{SteadyState, steady_state};
 pub use stepper::{Step, Stepper};
+pub use switching::{SwitchReport, Switching};

@@ -1,8 +1,10 @@
 //! The built-in methods by name.
 
-use crate::exponential;
 use crate::runge_kutta::{self, BS3, DP5, TSIT5, VERN6, VERN7, VERN8, VERN9};
-use crate::{Stepper, Tableau, radau, rosenbrock, sdirk, second_order, stabilised};
+use crate::{
+    Stepper, Tableau, adams, bdf, exponential, radau, rosenbrock, sdirk, second_order, stabilised,
+    switching,
+};
 
 /// What is said about a method where the user chooses one, and how to make it.
 #[derive(Debug, Clone, Copy)]
@@ -46,9 +48,12 @@ pub enum MethodClass {
 
 static GROUPS: &[&[MethodInfo]] = &[
     &runge_kutta::METHODS,
+    &adams::METHODS,
     &rosenbrock::METHODS,
+    &bdf::METHODS,
     &radau::METHODS,
     &sdirk::METHODS,
+    &switching::METHODS,
     &second_order::METHODS,
     &stabilised::METHODS,
     &exponential::METHODS,
