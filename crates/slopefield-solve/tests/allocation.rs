@@ -3,10 +3,13 @@
 
 mod common;
 
+use common::parabolic::{Linear, Reaction, Semilinear};
 use common::{HEUN, ivp};
-use slopefield_problems::{all, forced_relaxation, hires, oregonator, pollution, robertson};
+use slopefield_problems::{
+    all, forced_relaxation, harmonic_oscillator, hires, oregonator, pollution, robertson,
+};
 use slopefield_solve::{
-    ExplicitRungeKutta, Settings, Step, Stepper, drive, method, method_info, tableau,
+    ExplicitRungeKutta, Ivp, Settings, Step, Stepper, drive, method, method_info, tableau,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -45,6 +48,30 @@ fn the_counter_counts() {
     drop(boxed);
 }
 
+/// Solves twice and counts: nothing is allocated after the first accepted step, nor in the second
+/// solve if `again`.
+#[track_caller]
+fn check(stepper: &mut dyn Stepper, ivp: &Ivp<'_>, settings: &Settings, name: &str, again: bool) {
+    let span = ivp.t1 - ivp.t0;
+    let saves: Vec<f64> = (0..=20).map(|i| ivp.t0 + span * f64::from(i) / 20.5).collect();
+    let mut out = vec![0.0; saves.len() * ivp.u0.len()];
+    let mut at_first_step = None;
+    let mut steps = 0;
+    let mut watch = |_: &Step, _: &mut dyn Stepper| {
+        at_first_step.get_or_insert_with(allocations);
+        steps += 1;
+        Ok(())
+    };
+    drive(stepper, ivp, settings, &saves, &mut out, Some(&mut watch)).unwrap();
+    let first_solve = allocations();
+    assert!(steps > 3, "{name}");
+    assert_eq!(at_first_step, Some(first_solve), "in the steps of {name}");
+    if again {
+        drive(stepper, ivp, settings, &saves, &mut out, None).unwrap();
+        assert_eq!(allocations(), first_solve, "in a second solve of {name}");
+    }
+}
+
 #[test]
 fn no_step_allocates_and_no_repeated_solve_does() {
     for problem in all() {
@@ -52,26 +79,27 @@ fn no_step_allocates_and_no_repeated_solve_does() {
         for table in tables.into_iter().chain([Some(&HEUN)]) {
             let mut stepper = ExplicitRungeKutta::new(table.unwrap());
             let settings = Settings::with_tolerances(1e-5, 1e-6);
-            let span = problem.t1 - problem.t0;
-            let saves: Vec<f64> =
-                (0..=20).map(|i| problem.t0 + span * f64::from(i) / 20.5).collect();
-            let mut out = vec![0.0; saves.len() * problem.u0.len()];
-            let ivp = ivp(&problem);
-            let mut at_first_step = None;
-            let mut steps = 0;
-            let mut watch = |_: &Step, _: &mut dyn Stepper| {
-                at_first_step.get_or_insert_with(allocations);
-                steps += 1;
-                Ok(())
-            };
-            drive(&mut stepper, &ivp, &settings, &saves, &mut out, Some(&mut watch)).unwrap();
-            let first_solve = allocations();
-            assert!(steps > 3, "{}", problem.id);
-            assert_eq!(at_first_step, Some(first_solve), "in the steps of {}", problem.id);
-            drive(&mut stepper, &ivp, &settings, &saves, &mut out, None).unwrap();
-            assert_eq!(allocations(), first_solve, "in a second solve of {}", problem.id);
+            check(&mut stepper, &ivp(&problem), &settings, problem.id, true);
         }
     }
+}
+
+#[test]
+fn methods_for_second_order_diffusion_and_split_systems_allocate_nothing_either() {
+    let oscillator = harmonic_oscillator();
+    let settings = Settings { h_init: Some(0.1), ..Settings::with_tolerances(1e-6, 1e-6) };
+    for id in ["dprkn6", "velocity-verlet", "mclachlan-atela5", "kahan-li8"] {
+        check(&mut *method(id).unwrap(), &ivp(&oscillator), &settings, id, true);
+    }
+    let rhs = Semilinear::new(Linear::diffusion(20, 1.0, 0.05, true), Reaction::Cubic);
+    let start: Vec<f64> = (0..20).map(|i| 0.1 * f64::from(i % 7)).collect();
+    let ivp = Ivp { rhs: &rhs, t0: 0.0, t1: 1.0, u0: &start, p: &[] };
+    let settings = Settings::with_tolerances(1e-4, 1e-4);
+    check(&mut *method("rkc2").unwrap(), &ivp, &settings, "rkc2", true);
+    // Functions of the matrix are computed, with work space, for every new length of steps.
+    let settings =
+        Settings { h_init: Some(0.125), h_max: 0.125, ..Settings::with_tolerances(1.0, 1.0) };
+    check(&mut *method("etdrk4").unwrap(), &ivp, &settings, "etdrk4", false);
 }
 
 #[test]
