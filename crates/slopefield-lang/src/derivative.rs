@@ -422,3 +422,17 @@ fn choose(c: Expr, a: Expr, b: Expr, span: Span) -> Expr {
     }
     Expr { kind: ExprKind::If(Box::new(c), Box::new(a), Box::new(b)), span }
 }
+
+/// Levels and nodes of an expression.
+pub(crate) fn measure(expr: &Expr) -> (u32, usize) {
+    let parts = |list: &[&Expr]| {
+        list.iter().map(|e| measure(e)).fold((0, 0), |(h, s), (a, b)| (h.max(a), s + b))
+    };
+    let (height, size) = match &expr.kind {
+        ExprKind::Unary(_, a) => parts(&[a]),
+        ExprKind::Binary(_, a, b) => parts(&[a, b]),
+        ExprKind::If(c, a, b) => parts(&[c, a, b]),
+        _ => (0, 0),
+    };
+    (height + 1, size + 1)
+}

@@ -7,6 +7,7 @@ mod derivative;
 mod diagnostic;
 mod evaluate;
 pub mod functions;
+mod index;
 mod latex;
 mod lexer;
 mod model;

@@ -75,6 +75,10 @@ pub struct Model {
     pub pairs: Vec<(StateId, StateId)>,
     /// `hamiltonian H(q, p) = …`; its equations are those of the states.
     pub hamiltonian: Option<Hamiltonian>,
+    /// What is 0 along every solution of equations whose index was reduced.
+    pub invariants: Vec<Invariant>,
+    /// Algebraic states that the reduction of the index added behind those of the text.
+    pub hidden: Vec<StateId>,
     /// What kind of system it is.
     pub class: Classification,
     /// No error was found.
@@ -136,6 +140,18 @@ pub struct Mass {
     /// Entries as (row, column, value), by columns and rows; values depend on params only. Row i
     /// is the equation whose right-hand side [`Model::states`]`[i]` holds.
     pub entries: Vec<(u32, u32, Expr)>,
+}
+
+/// An equation of the text, or a derivative of one, that the equations of the states imply once it
+/// holds at the start. Initial values must satisfy it, and methods may project onto it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invariant {
+    /// What is 0; of time, states and params.
+    pub value: Expr,
+    /// The equation it comes from.
+    pub span: Span,
+    /// How often that has been differentiated by time.
+    pub order: u32,
 }
 
 /// A delayed value.

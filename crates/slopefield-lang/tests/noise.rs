@@ -1,7 +1,5 @@
 //! White noise in equations: coefficients, correlations, and what is refused.
 
-#![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
-
 use slopefield_lang::{Env, Expr, Model, check, evaluate, evaluate_derivatives};
 
 #[track_caller]

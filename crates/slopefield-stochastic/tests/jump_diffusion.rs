@@ -117,22 +117,22 @@ fn merton() -> System {
 #[test]
 fn the_brownian_motion_goes_on_at_jumps() {
     let model = Model::<f64>::new(merton());
-    for (name, rtol, bound) in [("sosri", 1e-4, 2e-3), ("milstein", 1e-4, 3e-2)] {
+    for (name, rtol, bound) in [("sosri", 1e-4, 5e-4), ("milstein", 1e-4, 1e-2)] {
         let mut stepper = JumpDiffusion::new(method(name).unwrap());
-        let (mut jumps, mut sum, mut squares, mut worst) = (0, 0.0, 0.0, 0.0_f64);
+        let (mut jumps, mut sum, mut squares, mut error) = (0, 0.0, 0.0, 0.0);
         let n = 400;
         for path in 0..n {
             let settings = settings(rtol, path);
             let (u, stats) = end(&mut stepper, &model, (0.0, 1.0), &[0.5], &settings).unwrap();
             let w = motion(&settings, 1, 0.0, 1.0)[0];
             let exact = geometric_exact(Calculus::Ito, 1.0, w) * 0.7_f64.powi(stats.events as i32);
-            worst = worst.max((u[0] / exact - 1.0).abs());
+            error += (u[0] / exact - 1.0).powi(2);
             jumps += stats.events;
             sum += u[0];
             squares += u[0] * u[0];
         }
-        assert!(worst < bound, "{name}: {worst}");
         let n = n as f64;
+        assert!((error / n).sqrt() < bound, "{name}: {}", (error / n).sqrt());
         assert!((jumps as f64 / n - 2.0).abs() < 3.0 * (2.0 / n).sqrt());
         let mean = sum / n;
         let error = ((squares / n - mean * mean) / n).sqrt();
@@ -203,11 +203,7 @@ fn what_goes_wrong_is_said() {
     let model = Model::<f64>::new(broken);
     let run = |span, settings: &Settings| end(&mut ordinary(), &model, span, &[1.0], settings);
     let text = run((0.0, 1.0), &settings(1e-6, 0)).unwrap_err().to_string();
-    assert!(
-        text.contains("rate of a jump is not finite just after t = 0.5")
-            || text.contains("rate of jump 0"),
-        "{text}"
-    );
+    assert!(text.contains("a rate of a jump is not finite just after t = 0.49"), "{text}");
     let text = run((0.6, 1.0), &settings(1e-6, 0)).unwrap_err().to_string();
     assert!(text.contains("the rate of jump 0 is NaN at t = 0.6"), "{text}");
     let text = run((1.0, 0.0), &settings(1e-6, 0)).unwrap_err().to_string();

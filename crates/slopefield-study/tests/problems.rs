@@ -106,7 +106,7 @@ fn compare(problem: &Problem, model: &CompiledModel) {
             same(&format!("{id}, rates"), &a, &b, 1e-13);
             for (ours, theirs) in ours.changes.iter().zip(theirs.changes) {
                 let [a, b] = [ours, theirs].map(|change| match change {
-                    JumpChange::Set(kernel) => eval(*kernel, t, &u, &p),
+                    JumpChange::Set(kernel) => eval(&**kernel, t, &u, &p),
                     JumpChange::Add(list) => {
                         let mut after = u.clone();
                         list.iter().for_each(|(i, x)| after[*i as usize] += x);

@@ -10,7 +10,7 @@ use crate::{Binary, Diagnostic, Span, Unary};
 use std::collections::{HashMap, HashSet};
 
 /// Highest resolved expression, so that later stages can walk it by recursion.
-pub(super) const MAX_RESOLVED_HEIGHT: u32 = 512;
+pub(crate) const MAX_RESOLVED_HEIGHT: u32 = 512;
 
 /// An expression with the measures that are bounded.
 #[derive(Debug, Clone)]

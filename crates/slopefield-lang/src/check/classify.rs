@@ -40,7 +40,7 @@ impl Checker<'_> {
 
     pub(super) fn classify(&mut self) {
         self.pairs();
-        self.model.class = classification(&self.model);
+        self.model.class = classification(&self.model, self.index_note.as_deref());
     }
 }
 
@@ -54,7 +54,7 @@ fn count(n: usize, one: &str, many: &str) -> String {
 }
 
 /// What kind of system a checked model is.
-pub(crate) fn classification(model: &Model) -> Classification {
+fn classification(model: &Model, index_note: Option<&str>) -> Classification {
     let algebraic = model.states.iter().any(|s| s.algebraic);
     let noise = noise_structure(model);
     let delays = delay_structure(model);
@@ -78,21 +78,21 @@ pub(crate) fn classification(model: &Model) -> Classification {
         kinds.push("jump");
     }
     let hybrid = !model.events.is_empty();
-    let sentence = sentence(model, noise, delays, moves);
+    let sentence = sentence(model, (noise, delays), moves, index_note);
     Classification { kind: kinds.join("+"), hybrid, sentence, noise, delays }
 }
 
 fn sentence(
     model: &Model,
-    noise: Option<NoiseStructure>,
-    delays: Option<DelayStructure>,
+    (noise, delays): (Option<NoiseStructure>, Option<DelayStructure>),
     moves: bool,
+    index_note: Option<&str>,
 ) -> String {
     let algebraic = model.states.iter().any(|s| s.algebraic);
     let mut details = Vec::new();
     let mut withs = Vec::new();
     if algebraic {
-        details.push("index 1".to_owned());
+        details.push(index_note.unwrap_or("index 1").to_owned());
     }
     if let Some(structure) = noise {
         let stratonovich = model.noises.iter().any(|n| n.stratonovich);
@@ -165,7 +165,7 @@ fn sentence(
         head = format!("{head} with {joined}");
     }
     let mut parts = vec![head];
-    parts.push(count(model.states.len(), "state", "states"));
+    parts.push(count(model.states.len() - model.hidden.len(), "state", "states"));
     parts.push(count(model.params.len(), "free parameter", "free parameters"));
     if !model.networks.is_empty() {
         parts.push(count(model.networks.len(), "network", "networks"));

@@ -15,6 +15,7 @@ mod expression;
 mod facts;
 mod general;
 mod hamiltonian;
+mod index;
 mod items;
 mod lanes;
 mod name;
@@ -30,6 +31,7 @@ use crate::model::Model;
 use crate::syntax::Document;
 use crate::units::UnitCheck;
 use crate::{Diagnostic, Severity, Span, VectorId};
+pub(crate) use build::MAX_RESOLVED_HEIGHT;
 use build::{CallTable, Resolution};
 pub use lanes::MAX_ELEMENTS;
 use scope::{Declarations, Names};
@@ -73,6 +75,7 @@ fn check_document(
         resolution: Resolution::default(),
         calls: CallTable::default(),
         facts: facts::Facts::default(),
+        index_note: None,
         vectors: HashMap::new(),
         model: Model::default(),
         size: 0,
@@ -98,6 +101,8 @@ struct Checker<'a> {
     resolution: Resolution<'a>,
     calls: CallTable,
     facts: facts::Facts,
+    /// What was done about an index above 1.
+    index_note: Option<String>,
     /// Vectors made so far, by a hash of their structure.
     vectors: HashMap<(u64, u64), VectorId>,
     model: Model,
@@ -155,10 +160,13 @@ impl<'a> Checker<'a> {
         self.hamiltonians();
         self.states();
         self.mass();
-        self.histories();
         self.observations();
         self.events();
+        self.histories();
         self.unused_functions();
+        if !self.has_errors() {
+            self.reduce_index();
+        }
         self.classify();
     }
 
