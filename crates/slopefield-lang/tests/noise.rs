@@ -1,7 +1,5 @@
 //! White noise in equations: coefficients, correlations, and what is refused.
 
-#![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
-
 use slopefield_lang::{Env, Expr, Model, check, evaluate, evaluate_derivatives};
 
 #[track_caller]
@@ -97,7 +95,7 @@ fn wrong_noises_are_explained() {
     assert_eq!(with("x' = k + sum(W'*i for i in 1..3)"), ["misplaced-noise"]);
     assert_eq!(with("x' = k + W'\nstate y = W'\ny' = 0"), ["misplaced-noise"]);
     assert_eq!(with("x' = k + W' + V'\nnoise V stratonovich"), ["mixed-noise"]);
-    assert_eq!(with("x' = k + W' + V'\nnoise V correlated(W, 2)"), ["correlation"]);
+    assert_eq!(with("x' = k + W' + V'\nnoise V correlated(W, 2)"), ["wrong-correlation"]);
     assert_eq!(with("x' = k + W' + V'\nnoise V correlated(x, 0.5)"), ["unknown-name"]);
     assert_eq!(with("x' = k + W' + V'\nnoise V correlated(V, 0.5)"), ["cycle"]);
     assert_eq!(with("x' = k"), ["unused"]);

@@ -20,6 +20,8 @@ pub struct CompiledModel {
     pub text: String,
     /// The checked model.
     pub model: Model,
+    /// How its reactions are run.
+    pub reactions: ReactionMode,
     /// Layout of parameters, networks, plans.
     pub lowered: LoweredModel,
     /// p → initial state.
@@ -98,6 +100,7 @@ impl CompiledModel {
             observe,
             lets,
             model,
+            reactions: mode,
             lowered,
             compile_s: began.elapsed().as_secs_f64(),
             interpreted,
@@ -119,6 +122,13 @@ impl CompiledModel {
         let rhs = kernel(&self.lowered.rhs);
         let whole = SystemKernel::new(&self.model, &self.lowered, rhs, &mut kernel);
         Some(Arc::new(whole.with_parts(linear, rest)))
+    }
+
+    /// The solver that is used where `method` is asked for, and why.
+    #[must_use]
+    pub fn choose_solver(&self, method: &str, rtol: f64) -> crate::Choice {
+        let structure = self.rhs.structure();
+        crate::solvers::choose(&self.model, structure.noise.as_ref(), method, rtol)
     }
 
     /// Parameters as the text gives them, with weights drawn from `seed`.

@@ -282,7 +282,7 @@ fn alters(model: &Model, rates: &Pattern) -> Vec<Vec<u32>> {
 }
 
 /// Nothing but the jumps moves the state, and no rate has the time in it.
-fn is_constant_between(model: &Model) -> bool {
+pub(crate) fn is_constant_between(model: &Model) -> bool {
     let zero = |e: &Expr| matches!(e.kind, ExprKind::Number(x) if x == 0.0);
     model.noises.is_empty()
         && model.delays.is_empty()

@@ -289,8 +289,9 @@ impl<T: Real> Stepper<T> for Adams<T> {
             None => {
                 let work = (&mut self.predicted[..], &mut self.change[..]);
                 let here = (&self.state[..], &*slope);
+                let scratch = Some(&mut self.scratch[..]);
                 let (h, evaluations) =
-                    first_length(ivp, &self.norm, here, work, &mut self.scratch, settings.h_max);
+                    first_length(ivp, &self.norm, here, work, scratch, settings.h_max);
                 self.stats.rhs += evaluations;
                 h
             }

@@ -6,7 +6,7 @@
 
 use super::coefficients::ERROR;
 use crate::multistep::weighted_square;
-use crate::{Ivp, Real, SolveError, Stats};
+use crate::{Ivp, Real, Stats};
 use slopefield_linear::{IterationMatrix, Jacobian, Mass};
 
 /// How an iteration ended.
@@ -84,15 +84,9 @@ impl<T: Real> Newton<T> {
         }
     }
 
-    pub(super) fn begin(&mut self, ivp: &Ivp<'_, T>) -> Result<(), SolveError> {
+    /// Sizes the arrays for a system. Its mass matrix must depend on parameters alone.
+    pub(super) fn begin(&mut self, ivp: &Ivp<'_, T>) {
         self.mass.evaluate(ivp.rhs, ivp.t0, ivp.u0, ivp.p);
-        if !self.mass.is_constant() {
-            return Err(SolveError::Invalid(
-                "the method bdf needs a mass matrix that depends on parameters alone, but this one \
-                 depends on time or states"
-                    .into(),
-            ));
-        }
         self.jacobian.prepare(ivp.rhs);
         self.matrix.prepare(&self.jacobian, &self.mass);
         let n = ivp.u0.len();
@@ -104,7 +98,6 @@ impl<T: Real> Newton<T> {
         self.current = false;
         self.outdated = true;
         self.rate = 1.0;
-        Ok(())
     }
 
     /// Whether a failure may be due to an old Jacobian; if so, the next attempt makes a new one.

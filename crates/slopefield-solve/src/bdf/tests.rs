@@ -32,7 +32,9 @@ impl Kernel for Cosine {
         scratch: &mut [f64],
     ) {
         self.eval(at.t, at.u, at.p, out, scratch);
-        dout[0] = -self.k * along.u[0];
+        let (sin, cos) = (OMEGA * at.t).sin_cos();
+        let by_time = -self.k * OMEGA * sin - OMEGA * OMEGA * cos;
+        dout[0] = -self.k * along.u[0] + by_time * along.t;
     }
     fn vjp(&self, _: Point<'_>, _: &[f64], _: Cotangent<'_>, _: &mut [f64]) {
         unreachable!("no reverse products here");

@@ -10,6 +10,7 @@ mod roots;
 mod schedule;
 
 pub(crate) use cut::Cut;
+pub(crate) use locate::{Bracket, narrow};
 
 use crate::{Ivp, Real, Settings, SolveError, Stats, Step, StepObserver, Stepper};
 use roots::RootSearch;

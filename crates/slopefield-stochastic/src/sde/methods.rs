@@ -20,7 +20,7 @@ pub(crate) static METHODS: [MethodInfo; 9] = [
         name: "SOSRI",
         process: Process::Diffusion,
         strong_order: 1.5,
-        weak_order: 2.0,
+        weak_order: 1.5,
         dense_order: 1.0,
         advice: "The first choice for diagonal noise.",
         reference: "10.48550/arXiv.1804.04344",

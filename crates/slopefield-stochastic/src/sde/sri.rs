@@ -51,7 +51,7 @@ pub(crate) static SRIW1: SriTable = SriTable {
 
 /// SOSRI: the SRI method with the largest region of stability (Rackauckas & Nie, *Stability-optimized
 /// high order methods and stiffness detection for pathwise stiff stochastic differential equations*,
-/// 2018, arXiv:1804.04344).
+/// 2018, arXiv:1804.04344). Second moments converge with order 3/2, not 2 as those of SRIW1.
 pub(crate) static SOSRI: SriTable = SriTable {
     id: "sosri",
     drift_stages: 4,
@@ -115,8 +115,7 @@ pub(crate) static SOSRI: SriTable = SriTable {
     c1: [0.0, 0.262_042_820_913_304_66, 0.058_798_752_320_017_65, 0.758_661_169_101_175_01],
 };
 
-/// An SRI method: strong order 3/2 and weak order 2 for diagonal noise, and for one source that acts
-/// on all states.
+/// An SRI method: strong order 3/2 for diagonal noise, and for one source that acts on all states.
 ///
 /// The error estimate is the difference to the embedded method of strong order 1 and that of the
 /// drift between stages (Rackauckas & Nie, DCDS-B 22 (2017) 2731, doi:10.3934/dcdsb.2017133).
