@@ -10,8 +10,8 @@
 //!
 //! Steps also grow while they change the state by little. They stay short enough for unstable
 //! directions to be left and not entered, which `sᵀ f < 0` betrays. When there is no end to it, as
-//! on a limit cycle, steps begin again with the values given and grow whatever happens: that finds
-//! an unstable steady state near them.
+//! on a limit cycle, Newton's iteration begins again with the values given, with steps that are
+//! only shortened where the residual would rise: that finds an unstable steady state near them.
 
 use crate::implicit::{Linearisation, refuse_unsupported};
 use crate::{ErrorNorm, Ivp, Real, Settings, SolveError, Stats};
@@ -32,11 +32,14 @@ pub struct SteadyState<T: Real = f64> {
 /// Steps that follow the solution at most; those that converge need tens.
 const FOLLOWING: u64 = 400;
 
-/// Steps at most, with those that grow whatever happens.
+/// Steps at most, with those of Newton's iteration.
 const ITERATIONS: u64 = 500;
 
 /// Steps change their length by no more than this at once.
 const CHANGE: f64 = 10.0;
+
+/// How much longer than first steps those of Newton's iteration are.
+const LONG: f64 = 1e8;
 
 /// Steps grow while they change the state by less than this part of it.
 const MOVE: f64 = 0.1;
@@ -68,7 +71,7 @@ pub fn steady_state<T: Real>(
     let ivp = Ivp { rhs, t0: t, t1: t, u0: u, p };
     ivp.validate()?;
     settings.validate(u.len())?;
-    refuse_unsupported(&ivp, "for steady states")?;
+    refuse_unsupported(&ivp, "the search for steady states")?;
     Continuation::new(ivp, settings)?.run(settings)
 }
 
@@ -144,7 +147,7 @@ impl<'a, T: Real> Continuation<'a, T> {
                 self.evaluate();
                 self.linearisation.leave();
                 size = self.norm.of_value(&self.value, &self.u);
-                delta = self.first_step(size);
+                delta = LONG * self.first_step(size);
             }
             let moved = self.try_step(delta);
             let new_size = self.norm.of_value(&self.trial_value, &self.u);

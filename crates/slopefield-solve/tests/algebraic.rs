@@ -187,26 +187,32 @@ fn errors_fall_with_the_tolerance() {
 
 #[test]
 fn methods_keep_their_orders_on_algebraic_equations() {
-    let known = System::new(Known);
+    let (pendulum, known) = (System::new(Pendulum), System::new(Known));
+    let start = [1.0, 0.0, 0.0, 0.0, 0.0];
+    let swing = Ivp { rhs: &pendulum, t0: 0.0, t1: 1.0, u0: &start, p: &[] };
+    let mut fine = Radau::new();
+    equal_steps(&mut fine, &swing, 1500);
+    let end = OneStep::<f64>::end(&fine).to_vec();
     let exact = |t: f64| [2.0 + t.sin(), (-t).exp()];
     let methods: [(&str, Box<dyn Fn() -> Box<dyn OneStep>>, usize); 4] = [
         ("radau", Box::new(|| Box::new(Radau::new())), 1),
-        ("kvaerno5", Box::new(|| Box::new(DiagonallyImplicit::new(&KVAERNO5))), 2),
-        ("kencarp4", Box::new(|| Box::new(DiagonallyImplicit::new(&KENCARP4))), 2),
-        ("trbdf2", Box::new(|| Box::new(DiagonallyImplicit::new(&TRBDF2))), 8),
+        ("kvaerno5", Box::new(|| Box::new(DiagonallyImplicit::new(&KVAERNO5))), 1),
+        ("kencarp4", Box::new(|| Box::new(DiagonallyImplicit::new(&KENCARP4))), 1),
+        ("trbdf2", Box::new(|| Box::new(DiagonallyImplicit::new(&TRBDF2))), 4),
     ];
     for (name, make, refinement) in methods {
         let u0 = exact(0.0);
-        let ivp = Ivp { rhs: &known, t0: 0.0, t1: 2.0, u0: &u0, p: &[] };
         let mut errors = Vec::new();
         let mut between = Vec::new();
-        for steps in [12, 16, 20, 24, 32].map(|n| n * refinement) {
+        for steps in [40, 50, 60, 80, 100].map(|n| n * refinement) {
             let mut method = make();
-            equal_steps(&mut *method, &ivp, steps);
-            let h = 2.0 / steps as f64;
-            errors.push((h, distance(method.end(), &exact(2.0))));
-            // One step from exact values; the first slopes of algebraic variables are found, too.
-            let one = Ivp { t1: h, ..ivp };
+            equal_steps(&mut *method, &swing, steps);
+            errors.push((1.0 / steps as f64, distance(method.end(), &end)));
+        }
+        // One step from exact values; the first slopes of algebraic variables are found, too.
+        for h in [0.16, 0.12, 0.1, 0.08, 0.06] {
+            let one = Ivp { rhs: &known, t0: 0.0, t1: h, u0: &u0, p: &[] };
+            let mut method = make();
             equal_steps(&mut *method, &one, 1);
             let mut worst = 0.0_f64;
             for i in 1..8 {
@@ -220,7 +226,7 @@ fn methods_keep_their_orders_on_algebraic_equations() {
         let info = method_info(name).unwrap();
         let (order, dense) = (slope(&errors), slope(&between));
         println!("{name} {order:.3} {dense:.3} {errors:?}");
-        assert!((order - f64::from(info.order)).abs() < 0.25, "{name}: {order} {errors:?}");
+        assert!((order - f64::from(info.order)).abs() < 0.2, "{name}: {order} {errors:?}");
         assert!(dense > f64::from(info.dense_order) + 0.7, "{name}: {dense} {between:?}");
     }
 }

@@ -151,9 +151,11 @@ impl Convergence {
     }
 }
 
-/// Rate of convergence up to which a Jacobian matrix is good enough for another step (RADAU5's
-/// `THET`).
-pub(crate) const KEEP_JACOBIAN: f64 = 1e-3;
+/// Rate of convergence up to which a Jacobian matrix of `n` states is good enough for another step
+/// (RADAU5's `THET`, and its advice to allow more where matrices are dear).
+pub(crate) fn keep_jacobian(n: usize) -> f64 {
+    if n <= 50 { 1e-3 } else { 0.05 }
+}
 
 /// Growth of the step that is not worth a new factorisation (RADAU5's `QUOT2`).
 const KEEP_LENGTH: f64 = 1.2;

@@ -7,7 +7,7 @@ use crate::{Ivp, Real, SolveError};
 /// side without them on.
 pub(crate) fn refuse_unsupported<T: Real>(
     ivp: &Ivp<'_, T>,
-    method: &str,
+    who: &str,
 ) -> Result<(), SolveError> {
     let structure = ivp.rhs.structure();
     let part = if structure.delays.is_some() {
@@ -20,6 +20,6 @@ pub(crate) fn refuse_unsupported<T: Real>(
         return Ok(());
     };
     Err(SolveError::Invalid(format!(
-        "the method {method} on its own solves no equations with {part}"
+        "{who} takes no systems with {part}; there are methods for these"
     )))
 }
