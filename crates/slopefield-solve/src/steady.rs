@@ -11,7 +11,8 @@
 //! Steps also grow while they change the state by little. They stay short enough for unstable
 //! directions to be left and not entered, which `sᵀ f < 0` betrays. When there is no end to it, as
 //! on a limit cycle, Newton's iteration begins again with the values given, with steps that are
-//! only shortened where the residual would rise: that finds an unstable steady state near them.
+//! only shortened where the residual would rise a lot: that finds an unstable steady state near
+//! them. The last attempt is a continuation whose steps grow whatever happens.
 
 use crate::implicit::{Linearisation, refuse_unsupported};
 use crate::{ErrorNorm, Ivp, Real, Settings, SolveError, Stats};
@@ -32,7 +33,10 @@ pub struct SteadyState<T: Real = f64> {
 /// Steps that follow the solution at most; those that converge need tens.
 const FOLLOWING: u64 = 400;
 
-/// Steps at most, with those of Newton's iteration.
+/// Steps of Newton's iteration at most, when there was no end to the solution.
+const NEWTON: u64 = 50;
+
+/// Steps at most, with the last ones, which grow whatever happens.
 const ITERATIONS: u64 = 500;
 
 /// Steps change their length by no more than this at once.
@@ -142,12 +146,13 @@ impl<'a, T: Real> Continuation<'a, T> {
             }
             self.stats.iterations += 1;
             let follows = iteration < FOLLOWING;
-            if iteration == FOLLOWING {
+            if iteration == FOLLOWING || iteration == FOLLOWING + NEWTON {
                 self.u.copy_from_slice(self.ivp.u0);
                 self.evaluate();
                 self.linearisation.leave();
                 size = self.norm.of_value(&self.value, &self.u);
-                delta = LONG * self.first_step(size);
+                let length = if iteration == FOLLOWING { LONG } else { 1.0 };
+                delta = length * self.first_step(size);
             }
             let moved = self.try_step(delta);
             let new_size = self.norm.of_value(&self.trial_value, &self.u);

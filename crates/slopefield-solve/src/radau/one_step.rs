@@ -3,7 +3,7 @@
 use super::Radau;
 use super::stages::ERROR_ORDER;
 use crate::implicit::{
-    Beginning, effort, first_length, keep_jacobian, refuse_unsupported, worth_a_factorisation,
+    Beginning, KEEP_JACOBIAN, effort, first_length, refuse_unsupported, worth_a_factorisation,
 };
 use crate::{Attempt, ErrorNorm, Ivp, OneStep, Real, Settings, SolveError, Stats};
 
@@ -84,7 +84,7 @@ impl<T: Real> OneStep<T> for Radau<T> {
     }
 
     fn preferred(&self, factor: f64) -> f64 {
-        let keeps_matrices = self.convergence.slowest_rate() <= keep_jacobian(self.n);
+        let keeps_matrices = self.convergence.slowest_rate() <= KEEP_JACOBIAN;
         let factor = factor * effort(self.iterations, self.convergence.limit());
         worth_a_factorisation(factor, keeps_matrices)
     }

@@ -4,7 +4,7 @@ use super::coefficients::{
     ALPHA, BETA, C, ERROR, GAMMA, T as TRANSFORM, T_INVERSE, collocation_weights,
 };
 use crate::consistent::Consistency;
-use crate::implicit::{Convergence, Linearisation, Target, Verdict, keep_jacobian};
+use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Target, Verdict};
 use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, SolveError, Stats};
 use slopefield_linear::{IterationMatrix, Singular};
 
@@ -133,7 +133,7 @@ impl<T: Real> Radau<T> {
         self.t = t;
         self.t_new = t_new;
         self.not_finite = None;
-        let is_good = from_end && self.convergence.slowest_rate() <= keep_jacobian(self.n);
+        let is_good = from_end && self.convergence.slowest_rate() <= KEEP_JACOBIAN;
         if !is_good && !self.linearisation.is_current() {
             self.renew(ivp, counts);
         }

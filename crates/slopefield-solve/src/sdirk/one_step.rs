@@ -2,7 +2,7 @@
 
 use super::DiagonallyImplicit;
 use crate::implicit::{
-    Beginning, effort, first_length, keep_jacobian, refuse_unsupported, worth_a_factorisation,
+    Beginning, KEEP_JACOBIAN, effort, first_length, refuse_unsupported, worth_a_factorisation,
 };
 use crate::{Attempt, ErrorNorm, Ivp, OneStep, Real, Settings, SolveError, Stats};
 
@@ -101,7 +101,7 @@ impl<T: Real> OneStep<T> for DiagonallyImplicit<T> {
     }
 
     fn preferred(&self, factor: f64) -> f64 {
-        let keeps_matrix = self.convergence.slowest_rate() <= keep_jacobian(self.n);
+        let keeps_matrix = self.convergence.slowest_rate() <= KEEP_JACOBIAN;
         let factor = factor * effort(self.most_iterations, self.convergence.limit());
         worth_a_factorisation(factor, keeps_matrix)
     }

@@ -3,7 +3,7 @@
 use super::ImplicitTableau;
 use super::tableau::MAX_STAGES;
 use crate::consistent::Consistency;
-use crate::implicit::{Convergence, Linearisation, Target, Verdict, keep_jacobian};
+use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Target, Verdict};
 use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, SolveError, Stats};
 use slopefield_kernel::Kernel;
 use slopefield_linear::IterationMatrix;
@@ -183,7 +183,7 @@ impl<T: Real> DiagonallyImplicit<T> {
         self.t = t;
         self.t_new = t_new;
         self.not_finite = None;
-        let is_good = from_end && self.convergence.slowest_rate() <= keep_jacobian(self.n);
+        let is_good = from_end && self.convergence.slowest_rate() <= KEEP_JACOBIAN;
         if !is_good && !self.linearisation.is_current() {
             self.renew(ivp, parts, counts);
         }
