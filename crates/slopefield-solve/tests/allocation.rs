@@ -6,7 +6,8 @@ mod common;
 use common::parabolic::{Linear, Reaction, Semilinear};
 use common::{HEUN, ivp};
 use slopefield_problems::{
-    all, forced_relaxation, harmonic_oscillator, hires, oregonator, pollution, robertson,
+    all, brusselator_1d_200, forced_relaxation, harmonic_oscillator, hires, lotka_volterra, oregonator,
+    pollution, rigid_body, robertson,
 };
 use slopefield_solve::{
     ExplicitRungeKutta, Ivp, Settings, Step, Stepper, drive, method, method_info, tableau,
@@ -143,5 +144,53 @@ fn no_step_of_an_implicit_method_allocates() {
             solve().unwrap();
             assert_eq!(allocations(), before, "{name}, f32, in a second solve of {}", problem.id);
         }
+    }
+}
+
+#[test]
+fn multistep_methods_allocate_nothing_either() {
+    let stiff = [robertson(), hires(), brusselator_1d_200()];
+    let easy = [lotka_volterra(), rigid_body()];
+    let cases = stiff.iter().map(|p| (p, "bdf")).chain(easy.iter().map(|p| (p, "vcabm")));
+    for (problem, name) in cases {
+        let mut stepper = method(name).unwrap();
+        let settings = Settings::with_tolerances(1e-5, 1e-8);
+        let span = problem.t1 - problem.t0;
+        let saves: Vec<f64> = (0..=20).map(|i| problem.t0 + span * f64::from(i) / 20.5).collect();
+        let mut out = vec![0.0; saves.len() * problem.u0.len()];
+        let ivp = ivp(problem);
+        let mut at_first_step = None;
+        let mut watch = |_: &Step, _: &mut dyn Stepper| {
+            at_first_step.get_or_insert_with(allocations);
+            Ok(())
+        };
+        drive(&mut *stepper, &ivp, &settings, &saves, &mut out, Some(&mut watch)).unwrap();
+        let first_solve = allocations();
+        assert_eq!(at_first_step, Some(first_solve), "in the steps of {name} on {}", problem.id);
+        drive(&mut *stepper, &ivp, &settings, &saves, &mut out, None).unwrap();
+        assert_eq!(allocations(), first_solve, "in a second solve of {}", problem.id);
+    }
+}
+
+#[test]
+fn switching_allocates_when_a_method_begins_for_the_first_time_and_never_again() {
+    for problem in [robertson(), brusselator_1d_200(), lotka_volterra()] {
+        let mut stepper = method("auto-switch").unwrap();
+        let settings = Settings::with_tolerances(1e-5, 1e-8);
+        let mut out = vec![0.0; problem.u0.len()];
+        let ivp = ivp(&problem);
+        let mut counts = Vec::with_capacity(100_000);
+        let mut watch = |_: &Step, solution: &mut dyn Stepper| {
+            let switches = solution.switches().map_or(0, |report| report.count());
+            counts.push((switches, allocations()));
+            Ok(())
+        };
+        drive(&mut *stepper, &ivp, &settings, &[problem.t1], &mut out, Some(&mut watch)).unwrap();
+        for pair in counts.windows(2) {
+            assert!(pair[1].0 > pair[0].0 || pair[1].1 == pair[0].1, "{}", problem.id);
+        }
+        let first_solve = allocations();
+        drive(&mut *stepper, &ivp, &settings, &[problem.t1], &mut out, None).unwrap();
+        assert_eq!(allocations(), first_solve, "in a second solve of {}", problem.id);
     }
 }
