@@ -33,7 +33,7 @@ fn survives(text: &str) {
 
 fn models() -> Vec<String> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/models");
-    let mut files: Vec<_> = [root.clone(), root.join("later")]
+    let mut files: Vec<_> = [root.clone(), root.join("later"), root.join("systems")]
         .iter()
         .flat_map(|folder| std::fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())
@@ -43,7 +43,7 @@ fn models() -> Vec<String> {
     files.into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
 
-const WORDS: [&str; 60] = [
+const WORDS: [&str; 79] = [
     "state",
     "param",
     "const",
@@ -104,6 +104,25 @@ const WORDS: [&str; 60] = [
     "else",
     "{m/s}",
     "\"a\"",
+    "algebraic",
+    "delay(x, 1)",
+    "delay(",
+    "W'",
+    "noise W\n",
+    "x'",
+    "x' = ",
+    "y' + x' =",
+    "0 =",
+    "crosses",
+    "falling:",
+    "+=",
+    "*=",
+    "state x = 1\n",
+    "algebraic y = 1\n",
+    "<->",
+    "correlated(W, 0.5)",
+    "hamiltonian H(x, y) =",
+    "reaction r: x -> 0 rate",
 ];
 
 proptest! {

@@ -20,7 +20,7 @@ pub trait Function: Send + Sync {
 }
 
 /// How many derivatives are computed at once.
-pub(crate) const LANES: usize = 8;
+pub(crate) const LANES: usize = 4;
 
 /// The kernel of a [`Function`]: products by forward accumulation, the reverse product
 /// [`LANES`] columns at a time. Needs no scratch.
@@ -52,39 +52,48 @@ impl<F: Function, T: Float> Kernel<T> for Derived<F> {
     }
 
     fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, _: &mut [T]) {
-        let columns = |base| {
-            sweep(&self.0, at, w, |kind, i| {
-                let column = match kind {
-                    Input::Time => 0,
-                    Input::State => 1 + i,
-                    Input::Parameter => 1 + at.u.len() + i,
-                };
-                column.wrapping_sub(base)
-            })
-        };
-        let (n, m) = (at.u.len(), at.p.len());
-        let mut base = 0;
-        while base < 1 + n + m {
-            for (lane, sum) in columns(base).into_iter().enumerate() {
+        let columns = Columns { states: None, first_state: 0, first_parameter: at.u.len() };
+        let count = at.u.len() + at.p.len() + 1;
+        for base in (0..count).step_by(LANES) {
+            let mut sums = [T::default(); LANES];
+            seeded(&self.0, at, columns, base, &mut |i, slopes| {
+                for (sum, slope) in sums.iter_mut().zip(slopes) {
+                    *sum = *sum + w[i] * slope;
+                }
+            });
+            for (lane, sum) in sums.into_iter().enumerate() {
                 let place = match base + lane {
-                    0 => &mut *grad.t,
-                    c if c <= n => &mut grad.u[c - 1],
-                    c if c <= n + m => &mut grad.p[c - 1 - n],
+                    c if c < at.u.len() => &mut grad.u[c],
+                    c if c + 1 < count => &mut grad.p[c - at.u.len()],
+                    c if c + 1 == count => &mut *grad.t,
                     _ => break,
                 };
                 *place = *place + sum;
             }
-            base += LANES;
         }
     }
 }
 
-/// Which input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Input {
-    Time,
-    State,
-    Parameter,
+/// Numbers of the columns of a derivative: states, then parameters, then time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Columns<'a> {
+    /// Columns of the first states; states may share one.
+    pub states: Option<&'a [u32]>,
+    /// Column of the first state without one of its own.
+    pub first_state: usize,
+    /// Column of the first parameter.
+    pub first_parameter: usize,
+}
+
+impl Columns<'_> {
+    #[inline(always)]
+    fn of_state(&self, i: usize) -> usize {
+        match self.states {
+            Some(own) if i < own.len() => own[i] as usize,
+            Some(own) => self.first_state + i - own.len(),
+            None => self.first_state + i,
+        }
+    }
 }
 
 pub(crate) fn value<F: Function, T: Float>(f: &F, t: T, u: &[T], p: &[T], out: &mut [T]) {
@@ -111,40 +120,25 @@ pub(crate) fn forward<F: Function, T: Float>(
     );
 }
 
-/// `wᵀ` times up to [`LANES`] columns of the derivative: `lane` says in which lane an input is
-/// seeded (any number from [`LANES`] on for none).
-fn sweep<F: Function, T: Float>(
+/// Evaluates with derivatives along the columns from `base` on, which go to `out` row by row. One
+/// instance for each function and number type: they are most of what there is to compile.
+#[inline(never)]
+pub(crate) fn seeded<F: Function, T: Float>(
     f: &F,
     at: Point<'_, T>,
-    w: &[T],
-    lane: impl Fn(Input, usize) -> usize,
-) -> [T; LANES] {
-    let mut sums = [T::default(); LANES];
-    seeded::<F, T, LANES>(f, at, lane, |i, x| {
-        for (sum, slope) in sums.iter_mut().zip(x.slopes) {
-            *sum = *sum + w[i] * slope;
-        }
-    });
-    sums
-}
-
-/// Evaluates with inputs seeded in lanes.
-#[inline(always)]
-pub(crate) fn seeded<F: Function, T: Float, const K: usize>(
-    f: &F,
-    at: Point<'_, T>,
-    lane: impl Fn(Input, usize) -> usize,
-    out: impl FnMut(usize, Jet<T, K>),
+    columns: Columns<'_>,
+    base: usize,
+    out: &mut dyn FnMut(usize, [T; LANES]),
 ) {
-    let seed = |kind, i, value| {
-        let chosen = lane(kind, i);
+    let seed = |value: T, column: usize| {
+        let chosen = column.wrapping_sub(base);
         let one = |k| if k == chosen { T::of(1.0) } else { T::default() };
         Jet { value, slopes: std::array::from_fn(one) }
     };
     f.eval(
-        seed(Input::Time, 0, at.t),
-        |i| seed(Input::State, i, at.u[i]),
-        |i| seed(Input::Parameter, i, at.p[i]),
-        out,
+        seed(at.t, columns.first_parameter + at.p.len()),
+        |i| seed(at.u[i], columns.of_state(i)),
+        |i| seed(at.p[i], columns.first_parameter + i),
+        |i, x| out(i, x.slopes),
     );
 }

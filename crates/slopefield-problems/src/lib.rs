@@ -8,26 +8,40 @@
 //! An equation is written once, over any [`Number`]; [`System`] makes of it a kernel in double and
 //! single precision with its sparse Jacobian.
 
+mod algebraic;
+mod delay;
+mod estimation;
+mod event;
 mod function;
+mod jump;
 mod non_stiff;
 mod number;
 mod problem;
 mod stiff;
+mod stochastic;
 mod system;
 
 #[cfg(test)]
 mod tests;
 
+pub use algebraic::{algebraic, pendulum, pendulum_index_1, robertson_dae, transistor_amplifier};
+pub use delay::*;
+pub use estimation::{Estimation, estimations};
+pub use event::{bouncing_ball, events, projectile, repeated_doses};
 pub use function::{Derived, Function};
+pub use jump::{birth_death, dna_repressor, jumps, merton, third_order_network};
 pub use non_stiff::*;
 pub use number::{Float, Jet, Number, Seen};
 pub use problem::{Class, Exact, Moment, PathSolution, Problem, Reference};
 pub use stiff::*;
+pub use stochastic::*;
 pub use system::{Equations, System};
 
 /// All problems of this crate, each in its usual size.
 pub fn everything() -> Vec<Problem> {
     let mut problems = all();
-    problems.extend(stiff());
+    for group in [non_stiff, stiff, algebraic, delays, stochastic, jumps, events] {
+        problems.extend(group());
+    }
     problems
 }

@@ -31,6 +31,8 @@ pub trait Float:
     fn exp(self) -> Self;
     /// Natural logarithm.
     fn ln(self) -> Self;
+    /// Arc tangent.
+    fn atan(self) -> Self;
     /// Square root.
     fn sqrt(self) -> Self;
     /// Power with a fixed exponent.
@@ -59,6 +61,10 @@ macro_rules! float {
             #[inline(always)]
             fn ln(self) -> Self {
                 $t::ln(self)
+            }
+            #[inline(always)]
+            fn atan(self) -> Self {
+                $t::atan(self)
             }
             #[inline(always)]
             fn sqrt(self) -> Self {
@@ -98,6 +104,8 @@ pub trait Number:
     fn exp(self) -> Self;
     /// Natural logarithm.
     fn ln(self) -> Self;
+    /// Arc tangent.
+    fn atan(self) -> Self;
     /// Square root.
     fn sqrt(self) -> Self;
     /// Power with a fixed exponent.
@@ -243,6 +251,11 @@ impl<T: Float, const K: usize> Number for Jet<T, K> {
         self.chain(self.value.ln(), T::of(1.0) / self.value)
     }
     #[inline(always)]
+    fn atan(self) -> Self {
+        let slope = T::of(1.0) / (T::of(1.0) + self.value * self.value);
+        self.chain(self.value.atan(), slope)
+    }
+    #[inline(always)]
     fn sqrt(self) -> Self {
         let value = self.value.sqrt();
         self.chain(value, T::of(0.5) / value)
@@ -340,6 +353,9 @@ impl Number for Seen {
         self
     }
     fn ln(self) -> Self {
+        self
+    }
+    fn atan(self) -> Self {
         self
     }
     fn sqrt(self) -> Self {

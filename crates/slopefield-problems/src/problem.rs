@@ -95,8 +95,8 @@ pub struct Moment {
     pub state: usize,
     /// Its mean.
     pub mean: f64,
-    /// Standard error of `mean` where it was simulated; 0 where it is exact.
-    pub error: f64,
+    /// Number of simulations behind `mean`; none where it is exact.
+    pub simulations: Option<u64>,
     /// Its variance, where that is known.
     pub variance: Option<f64>,
     /// Where it comes from.
@@ -198,7 +198,7 @@ pub(crate) const TEST_SET: &str = "Mazzia, Magherini, Test Set for Initial Value
 /// The text of a model in the folder `models`.
 macro_rules! model {
     ($name:literal) => {
-        include_str!(concat!("../../models/", $name, ".slope"))
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/", $name, ".slope"))
     };
 }
 

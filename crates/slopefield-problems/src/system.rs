@@ -1,6 +1,6 @@
 //! Right-hand sides with everything that is known of their systems.
 
-use crate::function::{Function, Input, LANES, forward, seeded, value};
+use crate::function::{Columns, Function, LANES, forward, seeded, value};
 use crate::number::{Float, Number, Seen};
 use slopefield_kernel::{
     Cotangent, Kernel, MatrixKernel, MatrixPattern, Pair, Point, Shape, Structure, Tangent,
@@ -65,36 +65,12 @@ impl<E: Equations> System<E> {
         System { equations, starts, rows, colours, count, places, mass }
     }
 
-    /// Calls `entry(lane's colour, row, derivative)` for all rows and all colours, `K` colours at a
-    /// time.
-    #[inline(always)]
-    fn columns<T: Float, const K: usize>(
-        &self,
-        at: Point<'_, T>,
-        mut entry: impl FnMut(usize, usize, T),
-    ) {
-        let n = self.equations.shape().outputs;
-        for base in (0..self.count).step_by(K) {
-            let lane = |kind, i: usize| match kind {
-                Input::State if i < n => (self.colours[i] as usize).wrapping_sub(base),
-                _ => usize::MAX,
-            };
-            let within = K.min(self.count - base);
-            seeded::<E, T, K>(&self.equations, at, lane, |i, x| {
-                for k in 0..within {
-                    entry(base + k, i, x.slopes[k]);
-                }
-            });
-        }
-    }
-
-    /// As `columns` with a number of lanes that suits the number of colours.
-    fn sweep<T: Float>(&self, at: Point<'_, T>, entry: impl FnMut(usize, usize, T)) {
-        match self.count {
-            0 => {}
-            1..=2 => self.columns::<T, 2>(at, entry),
-            3..=4 => self.columns::<T, 4>(at, entry),
-            _ => self.columns::<T, LANES>(at, entry),
+    fn columns(&self, at_states: usize) -> Columns<'_> {
+        let delayed = at_states - self.colours.len();
+        Columns {
+            states: Some(&self.colours),
+            first_state: self.count,
+            first_parameter: self.count + delayed,
         }
     }
 }
@@ -172,38 +148,30 @@ impl<E: Equations, T: Float> Kernel<T> for System<E> {
     }
 
     fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, _: &mut [T]) {
-        let n = self.equations.shape().outputs;
-        let Cotangent { t, u, p } = grad;
-        self.sweep(at, |colour, i, slope| {
-            let (_, column) = self.places[colour * n + i];
-            if column != NONE {
-                let place = &mut u[column as usize];
-                *place = *place + w[i] * slope;
-            }
-        });
-        // Delayed values, then parameters, then time: columns without a colour.
-        let (delayed, parameters) = (at.u.len() - n, at.p.len());
-        for base in (0..delayed + parameters + 1).step_by(LANES) {
-            let lane = |kind, i: usize| {
-                let column = match kind {
-                    Input::State if i >= n => i - n,
-                    Input::State => return usize::MAX,
-                    Input::Parameter => delayed + i,
-                    Input::Time => delayed + parameters,
-                };
-                column.wrapping_sub(base)
-            };
+        let n = self.colours.len();
+        let columns = self.columns(at.u.len());
+        let (delayed, time) = (at.u.len() - n, columns.first_parameter + at.p.len());
+        for base in (0..=time).step_by(LANES) {
             let mut sums = [T::default(); LANES];
-            seeded::<E, T, LANES>(&self.equations, at, lane, |i, x| {
-                for (sum, slope) in sums.iter_mut().zip(x.slopes) {
-                    *sum = *sum + w[i] * slope;
+            seeded(&self.equations, at, columns, base, &mut |i, slopes| {
+                for (k, slope) in slopes.into_iter().enumerate() {
+                    let product = w[i] * slope;
+                    if base + k >= self.count {
+                        sums[k] = sums[k] + product;
+                    } else if let (_, column) = self.places[(base + k) * n + i]
+                        && column != NONE
+                    {
+                        let place = &mut grad.u[column as usize];
+                        *place = *place + product;
+                    }
                 }
             });
             for (k, sum) in sums.into_iter().enumerate() {
                 let place = match base + k {
-                    c if c < delayed => &mut u[n + c],
-                    c if c < delayed + parameters => &mut p[c - delayed],
-                    c if c == delayed + parameters => &mut *t,
+                    c if c < self.count => continue,
+                    c if c < self.count + delayed => &mut grad.u[n + c - self.count],
+                    c if c < time => &mut grad.p[c - columns.first_parameter],
+                    c if c == time => &mut *grad.t,
                     _ => break,
                 };
                 *place = *place + sum;
@@ -232,13 +200,19 @@ impl<E: Equations, T: Float> MatrixKernel<T> for System<E> {
     }
 
     fn eval(&self, t: T, u: &[T], p: &[T], values: &mut [T], _: &mut [T]) {
-        let n = self.equations.shape().outputs;
-        self.sweep(Point { t, u, p }, |colour, i, slope| {
-            let (place, _) = self.places[colour * n + i];
-            if place != NONE {
-                values[place as usize] = slope;
-            }
-        });
+        let n = self.colours.len();
+        let (at, columns) = (Point { t, u, p }, self.columns(u.len()));
+        for base in (0..self.count).step_by(LANES) {
+            let within = LANES.min(self.count - base);
+            seeded(&self.equations, at, columns, base, &mut |i, slopes| {
+                for (k, slope) in slopes.into_iter().take(within).enumerate() {
+                    let (place, _) = self.places[(base + k) * n + i];
+                    if place != NONE {
+                        values[place as usize] = slope;
+                    }
+                }
+            });
+        }
     }
 }
 

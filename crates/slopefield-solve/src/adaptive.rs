@@ -136,6 +136,7 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
                 _ => t_limit,
             };
             let remaining = (t_limit - self.t).abs();
+            h = self.method.admissible(h, remaining);
             let clipped = STRETCH * h >= remaining;
             let t_new = if clipped { t_limit } else { self.t + signed(h) };
             let span = (self.t, t_new);

@@ -20,8 +20,10 @@
 //! # Ok::<(), slopefield_solve::SolveError>(())
 //! ```
 
+pub mod adams;
 mod adaptive;
 mod barycentric;
+pub mod bdf;
 mod consistent;
 mod controller;
 mod delay;
@@ -29,10 +31,12 @@ mod drive;
 mod error;
 mod events;
 mod frozen;
+mod hermite;
 mod implicit;
 mod initial;
 mod ivp;
 mod methods;
+mod multistep;
 mod norm;
 mod one_step;
 pub mod radau;
@@ -40,10 +44,14 @@ pub mod rosenbrock;
 mod rows;
 pub mod runge_kutta;
 pub mod sdirk;
+pub mod second_order;
 mod steady;
 mod stepper;
+pub mod switching;
 
+pub use adams::Adams;
 pub use adaptive::Adaptive;
+pub use bdf::Bdf;
 pub use controller::PiController;
 pub use delay::{DelayStepper, delay_method, delay_method_single};
 pub use drive::{Outcome, StepObserver, drive, drive_to_stop};
@@ -59,3 +67,4 @@ pub use runge_kutta::{ExplicitRungeKutta, Stages, Tableau};
 pub use slopefield_linear::Real;
 pub use steady::{SteadyState, steady_state};
 pub use stepper::{Step, Stepper};
+pub use switching::{SwitchReport, Switching};

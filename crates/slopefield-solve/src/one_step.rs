@@ -48,6 +48,13 @@ pub trait OneStep<T: Real = f64>: Send {
         counts: &mut Stats,
     ) -> f64;
 
+    /// Length of the next attempt when `h` is wanted and `remaining` is left until the end, both
+    /// positive: `h`, or less. For methods whose steps have a longest length, or only some lengths.
+    fn admissible(&self, h: f64, remaining: f64) -> f64 {
+        let _ = remaining;
+        h
+    }
+
     /// Where a step that begins at `t`, the end of the step held or its beginning, must end at the
     /// latest, for methods that step onto points where the solution is not smooth. Asked before each
     /// attempt.

@@ -6,9 +6,10 @@ mod common;
 use common::system::{self, crossing};
 use common::{HEUN, ivp};
 use slopefield_kernel::{Crossing, Trigger};
-use slopefield_problems::all;
+use slopefield_problems::{all, forced_relaxation, hires, oregonator, pollution, robertson};
 use slopefield_solve::{
-    ExplicitRungeKutta, Ivp, Settings, Step, Stepper, delay_method, drive, method, tableau,
+    ExplicitRungeKutta, Ivp, Settings, Step, Stepper, delay_method, drive, method, method_info,
+    tableau,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -132,5 +133,49 @@ fn no_step_of_a_delay_equation_allocates_once_the_past_is_full() {
         let mut out = [0.0];
         drive(&mut *stepper, &ivp, &settings, &[200.0], &mut out, None).unwrap();
         assert_eq!(allocations(), first_solve, "{id} in a second solve");
+    }
+}
+
+#[test]
+fn no_step_of_an_implicit_method_allocates() {
+    let problems = [forced_relaxation(), robertson(), hires(), oregonator(), pollution()];
+    for problem in &problems {
+        for name in ["radau", "kvaerno5", "kencarp4", "trbdf2", "kencarp4-imex"] {
+            let settings = Settings::with_tolerances(1e-5, 1e-9);
+            let saves = [problem.t0, 0.5 * (problem.t0 + problem.t1), problem.t1];
+            let n = problem.u0.len();
+            let mut out = vec![0.0; saves.len() * n];
+            let ivp = ivp(problem);
+            let mut stepper = method(name).unwrap();
+            let mut at_first_step = None;
+            let mut watch = |_: &Step, _: &mut dyn Stepper| {
+                at_first_step.get_or_insert_with(allocations);
+                Ok(())
+            };
+            drive(&mut *stepper, &ivp, &settings, &saves, &mut out, Some(&mut watch)).unwrap();
+            let first_solve = allocations();
+            assert_eq!(at_first_step, Some(first_solve), "{name}, in the steps of {}", problem.id);
+            drive(&mut *stepper, &ivp, &settings, &saves, &mut out, None).unwrap();
+            assert_eq!(allocations(), first_solve, "{name}, in a second solve of {}", problem.id);
+
+            let single = problem.single.as_deref().unwrap();
+            let u0: Vec<f32> = problem.u0.iter().map(|x| *x as f32).collect();
+            let p: Vec<f32> = problem.p.iter().map(|x| *x as f32).collect();
+            let ivp = slopefield_solve::Ivp {
+                rhs: single,
+                t0: problem.t0,
+                t1: problem.t1,
+                u0: &u0,
+                p: &p,
+            };
+            let mut out = vec![0.0_f32; n];
+            let mut stepper = (method_info(name).unwrap().single)();
+            let settings = Settings::with_tolerances(1e-3, 1e-5);
+            let mut solve = || drive(&mut *stepper, &ivp, &settings, &saves[2..], &mut out, None);
+            solve().unwrap();
+            let before = allocations();
+            solve().unwrap();
+            assert_eq!(allocations(), before, "{name}, f32, in a second solve of {}", problem.id);
+        }
     }
 }

@@ -75,3 +75,15 @@ pub fn lorenz() -> Problem {
     .known(1.0, &[-9.408450567056036, -9.09619907118648, 28.58162762439234], 1e-14, COMPUTED)
     .with_text(model!("lorenz"))
 }
+
+/// The same to t = 5, where errors have grown by four orders of magnitude.
+pub fn lorenz_5() -> Problem {
+    let mut problem = lorenz();
+    (problem.id, problem.name, problem.t1) = ("lorenz-5", "Lorenz to t = 5", 5.0);
+    problem.known(
+        5.0,
+        &[-6.9745704726848183, -7.0210608908225307, 25.119616492127594],
+        1e-14,
+        COMPUTED,
+    )
+}

@@ -166,7 +166,7 @@ impl<'a, T: Real> EventLoop<'a, T> {
                     let declared = &self.events.list[event];
                     self.next.copy_from_slice(&self.u[..n]);
                     if let Some(affect) = declared.affect {
-                        let affect = self.events.affects[affect as usize];
+                        let affect = &self.events.affects[affect as usize];
                         affect.eval(T::of(t), &self.u, ivp.p, &mut self.next, &mut self.scratch);
                         changed = true;
                     }

@@ -10,6 +10,6 @@ pub(crate) use elimination::Elimination;
 pub(crate) use first_length::{Beginning, first_length};
 pub(crate) use linearisation::Linearisation;
 pub(crate) use newton::{
-    Convergence, KEEP_JACOBIAN, Verdict, effort, newton_tolerance, worth_a_factorisation,
+    Convergence, KEEP_JACOBIAN, Target, Verdict, effort, worth_a_factorisation,
 };
 pub(crate) use unsupported::refuse_unsupported;

@@ -4,7 +4,7 @@ use super::coefficients::{
     ALPHA, BETA, C, ERROR, GAMMA, T as TRANSFORM, T_INVERSE, collocation_weights,
 };
 use crate::consistent::Consistency;
-use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Verdict, newton_tolerance};
+use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Target, Verdict};
 use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, SolveError, Stats};
 use slopefield_linear::{IterationMatrix, Singular};
 
@@ -227,8 +227,8 @@ impl<T: Real> Radau<T> {
         let loosened = loosening(norm.rtol());
         let size = norm.of_value(&self.start, &self.start);
         let own_tolerance = norm.rtol() * loosened;
-        let tolerance = loosened * newton_tolerance(own_tolerance, size / loosened, T::EPSILON);
-        self.convergence.begin(tolerance);
+        let target = Target::for_tolerance(own_tolerance, size / loosened, T::EPSILON);
+        self.convergence.begin(target.times(loosened));
         loop {
             self.evaluate_stages(ivp, counts)?;
             self.solve_linear(counts);

@@ -3,7 +3,7 @@
 use super::ImplicitTableau;
 use super::tableau::MAX_STAGES;
 use crate::consistent::Consistency;
-use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Verdict, newton_tolerance};
+use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Target, Verdict};
 use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, SolveError, Stats};
 use slopefield_kernel::Kernel;
 use slopefield_linear::IterationMatrix;
@@ -96,18 +96,12 @@ impl<T: Real> DiagonallyImplicit<T> {
     }
 
     /// The parts of the right-hand side of `ivp`. A method without an explicit companion takes it
-    /// whole.
+    /// whole, and so does one with, where it is not split.
     pub(super) fn parts<'a>(&self, ivp: &Ivp<'a, T>) -> Result<Parts<'a, T>, SolveError> {
-        if self.tableau.explicit.is_none() {
-            return Ok(Parts { stiff: ivp.rhs, rest: None });
-        }
         let structure = ivp.rhs.structure();
-        let Some(split) = structure.split else {
-            return Err(SolveError::Invalid(format!(
-                "the method {} needs a right-hand side that is split into a stiff part and a rest; \
-                 use kencarp4 for this one",
-                self.tableau.id
-            )));
+        let split = structure.split.filter(|_| self.tableau.explicit.is_some());
+        let Some(split) = split else {
+            return Ok(Parts { stiff: ivp.rhs, rest: None });
         };
         if structure.mass.is_some() {
             return Err(SolveError::Invalid(format!(
@@ -249,7 +243,7 @@ impl<T: Real> DiagonallyImplicit<T> {
         let n = self.n;
         let h = T::of(self.t_new - self.t);
         let size = norm.of_value(&self.start, &self.start);
-        let tolerance = newton_tolerance(norm.rtol(), size, T::EPSILON);
+        let target = Target::for_tolerance(norm.rtol(), size, T::EPSILON);
         self.most_iterations = 0;
         for (z, slope) in self.increments.iter_mut().zip(&self.slope) {
             *z = h * *slope;
@@ -259,7 +253,7 @@ impl<T: Real> DiagonallyImplicit<T> {
         }
         for i in 1..self.tableau.stages() {
             self.prepare_stage(i);
-            self.solve_stage(ivp, parts, i, norm, tolerance, counts)?;
+            self.solve_stage(ivp, parts, i, norm, target, counts)?;
             if let Some(rest) = parts.rest {
                 let t = T::of(self.t + self.tableau.c[i] * (self.t_new - self.t));
                 let out = &mut self.rest[i * n..(i + 1) * n];
@@ -313,7 +307,7 @@ impl<T: Real> DiagonallyImplicit<T> {
         parts: Parts<'_, T>,
         i: usize,
         norm: &ErrorNorm,
-        tolerance: f64,
+        target: Target,
         counts: &mut Stats,
     ) -> Result<(), Trouble> {
         let n = self.n;
@@ -326,7 +320,7 @@ impl<T: Real> DiagonallyImplicit<T> {
         for ((u, base), z) in self.stage.iter_mut().zip(&self.base).zip(&*z) {
             *u = *base + gamma * *z;
         }
-        self.convergence.begin(tolerance);
+        self.convergence.begin(target);
         loop {
             counts.rhs += 1;
             counts.solves += 1;

@@ -5,6 +5,7 @@ use slopefield_kernel::{
     Tangent, Trigger,
 };
 use slopefield_solve::Real;
+use std::sync::Arc;
 
 type Closure = Box<dyn Fn(f64, &[f64], &[f64], &mut [f64]) + Send + Sync>;
 
@@ -129,9 +130,8 @@ pub struct System {
     list: Vec<Event>,
     roots: Option<Function>,
     times: Option<Function>,
-    affects: Vec<&'static Function>,
-    affects_f64: Vec<&'static dyn Kernel<f64>>,
-    affects_f32: Vec<&'static dyn Kernel<f32>>,
+    affects_f64: Vec<Arc<dyn Kernel<f64>>>,
+    affects_f32: Vec<Arc<dyn Kernel<f32>>>,
     reads: Vec<DelayedRead>,
     lags: Option<(Function, Vec<bool>, Function, bool)>,
 }
@@ -150,7 +150,6 @@ impl System {
             list: Vec::new(),
             roots: None,
             times: None,
-            affects: Vec::new(),
             affects_f64: Vec::new(),
             affects_f32: Vec::new(),
             reads: Vec::new(),
@@ -217,7 +216,7 @@ impl System {
         f: impl Fn(f64, &[f64], &mut [f64]) + Send + Sync + 'static,
     ) -> Self {
         let states = self.states;
-        let change = Box::leak(Box::new(Function::new(
+        let change = Arc::new(Function::new(
             self.all(),
             self.params,
             states,
@@ -225,10 +224,10 @@ impl System {
                 out.copy_from_slice(&u[..states]);
                 f(t, u, out);
             },
-        )));
-        self.list.push(Event { trigger, affect: Some(self.affects.len() as u32), stop: false });
-        self.affects.push(change);
-        self.affects_f64.push(change);
+        ));
+        let affect = Some(self.affects_f64.len() as u32);
+        self.list.push(Event { trigger, affect, stop: false });
+        self.affects_f64.push(change.clone());
         self.affects_f32.push(change);
         self
     }
