@@ -257,7 +257,7 @@ pub fn stepper(
 }
 
 fn delayed(method: &str) -> Result<Box<dyn Stepper>, String> {
-    delay_method(method).ok_or_else(|| match slopefield_solve::method_info(method) {
+    slopefield_solve::delay_method(method).ok_or_else(|| match slopefield_solve::method_info(method) {
         Some(_) => format!(
             "the solver `{method}` solves no models with delays; use `auto`, tsit5, vern7, rodas5p or \
              another method that begins each step anew"
@@ -279,9 +279,4 @@ fn ids_of(group: &str) -> String {
 #[must_use]
 pub fn is_random(structure: &Structure<'_>) -> bool {
     structure.jumps.is_some() || structure.noise.is_some()
-}
-
-// STUB until the method of steps is merged.
-fn delay_method(_: &str) -> Option<Box<dyn Stepper>> {
-    None
 }
