@@ -228,8 +228,14 @@ pub enum Plugin {
 /// `slopefield bench`.
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Suite of cases; without one, a list of all.
+    /// Suite of cases, `core` or `solvers`; without one, a list of all.
     pub suite: Option<String>,
+    /// Problem of the suite `solvers`; may be repeated [default: all].
+    #[arg(long = "problem", value_name = "NAME")]
+    pub problems: Vec<String>,
+    /// Draw the work-precision diagrams of the suite `solvers` as a web page.
+    #[arg(long, value_name = "FILE.html")]
+    pub plot: Option<PathBuf>,
     /// Case, or the beginning of the names of several; may be repeated [default: all].
     #[arg(long = "case", value_name = "NAME")]
     pub cases: Vec<String>,

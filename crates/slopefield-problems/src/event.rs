@@ -5,7 +5,8 @@ use crate::function::Derived;
 use crate::number::Float;
 use crate::problem::{Class, function, model};
 use crate::system::Equations;
-use slopefield_kernel::{Crossing, Event, Events, Structure, Trigger};
+use slopefield_kernel::{Crossing, Event, Events, Kernel, Structure, Trigger};
+use std::sync::Arc;
 
 const fn crossing(direction: Crossing, affect: Option<u32>, stop: bool) -> Event {
     Event { trigger: Trigger::Crossing { root: 0, direction }, affect, stop }
@@ -35,6 +36,10 @@ function! {
 }
 
 impl Equations for Ball {
+    fn affects<T: Float>(&self) -> Vec<Arc<dyn Kernel<T>>> {
+        vec![Arc::new(Derived(BallBounce))]
+    }
+
     fn structure<T: Float>(&self) -> Structure<'_, T> {
         static LIST: [Event; 1] = [crossing(Crossing::Falling, Some(0), false)];
         Structure {
@@ -42,7 +47,7 @@ impl Equations for Ball {
                 list: &LIST,
                 roots: Some(&Derived(BallRoot)),
                 times: None,
-                affects: &[&Derived(BallBounce)],
+                affects: &[],
             }),
             ..Default::default()
         }
@@ -103,6 +108,10 @@ function! {
 }
 
 impl Equations for Doses {
+    fn affects<T: Float>(&self) -> Vec<Arc<dyn Kernel<T>>> {
+        vec![Arc::new(Derived(Dose))]
+    }
+
     fn structure<T: Float>(&self) -> Structure<'_, T> {
         static LIST: [Event; 1] = [Event {
             trigger: Trigger::Every { period: 0, from: 1, count: Some(5) },
@@ -114,7 +123,7 @@ impl Equations for Doses {
                 list: &LIST,
                 roots: None,
                 times: Some(&Derived(DoseTimes)),
-                affects: &[&Derived(Dose)],
+                affects: &[],
             }),
             ..Default::default()
         }

@@ -6,6 +6,7 @@ use crate::number::Float;
 use crate::problem::{Class, Moment, function, model};
 use crate::system::Equations;
 use slopefield_kernel::{Calculus, JumpChange, Jumps, Noise, NoiseKind, Structure};
+use std::sync::Arc;
 
 /// A process that changes by jumps alone: the rate of each jump, what it adds, and the jumps
 /// whose rates that alters.
@@ -18,13 +19,21 @@ macro_rules! jumping {
         } }
         function! { $rates: ($states, $params) -> $jumps; (_, $u, $p, $out) $body }
         impl Equations for $name {
+            fn changes<T: Float>(&self) -> (Vec<JumpChange<T>>, Vec<Vec<u32>>) {
+                let alters: [&[u32]; $jumps] = $alters;
+                let changes: [&[(u32, f64)]; $jumps] = $changes;
+                (
+                    changes.map(|list| JumpChange::Add(list.to_vec())).into(),
+                    alters.map(<[u32]>::to_vec).into(),
+                )
+            }
+
             fn structure<T: Float>(&self) -> Structure<'_, T> {
-                static ALTERS: [&[u32]; $jumps] = $alters;
                 Structure {
                     jumps: Some(Jumps {
                         rates: &Derived($rates),
-                        changes: &$changes,
-                        alters: &ALTERS,
+                        changes: &[],
+                        alters: &[],
                         constant_between: true,
                     }),
                     ..Default::default()
@@ -50,7 +59,7 @@ jumping! {
         out(0, p(0));
         out(1, p(1) * u(0));
     }
-    changes [JumpChange::Add(&[(0, 1.0)]), JumpChange::Add(&[(0, -1.0)])];
+    changes [&[(0, 1.0)], &[(0, -1.0)]];
     alters [&[1], &[1]]
 }
 
@@ -80,12 +89,12 @@ jumping! {
         out(5, p(5) * u(3));
     }
     changes [
-        JumpChange::Add(&[(1, 1.0)]),
-        JumpChange::Add(&[(2, 1.0)]),
-        JumpChange::Add(&[(1, -1.0)]),
-        JumpChange::Add(&[(2, -1.0)]),
-        JumpChange::Add(&[(0, -1.0), (2, -1.0), (3, 1.0)]),
-        JumpChange::Add(&[(0, 1.0), (2, 1.0), (3, -1.0)]),
+        &[(1, 1.0)],
+        &[(2, 1.0)],
+        &[(1, -1.0)],
+        &[(2, -1.0)],
+        &[(0, -1.0), (2, -1.0), (3, 1.0)],
+        &[(0, 1.0), (2, 1.0), (3, -1.0)],
     ];
     alters [&[1, 2], &[3, 4], &[1, 2], &[3, 4], &[0, 3, 4, 5], &[0, 3, 4, 5]]
 }
@@ -118,11 +127,11 @@ jumping! {
         out(4, p(4) * c * (c - 1.0) * (c - 2.0) / 6.0);
     }
     changes [
-        JumpChange::Add(&[(0, -2.0), (1, 1.0)]),
-        JumpChange::Add(&[(0, 2.0), (1, -1.0)]),
-        JumpChange::Add(&[(0, -1.0), (1, -1.0), (2, 1.0)]),
-        JumpChange::Add(&[(0, 1.0), (1, 1.0), (2, -1.0)]),
-        JumpChange::Add(&[(0, 3.0), (2, -3.0)]),
+        &[(0, -2.0), (1, 1.0)],
+        &[(0, 2.0), (1, -1.0)],
+        &[(0, -1.0), (1, -1.0), (2, 1.0)],
+        &[(0, 1.0), (1, 1.0), (2, -1.0)],
+        &[(0, 3.0), (2, -3.0)],
     ];
     alters [&[0, 1, 2], &[0, 1, 2], &[0, 1, 2, 3, 4], &[0, 1, 2, 3, 4], &[0, 2, 3, 4]]
 }
@@ -173,6 +182,10 @@ function! {
 }
 
 impl Equations for Merton {
+    fn changes<T: Float>(&self) -> (Vec<JumpChange<T>>, Vec<Vec<u32>>) {
+        (vec![JumpChange::Set(Arc::new(Derived(MertonJump)))], vec![Vec::new()])
+    }
+
     fn structure<T: Float>(&self) -> Structure<'_, T> {
         Structure {
             noise: Some(Noise {
@@ -183,8 +196,8 @@ impl Equations for Merton {
             }),
             jumps: Some(Jumps {
                 rates: &Derived(MertonRate),
-                changes: &[JumpChange::Set(&Derived(MertonJump))],
-                alters: &[&[]],
+                changes: &[],
+                alters: &[],
                 constant_between: false,
             }),
             ..Default::default()

@@ -25,6 +25,8 @@ pub struct Problem {
     pub u0: Vec<f64>,
     /// Usual parameters.
     pub p: Vec<f64>,
+    /// Times in between at which the right-hand side jumps, where a solver does well to stop.
+    pub breaks: Vec<f64>,
     /// Known states on the way, for `t0`, `u0` and `p` above.
     pub references: Vec<Reference>,
     /// The solution in closed form, where there is one: writes `u(t)` for a start `u0` at `t0`.
@@ -146,6 +148,7 @@ impl Problem {
             t1,
             u0,
             p,
+            breaks: Vec::new(),
             references: Vec::new(),
             exact: None,
             path: None,
@@ -169,6 +172,23 @@ impl Problem {
     ) -> Self {
         self.references.push(Reference { t, u: u.to_vec(), tolerance: 0.0, relative, source });
         self
+    }
+
+    pub(crate) fn with_break(mut self, t: f64) -> Self {
+        self.breaks.push(t);
+        self
+    }
+
+    /// With the reference in a file of the folder `references`: a comment line, then a value a line.
+    pub(crate) fn known_from(
+        self,
+        t: f64,
+        file: &str,
+        tolerance: f64,
+        source: &'static str,
+    ) -> Self {
+        let values: Vec<f64> = file.lines().skip(1).filter_map(|line| line.parse().ok()).collect();
+        self.known(t, &values, tolerance, source)
     }
 
     pub(crate) fn with_text(mut self, text: &'static str) -> Self {

@@ -3,8 +3,10 @@
 use crate::function::{Columns, Function, LANES, forward, seeded, value};
 use crate::number::{Float, Number, Seen};
 use slopefield_kernel::{
-    Cotangent, Kernel, MatrixKernel, MatrixPattern, Pair, Point, Shape, Structure, Tangent,
+    Cotangent, JumpChange, Kernel, MatrixKernel, MatrixPattern, Pair, Point, Shape, Structure,
+    Tangent,
 };
+use std::sync::Arc;
 
 /// The equations of a system: its right-hand side as a [`Function`], and the rest of it.
 pub trait Equations: Function {
@@ -18,7 +20,17 @@ pub trait Equations: Function {
         &[]
     }
 
-    /// Delays, noise, jumps and events. Jacobian, mass matrix and pairs are added to this.
+    /// What events do; the events of [`Equations::structure`] have no list of their own.
+    fn affects<T: Float>(&self) -> Vec<Arc<dyn Kernel<T>>> {
+        Vec::new()
+    }
+
+    /// What jumps do, and for each the jumps whose rates it alters; likewise.
+    fn changes<T: Float>(&self) -> (Vec<JumpChange<T>>, Vec<Vec<u32>>) {
+        Default::default()
+    }
+
+    /// Delays, noise, jumps and events. Everything else is added to this.
     fn structure<T: Float>(&self) -> Structure<'_, T> {
         Structure::default()
     }
@@ -28,7 +40,7 @@ pub trait Equations: Function {
 /// over [`Seen`]; columns that share no row are computed together (Curtis, Powell, Reid, *On the
 /// estimation of sparse Jacobian matrices*, IMA J. Appl. Math. 13 (1974) 117,
 /// doi:10.1093/imamat/13.1.117).
-pub struct System<E> {
+pub struct System<E, T = f64> {
     equations: E,
     starts: Vec<usize>,
     rows: Vec<u32>,
@@ -40,11 +52,14 @@ pub struct System<E> {
     /// column; [`NONE`] where there is none.
     places: Vec<(u32, u32)>,
     mass: Option<ConstantMatrix>,
+    affects: Vec<Arc<dyn Kernel<T>>>,
+    changes: Vec<JumpChange<T>>,
+    alters: Vec<Vec<u32>>,
 }
 
 const NONE: u32 = u32::MAX;
 
-impl<E: Equations> System<E> {
+impl<E: Equations, T: Float> System<E, T> {
     /// Finds the pattern of the Jacobian and colours it.
     pub fn new(equations: E) -> Self {
         let n = equations.shape().outputs;
@@ -62,7 +77,9 @@ impl<E: Equations> System<E> {
         }
         let entries = equations.mass();
         let mass = (!entries.is_empty()).then(|| ConstantMatrix::new(n, entries));
-        System { equations, starts, rows, colours, count, places, mass }
+        let affects = equations.affects();
+        let (changes, alters) = equations.changes();
+        System { equations, starts, rows, colours, count, places, mass, affects, changes, alters }
     }
 
     fn columns(&self, at_states: usize) -> Columns<'_> {
@@ -123,7 +140,7 @@ fn colour(columns: &[Vec<u32>], n: usize) -> (Vec<u32>, usize) {
     (colours, count)
 }
 
-impl<E: Equations, T: Float> Kernel<T> for System<E> {
+impl<E: Equations, T: Float> Kernel<T> for System<E, T> {
     fn shape(&self) -> Shape {
         self.equations.shape()
     }
@@ -184,12 +201,18 @@ impl<E: Equations, T: Float> Kernel<T> for System<E> {
         structure.jacobian = Some(self);
         structure.mass = self.mass.as_ref().map(|mass| mass as &dyn MatrixKernel<T>);
         structure.pairs = self.equations.pairs();
+        if let Some(events) = &mut structure.events {
+            events.affects = &self.affects;
+        }
+        if let Some(jumps) = &mut structure.jumps {
+            (jumps.changes, jumps.alters) = (&self.changes, &self.alters);
+        }
         structure
     }
 }
 
 /// The Jacobian.
-impl<E: Equations, T: Float> MatrixKernel<T> for System<E> {
+impl<E: Equations, T: Float> MatrixKernel<T> for System<E, T> {
     fn pattern(&self) -> MatrixPattern<'_> {
         let height = self.equations.shape().outputs;
         MatrixPattern { height, starts: &self.starts, rows: &self.rows }

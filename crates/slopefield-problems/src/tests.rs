@@ -190,3 +190,12 @@ fn the_networks_have_252_reproducible_weights() {
     let spread = weights.iter().map(|w| w * w).sum::<f64>() / 200.0;
     assert!((spread / (bound * bound / 3.0) - 1.0).abs() < 0.25, "uniform variance: {spread}");
 }
+
+#[test]
+fn every_problem_is_in_the_documentation() {
+    let page = include_str!("../../../docs/reference/problems.md");
+    for problem in everything() {
+        let row = format!("| `{}` |", problem.id);
+        assert!(page.contains(&row), "{}", problem.id);
+    }
+}

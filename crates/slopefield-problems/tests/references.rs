@@ -50,9 +50,13 @@ fn references_of_stiff_and_algebraic_problems_are_reproduced() {
 fn references_of_attractors_and_mechanics_are_reproduced() {
     let mut checked = 0;
     for problem in slopefield_problems::non_stiff() {
-        // The stars come close to each other, and the orbit amplifies rounding.
-        let digits = if matches!(problem.id, "pleiades" | "arenstorf") { 1e-8 } else { 1e-10 };
-        check(&problem, 1e-13, 1e-13, digits);
+        // Close passages and chaos magnify what is rounded.
+        let digits = match problem.id {
+            "arenstorf" => 1e-6,
+            "pleiades" | "lorenz-5" | "chen" => 1e-8,
+            _ => 1e-10,
+        };
+        check(&problem, 1e-12, 1e-12, digits);
         checked += 1;
     }
     assert_eq!(checked, 14);

@@ -123,7 +123,12 @@ fn compare(problem: &Problem, model: &CompiledModel) {
             }
             assert_eq!(ours.affects.len(), theirs.affects.len(), "{id}");
             for (a, b) in ours.affects.iter().zip(theirs.affects) {
-                same(&format!("{id}, affect"), &eval(*a, t, &u, &p), &eval(*b, t, &u, &p), 1e-14);
+                same(
+                    &format!("{id}, affect"),
+                    &eval(&**a, t, &u, &p),
+                    &eval(&**b, t, &u, &p),
+                    1e-14,
+                );
             }
         }
     }

@@ -70,4 +70,5 @@ pub fn medical_akzo_nobel() -> Problem {
         u0,
         vec![100.0, 4.0],
     )
+    .with_break(5.0)
 }

@@ -24,14 +24,14 @@ fn products_of_every_part_match_differences() {
             check("rates", jumps.rates);
             for change in jumps.changes {
                 if let JumpChange::Set(kernel) = change {
-                    check("jump", *kernel);
+                    check("jump", &**kernel);
                 }
             }
         }
         if let Some(events) = structure.events {
             events.roots.into_iter().for_each(|roots| check("roots", roots));
             events.times.into_iter().for_each(|times| check("times", times));
-            events.affects.iter().for_each(|affect| check("affect", *affect));
+            events.affects.iter().for_each(|affect| check("affect", &**affect));
         }
     }
     assert_eq!(checked, 2 * 27 + 9 + 4 + 2 + 2 + 1 + 2, "delays, noise, jumps, events");
@@ -76,7 +76,7 @@ fn sizes_of_parts_agree() {
                     assert!((*root as usize) < roots, "{id}");
                 }
             }
-            assert!(events.affects.iter().all(|affect| sizes(*affect) == (n, n)), "{id}");
+            assert!(events.affects.iter().all(|affect| sizes(&**affect) == (n, n)), "{id}");
         }
     }
 }
@@ -132,7 +132,7 @@ fn jumps_alter_the_rates_that_they_say() {
             let mut after = u.clone();
             match change {
                 JumpChange::Add(list) => list.iter().for_each(|(i, x)| after[*i as usize] += x),
-                JumpChange::Set(kernel) => after = eval(*kernel, 0.0, &u, &problem.p),
+                JumpChange::Set(kernel) => after = eval(&**kernel, 0.0, &u, &problem.p),
             }
             for (i, (a, b)) in
                 before.iter().zip(eval(jumps.rates, 0.0, &after, &problem.p)).enumerate()
