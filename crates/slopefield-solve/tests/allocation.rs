@@ -4,13 +4,15 @@
 mod common;
 
 use common::parabolic::{Linear, Reaction, Semilinear};
+use common::system::{self, crossing};
 use common::{HEUN, ivp};
+use slopefield_kernel::{Crossing, Trigger};
 use slopefield_problems::{
     all, brusselator_1d_200, forced_relaxation, harmonic_oscillator, hires, lotka_volterra, oregonator,
     pollution, rigid_body, robertson,
 };
 use slopefield_solve::{
-    ExplicitRungeKutta, Ivp, Settings, Step, Stepper, drive, method, method_info, tableau,
+    ExplicitRungeKutta, Ivp, Settings, Step, Stepper, delay_method, drive, method, method_info, tableau,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -101,6 +103,65 @@ fn methods_for_second_order_diffusion_and_split_systems_allocate_nothing_either(
     let settings =
         Settings { h_init: Some(0.125), h_max: 0.125, ..Settings::with_tolerances(1.0, 1.0) };
     check(&mut *method("etdrk4").unwrap(), &ivp, &settings, "etdrk4", false);
+}
+
+#[test]
+fn no_event_allocates_but_for_the_search_that_begins() {
+    // A ball between two walls, with a bounce a second and a watched time between.
+    let system = system::System::new(2, 0, |_, u, _, out| out.copy_from_slice(&[u[1], 0.0]))
+        .roots(1, |_, u, _, out| out[0] = 0.25 - u[0] * u[0])
+        .event(crossing(0, Crossing::Both), |_, u, out| out[1] = -u[1])
+        .times(&[0.25, 0.125])
+        .watch(Trigger::Every { period: 0, from: 1, count: None });
+    let ivp = Ivp { rhs: &system, t0: 0.0, t1: 20.0, u0: &[0.0, 1.0], p: &[] };
+    let settings = Settings { h_max: 0.3, ..Settings::default() };
+    let saves: Vec<f64> = (0..=40).map(|i| f64::from(i) * 0.5).collect();
+    for id in ["tsit5", "vern7", "rodas5p", "radau"] {
+        let mut stepper = method(id).unwrap();
+        let mut out = vec![0.0; 2 * saves.len()];
+        let mut counted = Vec::with_capacity(1000);
+        let mut watch = |_: &Step, _: &mut dyn Stepper| {
+            counted.push(allocations());
+            Ok(())
+        };
+        let stats =
+            drive(&mut *stepper, &ivp, &settings, &saves, &mut out, Some(&mut watch)).unwrap();
+        assert!(stats.events > 90, "{id}: {stats:?}");
+        // The first event may size arrays; after it nothing does.
+        let settled = counted.partition_point(|&count| count < counted[counted.len() - 1]);
+        assert!(settled < 10, "{id}: {counted:?}");
+    }
+}
+
+#[test]
+fn no_step_of_a_delay_equation_allocates_once_the_past_is_full() {
+    let system = system::System::delayed(
+        1,
+        0,
+        |_, u, _, out| out[0] = 1.8 * u[0] * (1.0 - u[1]),
+        &[(0, 0, false)],
+        &[true],
+        |_, _, _, out| out[0] = 1.0,
+        |_, _, _, out| out[0] = 0.5,
+    );
+    let settings = Settings::with_tolerances(1e-6, 1e-6);
+    for id in ["tsit5", "vern7", "rodas5p", "radau", "kencarp4"] {
+        let mut stepper = delay_method(id).unwrap();
+        let mut counted = Vec::with_capacity(10_000);
+        let ivp = Ivp { rhs: &system, t0: 0.0, t1: 200.0, u0: &[0.5], p: &[] };
+        let mut watch = |_: &Step, _: &mut dyn Stepper| {
+            counted.push(allocations());
+            Ok(())
+        };
+        drive(&mut *stepper, &ivp, &settings, &[], &mut [], Some(&mut watch)).unwrap();
+        let steps = counted.len();
+        assert!(steps > 200, "{id}: {steps}");
+        assert_eq!(counted[steps / 2], counted[steps - 1], "{id} in the second half of {steps}");
+        let first_solve = allocations();
+        let mut out = [0.0];
+        drive(&mut *stepper, &ivp, &settings, &[200.0], &mut out, None).unwrap();
+        assert_eq!(allocations(), first_solve, "{id} in a second solve");
+    }
 }
 
 #[test]
