@@ -24,11 +24,15 @@ pub fn normal_pair(a: u64, b: u64) -> [f64; 2] {
 #[inline(always)]
 #[must_use]
 pub fn logarithm(x: f64) -> f64 {
-    const SQRT_HALF_BITS: i64 = 0x3FE6_A09E_667F_3BCD;
-    let bits = x.to_bits() as i64;
-    // Exponent such that the rest lies in [1/√2, √2); the shift keeps the sign.
-    let exponent = (bits - SQRT_HALF_BITS) >> 52;
-    let rest = f64::from_bits((bits - (exponent << 52)) as u64);
+    const SQRT_HALF_BITS: u64 = 0x3FE6_A09E_667F_3BCD;
+    // Logical shifts and no conversion of integers: lanes of older machines have neither.
+    const BIAS: u64 = 1024;
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    let bits = x.to_bits();
+    // Exponent such that the rest lies in [1/√2, √2).
+    let biased = (bits.wrapping_sub(SQRT_HALF_BITS).wrapping_add(BIAS << 52)) >> 52;
+    let rest = f64::from_bits(bits.wrapping_sub(biased.wrapping_sub(BIAS) << 52));
+    let exponent = f64::from_bits(ROUND.to_bits() + biased) - (ROUND + BIAS as f64);
     // 2 artanh(s) = ln((1 + s)/(1 − s)) with |s| ≤ 0.172.
     let s = (rest - 1.0) / (rest + 1.0);
     let q = s * s;
@@ -37,7 +41,7 @@ pub fn logarithm(x: f64) -> f64 {
         series = series * q + 1.0 / k;
     }
     let rest = 2.0 * s + 2.0 * s * (q * series);
-    exponent as f64 * std::f64::consts::LN_2 + rest
+    exponent * std::f64::consts::LN_2 + rest
 }
 
 /// `cos 2πx` and `sin 2πx` for `x` in [0, 1), to 2e-16 absolute.

@@ -13,5 +13,5 @@ mod system;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use methods::METHODS;
+pub(crate) use methods::{METHODS, lane_stepper};
 pub(crate) use stepper::SdeStepper;

@@ -125,6 +125,10 @@ pub(crate) struct Sri<T> {
     drifts: [Vec<T>; STAGES],
     diffusions: [Vec<T>; STAGES],
     stage: Vec<T>,
+    /// Sums of drifts and diffusions of a stage.
+    drift: Vec<T>,
+    noise: Vec<T>,
+    bent: Vec<T>,
 }
 
 impl<T: Real> Sri<T> {
@@ -134,7 +138,42 @@ impl<T: Real> Sri<T> {
             drifts: std::array::from_fn(|_| Vec::new()),
             diffusions: std::array::from_fn(|_| Vec::new()),
             stage: Vec::new(),
+            drift: Vec::new(),
+            noise: Vec::new(),
+            bent: Vec::new(),
         }
+    }
+}
+
+/// Writes a sum of rows with coefficients.
+fn sum<T: Real>(coefficients: &[f64], rows: &[Vec<T>], out: &mut [T]) {
+    out.fill(T::ZERO);
+    for (coefficient, row) in coefficients.iter().zip(rows) {
+        if *coefficient == 0.0 {
+            continue;
+        }
+        let coefficient = T::of(*coefficient);
+        for (out, x) in out.iter_mut().zip(row) {
+            *out += coefficient * *x;
+        }
+    }
+}
+
+/// `I_1`, `I_11/√h`, `I_10/h`, `I_111/h` of a source.
+struct Integrals {
+    w: f64,
+    twice: f64,
+    mean: f64,
+    thrice: f64,
+}
+
+#[inline(always)]
+fn integrals(w: f64, area: f64, h: f64, root: f64) -> Integrals {
+    Integrals {
+        w,
+        twice: (w * w - h) * (0.5 / root),
+        mean: 0.5 * w + area,
+        thrice: (w * w * w - 3.0 * w * h) * (1.0 / (6.0 * h)),
     }
 }
 
@@ -163,7 +202,9 @@ impl<T: Real> Scheme<T> for Sri<T> {
         for vector in self.drifts.iter_mut().chain(&mut self.diffusions) {
             vector.resize(n, T::ZERO);
         }
-        self.stage.resize(n, T::ZERO);
+        for vector in [&mut self.stage, &mut self.drift, &mut self.noise, &mut self.bent] {
+            vector.resize(n, T::ZERO);
+        }
     }
 
     fn attempt(
@@ -185,52 +226,42 @@ impl<T: Real> Scheme<T> for Sri<T> {
         }
         for s in 1..STAGES {
             if s < table.drift_stages {
+                sum(&table.a0[s][..s], &self.drifts, &mut self.drift);
+                sum(&table.b0[s][..s], &self.diffusions, &mut self.noise);
                 for i in 0..n {
                     let mean = 0.5 * trial.w[source(i)] + trial.area[source(i)];
-                    let (mut drift, mut noise) = (T::ZERO, T::ZERO);
-                    for j in 0..s {
-                        drift += T::of(table.a0[s][j]) * self.drifts[j][i];
-                        noise += T::of(table.b0[s][j]) * self.diffusions[j][i];
-                    }
-                    self.stage[i] = u[i] + T::of(h) * drift + T::of(mean) * noise;
+                    self.stage[i] = u[i] + T::of(h) * self.drift[i] + T::of(mean) * self.noise[i];
                 }
                 system.drift(trial.t + table.c0[s] * h, &self.stage, &mut self.drifts[s]);
             }
+            sum(&table.a1[s][..s.min(table.drift_stages)], &self.drifts, &mut self.drift);
+            sum(&table.b1[s][..s], &self.diffusions, &mut self.noise);
             for i in 0..n {
-                let (mut drift, mut noise) = (T::ZERO, T::ZERO);
-                for j in 0..s {
-                    if j < table.drift_stages {
-                        drift += T::of(table.a1[s][j]) * self.drifts[j][i];
-                    }
-                    noise += T::of(table.b1[s][j]) * self.diffusions[j][i];
-                }
-                self.stage[i] = u[i] + T::of(h) * drift + T::of(root) * noise;
+                self.stage[i] = u[i] + T::of(h) * self.drift[i] + T::of(root) * self.noise[i];
             }
             system.diffusion(trial.t + table.c1[s] * h, &self.stage, &mut self.diffusions[s]);
         }
-        let sixth = T::of(h / 6.0);
+        sum(&table.alpha[..table.drift_stages], &self.drifts, &mut self.drift);
+        self.noise.fill(T::ZERO);
+        self.bent.fill(T::ZERO);
+        for (s, g) in self.diffusions.iter().enumerate() {
+            let [b1, b2, b3, b4] = [0, 1, 2, 3].map(|k| table.beta[k][s]);
+            for (i, g) in g.iter().enumerate() {
+                let Integrals { w, twice, mean, thrice } =
+                    integrals(trial.w[source(i)], trial.area[source(i)], h, root);
+                self.noise[i] += T::of(b1 * w + b2 * twice) * *g;
+                self.bent[i] += T::of(b3 * mean + b4 * thrice) * *g;
+            }
+        }
         for i in 0..n {
-            let (w, area) = (trial.w[source(i)], trial.area[source(i)]);
-            // I_11/√h, I_10/h, I_111/h.
-            let twice = (w * w - h) / (2.0 * root);
-            let mean = 0.5 * w + area;
-            let thrice = (w * w * w - 3.0 * w * h) / (6.0 * h);
-            let (mut drift, mut change) = (T::ZERO, T::ZERO);
-            let mut sign = T::ONE;
-            for s in 0..table.drift_stages {
-                drift += T::of(table.alpha[s]) * self.drifts[s][i];
-                change += sign * self.drifts[s][i];
-                sign = -sign;
+            end[i] = u[i] + T::of(h) * self.drift[i] + self.noise[i] + self.bent[i];
+        }
+        if trial.measure {
+            let sixth = T::of(h / 6.0);
+            sum(&[1.0, -1.0, 1.0, -1.0][..table.drift_stages], &self.drifts, &mut self.drift);
+            for i in 0..n {
+                error[i] = (sixth * self.drift[i]).magnitude() + self.bent[i].magnitude();
             }
-            let (mut noise, mut bent) = (T::ZERO, T::ZERO);
-            for s in 0..STAGES {
-                let g = self.diffusions[s][i];
-                let [b1, b2, b3, b4] = [0, 1, 2, 3].map(|k| table.beta[k][s]);
-                noise += T::of(b1 * w + b2 * twice) * g;
-                bent += T::of(b3 * mean + b4 * thrice) * g;
-            }
-            end[i] = u[i] + T::of(h) * drift + noise + bent;
-            error[i] = (sixth * change).magnitude() + bent.magnitude();
         }
         Outcome::Done
     }
