@@ -18,7 +18,7 @@
 //! step tried again with half the length sees a refinement of the same motion. A time is reached
 //! exactly by its binary digits: there is no tolerance.
 
-use crate::random::{Key, Purpose};
+use crate::random::{Key, Purpose, normal_pair};
 use slopefield_solve::SolveError;
 
 /// Depth of the tree of a cell. Only in `[0, 1)` can a time have more binary digits than this;
@@ -51,8 +51,10 @@ pub struct BrownianMotion {
     /// For each level: `W` and `H` of the left half, `W` and `H` of the right half, each for all
     /// sources. Level 0 holds the cell in place of the left half.
     halves: Vec<f64>,
-    /// Normal numbers of a row.
-    normal: Vec<[f64; 2]>,
+    /// Two rows of normal numbers, and the bits that they are made of.
+    normal: Vec<f64>,
+    bits: Vec<u64>,
+    arch: pulp::Arch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +138,8 @@ impl Default for BrownianMotion {
             parents: [0; LEVELS + 1],
             halves: Vec::new(),
             normal: Vec::new(),
+            bits: Vec::new(),
+            arch: pulp::Arch::new(),
         }
     }
 }
@@ -171,7 +175,8 @@ impl BrownianMotion {
         self.cell = None;
         self.sources = sources;
         self.halves.resize((LEVELS + 1) * 4 * self.row(), 0.0);
-        self.normal.resize(lanes, [0.0; 2]);
+        self.normal.resize(2 * lanes, 0.0);
+        self.bits.resize(2 * lanes, 0);
         Ok(())
     }
 
@@ -287,28 +292,87 @@ impl BrownianMotion {
         let root = root_of_power_of_two(cell.exponent() + 1 - level as i32);
         let node = (1u128 << (level - 1)) | parent;
         for source in 0..self.sources {
-            let counter = counter(cell, node, source);
-            for (normal, key) in self.normal.iter_mut().zip(&self.keys) {
-                *normal = key.normal_pair(counter);
-            }
-            let lanes = source * lanes..(source + 1) * lanes;
-            let whole = whole_w[lanes.clone()].iter().zip(&whole_h[lanes.clone()]);
-            let left = left_w[lanes.clone()].iter_mut().zip(&mut left_h[lanes.clone()]);
-            let right = right_w[lanes.clone()].iter_mut().zip(&mut right_h[lanes.clone()]);
-            for ((([first, second], (w, h)), (lw, lh)), (rw, rh)) in
-                self.normal.iter().zip(whole).zip(left).zip(right)
-            {
-                let bend = 0.125 * root * first;
-                let skew = root * (1.0 / 48.0_f64.sqrt()) * second;
-                *lw = 0.5 * w + 1.5 * h + 2.0 * bend;
-                *rw = 0.5 * w - 1.5 * h - 2.0 * bend;
-                *lh = 0.25 * h - bend + skew;
-                *rh = 0.25 * h - bend - skew;
+            let part = source * lanes..(source + 1) * lanes;
+            let whole = [&whole_w[part.clone()], &whole_h[part.clone()]];
+            let [lw, lh] = [&mut left_w[part.clone()], &mut left_h[part.clone()]];
+            let [rw, rh] = [&mut right_w[part.clone()], &mut right_h[part]];
+            let halves = Halves {
+                whole,
+                left: [lw, lh],
+                right: [rw, rh],
+                keys: &self.keys,
+                counter: counter(cell, node, source),
+                root,
+                bits: &mut self.bits,
+                normal: &mut self.normal,
+            };
+            if lanes < WIDE {
+                halves.fill();
+            } else {
+                // The same arithmetic with the vector instructions of the machine.
+                self.arch.dispatch(halves);
             }
         }
         self.parents[level] = parent;
         // What lies deeper belonged to another interval.
         self.depth = level;
+    }
+}
+
+/// From this many lanes on wider instructions are worth the call.
+const WIDE: usize = 4;
+
+/// `W` and `H` of an interval and of its halves, for one source and all lanes.
+struct Halves<'a> {
+    whole: [&'a [f64]; 2],
+    left: [&'a mut [f64]; 2],
+    right: [&'a mut [f64]; 2],
+    keys: &'a [Key],
+    counter: [u32; 4],
+    /// Root of the length of the interval.
+    root: f64,
+    /// Work space, two rows each.
+    bits: &'a mut [u64],
+    normal: &'a mut [f64],
+}
+
+impl pulp::WithSimd for Halves<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        self.fill();
+    }
+}
+
+impl Halves<'_> {
+    /// Divides the interval.
+    #[inline(always)]
+    fn fill(self) {
+        let Halves { whole, left, right, keys, counter, root, bits, normal } = self;
+        let lanes = keys.len();
+        let (first_bits, second_bits) = bits[..2 * lanes].split_at_mut(lanes);
+        for ((a, b), key) in first_bits.iter_mut().zip(&mut *second_bits).zip(keys) {
+            [*a, *b] = key.bits(counter);
+        }
+        let (first, second) = normal[..2 * lanes].split_at_mut(lanes);
+        for i in 0..lanes {
+            [first[i], second[i]] = normal_pair(first_bits[i], second_bits[i]);
+        }
+        let [whole_w, whole_h] = whole.map(|row| &row[..lanes]);
+        let [left_w, left_h] = left;
+        let [right_w, right_h] = right;
+        let (left_w, left_h) = (&mut left_w[..lanes], &mut left_h[..lanes]);
+        let (right_w, right_h) = (&mut right_w[..lanes], &mut right_h[..lanes]);
+        for i in 0..lanes {
+            let (w, h) = (whole_w[i], whole_h[i]);
+            let bend = 0.125 * root * first[i];
+            let skew = root * (1.0 / 48.0_f64.sqrt()) * second[i];
+            left_w[i] = 0.5 * w + 1.5 * h + 2.0 * bend;
+            right_w[i] = 0.5 * w - 1.5 * h - 2.0 * bend;
+            left_h[i] = 0.25 * h - bend + skew;
+            right_h[i] = 0.25 * h - bend - skew;
+        }
     }
 }
 
