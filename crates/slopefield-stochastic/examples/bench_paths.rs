@@ -49,13 +49,12 @@ fn main() {
     let ivp = Ivp { rhs: &model, t0: 0.0, t1: 1.0, u0: &[0.5], p: &[] };
     let mut out = vec![0.0; count];
     println!("10 000 paths on one thread: ms, and ns per path step; one by one, and in lanes");
-    println!("method             steps   strong error           ms           ns      ms in lanes   ns");
-    for (name, levels) in [
-        ("em", [6, 8, 10]),
-        ("milstein", [6, 8, 10]),
-        ("sriw1", [5, 6, 7]),
-        ("sosri", [5, 6, 7]),
-    ] {
+    println!(
+        "method             steps   strong error           ms           ns      ms in lanes   ns"
+    );
+    for (name, levels) in
+        [("em", [6, 8, 10]), ("milstein", [6, 8, 10]), ("sriw1", [5, 6, 7]), ("sosri", [5, 6, 7])]
+    {
         for level in levels {
             let h = 0.5_f64.powi(level);
             let settings = Settings { seed: 2024, ..fixed(h, 0) };
@@ -68,7 +67,15 @@ fn main() {
             let mut beside = vec![0.0; count];
             let start = seconds(begin);
             let lanes = paths_in_lanes(
-                name, side, (0.0, 1.0), &[0.5], &[], &settings, which, &[1.0], &mut beside,
+                name,
+                side,
+                (0.0, 1.0),
+                &[0.5],
+                &[],
+                &settings,
+                which,
+                &[1.0],
+                &mut beside,
             );
             let lanes = lanes.is_ok().then_some(seconds(begin) - start).unwrap_or(f64::NAN);
             assert!(lanes.is_nan() || beside == out, "lanes have other bits");

@@ -39,14 +39,7 @@ impl Kernel for Side<'_> {
         self.0.eval(times.len(), BatchPoint { t: times, u, shared: p, own: &[] }, out, scratch);
     }
 
-    fn jvp(
-        &self,
-        _: Point<'_>,
-        _: Tangent<'_>,
-        out: &mut [f64],
-        dout: &mut [f64],
-        _: &mut [f64],
-    ) {
+    fn jvp(&self, _: Point<'_>, _: Tangent<'_>, out: &mut [f64], dout: &mut [f64], _: &mut [f64]) {
         // Batches have no derivatives; methods that need them are not offered.
         out.fill(f64::NAN);
         dout.fill(f64::NAN);
@@ -135,7 +128,9 @@ pub fn paths_in_lanes(
     }
     let own = system.drift.own_params().len() + system.coefficients.own_params().len();
     if system.coefficients.width() != width || own > 0 {
-        return refuse("drift and noise need the same lanes, without parameters of their own".into());
+        return refuse(
+            "drift and noise need the same lanes, without parameters of their own".into(),
+        );
     }
     if settings.h_init != Some(settings.h_max) {
         return refuse("paths side by side have fixed steps: set h_init and h_max to them".into());

@@ -28,10 +28,15 @@ fn error_at(name: &str, system: System, rtol: f64, exact: &dyn Fn(f64) -> f64) -
 
 #[test]
 fn errors_fall_with_the_tolerance_on_the_same_paths() {
-    for (name, tightest) in
-        [("em", 1e-3), ("euler_heun", 1e-3), ("milstein", 1e-4), ("implicit_milstein", 1e-4),
-         ("sriw1", 1e-5), ("sosri", 1e-5), ("dri1", 1e-3)]
-    {
+    for (name, tightest) in [
+        ("em", 1e-3),
+        ("euler_heun", 1e-3),
+        ("milstein", 1e-4),
+        ("implicit_milstein", 1e-4),
+        ("sriw1", 1e-5),
+        ("sosri", 1e-5),
+        ("dri1", 1e-3),
+    ] {
         for (system, exact) in [
             (geometric(), (|w| geometric_exact(Calculus::Ito, 1.0, w)) as fn(f64) -> f64),
             (cubic(), cubic_exact as fn(f64) -> f64),
@@ -203,7 +208,8 @@ fn save_points_do_not_disturb() {
 fn a_path_is_a_function_of_seed_and_number() {
     let model = Model::<f64>::new(cubic());
     for info in methods().filter(|m| m.strong_order.is_finite() && m.id != "tau_leaping") {
-        let system = if info.id.starts_with("sra") || info.id == "sosra" { additive() } else { cubic() };
+        let system =
+            if info.id.starts_with("sra") || info.id == "sosra" { additive() } else { cubic() };
         let model = Model::<f64>::new(system);
         let solve = |seed, path| {
             let settings = Settings { seed, ..tolerances(1e-2, path) };
@@ -227,7 +233,8 @@ fn a_path_is_a_function_of_seed_and_number() {
     assert_eq!(all, many(0, 100, 3));
     assert_eq!(all[2 * 37..2 * 41], many(37, 4, 1));
     for path in [0, 99] {
-        let (u, _) = end(&mut *make(), &model, (0.0, 1.0), &[0.5], &tolerances(1e-2, path)).unwrap();
+        let (u, _) =
+            end(&mut *make(), &model, (0.0, 1.0), &[0.5], &tolerances(1e-2, path)).unwrap();
         assert_eq!(u[0], all[2 * path as usize + 1]);
     }
 }
@@ -235,13 +242,15 @@ fn a_path_is_a_function_of_seed_and_number() {
 #[test]
 fn single_precision_sees_the_same_motion() {
     for info in methods().filter(|m| m.strong_order.is_finite() && m.id != "tau_leaping") {
-        let system = if info.id.starts_with("sra") || info.id == "sosra" { additive() } else { cubic() };
+        let system =
+            if info.id.starts_with("sra") || info.id == "sosra" { additive() } else { cubic() };
         let double = Model::<f64>::new(system);
         let single = Model::<f32>::new(system);
         for path in 0..5 {
             let settings = fixed(1.0 / 64.0, path);
             let a = end(&mut *(info.build)(), &double, (0.0, 1.0), &[0.5], &settings).unwrap().0[0];
-            let b = end(&mut *(info.single)(), &single, (0.0, 1.0), &[0.5], &settings).unwrap().0[0];
+            let b =
+                end(&mut *(info.single)(), &single, (0.0, 1.0), &[0.5], &settings).unwrap().0[0];
             assert!((a - f64::from(b)).abs() < 1e-5, "{}: {a} and {b}", info.id);
         }
         let settings = tolerances(1e-3, 1);

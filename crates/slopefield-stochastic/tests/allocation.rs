@@ -84,7 +84,12 @@ fn no_step_allocates_and_no_repeated_solve_does() {
             let system = system.with(kind, slopefield_kernel::Calculus::Stratonovich);
             check(info.id, &mut *stepper, system, &[0.5], &settings);
         }
-        let jumping = System { rates: counter.rates, changes: counter.changes, alters: counter.alters, ..system };
+        let jumping = System {
+            rates: counter.rates,
+            changes: counter.changes,
+            alters: counter.alters,
+            ..system
+        };
         let mut stepper = JumpDiffusion::new(method(info.id).unwrap());
         check(info.id, &mut stepper, jumping, &[0.5], &settings);
     }

@@ -17,9 +17,8 @@ fn start(seed: u64, path: u64) -> BrownianMotion {
 /// `W` and `H` of an interval put together from two parts.
 fn join(first: (f64, f64), length: f64, second: (f64, f64), other: f64) -> (f64, f64) {
     let total = length + other;
-    let integral = length * (first.1 + 0.5 * first.0)
-        + other * first.0
-        + other * (second.1 + 0.5 * second.0);
+    let integral =
+        length * (first.1 + 0.5 * first.0) + other * first.0 + other * (second.1 + 0.5 * second.0);
     let w = first.0 + second.0;
     (w, integral / total - 0.5 * w)
 }

@@ -119,10 +119,7 @@ fn moments(values: &[f64]) -> (f64, f64) {
 fn check_mean(name: &str, values: &[f64], expected: f64) {
     let (mean, variance) = moments(values);
     let error = (variance / values.len() as f64).sqrt();
-    assert!(
-        (mean - expected).abs() < 3.0 * error,
-        "{name}: mean {mean} ± {error} for {expected}"
-    );
+    assert!((mean - expected).abs() < 3.0 * error, "{name}: mean {mean} ± {error} for {expected}");
 }
 
 const EXACT: [&str; 3] = ["direct", "sorting_direct", "next_reaction"];
@@ -248,13 +245,8 @@ fn the_state_is_constant_between_jumps() {
 #[test]
 fn rates_at_the_edges() {
     // Negative rates count as 0: nothing ever happens.
-    let system = System::jumps(
-        1,
-        None,
-        (|_, _, _, out| out[0] = -1.0, NO_CHANGE),
-        &[&[(0, 1.0)]],
-        &[&[0]],
-    );
+    let system =
+        System::jumps(1, None, (|_, _, _, out| out[0] = -1.0, NO_CHANGE), &[&[(0, 1.0)]], &[&[0]]);
     let run = |name: &str, system: System, settings: &Settings| {
         let model = Model::<f64>::new(system);
         end(&mut *method(name).unwrap(), &model, (1.0, 2.0), &[3.0], settings)
@@ -285,7 +277,8 @@ fn rates_at_the_edges() {
             assert!(matches!(error, SolveError::EventStorm { event: 0, .. }), "{error}");
         }
         let short = Settings { max_steps: 20, ..Settings::default() };
-        let error = run(name, System { rates: birth_and_death().rates, ..birth_and_death() }, &short);
+        let error =
+            run(name, System { rates: birth_and_death().rates, ..birth_and_death() }, &short);
         assert!(matches!(error.unwrap_err(), SolveError::TooManySteps { steps: 20, .. }));
     }
 }
@@ -305,7 +298,13 @@ fn what_cannot_be_simulated_is_refused() {
     }
     let both = System { noise: geometric().noise, ..birth_and_death() };
     assert!(refusal("em", both, (0.0, 1.0)).contains("knows no jumps"));
-    let set = System { multiply: true, changes: &[], alters: &[&[0]], rates: Some(Function { outputs: 1, ..birth_and_death().rates.unwrap() }), ..birth_and_death() };
+    let set = System {
+        multiply: true,
+        changes: &[],
+        alters: &[&[0]],
+        rates: Some(Function { outputs: 1, ..birth_and_death().rates.unwrap() }),
+        ..birth_and_death()
+    };
     assert!(refusal("tau_leaping", set, (0.0, 1.0)).contains("use direct"));
 }
 

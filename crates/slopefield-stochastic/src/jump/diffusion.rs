@@ -177,7 +177,9 @@ impl<T: Real> Stepper<T> for JumpDiffusion<T> {
             );
         }
         if ivp.t1 < ivp.t0 {
-            return refuse("jumps are simulated forward in time only; exchange the ends of the span");
+            return refuse(
+                "jumps are simulated forward in time only; exchange the ends of the span",
+            );
         }
         let n = ivp.u0.len();
         self.rates.configure(ivp, &jumps)?;

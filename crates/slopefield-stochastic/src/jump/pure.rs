@@ -183,12 +183,7 @@ impl<T: Real> Stepper<T> for PureJump<T> {
         self.schedule(ivp, &jumps, None)
     }
 
-    fn step(
-        &mut self,
-        ivp: &Ivp<'_, T>,
-        _: &Settings,
-        t_limit: f64,
-    ) -> Result<Step, SolveError> {
+    fn step(&mut self, ivp: &Ivp<'_, T>, _: &Settings, t_limit: f64) -> Result<Step, SolveError> {
         let jumps = jumps_alone(ivp, self.id())?;
         self.before.copy_from_slice(&self.after);
         self.t_prev = self.t;

@@ -59,13 +59,7 @@ impl<T: Real> Noise<T> {
     ) {
         system.diffusion(trial.t, u, coefficients);
         self.direction.copy_from_slice(coefficients);
-        system.diffusion_along(
-            trial.t,
-            u,
-            &self.direction,
-            coefficients,
-            &mut self.derivative,
-        );
+        system.diffusion_along(trial.t, u, &self.direction, coefficients, &mut self.derivative);
         for i in 0..u.len() {
             let (g, along, w) = (coefficients[i], self.derivative[i], trial.w[i]);
             self.sum[i] = g * T::of(w) + along * T::of(0.5 * (w * w - subtract));
@@ -91,13 +85,7 @@ impl<T: Real> Noise<T> {
         system.add_noise(coefficients, trial.w, &mut self.sum);
         for j in 0..m {
             self.direction.copy_from_slice(&coefficients[j * n..(j + 1) * n]);
-            system.diffusion_along(
-                trial.t,
-                u,
-                &self.direction,
-                coefficients,
-                &mut self.derivative,
-            );
+            system.diffusion_along(trial.t, u, &self.direction, coefficients, &mut self.derivative);
             for i in 0..n {
                 let mut second = T::ZERO;
                 for k in 0..m {
@@ -117,11 +105,8 @@ impl<T: Real> Noise<T> {
             }
             let first = square.root() * T::of(trial.h.sqrt());
             let second = self.left_out[i];
-            self.left_out[i] = if first > T::ZERO {
-                T::of(2.0 / 3.0) * second * second / first
-            } else {
-                T::ZERO
-            };
+            self.left_out[i] =
+                if first > T::ZERO { T::of(2.0 / 3.0) * second * second / first } else { T::ZERO };
         }
     }
 }

@@ -5,6 +5,7 @@ mod euler;
 mod methods;
 mod milstein;
 mod newton;
+mod rows;
 mod scheme;
 mod sra;
 mod sri;

@@ -1,5 +1,6 @@
 //! Stochastic Runge–Kutta methods for diagonal and scalar noise: Rößler's SRI family.
 
+use super::rows::{Rows, Stage, Sum};
 use super::scheme::{From, Outcome, Scheme, Trial};
 use super::system::System;
 use slopefield_kernel::{Calculus, NoiseKind};
@@ -129,6 +130,12 @@ pub(crate) struct Sri<T> {
     drift: Vec<T>,
     noise: Vec<T>,
     bent: Vec<T>,
+    /// Increments and areas of the source of every state, the mean increments, `√h`.
+    w: Vec<f64>,
+    area: Vec<f64>,
+    mean: Vec<f64>,
+    root: Vec<f64>,
+    arch: pulp::Arch,
 }
 
 impl<T: Real> Sri<T> {
@@ -141,39 +148,67 @@ impl<T: Real> Sri<T> {
             drift: Vec::new(),
             noise: Vec::new(),
             bent: Vec::new(),
+            w: Vec::new(),
+            area: Vec::new(),
+            mean: Vec::new(),
+            root: Vec::new(),
+            arch: pulp::Arch::new(),
         }
     }
 }
 
-/// Writes a sum of rows with coefficients.
-fn sum<T: Real>(coefficients: &[f64], rows: &[Vec<T>], out: &mut [T]) {
-    out.fill(T::ZERO);
-    for (coefficient, row) in coefficients.iter().zip(rows) {
-        if *coefficient == 0.0 {
-            continue;
-        }
-        let coefficient = T::of(*coefficient);
-        for (out, x) in out.iter_mut().zip(row) {
-            *out += coefficient * *x;
+/// Noise of a step: `Σ (β₁ I_1 + β₂ I_11/√h) g` and `Σ (β₃ I_10/h + β₄ I_111/h) g`.
+struct Noise<'a, T> {
+    table: &'static SriTable,
+    rows: &'a [Vec<T>; STAGES],
+    h: f64,
+    root: f64,
+    w: &'a [f64],
+    mean: &'a [f64],
+    noise: &'a mut [T],
+    bent: &'a mut [T],
+}
+
+impl<T: Real> Rows for Noise<'_, T> {
+    fn len(&self) -> usize {
+        self.noise.len()
+    }
+
+    #[inline(always)]
+    fn apply(self) {
+        let n = self.noise.len();
+        let Noise { h, .. } = self;
+        let (half, sixth) = (0.5 / self.root, 1.0 / (6.0 * h));
+        let [w, mean] = [&self.w[..n], &self.mean[..n]];
+        let [g0, g1, g2, g3] = [0, 1, 2, 3].map(|s| &self.rows[s][..n]);
+        let (noise, bent) = (&mut self.noise[..n], &mut self.bent[..n]);
+        let [b1, b2, b3, b4] = self.table.beta;
+        for i in 0..n {
+            let (w, mean) = (w[i], mean[i]);
+            let twice = (w * w - h) * half;
+            let thrice = (w * w * w - 3.0 * w * h) * sixth;
+            let (g0, g1, g2, g3) = (g0[i], g1[i], g2[i], g3[i]);
+            noise[i] = T::of(b1[0] * w + b2[0] * twice) * g0
+                + T::of(b1[1] * w + b2[1] * twice) * g1
+                + T::of(b1[2] * w + b2[2] * twice) * g2
+                + T::of(b1[3] * w + b2[3] * twice) * g3;
+            bent[i] = T::of(b3[0] * mean + b4[0] * thrice) * g0
+                + T::of(b3[1] * mean + b4[1] * thrice) * g1
+                + T::of(b3[2] * mean + b4[2] * thrice) * g2
+                + T::of(b3[3] * mean + b4[3] * thrice) * g3;
         }
     }
 }
 
-/// `I_1`, `I_11/√h`, `I_10/h`, `I_111/h` of a source.
-struct Integrals {
-    w: f64,
-    twice: f64,
-    mean: f64,
-    thrice: f64,
-}
-
-#[inline(always)]
-fn integrals(w: f64, area: f64, h: f64, root: f64) -> Integrals {
-    Integrals {
-        w,
-        twice: (w * w - h) * (0.5 / root),
-        mean: 0.5 * w + area,
-        thrice: (w * w * w - 3.0 * w * h) * (1.0 / (6.0 * h)),
+impl<T: Real> Sri<T> {
+    /// Fills `stage`: coefficients `a` of the drifts, and `b` of the diffusions times `√h` or the mean
+    /// increments.
+    fn stage(&mut self, a: &[f64], b: &[f64], h: f64, root: bool, u: &[T]) {
+        Sum { coefficients: a, rows: &self.drifts, out: &mut self.drift }.run(self.arch);
+        Sum { coefficients: b, rows: &self.diffusions, out: &mut self.noise }.run(self.arch);
+        let scale = if root { &self.root } else { &self.mean };
+        let (drift, noise, out) = (&self.drift, &self.noise, &mut self.stage[..]);
+        Stage { u, h, drift, scale, noise, out }.run(self.arch);
     }
 }
 
@@ -205,6 +240,9 @@ impl<T: Real> Scheme<T> for Sri<T> {
         for vector in [&mut self.stage, &mut self.drift, &mut self.noise, &mut self.bent] {
             vector.resize(n, T::ZERO);
         }
+        for vector in [&mut self.w, &mut self.area, &mut self.mean, &mut self.root] {
+            vector.resize(n, 0.0);
+        }
     }
 
     fn attempt(
@@ -217,48 +255,43 @@ impl<T: Real> Scheme<T> for Sri<T> {
     ) -> Outcome {
         let table = self.table;
         let n = u.len();
-        let one_source = trial.w.len() == 1;
-        let source = |i: usize| if one_source { 0 } else { i };
-        let (h, root) = (trial.h, trial.h.sqrt());
+        let (h, root, arch) = (trial.h, trial.h.sqrt(), self.arch);
         if trial.from != From::Again {
             system.drift(trial.t, u, &mut self.drifts[0]);
             system.diffusion(trial.t, u, &mut self.diffusions[0]);
         }
+        if trial.w.len() == n {
+            self.w.copy_from_slice(trial.w);
+            self.area.copy_from_slice(trial.area);
+        } else {
+            self.w.fill(trial.w[0]);
+            self.area.fill(trial.area[0]);
+        }
+        for ((mean, w), area) in self.mean.iter_mut().zip(&self.w).zip(&self.area) {
+            *mean = 0.5 * w + area;
+        }
+        self.root.fill(root);
         for s in 1..STAGES {
             if s < table.drift_stages {
-                sum(&table.a0[s][..s], &self.drifts, &mut self.drift);
-                sum(&table.b0[s][..s], &self.diffusions, &mut self.noise);
-                for i in 0..n {
-                    let mean = 0.5 * trial.w[source(i)] + trial.area[source(i)];
-                    self.stage[i] = u[i] + T::of(h) * self.drift[i] + T::of(mean) * self.noise[i];
-                }
+                self.stage(&table.a0[s][..s], &table.b0[s][..s], h, false, u);
                 system.drift(trial.t + table.c0[s] * h, &self.stage, &mut self.drifts[s]);
             }
-            sum(&table.a1[s][..s.min(table.drift_stages)], &self.drifts, &mut self.drift);
-            sum(&table.b1[s][..s], &self.diffusions, &mut self.noise);
-            for i in 0..n {
-                self.stage[i] = u[i] + T::of(h) * self.drift[i] + T::of(root) * self.noise[i];
-            }
+            let known = s.min(table.drift_stages);
+            self.stage(&table.a1[s][..known], &table.b1[s][..s], h, true, u);
             system.diffusion(trial.t + table.c1[s] * h, &self.stage, &mut self.diffusions[s]);
         }
-        sum(&table.alpha[..table.drift_stages], &self.drifts, &mut self.drift);
-        self.noise.fill(T::ZERO);
-        self.bent.fill(T::ZERO);
-        for (s, g) in self.diffusions.iter().enumerate() {
-            let [b1, b2, b3, b4] = [0, 1, 2, 3].map(|k| table.beta[k][s]);
-            for (i, g) in g.iter().enumerate() {
-                let Integrals { w, twice, mean, thrice } =
-                    integrals(trial.w[source(i)], trial.area[source(i)], h, root);
-                self.noise[i] += T::of(b1 * w + b2 * twice) * *g;
-                self.bent[i] += T::of(b3 * mean + b4 * thrice) * *g;
-            }
-        }
+        let coefficients = &table.alpha[..table.drift_stages];
+        Sum { coefficients, rows: &self.drifts, out: &mut self.drift }.run(arch);
+        let (w, mean) = (&self.w[..], &self.mean[..]);
+        let (noise, bent) = (&mut self.noise[..], &mut self.bent[..]);
+        Noise { table, rows: &self.diffusions, h, root, w, mean, noise, bent }.run(arch);
         for i in 0..n {
             end[i] = u[i] + T::of(h) * self.drift[i] + self.noise[i] + self.bent[i];
         }
         if trial.measure {
             let sixth = T::of(h / 6.0);
-            sum(&[1.0, -1.0, 1.0, -1.0][..table.drift_stages], &self.drifts, &mut self.drift);
+            let coefficients = &[1.0, -1.0, 1.0, -1.0][..table.drift_stages];
+            Sum { coefficients, rows: &self.drifts, out: &mut self.drift }.run(arch);
             for i in 0..n {
                 error[i] = (sixth * self.drift[i]).magnitude() + self.bent[i].magnitude();
             }

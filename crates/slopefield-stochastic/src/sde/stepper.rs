@@ -229,11 +229,13 @@ impl<S: Scheme<T>, T: Real> Stepper<T> for SdeStepper<S, T> {
             let error = match outcome {
                 Outcome::NotConverged => f64::NAN,
                 Outcome::Done if self.fixed => {
-                    if self.after.iter().all(|v| v.finite()) { 0.0 } else { f64::NAN }
+                    if self.after.iter().all(|v| v.finite()) {
+                        0.0
+                    } else {
+                        f64::NAN
+                    }
                 }
-                Outcome::Done => {
-                    self.norm.square_of_error(&self.error, &self.before, &self.after)
-                }
+                Outcome::Done => self.norm.square_of_error(&self.error, &self.before, &self.after),
             };
             if error <= 1.0 {
                 if !self.fixed {

@@ -36,8 +36,7 @@ impl<T: Real> Work<T> {
     pub(crate) fn configure(&mut self, ivp: &Ivp<'_, T>, noise: &Noise<'_, T>, wants: Calculus) {
         let n = ivp.u0.len();
         let jacobian = ivp.rhs.structure().jacobian.map_or(0, |j| j.scratch_len());
-        let scratch =
-            ivp.rhs.scratch_len().max(noise.coefficients.scratch_len()).max(jacobian);
+        let scratch = ivp.rhs.scratch_len().max(noise.coefficients.scratch_len()).max(jacobian);
         let outputs = noise.coefficients.shape().outputs;
         self.scratch.resize(scratch, T::ZERO);
         self.no_parameters.clear();

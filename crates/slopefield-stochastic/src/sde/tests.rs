@@ -7,9 +7,7 @@ use super::scheme::{From, Scheme, Trial};
 use super::sra::{SOSRA, SRA1, Sra};
 use super::sri::{SOSRI, SRIW1, STAGES, Sri};
 use super::system::{System, Work};
-use slopefield_kernel::{
-    Calculus, Cotangent, Kernel, Noise, NoiseKind, Point, Shape, Tangent,
-};
+use slopefield_kernel::{Calculus, Cotangent, Kernel, Noise, NoiseKind, Point, Shape, Tangent};
 use slopefield_solve::Ivp;
 
 /// The conditions for strong order 3/2 of Rößler (2010), theorem 5.2.
@@ -18,9 +16,8 @@ fn sri_tables_satisfy_the_order_conditions() {
     for table in [&SRIW1, &SOSRI] {
         let sum = |v: [f64; STAGES]| v.iter().sum::<f64>();
         let dot = |a: [f64; STAGES], b: [f64; STAGES]| sum([0, 1, 2, 3].map(|i| a[i] * b[i]));
-        let times = |m: &[[f64; STAGES]; STAGES], v: [f64; STAGES]| {
-            [0, 1, 2, 3].map(|i| dot(m[i], v))
-        };
+        let times =
+            |m: &[[f64; STAGES]; STAGES], v: [f64; STAGES]| [0, 1, 2, 3].map(|i| dot(m[i], v));
         let square = |v: [f64; STAGES]| v.map(|x| x * x);
         let e = [1.0; STAGES];
         let (a0, a1) = (times(&table.a0, e), times(&table.a1, e));
@@ -51,10 +48,7 @@ fn sri_tables_satisfy_the_order_conditions() {
             (dot(beta2, times(&table.b1, b1)), 0.0),
             (dot(beta3, times(&table.b1, b1)), 0.0),
             (dot(beta4, times(&table.b1, b1)), 1.0),
-            (
-                0.5 * dot(beta1, times(&table.a1, b0)) + dot(beta3, times(&table.a1, b0)) / 3.0,
-                0.0,
-            ),
+            (0.5 * dot(beta1, times(&table.a1, b0)) + dot(beta3, times(&table.a1, b0)) / 3.0, 0.0),
         ];
         for (i, (found, wanted)) in conditions.into_iter().enumerate() {
             assert!((found - wanted).abs() < 1e-13, "{}: condition {i}: {found}", table.id);
@@ -213,12 +207,8 @@ fn weak_errors(
 ) -> Vec<(f64, f64)> {
     let drift_matrices = [drift];
     let (drift_kernel, noise_kernel) = (Linear(&drift_matrices, n), Linear(noise, n));
-    let described = Noise {
-        coefficients: &noise_kernel,
-        sources: noise.len(),
-        kind,
-        calculus: Calculus::Ito,
-    };
+    let described =
+        Noise { coefficients: &noise_kernel, sources: noise.len(), kind, calculus: Calculus::Ito };
     let apply = |matrix: &[Vec<f64>], v: &[f64]| -> Vec<f64> {
         matrix.iter().map(|row| row.iter().zip(v).map(|(a, b)| a * b).sum()).collect()
     };
@@ -249,8 +239,7 @@ fn weak_errors(
             for _ in 0..steps {
                 moments = apply(&step, &moments);
             }
-            let error =
-                moments.iter().zip(&exact).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            let error = moments.iter().zip(&exact).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             (h, error)
         })
         .collect()
