@@ -36,6 +36,6 @@ mod sde;
 pub use brownian::BrownianMotion;
 pub use jump::{JumpDiffusion, PureJump, Selection, TauLeaping};
 pub use lanes::{LaneSystem, paths_in_lanes};
-pub use methods::{MethodInfo, Process, choose, method, method_info, methods};
+pub use methods::{MethodInfo, Process, choose, choose_jumps, method, method_info, methods};
 pub use paths::{Paths, paths};
 pub use random::{Draws, Key, Purpose, normal_pair};

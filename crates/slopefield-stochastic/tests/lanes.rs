@@ -1,4 +1,5 @@
 //! Paths side by side are the paths alone, to the last bit.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 

@@ -113,7 +113,7 @@ pub(crate) static SOSRI: SriTable = SriTable {
         [0.155_809_562_382_992_15, 3.236_155_100_662_467_4, -1.422_311_828_335_594_9, 0.0],
     ],
     c0: [0.0, -0.041_992_244_213_164_68, 0.789_840_546_617_033_3, 3.750_401_017_156_282_3],
-    c1: [0.0, 0.262_042_820_913_304_66, 0.058_798_752_320_017_65, 0.758_661_169_101_175_01],
+    c1: [0.0, 0.262_042_820_913_304_66, 0.058_798_752_320_017_65, 0.758_661_169_101_175],
 };
 
 /// An SRI method: strong order 3/2 for diagonal noise, and for one source that acts on all states.
@@ -292,8 +292,8 @@ impl<T: Real> Scheme<T> for Sri<T> {
             let sixth = T::of(h / 6.0);
             let coefficients = &[1.0, -1.0, 1.0, -1.0][..table.drift_stages];
             Sum { coefficients, rows: &self.drifts, out: &mut self.drift }.run(arch);
-            for i in 0..n {
-                error[i] = (sixth * self.drift[i]).magnitude() + self.bent[i].magnitude();
+            for ((error, drift), bent) in error.iter_mut().zip(&self.drift).zip(&self.bent) {
+                *error = (sixth * *drift).magnitude() + bent.magnitude();
             }
         }
         Outcome::Done
