@@ -8,11 +8,12 @@ use common::system::{self, crossing};
 use common::{HEUN, ivp};
 use slopefield_kernel::{Crossing, Trigger};
 use slopefield_problems::{
-    all, brusselator_1d_200, forced_relaxation, harmonic_oscillator, hires, lotka_volterra, oregonator,
-    pollution, rigid_body, robertson,
+    all, brusselator_1d_200, forced_relaxation, harmonic_oscillator, hires, lotka_volterra,
+    oregonator, pollution, rigid_body, robertson,
 };
 use slopefield_solve::{
-    ExplicitRungeKutta, Ivp, Settings, Step, Stepper, delay_method, drive, method, method_info, tableau,
+    ExplicitRungeKutta, Ivp, Settings, Step, Stepper, delay_method, drive, method, method_info,
+    tableau,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
