@@ -108,9 +108,19 @@ pub struct Simulate {
     /// Absolute tolerance [default: 1e-8].
     #[arg(long, value_parser = finite)]
     pub atol: Option<f64>,
-    /// Seed of network weights [default: 1].
+    /// Seed of network weights and of random numbers [default: 1].
     #[arg(long)]
     pub seed: Option<u64>,
+    /// How reactions are run: as differential equations, with the noise of their randomness, or one
+    /// by one as random events.
+    #[arg(long, value_parser = ["ode", "langevin", "jumps"])]
+    pub reactions: Option<String>,
+    /// Which random path of a stochastic model [default: 0].
+    #[arg(long, conflicts_with = "paths")]
+    pub path: Option<u32>,
+    /// Number of random paths: print their means and standard deviations.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub paths: Option<u32>,
     /// Form of the table.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

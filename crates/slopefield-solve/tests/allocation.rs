@@ -4,8 +4,10 @@
 mod common;
 
 use common::{HEUN, ivp};
-use slopefield_problems::all;
-use slopefield_solve::{ExplicitRungeKutta, Settings, Step, Stepper, drive, tableau};
+use slopefield_problems::{all, forced_relaxation, hires, oregonator, pollution, robertson};
+use slopefield_solve::{
+    ExplicitRungeKutta, Settings, Step, Stepper, drive, method, method_info, tableau,
+};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -46,7 +48,8 @@ fn the_counter_counts() {
 #[test]
 fn no_step_allocates_and_no_repeated_solve_does() {
     for problem in all() {
-        for table in [tableau("tsit5"), tableau("dp5"), tableau("bs3"), Some(&HEUN)] {
+        let tables = ["tsit5", "dp5", "bs3", "vern6", "vern7", "vern8", "vern9"].map(tableau);
+        for table in tables.into_iter().chain([Some(&HEUN)]) {
             let mut stepper = ExplicitRungeKutta::new(table.unwrap());
             let settings = Settings::with_tolerances(1e-5, 1e-6);
             let span = problem.t1 - problem.t0;
@@ -67,6 +70,50 @@ fn no_step_allocates_and_no_repeated_solve_does() {
             assert_eq!(at_first_step, Some(first_solve), "in the steps of {}", problem.id);
             drive(&mut stepper, &ivp, &settings, &saves, &mut out, None).unwrap();
             assert_eq!(allocations(), first_solve, "in a second solve of {}", problem.id);
+        }
+    }
+}
+
+#[test]
+fn no_step_of_an_implicit_method_allocates() {
+    let problems = [forced_relaxation(), robertson(), hires(), oregonator(), pollution()];
+    for problem in &problems {
+        for name in ["radau", "kvaerno5", "kencarp4", "trbdf2", "kencarp4-imex"] {
+            let settings = Settings::with_tolerances(1e-5, 1e-9);
+            let saves = [problem.t0, 0.5 * (problem.t0 + problem.t1), problem.t1];
+            let n = problem.u0.len();
+            let mut out = vec![0.0; saves.len() * n];
+            let ivp = ivp(problem);
+            let mut stepper = method(name).unwrap();
+            let mut at_first_step = None;
+            let mut watch = |_: &Step, _: &mut dyn Stepper| {
+                at_first_step.get_or_insert_with(allocations);
+                Ok(())
+            };
+            drive(&mut *stepper, &ivp, &settings, &saves, &mut out, Some(&mut watch)).unwrap();
+            let first_solve = allocations();
+            assert_eq!(at_first_step, Some(first_solve), "{name}, in the steps of {}", problem.id);
+            drive(&mut *stepper, &ivp, &settings, &saves, &mut out, None).unwrap();
+            assert_eq!(allocations(), first_solve, "{name}, in a second solve of {}", problem.id);
+
+            let single = problem.single.as_deref().unwrap();
+            let u0: Vec<f32> = problem.u0.iter().map(|x| *x as f32).collect();
+            let p: Vec<f32> = problem.p.iter().map(|x| *x as f32).collect();
+            let ivp = slopefield_solve::Ivp {
+                rhs: single,
+                t0: problem.t0,
+                t1: problem.t1,
+                u0: &u0,
+                p: &p,
+            };
+            let mut out = vec![0.0_f32; n];
+            let mut stepper = (method_info(name).unwrap().single)();
+            let settings = Settings::with_tolerances(1e-3, 1e-5);
+            let mut solve = || drive(&mut *stepper, &ivp, &settings, &saves[2..], &mut out, None);
+            solve().unwrap();
+            let before = allocations();
+            solve().unwrap();
+            assert_eq!(allocations(), before, "{name}, f32, in a second solve of {}", problem.id);
         }
     }
 }

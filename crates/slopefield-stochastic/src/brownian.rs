@@ -1,0 +1,281 @@
+//! Brownian motion at any time from a seed and the number of a path alone.
+//!
+//! The time axis is divided into cells `[0, 1)`, `[1, 2)`, `[2, 4)`, `[4, 8)`, … and their mirror
+//! images. In each cell the motion is a binary tree: every interval knows its increment `W` and its
+//! space–time Lévy area `H`, the mean distance of the motion from the chord over the interval,
+//! which is independent of `W`. Both halves of an interval follow from the whole and two normal
+//! numbers keyed by the interval (Foster, Oberhauser & Lyons, *An optimal polynomial approximation
+//! of Brownian motion*, SIAM J. Numer. Anal. 58 (2020) 1393, doi:10.1137/19M1261912; Jelinčič,
+//! Foster & Kidger, arXiv:2405.06464). With `h` the length of the whole, `W`, `H` those of the
+//! whole and `N`, `N'` the numbers,
+//!
+//! ```text
+//! W_left = W/2 + 3H/2 + √h/4 N      H_left  = H/4 − √h/8 N + √(h/48) N'
+//! W_right = W − W_left              H_right = H/4 − √h/8 N − √(h/48) N'
+//! ```
+//!
+//! So the motion does not depend on the span of a solve, on steps, tolerances or methods, and a
+//! step tried again with half the length sees a refinement of the same motion. A time is reached
+//! exactly by its binary digits: there is no tolerance.
+
+use crate::random::{Key, Purpose};
+use slopefield_solve::SolveError;
+
+/// Depth of the tree of a cell. Only in `[0, 1)` can a time have more binary digits than this;
+/// those beyond 3e-29 are dropped.
+const LEVELS: usize = 95;
+
+/// More sources than this cannot be told apart.
+const MOST_SOURCES: usize = 1 << 20;
+
+/// Cells reach to ±2^CELLS.
+const CELLS: u32 = 1000;
+
+/// A Brownian motion with several independent sources; see the module.
+///
+/// Keeps the way from the root to the last interval asked for, so marching costs two normal numbers
+/// a step and source. No call allocates, except [`BrownianMotion::start`] for more sources.
+#[derive(Debug, Clone)]
+pub struct BrownianMotion {
+    key: Key,
+    sources: usize,
+    cell: Option<Cell>,
+    /// Levels up to this one hold children of `parents`.
+    depth: usize,
+    /// Index of the interval whose halves level `l` holds.
+    parents: [u128; LEVELS + 1],
+    /// For each level: `W` and `H` of the left half, `W` and `H` of the right half, each for all
+    /// sources. Level 0 holds the cell in place of the left half.
+    halves: Vec<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cell {
+    /// 0 for `[0, 1)`, otherwise `[2^(number − 1), 2^number)`.
+    number: u32,
+    mirrored: bool,
+}
+
+impl Cell {
+    fn at(time: f64, mirrored: bool) -> Self {
+        let number = if time < 1.0 { 0 } else { (time.to_bits() >> 52) as u32 - 1022 };
+        Cell { number, mirrored }
+    }
+
+    /// Logarithm of the length to base 2.
+    fn exponent(self) -> i32 {
+        self.number.max(1) as i32 - 1
+    }
+
+    fn begin(self) -> f64 {
+        if self.number == 0 { 0.0 } else { power_of_two(self.number as i32 - 1) }
+    }
+
+    fn end(self) -> f64 {
+        power_of_two(self.number as i32)
+    }
+
+    /// Distance from the beginning as a fraction of the cell, in units of `2^−LEVELS`.
+    fn position(self, time: f64) -> u128 {
+        ((time - self.begin()) * power_of_two(LEVELS as i32 - self.exponent())) as u128
+    }
+}
+
+/// `2^e` for exponents of normal numbers.
+#[inline(always)]
+pub(crate) fn power_of_two(e: i32) -> f64 {
+    f64::from_bits(((e + 1023) as u64) << 52)
+}
+
+/// `2^(e/2)`.
+#[inline(always)]
+fn root_of_power_of_two(e: i32) -> f64 {
+    let root = power_of_two(e >> 1);
+    if e & 1 == 0 { root } else { root * std::f64::consts::SQRT_2 }
+}
+
+/// An interval put together from adjacent ones.
+struct Chain<'a> {
+    w: &'a mut [f64],
+    h: &'a mut [f64],
+    length: f64,
+}
+
+impl Chain<'_> {
+    fn append(&mut self, w: &[f64], h: &[f64], length: f64) {
+        if self.length == 0.0 {
+            self.w.copy_from_slice(w);
+            self.h.copy_from_slice(h);
+            self.length = length;
+            return;
+        }
+        let total = self.length + length;
+        let (before, after) = (self.length / total, length / total);
+        for i in 0..self.w.len() {
+            self.h[i] =
+                before * self.h[i] + after * h[i] + 0.5 * (after * self.w[i] - before * w[i]);
+            self.w[i] += w[i];
+        }
+        self.length = total;
+    }
+}
+
+impl Default for BrownianMotion {
+    fn default() -> Self {
+        BrownianMotion {
+            key: Key::default(),
+            sources: 0,
+            cell: None,
+            depth: 0,
+            parents: [0; LEVELS + 1],
+            halves: Vec::new(),
+        }
+    }
+}
+
+impl BrownianMotion {
+    /// Becomes the motion of a seed and path. Allocates only for more sources than before.
+    ///
+    /// # Errors
+    /// [`SolveError::Invalid`] for more than a million sources.
+    pub fn start(&mut self, seed: u64, path: u64, sources: usize) -> Result<(), SolveError> {
+        if sources > MOST_SOURCES {
+            return Err(SolveError::Invalid(format!(
+                "the system has {sources} sources of noise; {MOST_SOURCES} are the most"
+            )));
+        }
+        self.key = Key::new(seed, path, Purpose::Motion);
+        self.cell = None;
+        if sources != self.sources {
+            self.sources = sources;
+            self.halves.clear();
+            self.halves.resize((LEVELS + 1) * 4 * sources, 0.0);
+        }
+        Ok(())
+    }
+
+    /// Whether the motion is defined at a time.
+    #[must_use]
+    pub fn reaches(time: f64) -> bool {
+        time.abs() < power_of_two(CELLS as i32)
+    }
+
+    /// Increment `W` of each source from one time to a later one, and the mean distance `H` of
+    /// the motion from its chord: `∫ (W(r) − W(from)) dr = (to − from)(H + W/2)`.
+    pub fn increment(&mut self, from: f64, to: f64, w: &mut [f64], h: &mut [f64]) {
+        debug_assert!(from < to && Self::reaches(from) && Self::reaches(to));
+        let mut chain = Chain { w, h, length: 0.0 };
+        if from < 0.0 {
+            let nearer = if to < 0.0 { -to } else { 0.0 };
+            self.append(&mut chain, nearer, -from, true);
+            // Time runs backward in the mirror.
+            for w in &mut *chain.w {
+                *w = -*w;
+            }
+        }
+        if to > 0.0 {
+            self.append(&mut chain, from.max(0.0), to, false);
+        }
+        if chain.length == 0.0 {
+            // Times that differ in dropped digits only.
+            chain.w.fill(0.0);
+            chain.h.fill(0.0);
+        }
+    }
+
+    fn append(&mut self, chain: &mut Chain<'_>, from: f64, to: f64, mirrored: bool) {
+        let mut cell = Cell::at(from, mirrored);
+        let mut begin = from;
+        loop {
+            let end = to.min(cell.end());
+            self.enter(cell);
+            let unit = power_of_two(cell.exponent() - LEVELS as i32);
+            let (mut position, last) = (cell.position(begin), cell.position(end));
+            while position < last {
+                // The largest interval of the tree that begins here and ends in time.
+                let aligned = position.trailing_zeros().min(LEVELS as u32);
+                let fitting = 127 - (last - position).leading_zeros();
+                let size = aligned.min(fitting);
+                let offset = self.interval(LEVELS - size as usize, position >> size);
+                let (w, h) = self.halves[offset..offset + 2 * self.sources].split_at(self.sources);
+                chain.append(w, h, (1u128 << size) as f64 * unit);
+                position += 1 << size;
+            }
+            if end == to {
+                return;
+            }
+            begin = end;
+            cell = Cell { number: cell.number + 1, mirrored };
+        }
+    }
+
+    /// Makes a cell the present one.
+    fn enter(&mut self, cell: Cell) {
+        if self.cell == Some(cell) {
+            return;
+        }
+        self.cell = Some(cell);
+        self.depth = 0;
+        let root = root_of_power_of_two(cell.exponent());
+        let (w, h) = self.halves[..2 * self.sources].split_at_mut(self.sources);
+        for (source, (w, h)) in w.iter_mut().zip(h).enumerate() {
+            let [first, second] = self.key.normal_pair(counter(cell, 0, source));
+            *w = root * first;
+            *h = root * (1.0 / 12.0_f64.sqrt()) * second;
+        }
+    }
+
+    /// Place in `halves` of an interval of the present cell.
+    fn interval(&mut self, level: usize, index: u128) -> usize {
+        if level == 0 {
+            return 0;
+        }
+        let mut known = self.depth.min(level);
+        while known > 0 && self.parents[known] != index >> (level - known + 1) {
+            known -= 1;
+        }
+        while known < level {
+            known += 1;
+            self.divide(known, index >> (level - known + 1));
+        }
+        self.place(level, index)
+    }
+
+    fn place(&self, level: usize, index: u128) -> usize {
+        (4 * level + 2 * (index as usize & 1)) * self.sources
+    }
+
+    /// Fills level `level` with the halves of interval `parent` of the level above.
+    fn divide(&mut self, level: usize, parent: u128) {
+        let Some(cell) = self.cell else { return };
+        let m = self.sources;
+        let place = if level == 1 { 0 } else { self.place(level - 1, parent) };
+        let (above, here) = self.halves.split_at_mut(4 * level * m);
+        let (whole_w, whole_h) = above[place..place + 2 * m].split_at(m);
+        let (left, right) = here[..4 * m].split_at_mut(2 * m);
+        let (left_w, left_h) = left.split_at_mut(m);
+        let (right_w, right_h) = right.split_at_mut(m);
+        let root = root_of_power_of_two(cell.exponent() + 1 - level as i32);
+        let node = (1u128 << (level - 1)) | parent;
+        for i in 0..m {
+            let [first, second] = self.key.normal_pair(counter(cell, node, i));
+            let (w, h) = (whole_w[i], whole_h[i]);
+            let bend = 0.125 * root * first;
+            let skew = root * (1.0 / 48.0_f64.sqrt()) * second;
+            left_w[i] = 0.5 * w + 1.5 * h + 2.0 * bend;
+            right_w[i] = 0.5 * w - 1.5 * h - 2.0 * bend;
+            left_h[i] = 0.25 * h - bend + skew;
+            right_h[i] = 0.25 * h - bend - skew;
+        }
+        self.parents[level] = parent;
+        // What lies deeper belonged to another interval.
+        self.depth = level;
+    }
+}
+
+/// The counter of an interval: node 0 is the cell, `2^level + index` the interval that is divided.
+#[inline(always)]
+fn counter(cell: Cell, node: u128, source: usize) -> [u32; 4] {
+    let cell = 2 * cell.number + u32::from(cell.mirrored);
+    [node as u32, (node >> 32) as u32, (node >> 64) as u32, source as u32 | (cell << 20)]
+}

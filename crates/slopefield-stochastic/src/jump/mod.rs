@@ -1,0 +1,14 @@
+//! Jump processes: simulated exactly, leaped over, or on top of a differential equation.
+
+mod augmented;
+mod diffusion;
+mod methods;
+mod pure;
+mod queue;
+mod rates;
+mod tau_leaping;
+
+pub use diffusion::JumpDiffusion;
+pub(crate) use methods::METHODS;
+pub use pure::{PureJump, Selection};
+pub use tau_leaping::TauLeaping;

@@ -1,0 +1,126 @@
+//! The methods for stochastic differential equations by name.
+
+use super::SdeStepper;
+use super::dri1::Dri1;
+use super::euler::{EulerHeun, EulerMaruyama};
+use super::milstein::{ImplicitMilstein, Milstein};
+use super::sra::{SOSRA, SRA1, Sra};
+use super::sri::{SOSRI, SRIW1, Sri};
+use crate::methods::{MethodInfo, Process};
+
+macro_rules! stepper {
+    ($scheme:expr) => {
+        || Box::new(SdeStepper::with($scheme))
+    };
+}
+
+pub(crate) static METHODS: [MethodInfo; 9] = [
+    MethodInfo {
+        id: "sosri",
+        name: "SOSRI",
+        process: Process::Diffusion,
+        strong_order: 1.5,
+        weak_order: 1.5,
+        dense_order: 1.0,
+        advice: "The first choice for diagonal noise.",
+        reference: "10.48550/arXiv.1804.04344",
+        build: stepper!(Sri::new(&SOSRI)),
+        single: stepper!(Sri::new(&SOSRI)),
+    },
+    MethodInfo {
+        id: "sriw1",
+        name: "SRIW1",
+        process: Process::Diffusion,
+        strong_order: 1.5,
+        weak_order: 2.0,
+        dense_order: 1.0,
+        advice: "Diagonal noise without stiffness; half the drift evaluations of SOSRI.",
+        reference: "10.1137/09076636X",
+        build: stepper!(Sri::new(&SRIW1)),
+        single: stepper!(Sri::new(&SRIW1)),
+    },
+    MethodInfo {
+        id: "sosra",
+        name: "SOSRA",
+        process: Process::Diffusion,
+        strong_order: 1.5,
+        weak_order: 2.0,
+        dense_order: 1.0,
+        advice: "The first choice for additive noise.",
+        reference: "10.48550/arXiv.1804.04344",
+        build: stepper!(Sra::new(&SOSRA)),
+        single: stepper!(Sra::new(&SOSRA)),
+    },
+    MethodInfo {
+        id: "sra1",
+        name: "SRA1",
+        process: Process::Diffusion,
+        strong_order: 1.5,
+        weak_order: 2.0,
+        dense_order: 1.0,
+        advice: "Additive noise without stiffness; two evaluations a step.",
+        reference: "10.1137/09076636X",
+        build: stepper!(Sra::new(&SRA1)),
+        single: stepper!(Sra::new(&SRA1)),
+    },
+    MethodInfo {
+        id: "milstein",
+        name: "Milstein",
+        process: Process::Diffusion,
+        strong_order: 1.0,
+        weak_order: 1.0,
+        dense_order: 1.0,
+        advice: "Commutative noise, in both calculi.",
+        reference: "10.1137/1119062",
+        build: stepper!(Milstein::default()),
+        single: stepper!(Milstein::default()),
+    },
+    MethodInfo {
+        id: "implicit_milstein",
+        name: "Drift-implicit Milstein",
+        process: Process::Diffusion,
+        strong_order: 1.0,
+        weak_order: 1.0,
+        dense_order: 1.0,
+        advice: "Stiff drift with additive, diagonal or commutative noise.",
+        reference: "10.1007/978-3-662-12616-5",
+        build: stepper!(ImplicitMilstein::default()),
+        single: stepper!(ImplicitMilstein::default()),
+    },
+    MethodInfo {
+        id: "em",
+        name: "Euler–Maruyama",
+        process: Process::Diffusion,
+        strong_order: 0.5,
+        weak_order: 1.0,
+        dense_order: 0.5,
+        advice: "Any noise; the simplest method.",
+        reference: "10.1007/BF02846028",
+        build: stepper!(EulerMaruyama::default()),
+        single: stepper!(EulerMaruyama::default()),
+    },
+    MethodInfo {
+        id: "euler_heun",
+        name: "Euler–Heun",
+        process: Process::Diffusion,
+        strong_order: 0.5,
+        weak_order: 1.0,
+        dense_order: 0.5,
+        advice: "Any noise in the sense of Stratonovich.",
+        reference: "10.48550/arXiv.1210.0933",
+        build: stepper!(EulerHeun::default()),
+        single: stepper!(EulerHeun::default()),
+    },
+    MethodInfo {
+        id: "dri1",
+        name: "DRI1",
+        process: Process::Diffusion,
+        strong_order: 0.5,
+        weak_order: 2.0,
+        dense_order: 0.5,
+        advice: "Means and other moments, with any noise.",
+        reference: "10.1016/j.apnum.2008.03.012",
+        build: stepper!(Dri1::default()),
+        single: stepper!(Dri1::default()),
+    },
+];

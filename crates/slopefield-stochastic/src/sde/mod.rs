@@ -1,0 +1,17 @@
+//! Stochastic differential equations `du = f dt + Σ g_j dW_j`.
+
+mod dri1;
+mod euler;
+mod methods;
+mod milstein;
+mod newton;
+mod scheme;
+mod sra;
+mod sri;
+mod stepper;
+mod system;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use methods::METHODS;
+pub(crate) use stepper::SdeStepper;
