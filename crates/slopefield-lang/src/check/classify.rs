@@ -5,7 +5,7 @@ use crate::model::{
     Classification, DelayStructure, Expr, ExprKind, Model, NoiseStructure, StateId,
 };
 use crate::noise::noise_structure;
-use crate::reads::reads;
+use crate::reads::Reader;
 use crate::{Binary, Unary};
 
 impl Checker<'_> {
@@ -190,18 +190,20 @@ fn delay_structure(model: &Model) -> Option<DelayStructure> {
         neutral: model.delays.iter().any(|d| d.slope),
         vanishing: false,
     };
+    let mut reader = Reader::new(model);
+    let mut signs = Signs { model, left: 100_000 };
     for lag in &model.lags {
         if lag.constant {
             found.constant += 1;
             continue;
         }
-        let read = reads(model, &lag.value);
+        let read = reader.reads(&lag.value);
         if read.states.is_empty() && !read.unknown {
             found.varying += 1;
         } else {
             found.state_dependent += 1;
         }
-        found.vanishing = found.vanishing || sign(model, &lag.value, 0) != Sign::Positive;
+        found.vanishing = found.vanishing || signs.of(&lag.value, 0) != Sign::Positive;
     }
     Some(found)
 }
@@ -214,61 +216,78 @@ enum Sign {
     Positive,
 }
 
-/// The sign of an expression, as far as its form and the bounds of params tell.
-fn sign(model: &Model, expr: &Expr, depth: u32) -> Sign {
-    use Sign::{NotNegative, Positive, Unknown};
-    if depth > 200 {
-        return Unknown;
-    }
-    let of = |e: &Expr| sign(model, e, depth + 1);
-    let of_number = |x: f64| match x {
-        x if x > 0.0 => Positive,
-        0.0 => NotNegative,
-        _ => Unknown,
-    };
-    let least = |a: Sign, b: Sign| if a < b { a } else { b };
-    match &expr.kind {
-        ExprKind::Number(x) => of_number(*x),
-        ExprKind::Param(id) => {
-            let param = model.params.get(id.0 as usize);
-            param.map_or(Unknown, |p| match p.scale {
-                crate::Scale::Log => Positive,
-                _ => of_number(p.bounds.0),
-            })
+/// Signs of expressions, as far as their form and the bounds of params tell.
+struct Signs<'m> {
+    model: &'m Model,
+    /// Expressions that may still be looked at.
+    left: u32,
+}
+
+impl Signs<'_> {
+    fn of(&mut self, expr: &Expr, depth: u32) -> Sign {
+        use Sign::{NotNegative, Positive, Unknown};
+        if depth > 200 || self.left == 0 {
+            return Unknown;
         }
-        ExprKind::State(id) => match model.states.get(id.0 as usize) {
-            Some(state) if state.positive => NotNegative,
+        self.left -= 1;
+        let depth = depth + 1;
+        let of_number = |x: f64| match x {
+            x if x > 0.0 => Positive,
+            0.0 => NotNegative,
             _ => Unknown,
-        },
-        ExprKind::Time if model.time.start >= 0.0 => NotNegative,
-        ExprKind::Let(id, i) => {
-            let value = model.lets.get(id.0 as usize).and_then(|l| l.value.get(*i as usize));
-            value.map_or(Unknown, of)
-        }
-        ExprKind::Unary(f, a) => match f {
-            Unary::Exp | Unary::Cosh | Unary::Sigmoid | Unary::Softplus => Positive,
-            Unary::Abs | Unary::Relu | Unary::Step => NotNegative,
-            Unary::Sqrt | Unary::Cbrt | Unary::Tanh | Unary::Atan | Unary::Erf => of(a),
-            _ => Unknown,
-        },
-        ExprKind::Binary(f, a, b) => match f {
-            Binary::Add => match (of(a), of(b)) {
-                (Unknown, _) | (_, Unknown) => Unknown,
-                (Positive, _) | (_, Positive) => Positive,
-                _ => NotNegative,
-            },
-            Binary::Mul | Binary::Min => least(of(a), of(b)),
-            Binary::Div if of(b) == Positive => of(a),
-            Binary::Max if of(a) > of(b) => of(a),
-            Binary::Max => of(b),
-            Binary::Pow if of(a) == Positive => Positive,
-            Binary::Pow => match b.kind {
-                ExprKind::Number(n) if n % 2.0 == 0.0 => NotNegative,
+        };
+        let least = |a: Sign, b: Sign| if a < b { a } else { b };
+        let model = self.model;
+        match &expr.kind {
+            ExprKind::Number(x) => of_number(*x),
+            ExprKind::Param(id) => {
+                let param = model.params.get(id.0 as usize);
+                param.map_or(Unknown, |p| match p.scale {
+                    crate::Scale::Log => Positive,
+                    _ => of_number(p.bounds.0),
+                })
+            }
+            ExprKind::State(id) => match model.states.get(id.0 as usize) {
+                Some(state) if state.positive => NotNegative,
                 _ => Unknown,
             },
+            ExprKind::Time if model.time.start >= 0.0 => NotNegative,
+            ExprKind::Let(id, i) => {
+                let value = model.lets.get(id.0 as usize).and_then(|l| l.value.get(*i as usize));
+                value.map_or(Unknown, |value| self.of(value, depth))
+            }
+            ExprKind::Unary(f, a) => match f {
+                Unary::Exp | Unary::Cosh | Unary::Sigmoid | Unary::Softplus => Positive,
+                Unary::Abs | Unary::Relu | Unary::Step => NotNegative,
+                Unary::Sqrt | Unary::Cbrt | Unary::Tanh | Unary::Atan | Unary::Erf => {
+                    self.of(a, depth)
+                }
+                _ => Unknown,
+            },
+            ExprKind::Binary(f, a, b) => {
+                let (x, y) = (self.of(a, depth), self.of(b, depth));
+                match f {
+                    Binary::Add if x == Unknown || y == Unknown => Unknown,
+                    Binary::Add => NotNegative.max_of(x).max_of(y),
+                    Binary::Mul | Binary::Min => least(x, y),
+                    Binary::Div if y == Positive => x,
+                    Binary::Max => x.max_of(y),
+                    Binary::Pow if x == Positive => Positive,
+                    Binary::Pow => match b.kind {
+                        ExprKind::Number(n) if n % 2.0 == 0.0 => NotNegative,
+                        _ => Unknown,
+                    },
+                    _ => Unknown,
+                }
+            }
+            ExprKind::If(_, a, b) => least(self.of(a, depth), self.of(b, depth)),
             _ => Unknown,
-        },
-        ExprKind::If(_, a, b) => least(of(a), of(b)),
-        _ => Unknown,
+        }
+    }
+}
+
+impl Sign {
+    fn max_of(self, other: Sign) -> Sign {
+        if self < other { other } else { self }
     }
 }
