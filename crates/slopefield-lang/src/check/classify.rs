@@ -1,6 +1,7 @@
 //! What kind of system it is, and the sentence that says so.
 
 use super::Checker;
+use crate::evaluate::Values;
 use crate::model::{
     Classification, DelayStructure, Expr, ExprKind, Model, NoiseStructure, StateId,
 };
@@ -55,7 +56,7 @@ fn count(n: usize, one: &str, many: &str) -> String {
 
 /// What kind of system a checked model is.
 fn classification(model: &Model, index_note: Option<&str>) -> Classification {
-    let algebraic = model.states.iter().any(|s| s.algebraic);
+    let algebraic = model.states.iter().any(|s| s.algebraic) || has_singular_mass(model);
     let noise = noise_structure(model);
     let delays = delay_structure(model);
     let is_zero = |e: &Expr| matches!(e.kind, ExprKind::Number(x) if x == 0.0);
@@ -78,20 +79,19 @@ fn classification(model: &Model, index_note: Option<&str>) -> Classification {
         kinds.push("jump");
     }
     let hybrid = !model.events.is_empty();
-    let sentence = sentence(model, (noise, delays), moves, index_note);
+    let sentence = sentence(model, (noise, delays), (moves, algebraic), index_note);
     Classification { kind: kinds.join("+"), hybrid, sentence, noise, delays }
 }
 
 fn sentence(
     model: &Model,
     (noise, delays): (Option<NoiseStructure>, Option<DelayStructure>),
-    moves: bool,
+    (moves, algebraic): (bool, bool),
     index_note: Option<&str>,
 ) -> String {
-    let algebraic = model.states.iter().any(|s| s.algebraic);
     let mut details = Vec::new();
     let mut withs = Vec::new();
-    if algebraic {
+    if model.states.iter().any(|s| s.algebraic) {
         details.push(index_note.unwrap_or("index 1").to_owned());
     }
     if let Some(structure) = noise {
@@ -135,8 +135,8 @@ fn sentence(
     if !details.is_empty() {
         head = format!("{head} ({})", details.join(", "));
     }
-    if model.mass.is_some() && !algebraic {
-        withs.push("a mass matrix".to_owned());
+    if model.mass.is_some() && !model.states.iter().any(|s| s.algebraic) {
+        withs.push(if algebraic { "a singular mass matrix" } else { "a mass matrix" }.to_owned());
     }
     if let Some(d) = delays {
         for (n, kind) in [
@@ -177,6 +177,44 @@ fn sentence(
         parts.push(format!("with {}", count(model.events.len(), "event", "events")));
     }
     parts.join(", ")
+}
+
+/// Most states for which the rank of the mass matrix is worked out.
+const MAX_RANK: usize = 400;
+/// Pivots below this part of their row count as 0.
+const NO_PIVOT: f64 = 1e-12;
+
+/// Whether the mass matrix is singular at the start values of the params.
+fn has_singular_mass(model: &Model) -> bool {
+    let n = model.states.len();
+    let Some(mass) = model.mass.as_ref().filter(|_| n <= MAX_RANK) else { return false };
+    let params: Vec<f64> = model.params.iter().map(|p| p.value).collect();
+    let mut values = Values::new(model, f64::NAN, &[], &params);
+    for i in 0..model.lets.len() {
+        values.named(i);
+    }
+    let mut rows = vec![vec![0.0; n]; n];
+    for (row, column, e) in &mass.entries {
+        rows[*row as usize][*column as usize] = values.value(e);
+    }
+    for row in &mut rows {
+        let size = row.iter().fold(0.0f64, |size, x| size.max(x.abs()));
+        row.iter_mut().for_each(|x| *x /= size);
+    }
+    for k in 0..n {
+        let pivot = (k..n).max_by(|a, b| rows[*a][k].abs().total_cmp(&rows[*b][k].abs()));
+        rows.swap(k, pivot.unwrap_or(k));
+        // Also true for NaN, of a row of zeros.
+        if !(rows[k][k].abs() > NO_PIVOT) {
+            return true;
+        }
+        let (above, below) = rows.split_at_mut(k + 1);
+        for row in below.iter_mut().filter(|row| row[k] != 0.0) {
+            let factor = row[k] / above[k][k];
+            row.iter_mut().zip(&above[k]).skip(k).for_each(|(x, p)| *x -= factor * p);
+        }
+    }
+    false
 }
 
 fn delay_structure(model: &Model) -> Option<DelayStructure> {
