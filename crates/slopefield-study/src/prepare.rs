@@ -140,7 +140,7 @@ fn choose_for_training(model: &CompiledModel, file: &StudyFile) -> (String, Stri
 /// The solver that training would use, and why, without compiling anything.
 pub fn planned_solver(model: &Model, file: &StudyFile) -> Choice {
     let (method, rtol) = (&file.solver.method, file.solver.rtol);
-    for_training(crate::solvers::choose(model, None, method, rtol), file)
+    for_training(crate::solvers::choose(model, method, rtol), file)
 }
 
 fn for_training(choice: Choice, file: &StudyFile) -> Choice {

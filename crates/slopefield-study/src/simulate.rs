@@ -140,6 +140,8 @@ pub fn simulate(
     );
     let solve_s = began.elapsed().as_secs_f64();
     let outcome = solved.map_err(|e| failed(model, &e, p))?;
+    let at_start = options.at[0] == options.from;
+    check_invariants(model, options.from, if at_start { &rows[..n] } else { u0 }, p)?;
     let mut times = options.at.clone();
     if let Some(stop) = outcome.stop {
         let direction = ivp.direction();
@@ -234,6 +236,39 @@ fn right_hand_side(model: &CompiledModel, method: &str) -> Result<Arc<dyn Kernel
             "the solver `{method}` treats the linear terms of equations apart, but this model has none, \
              or is more than ordinary differential equations; use `auto`"
         ))
+    })
+}
+
+/// Refuses initial values that an equation of the text forbids although the reduced equations, which
+/// hold its derivatives only, can be solved from them.
+fn check_invariants(model: &CompiledModel, t: f64, u: &[f64], p: &[f64]) -> Result<(), StudyError> {
+    /// Relative to the states' size, so that rounded numbers in a text pass.
+    const SLACK: f64 = 1e-6;
+    let Some(invariants) = &model.invariants else { return Ok(()) };
+    let mut values = vec![0.0; invariants.shape().outputs];
+    let mut scratch = vec![0.0; invariants.scratch_len()];
+    let mut all = vec![0.0; invariants.shape().states];
+    all[..u.len()].copy_from_slice(u);
+    invariants.eval(t, &all, p, &mut values, &mut scratch);
+    let size = u.iter().fold(1.0f64, |size, x| size.max(x.abs()));
+    let violated = values.iter().position(|x| !(x.abs() <= SLACK * size));
+    let Some(i) = violated else { return Ok(()) };
+    let invariant = &model.model.invariants[i];
+    let (line, _) = slopefield_lang::line_column(&model.text, invariant.span.start);
+    let text = slopefield_lang::expression_text(&model.text, invariant.span);
+    let what = match invariant.order {
+        0 => String::new(),
+        1 => "the derivative by time of ".into(),
+        n => format!("derivative {n} by time of "),
+    };
+    Err(StudyError::Solve {
+        message: format!(
+            "the initial values do not satisfy {what}`{text}` (line {line}): it is off by {:.3e}",
+            values[i]
+        ),
+        advice: "Choose initial values, velocities included, that satisfy the equation; the others follow \
+                 from it."
+            .into(),
     })
 }
 

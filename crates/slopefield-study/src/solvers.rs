@@ -1,8 +1,8 @@
 //! Solvers for every kind of system: which exist, which one is chosen, and how it is made.
 
 use crate::CompiledModel;
-use crate::system::is_constant_between;
-use slopefield_kernel::{Noise, Structure};
+use crate::system::{calculus, is_constant_between, noise_kind};
+use slopefield_kernel::Structure;
 use slopefield_lang::Model;
 use slopefield_solve::{MethodClass, Stepper};
 use slopefield_stochastic::{JumpDiffusion, Process};
@@ -139,9 +139,9 @@ const TIGHT: f64 = 1e-6;
 const MANY_JUMPS: usize = 10;
 
 /// The method for a model: the one that is asked for, or behind `auto` one that suits its kind, its
-/// size and the tolerance. `noise` is what compilation found about its noise.
+/// size and the tolerance.
 #[must_use]
-pub fn choose(model: &Model, noise: Option<&Noise<'_>>, method: &str, rtol: f64) -> Choice {
+pub fn choose(model: &Model, method: &str, rtol: f64) -> Choice {
     if method != "auto" {
         let known = summaries().into_iter().find(|m| m.id == method);
         let name = known.map_or(method, |m| m.name);
@@ -159,14 +159,8 @@ pub fn choose(model: &Model, noise: Option<&Noise<'_>>, method: &str, rtol: f64)
         };
     }
     if !model.noises.is_empty() {
-        let Some(noise) = noise else {
-            return Choice {
-                method: method.into(),
-                reason: "a method for noise of its kind".into(),
-            };
-        };
-        let (id, why) =
-            slopefield_stochastic::choose(noise.kind, noise.sources, noise.calculus, false);
+        let (kind, calculus) = (noise_kind(model), calculus(model));
+        let (id, why) = slopefield_stochastic::choose(kind, model.noises.len(), calculus, false);
         return named(id, why);
     }
     let along = match !model.jumps.is_empty() {

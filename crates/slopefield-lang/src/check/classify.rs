@@ -55,7 +55,7 @@ fn count(n: usize, one: &str, many: &str) -> String {
 }
 
 /// What kind of system a checked model is.
-fn classification(model: &Model, index_note: Option<&str>) -> Classification {
+pub(crate) fn classification(model: &Model, index_note: Option<&str>) -> Classification {
     let algebraic = model.states.iter().any(|s| s.algebraic) || has_singular_mass(model);
     let noise = noise_structure(model);
     let delays = delay_structure(model);

@@ -6,6 +6,7 @@
 mod array;
 mod build;
 mod classify;
+pub(crate) use classify::classification;
 mod declare;
 mod delay;
 mod elements;
