@@ -311,12 +311,8 @@ impl<T: Real, M: OneStep<T>> OneStep<T> for MethodOfSteps<M, T> {
         (self.holds, self.sampled, self.anew) = (false, false, false);
         (self.target, self.arrival) = (None, None);
         self.read_lags(ivp, &delays)?;
-        let longest = self
-            .lags
-            .constant
-            .iter()
-            .copied()
-            .fold(Some(0.0), |longest, lag| Some(f64::max(longest?, lag?)));
+        let mut lags = self.lags.constant.iter();
+        let longest = lags.try_fold(0.0, |longest, lag| Some(f64::max(longest, (*lag)?)));
         self.past.begin(t, u, longest.unwrap_or(f64::INFINITY), slopes);
         let first = Break { t, order: u32::from(!delays.jumps_at_start) };
         let highest = self.error_order() + BEYOND_ORDER;

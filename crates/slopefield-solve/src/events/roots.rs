@@ -149,7 +149,7 @@ impl<'a, T: Real> RootSearch<'a, T> {
             let at = Point { t: T::of(t), u, p: ivp.p };
             // Against the direction of time everything changes the other way.
             for slope in &mut self.tangent {
-                *slope = *slope * T::of(self.direction);
+                *slope *= T::of(self.direction);
             }
             let along =
                 Tangent { t: T::of(self.direction), u: &self.tangent, p: &self.no_parameters };
