@@ -37,6 +37,7 @@ pub(super) struct RootSearch<'a, T: Real> {
     u: Vec<T>,
     values: Vec<T>,
     rates: Vec<T>,
+    dependence: Vec<T>,
     tangent: Vec<T>,
     no_parameters: Vec<T>,
     scratch: Vec<T>,
@@ -78,6 +79,7 @@ impl<'a, T: Real> RootSearch<'a, T> {
             u: vec![T::ZERO; shape.states],
             values: vec![T::ZERO; m],
             rates: vec![T::ZERO; m],
+            dependence: vec![T::ZERO; m],
             tangent: vec![T::ZERO; shape.states],
             no_parameters: vec![T::ZERO; ivp.p.len()],
             scratch: vec![T::ZERO; scratch],
@@ -142,7 +144,7 @@ impl<'a, T: Real> RootSearch<'a, T> {
         self.t = t;
         self.u.copy_from_slice(u);
         let structure = ivp.rhs.structure();
-        let with_rates = structure.mass.is_none() && structure.delays.is_none();
+        let with_rates = structure.mass.is_none();
         if with_rates {
             let n = self.n;
             ivp.rhs.eval(T::of(t), u, ivp.p, &mut self.tangent[..n], &mut self.scratch);
@@ -154,6 +156,9 @@ impl<'a, T: Real> RootSearch<'a, T> {
             let along =
                 Tangent { t: T::of(self.direction), u: &self.tangent, p: &self.no_parameters };
             self.kernel.jvp(at, along, &mut self.values, &mut self.rates, &mut self.scratch);
+            if structure.delays.is_some() {
+                self.forget_delayed_rates(at);
+            }
         } else {
             self.kernel.eval(T::of(t), u, ivp.p, &mut self.values, &mut self.scratch);
         }
@@ -173,6 +178,24 @@ impl<'a, T: Real> RootSearch<'a, T> {
             };
         }
         Ok(())
+    }
+
+    /// Forgets the rates of change of numbers that depend on delayed values, whose rates are not
+    /// known.
+    fn forget_delayed_rates(&mut self, at: Point<'_, T>) {
+        self.tangent[..self.n].fill(T::ZERO);
+        // Different ones, so that dependencies do not cancel.
+        for (k, change) in self.tangent[self.n..].iter_mut().enumerate() {
+            *change = T::of(1.0 / (k as f64 + 1.3));
+        }
+        let along = Tangent { t: T::ZERO, u: &self.tangent, p: &self.no_parameters };
+        self.kernel.jvp(at, along, &mut self.values, &mut self.dependence, &mut self.scratch);
+        self.tangent[self.n..].fill(T::ZERO);
+        for (rate, dependence) in self.rates.iter_mut().zip(&self.dependence) {
+            if *dependence != T::ZERO {
+                *rate = T::ZERO;
+            }
+        }
     }
 
     /// The next instant, after where the search has got to and up to the end of `step`, at which
