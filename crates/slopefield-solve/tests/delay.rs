@@ -563,6 +563,23 @@ fn events_within_a_step_cut_the_past() {
 }
 
 #[test]
+fn a_ball_that_comes_to_rest_is_a_storm_with_delays_too() {
+    let system = System::delayed(
+        2,
+        0,
+        |_, u, _, out| out.copy_from_slice(&[u[1], -9.8 + 0.01 * (u[2] - u[0])]),
+        &[(0, 0, false)],
+        &[true],
+        |_, _, _, out| out[0] = 0.5,
+        constant_history(&[5.0, 0.0]),
+    )
+    .roots(1, |_, u, _, out| out[0] = u[0])
+    .event(crossing(0, Crossing::Falling), |_, u, out| out.copy_from_slice(&[0.0, -0.5 * u[1]]));
+    let found = solve("tsit5", &system, (0.0, 9.0), &[5.0, 0.0], &[], 1e-8);
+    assert!(matches!(found, Err(SolveError::EventStorm { event: 0, .. })), "{found:?}");
+}
+
+#[test]
 fn lags_that_cannot_be_are_named() {
     let with_lag = |constant: bool, lag: fn(f64) -> f64| {
         System::delayed(

@@ -22,6 +22,8 @@ mod fill;
 mod history;
 mod lags;
 mod methods;
+mod passages;
+mod read;
 mod stepper;
 mod steps;
 

@@ -4,9 +4,8 @@ use super::breaks::{Break, Breaks};
 use super::fill::{Fill, Filled};
 use super::history::{AtHand, History};
 use super::lags::{Lags, Notes};
-use crate::events::{Bracket, narrow};
+use super::passages::Passage;
 use crate::{Attempt, ErrorNorm, Failure, Ivp, OneStep, Real, Settings, SolveError, Stages, Stats};
-use slopefield_kernel::Delays;
 
 /// A step that needs its own solution is repeated at most so often.
 const MOST_REPEATS: usize = 10;
@@ -29,40 +28,29 @@ const BEYOND_ORDER: u32 = 1;
 /// A crossing that is missed by less than this part of the step is met.
 const MET: f64 = 1e-9;
 
-/// A discontinuity in the past that a lag comes to look at.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Passage {
-    t: f64,
-    lag: usize,
-    /// Index of the discontinuity among those passed.
-    index: usize,
-    /// Whether the time looked at grows through it.
-    forward: bool,
-}
-
 /// The method of steps over `M`.
 pub struct MethodOfSteps<M, T: Real = f64> {
-    method: M,
-    past: History<T>,
-    breaks: Breaks,
-    lags: Lags,
-    notes: Notes,
+    pub(super) method: M,
+    pub(super) past: History<T>,
+    pub(super) breaks: Breaks,
+    pub(super) lags: Lags,
+    pub(super) notes: Notes,
     /// What methods need to begin.
-    settings: Settings,
+    pub(super) settings: Settings,
     /// Whether the method holds an attempt at a step.
-    holds: bool,
+    pub(super) holds: bool,
     /// Whether its dense output is sampled.
-    sampled: bool,
+    pub(super) sampled: bool,
     /// Whether the next step begins at a discontinuity.
-    anew: bool,
+    pub(super) anew: bool,
     /// Where the next step must end because a lag comes to look at a discontinuity.
-    target: Option<f64>,
+    pub(super) target: Option<f64>,
     /// What the step held ends on.
-    arrival: Option<Passage>,
-    fresh: Vec<T>,
-    state: Vec<T>,
-    times: Vec<f64>,
-    scratch: Vec<T>,
+    pub(super) arrival: Option<Passage>,
+    pub(super) fresh: Vec<T>,
+    pub(super) state: Vec<T>,
+    pub(super) times: Vec<f64>,
+    pub(super) scratch: Vec<T>,
 }
 
 /// The ordinary equation at hand: its right-hand side is `$filled`.
@@ -176,188 +164,6 @@ impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
         most.sqrt()
     }
 
-    /// Takes what `delays` says of the lags, evaluated at the start.
-    fn read_lags(&mut self, ivp: &Ivp<'_, T>, delays: &Delays<'_, T>) -> Result<(), SolveError> {
-        let (n, m) = (ivp.u0.len(), delays.constant.len());
-        let shape = (delays.lags.shape(), delays.history.shape());
-        let reads_are_known =
-            delays.reads.iter().all(|read| (read.state as usize) < n && (read.lag as usize) < m);
-        if shape.0.outputs != m || shape.1.outputs != n || !reads_are_known {
-            return Err(SolveError::Invalid(
-                "the delays of the model do not fit its states and lags".into(),
-            ));
-        }
-        let lags = &mut self.lags;
-        lags.constant.clear();
-        lags.constant.resize(m, Some(0.0));
-        lags.reads.clear();
-        lags.starts.clear();
-        for lag in 0..m {
-            lags.starts.push(lags.reads.len());
-            let reads = delays.reads.iter().enumerate();
-            let own = reads.filter(|(_, read)| read.lag as usize == lag);
-            lags.reads.extend(own.map(|(index, _)| index as u32));
-        }
-        lags.starts.push(lags.reads.len());
-        lags.piece.clear();
-        lags.piece.resize(m, 0);
-        lags.bounds.clear();
-        lags.bounds.resize(m, (f64::NEG_INFINITY, f64::INFINITY));
-        lags.coupled.clear();
-        lags.coupled.resize(m, false);
-        lags.tolerance = 10.0 * self.settings.rtol;
-        self.times.resize(m, 0.0);
-        let Some(fill) = Fill::new(ivp, &self.past, &self.lags, &self.notes) else {
-            return Ok(());
-        };
-        self.scratch.resize(fill.scratch_len(), T::ZERO);
-        fill.times(ivp.t0, ivp.u0, ivp.p, &mut self.times, &mut self.scratch);
-        let slack = 8.0 * T::EPSILON * ivp.t0.abs();
-        for lag in 0..m {
-            let value = ivp.t0 - self.times[lag];
-            let error = if delays.constant[lag] {
-                slack
-            } else {
-                slack + self.lags.tolerance * ivp.t0.abs()
-            };
-            if !(value >= -error && value.is_finite()) {
-                return Err(SolveError::BadLag { t: ivp.t0, lag, value });
-            }
-            self.lags.constant[lag] = delays.constant[lag].then_some(value.max(0.0));
-        }
-        // Again without the rounding of a difference.
-        fill_lengths(ivp, delays, &mut self.lags.constant, &mut self.scratch);
-        Ok(())
-    }
-
-    /// Finds the pieces of the past that the lags look at from `(t, u)`.
-    fn place_lags(&mut self, ivp: &Ivp<'_, T>, t: f64) {
-        if !self.lags.constant.contains(&None) {
-            return;
-        }
-        let u = &self.past.beginning;
-        if let Some(fill) = Fill::new(ivp, &self.past, &self.lags, &self.notes) {
-            fill.times(t, u, ivp.p, &mut self.times, &mut self.scratch);
-        }
-        let passed = self.breaks.passed();
-        for (piece, &s) in self.lags.piece.iter_mut().zip(&self.times) {
-            let slack = 8.0 * T::EPSILON * (t.abs() + (t - s).abs());
-            *piece = passed.partition_point(|at| at.t <= s + slack);
-        }
-        self.lags.bound(passed);
-    }
-
-    /// The first instant within the attempt at `span` at which a lag comes to look across a
-    /// discontinuity of the past.
-    fn passage(
-        &mut self,
-        ivp: &Ivp<'_, T>,
-        span: (f64, f64),
-        counts: &mut Stats,
-    ) -> Result<Option<Passage>, SolveError> {
-        if !self.lags.constant.contains(&None) || self.breaks.passed().is_empty() {
-            return Ok(None);
-        }
-        {
-            ordinary!(self, ivp, filled, inner);
-            self.method.prepare_dense(&inner, counts);
-        }
-        let mut first: Option<Passage> = None;
-        let mut before = span.0;
-        for quarter in 1..=4 {
-            let t = if quarter == 4 {
-                span.1
-            } else {
-                span.0 + 0.25 * f64::from(quarter) * (span.1 - span.0)
-            };
-            self.times_at(ivp, t)?;
-            for lag in 0..self.times.len() {
-                if self.lags.constant[lag].is_some() {
-                    continue;
-                }
-                let (low, high) = self.lags.bounds[lag];
-                let slack = 8.0 * T::EPSILON * (t.abs() + (t - self.times[lag]).abs());
-                let (forward, bound) = if self.times[lag] > high + slack {
-                    (true, high)
-                } else if self.times[lag] < low - slack {
-                    (false, low)
-                } else {
-                    continue;
-                };
-                let at = self.locate(ivp, lag, bound, (before, t))?;
-                if first.is_none_or(|first| at < first.t) {
-                    let piece = self.lags.piece[lag];
-                    let index = if forward { piece } else { piece - 1 };
-                    first = Some(Passage { t: at, lag, index, forward });
-                }
-            }
-            if first.is_some() {
-                break;
-            }
-            before = t;
-        }
-        Ok(first)
-    }
-
-    /// When within `span` the time that `lag` looks at is `bound`.
-    fn locate(
-        &mut self,
-        ivp: &Ivp<'_, T>,
-        lag: usize,
-        bound: f64,
-        (a, b): (f64, f64),
-    ) -> Result<f64, SolveError> {
-        let at_b = {
-            self.times_at(ivp, b)?;
-            self.times[lag] - bound
-        };
-        let at_a = {
-            self.times_at(ivp, a)?;
-            self.times[lag] - bound
-        };
-        let found = if at_a * at_b >= 0.0 {
-            // It was there already at the beginning, up to rounding.
-            a
-        } else {
-            let bracket = Bracket { a, at_a, b, at_b };
-            narrow(bracket, |t| {
-                self.times_at(ivp, t)?;
-                Ok(self.times[lag] - bound)
-            })?
-            .b
-        };
-        // The other lags of the instant asked about are still of interest.
-        self.times_at(ivp, b)?;
-        Ok(found)
-    }
-
-    /// The times looked at from `t` within the attempt.
-    fn times_at(&mut self, ivp: &Ivp<'_, T>, t: f64) -> Result<(), SolveError> {
-        if t == self.past.t_new {
-            self.state.copy_from_slice(self.method.end());
-        } else if t == self.past.t {
-            self.state.copy_from_slice(self.method.beginning());
-        } else {
-            self.method.interpolate(t, &mut self.state)?;
-        }
-        if let Some(fill) = Fill::new(ivp, &self.past, &self.lags, &self.notes) {
-            fill.times(t, &self.state, ivp.p, &mut self.times, &mut self.scratch);
-        }
-        Ok(())
-    }
-
-    /// Moves the lag of a passage on to the next piece, which begins at the step at hand.
-    fn pass_through(&mut self, passage: Passage) {
-        let Passage { t, lag, index, forward } = passage;
-        if forward {
-            self.lags.piece[lag] = index + 1;
-        } else {
-            self.lags.piece[lag] = index;
-        }
-        self.breaks.reach_through(t, lag, index);
-        self.lags.bound(self.breaks.passed());
-    }
-
     /// Begins with the end of the step held, which has been accepted. Whether the method has begun
     /// anew there.
     fn go_on(&mut self, ivp: &Ivp<'_, T>, counts: &mut Stats) -> Result<bool, SolveError> {
@@ -445,26 +251,6 @@ impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
     }
 }
 
-/// Lengths of the constant lags, as their kernel gives them.
-fn fill_lengths<T: Real>(
-    ivp: &Ivp<'_, T>,
-    delays: &Delays<'_, T>,
-    constant: &mut [Option<f64>],
-    scratch: &mut [T],
-) {
-    let states = ivp.u0.len() + delays.reads.len();
-    let (u, rest) = scratch.split_at_mut(states);
-    let (lengths, rest) = rest.split_at_mut(constant.len());
-    u.fill(T::ZERO);
-    u[..ivp.u0.len()].copy_from_slice(ivp.u0);
-    delays.lags.eval(T::of(ivp.t0), u, ivp.p, lengths, rest);
-    for (constant, length) in constant.iter_mut().zip(lengths) {
-        if let Some(constant) = constant {
-            *constant = length.f64().max(0.0);
-        }
-    }
-}
-
 impl<T: Real, M: OneStep<T>> OneStep<T> for MethodOfSteps<M, T> {
     fn error_order(&self) -> u32 {
         self.method.error_order()
@@ -525,12 +311,8 @@ impl<T: Real, M: OneStep<T>> OneStep<T> for MethodOfSteps<M, T> {
         (self.holds, self.sampled, self.anew) = (false, false, false);
         (self.target, self.arrival) = (None, None);
         self.read_lags(ivp, &delays)?;
-        let longest = self
-            .lags
-            .constant
-            .iter()
-            .copied()
-            .fold(Some(0.0), |longest, lag| Some(f64::max(longest?, lag?)));
+        let mut lags = self.lags.constant.iter();
+        let longest = lags.try_fold(0.0, |longest, lag| Some(f64::max(longest, (*lag)?)));
         self.past.begin(t, u, longest.unwrap_or(f64::INFINITY), slopes);
         let first = Break { t, order: u32::from(!delays.jumps_at_start) };
         let highest = self.error_order() + BEYOND_ORDER;
@@ -693,36 +475,5 @@ impl<T: Real, M: OneStep<T>> OneStep<T> for MethodOfSteps<M, T> {
     // The stages of a delay equation cannot be taken again without its past.
     fn stages(&self) -> Option<&Stages<T>> {
         None
-    }
-}
-
-impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
-    /// The discontinuity of the past that a lag looks at from the end of the attempt, where the step
-    /// was cut to end there and falls short by rounding.
-    fn nearly(&mut self, ivp: &Ivp<'_, T>, span: (f64, f64)) -> Option<Passage> {
-        self.target.filter(|&target| target == span.1)?;
-        self.times_at(ivp, span.0).ok()?;
-        let mut nearest = None;
-        for lag in 0..self.times.len() {
-            if self.lags.constant[lag].is_some() {
-                continue;
-            }
-            let begin = self.times[lag];
-            self.times_at(ivp, span.1).ok()?;
-            let end = self.times[lag];
-            self.times_at(ivp, span.0).ok()?;
-            let (low, high) = self.lags.bounds[lag];
-            let met = |bound: f64| {
-                let slack = 8.0 * T::EPSILON * (span.1.abs() + (span.1 - end).abs());
-                (bound - end).abs() <= slack + 1e-6 * (bound - begin).abs()
-            };
-            let piece = self.lags.piece[lag];
-            if end > begin && met(high) {
-                nearest = Some(Passage { t: span.1, lag, index: piece, forward: true });
-            } else if end < begin && piece > 0 && met(low) {
-                nearest = Some(Passage { t: span.1, lag, index: piece - 1, forward: false });
-            }
-        }
-        nearest
     }
 }

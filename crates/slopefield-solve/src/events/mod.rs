@@ -7,6 +7,7 @@
 mod cut;
 mod locate;
 mod roots;
+mod samples;
 mod schedule;
 
 pub(crate) use cut::Cut;
