@@ -299,8 +299,8 @@ impl<T: Real> Consistency<T> {
                 self.combined[*i] -= v * y;
             }
         }
-        for i in 0..n {
-            slope[i] = T::of(self.combined[i]);
+        for (slope, combined) in slope.iter_mut().zip(&self.combined) {
+            *slope = T::of(*combined);
         }
     }
 

@@ -185,6 +185,9 @@ fn errors_fall_with_the_tolerance() {
     }
 }
 
+/// A method, its id, and how many times as many steps as usual show its order.
+type Case = (&'static str, fn() -> Box<dyn OneStep>, usize);
+
 #[test]
 fn methods_keep_their_orders_on_algebraic_equations() {
     let (pendulum, known) = (System::new(Pendulum), System::new(Known));
@@ -194,11 +197,11 @@ fn methods_keep_their_orders_on_algebraic_equations() {
     equal_steps(&mut fine, &swing, 1500);
     let end = OneStep::<f64>::end(&fine).to_vec();
     let exact = |t: f64| [2.0 + t.sin(), (-t).exp()];
-    let methods: [(&str, Box<dyn Fn() -> Box<dyn OneStep>>, usize); 4] = [
-        ("radau", Box::new(|| Box::new(Radau::new())), 1),
-        ("kvaerno5", Box::new(|| Box::new(DiagonallyImplicit::new(&KVAERNO5))), 1),
-        ("kencarp4", Box::new(|| Box::new(DiagonallyImplicit::new(&KENCARP4))), 1),
-        ("trbdf2", Box::new(|| Box::new(DiagonallyImplicit::new(&TRBDF2))), 4),
+    let methods: [Case; 4] = [
+        ("radau", || Box::new(Radau::new()), 1),
+        ("kvaerno5", || Box::new(DiagonallyImplicit::new(&KVAERNO5)), 1),
+        ("kencarp4", || Box::new(DiagonallyImplicit::new(&KENCARP4)), 1),
+        ("trbdf2", || Box::new(DiagonallyImplicit::new(&TRBDF2)), 4),
     ];
     for (name, make, refinement) in methods {
         let u0 = exact(0.0);

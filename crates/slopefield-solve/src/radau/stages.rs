@@ -5,7 +5,7 @@ use super::coefficients::{
 };
 use crate::consistent::Consistency;
 use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Target, Verdict};
-use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, SolveError, Stats};
+use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, Stats};
 use slopefield_linear::{IterationMatrix, Singular};
 
 /// Newton iterations at most.
@@ -202,8 +202,8 @@ impl<T: Real> Radau<T> {
             return;
         }
         let gain = (self.t_new - self.t) / self.length_before;
-        for i in 0..3 {
-            let mut weights = collocation_weights(1.0 + gain * C[i]);
+        for (i, c) in C.into_iter().enumerate() {
+            let mut weights = collocation_weights(1.0 + gain * c);
             weights[2] -= 1.0; // what remains from the end of that step
             let [a, b, c] = weights.map(T::of);
             let (first, rest) = self.before.split_at(n);
@@ -261,13 +261,13 @@ impl<T: Real> Radau<T> {
         let h = self.t_new - self.t;
         counts.rhs += 3;
         counts.iterations += 1;
-        for i in 0..3 {
+        for (i, c) in C.into_iter().enumerate() {
             let stage = &self.stages[i * n..(i + 1) * n];
             for ((u, start), z) in self.trial.iter_mut().zip(&self.start).zip(stage) {
                 *u = *start + *z;
             }
             let out = &mut self.update[i * n..(i + 1) * n];
-            let t = T::of(self.t + C[i] * h);
+            let t = T::of(self.t + c * h);
             ivp.rhs.eval(t, &self.trial, ivp.p, out, &mut self.scratch);
             if let Some(state) = out.iter().position(|v| !v.finite()) {
                 self.not_finite = Some(state);
