@@ -38,8 +38,9 @@ pub enum NotDifferentiable {
     TooLarge(Span),
 }
 
-/// Most operations that one derivative makes, and levels it goes down.
+/// Most operations that one derivative makes, those of one question about a model, and levels.
 const MAX_STEPS: u32 = 200_000;
+pub(crate) const MAX_TOTAL: u32 = 2_000_000;
 const MAX_DEPTH: u32 = 1_500;
 
 /// The derivative of an expression of a model.
@@ -47,13 +48,28 @@ const MAX_DEPTH: u32 = 1_500;
 /// # Errors
 /// [`NotDifferentiable`] says why there is none, and where.
 pub fn derivative(model: &Model, expr: &Expr, by: Variable) -> Result<Expr, NotDifferentiable> {
-    Differentiator { model, by, steps: 0 }.of(expr, None, 0)
+    derivative_within(model, expr, by, &mut { MAX_STEPS })
+}
+
+/// As [`derivative`], with a bound on the work for many of them, which is used up.
+pub(crate) fn derivative_within(
+    model: &Model,
+    expr: &Expr,
+    by: Variable,
+    left: &mut u32,
+) -> Result<Expr, NotDifferentiable> {
+    let mut differentiator = Differentiator { model, by, left: MAX_STEPS.min(*left) };
+    let before = differentiator.left;
+    let found = differentiator.of(expr, None, 0);
+    *left -= before - differentiator.left;
+    found
 }
 
 struct Differentiator<'m> {
     model: &'m Model,
     by: Variable,
-    steps: u32,
+    /// Operations that may still be made.
+    left: u32,
 }
 
 impl Differentiator<'_> {
@@ -64,11 +80,11 @@ impl Differentiator<'_> {
         lane: Option<usize>,
         depth: u32,
     ) -> Result<Expr, NotDifferentiable> {
-        self.steps += 1;
         let span = expr.span;
-        if self.steps > MAX_STEPS || depth > MAX_DEPTH {
+        if self.left == 0 || depth > MAX_DEPTH {
             return Err(NotDifferentiable::TooLarge(span));
         }
+        self.left -= 1;
         let depth = depth + 1;
         let zero = || number(0.0, span);
         let is = |yes: bool| number(f64::from(u8::from(yes)), span);

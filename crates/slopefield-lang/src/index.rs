@@ -12,13 +12,17 @@
 
 use crate::Span;
 use crate::check::{MAX_EXPANDED, MAX_RESOLVED_HEIGHT};
-use crate::derivative::{NotDifferentiable, Variable, add, derivative, measure, mul, number, sub};
+use crate::derivative::{
+    MAX_TOTAL, NotDifferentiable, Variable, add, derivative_within, measure, mul, number, sub,
+};
 use crate::model::{Expr, ExprKind, Model, StateId};
-use crate::reads::reads;
+use crate::reads::{Reader, Reads, reads};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// Most algebraic equations whose structure is looked at.
 const MAX_EQUATIONS: usize = 20_000;
+/// Most places of states in equations.
+const MAX_INCIDENCE: usize = 2_000_000;
 /// Most times one equation is differentiated, and all together.
 const MAX_ORDER: u32 = 12;
 const MAX_DIFFERENTIATIONS: usize = 2_000;
@@ -71,15 +75,29 @@ pub(crate) struct Reduction {
     pub differentiated: Vec<(Span, u32)>,
 }
 
-/// Reduces the index of a model; none when it is 1, or cannot be told.
-pub(crate) fn reduce(model: &Model) -> Result<Option<Reduction>, IndexError> {
+/// What is known of the index of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Index {
+    /// There are no algebraic states, or their equations determine them.
+    One,
+    /// The model is too large to tell.
+    Unknown,
+    /// It was above 1.
+    Reduced(Reduction),
+}
+
+/// Reduces the index of a model to 1.
+pub(crate) fn reduce(model: &Model) -> Result<Index, IndexError> {
     let algebraic = model.states.iter().filter(|s| s.algebraic).count();
-    if algebraic == 0 || algebraic > MAX_EQUATIONS {
-        return Ok(None);
+    if algebraic == 0 {
+        return Ok(Index::One);
+    }
+    if algebraic > MAX_EQUATIONS {
+        return Ok(Index::Unknown);
     }
     let mut system = System::new(model);
     if !system.is_known {
-        return Ok(None);
+        return Ok(Index::Unknown);
     }
     let mut count = 0;
     loop {
@@ -99,10 +117,17 @@ pub(crate) fn reduce(model: &Model) -> Result<Option<Reduction>, IndexError> {
                     return Err(IndexError::Singular(span));
                 }
                 system.differentiate(&unmatched)?;
+                if !system.is_known {
+                    let why = NotDifferentiable::TooLarge(span);
+                    return Err(IndexError::NotDifferentiable(span, why));
+                }
                 continue;
             }
         };
-        return Ok((count > 0).then(|| system.finish(&matching)));
+        return Ok(match count {
+            0 => Index::One,
+            _ => Index::Reduced(system.finish(&matching)),
+        });
     }
 }
 
@@ -131,6 +156,11 @@ struct System<'m> {
     is_known: bool,
     /// Nodes of the derivatives so far.
     size: usize,
+    /// Places of states in equations so far.
+    incidence: usize,
+    /// Operations that derivatives may still make.
+    left: u32,
+    reader: Reader<'m>,
 }
 
 impl<'m> System<'m> {
@@ -146,6 +176,9 @@ impl<'m> System<'m> {
             added: Vec::new(),
             is_known: true,
             size: 0,
+            incidence: 0,
+            left: MAX_TOTAL,
+            reader: Reader::new(model),
         };
         for (state, item) in (0u32..).zip(&model.states) {
             if item.algebraic {
@@ -212,8 +245,9 @@ impl<'m> System<'m> {
     }
 
     fn equation(&mut self, value: Expr, span: Span, order: u32) -> usize {
-        let read = reads(self.model, &value);
-        self.is_known = self.is_known && !read.unknown;
+        let read = if self.is_known { self.reader.reads(&value) } else { Reads::default() };
+        self.incidence += read.states.len();
+        self.is_known = self.is_known && !read.unknown && self.incidence <= MAX_INCIDENCE;
         let unknowns = read.states.iter().filter_map(|s| self.unknown_of.get(s).copied());
         let unknowns = unknowns.collect();
         self.active.push(self.equations.len());
@@ -306,13 +340,15 @@ impl<'m> System<'m> {
     }
 
     /// The derivative of an equation by time.
-    fn total(&self, index: usize) -> Result<Expr, IndexError> {
+    fn total(&mut self, index: usize) -> Result<Expr, IndexError> {
         let Equation { value, span, .. } = &self.equations[index];
+        let mut left = self.left;
         let wrong = |why| IndexError::NotDifferentiable(*span, why);
-        let mut sum = derivative(self.model, value, Variable::Time).map_err(wrong)?;
+        let mut sum =
+            derivative_within(self.model, value, Variable::Time, &mut left).map_err(wrong)?;
         for state in reads(self.model, value).states {
             let by = Variable::State(StateId(state));
-            let factor = derivative(self.model, value, by).map_err(wrong)?;
+            let factor = derivative_within(self.model, value, by, &mut left).map_err(wrong)?;
             let slope = match self.unknown_of.get(&state) {
                 Some(unknown) => match self.unknowns[*unknown].derivative {
                     Some(w) => {
@@ -330,6 +366,7 @@ impl<'m> System<'m> {
             };
             sum = add(sum, mul(factor, slope, *span), *span);
         }
+        self.left = left;
         Ok(sum)
     }
 

@@ -1,9 +1,9 @@
 //! What is known of the coefficients of white noise.
 
-use crate::derivative::{Variable, derivative, is_zero};
+use crate::derivative::{MAX_TOTAL, Variable, derivative_within, is_zero};
 use crate::evaluate::Values;
 use crate::model::{Expr, Model, NoiseStructure, StateId};
-use crate::reads::reads;
+use crate::reads::{Reader, reads};
 use std::collections::BTreeMap;
 
 /// Most sources and coefficients for which both sides of the condition are worked out.
@@ -21,10 +21,14 @@ pub(crate) fn noise_structure(model: &Model) -> Option<NoiseStructure> {
     let mut additive = true;
     let mut diagonal = true;
     let mut acts_on: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut reader = Reader::new(model);
     for (i, state) in (0u32..).zip(&model.states) {
+        if !additive && !diagonal {
+            break;
+        }
         diagonal = diagonal && state.noise.len() <= 1;
         for (source, coefficient) in &state.noise {
-            let read = reads(model, coefficient);
+            let read = reader.reads(coefficient);
             additive = additive && read.states.is_empty() && !read.unknown;
             let others = read.unknown || read.states.iter().any(|s| *s != i);
             let alone = *acts_on.entry(*source).or_insert(i) == i;
@@ -48,20 +52,20 @@ type Column<T> = BTreeMap<u32, (T, BTreeMap<u32, T>)>;
 /// Whether the condition holds; `None` when that cannot be told.
 fn is_commutative(model: &Model) -> Option<bool> {
     let mut sources: BTreeMap<u32, Column<Expr>> = BTreeMap::new();
-    let mut coefficients = 0;
+    if model.states.iter().map(|s| s.noise.len()).sum::<usize>() > MAX_COEFFICIENTS {
+        return None;
+    }
+    let mut left = MAX_TOTAL;
     for (i, state) in (0u32..).zip(&model.states) {
         for (source, coefficient) in &state.noise {
-            coefficients += 1;
-            if coefficients > MAX_COEFFICIENTS {
-                return None;
-            }
             let read = reads(model, coefficient);
             if read.unknown || read.states.iter().any(|s| *s as usize >= model.states.len()) {
                 return None;
             }
             let mut slopes = BTreeMap::new();
             for k in read.states {
-                let slope = derivative(model, coefficient, Variable::State(StateId(k))).ok()?;
+                let by = Variable::State(StateId(k));
+                let slope = derivative_within(model, coefficient, by, &mut left).ok()?;
                 if !is_zero(&slope) {
                     slopes.insert(k, slope);
                 }

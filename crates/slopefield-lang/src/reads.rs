@@ -3,8 +3,11 @@
 use crate::model::{Expr, ExprKind, Lanes, Model, Source, VectorKind};
 use std::collections::{BTreeSet, HashSet};
 
-/// Most expressions that are looked at for one answer, and levels.
+/// Most expressions that are looked at for one answer.
 const MAX_STEPS: u32 = 100_000;
+/// Most expressions that are looked at for the answers to one question about a whole model.
+const MAX_TOTAL: u32 = 4_000_000;
+/// Most levels.
 const MAX_DEPTH: u32 = 1_000;
 
 /// What an expression reads.
@@ -20,9 +23,29 @@ pub(crate) struct Reads {
 
 /// What an expression outside of loops reads, also through names, networks and loops.
 pub(crate) fn reads(model: &Model, expr: &Expr) -> Reads {
-    let mut walk = Walk { model, found: Reads::default(), seen: HashSet::new(), steps: 0 };
-    walk.expr(expr, 0, 0);
-    walk.found
+    Reader::new(model).reads(expr)
+}
+
+/// Answers for many expressions, with a bound on the work for all of them.
+pub(crate) struct Reader<'m> {
+    model: &'m Model,
+    left: u32,
+}
+
+impl<'m> Reader<'m> {
+    pub(crate) fn new(model: &'m Model) -> Reader<'m> {
+        Reader { model, left: MAX_TOTAL }
+    }
+
+    /// As [`reads`]; when the bound is reached, nothing is known any more.
+    pub(crate) fn reads(&mut self, expr: &Expr) -> Reads {
+        let limit = MAX_STEPS.min(self.left);
+        let (model, found, seen) = (self.model, Reads::default(), HashSet::new());
+        let mut walk = Walk { model, found, seen, steps: 0, limit };
+        walk.expr(expr, 0, 0);
+        self.left -= walk.steps.min(self.left);
+        walk.found
+    }
 }
 
 struct Walk<'m> {
@@ -31,12 +54,13 @@ struct Walk<'m> {
     /// Elements that have been looked at.
     seen: HashSet<(u8, u32, u32)>,
     steps: u32,
+    limit: u32,
 }
 
 impl Walk<'_> {
     fn expr(&mut self, expr: &Expr, lane: usize, depth: u32) {
         self.steps += 1;
-        if self.steps > MAX_STEPS || depth > MAX_DEPTH {
+        if self.steps > self.limit || depth > MAX_DEPTH {
             self.found.unknown = true;
             return;
         }
@@ -72,6 +96,11 @@ impl Walk<'_> {
 
     fn element(&mut self, source: Source, i: u32, depth: u32) {
         let model = self.model;
+        self.steps += 1;
+        if self.steps > self.limit || depth > MAX_DEPTH {
+            self.found.unknown = true;
+            return;
+        }
         match source {
             Source::States => {
                 self.found.states.insert(i);
@@ -102,7 +131,10 @@ impl Walk<'_> {
                     Some(VectorKind::Reduce { of, ends, .. }) => {
                         let start = if i == 0 { 0 } else { ends[i as usize - 1] };
                         for lane in start..ends.get(i as usize).copied().unwrap_or(0) {
-                            self.element(Source::Vector(*of), lane, depth);
+                            if self.found.unknown {
+                                return;
+                            }
+                            self.element(Source::Vector(*of), lane, depth + 1);
                         }
                     }
                     Some(VectorKind::Network { network, arguments }) => {

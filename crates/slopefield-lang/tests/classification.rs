@@ -57,6 +57,11 @@ fn sentences() {
         "ordinary differential equations with a mass matrix, 2 states, no free parameters",
     );
     class(
+        "state a = 1, b = 1\nparam C = 1e-6\nC*(a' - b') = a\nC*(b' - a') = b\n",
+        "dae",
+        "differential-algebraic equations with a singular mass matrix, 2 states, one free parameter",
+    );
+    class(
         "state A = 1, B = 0\nreaction r: A <-> B rate A, B\n",
         "ode",
         "ordinary differential equations, 2 states, no free parameters, 2 reactions",

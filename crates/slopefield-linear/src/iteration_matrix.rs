@@ -61,7 +61,7 @@ enum Lu<E: Field> {
 /// A sparse factorisation pays when fewer than one in so many entries of a larger matrix is there,
 const SPARSE_FROM: usize = 5;
 /// and for a small one, where few instructions matter most.
-const SPARSE_FROM_SMALL: usize = 3;
+const SPARSE_FROM_SMALL: usize = 2;
 /// Below this size loops without a list are fastest whatever the pattern.
 const SMALLEST_SPARSE: usize = 5;
 

@@ -39,7 +39,7 @@ impl Kernel for Robertson {
         dout: &mut [f64],
         scratch: &mut [f64],
     ) {
-        self.eval(at.t, at.u, at.p, out, scratch);
+        Kernel::eval(self, at.t, at.u, at.p, out, scratch);
         let (&[a, b, c], &[k1, k2, k3]) = (at.u, at.p) else { return };
         let (&[da, db, dc], &[d1, d2, d3], [x, y, z]) = (along.u, along.p, dout) else { return };
         let slow = k1 * da + d1 * a;

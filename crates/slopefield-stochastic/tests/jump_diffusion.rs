@@ -1,4 +1,5 @@
 //! Jumps along solutions of differential equations, with and without noise.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 
@@ -217,4 +218,19 @@ fn what_goes_wrong_is_said() {
     let settings = Settings { max_steps: 1000, ..settings(1e-3, 0) };
     let error = end(&mut ordinary(), &model, (0.0, 1.0), &[1.0], &settings).unwrap_err();
     assert!(matches!(error, SolveError::TooManySteps { steps: 1000, .. }), "{error}");
+}
+
+#[test]
+fn jumps_work_in_single_precision() {
+    let (double, single) = (Model::<f64>::new(merton()), Model::<f32>::new(merton()));
+    let info = slopefield_stochastic::method_info("sosri").unwrap();
+    for path in 0..10 {
+        let settings = fixed(1.0 / 64.0, path);
+        let mut stepper = JumpDiffusion::new((info.build)());
+        let (a, jumps) = end(&mut stepper, &double, (0.0, 1.0), &[0.5], &settings).unwrap();
+        let mut stepper = JumpDiffusion::new((info.single)());
+        let (b, same) = end(&mut stepper, &single, (0.0, 1.0), &[0.5], &settings).unwrap();
+        assert_eq!(jumps.events, same.events);
+        assert!((a[0] - f64::from(b[0])).abs() < 1e-4 * a[0].abs(), "{a:?} {b:?}");
+    }
 }

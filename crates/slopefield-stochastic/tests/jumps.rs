@@ -1,4 +1,5 @@
 //! Jump processes: means and distributions against exact values, and what happens at the edges.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Paths converge to the exact solution of the same Brownian motion, at the order claimed.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod common;
 

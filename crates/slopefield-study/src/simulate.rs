@@ -7,7 +7,9 @@ use crate::error::{Problem, nearest};
 use crate::solvers::{is_random, stepper};
 use crate::{CompiledModel, Solvers, StudyError};
 use slopefield_kernel::Kernel;
-use slopefield_solve::{Ivp, MethodClass, Settings, SolveError, Stats, drive_to_stop};
+use slopefield_solve::{
+    Ivp, MethodClass, Settings, SolveError, Stats, drive_to_stop, steady_state,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -165,6 +167,37 @@ pub fn simulate(
         events,
         notes: stepper.switches().map(|report| report.sentence()).into_iter().collect(),
         stats: outcome.stats,
+        solve_s,
+    })
+}
+
+/// The steady state that the initial values lead to, as a single row at time `t`.
+///
+/// # Errors
+/// A model whose state never rests, or an iteration that finds none.
+pub fn steady(
+    model: &CompiledModel,
+    t: f64,
+    p: &[f64],
+    u0: &[f64],
+    settings: &Settings,
+) -> Result<Simulated, StudyError> {
+    let began = Instant::now();
+    let found = steady_state(&*model.rhs, t, u0, p, settings).map_err(|e| failed(model, &e, p))?;
+    let solve_s = began.elapsed().as_secs_f64();
+    let columns = Columns::new(model, p, 0);
+    let values = columns.of_trajectory(&[t], &found.u, &[]);
+    let (states, rest) = values.split_at(found.u.len());
+    let (lets, observations) = rest.split_at(columns.lets.len());
+    Ok(Simulated {
+        times: vec![t],
+        states: states.to_vec(),
+        lets: lets.to_vec(),
+        observations: observations.to_vec(),
+        spreads: Vec::new(),
+        events: Vec::new(),
+        notes: vec![format!("largest slope there: {:.1e}", found.residual)],
+        stats: found.stats,
         solve_s,
     })
 }

@@ -220,7 +220,8 @@ fn stiff_systems_are_found_out() {
 fn a_hamiltonian_gives_its_equations() {
     // Kepler's ellipse of eccentricity 1/2 from its near end, once around.
     let period = std::f64::consts::TAU;
-    let run = Run { rtol: 1e-11, atol: 1e-12, ..Run::example("kepler", &[period / 2.0, period]) };
+    let times = [period / 2.0, period];
+    let run = Run { rtol: 1e-11, atol: 1e-12, ..Run::example("kepler", &times) };
     let found = run.solve();
     let half: Vec<f64> = found.states.iter().map(|c| c[0]).collect();
     let full: Vec<f64> = found.states.iter().map(|c| c[1]).collect();
@@ -297,6 +298,20 @@ fn jumps_on_top_of_a_diffusion() {
     let mean = (0.05f64 - 0.1).exp();
     let error = found.spreads[0][0] / 2000f64.sqrt();
     assert!((found.states[0][0] - mean).abs() < 3.0 * error, "{} {mean}", found.states[0][0]);
+}
+
+#[test]
+fn a_steady_state_is_found() {
+    use slopefield_study::simulate::steady;
+    // Michaelis–Menten with inflow rests at s = k/(vmax − k).
+    let text = "state s = 5\nparam k = 0.6\ns' = k - s/(1 + s)\nlet rate = s/(1 + s)\n";
+    let model = CompiledModel::new(text, &BuiltinNetworks).unwrap();
+    let p = model.start_params(1);
+    let found = steady(&model, 0.0, &p, &[5.0], &Settings::default()).unwrap();
+    close(&[found.states[0][0], found.lets[0][0]], &[1.5, 0.6], 1e-9);
+    // With more inflow than the enzyme can take it never rests.
+    let none = steady(&model, 0.0, &[1.6], &[5.0], &Settings::default());
+    assert!(none.is_err());
 }
 
 #[test]

@@ -6,8 +6,8 @@ use slopefield_api::schema::Block;
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code};
 use slopefield_solve::Settings;
-use slopefield_study::simulate::{apply_set, simulate, spaced};
-use slopefield_study::{CompiledModel, SimulateOptions, Solvers};
+use slopefield_study::simulate::{apply_set, simulate, spaced, steady};
+use slopefield_study::{Choice, CompiledModel, SimulateOptions, Solvers};
 
 /// Simulates a compiled model. `run` holds the parameters of a run, where the request names one.
 pub fn run(
@@ -39,7 +39,11 @@ pub fn run(
         }
     }
     let rtol = request.rtol.unwrap_or(1e-6);
-    let choice = model.choose_solver(request.method.as_deref().unwrap_or("auto"), rtol);
+    let mut choice = model.choose_solver(request.method.as_deref().unwrap_or("auto"), rtol);
+    if request.steady {
+        let reason = "Newton's iteration, with steps of a pseudo-time while it is far away".into();
+        choice = Choice { method: "steady-state".into(), reason };
+    }
     let options = SimulateOptions {
         from,
         at,
@@ -54,7 +58,11 @@ pub fn run(
         },
     };
     let u0 = model.initial_state(from, &p, &fixed);
-    let result = simulate(model, &p, &u0, &options, solvers).map_err(failure::study)?;
+    let result = match request.steady {
+        true => steady(model, from, &p, &u0, &options.settings),
+        false => simulate(model, &p, &u0, &options, solvers),
+    };
+    let result = result.map_err(failure::study)?;
     let mut numbers = Numbers::default();
     let times = numbers.add(result.times.iter().copied());
     let mut columns = Vec::new();

@@ -1,11 +1,12 @@
 //! What kind of system it is, and the sentence that says so.
 
 use super::Checker;
+use crate::evaluate::Values;
 use crate::model::{
     Classification, DelayStructure, Expr, ExprKind, Model, NoiseStructure, StateId,
 };
 use crate::noise::noise_structure;
-use crate::reads::reads;
+use crate::reads::Reader;
 use crate::{Binary, Unary};
 
 impl Checker<'_> {
@@ -55,7 +56,7 @@ fn count(n: usize, one: &str, many: &str) -> String {
 
 /// What kind of system a checked model is.
 fn classification(model: &Model, index_note: Option<&str>) -> Classification {
-    let algebraic = model.states.iter().any(|s| s.algebraic);
+    let algebraic = model.states.iter().any(|s| s.algebraic) || has_singular_mass(model);
     let noise = noise_structure(model);
     let delays = delay_structure(model);
     let is_zero = |e: &Expr| matches!(e.kind, ExprKind::Number(x) if x == 0.0);
@@ -78,20 +79,19 @@ fn classification(model: &Model, index_note: Option<&str>) -> Classification {
         kinds.push("jump");
     }
     let hybrid = !model.events.is_empty();
-    let sentence = sentence(model, (noise, delays), moves, index_note);
+    let sentence = sentence(model, (noise, delays), (moves, algebraic), index_note);
     Classification { kind: kinds.join("+"), hybrid, sentence, noise, delays }
 }
 
 fn sentence(
     model: &Model,
     (noise, delays): (Option<NoiseStructure>, Option<DelayStructure>),
-    moves: bool,
+    (moves, algebraic): (bool, bool),
     index_note: Option<&str>,
 ) -> String {
-    let algebraic = model.states.iter().any(|s| s.algebraic);
     let mut details = Vec::new();
     let mut withs = Vec::new();
-    if algebraic {
+    if model.states.iter().any(|s| s.algebraic) {
         details.push(index_note.unwrap_or("index 1").to_owned());
     }
     if let Some(structure) = noise {
@@ -135,8 +135,8 @@ fn sentence(
     if !details.is_empty() {
         head = format!("{head} ({})", details.join(", "));
     }
-    if model.mass.is_some() && !algebraic {
-        withs.push("a mass matrix".to_owned());
+    if model.mass.is_some() && !model.states.iter().any(|s| s.algebraic) {
+        withs.push(if algebraic { "a singular mass matrix" } else { "a mass matrix" }.to_owned());
     }
     if let Some(d) = delays {
         for (n, kind) in [
@@ -179,6 +179,44 @@ fn sentence(
     parts.join(", ")
 }
 
+/// Most states for which the rank of the mass matrix is worked out.
+const MAX_RANK: usize = 400;
+/// Pivots below this part of their row count as 0.
+const NO_PIVOT: f64 = 1e-12;
+
+/// Whether the mass matrix is singular at the start values of the params.
+fn has_singular_mass(model: &Model) -> bool {
+    let n = model.states.len();
+    let Some(mass) = model.mass.as_ref().filter(|_| n <= MAX_RANK) else { return false };
+    let params: Vec<f64> = model.params.iter().map(|p| p.value).collect();
+    let mut values = Values::new(model, f64::NAN, &[], &params);
+    for i in 0..model.lets.len() {
+        values.named(i);
+    }
+    let mut rows = vec![vec![0.0; n]; n];
+    for (row, column, e) in &mass.entries {
+        rows[*row as usize][*column as usize] = values.value(e);
+    }
+    for row in &mut rows {
+        let size = row.iter().fold(0.0f64, |size, x| size.max(x.abs()));
+        row.iter_mut().for_each(|x| *x /= size);
+    }
+    for k in 0..n {
+        let pivot = (k..n).max_by(|a, b| rows[*a][k].abs().total_cmp(&rows[*b][k].abs()));
+        rows.swap(k, pivot.unwrap_or(k));
+        // Also true for NaN, of a row of zeros.
+        if !(rows[k][k].abs() > NO_PIVOT) {
+            return true;
+        }
+        let (above, below) = rows.split_at_mut(k + 1);
+        for row in below.iter_mut().filter(|row| row[k] != 0.0) {
+            let factor = row[k] / above[k][k];
+            row.iter_mut().zip(&above[k]).skip(k).for_each(|(x, p)| *x -= factor * p);
+        }
+    }
+    false
+}
+
 fn delay_structure(model: &Model) -> Option<DelayStructure> {
     if model.delays.is_empty() {
         return None;
@@ -190,18 +228,20 @@ fn delay_structure(model: &Model) -> Option<DelayStructure> {
         neutral: model.delays.iter().any(|d| d.slope),
         vanishing: false,
     };
+    let mut reader = Reader::new(model);
+    let mut signs = Signs { model, left: 100_000 };
     for lag in &model.lags {
         if lag.constant {
             found.constant += 1;
             continue;
         }
-        let read = reads(model, &lag.value);
+        let read = reader.reads(&lag.value);
         if read.states.is_empty() && !read.unknown {
             found.varying += 1;
         } else {
             found.state_dependent += 1;
         }
-        found.vanishing = found.vanishing || sign(model, &lag.value, 0) != Sign::Positive;
+        found.vanishing = found.vanishing || signs.of(&lag.value, 0) != Sign::Positive;
     }
     Some(found)
 }
@@ -214,61 +254,78 @@ enum Sign {
     Positive,
 }
 
-/// The sign of an expression, as far as its form and the bounds of params tell.
-fn sign(model: &Model, expr: &Expr, depth: u32) -> Sign {
-    use Sign::{NotNegative, Positive, Unknown};
-    if depth > 200 {
-        return Unknown;
-    }
-    let of = |e: &Expr| sign(model, e, depth + 1);
-    let of_number = |x: f64| match x {
-        x if x > 0.0 => Positive,
-        0.0 => NotNegative,
-        _ => Unknown,
-    };
-    let least = |a: Sign, b: Sign| if a < b { a } else { b };
-    match &expr.kind {
-        ExprKind::Number(x) => of_number(*x),
-        ExprKind::Param(id) => {
-            let param = model.params.get(id.0 as usize);
-            param.map_or(Unknown, |p| match p.scale {
-                crate::Scale::Log => Positive,
-                _ => of_number(p.bounds.0),
-            })
+/// Signs of expressions, as far as their form and the bounds of params tell.
+struct Signs<'m> {
+    model: &'m Model,
+    /// Expressions that may still be looked at.
+    left: u32,
+}
+
+impl Signs<'_> {
+    fn of(&mut self, expr: &Expr, depth: u32) -> Sign {
+        use Sign::{NotNegative, Positive, Unknown};
+        if depth > 200 || self.left == 0 {
+            return Unknown;
         }
-        ExprKind::State(id) => match model.states.get(id.0 as usize) {
-            Some(state) if state.positive => NotNegative,
+        self.left -= 1;
+        let depth = depth + 1;
+        let of_number = |x: f64| match x {
+            x if x > 0.0 => Positive,
+            0.0 => NotNegative,
             _ => Unknown,
-        },
-        ExprKind::Time if model.time.start >= 0.0 => NotNegative,
-        ExprKind::Let(id, i) => {
-            let value = model.lets.get(id.0 as usize).and_then(|l| l.value.get(*i as usize));
-            value.map_or(Unknown, of)
-        }
-        ExprKind::Unary(f, a) => match f {
-            Unary::Exp | Unary::Cosh | Unary::Sigmoid | Unary::Softplus => Positive,
-            Unary::Abs | Unary::Relu | Unary::Step => NotNegative,
-            Unary::Sqrt | Unary::Cbrt | Unary::Tanh | Unary::Atan | Unary::Erf => of(a),
-            _ => Unknown,
-        },
-        ExprKind::Binary(f, a, b) => match f {
-            Binary::Add => match (of(a), of(b)) {
-                (Unknown, _) | (_, Unknown) => Unknown,
-                (Positive, _) | (_, Positive) => Positive,
-                _ => NotNegative,
-            },
-            Binary::Mul | Binary::Min => least(of(a), of(b)),
-            Binary::Div if of(b) == Positive => of(a),
-            Binary::Max if of(a) > of(b) => of(a),
-            Binary::Max => of(b),
-            Binary::Pow if of(a) == Positive => Positive,
-            Binary::Pow => match b.kind {
-                ExprKind::Number(n) if n % 2.0 == 0.0 => NotNegative,
+        };
+        let least = |a: Sign, b: Sign| if a < b { a } else { b };
+        let model = self.model;
+        match &expr.kind {
+            ExprKind::Number(x) => of_number(*x),
+            ExprKind::Param(id) => {
+                let param = model.params.get(id.0 as usize);
+                param.map_or(Unknown, |p| match p.scale {
+                    crate::Scale::Log => Positive,
+                    _ => of_number(p.bounds.0),
+                })
+            }
+            ExprKind::State(id) => match model.states.get(id.0 as usize) {
+                Some(state) if state.positive => NotNegative,
                 _ => Unknown,
             },
+            ExprKind::Time if model.time.start >= 0.0 => NotNegative,
+            ExprKind::Let(id, i) => {
+                let value = model.lets.get(id.0 as usize).and_then(|l| l.value.get(*i as usize));
+                value.map_or(Unknown, |value| self.of(value, depth))
+            }
+            ExprKind::Unary(f, a) => match f {
+                Unary::Exp | Unary::Cosh | Unary::Sigmoid | Unary::Softplus => Positive,
+                Unary::Abs | Unary::Relu | Unary::Step => NotNegative,
+                Unary::Sqrt | Unary::Cbrt | Unary::Tanh | Unary::Atan | Unary::Erf => {
+                    self.of(a, depth)
+                }
+                _ => Unknown,
+            },
+            ExprKind::Binary(f, a, b) => {
+                let (x, y) = (self.of(a, depth), self.of(b, depth));
+                match f {
+                    Binary::Add if x == Unknown || y == Unknown => Unknown,
+                    Binary::Add => NotNegative.max_of(x).max_of(y),
+                    Binary::Mul | Binary::Min => least(x, y),
+                    Binary::Div if y == Positive => x,
+                    Binary::Max => x.max_of(y),
+                    Binary::Pow if x == Positive => Positive,
+                    Binary::Pow => match b.kind {
+                        ExprKind::Number(n) if n % 2.0 == 0.0 => NotNegative,
+                        _ => Unknown,
+                    },
+                    _ => Unknown,
+                }
+            }
+            ExprKind::If(_, a, b) => least(self.of(a, depth), self.of(b, depth)),
             _ => Unknown,
-        },
-        ExprKind::If(_, a, b) => least(of(a), of(b)),
-        _ => Unknown,
+        }
+    }
+}
+
+impl Sign {
+    fn max_of(self, other: Sign) -> Sign {
+        if self < other { other } else { self }
     }
 }

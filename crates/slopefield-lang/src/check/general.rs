@@ -11,7 +11,7 @@ use super::scope::{GeneralItem, Kind, elements};
 use super::symbols::{Linear, SLOPES, measured};
 use crate::model::{Expr, ExprKind, Mass, element_name};
 use crate::syntax::{Expression, ExpressionKind as K};
-use crate::{Binary, Diagnostic, Span};
+use crate::{Binary, Diagnostic, Span, Unary};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// One scalar equation: factors of derivatives, and what stands on the other side.
@@ -194,6 +194,7 @@ impl<'a> Checker<'a> {
         let factor = measured(terms.into_iter().next()?.1);
         let over = |this: &mut Self, e: Expr| match factor.number() {
             Some(1.0) => Some(e),
+            Some(-1.0) => this.unary(Unary::Neg, measured(e), span).map(|b| b.expr),
             _ => {
                 let factor = this.copy(&factor, span)?;
                 this.binary(Binary::Div, measured(e), factor, span).map(|b| b.expr)

@@ -6,9 +6,9 @@ use super::equation::Part;
 use super::expression::{Context, Scope, count};
 use super::scope::{HamiltonianItem, Kind};
 use super::symbols::measured;
-use crate::derivative::{NotDifferentiable, Variable, derivative, negative};
+use crate::derivative::{MAX_TOTAL, NotDifferentiable, Variable, derivative_within, negative};
 use crate::model::{Expr, ExprKind, Hamiltonian, StateId};
-use crate::reads::reads;
+use crate::reads::Reader;
 use crate::{Binary, Diagnostic, Span, Unary};
 
 impl<'a> Checker<'a> {
@@ -54,10 +54,11 @@ impl<'a> Checker<'a> {
         let energy = energy?.expr;
         let (positions, momenta) = states.split_at(states.len() / 2);
         let mut pairs = Vec::with_capacity(positions.len());
+        let mut left = MAX_TOTAL;
         for (q, p) in positions.iter().zip(momenta) {
             let (q, p) = (StateId(*q), StateId(*p));
-            let velocity = self.partial(&energy, p)?;
-            let force = self.partial(&energy, q)?;
+            let velocity = self.partial(&energy, p, &mut left)?;
+            let force = self.partial(&energy, q, &mut left)?;
             let span = item.body.span;
             let force = negative(force, span);
             self.resolution.given.insert(q.0, (Part::new(velocity), item.span));
@@ -111,8 +112,9 @@ impl<'a> Checker<'a> {
     }
 
     /// The derivative of the energy by a state, within the bounds of a model.
-    fn partial(&mut self, energy: &Expr, state: StateId) -> Option<Expr> {
-        let found = derivative(&self.model, energy, Variable::State(state));
+    fn partial(&mut self, energy: &Expr, state: StateId, left: &mut u32) -> Option<Expr> {
+        let by = Variable::State(state);
+        let found = derivative_within(&self.model, energy, by, left);
         match found {
             Ok(expr) => {
                 let built = measured(expr);
@@ -148,7 +150,13 @@ impl<'a> Checker<'a> {
     /// Whether each term depends on positions or on momenta only.
     fn is_separable(&self, energy: &Expr, positions: &[u32], momenta: &[u32]) -> bool {
         let mut terms = vec![energy];
+        let mut reader = Reader::new(&self.model);
+        let mut left = 10_000;
         while let Some(term) = terms.pop() {
+            left -= 1;
+            if left == 0 {
+                return false;
+            }
             match &term.kind {
                 ExprKind::Binary(Binary::Add | Binary::Sub, a, b) => {
                     terms.push(a);
@@ -163,7 +171,7 @@ impl<'a> Checker<'a> {
                     }
                 }
                 _ => {
-                    let found = reads(&self.model, term);
+                    let found = reader.reads(term);
                     let has = |list: &[u32]| list.iter().any(|s| found.states.contains(s));
                     if found.unknown || (has(positions) && has(momenta)) {
                         return false;

@@ -4,7 +4,7 @@ use super::Checker;
 use super::equation::nothing;
 use crate::Span;
 use crate::evaluate::{Values, evaluate_initial};
-use crate::index::{IndexError, Reduction, reduce};
+use crate::index::{Index, IndexError, Reduction, reduce};
 use crate::model::{Expr, ExprKind, Invariant, Mass, Model, State, StateId};
 use crate::print::print_expression;
 use crate::reads::reads;
@@ -15,8 +15,9 @@ const CONSISTENT: f64 = 1e-6;
 impl Checker<'_> {
     pub(super) fn reduce_index(&mut self) {
         match reduce(&self.model) {
-            Ok(None) => {}
-            Ok(Some(reduction)) => {
+            Ok(Index::One) => {}
+            Ok(Index::Unknown) => self.index_note = Some("index not known".to_owned()),
+            Ok(Index::Reduced(reduction)) => {
                 self.index_note = Some(self.note(&reduction));
                 apply(&mut self.model, reduction);
                 self.consistent_start();

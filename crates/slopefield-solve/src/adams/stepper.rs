@@ -311,6 +311,7 @@ impl<T: Real> Stepper<T> for Adams<T> {
         let mut rejected = 0;
         loop {
             check_budget(self.t, &self.stats, settings)?;
+            let remaining = (t_limit - self.t).abs();
             let (t_new, at_limit) = end_of_step(self.t, h, t_limit);
             let signed = t_new - self.t;
             if !self.holds_step {
@@ -334,7 +335,8 @@ impl<T: Real> Stepper<T> for Adams<T> {
             rejected += 1;
             self.stats.rejected += 1;
             let finite = errors.taken.is_finite();
-            if taken <= floor {
+            // Not the length taken, which rounding may have made longer.
+            if h.min(remaining) <= floor {
                 return Err(self.collapsed(finite, signed));
             }
             self.starting = false;

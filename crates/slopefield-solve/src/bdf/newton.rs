@@ -121,11 +121,6 @@ impl<T: Real> Newton<T> {
         self.residual.iter().position(|x| !x.finite())
     }
 
-    /// Writes the slope at `u`.
-    pub(super) fn slope(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T], out: &mut [T]) {
-        ivp.rhs.eval(T::of(t), u, ivp.p, out, &mut self.scratch);
-    }
-
     fn make_matrix(&mut self, ivp: &Ivp<'_, T>, to: &Target<'_, T>, counts: &mut Stats) -> bool {
         let use_for = (SHORTEST_USE + self.jacobian.products() as u64).min(LONGEST_USE);
         if self.outdated || counts.accepted >= self.jacobian_step + use_for {
@@ -157,7 +152,10 @@ impl<T: Real> Newton<T> {
             let finite = self.jacobian.values().iter().all(|x| x.finite());
             return if finite { Solved::Singular } else { Solved::NotFinite };
         }
-        let correction = T::of(2.0 / (1.0 + to.c / self.made_for));
+        let ratio = to.c / self.made_for;
+        let correction = T::of(2.0 / (1.0 + ratio));
+        // Corrected like that, the errors of slow and of stiff components are reduced by no more.
+        let mismatch = ((ratio - 1.0) / (ratio + 1.0)).abs();
         d.fill(T::ZERO);
         u.copy_from_slice(to.predicted);
         let mut previous = f64::NAN;
@@ -187,7 +185,7 @@ impl<T: Real> Newton<T> {
                 }
                 self.rate = factor.max(0.3 * self.rate);
             }
-            if size * self.rate.min(1.0) <= ACCURACY {
+            if size * self.rate.clamp(mismatch, 1.0) <= ACCURACY {
                 return Solved::Yes;
             }
             previous = size;

@@ -200,13 +200,14 @@ impl<T: Real> Bdf<T> {
             }
             2 => 0.25,
             _ => {
-                // The differences tell nothing of what comes: begin again with the slope.
+                // The differences tell nothing of what comes: begin again with the slope, and with
+                // algebraic variables that satisfy their equations.
                 self.order = 1;
-                if self.newton.mass.is_identity() {
-                    let Bdf { d, history, newton, t, .. } = self;
-                    newton.slope(ivp, *t, history.state(), d);
-                    self.stats.rhs += 1;
+                let Bdf { d, u, history, stats, consistency, t, .. } = self;
+                u.copy_from_slice(history.state());
+                if consistency.establish(ivp, *t, u, d, stats).is_ok() {
                     let spacing = history.spacing;
+                    history.begin(u);
                     history.begin_again(d, spacing);
                 }
                 0.1
@@ -254,6 +255,7 @@ impl<T: Real> Stepper<T> for Bdf<T> {
         let (mut rejected, mut inaccurate) = (0, 0);
         loop {
             check_budget(self.t, &self.stats, settings)?;
+            let remaining = (t_limit - self.t).abs();
             let (t_new, at_limit) = end_of_step(self.t, h, t_limit);
             let signed = t_new - self.t;
             let taken = signed.abs();
@@ -277,7 +279,8 @@ impl<T: Real> Stepper<T> for Bdf<T> {
             };
             rejected += 1;
             self.stats.rejected += 1;
-            if taken <= floor && factor < 1.0 {
+            // Not the length taken, which rounding may have made longer.
+            if h.min(remaining) <= floor && factor < 1.0 {
                 return Err(self.collapsed(ivp, outcome, signed));
             }
             h = (taken * factor).max(floor);

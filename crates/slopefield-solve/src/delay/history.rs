@@ -144,6 +144,8 @@ impl<T: Real> History<T> {
         let values = self.free.pop().unwrap_or_else(|| {
             let values = self.values.len();
             self.values.resize(values + size, T::ZERO);
+            // All of them will be free when another solve begins.
+            self.free.reserve(self.values.len() / size);
             values
         });
         self.values[values..values + size].copy_from_slice(&self.sampled);

@@ -411,15 +411,6 @@ impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
             };
             self.holds = true;
             let ahead = self.notes.looked_ahead();
-            if std::env::var("DBG").is_ok() {
-                eprintln!(
-                    "{span:?} from_end {from_end} repeat {repeat} {attempt:?} ahead {ahead} {:?} hand {:?} bounds {:?} bad {:?}",
-                    self.method.end()[0].f64(),
-                    self.past.at_hand,
-                    self.lags.bounds,
-                    self.notes.bad_lag()
-                );
-            }
             let error = match attempt {
                 Attempt::Measured(error) if ahead => error,
                 _ => return Ok(attempt),

@@ -14,10 +14,10 @@ pub type Rosenbrock<T = f64> = Adaptive<RosenbrockStages<T>, T>;
 const AFTER_SINGULAR: f64 = 0.4;
 
 impl<T: Real> Rosenbrock<T> {
-    /// The method of `table`. Steps grow by at most 6 and shrink by at most 5 at once (program
-    /// RODAS of Hairer and Wanner).
+    /// The method of `table` with the predictive controller; steps grow by at most 6 and shrink by
+    /// at most 5 at once (program RODAS of Hairer and Wanner).
     pub fn new(table: &'static RosenbrockTable) -> Self {
-        let mut controller = PiController::for_error_order(table.error_order());
+        let mut controller = PiController::predictive(table.error_order());
         controller.max_factor = 6.0;
         Adaptive::with(RosenbrockStages::new(table), controller)
     }

@@ -1,6 +1,7 @@
 //! What the tests of this crate share: solving a standard problem in one line.
 #![allow(dead_code, reason = "every test file uses a part")]
 
+pub mod parabolic;
 pub mod system;
 
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};

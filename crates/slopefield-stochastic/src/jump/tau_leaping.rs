@@ -131,7 +131,7 @@ impl<T: Real> TauLeaping<T> {
             if let JumpChange::Add(parts) = change
                 && !self.critical[jump]
             {
-                for (state, amount) in *parts {
+                for (state, amount) in parts {
                     self.column[*state as usize] += amount * slope;
                 }
             }

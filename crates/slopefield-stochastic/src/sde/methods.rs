@@ -7,11 +7,22 @@ use super::milstein::{ImplicitMilstein, Milstein};
 use super::sra::{SOSRA, SRA1, Sra};
 use super::sri::{SOSRI, SRIW1, Sri};
 use crate::methods::{MethodInfo, Process};
+use slopefield_solve::Stepper;
 
 macro_rules! stepper {
     ($scheme:expr) => {
         || Box::new(SdeStepper::with($scheme))
     };
+}
+
+/// A stepper for paths side by side, of the methods that need no derivatives.
+pub(crate) fn lane_stepper(name: &str, lanes: usize) -> Option<Box<dyn Stepper>> {
+    Some(match name {
+        "em" => Box::new(SdeStepper::in_lanes(EulerMaruyama::default(), lanes)),
+        "sriw1" => Box::new(SdeStepper::in_lanes(Sri::new(&SRIW1), lanes)),
+        "sosri" => Box::new(SdeStepper::in_lanes(Sri::new(&SOSRI), lanes)),
+        _ => return None,
+    })
 }
 
 pub(crate) static METHODS: [MethodInfo; 9] = [

@@ -60,8 +60,8 @@ impl<T: Real> Noise<T> {
         system.diffusion(trial.t, u, coefficients);
         self.direction.copy_from_slice(coefficients);
         system.diffusion_along(trial.t, u, &self.direction, coefficients, &mut self.derivative);
-        for i in 0..u.len() {
-            let (g, along, w) = (coefficients[i], self.derivative[i], trial.w[i]);
+        for (i, g) in coefficients.iter().enumerate() {
+            let (g, along, w) = (*g, self.derivative[i], trial.w[i]);
             self.sum[i] = g * T::of(w) + along * T::of(0.5 * (w * w - subtract));
             // The next term is g (g g')' W³/6; where g is curved little, (g g')²/g W³/6.
             if g != T::ZERO {

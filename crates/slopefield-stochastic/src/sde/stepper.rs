@@ -25,6 +25,8 @@ const SMALLEST_STEP_ULPS: f64 = 16.0;
 /// is below 1).
 pub(crate) struct SdeStepper<S, T: Real = f64> {
     scheme: S,
+    /// Paths that the state holds side by side: the rows of each state follow each other.
+    lanes: usize,
     work: Work<T>,
     motion: BrownianMotion,
     norm: ErrorNorm,
@@ -50,6 +52,7 @@ impl<S: Scheme<T>, T: Real> SdeStepper<S, T> {
     pub(crate) fn with(scheme: S) -> Self {
         SdeStepper {
             scheme,
+            lanes: 1,
             work: Work::default(),
             motion: BrownianMotion::default(),
             norm: ErrorNorm::default(),
@@ -69,6 +72,11 @@ impl<S: Scheme<T>, T: Real> SdeStepper<S, T> {
             part_area: Vec::new(),
             stats: Stats::default(),
         }
+    }
+
+    /// The same for as many paths side by side, from that of the settings on.
+    pub(crate) fn in_lanes(scheme: S, lanes: usize) -> Self {
+        SdeStepper { lanes, ..Self::with(scheme) }
     }
 
     /// Length of a first step: small changes by drift and by noise, each against the state.
@@ -150,7 +158,8 @@ impl<S: Scheme<T>, T: Real> Stepper<T> for SdeStepper<S, T> {
         }
         let n = ivp.u0.len();
         let coefficients = noise.coefficients.shape().outputs;
-        self.motion.start(settings.seed, settings.path, noise.sources)?;
+        let sources = noise.sources / self.lanes;
+        self.motion.start_lanes(settings.seed, settings.path, self.lanes, sources)?;
         for vector in [&mut self.before, &mut self.after, &mut self.error] {
             vector.resize(n, T::ZERO);
         }

@@ -1,5 +1,5 @@
 //! What the tests of this crate share: systems in closed form.
-#![allow(dead_code, reason = "every test file uses a part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "every test file uses a part; tests may panic")]
 
 use slopefield_kernel::{
     Calculus, Cotangent, JumpChange, Jumps, Kernel, Noise, NoiseKind, Point, Shape, Structure,
