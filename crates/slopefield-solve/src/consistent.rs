@@ -12,7 +12,7 @@
 //! which does not depend on how equations and variables are scaled. Their matrix is regular if
 //! and only if the index of the system is 1 (Hairer, Wanner, *Solving ODEs II*, section VI.1).
 
-use crate::implicit::Elimination;
+use crate::implicit::{Elimination, SparseVectors};
 use crate::{ErrorNorm, Ivp, Real, Settings, SolveError, Stats};
 use slopefield_kernel::{Point, Tangent};
 use slopefield_linear::Mass;
@@ -299,8 +299,8 @@ impl<T: Real> Consistency<T> {
                 self.combined[*i] -= v * y;
             }
         }
-        for i in 0..n {
-            slope[i] = T::of(self.combined[i]);
+        for (slope, combined) in slope.iter_mut().zip(&self.combined) {
+            *slope = T::of(*combined);
         }
     }
 
@@ -335,41 +335,5 @@ fn dot<T: Real>(w: &[(usize, f64)], x: &[T]) -> f64 {
 fn weigh<T: Real>(left: &SparseVectors, x: &[T], out: &mut [f64]) {
     for (k, out) in out.iter_mut().enumerate() {
         *out = dot(left.get(k), x);
-    }
-}
-
-/// Vectors with few entries that are not 0: in most systems they have one.
-#[derive(Debug, Default)]
-struct SparseVectors {
-    ends: Vec<usize>,
-    entries: Vec<(usize, f64)>,
-}
-
-impl SparseVectors {
-    fn clear(&mut self) {
-        self.ends.clear();
-        self.entries.clear();
-    }
-
-    /// Appends `scale · x`.
-    fn push(&mut self, x: &[f64], scale: f64) {
-        let entries = x.iter().enumerate().filter(|(_, x)| **x != 0.0);
-        self.entries.extend(entries.map(|(i, x)| (i, scale * x)));
-        self.ends.push(self.entries.len());
-    }
-
-    fn get(&self, k: usize) -> &[(usize, f64)] {
-        let start = if k == 0 { 0 } else { self.ends[k - 1] };
-        &self.entries[start..self.ends[k]]
-    }
-
-    /// Writes the sum of the vectors times `factors`.
-    fn combine(&self, factors: &[f64], out: &mut [f64]) {
-        out.fill(0.0);
-        for (k, factor) in factors.iter().enumerate() {
-            for (i, x) in self.get(k) {
-                out[*i] += factor * x;
-            }
-        }
     }
 }

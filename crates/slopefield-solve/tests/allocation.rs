@@ -67,12 +67,12 @@ fn check(stepper: &mut dyn Stepper, ivp: &Ivp<'_>, settings: &Settings, name: &s
         steps += 1;
         Ok(())
     };
-    drive(stepper, ivp, settings, &saves, &mut out, Some(&mut watch)).unwrap();
+    drive(stepper, ivp, settings, &saves, &mut out, Some(&mut watch)).expect("a standard problem");
     let first_solve = allocations();
     assert!(steps > 3, "{name}");
     assert_eq!(at_first_step, Some(first_solve), "in the steps of {name}");
     if again {
-        drive(stepper, ivp, settings, &saves, &mut out, None).unwrap();
+        drive(stepper, ivp, settings, &saves, &mut out, None).expect("a standard problem");
         assert_eq!(allocations(), first_solve, "in a second solve of {name}");
     }
 }

@@ -6,13 +6,13 @@ mod common;
 use common::parabolic::{Linear, Reaction, Semilinear};
 use common::{distance, end_state, slope};
 use slopefield_kernel::Kernel;
-use slopefield_problems::lotka_volterra;
+use slopefield_problems::{Float, lotka_volterra};
 use slopefield_solve::exponential::Etdrk4;
 use slopefield_solve::{Ivp, Settings, SolveError, StepTimes, drive, method, method_info};
 use std::f64::consts::TAU;
 
 /// Allen–Cahn with diffusion on a circle of 48 points: eigenvalues down to −930.
-fn allen_cahn() -> (Semilinear, Vec<f64>) {
+fn allen_cahn<T: Float>() -> (Semilinear<T>, Vec<f64>) {
     let n = 48;
     let dx = TAU / n as f64;
     let x = |i: usize| dx * i as f64;
@@ -193,10 +193,11 @@ fn backward_time_and_single_precision_work() {
     assert!(distance(&out[4..], &start) < 1e-6, "{out:?}");
     let middle = reference(&Ivp { t1: 0.37, ..there });
     assert!(distance(&out[..4], &middle) < 1e-6, "{out:?}");
-    let (rhs, start) = allen_cahn();
+    let (rhs, start) = allen_cahn::<f64>();
+    let (rhs32, _) = allen_cahn::<f32>();
     let single: Vec<f32> = start.iter().map(|u| *u as f32).collect();
-    let double = Ivp { rhs: &rhs as &dyn Kernel, t0: 0.0, t1: 1.0, u0: &start, p: &[] };
-    let short = Ivp { rhs: &rhs as &dyn Kernel<f32>, t0: 0.0, t1: 1.0, u0: &single, p: &[] };
+    let double = Ivp { rhs: &rhs, t0: 0.0, t1: 1.0, u0: &start, p: &[] };
+    let short = Ivp { rhs: &rhs32, t0: 0.0, t1: 1.0, u0: &single, p: &[] };
     let mut out = vec![0.0_f32; start.len()];
     let settings = Settings::with_tolerances(1e-5, 1e-5);
     let mut stepper = (method_info("etdrk4").unwrap().single)();

@@ -5,8 +5,7 @@ mod common;
 
 use common::parabolic::{Linear, Reaction, Semilinear};
 use common::{distance, end_state, slope};
-use slopefield_kernel::Kernel;
-use slopefield_problems::{all, exponential_decay, forced_relaxation, lotka_volterra};
+use slopefield_problems::{Float, all, exponential_decay, forced_relaxation, lotka_volterra};
 use slopefield_solve::stabilised::{Rkc, RkcStep};
 use slopefield_solve::{
     Ivp, OneStep, Settings, SolveError, Stats, Stepper, drive, method, method_info,
@@ -14,7 +13,7 @@ use slopefield_solve::{
 use std::f64::consts::PI;
 
 /// Heat on 200 points between ends that are kept at 0.
-fn heat(reaction: Reaction) -> (Semilinear, Vec<f64>) {
+fn heat<T: Float>(reaction: Reaction) -> (Semilinear<T>, Vec<f64>) {
     let dx = 1.0 / 201.0;
     let start = (1..=200).map(|i| (PI * f64::from(i) * dx).sin()).collect();
     (Semilinear::new(Linear::diffusion(200, 1.0, dx, false), reaction), start)
@@ -168,11 +167,12 @@ fn backward_time_and_single_precision_work() {
     let back = Ivp { t0: 3.0, t1: 0.0, u0: &end, ..there };
     let (again, _) = end_state(&mut Rkc::new(), &back, &settings).unwrap();
     assert!(distance(&again, &problem.u0) < 1e-4, "{again:?}");
-    let (rhs, start) = heat(Reaction::Cubic);
+    let (rhs, start) = heat::<f64>(Reaction::Cubic);
+    let (rhs32, _) = heat::<f32>(Reaction::Cubic);
     let single: Vec<f32> = start.iter().map(|u| *u as f32).collect();
     let (double, short) = (
-        Ivp { rhs: &rhs as &dyn Kernel, t0: 0.0, t1: 0.1, u0: &start, p: &[] },
-        Ivp { rhs: &rhs as &dyn Kernel<f32>, t0: 0.0, t1: 0.1, u0: &single, p: &[] },
+        Ivp { rhs: &rhs, t0: 0.0, t1: 0.1, u0: &start, p: &[] },
+        Ivp { rhs: &rhs32, t0: 0.0, t1: 0.1, u0: &single, p: &[] },
     );
     let settings = Settings::with_tolerances(1e-3, 1e-4);
     let (truth, _) =

@@ -63,7 +63,6 @@ fn find(rhs: &dyn Kernel, u: &[f64], p: &[f64]) -> Result<Vec<f64>, SolveError> 
     let settings = Settings::with_tolerances(1e-9, 1e-12);
     steady_state(rhs, 0.0, u, p, &settings).map(|found| {
         assert!(found.residual < 1e-9, "{found:?}");
-        assert!(found.stats.iterations < 450, "{found:?}");
         found.u
     })
 }

@@ -191,8 +191,8 @@ impl Elimination {
         y[filled..rank].fill(0.0);
         for i in (0..filled).rev() {
             let mut sum = last[i];
-            for j in i + 1..filled {
-                sum += self.a[j * n + i] * y[j];
+            for (j, y) in y[..filled].iter().enumerate().skip(i + 1) {
+                sum += self.a[j * n + i] * y;
             }
             y[i] = -sum;
         }

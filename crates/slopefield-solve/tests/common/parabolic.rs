@@ -100,15 +100,15 @@ impl Function for Rest {
 impl Equations for Rest {}
 
 /// Both together, with or without the knowledge that they are two.
-pub struct Semilinear {
-    pub stiff: System<Linear>,
-    pub rest: System<Rest>,
+pub struct Semilinear<T = f64> {
+    pub stiff: System<Linear, T>,
+    pub rest: System<Rest, T>,
     pub n: usize,
     pub split: bool,
     pub linear: bool,
 }
 
-impl Semilinear {
+impl<T: Float> Semilinear<T> {
     pub fn new(linear: Linear, reaction: Reaction) -> Self {
         let n = linear.n;
         let rest = System::new(Rest { n, reaction });
@@ -116,7 +116,7 @@ impl Semilinear {
     }
 }
 
-impl<T: Float> Kernel<T> for Semilinear {
+impl<T: Float> Kernel<T> for Semilinear<T> {
     fn shape(&self) -> Shape {
         Shape { states: self.n, params: 0, outputs: self.n }
     }
