@@ -82,3 +82,33 @@ fn gmres_allocates_nothing() {
     assert_eq!(allocations(), before);
     assert!(outcome.converged);
 }
+
+/// Pivots chosen anew, for numbers that have changed by orders of magnitude, find room.
+#[test]
+fn other_pivots_allocate_nothing() {
+    for n in [12, 60] {
+        let mut generator = common::Generator(9);
+        let mut system = LinearSystem::<f64>::random(n, 2.0 / n as f64, false, false);
+        let zeros = vec![0.0; n];
+        let (mut jacobian, mut mass) = (Jacobian::new(), Mass::new());
+        jacobian.prepare(&system);
+        mass.evaluate(&system, 0.0, &zeros, &[]);
+        let mut matrix = IterationMatrix::<f64>::new();
+        matrix.prepare(&jacobian, &mass);
+        jacobian.evaluate(&system, 0.0, &zeros, &[]);
+        assert!(matrix.factor(1e3, 1.0, &jacobian, &mass).is_ok());
+        let at_first = allocations();
+        let mut operations = Vec::with_capacity(20);
+        let after_list = allocations();
+        for _ in 0..20 {
+            system.rescale(|| 10.0_f64.powf(3.0 * generator.number()));
+            jacobian.evaluate(&system, 0.0, &zeros, &[]);
+            assert!(matrix.factor(1e-6, 1.0, &jacobian, &mass).is_ok());
+            operations.push(matrix.operations());
+        }
+        assert_eq!(allocations(), after_list, "{n} states");
+        assert!(after_list == at_first + 1);
+        operations.dedup();
+        assert!(operations.len() > 1, "the pivots never changed");
+    }
+}

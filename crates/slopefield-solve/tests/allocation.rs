@@ -170,7 +170,16 @@ fn no_step_of_a_delay_equation_allocates_once_the_past_is_full() {
 fn no_step_of_an_implicit_method_allocates() {
     let problems = [forced_relaxation(), robertson(), hires(), oregonator(), pollution()];
     for problem in &problems {
-        for name in ["radau", "kvaerno5", "kencarp4", "trbdf2", "kencarp4-imex"] {
+        for name in [
+            "rodas5p",
+            "rodas4p",
+            "rosenbrock23",
+            "radau",
+            "kvaerno5",
+            "kencarp4",
+            "trbdf2",
+            "kencarp4-imex",
+        ] {
             let settings = Settings::with_tolerances(1e-5, 1e-9);
             let saves = [problem.t0, 0.5 * (problem.t0 + problem.t1), problem.t1];
             let n = problem.u0.len();

@@ -21,6 +21,14 @@ const LARGEST_FACTOR: f64 = 20.0;
 /// Pivots below this many units of rounding of their column's entries are looked at again.
 const SUSPECT: f64 = 64.0;
 
+/// Factors of matrices up to this size have room to fill in completely.
+const ALL_FITS: usize = 32;
+
+/// Makes room for so many entries in all.
+fn reserve<X>(list: &mut Vec<X>, entries: usize) {
+    list.reserve(entries.saturating_sub(list.len()));
+}
+
 /// Sparse LU factorisation.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SparseLu<E: Field> {
@@ -92,7 +100,25 @@ impl<E: Field> SparseLu<E> {
             lower_starts: &self.lower.starts,
         };
         self.schedule.prepare(&layout, &mut self.position);
+        self.make_room();
         Ok(())
+    }
+
+    /// Makes room for other pivots, which may fill in more: for all there can be in a small
+    /// matrix, and for three times the entries of now in another.
+    fn make_room(&mut self) {
+        let n = self.n;
+        let most = n * n;
+        let entries = if n <= ALL_FITS { most } else { most.min(3 * self.rows.len()) };
+        for triangle in [&mut self.lower, &mut self.upper] {
+            reserve(&mut triangle.entries, entries);
+            reserve(&mut triangle.values, entries);
+        }
+        reserve(&mut self.rows, entries);
+        reserve(&mut self.values, entries);
+        self.pivoting.lower.reserve(entries);
+        self.pivoting.upper.reserve(entries);
+        self.schedule.reserve(entries);
     }
 
     /// Whether pivots have been chosen.

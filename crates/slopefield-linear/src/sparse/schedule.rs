@@ -109,6 +109,15 @@ impl Schedule {
         self.starts.push(if self.single { self.products.len() } else { self.updates.len() } as u32);
     }
 
+    /// Makes room for other pivots, whose factors have at most so many entries.
+    pub(super) fn reserve(&mut self, entries: usize) {
+        let n = self.joins.len();
+        super::reserve(&mut self.products, SINGLE * n);
+        super::reserve(&mut self.updates, entries);
+        let targets = self.targets.len().max(SINGLE * n);
+        super::reserve(&mut self.targets, 3 * targets);
+    }
+
     fn list_products(
         &mut self,
         layout: &Layout<'_>,
