@@ -141,10 +141,11 @@ impl<T: Real> Adams<T> {
             let beta = T::of(self.coefficients.beta[j]);
             let weight = T::of(h * self.coefficients.g[j]);
             let row = &self.differences[j * n..(j + 1) * n];
-            for i in 0..n {
-                let difference = beta * row[i];
-                self.change[i] += difference;
-                self.predicted[i] += weight * difference;
+            let into = self.change.iter_mut().zip(&mut self.predicted);
+            for ((change, predicted), entry) in into.zip(row) {
+                let difference = beta * *entry;
+                *change += difference;
+                *predicted += weight * difference;
             }
         }
     }
@@ -186,9 +187,9 @@ impl<T: Real> Adams<T> {
         for j in 0..=k {
             let beta = T::of(self.coefficients.beta[j]);
             let row = &mut self.differences[j * n..(j + 1) * n];
-            for i in 0..n {
-                let old = std::mem::replace(&mut row[i], self.slope[i]);
-                self.slope[i] -= beta * old;
+            for (entry, slope) in row.iter_mut().zip(&mut self.slope) {
+                let old = std::mem::replace(entry, *slope);
+                *slope -= beta * old;
             }
         }
         self.differences[(k + 1) * n..(k + 2) * n].copy_from_slice(&self.slope);

@@ -207,8 +207,8 @@ impl<T: Real> Newton<T> {
                 self.sum[i] = psi[i] + d[i];
             }
             self.mass.multiply(&self.sum, &mut self.product);
-            for i in 0..n {
-                residual[i] = c * residual[i] - self.product[i];
+            for (residual, product) in residual.iter_mut().zip(&self.product) {
+                *residual = c * *residual - *product;
             }
         }
     }

@@ -186,8 +186,8 @@ impl<T: Real> Bdf<T> {
                 if k > 1 {
                     // ∇^k of this step is the old one and d.
                     let row = self.history.row(k);
-                    for i in 0..row.len() {
-                        self.psi[i] = row[i] + self.d[i];
+                    for ((sum, old), d) in self.psi.iter_mut().zip(row).zip(&self.d) {
+                        *sum = *old + *d;
                     }
                     let lower = ERROR[k - 1] * weighted_square(&self.psi, &self.weights).sqrt();
                     let lower = factor(SAFETY[0], lower, k - 1);
