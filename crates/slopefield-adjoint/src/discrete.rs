@@ -11,7 +11,9 @@ use crate::saves::{SavedStates, saves_at_start, saves_in_step};
 use crate::tape::{Segment, Tape};
 use crate::{Evaluated, GradientMethod, Loss};
 use slopefield_kernel::{Cotangent, Point, ReverseStepKernel, StepReversal};
-use slopefield_solve::{ExplicitRungeKutta, Ivp, Settings, SolveError, Tableau, drive, tableau};
+use slopefield_solve::{
+    ExplicitRungeKutta, Ivp, Settings, SolveError, Stages, Tableau, drive, tableau,
+};
 use std::sync::Arc;
 
 /// Exact reverse of the accepted steps.
@@ -99,8 +101,13 @@ struct Sweep {
     lambda: Vec<f64>,
     /// Cotangent κ of the slope there, for first-same-as-last methods.
     kappa: Vec<f64>,
-    /// Cotangents of the slopes of the step, row by row, and a row that whole steps need.
+    /// Cotangents of the slopes of the step, row by row, those of stages that only the interpolant
+    /// needs last, and a row that whole steps need.
     slopes: Vec<f64>,
+    /// Cotangent of the step's beginning through the stages that only the interpolant needs.
+    beginning: Vec<f64>,
+    /// Takes steps again whose interpolant needs stages of its own.
+    replay: Stages,
     /// Cotangent of one stage state.
     stage: Vec<f64>,
     scratch: Vec<f64>,
@@ -124,6 +131,8 @@ impl Sweep {
             lambda: Vec::new(),
             kappa: Vec::new(),
             slopes: Vec::new(),
+            beginning: Vec::new(),
+            replay: Stages::new(tableau),
             stage: Vec::new(),
             scratch: Vec::new(),
             saves_end: 0,
@@ -136,11 +145,11 @@ impl Sweep {
 
     fn begin(&mut self, ivp: &Ivp<'_>, saves: usize) {
         let n = ivp.u0.len();
-        for carried in [&mut self.lambda, &mut self.kappa, &mut self.stage] {
+        for carried in [&mut self.lambda, &mut self.kappa, &mut self.stage, &mut self.beginning] {
             carried.clear();
             carried.resize(n, 0.0);
         }
-        self.slopes.resize((self.tableau.stages() + 1) * n, 0.0);
+        self.slopes.resize((self.tableau.dense_stages() + 1) * n, 0.0);
         self.scratch.resize(ivp.rhs.scratch_len(), 0.0);
         self.moments.resize(self.tableau.dense_degree(), n);
         self.saves_end = saves;
@@ -174,6 +183,7 @@ impl Sweep {
             if is_zero(&self.lambda) {
                 return Ok(()); // nothing depends on what happens after the last save point
             }
+            self.slopes.fill(0.0);
             self.reverse_stages(ivp, t, t_new, block, false, grad_p);
         } else if let Some(whole) = &self.whole {
             whole.reverse(StepReversal {
@@ -190,6 +200,15 @@ impl Sweep {
             });
             self.products += self.tableau.evaluations_per_step() as u64;
         } else {
+            self.slopes.fill(0.0);
+            if within && self.tableau.extra.a.is_empty() {
+                self.moments.scatter(self.tableau, t_new - t, &mut self.slopes);
+            } else if within {
+                let (h, times) = (t_new - t, &saves[interior.clone()]);
+                let (table, slopes) = (self.tableau, &mut self.slopes);
+                self.moments.scatter_each(table, (t, h), times, saved, interior.start, slopes);
+                self.reverse_extra_stages(ivp, t, t_new, &block[..n], grad_p);
+            }
             self.reverse_stages(ivp, t, t_new, block, within, grad_p);
             self.taken += 1;
             if self.taken == ASK_AFTER {
@@ -211,7 +230,38 @@ impl Sweep {
         self.whole = table.and_then(|table| ivp.rhs.explicit_step_reverse(&table, taken));
     }
 
-    /// The step, one product at a time. With `within`, save points lie within it.
+    /// The stages that only the interpolant needs, whose cotangents are collected, last to first.
+    /// They depend on the beginning and on the slopes before them, not on the end.
+    fn reverse_extra_stages(
+        &mut self,
+        ivp: &Ivp<'_>,
+        t: f64,
+        t_new: f64,
+        u: &[f64],
+        grad_p: &mut [f64],
+    ) {
+        let (n, s, h) = (ivp.u0.len(), self.tableau.stages(), t_new - t);
+        self.replay.begin(ivp, t, u);
+        let evaluations = 1 + self.replay.attempt(ivp, t, t_new) + self.replay.prepare_dense(ivp);
+        self.products += evaluations + self.tableau.extra.a.len() as u64;
+        self.beginning.fill(0.0);
+        for i in (s..self.tableau.dense_stages()).rev() {
+            let (weights, c) = self.tableau.stage(i);
+            let u = self.replay.extra_state(i - s);
+            let at = Point { t: if c == 1.0 { t_new } else { t + c * h }, u, p: ivp.p };
+            let (before, this) = self.slopes.split_at_mut(i * n);
+            self.stage.fill(0.0);
+            let grad = Cotangent { t: &mut 0.0, u: &mut self.stage, p: grad_p };
+            ivp.rhs.vjp(at, &this[..n], grad, &mut self.scratch);
+            for (slope, a) in before.chunks_exact_mut(n).zip(weights) {
+                add_scaled(slope, h * a, &self.stage);
+            }
+            add(&mut self.beginning, &self.stage);
+        }
+    }
+
+    /// The step, one product at a time. With `within`, save points lie within it, and the slopes
+    /// hold what those send them.
     fn reverse_stages(
         &mut self,
         ivp: &Ivp<'_>,
@@ -222,10 +272,6 @@ impl Sweep {
         grad_p: &mut [f64],
     ) {
         let (n, s, h) = (ivp.u0.len(), self.tableau.stages(), t_new - t);
-        self.slopes.fill(0.0);
-        if within {
-            self.moments.scatter(self.tableau, h, &mut self.slopes);
-        }
         if self.tableau.fsal {
             // The last stage is the step's result, and its slope the next step's first.
             add(&mut self.kappa, &self.slopes[(s - 1) * n..s * n]);
@@ -239,6 +285,9 @@ impl Sweep {
         }
         if within {
             add(&mut self.lambda, &self.moments.rows[..n]);
+            if !self.tableau.extra.a.is_empty() {
+                add(&mut self.lambda, &self.beginning);
+            }
         }
         // The last stage of a first-same-as-last method is done, the first belongs to the step
         // before.

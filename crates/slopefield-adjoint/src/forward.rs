@@ -10,9 +10,9 @@ use crate::saves::SavedStates;
 use crate::tape::{Segment, Tape};
 use crate::{Evaluated, GradientMethod, Loss};
 use slopefield_kernel::{Point, Tangent};
-use slopefield_solve::runge_kutta::MAX_STAGES;
+use slopefield_solve::runge_kutta::MAX_DENSE_STAGES;
 use slopefield_solve::{
-    ExplicitRungeKutta, Ivp, Settings, SolveError, Stats, Tableau, drive, tableau,
+    ExplicitRungeKutta, Ivp, Settings, SolveError, Stages, Stats, Tableau, drive, tableau,
 };
 
 /// Tangents of the accepted steps along all initial values and parameters.
@@ -162,6 +162,10 @@ struct Tangents {
     slopes: Vec<f64>,
     stage: Vec<f64>,
     value: Vec<f64>,
+    /// Takes steps again whose interpolant needs stages of its own.
+    replay: Stages,
+    /// States of those stages.
+    extra: Vec<f64>,
     /// Unit vector in the parameters.
     unit: Vec<f64>,
     scratch: Vec<f64>,
@@ -178,6 +182,8 @@ impl Tangents {
             slopes: Vec::new(),
             stage: Vec::new(),
             value: Vec::new(),
+            replay: Stages::new(tableau),
+            extra: Vec::new(),
             unit: Vec::new(),
             scratch: Vec::new(),
             next_save: 0,
@@ -199,7 +205,7 @@ impl Tangents {
             self.states[i * n + i] = 1.0;
         }
         self.first_slopes.resize(directions * n, 0.0);
-        self.slopes.resize(self.tableau.stages() * n, 0.0);
+        self.slopes.resize(self.tableau.dense_stages() * n, 0.0);
         self.stage.resize(n, 0.0);
         self.value.resize(n, 0.0);
         self.unit.clear();
@@ -238,11 +244,23 @@ impl Tangents {
         let reached = |save: &&f64| (t_new - **save) * direction >= 0.0;
         self.next_save += saves[first_save..].iter().take_while(reached).count();
         let inside = first_save..self.next_save;
+        let dense =
+            !self.tableau.extra.a.is_empty() && saves[inside.clone()].iter().any(|x| *x != t_new);
+        if dense {
+            self.replay.begin(ivp, t, &block[..n]);
+            self.products += 1 + self.replay.attempt(ivp, t, t_new);
+            self.products += self.replay.prepare_dense(ivp);
+            self.extra.clear();
+            self.extra.extend_from_slice(self.replay.extra_states());
+        }
         for d in 0..n + ivp.p.len() {
             self.stages_along(ivp, d, t, t_new, block);
+            if dense {
+                self.extra_stages_along(ivp, d, t, t_new);
+            }
             let state = &mut self.states[d * n..(d + 1) * n];
             for row in inside.clone().filter(|row| saves[*row] != t_new) {
-                let mut weights = [0.0; MAX_STAGES];
+                let mut weights = [0.0; MAX_DENSE_STAGES];
                 self.tableau.dense_weights((saves[row] - t) / (t_new - t), &mut weights);
                 self.stage.copy_from_slice(state);
                 add_weighted(&mut self.stage, t_new - t, &weights, &self.slopes);
@@ -281,6 +299,21 @@ impl Tangents {
             let time = if c == 1.0 { t_new } else { t + c * h };
             self.product(ivp, time, &block[stage * n..(stage + 1) * n], d, stage);
         }
+    }
+
+    /// Tangents of the slopes of the stages that only the interpolant needs, along direction `d`.
+    fn extra_stages_along(&mut self, ivp: &Ivp<'_>, d: usize, t: f64, t_new: f64) {
+        let (n, s, h) = (ivp.u0.len(), self.tableau.stages(), t_new - t);
+        // The states leave while the product borrows the rest.
+        let extra = std::mem::take(&mut self.extra);
+        for (i, u) in (s..).zip(extra.chunks_exact(n)) {
+            let (weights, c) = self.tableau.stage(i);
+            self.stage.copy_from_slice(&self.states[d * n..(d + 1) * n]);
+            add_weighted(&mut self.stage, h, weights, &self.slopes);
+            let time = if c == 1.0 { t_new } else { t + c * h };
+            self.product(ivp, time, u, d, i);
+        }
+        self.extra = extra;
     }
 
     /// Writes the tangent of slope `stage` from the tangent of its state and direction `d`.

@@ -44,7 +44,8 @@ pub trait GradientMethod: Send {
     ) -> Result<Evaluated, SolveError>;
 }
 
-/// Checks the lengths of the two gradients.
+/// Checks the lengths of the two gradients, and that the system has no part whose derivative would
+/// be left out.
 pub(crate) fn validate_gradients(
     ivp: &Ivp<'_>,
     grad_u0: &[f64],
@@ -60,7 +61,21 @@ pub(crate) fn validate_gradients(
             ivp.p.len()
         )));
     }
-    Ok(())
+    let structure = ivp.rhs.structure();
+    let parts = [
+        (structure.mass.is_some(), "algebraic variables or a mass matrix"),
+        (structure.delays.is_some(), "delays"),
+        (structure.noise.is_some(), "noise"),
+        (structure.jumps.is_some(), "random jumps"),
+        (structure.events.is_some(), "events"),
+    ];
+    match parts.iter().find(|(present, _)| *present) {
+        Some((_, part)) => Err(SolveError::Invalid(format!(
+            "gradients of systems with {part} are not available yet; such a model can be simulated \
+             but not trained"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a gradient that is not finite although the loss's own derivatives are: some derivative

@@ -4,9 +4,12 @@
 //! `w_m` it sends `h Σ_m b_i(θ_m) w_m` to the slope `k_i` and `Σ_m w_m` to `u`. The weights are
 //! polynomials, `b_i(θ) = Σ_d d_id θ^d`, and so all that matters of the save points are the moments
 //! `M_d = Σ_m θ_m^d w_m`: a few sums per save point instead of as many weights as there are stages.
+//! Interpolants with stages of their own are given in Chebyshev polynomials, because digits would
+//! cancel in powers; their weights are computed for every save point.
 
 use crate::saves::SavedStates;
 use slopefield_solve::Tableau;
+use slopefield_solve::runge_kutta::MAX_DENSE_STAGES;
 
 /// The moments of one step.
 #[derive(Default)]
@@ -49,6 +52,29 @@ impl Moments {
             any |= w.iter().any(|w| *w != 0.0);
         }
         any
+    }
+
+    /// Adds what save points at `times`, whose first has the row `first`, send to each slope of the
+    /// step of length `h` from `t`, row by row and those of extra stages last: `h Σ_m b_i(θ_m) w_m`.
+    pub fn scatter_each(
+        &self,
+        tableau: &Tableau,
+        (t, h): (f64, f64),
+        times: &[f64],
+        saved: &SavedStates,
+        first: usize,
+        slopes: &mut [f64],
+    ) {
+        let mut weights = [0.0; MAX_DENSE_STAGES];
+        for (row, time) in (first..).zip(times) {
+            tableau.dense_weights((time - t) / h, &mut weights);
+            let w = saved.row_by_state(row, self.n);
+            for (slope, weight) in slopes.chunks_exact_mut(self.n).zip(weights) {
+                for (slope, w) in slope.iter_mut().zip(w) {
+                    *slope += h * weight * w;
+                }
+            }
+        }
     }
 
     /// Writes what they send to each slope, row by row: `h Σ_d d_id M_d`.

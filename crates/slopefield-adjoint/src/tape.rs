@@ -172,6 +172,10 @@ impl Tape {
 }
 
 impl StepObserver for Tape {
+    fn interpolates(&self) -> bool {
+        false
+    }
+
     fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper) -> Result<(), SolveError> {
         let Some(stages) = solution.stages() else {
             return Err(SolveError::Invalid(

@@ -17,9 +17,19 @@ fn tables() -> impl Iterator<Item = &'static Tableau> {
     methods().filter_map(|info| tableau(info.id)).chain([&HEUN])
 }
 
+/// How much more than those of tsit5 the results of a step with this table are rounded, at least 1:
+/// stages are sums of slopes with weights up to hundreds, and so is the result of stages.
+fn rounding(table: &Tableau) -> f64 {
+    let size = |row: &[f64]| row.iter().map(|a| a.abs()).sum::<f64>();
+    let of =
+        |table: &Tableau| size(table.b) * table.a.iter().map(|row| size(row)).fold(1.0, f64::max);
+    (of(table) / of(&TSIT5)).max(1.0)
+}
+
 /// Both exact methods agree with differences of the same steps to `tolerance`.
 #[track_caller]
 fn check_exact(table: &'static Tableau, name: &str, case: &Case<'_>, tolerance: f64) {
+    let tolerance = tolerance * rounding(table);
     for mut method in exact_methods(table) {
         let replay = Replay::Frozen(table);
         let report = check(&mut *method, case, replay, &mut squares, 3, 7)
@@ -40,7 +50,7 @@ fn exact_methods_agree_with_differences_of_the_same_steps() {
     for problem in all() {
         let saves = spread(problem.t0, problem.t1, 31);
         let case = Case { ivp: ivp(&problem), settings: &settings, saves: &saves };
-        for table in tables().filter(|table| table.fsal) {
+        for table in tables().filter(|table| table.id != HEUN.id) {
             // The differences themselves are good to about eleven digits on Lorenz.
             check_exact(table, problem.id, &case, 1e-10);
         }
@@ -130,8 +140,9 @@ fn forward_and_discrete_agree_to_rounding() {
             assert_eq!(discrete.0.loss, forward.0.loss, "the same trajectory");
             assert_eq!(discrete.0.forward, forward.0.forward);
             let name = format!("{} on {}", table.id, problem.id);
-            assert!(relative_distance(&discrete.1, &forward.1) < 1e-12, "{name}: u0");
-            assert!(relative_distance(&discrete.2, &forward.2) < 1e-12, "{name}: p");
+            let tolerance = 1e-12 * rounding(table);
+            assert!(relative_distance(&discrete.1, &forward.1) < tolerance, "{name}: u0");
+            assert!(relative_distance(&discrete.2, &forward.2) < tolerance, "{name}: p");
         }
     }
 }

@@ -37,6 +37,21 @@ pub struct AppInfo {
     pub examples: Vec<ExampleInfo>,
     /// Project files opened lately, newest first.
     pub recent: Vec<RecentProject>,
+    /// Built-in solvers, in groups and the recommended first.
+    pub solvers: Vec<SolverSummary>,
+}
+
+/// A built-in solver.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct SolverSummary {
+    /// Name in study files.
+    pub id: String,
+    /// Name shown to people.
+    pub name: String,
+    /// What it is for, in a few words.
+    pub group: String,
+    /// One sentence: when to use it.
+    pub advice: String,
 }
 
 /// One bundled example.
@@ -84,6 +99,10 @@ pub struct ModelReport {
     pub title: Option<String>,
     /// The classification sentence.
     pub classification: String,
+    /// Two solutions differ by chance: there is noise, or there are random jumps.
+    pub random: bool,
+    /// Number of reactions, a reversible one counted twice.
+    pub reactions: u32,
     /// Name and unit of time, default start.
     pub time: TimeView,
     /// States.
@@ -239,9 +258,18 @@ pub struct SimulateRequest {
     pub rtol: Option<f64>,
     /// Absolute tolerance.
     pub atol: Option<f64>,
-    /// Seed of network weights.
+    /// Seed of network weights and of every random number of the solution.
     #[ts(type = "number | null")]
     pub seed: Option<u64>,
+    /// How reactions are run: `ode` (the default), `langevin`, `jumps`.
+    pub reactions: Option<String>,
+    /// Which random path of a stochastic model, from 0.
+    pub path: Option<u32>,
+    /// Number of random paths: the columns are their means, beside them their standard deviations.
+    pub paths: Option<u32>,
+    /// Instead of a trajectory the steady state near the initial values, as a single row at the
+    /// start.
+    pub steady: bool,
 }
 
 /// A trajectory.
@@ -249,10 +277,25 @@ pub struct SimulateRequest {
 pub struct Simulation {
     /// Times.
     pub times: Slice,
-    /// States, then lets, then observations.
+    /// States, then lets, then observations; of several paths the spreads behind them.
     pub columns: Vec<Column>,
+    /// Events that happened, in order of time.
+    pub events: Vec<EventMark>,
+    /// What the solver found out on the way, in sentences.
+    pub notes: Vec<String>,
     /// What it cost.
     pub stats: SolveStats,
+}
+
+/// An event that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct EventMark {
+    /// When.
+    pub t: f64,
+    /// The statement in the model's text.
+    pub text: String,
+    /// The solution ended there.
+    pub stop: bool,
 }
 
 /// One quantity over time.
@@ -260,7 +303,7 @@ pub struct Simulation {
 pub struct Column {
     /// Name; elements of vectors as `z[1]`.
     pub name: String,
-    /// `state`, `let` or `observation`.
+    /// `state`, `let`, `observation` or `spread`.
     pub kind: ColumnKind,
     /// Values.
     pub values: Slice,
@@ -274,6 +317,8 @@ pub enum ColumnKind {
     State,
     Let,
     Observation,
+    /// Standard deviation, over several random paths, of the column of the same name.
+    Spread,
 }
 
 /// What a solve cost.
@@ -281,6 +326,8 @@ pub enum ColumnKind {
 pub struct SolveStats {
     /// Method used.
     pub method: String,
+    /// Why this one.
+    pub reason: String,
     /// Accepted steps.
     #[ts(type = "number")]
     pub accepted: u64,
@@ -290,6 +337,15 @@ pub struct SolveStats {
     /// Right-hand sides.
     #[ts(type = "number")]
     pub rhs: u64,
+    /// Jacobians.
+    #[ts(type = "number")]
+    pub jacobians: u64,
+    /// Matrices factored.
+    #[ts(type = "number")]
+    pub factorisations: u64,
+    /// Events and jumps.
+    #[ts(type = "number")]
+    pub events: u64,
     /// Seconds of compiling.
     pub compile_s: f64,
     /// Seconds of solving.

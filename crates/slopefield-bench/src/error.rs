@@ -67,6 +67,12 @@ pub enum BenchError {
         /// Largest distance that the tolerances of the case allow.
         allowed: f64,
     },
+    /// A problem of a comparison of solvers has nothing to compare with.
+    #[error("the problem `{problem}` has no reference at its end")]
+    NoReference {
+        /// The problem.
+        problem: &'static str,
+    },
     /// The scripts or packages of the peers are not there.
     #[error("{0}")]
     Peers(String),

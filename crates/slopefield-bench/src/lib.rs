@@ -21,6 +21,7 @@ mod measure;
 mod numpy;
 mod peers;
 mod record;
+pub mod solvers;
 mod stored;
 mod suite;
 

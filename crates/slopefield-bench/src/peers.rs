@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Names of tools in records, and the Python module that each needs.
-const TOOLS: [(&str, &str); 14] = [
+const TOOLS: [(&str, &str); 15] = [
     ("numpy", "numpy"),
     ("scipy", "scipy"),
     ("numba", "numba"),
@@ -16,6 +16,7 @@ const TOOLS: [(&str, &str); 14] = [
     ("torch", "torch"),
     ("torchdiffeq", "torchdiffeq"),
     ("torchode", "torchode"),
+    ("torchsde", "torchsde"),
     ("casadi", "casadi"),
     ("libroadrunner", "roadrunner"),
     ("COPASI", "COPASI"),
@@ -24,13 +25,14 @@ const TOOLS: [(&str, &str); 14] = [
 ];
 
 /// Scripts of the benchmarks that have cases of ours.
-const SCRIPTS: [(&str, &str); 6] = [
+const SCRIPTS: [(&str, &str); 7] = [
     ("B1", "b1_lv_forward.py"),
     ("B2", "b2_lv_gradient.py"),
     ("B3", "b3_spiral_node.py"),
     ("B5", "b5_ensemble.py"),
     ("B7", "b7_scaling.py"),
     ("B8", "b8_rhs.py"),
+    ("B9", "b9_solvers.py"),
 ];
 
 /// How to make the peers runnable.

@@ -108,9 +108,22 @@ pub struct Simulate {
     /// Absolute tolerance [default: 1e-8].
     #[arg(long, value_parser = finite)]
     pub atol: Option<f64>,
-    /// Seed of network weights [default: 1].
+    /// Seed of network weights and of random numbers [default: 1].
     #[arg(long)]
     pub seed: Option<u64>,
+    /// How reactions are run: as differential equations, with the noise of their randomness, or one
+    /// by one as random events.
+    #[arg(long, value_parser = ["ode", "langevin", "jumps"])]
+    pub reactions: Option<String>,
+    /// Which random path of a stochastic model [default: 0].
+    #[arg(long, conflicts_with = "paths")]
+    pub path: Option<u32>,
+    /// Number of random paths: print their means and standard deviations.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub paths: Option<u32>,
+    /// Print the steady state that the initial values lead to instead of a trajectory.
+    #[arg(long, conflicts_with_all = ["to", "at", "points", "method", "path", "paths"])]
+    pub steady: bool,
     /// Form of the table.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -218,8 +231,14 @@ pub enum Plugin {
 /// `slopefield bench`.
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Suite of cases; without one, a list of all.
+    /// Suite of cases, `core` or `solvers`; without one, a list of all.
     pub suite: Option<String>,
+    /// Problem of the suite `solvers`; may be repeated [default: all].
+    #[arg(long = "problem", value_name = "NAME")]
+    pub problems: Vec<String>,
+    /// Draw the work-precision diagrams of the suite `solvers` as a web page.
+    #[arg(long, value_name = "FILE.html")]
+    pub plot: Option<PathBuf>,
     /// Case, or the beginning of the names of several; may be repeated [default: all].
     #[arg(long = "case", value_name = "NAME")]
     pub cases: Vec<String>,

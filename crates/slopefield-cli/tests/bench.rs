@@ -160,3 +160,27 @@ fn work_without_measuring_prints_nothing() {
     let run = place.run(&["bench", "core", "--case", "compile-lv", "--once"]);
     assert_eq!((run.ok, &*run.out, &*run.err), (true, "", ""));
 }
+
+#[test]
+fn solvers_give_a_table_with_goals_and_a_picture() {
+    let place = Place::new();
+    let arguments =
+        ["bench", "solvers", "--problem", "rober", "--seconds", "0", "--plot", "diagrams.html"];
+    let text = place.run(&arguments).good();
+    let header = text.lines().find(|line| line.starts_with("rober ")).unwrap();
+    for column in ["rtol", "error", "time", "steps", "rhs", "jac", "lu"] {
+        assert!(header.contains(column), "{header}");
+    }
+    for part in ["rodas5p", "bdf", "C: Rodas4", "goal: best Rosenbrock method at 1e-6", "are met"] {
+        assert!(text.contains(part), "`{part}` is not in\n{text}");
+    }
+    let page = std::fs::read_to_string(place.path("diagrams.html")).unwrap();
+    assert!(page.contains("rodas5p") && page.contains("Work and precision"));
+}
+
+#[test]
+fn an_unknown_problem_of_the_solvers_is_refused() {
+    let place = Place::new();
+    let run = place.run(&["bench", "solvers", "--problem", "robber"]);
+    assert!(!run.ok && run.err.contains("rober"), "{}", run.err);
+}

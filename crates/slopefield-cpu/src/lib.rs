@@ -27,6 +27,7 @@ mod hessian;
 mod jit;
 mod kernel;
 mod lanes;
+mod matrix;
 mod native;
 mod simd;
 mod step;
@@ -39,6 +40,7 @@ pub use kernel::{
     CompiledKernel, EvalFn, JvpFn, Raw, VjpFn, compile, compile_f32, compile_f32_with, compile_with,
 };
 pub use lanes::{BatchOptions, CompiledBatch, compile_batch, compile_batch_with};
+pub use matrix::{CompiledMatrix, compile_matrix};
 
 /// How to compile. The default is best for use; other values are for tests and comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

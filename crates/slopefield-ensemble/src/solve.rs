@@ -65,6 +65,13 @@ pub(crate) fn solve_with(
     let width = ensemble.rhs.width();
     let stages = method.stages();
     assert!((1..=slopefield_solve::runge_kutta::MAX_STAGES).contains(&stages), "{stages} stages");
+    if !method.extra.a.is_empty() {
+        return Err(SolveError::Invalid(format!(
+            "ensembles are not solved with {}, whose solution within a step needs extra stages; \
+             use tsit5, dp5 or bs3",
+            method.name
+        )));
+    }
     assert!(width > 0 && width.is_multiple_of(LANE_GROUP), "a width of {width} lanes");
     ensemble.validate()?;
     settings.validate(n)?;

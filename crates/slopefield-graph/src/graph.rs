@@ -6,6 +6,7 @@
 mod differentiate;
 mod fuse;
 mod identities;
+mod jacobian;
 mod op;
 mod parse;
 mod rules;
@@ -23,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use differentiate::{Forward, Reverse};
 pub(crate) use fuse::{FormLayers, FuseLanes, MergeLoops};
 pub(crate) use identities::Identities;
+pub(crate) use jacobian::Columns;
 use op::Node;
 pub(crate) use op::{Dims, Numbers, Op, Values, values_of};
 pub use parse::GraphTextError;

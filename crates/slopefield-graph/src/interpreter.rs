@@ -5,9 +5,12 @@
 
 mod memory;
 
-use slopefield_kernel::{Cotangent, HessianProduct, Kernel, Point, Shape, Tangent};
+use slopefield_kernel::{
+    Cotangent, HessianProduct, Kernel, MatrixKernel, MatrixPattern, Point, Shape, Tangent,
+};
 
 use crate::element::Element;
+use crate::lower::JacobianPlan;
 use crate::plan::{
     Body, BodyInstruction, Buffer, Entry, Instruction, LaneInput, LaneOutput, Plan, Plans, Ref,
 };
@@ -94,6 +97,36 @@ impl<T: Element> Kernel<T> for Interpreter<T> {
             ..Results::default()
         };
         run(&self.plans.vjp, inputs, results, scratch);
+    }
+}
+
+/// A Jacobian that interprets a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MatrixInterpreter {
+    matrix: JacobianPlan,
+}
+
+impl MatrixInterpreter {
+    /// For what [`crate::lower_jacobian`] gives.
+    #[must_use]
+    pub fn new(matrix: JacobianPlan) -> Self {
+        MatrixInterpreter { matrix }
+    }
+}
+
+impl MatrixKernel for MatrixInterpreter {
+    fn pattern(&self) -> MatrixPattern<'_> {
+        self.matrix.pattern.as_matrix_pattern()
+    }
+
+    fn scratch_len(&self) -> usize {
+        work_len(&self.matrix.plan)
+    }
+
+    fn eval(&self, t: f64, u: &[f64], p: &[f64], values: &mut [f64], scratch: &mut [f64]) {
+        let plan = &self.matrix.plan;
+        let inputs = Inputs { t: [t], u, p, constants: &plan.constants, ..Inputs::default() };
+        run(plan, inputs, Results { out: values, ..Results::default() }, scratch);
     }
 }
 

@@ -24,9 +24,11 @@ pub mod sparse;
 pub use element::Element;
 pub use error::LowerError;
 pub use graph::GraphTextError;
-pub use interpreter::{HessianInterpreter, Interpreter};
+pub use interpreter::{HessianInterpreter, Interpreter, MatrixInterpreter};
 pub use layout::Layout;
-pub use lower::{LoweredModel, ObserveSlot, dump, lower, lower_hessian, lower_text};
+pub use lower::{
+    JacobianPlan, LoweredModel, ObserveSlot, dump, lower, lower_hessian, lower_jacobian, lower_text,
+};
 pub use model_graph::ModelFunction;
 pub use network::{BuiltinNetworks, NetworkBuilder, NetworkGraph, NetworkLibrary};
 pub use non_finite::{NonFiniteAt, locate_non_finite};

@@ -13,13 +13,14 @@ use slopefield_lang::{Array, ArrayElements, Model, element_name};
 use crate::emit::emit;
 use crate::error::LowerError;
 use crate::graph::{
-    FoldConstants, FormLayers, Forward, FuseLanes, GraphTextError, Identities, MergeEqual,
+    Columns, FoldConstants, FormLayers, Forward, FuseLanes, GraphTextError, Identities, MergeEqual,
     MergeLoops, RemoveDead, Reverse, parse_function, text,
 };
 use crate::layout::Layout;
 use crate::model_graph::{self, ModelFunction, noise_arguments};
 use crate::network::{NetworkGraph, NetworkLibrary};
 use crate::plan::{Entry, Plan, Plans};
+use crate::sparse::{Colouring, Pattern};
 
 /// Longest parameter vector.
 const PARAMS: usize = 1 << 28;
@@ -44,6 +45,36 @@ pub struct LoweredModel {
     pub observe_layout: Vec<ObserveSlot>,
     /// Name of each output of `lets`: `r` for a scalar, `z[1]` for a component.
     pub let_names: Vec<String>,
+    /// Functions that only some models have ([`ModelFunction::others`]).
+    pub others: Vec<(ModelFunction, Plans)>,
+}
+
+impl LoweredModel {
+    /// The plans of a function, where the model has it.
+    #[must_use]
+    pub fn plans(&self, function: ModelFunction) -> Option<&Plans> {
+        match function {
+            ModelFunction::Initial => Some(&self.initial),
+            ModelFunction::Rhs => Some(&self.rhs),
+            ModelFunction::Observe => Some(&self.observe),
+            ModelFunction::Lets => Some(&self.lets),
+            other => self.others.iter().find(|(f, _)| *f == other).map(|(_, plans)| plans),
+        }
+    }
+
+    /// This model with the right-hand side of another one that has the same states, params and
+    /// networks, such as a part of it ([`Model::split_linear`]).
+    ///
+    /// # Errors
+    /// As for [`lower`].
+    pub fn with_rhs_of(&self, other: &Model) -> Result<LoweredModel, LowerError> {
+        let (networks, layout) = (&self.networks, &self.layout);
+        let rhs = ModelFunction::Rhs;
+        let entry = |entry| compile(other, networks, layout, rhs, entry, &mut |_, _| {});
+        let rhs =
+            Plans { eval: entry(Entry::Eval)?, jvp: entry(Entry::Jvp)?, vjp: entry(Entry::Vjp)? };
+        Ok(LoweredModel { rhs, ..self.clone() })
+    }
 }
 
 /// Where an observation is in the output of [`LoweredModel::observe`].
@@ -72,6 +103,10 @@ pub fn lower(model: &Model, library: &dyn NetworkLibrary) -> Result<LoweredModel
         lets: plans(ModelFunction::Lets)?,
         observe_layout: observe_layout(model),
         let_names: let_names(model),
+        others: ModelFunction::others(model)
+            .into_iter()
+            .map(|function| Ok((function, plans(function)?)))
+            .collect::<Result<_, LowerError>>()?,
         layout,
         networks,
     })
@@ -88,6 +123,54 @@ pub fn lower_hessian(
     let networks = build_networks(model, library)?;
     let layout = Layout::new(model, &networks)?;
     compile(model, &networks, &layout, function, Entry::Hvp, &mut |_, _| {})
+}
+
+/// The Jacobian of the right-hand side with respect to the states, as a function of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JacobianPlan {
+    /// Where the entries are.
+    pub pattern: Pattern,
+    /// Entries in the order of the pattern, as a plan for [`Entry::Eval`].
+    pub plan: Plan,
+}
+
+/// The Jacobian of the right-hand side of a model that has been lowered, made on demand because only
+/// implicit methods need it. `None` where it would be a program out of proportion: of networks
+/// and large dense systems, whose columns or rows are better computed one after the other
+/// ([`crate::sparse::SparseJacobian`]).
+///
+/// # Errors
+/// As for [`lower`].
+pub fn lower_jacobian(
+    model: &Model,
+    lowered: &LoweredModel,
+) -> Result<Option<JacobianPlan>, LowerError> {
+    /// More groups than this would repeat the function too often.
+    const GROUPS: u32 = 64;
+    /// Work of a plan, in instructions, times groups.
+    const WORK: usize = 200_000;
+    let pattern = Pattern::of(&lowered.rhs.eval).left(model.states.len());
+    let colouring = Colouring::of_columns(&pattern);
+    let small = pattern.columns() <= 64 && model.networks.is_empty();
+    if (colouring.count > GROUPS && !small)
+        || lowered.rhs.eval.code.len() * colouring.count as usize > WORK
+    {
+        return Ok(None);
+    }
+    let (networks, layout) = (&lowered.networks, &lowered.layout);
+    let mut graph = model_graph::build(model, networks, layout, ModelFunction::Rhs)?;
+    simplify(&mut graph);
+    graph.compile(Columns { pattern: &pattern, colouring: &colouring }, ());
+    simplify(&mut graph);
+    graph.compile((FormLayers, FuseLanes, MergeLoops, Identities, RemoveDead), ());
+    let shape = Shape {
+        states: ModelFunction::Rhs.states(model),
+        params: layout.len,
+        outputs: pattern.len(),
+    };
+    let plan = emit(&graph, Entry::Eval, shape);
+    plan.verify()?;
+    Ok(Some(JacobianPlan { pattern, plan }))
 }
 
 /// One function of a model as a plan. `watch` sees the graph before and after each pass.

@@ -41,6 +41,7 @@ pub(crate) fn build(
     function: ModelFunction,
 ) -> Result<Graph, LowerError> {
     let outputs = function.outputs(model);
+    let outputs: Vec<&Expr> = outputs.iter().map(|expr| &**expr).collect();
     let mut builder = ModelGraph::new(model, layout, function);
     for need in needed(model, &outputs) {
         match need {

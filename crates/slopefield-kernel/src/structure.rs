@@ -7,6 +7,7 @@
 
 use crate::Kernel;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The parts of a system `M u' = f(t, u, z, p) + Σ g_j W_j'` with events and jumps.
 ///
@@ -173,19 +174,19 @@ pub struct Jumps<'a, T = f64> {
     /// `(t, u, p) →` the rate of each jump, per unit of time; negative ones count as 0.
     pub rates: &'a dyn Kernel<T>,
     /// What each jump does.
-    pub changes: &'a [JumpChange<'a, T>],
+    pub changes: &'a [JumpChange<T>],
     /// For each jump, the jumps whose rates its change can alter.
-    pub alters: &'a [&'a [u32]],
+    pub alters: &'a [Vec<u32>],
     /// Whether rates are constant between jumps: the right-hand side is 0 and no rate has `t`.
     pub constant_between: bool,
 }
 
 /// What a jump does.
-pub enum JumpChange<'a, T = f64> {
+pub enum JumpChange<T = f64> {
     /// Adds numbers to states.
-    Add(&'a [(u32, f64)]),
+    Add(Vec<(u32, f64)>),
     /// `(t, u, p) →` the new state.
-    Set(&'a dyn Kernel<T>),
+    Set(Arc<dyn Kernel<T>>),
 }
 
 /// Events: changes of the state, or stops, at times that the solution or the model determines.
@@ -197,7 +198,7 @@ pub struct Events<'a, T = f64> {
     /// `(t, [], p) →` times and periods of time events; they do not depend on `t`.
     pub times: Option<&'a dyn Kernel<T>>,
     /// `(t, u, p) →` the state after an event.
-    pub affects: &'a [&'a dyn Kernel<T>],
+    pub affects: &'a [Arc<dyn Kernel<T>>],
 }
 
 /// One event.

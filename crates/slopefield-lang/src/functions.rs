@@ -262,8 +262,8 @@ pub enum Meaning {
     Reduction,
     /// Stands only as an index of an array: `wrap`. `clamp` of one argument does so too.
     Index,
-    /// Part of the language, not run by this version: `delay`.
-    Later,
+    /// The past of what stands in it: `delay`.
+    Delay,
 }
 
 /// One line of the table of functions.
@@ -402,7 +402,7 @@ pub const FUNCTIONS: &[Function] = &[
         "Michaelis-Menten rate vmax*x/(km + x)",
         "x + km not 0",
     ),
-    form("delay", &["x", "tau"], Meaning::Later, "the value of x at time t - tau", "tau >= 0"),
+    form("delay", &["x", "tau"], Meaning::Delay, "the value of x at time t - tau", "tau >= 0"),
     form(
         "sum",
         &["x"],

@@ -221,8 +221,9 @@ impl Printer {
                 }
             }
             S::History { target, value } => self.declared("history ", target, value),
-            S::Noise { name, stratonovich, correlated } => {
-                self.text(&format!("noise {}", name.text));
+            S::Noise { target, stratonovich, correlated } => {
+                self.text("noise ");
+                self.declarator(target);
                 if *stratonovich {
                     self.text(" stratonovich");
                 }

@@ -447,8 +447,8 @@ pub enum StatementKind {
     },
     /// `noise W stratonovich correlated(V, rho)`.
     Noise {
-        /// Name of the Wiener process.
-        name: Name,
+        /// Name of the Wiener process, or of several.
+        target: Declarator,
         /// `stratonovich`.
         stratonovich: bool,
         /// Another process and the correlation with it.

@@ -1,5 +1,7 @@
 //! The numbers that methods compute with.
 
+use crate::Field;
+use faer::{c32, c64};
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
@@ -24,7 +26,10 @@ pub trait Real:
     + MulAssign
     + DivAssign
     + faer::traits::RealField
+    + Field<Part = Self>
 {
+    /// Complex numbers of this precision.
+    type Complex: Field<Part = Self>;
     /// 0.
     const ZERO: Self;
     /// 1.
@@ -45,11 +50,16 @@ pub trait Real:
     fn greater(self, other: Self) -> Self;
     /// Neither infinite nor NaN.
     fn finite(self) -> bool;
+    /// The complex number with these parts.
+    fn complex(re: Self, im: Self) -> Self::Complex;
+    /// Real and imaginary part.
+    fn parts(z: Self::Complex) -> (Self, Self);
 }
 
 macro_rules! real {
-    ($t:ident) => {
+    ($t:ident, $c:ident) => {
         impl Real for $t {
+            type Complex = $c;
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const EPSILON: f64 = $t::EPSILON as f64;
@@ -78,9 +88,17 @@ macro_rules! real {
             fn finite(self) -> bool {
                 $t::is_finite(self)
             }
+            #[inline(always)]
+            fn complex(re: Self, im: Self) -> $c {
+                $c { re, im }
+            }
+            #[inline(always)]
+            fn parts(z: $c) -> (Self, Self) {
+                (z.re, z.im)
+            }
         }
     };
 }
 
-real!(f64);
-real!(f32);
+real!(f64, c64);
+real!(f32, c32);

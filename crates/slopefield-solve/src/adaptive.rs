@@ -46,6 +46,16 @@ impl<T: Real, M: OneStep<T>> Adaptive<M, T> {
         }
     }
 
+    /// The method.
+    pub(crate) fn method(&self) -> &M {
+        &self.method
+    }
+
+    /// The method and the counters.
+    pub(crate) fn parts(&mut self) -> (&mut M, &mut Stats) {
+        (&mut self.method, &mut self.stats)
+    }
+
     /// Shortest step allowed here.
     fn floor(&self, ivp: &Ivp<'_, T>, settings: &Settings) -> f64 {
         // Near t = 0 the spacing of floating-point numbers is no measure; the span is.
@@ -96,6 +106,18 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
         Ok(())
     }
 
+    fn restart(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
+        self.t = ivp.t0;
+        self.holds_step = false;
+        self.stats = Stats::default();
+        self.method.begin_again(ivp, settings, ivp.t0, ivp.u0, &mut self.stats)?;
+        // The solution may change much faster now than the last steps knew. The usual first step
+        // aims at a hundredth of the tolerance, so ten times as much is not rash.
+        let first = self.method.first_length(ivp, &self.norm, settings.h_max, &mut self.stats);
+        self.h = self.h.min(10.0 * first);
+        Ok(())
+    }
+
     fn step(
         &mut self,
         ivp: &Ivp<'_, T>,
@@ -109,7 +131,12 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
         let mut rejected = 0;
         loop {
             self.check_budget(settings)?;
+            let t_limit = match self.method.limit(self.t) {
+                Some(nearer) if (nearer - t_limit) * signed(1.0) < 0.0 => nearer,
+                _ => t_limit,
+            };
             let remaining = (t_limit - self.t).abs();
+            h = self.method.admissible(h, remaining);
             let clipped = STRETCH * h >= remaining;
             let t_new = if clipped { t_limit } else { self.t + signed(h) };
             let span = (self.t, t_new);
@@ -120,7 +147,8 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
             let factor = match attempt {
                 Attempt::Measured(error) if error <= 1.0 => {
                     let taken = if clipped { remaining } else { h };
-                    let next = self.controller.accepted(error) * taken;
+                    let factor = self.controller.accepted_step(error, taken);
+                    let next = self.method.preferred(factor) * taken;
                     // A step cut short by the limit says nothing against the longer one.
                     self.h = if taken < h { next.max(h) } else { next };
                     let t_prev = std::mem::replace(&mut self.t, t_new);
@@ -146,6 +174,12 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
 
     fn state(&self) -> &[T] {
         if self.holds_step { self.method.end() } else { self.method.beginning() }
+    }
+
+    fn prepare_dense(&mut self, ivp: &Ivp<'_, T>) {
+        if self.holds_step {
+            self.method.prepare_dense(ivp, &mut self.stats);
+        }
     }
 
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError> {

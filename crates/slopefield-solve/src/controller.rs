@@ -21,12 +21,18 @@ pub struct PiController {
     pub min_factor: f64,
     /// The step never grows by more than this at once.
     pub max_factor: f64,
+    /// Length of the previous accepted step, where the controller predicts.
+    predictive: bool,
+    previous_length: f64,
     log2_previous: f64,
     after_rejection: bool,
 }
 
 /// Previous errors below 1e-4 are treated alike, so that one lucky step does not forbid the next.
 const LOG2_SMALLEST_REMEMBERED: f64 = -13.287_712_379_549_449;
+
+/// RADAU5 remembers no error below a hundredth of the tolerance.
+const LOG2_SMALLEST_PREDICTED: f64 = -6.643_856_189_774_724;
 
 /// Keeps the logarithm away from 0; the factor is at its limit long before.
 const SMALLEST_SQUARE: f64 = 1e-24;
@@ -42,13 +48,32 @@ impl PiController {
             safety: 0.9,
             min_factor: 0.2,
             max_factor: 10.0,
+            predictive: false,
+            previous_length: 0.0,
             log2_previous: LOG2_SMALLEST_REMEMBERED,
             after_rejection: false,
         }
     }
 
+    /// Gustafsson's predictive controller for implicit methods with an error estimate of size
+    /// `O(h^q)`, with the constants of RADAU5. Where the error coefficient grows or falls, as in
+    /// and after transients, it expects that to go on: the factor is the lesser of
+    /// `safety · err^(−1/q)` and `safety · h/h_prev · (err_prev/err²)^(1/q)` (Hairer, Wanner,
+    /// *Solving ODEs II*, eq. IV.8.25; Gustafsson, ACM TOMS 20 (1994) 496,
+    /// doi:10.1145/198429.198437).
+    pub fn predictive(q: u32) -> Self {
+        PiController {
+            alpha: 1.0 / f64::from(q),
+            beta: 0.0,
+            max_factor: 8.0,
+            predictive: true,
+            ..Self::for_error_order(q)
+        }
+    }
+
     /// Forgets the previous solve.
     pub fn reset(&mut self) {
+        self.previous_length = 0.0;
         self.log2_previous = LOG2_SMALLEST_REMEMBERED;
         self.after_rejection = false;
     }
@@ -62,6 +87,31 @@ impl PiController {
         let ceiling = if self.after_rejection { 1.0 } else { self.max_factor };
         self.after_rejection = false;
         within(wanted, self.min_factor, ceiling)
+    }
+
+    /// Like [`PiController::accepted`] for a step of length `length` > 0.
+    #[inline]
+    pub fn accepted_step(&mut self, squared_error: f64, length: f64) -> f64 {
+        if self.predictive {
+            self.predicted(squared_error, length)
+        } else {
+            self.accepted(squared_error)
+        }
+    }
+
+    fn predicted(&mut self, squared_error: f64, length: f64) -> f64 {
+        let log2_error = 0.5 * log2(within(squared_error, SMALLEST_SQUARE, f64::MAX));
+        let ceiling = if self.after_rejection { 1.0 } else { self.max_factor };
+        let mut factor = self.safety * exp2(-self.alpha * log2_error);
+        if self.previous_length > 0.0 {
+            let gain = length / self.previous_length;
+            let log2_ahead = 2.0 * log2_error - self.log2_previous;
+            factor = factor.min(self.safety * gain * exp2(-self.alpha * log2_ahead));
+        }
+        self.previous_length = length;
+        self.log2_previous = log2_error.max(LOG2_SMALLEST_PREDICTED);
+        self.after_rejection = false;
+        within(factor, self.min_factor, ceiling)
     }
 
     /// Factor for another attempt after a step with finite error norm `err` > 1 was rejected,
@@ -152,6 +202,25 @@ mod tests {
         assert_eq!(controller.accepted(0.0), 1.0);
         assert_eq!(controller.accepted(0.0), 10.0);
         assert!(controller.rejected(1.0 + 1e-12) < 0.96);
+    }
+
+    #[test]
+    fn a_predictive_controller_expects_a_change_to_go_on() {
+        // err = C h^4 with C twice as large in every step: the steps should shrink by 2^(-1/4).
+        let mut controller = PiController::predictive(4);
+        let (mut h, mut coefficient) = (1.0, 0.5);
+        for step in 0..20 {
+            let error: f64 = coefficient * f64::powi(h, 4);
+            let factor = controller.accepted_step(error * error, h);
+            if step > 5 {
+                assert!((factor - 0.5_f64.powf(0.25)).abs() < 1e-3, "{factor}");
+            }
+            h *= factor;
+            coefficient *= 2.0;
+        }
+        // The plain controller would lag behind by one step and reject many.
+        let error = coefficient * f64::powi(h, 4);
+        assert!((error - 0.9_f64.powi(4)).abs() < 2e-2, "{error}");
     }
 
     #[test]

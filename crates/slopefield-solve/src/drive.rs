@@ -1,15 +1,33 @@
-//! The loop: owns time, save points, budgets and cancellation, for every method.
+//! The loop: owns time, save points, events, budgets and cancellation, for every method.
 //!
 //! It knows nothing of methods, losses or gradients; those who need every accepted step watch
 //! through a [`StepObserver`].
 
+use crate::events::{Cut, EventLoop, Happening, Stop};
+use crate::rows::Rows;
 use crate::{Ivp, Real, Settings, SolveError, Stats, Step, Stepper};
 
-/// Watches accepted steps, for dense storage, checkpoints and progress.
+/// Watches accepted steps and events, for dense storage, checkpoints and progress.
 pub trait StepObserver<T: Real = f64> {
     /// Called after each accepted step. `solution` may be asked for the state at its end, for the
     /// solution within it and for its stages. An error stops the solve and is passed on.
+    ///
+    /// A step within which an event changes the state or stops the solve ends there, before the
+    /// event; it has no stages then.
     fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper<T>) -> Result<(), SolveError>;
+
+    /// Whether [`StepObserver::accepted`] asks for the solution within the step, which costs
+    /// evaluations with some methods.
+    fn interpolates(&self) -> bool {
+        true
+    }
+
+    /// Called for each event, after the step up to it was accepted (for events that change
+    /// nothing, before the step that contains it is). An error stops the solve and is passed on.
+    fn happened(&mut self, happening: &Happening<'_, T>) -> Result<(), SolveError> {
+        let _ = happening;
+        Ok(())
+    }
 }
 
 impl<T: Real, F: FnMut(&Step, &mut dyn Stepper<T>) -> Result<(), SolveError>> StepObserver<T>
@@ -20,12 +38,23 @@ impl<T: Real, F: FnMut(&Step, &mut dyn Stepper<T>) -> Result<(), SolveError>> St
     }
 }
 
+/// How a solve ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Outcome {
+    /// Counters.
+    pub stats: Stats,
+    /// The event that ended it before its time, if one did.
+    pub stop: Option<Stop>,
+}
+
 /// Integrates `ivp` from `t0` to `t1` and writes the states at `saves` to `out`, row by row
-/// (`saves.len() × n`).
+/// (`saves.len() × n`). [`drive_to_stop`] also tells whether an event ended the solve early.
 ///
 /// `saves` ascend from `t0` to `t1` (descend when integrating backward) and may repeat. Save
 /// points within a step are interpolated, so they do not change the steps; save points at `t0`
-/// and at step ends are exact. On an error, rows not reached are NaN.
+/// and at step ends are exact. At the instant of an event the state after it is saved; the one
+/// before is in [`Happening::before`]. On an error, and after an event that stops the solve, rows
+/// not reached are NaN.
 ///
 /// # Errors
 /// Every [`SolveError`]; [`SolveError::Invalid`] for sizes, settings or save times that make no
@@ -38,127 +67,192 @@ pub fn drive<T: Real>(
     out: &mut [T],
     observer: Option<&mut dyn StepObserver<T>>,
 ) -> Result<Stats, SolveError> {
-    let n = ivp.u0.len();
-    ivp.validate()?;
-    settings.validate(n)?;
-    validate_saves(ivp, saves, out.len())?;
-    let mut rows = Rows { saves, out, n, next: 0, direction: ivp.direction() };
-    let result = run(stepper, ivp, settings, &mut rows, observer);
-    if result.is_err() {
-        rows.out[rows.next * n..].fill(T::of(f64::NAN));
-    }
-    result
+    drive_to_stop(stepper, ivp, settings, saves, out, observer).map(|outcome| outcome.stats)
 }
 
-fn run<T: Real>(
+/// [`drive`], with the event that ended the solve.
+///
+/// # Errors
+/// Those of [`drive`].
+pub fn drive_to_stop<T: Real>(
     stepper: &mut dyn Stepper<T>,
     ivp: &Ivp<'_, T>,
     settings: &Settings,
-    rows: &mut Rows<'_, T>,
-    mut observer: Option<&mut dyn StepObserver<T>>,
-) -> Result<Stats, SolveError> {
-    rows.save_initial(ivp);
-    if ivp.t0 == ivp.t1 {
-        return Ok(Stats::default());
+    saves: &[f64],
+    out: &mut [T],
+    observer: Option<&mut dyn StepObserver<T>>,
+) -> Result<Outcome, SolveError> {
+    ivp.validate()?;
+    settings.validate(ivp.u0.len())?;
+    let mut rows = Rows::new(ivp, saves, out)?;
+    let mut stepper = Driven { stepper, ivp, settings, spent: Stats::default() };
+    let result = stepper.run(&mut rows, observer);
+    if !matches!(result, Ok(None)) {
+        rows.abandon();
     }
-    if settings.cancelled() {
-        return Err(SolveError::Cancelled { t: ivp.t0 });
-    }
-    stepper.start(ivp, settings)?;
-    let mut t = ivp.t0;
-    while t != ivp.t1 {
+    Ok(Outcome { stop: result?, stats: stepper.spent })
+}
+
+/// A solve on its way.
+struct Driven<'a, 'i, T: Real> {
+    stepper: &'a mut dyn Stepper<T>,
+    ivp: &'a Ivp<'i, T>,
+    settings: &'a Settings,
+    /// Counters; those of the stepper, which begins again after events, are added at its end.
+    spent: Stats,
+}
+
+impl<T: Real> Driven<'_, '_, T> {
+    fn run(
+        &mut self,
+        rows: &mut Rows<'_, T>,
+        mut observer: Option<&mut dyn StepObserver<T>>,
+    ) -> Result<Option<Stop>, SolveError> {
+        let (ivp, settings) = (self.ivp, self.settings);
+        let mut events = EventLoop::new(ivp)?;
+        let mut stop = None;
+        let at_once = events.as_ref().is_some_and(|events| events.scheduled_at(ivp.t0));
+        if ivp.t0 == ivp.t1 && !at_once {
+            rows.save_at(ivp.t0, ivp.u0);
+            return Ok(None);
+        }
         if settings.cancelled() {
+            return Err(SolveError::Cancelled { t: ivp.t0 });
+        }
+        self.stepper.start(ivp, settings)?;
+        if let Some(events) = &mut events {
+            events.begin(ivp, self.stepper, ivp.t0)?;
+            events.reach(ivp, self.stepper, ivp.t0, ivp.t0)?;
+            stop = events.happen(
+                ivp,
+                settings,
+                self.stepper,
+                ivp.t0,
+                &mut self.spent,
+                reborrow(&mut observer),
+            )?;
+            rows.save_at(ivp.t0, events.state(ivp));
+        } else {
+            rows.save_at(ivp.t0, self.stepper.state());
+        }
+        let mut t = ivp.t0;
+        while t != ivp.t1 && stop.is_none() {
+            self.check_budget(t)?;
+            let limit = events.as_ref().map_or(ivp.t1, |events| events.limit(ivp, t));
+            let step = self.stepper.step(ivp, settings, limit)?;
+            self.check_progress(t, &step, limit)?;
+            t = match &mut events {
+                None => {
+                    rows.save_step(ivp, &step, self.stepper)?;
+                    if let Some(observer) = observer.as_deref_mut() {
+                        accept(observer, ivp, &step, self.stepper)?;
+                    }
+                    step.t
+                }
+                Some(events) => {
+                    let (reached, stopped) =
+                        self.pass_events(events, &step, rows, reborrow(&mut observer))?;
+                    stop = stopped;
+                    reached
+                }
+            };
+        }
+        self.spent += self.stepper.stats();
+        Ok(stop)
+    }
+
+    /// Deals with the events of a step. Returns where the solution has got to: the end of the step,
+    /// or an event before it that changed the state or stopped the solve.
+    fn pass_events(
+        &mut self,
+        events: &mut EventLoop<'_, T>,
+        step: &Step,
+        rows: &mut Rows<'_, T>,
+        mut observer: Option<&mut dyn StepObserver<T>>,
+    ) -> Result<(f64, Option<Stop>), SolveError> {
+        let ivp = self.ivp;
+        let mut after = step.t_prev;
+        while let Some(t) = events.next(ivp, self.stepper, step, after)? {
+            let breaks = events.reach(ivp, self.stepper, t, step.t)?;
+            if breaks {
+                rows.save_before(ivp, t, self.stepper)?;
+                if let Some(observer) = observer.as_deref_mut() {
+                    let part = Step { t, ..*step };
+                    if t == step.t {
+                        accept(observer, ivp, &part, self.stepper)?;
+                    } else {
+                        let state = events.state(ivp);
+                        let mut cut = Cut { whole: &mut *self.stepper, state };
+                        accept(observer, ivp, &part, &mut cut)?;
+                    }
+                }
+            }
+            let stop = events.happen(
+                ivp,
+                self.settings,
+                self.stepper,
+                t,
+                &mut self.spent,
+                reborrow(&mut observer),
+            )?;
+            if breaks {
+                rows.save_at(t, events.state(ivp));
+                return Ok((t, stop));
+            }
+            after = t;
+        }
+        rows.save_step(ivp, step, self.stepper)?;
+        if let Some(observer) = observer {
+            accept(observer, ivp, step, self.stepper)?;
+        }
+        Ok((step.t, None))
+    }
+
+    fn check_budget(&self, t: f64) -> Result<(), SolveError> {
+        if self.settings.cancelled() {
             return Err(SolveError::Cancelled { t });
         }
-        let so_far = stepper.stats();
-        if so_far.accepted + so_far.rejected >= settings.max_steps {
-            return Err(SolveError::TooManySteps { t, steps: settings.max_steps });
-        }
-        let step = stepper.step(ivp, settings, ivp.t1)?;
-        // A plugin could stand still or run past the end; built-in methods cannot.
-        if !((step.t - t) * rows.direction > 0.0 && (ivp.t1 - step.t) * rows.direction >= 0.0) {
-            return Err(SolveError::Invalid(format!(
-                "the solver reported a step from t = {t} to t = {}, which is not progress \
-                 towards t = {}",
-                step.t, ivp.t1
-            )));
-        }
-        rows.save_step(&step, stepper)?;
-        if let Some(observer) = observer.as_deref_mut() {
-            observer.accepted(&step, stepper)?;
-        }
-        t = step.t;
-    }
-    Ok(stepper.stats())
-}
-
-/// The save points still to come.
-struct Rows<'a, T> {
-    saves: &'a [f64],
-    out: &'a mut [T],
-    n: usize,
-    next: usize,
-    direction: f64,
-}
-
-impl<T: Real> Rows<'_, T> {
-    fn row(&mut self) -> &mut [T] {
-        &mut self.out[self.next * self.n..(self.next + 1) * self.n]
-    }
-
-    fn save_initial(&mut self, ivp: &Ivp<'_, T>) {
-        while self.next < self.saves.len() && self.saves[self.next] == ivp.t0 {
-            self.row().copy_from_slice(ivp.u0);
-            self.next += 1;
-        }
-    }
-
-    fn save_step(&mut self, step: &Step, stepper: &mut dyn Stepper<T>) -> Result<(), SolveError> {
-        while self.next < self.saves.len() {
-            let t = self.saves[self.next];
-            if t == step.t {
-                self.row().copy_from_slice(stepper.state());
-            } else if (step.t - t) * self.direction > 0.0 {
-                stepper.interpolate(t, self.row())?;
-            } else {
-                break;
-            }
-            self.next += 1;
+        let now = self.stepper.stats();
+        let steps = self.spent.accepted + self.spent.rejected + now.accepted + now.rejected;
+        if steps >= self.settings.max_steps {
+            return Err(SolveError::TooManySteps { t, steps: self.settings.max_steps });
         }
         Ok(())
     }
+
+    /// A plugin could stand still or run past the end; built-in methods cannot.
+    fn check_progress(&self, t: f64, step: &Step, limit: f64) -> Result<(), SolveError> {
+        let direction = self.ivp.direction();
+        if (step.t - t) * direction > 0.0 && (limit - step.t) * direction >= 0.0 {
+            return Ok(());
+        }
+        Err(SolveError::Invalid(format!(
+            "the solver reported a step from t = {t} to t = {}, which is not progress towards \
+             t = {limit}",
+            step.t
+        )))
+    }
 }
 
-fn validate_saves<T: Real>(
+/// Shows a step to an observer.
+fn accept<T: Real>(
+    observer: &mut dyn StepObserver<T>,
     ivp: &Ivp<'_, T>,
-    saves: &[f64],
-    out_len: usize,
+    step: &Step,
+    stepper: &mut dyn Stepper<T>,
 ) -> Result<(), SolveError> {
-    if out_len != saves.len() * ivp.u0.len() {
-        return Err(SolveError::Invalid(format!(
-            "room for {out_len} values was given, but {} save times of {} states need {}",
-            saves.len(),
-            ivp.u0.len(),
-            saves.len() * ivp.u0.len()
-        )));
+    if observer.interpolates() {
+        stepper.prepare_dense(ivp);
     }
-    let direction = ivp.direction();
-    let mut previous = ivp.t0;
-    for (index, &t) in saves.iter().enumerate() {
-        let inside = (t - ivp.t0) * direction >= 0.0 && (ivp.t1 - t) * direction >= 0.0;
-        if !inside {
-            return Err(SolveError::Invalid(format!(
-                "save time {index} is {t}, outside the span {} to {}",
-                ivp.t0, ivp.t1
-            )));
-        }
-        if (t - previous) * direction < 0.0 {
-            return Err(SolveError::Invalid(format!(
-                "save time {index} is {t}, before its predecessor {previous}; sort them in the \
-                 direction of integration"
-            )));
-        }
-        previous = t;
+    observer.accepted(step, stepper)
+}
+
+/// The observer for a part of the time that it is borrowed.
+fn reborrow<'s, T: Real>(
+    observer: &'s mut Option<&mut dyn StepObserver<T>>,
+) -> Option<&'s mut (dyn StepObserver<T> + 's)> {
+    match observer {
+        Some(observer) => Some(&mut **observer),
+        None => None,
     }
-    Ok(())
 }

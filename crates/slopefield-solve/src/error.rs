@@ -37,6 +37,19 @@ pub enum SolveError {
         /// By how much.
         residual: f64,
     },
+    /// Newton's iteration for a steady state found none.
+    #[error(
+        "no steady state was found in {iterations} iterations; the slope of state {state} is still \
+         {slope:e}"
+    )]
+    NoSteadyState {
+        /// Iterations made.
+        iterations: u64,
+        /// The state farthest from rest.
+        state: usize,
+        /// Its slope.
+        slope: f64,
+    },
     /// Events follow each other without end (Zeno).
     #[error("{count} events happened at t = {t} without time passing")]
     EventStorm {
@@ -128,6 +141,10 @@ impl SolveError {
             SolveError::Inconsistent { .. } => {
                 "Give starting values that satisfy the algebraic equations more closely, or \
                  better guesses for the algebraic variables."
+            }
+            SolveError::NoSteadyState { .. } => {
+                "The model may have no steady state near these values, as when it oscillates or \
+                 grows for ever: simulate it for a while and start from where it ends."
             }
             SolveError::EventStorm { .. } => {
                 "Events pile up, as with a ball that bounces ever lower: add an event that stops \

@@ -14,6 +14,10 @@ pub struct StepTimes {
 }
 
 impl<T: Real> StepObserver<T> for StepTimes {
+    fn interpolates(&self) -> bool {
+        false
+    }
+
     fn accepted(&mut self, step: &Step, _: &mut dyn Stepper<T>) -> Result<(), SolveError> {
         if self.times.is_empty() {
             self.times.push(step.t_prev);
@@ -72,6 +76,10 @@ impl<T: Real> Stepper<T> for FrozenSteps<T> {
 
     fn state(&self) -> &[T] {
         if self.taken == 0 { self.stages.state(0) } else { self.stages.end() }
+    }
+
+    fn prepare_dense(&mut self, ivp: &Ivp<'_, T>) {
+        self.stats.rhs += self.stages.prepare_dense(ivp);
     }
 
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError> {

@@ -170,3 +170,16 @@ pub struct Stats {
     /// Events and jumps that happened.
     pub events: u64,
 }
+
+impl std::ops::AddAssign for Stats {
+    fn add_assign(&mut self, more: Stats) {
+        self.accepted += more.accepted;
+        self.rejected += more.rejected;
+        self.rhs += more.rhs;
+        self.jacobians += more.jacobians;
+        self.factorisations += more.factorisations;
+        self.solves += more.solves;
+        self.iterations += more.iterations;
+        self.events += more.events;
+    }
+}

@@ -20,28 +20,53 @@
 //! # Ok::<(), slopefield_solve::SolveError>(())
 //! ```
 
+pub mod adams;
 mod adaptive;
+mod barycentric;
+pub mod bdf;
+mod consistent;
 mod controller;
+mod delay;
 mod drive;
 mod error;
+mod events;
+pub mod exponential;
 mod frozen;
+mod hermite;
+mod implicit;
 mod initial;
 mod ivp;
 mod methods;
+mod multistep;
 mod norm;
 mod one_step;
+pub mod radau;
+pub mod rosenbrock;
+mod rows;
 pub mod runge_kutta;
+pub mod sdirk;
+pub mod second_order;
+pub mod stabilised;
+mod steady;
 mod stepper;
+pub mod switching;
 
+pub use adams::Adams;
 pub use adaptive::Adaptive;
+pub use bdf::Bdf;
 pub use controller::PiController;
-pub use drive::{StepObserver, drive};
+pub use delay::{DelayStepper, delay_method, delay_method_single};
+pub use drive::{Outcome, StepObserver, drive, drive_to_stop};
 pub use error::SolveError;
+pub use events::{Happening, Stop};
 pub use frozen::{FrozenSteps, StepTimes};
 pub use ivp::{Ivp, Settings, Stats};
 pub use methods::{MethodClass, MethodInfo, method, method_info, methods, tableau};
 pub use norm::ErrorNorm;
 pub use one_step::{Attempt, Failure, OneStep};
+pub use rosenbrock::{Rosenbrock, RosenbrockTable};
 pub use runge_kutta::{ExplicitRungeKutta, Stages, Tableau};
 pub use slopefield_linear::Real;
+pub use steady::{SteadyState, steady_state};
 pub use stepper::{Step, Stepper};
+pub use switching::{SwitchReport, Switching};

@@ -1,7 +1,10 @@
 //! The built-in methods by name.
 
-use crate::runge_kutta::{self, BS3, DP5, TSIT5};
-use crate::{Stepper, Tableau};
+use crate::runge_kutta::{self, BS3, DP5, TSIT5, VERN6, VERN7, VERN8, VERN9};
+use crate::{
+    Stepper, Tableau, adams, bdf, exponential, radau, rosenbrock, sdirk, second_order, stabilised,
+    switching,
+};
 
 /// What is said about a method where the user chooses one, and how to make it.
 #[derive(Debug, Clone, Copy)]
@@ -43,8 +46,19 @@ pub enum MethodClass {
     Split,
 }
 
-static GROUPS: &[&[MethodInfo]] = &[&runge_kutta::METHODS];
-static TABLES: [&Tableau; 3] = [&TSIT5, &DP5, &BS3];
+static GROUPS: &[&[MethodInfo]] = &[
+    &runge_kutta::METHODS,
+    &adams::METHODS,
+    &rosenbrock::METHODS,
+    &bdf::METHODS,
+    &radau::METHODS,
+    &sdirk::METHODS,
+    &switching::METHODS,
+    &second_order::METHODS,
+    &stabilised::METHODS,
+    &exponential::METHODS,
+];
+static TABLES: [&Tableau; 7] = [&TSIT5, &DP5, &BS3, &VERN6, &VERN7, &VERN8, &VERN9];
 
 /// All built-in methods, the recommended first.
 pub fn methods() -> impl Iterator<Item = &'static MethodInfo> {

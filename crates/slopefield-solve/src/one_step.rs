@@ -23,6 +23,22 @@ pub trait OneStep<T: Real = f64>: Send {
         counts: &mut Stats,
     ) -> Result<(), SolveError>;
 
+    /// Makes `(t, u)` the beginning of the next step, on the way of a solve that is interrupted
+    /// there within or at the end of the step held. Methods may keep what is still of use.
+    ///
+    /// # Errors
+    /// Those of [`OneStep::begin`].
+    fn begin_again(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        settings: &Settings,
+        t: f64,
+        u: &[T],
+        counts: &mut Stats,
+    ) -> Result<(), SolveError> {
+        self.begin(ivp, settings, t, u, counts)
+    }
+
     /// Length, positive and at most `h_max`, of a first step from the beginning.
     fn first_length(
         &mut self,
@@ -31,6 +47,21 @@ pub trait OneStep<T: Real = f64>: Send {
         h_max: f64,
         counts: &mut Stats,
     ) -> f64;
+
+    /// Length of the next attempt when `h` is wanted and `remaining` is left until the end, both
+    /// positive: `h`, or less. For methods whose steps have a longest length, or only some lengths.
+    fn admissible(&self, h: f64, remaining: f64) -> f64 {
+        let _ = remaining;
+        h
+    }
+
+    /// Where a step that begins at `t`, the end of the step held or its beginning, must end at the
+    /// latest, for methods that step onto points where the solution is not smooth. Asked before each
+    /// attempt.
+    fn limit(&mut self, t: f64) -> Option<f64> {
+        let _ = t;
+        None
+    }
 
     /// Takes the step from `t` to `t_new` and measures its error. With `from_end` it begins with
     /// the end of the step held, which has been accepted, otherwise with the beginning of that step
@@ -50,20 +81,120 @@ pub trait OneStep<T: Real = f64>: Send {
     /// State at its end, after an attempt.
     fn end(&self) -> &[T];
 
-    /// Solution at `t` within the step held.
+    /// Evaluates what [`OneStep::interpolate`] needs and the step does not; called before it, once
+    /// or more often for a step.
+    fn prepare_dense(&mut self, ivp: &Ivp<'_, T>, counts: &mut Stats) {
+        let _ = (ivp, counts);
+    }
+
+    /// Solution at `t` within the step held, after [`OneStep::prepare_dense`].
     ///
     /// # Errors
     /// [`SolveError::Invalid`] when `t` lies outside the step.
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError>;
+
+    /// Writes the slope at `t` within the step held to `out`, after [`OneStep::prepare_dense`]; false
+    /// for methods that have no better slope than that of the polynomial through their solution.
+    fn interpolate_slope(&mut self, t: f64, out: &mut [T]) -> bool {
+        let _ = (t, out);
+        false
+    }
+
+    /// Largest degree in time of the solution within a step, where that is a polynomial.
+    fn dense_degree(&self) -> usize {
+        8
+    }
 
     /// The first state whose slope or end is not finite after a failed attempt.
     fn first_non_finite(&self) -> Option<usize> {
         self.end().iter().position(|v| !v.finite())
     }
 
+    /// What the controller's `factor` on the next step should be changed to after the step held
+    /// was accepted: implicit methods shorten steps that took many iterations, and leave a length
+    /// alone whose change would not be worth a factorisation.
+    fn preferred(&self, factor: f64) -> f64 {
+        factor
+    }
+
     /// Stages of the step held, where the method is an explicit Runge–Kutta method.
     fn stages(&self) -> Option<&Stages<T>> {
         None
+    }
+}
+
+impl<T: Real> OneStep<T> for Box<dyn OneStep<T>> {
+    fn error_order(&self) -> u32 {
+        (**self).error_order()
+    }
+    fn begin(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        settings: &Settings,
+        t: f64,
+        u: &[T],
+        counts: &mut Stats,
+    ) -> Result<(), SolveError> {
+        (**self).begin(ivp, settings, t, u, counts)
+    }
+    fn begin_again(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        settings: &Settings,
+        t: f64,
+        u: &[T],
+        counts: &mut Stats,
+    ) -> Result<(), SolveError> {
+        (**self).begin_again(ivp, settings, t, u, counts)
+    }
+    fn first_length(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        norm: &ErrorNorm,
+        h_max: f64,
+        counts: &mut Stats,
+    ) -> f64 {
+        (**self).first_length(ivp, norm, h_max, counts)
+    }
+    fn limit(&mut self, t: f64) -> Option<f64> {
+        (**self).limit(t)
+    }
+    fn attempt(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        span: (f64, f64),
+        from_end: bool,
+        norm: &ErrorNorm,
+        counts: &mut Stats,
+    ) -> Attempt {
+        (**self).attempt(ivp, span, from_end, norm, counts)
+    }
+    fn beginning(&self) -> &[T] {
+        (**self).beginning()
+    }
+    fn end(&self) -> &[T] {
+        (**self).end()
+    }
+    fn prepare_dense(&mut self, ivp: &Ivp<'_, T>, counts: &mut Stats) {
+        (**self).prepare_dense(ivp, counts);
+    }
+    fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError> {
+        (**self).interpolate(t, out)
+    }
+    fn interpolate_slope(&mut self, t: f64, out: &mut [T]) -> bool {
+        (**self).interpolate_slope(t, out)
+    }
+    fn dense_degree(&self) -> usize {
+        (**self).dense_degree()
+    }
+    fn first_non_finite(&self) -> Option<usize> {
+        (**self).first_non_finite()
+    }
+    fn preferred(&self, factor: f64) -> f64 {
+        (**self).preferred(factor)
+    }
+    fn stages(&self) -> Option<&Stages<T>> {
+        (**self).stages()
     }
 }
 

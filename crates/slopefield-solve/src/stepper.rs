@@ -1,5 +1,6 @@
 //! The interface between the loop and a method: one accepted step at a time.
 
+use crate::switching::SwitchReport;
 use crate::{Ivp, Real, Settings, SolveError, Stages, Stats};
 
 /// One accepted step, as a stepper reports it.
@@ -18,6 +19,12 @@ pub struct Step {
 pub trait Stepper<T: Real = f64>: Send {
     /// Begins at `(t0, u0)` towards `t1`.
     fn start(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError>;
+    /// Begins at `(t0, u0)` on the way of a solve, after an event at `t0` within or at the end of
+    /// the last step: like `start`, but with what is worth keeping, such as the step length and the
+    /// history of systems with delays. Counters begin at 0, as with `start`.
+    fn restart(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
+        self.start(ivp, settings)
+    }
     /// Takes one accepted step, never past `t_limit`.
     fn step(
         &mut self,
@@ -27,7 +34,14 @@ pub trait Stepper<T: Real = f64>: Send {
     ) -> Result<Step, SolveError>;
     /// State at the end of the last accepted step.
     fn state(&self) -> &[T];
-    /// Solution at `t` within the last accepted step.
+    /// Evaluates what [`Stepper::interpolate`] needs and the step does not: some methods have
+    /// stages for nothing but the solution within a step. Must be called before it, once or more
+    /// often for a step; the loop does so before it interpolates, and before it shows the step to
+    /// an observer that interpolates.
+    fn prepare_dense(&mut self, ivp: &Ivp<'_, T>) {
+        let _ = ivp;
+    }
+    /// Solution at `t` within the last accepted step, after [`Stepper::prepare_dense`].
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError>;
     /// Delayed values at `t` within the last accepted step or before it, of systems with delays.
     fn delayed(&mut self, ivp: &Ivp<'_, T>, t: f64, out: &mut [T]) -> Result<(), SolveError> {
@@ -40,6 +54,10 @@ pub trait Stepper<T: Real = f64>: Send {
     /// Stage states and slopes of the last accepted step, where the method is an explicit
     /// Runge–Kutta method; gradient methods that reverse the very steps need them.
     fn stages(&self) -> Option<&Stages<T>> {
+        None
+    }
+    /// What a method that switches between others has found since `start`.
+    fn switches(&self) -> Option<&SwitchReport> {
         None
     }
 }

@@ -3,32 +3,12 @@
 
 mod common;
 
-use common::{HEUN, distance, end_state, ivp};
+use common::{HEUN, distance, end_state, ivp, slope, with_equal_steps};
 use slopefield_problems::{
     Problem, all, forced_relaxation, lorenz, lotka_volterra, rigid_body, spiral,
 };
 use slopefield_solve::runge_kutta::{BS3, DP5, TSIT5};
 use slopefield_solve::{FrozenSteps, Ivp, Settings, Tableau, drive, method, methods, tableau};
-
-/// State at `t1` after equal steps.
-fn with_equal_steps(table: &'static Tableau, ivp: &Ivp<'_>, steps: usize) -> Vec<f64> {
-    let time = |i| ivp.t0 + (ivp.t1 - ivp.t0) * i as f64 / steps as f64;
-    let mut times: Vec<f64> = (0..=steps).map(time).collect();
-    times[steps] = ivp.t1;
-    let mut stepper = FrozenSteps::new(table, times);
-    end_state(&mut stepper, ivp, &Settings::default()).unwrap().0
-}
-
-/// Slope of log error over log step, by least squares.
-fn slope(errors: &[(f64, f64)]) -> f64 {
-    let points: Vec<(f64, f64)> = errors.iter().map(|(h, e)| (h.ln(), e.ln())).collect();
-    let n = points.len() as f64;
-    let (mx, my) = points.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
-    let (xy, xx) = points
-        .iter()
-        .fold((0.0, 0.0), |(xy, xx), (x, y)| (xy + (x - mx) * (y - my), xx + (x - mx) * (x - mx)));
-    xy / xx
-}
 
 #[track_caller]
 fn check_order(

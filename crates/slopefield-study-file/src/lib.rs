@@ -77,7 +77,8 @@ pub struct ExperimentFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields, default)]
 pub struct SolverFile {
-    /// `auto`, `tsit5`, or a plugin's `org.example.rodas/rodas5p`.
+    /// `auto`, a built-in method such as `tsit5`, `rodas5p`, `bdf` (see the list in docs/reference/solvers.md),
+    /// or a plugin's `org.example.rodas/rodas5p`.
     pub method: String,
     /// Relative tolerance.
     pub rtol: f64,
@@ -85,11 +86,20 @@ pub struct SolverFile {
     pub atol: f64,
     /// Budget of steps per solve.
     pub max_steps: u32,
+    /// How reactions are run: `ode`, `langevin` (as a stochastic differential equation) or `jumps`
+    /// (one by one, as random events).
+    pub reactions: String,
 }
 
 impl Default for SolverFile {
     fn default() -> Self {
-        SolverFile { method: "auto".into(), rtol: 1e-6, atol: 1e-8, max_steps: 100_000 }
+        SolverFile {
+            method: "auto".into(),
+            rtol: 1e-6,
+            atol: 1e-8,
+            max_steps: 100_000,
+            reactions: "ode".into(),
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! A model text made callable.
 
 use crate::StudyError;
+use crate::system::SystemKernel;
 use slopefield_graph::network::NetworkLibrary;
 use slopefield_graph::plan::Plans;
 use slopefield_graph::{Interpreter, LoweredModel};
 use slopefield_kernel::Kernel;
-use slopefield_lang::{Model, Severity};
+use slopefield_lang::{Model, ReactionMode, Severity};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,11 +20,13 @@ pub struct CompiledModel {
     pub text: String,
     /// The checked model.
     pub model: Model,
+    /// How its reactions are run.
+    pub reactions: ReactionMode,
     /// Layout of parameters, networks, plans.
     pub lowered: LoweredModel,
     /// p → initial state.
     pub initial: Arc<dyn Kernel>,
-    /// Right-hand side.
+    /// Right-hand side, with the rest of the system in its structure.
     pub rhs: Arc<dyn Kernel>,
     /// Observations with their noise arguments.
     pub observe: Arc<dyn Kernel>,
@@ -35,12 +38,33 @@ pub struct CompiledModel {
     pub interpreted: Option<String>,
 }
 
+/// Native code for plans; where it cannot be made the interpreter, and why.
+fn kernel(plans: &Plans) -> (Arc<dyn Kernel>, Option<String>) {
+    match slopefield_cpu::compile(plans) {
+        Ok(kernel) => (Arc::new(kernel), None),
+        // Some systems forbid memory that is both written and run.
+        Err(e) => (Arc::new(Interpreter::new(plans.clone())), Some(e.to_string())),
+    }
+}
+
 impl CompiledModel {
     /// Checks and compiles a text. Warnings do not hinder.
     ///
     /// # Errors
     /// Errors of the text, networks that cannot be built.
     pub fn new(text: &str, library: &dyn NetworkLibrary) -> Result<CompiledModel, StudyError> {
+        Self::with_reactions(text, library, ReactionMode::Ode)
+    }
+
+    /// As [`CompiledModel::new`], with reactions run in a given way.
+    ///
+    /// # Errors
+    /// Errors of the text, networks that cannot be built.
+    pub fn with_reactions(
+        text: &str,
+        library: &dyn NetworkLibrary,
+        mode: ReactionMode,
+    ) -> Result<CompiledModel, StudyError> {
         let began = Instant::now();
         let (model, diagnostics) = slopefield_lang::check(text);
         let errors: Vec<_> = diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
@@ -55,21 +79,18 @@ impl CompiledModel {
                 rendered: slopefield_lang::render(text, "model.slope", &diagnostics, false),
             });
         }
+        let model = model.with_reactions(mode);
         let lowered = slopefield_graph::lower(&model, library)
             .map_err(|e| StudyError::Compile(e.to_string()))?;
         let mut interpreted = None;
         let mut kernel = |plans: &Plans| -> Arc<dyn Kernel> {
-            match slopefield_cpu::compile(plans) {
-                Ok(kernel) => Arc::new(kernel),
-                // Some systems forbid memory that is both written and run.
-                Err(e) => {
-                    interpreted = Some(e.to_string());
-                    Arc::new(Interpreter::new(plans.clone()))
-                }
-            }
+            let (kernel, why) = kernel(plans);
+            interpreted = interpreted.take().or(why);
+            kernel
         };
         let initial = kernel(&lowered.initial);
         let rhs = kernel(&lowered.rhs);
+        let rhs = Arc::new(SystemKernel::new(&model, &lowered, rhs, &mut kernel));
         let observe = kernel(&lowered.observe);
         let lets = kernel(&lowered.lets);
         Ok(CompiledModel {
@@ -79,10 +100,35 @@ impl CompiledModel {
             observe,
             lets,
             model,
+            reactions: mode,
             lowered,
             compile_s: began.elapsed().as_secs_f64(),
             interpreted,
         })
+    }
+
+    /// The right-hand side with its split into linear terms and others, for methods that treat them
+    /// apart; `None` when the model has no linear terms or is more than ordinary differential
+    /// equations.
+    pub fn split_rhs(&self) -> Option<Arc<dyn Kernel>> {
+        let (linear, rest) = self.model.split_linear()?;
+        let mut kernel = |plans: &Plans| kernel(plans).0;
+        let mut part = |model: &Model| {
+            let lowered = self.lowered.with_rhs_of(model).ok()?;
+            let rhs = kernel(&lowered.rhs);
+            Some(Arc::new(SystemKernel::new(model, &lowered, rhs, &mut kernel)) as Arc<dyn Kernel>)
+        };
+        let (linear, rest) = (part(&linear)?, part(&rest)?);
+        let rhs = kernel(&self.lowered.rhs);
+        let whole = SystemKernel::new(&self.model, &self.lowered, rhs, &mut kernel);
+        Some(Arc::new(whole.with_parts(linear, rest)))
+    }
+
+    /// The solver that is used where `method` is asked for, and why.
+    #[must_use]
+    pub fn choose_solver(&self, method: &str, rtol: f64) -> crate::Choice {
+        let structure = self.rhs.structure();
+        crate::solvers::choose(&self.model, structure.noise.as_ref(), method, rtol)
     }
 
     /// Parameters as the text gives them, with weights drawn from `seed`.
@@ -115,6 +161,9 @@ impl CompiledModel {
         u: &[f64],
         p: &[f64],
     ) -> Option<slopefield_graph::NonFiniteAt> {
+        if !self.model.delays.is_empty() {
+            return None; // the delayed values there are not known
+        }
         let locate =
             |t, u: &[f64]| slopefield_graph::locate_non_finite(&self.model, &self.lowered, t, u, p);
         if let Some(found) = locate(t, u) {

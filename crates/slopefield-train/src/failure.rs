@@ -78,6 +78,7 @@ impl Failure {
             | SolveError::BadLag { t, .. }
             | SolveError::TooManySteps { t, .. }
             | SolveError::Plugin { t, .. } => failure.time = Some(t),
+            SolveError::NoSteadyState { state, .. } => failure.state = Some(state),
             SolveError::Invalid(_) => {}
         }
         failure

@@ -16,6 +16,8 @@ pub fn report(text: &str, plugins: &Plugins) -> ModelReport {
         diagnostics: diagnostics.iter().map(|d| diagnostic(text, d)).collect(),
         title: model.title.clone(),
         classification: model.class.sentence.clone(),
+        random: !model.noises.is_empty() || !model.jumps.is_empty(),
+        reactions: model.reactions.len() as u32,
         time: TimeView {
             name: model.time.name.clone(),
             unit: model.time.unit.clone(),

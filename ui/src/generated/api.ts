@@ -45,7 +45,11 @@ examples: Array<ExampleInfo>,
 /**
  * Project files opened lately, newest first.
  */
-recent: Array<RecentProject>, };
+recent: Array<RecentProject>, 
+/**
+ * Built-in solvers, in groups and the recommended first.
+ */
+solvers: Array<SolverSummary>, };
 
 /**
  * Stable codes; a screen may choose on them. Add one only when somebody needs to tell it apart.
@@ -61,7 +65,7 @@ export type Column = {
  */
 name: string, 
 /**
- * `state`, `let` or `observation`.
+ * `state`, `let`, `observation` or `spread`.
  */
 kind: ColumnKind, 
 /**
@@ -72,7 +76,7 @@ values: Slice, };
 /**
  * What a column is.
  */
-export type ColumnKind = "state" | "let" | "observation";
+export type ColumnKind = "state" | "let" | "observation" | "spread";
 
 /**
  * Curves of one experiment.
@@ -187,6 +191,23 @@ name: string, };
  * Nothing.
  */
 export type Empty = Record<symbol, never>;
+
+/**
+ * An event that happened.
+ */
+export type EventMark = { 
+/**
+ * When.
+ */
+t: number, 
+/**
+ * The statement in the model's text.
+ */
+text: string, 
+/**
+ * The solution ended there.
+ */
+stop: boolean, };
 
 /**
  * One bundled example.
@@ -519,6 +540,14 @@ title: string | null,
  * The classification sentence.
  */
 classification: string, 
+/**
+ * Two solutions differ by chance: there is noise, or there are random jumps.
+ */
+random: boolean, 
+/**
+ * Number of reactions, a reversible one counted twice.
+ */
+reactions: number, 
 /**
  * Name and unit of time, default start.
  */
@@ -1187,9 +1216,21 @@ rtol: number | null,
  */
 atol: number | null, 
 /**
- * Seed of network weights.
+ * Seed of network weights and of every random number of the solution.
  */
-seed: number | null, };
+seed: number | null, 
+/**
+ * How reactions are run: `ode` (the default), `langevin`, `jumps`.
+ */
+reactions: string | null, 
+/**
+ * Which random path of a stochastic model, from 0.
+ */
+path: number | null, 
+/**
+ * Number of random paths: the columns are their means, beside them their standard deviations.
+ */
+paths: number | null, };
 
 /**
  * A trajectory.
@@ -1200,9 +1241,17 @@ export type Simulation = {
  */
 times: Slice, 
 /**
- * States, then lets, then observations.
+ * States, then lets, then observations; of several paths the spreads behind them.
  */
 columns: Array<Column>, 
+/**
+ * Events that happened, in order of time.
+ */
+events: Array<EventMark>, 
+/**
+ * What the solver found out on the way, in sentences.
+ */
+notes: Array<string>, 
 /**
  * What it cost.
  */
@@ -1230,6 +1279,10 @@ export type SolveStats = {
  */
 method: string, 
 /**
+ * Why this one.
+ */
+reason: string, 
+/**
  * Accepted steps.
  */
 accepted: number, 
@@ -1241,6 +1294,18 @@ rejected: number,
  * Right-hand sides.
  */
 rhs: number, 
+/**
+ * Jacobians.
+ */
+jacobians: number, 
+/**
+ * Matrices factored.
+ */
+factorisations: number, 
+/**
+ * Events and jumps.
+ */
+events: number, 
 /**
  * Seconds of compiling.
  */
@@ -1255,7 +1320,8 @@ solve_s: number, };
  */
 export type SolverFile = { 
 /**
- * `auto`, `tsit5`, or a plugin's `org.example.rodas/rodas5p`.
+ * `auto`, a built-in method such as `tsit5`, `rodas5p`, `bdf` (see the list in docs/reference/solvers.md),
+ * or a plugin's `org.example.rodas/rodas5p`.
  */
 method: string, 
 /**
@@ -1269,7 +1335,33 @@ atol: number,
 /**
  * Budget of steps per solve.
  */
-max_steps: number, };
+max_steps: number, 
+/**
+ * How reactions are run: `ode`, `langevin` (as a stochastic differential equation) or `jumps`
+ * (one by one, as random events).
+ */
+reactions: string, };
+
+/**
+ * A built-in solver.
+ */
+export type SolverSummary = { 
+/**
+ * Name in study files.
+ */
+id: string, 
+/**
+ * Name shown to people.
+ */
+name: string, 
+/**
+ * What it is for, in a few words.
+ */
+group: string, 
+/**
+ * One sentence: when to use it.
+ */
+advice: string, };
 
 /**
  * One stage of a recipe.

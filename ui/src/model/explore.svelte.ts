@@ -1,6 +1,6 @@
 // Sliders over the data: values, one simulation in flight, the last trajectory.
 
-import type { ApiError, ExperimentView, ModelReport, SimulateRequest, SolveStats } from "../generated/api";
+import type { ApiError, ColumnKind, EventMark, ExperimentView, ModelReport, SimulateRequest, SolveStats } from "../generated/api";
 import { toApiError, type Platform } from "../platform";
 import { Coalescer } from "./coalesce";
 import type { ErrorLog } from "./errors.svelte";
@@ -12,11 +12,15 @@ import type { TextStore } from "./text.svelte";
 
 export type Trajectory = {
   times: Float64Array;
-  columns: Array<{ name: string; kind: "state" | "let" | "observation"; values: Float64Array }>;
+  columns: Array<{ name: string; kind: ColumnKind; values: Float64Array }>;
+  events: EventMark[];
+  notes: string[];
   stats: SolveStats;
 };
 
 const POINTS = 401;
+/** Random paths behind a mean. */
+export const MANY_PATHS = 200;
 
 export class ExploreStore {
   /** Params and initial values as set by the sliders. */
@@ -28,6 +32,8 @@ export class ExploreStore {
   /** Take weights and params of this run. */
   run = $state<string | null>(null);
   experiment = $state(0);
+  /** Which random path is shown; null: the mean of many. */
+  path = $state<number | null>(0);
   trajectory = $state.raw<Trajectory | null>(null);
   /** Why there is no trajectory for the values of now. */
   failure = $state.raw<ApiError | null>(null);
@@ -106,6 +112,11 @@ export class ExploreStore {
     this.simulate();
   }
 
+  choosePath(path: number | null): void {
+    this.path = path;
+    this.simulate();
+  }
+
   reset(): void {
     this.values = { ...this.base };
     this.simulate();
@@ -177,7 +188,18 @@ export class ExploreStore {
       rtol: null,
       atol: null,
       seed: this.project.view?.study.seed ?? null,
+      reactions: this.project.view?.study.solver.reactions ?? null,
+      path: this.path,
+      paths: this.path === null && this.random() ? MANY_PATHS : null,
+      steady: false,
     };
+  }
+
+  /** Whether two solutions differ by chance, as the reactions are run. */
+  random(): boolean {
+    const report = this.text.report;
+    const reactions = this.project.view?.study.solver.reactions ?? "ode";
+    return report !== null && (report.random || (report.reactions > 0 && reactions !== "ode"));
   }
 
   /** The experiment whose points are shown. */
@@ -208,6 +230,8 @@ export class ExploreStore {
     return {
       times: take(block, value.times),
       columns: value.columns.map((c) => ({ name: c.name, kind: c.kind, values: take(block, c.values) })),
+      events: value.events,
+      notes: value.notes,
       stats: value.stats,
     };
   }

@@ -5,6 +5,7 @@ use slopefield_adjoint::{
     DiscreteAdjoint, Evaluated, ForwardSensitivity, GaussAdjoint, GradientMethod, Loss,
 };
 use slopefield_problems::Problem;
+use slopefield_solve::runge_kutta::ExtraStages;
 use slopefield_solve::{
     ExplicitRungeKutta, Ivp, Settings, SolveError, Stats, Step, Stepper, Tableau,
 };
@@ -59,6 +60,9 @@ impl Stepper for Opaque {
     fn state(&self) -> &[f64] {
         self.0.state()
     }
+    fn prepare_dense(&mut self, ivp: &Ivp<'_>) {
+        self.0.prepare_dense(ivp);
+    }
     fn interpolate(&mut self, t: f64, out: &mut [f64]) -> Result<(), SolveError> {
         self.0.interpolate(t, out)
     }
@@ -100,6 +104,7 @@ pub static HEUN: Tableau = Tableau {
     b: &[0.5, 0.5],
     b_error: &[-0.5, 0.5],
     c: &[0.0, 1.0],
+    extra: ExtraStages::NONE,
     dense: &[&[1.0, -0.5], &[0.0, 0.5]],
     advice: "For tests.",
     reference: "",

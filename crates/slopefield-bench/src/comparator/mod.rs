@@ -5,8 +5,8 @@ mod sources;
 mod toolchain;
 
 pub(crate) use sources::{
-    KINETICS, LARGE_NETWORK, LARGE_NETWORK_SHORT, LOTKA_VOLTERRA, SMALL_NETWORK,
-    SMALL_NETWORK_SHORT, WHOLE,
+    CVODE, HAND_WRITTEN, KINETICS, LARGE_NETWORK, LARGE_NETWORK_SHORT, LOTKA_VOLTERRA,
+    SMALL_NETWORK, SMALL_NETWORK_SHORT, WHOLE,
 };
 pub(crate) use toolchain::Source;
 pub use toolchain::{Comparators, cache_folder};

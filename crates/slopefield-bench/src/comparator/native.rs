@@ -6,7 +6,8 @@ use super::Comparators;
 use super::toolchain::Source;
 use crate::BenchError;
 use libloading::Library;
-use std::ffi::{CString, c_char, c_long, c_void};
+use slopefield_problems::Problem;
+use std::ffi::{CString, c_char, c_int, c_long, c_void};
 use std::path::Path;
 
 type EvalFn = unsafe extern "C" fn(f64, *const f64, *const f64, *mut f64, *mut f64);
@@ -175,6 +176,107 @@ impl Whole {
 }
 
 impl Drop for Whole {
+    fn drop(&mut self) {
+        // SAFETY: the handle is open and not used after this.
+        unsafe { (self.close)(self.handle) };
+    }
+}
+
+/// A problem with a solver in C, from the sources in `benches/solvers`.
+pub(crate) struct Peer {
+    handle: *mut c_void,
+    run: unsafe extern "C" fn(*mut c_void, f64, f64) -> c_int,
+    result: unsafe extern "C" fn(*mut c_void) -> *const f64,
+    counts: unsafe extern "C" fn(*mut c_void, *mut c_long),
+    close: unsafe extern "C" fn(*mut c_void),
+    states: usize,
+    name: &'static str,
+    /// Last, so that it outlives the addresses above.
+    _library: Library,
+}
+
+type PeerOpenFn = unsafe extern "C" fn(
+    *const c_char,
+    *const c_char,
+    *const f64,
+    c_long,
+    *const f64,
+    c_long,
+    f64,
+    f64,
+) -> *mut c_void;
+
+impl Peer {
+    /// `None` without a compiler, and where the source has no such problem with this method.
+    pub(crate) fn open(
+        comparators: &Comparators,
+        source: &'static Source,
+        method: &str,
+        problem: &Problem,
+    ) -> Result<Option<Peer>, BenchError> {
+        let Some(path) = comparators.library(source)? else {
+            return Ok(None);
+        };
+        let library = load(&path, source)?;
+        let Problem { id, u0, p, t0, t1, .. } = problem;
+        let names = CString::new(*id).ok().zip(CString::new(method).ok());
+        let lengths = c_long::try_from(u0.len()).ok().zip(c_long::try_from(p.len()).ok());
+        let Some(((id, method), (n, m))) = names.zip(lengths) else {
+            return Ok(None);
+        };
+        // SAFETY: both sources declare these names with these types; `open` reads `n` and `m`
+        // numbers and copies them.
+        unsafe {
+            let symbol = |e: libloading::Error| unusable(source, &e);
+            let open: PeerOpenFn = *library.get(b"peer_open\0").map_err(symbol)?;
+            let run = *library.get(b"peer_run\0").map_err(symbol)?;
+            let result = *library.get(b"peer_result\0").map_err(symbol)?;
+            let counts = *library.get(b"peer_counts\0").map_err(symbol)?;
+            let close = *library.get(b"peer_close\0").map_err(symbol)?;
+            let (u, p) = (u0.as_ptr(), p.as_ptr());
+            let handle = open(id.as_ptr(), method.as_ptr(), u, n, p, m, *t0, *t1);
+            let (states, name) = (u0.len(), source.name);
+            Ok((!handle.is_null()).then_some(Peer {
+                handle,
+                run,
+                result,
+                counts,
+                close,
+                states,
+                name,
+                _library: library,
+            }))
+        }
+    }
+
+    /// Solves once.
+    pub(crate) fn run(&mut self, rtol: f64, atol: f64) -> Result<(), BenchError> {
+        // SAFETY: the handle is open; it has room for its state and stays within it.
+        match unsafe { (self.run)(self.handle, rtol, atol) } {
+            0 => Ok(()),
+            code => Err(BenchError::Unusable {
+                source_name: self.name,
+                reason: format!("the solver did not reach the end (code {code})"),
+            }),
+        }
+    }
+
+    /// The state at the end of the last run.
+    pub(crate) fn result(&self) -> Vec<f64> {
+        // SAFETY: the handle is open; the numbers stay valid until the next run.
+        unsafe { std::slice::from_raw_parts((self.result)(self.handle), self.states).to_vec() }
+    }
+
+    /// Steps, right-hand sides, Jacobians, factorisations of the last run.
+    pub(crate) fn counts(&self) -> [u64; 4] {
+        let mut counts = [0; 4];
+        // SAFETY: the handle is open; four numbers are written.
+        unsafe { (self.counts)(self.handle, counts.as_mut_ptr()) };
+        counts.map(|count| u64::try_from(count).unwrap_or(0))
+    }
+}
+
+impl Drop for Peer {
     fn drop(&mut self) {
         // SAFETY: the handle is open and not used after this.
         unsafe { (self.close)(self.handle) };

@@ -74,3 +74,40 @@ pub(crate) const WHOLE: Source = Source {
     files: &[file!("core", "whole.cpp"), file!("peers/c", "limits.cpp")],
     flags: &[NATIVE, WIDE],
 };
+
+/// The shared libraries of SUNDIALS; before the source, so they are kept whether or not something
+/// needs them.
+#[cfg(target_os = "linux")]
+const SUNDIALS: &[&str] = &[
+    "-Wl,--no-as-needed",
+    "-I/usr/include/suitesparse",
+    "-lsundials_cvode",
+    "-lsundials_ida",
+    "-lsundials_nvecserial",
+    "-lsundials_sunmatrixdense",
+    "-lsundials_sunmatrixband",
+    "-lsundials_sunmatrixsparse",
+    "-lsundials_sunlinsoldense",
+    "-lsundials_sunlinsolband",
+    "-lsundials_sunlinsolklu",
+    "-lsundials_sunnonlinsolfixedpoint",
+];
+#[cfg(not(target_os = "linux"))]
+const SUNDIALS: &[&str] =
+    &["-lsundials_cvode", "-lsundials_ida", "-lsundials_nvecserial", "-lsundials_sunlinsolklu"];
+
+/// CVODE and IDA on standard problems, with Jacobians written by hand.
+pub(crate) const CVODE: Source = Source {
+    name: "cvode.c",
+    language: Language::C,
+    files: &[file!("solvers", "cvode.c")],
+    flags: &[NATIVE, SUNDIALS],
+};
+
+/// Tsit5 and Rodas4 written by hand for single problems.
+pub(crate) const HAND_WRITTEN: Source = Source {
+    name: "hand.cpp",
+    language: Language::Cpp,
+    files: &[file!("solvers", "hand.cpp"), file!("peers/c", "limits.cpp")],
+    flags: &[NATIVE, WIDE],
+};

@@ -22,7 +22,7 @@ pub(crate) enum Language {
 }
 
 /// The C and C++ compilers of this machine, where there are any, and the folder for what they make.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Comparators {
     c: Option<Compiler>,
     cpp: Option<Compiler>,
@@ -31,7 +31,7 @@ pub struct Comparators {
     processor: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Compiler {
     program: OsString,
     /// First line of `--version`.

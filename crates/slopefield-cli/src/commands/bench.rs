@@ -1,5 +1,7 @@
 //! `slopefield bench [SUITE]`.
 
+mod solvers;
+
 use super::Session;
 use crate::arguments::Bench;
 use crate::output;
@@ -25,6 +27,9 @@ pub fn run(session: &Session, bench: Bench) -> Result<ExitCode, ApiError> {
         list(session);
         return Ok(ExitCode::SUCCESS);
     };
+    if name == solvers::NAME {
+        return solvers::run(session, &bench);
+    }
     let suite = suite(name).map_err(failure)?;
     let cases = suite.choose(&bench.cases).map_err(failure)?;
     if bench.once {
@@ -88,10 +93,11 @@ fn list(session: &Session) {
             let cases = (suite.cases)().into_iter();
             cases.map(|case| json!({ "name": case.name, "about": case.about })).collect()
         };
-        let suites: Vec<_> = suites()
+        let mut suites: Vec<_> = suites()
             .iter()
             .map(|s| json!({ "name": s.name, "about": s.about, "cases": cases(s) }))
             .collect();
+        suites.push(solvers::listed());
         output::json(&json!({ "suites": suites }));
         return;
     }
@@ -103,8 +109,9 @@ fn list(session: &Session) {
         for row in rows {
             output::print(&format!("  {:<width$}  {}\n", row[0], row[1]));
         }
-        output::print(&format!("\nslopefield bench {} measures all of them\n", suite.name));
+        output::print(&format!("\nslopefield bench {} measures all of them\n\n", suite.name));
     }
+    solvers::list();
 }
 
 /// Everything that was measured.

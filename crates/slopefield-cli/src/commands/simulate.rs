@@ -24,38 +24,65 @@ pub async fn run(session: &Session, simulate: Simulate) -> Result<ExitCode, ApiE
         rtol: simulate.rtol,
         atol: simulate.atol,
         seed: simulate.seed,
+        reactions: simulate.reactions,
+        path: simulate.path,
+        paths: simulate.paths,
+        steady: simulate.steady,
     };
     let (simulation, block): (Simulation, _) =
         session.call(Command::simulate, &request, |_, _| {}).await?;
     let (report, _): (ModelReport, _) =
         session.call(Command::model_check, &ModelText { text }, |_, _| {}).await?;
     let part = |s: Slice| &block[s.start as usize..(s.start + s.len) as usize];
-    let mut names = vec![report.time.name.as_str()];
+    let mut names = vec![report.time.name.clone()];
     let mut columns = vec![part(simulation.times)];
     for kind in [ColumnKind::State, ColumnKind::Let, ColumnKind::Observation] {
         for column in simulation.columns.iter().filter(|c| c.kind == kind) {
-            names.push(&column.name);
+            names.push(column.name.clone());
             columns.push(part(column.values));
         }
     }
+    for spread in simulation.columns.iter().filter(|c| c.kind == ColumnKind::Spread) {
+        names.push(format!("sd({})", spread.name));
+        columns.push(part(spread.values));
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     if session.json || simulate.format == Format::Json {
         let lists = names.iter().zip(&columns).map(|(n, c)| ((*n).to_owned(), (*c).into()));
         let columns: serde_json::Map<String, serde_json::Value> = lists.collect();
-        output::json(&serde_json::json!({ "columns": columns, "stats": simulation.stats }));
+        output::json(&serde_json::json!({
+            "columns": columns,
+            "events": simulation.events,
+            "notes": simulation.notes,
+            "stats": simulation.stats,
+        }));
     } else {
         output::print(&output::csv(&names, &columns));
     }
+    if let Some(stop) = simulation.events.iter().find(|e| e.stop) {
+        eprintln!("The solution ended at {} = {}: {}", report.time.name, stop.t, stop.text);
+    }
     if simulate.stats {
         let s = &simulation.stats;
+        let counts = [
+            (s.accepted, "steps accepted"),
+            (s.rejected, "rejected"),
+            (s.rhs, "right-hand sides"),
+            (s.jacobians, "Jacobians"),
+            (s.factorisations, "factorisations"),
+            (s.events, "events"),
+        ];
+        let shown = counts.iter().enumerate().filter(|(i, (n, _))| *i < 3 || *n > 0);
+        let shown: Vec<String> = shown.map(|(_, (n, what))| format!("{n} {what}")).collect();
         eprintln!(
-            "{}: {} steps accepted, {} rejected, {} right-hand sides; compiled in {:.2} ms, solved in {:.3} ms",
+            "{}: {}; compiled in {:.2} ms, solved in {:.3} ms",
             s.method,
-            s.accepted,
-            s.rejected,
-            s.rhs,
+            shown.join(", "),
             1e3 * s.compile_s,
             1e3 * s.solve_s
         );
+        eprintln!("{}", s.reason);
+        simulation.notes.iter().for_each(|note| eprintln!("{note}"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 
 use slopefield_kernel::{BatchKernel, Cotangent, Kernel, Point, Shape, Tangent};
 use slopefield_problems::Problem;
+use slopefield_solve::runge_kutta::ExtraStages;
 use slopefield_solve::{ExplicitRungeKutta, Ivp, Settings, SolveError, Stats, Tableau, drive};
 
 use slopefield_ensemble::{Ensemble, Report, Run, Values, solve};
@@ -20,6 +21,7 @@ pub static HEUN: Tableau = Tableau {
     b: &[0.5, 0.5],
     b_error: &[-0.5, 0.5],
     c: &[0.0, 1.0],
+    extra: ExtraStages::NONE,
     dense: &[&[1.0, -0.5], &[0.0, 0.5]],
     advice: "For tests.",
     reference: "",

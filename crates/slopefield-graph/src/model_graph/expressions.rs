@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use slopefield_lang::{CallId, Expr, ExprKind, LetId, VectorId};
 
-use super::{ModelFunction, ModelGraph, Source, children};
+use super::{ModelGraph, Source, children};
 use crate::error::LowerError;
 use crate::scalar::{BlockBuilder, SsaValue};
 
@@ -76,7 +76,7 @@ impl<'a, 'b> Scalars<'a, 'b> {
             ExprKind::Number(value) => self.builder.constant(*value),
             ExprKind::Time => self.input(Source::Time, 0),
             ExprKind::State(id) => {
-                if parent.function == ModelFunction::Initial {
+                if parent.function.states(parent.model) == 0 {
                     let state = parent
                         .model
                         .states

@@ -21,14 +21,31 @@ impl Block {
             next += u32::from(*a);
         }
 
-        let mut b = BlockBuilder::extending(self, &more);
+        self.tangents(&more, |b, slot, index| {
+            tangent_slot[slot as usize].map(|slot| b.input(slot, index))
+        })
+    }
+
+    /// The block of tangents along a fixed direction: for each input vector its tangent, zero where
+    /// there is none. Its inputs are this block's. `None` when all tangents are zero.
+    pub(crate) fn jvp_along(&self, direction: &[Option<&[f64]>]) -> Option<Block> {
+        self.tangents(&[], |b, slot, index| {
+            let tangent = direction[slot as usize]?[index as usize];
+            (tangent != 0.0).then(|| b.constant(tangent))
+        })
+    }
+
+    fn tangents(
+        &self,
+        more: &[u32],
+        of_input: impl Fn(&mut BlockBuilder, u32, u32) -> Option<SsaValue>,
+    ) -> Option<Block> {
+        let mut b = BlockBuilder::extending(self, more);
         let mut tangents: Vec<Option<SsaValue>> = Vec::with_capacity(self.code.len());
         for (v, instruction) in self.code.iter().enumerate() {
             let tangent = match *instruction {
                 Scalar::Constant(_) => None,
-                Scalar::Input { slot, index } => {
-                    tangent_slot[slot as usize].map(|slot| b.input(slot, index))
-                }
+                Scalar::Input { slot, index } => of_input(&mut b, slot, index),
                 Scalar::Unary(op, x) => tangents[x as usize]
                     .and_then(|s| scaled_partial(&mut b, Site::Unary(op, x), 0, v as u32, s)),
                 Scalar::Binary(op @ (Binary::Min | Binary::Max), x, y) => {

@@ -1,5 +1,6 @@
 //! Which states each output depends on.
 
+use slopefield_kernel::MatrixPattern;
 use std::collections::HashMap;
 
 use crate::plan::{
@@ -61,6 +62,12 @@ impl Pattern {
         Pattern { rows: count, columns, starts, indices }
     }
 
+    /// The same as kernels describe it.
+    #[must_use]
+    pub fn as_matrix_pattern(&self) -> MatrixPattern<'_> {
+        MatrixPattern { height: self.rows, starts: &self.starts, rows: &self.indices }
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {
@@ -101,6 +108,16 @@ impl Pattern {
     #[must_use]
     pub fn column(&self, column: usize) -> &[u32] {
         &self.indices[self.starts[column]..self.starts[column + 1]]
+    }
+
+    /// The first columns.
+    #[must_use]
+    pub fn left(mut self, columns: usize) -> Pattern {
+        let columns = columns.min(self.columns);
+        self.starts.truncate(columns + 1);
+        self.indices.truncate(self.starts[columns]);
+        self.columns = columns;
+        self
     }
 
     /// The pattern with rows and columns exchanged.

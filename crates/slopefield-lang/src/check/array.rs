@@ -54,10 +54,11 @@ impl<'a> Checker<'a> {
     pub(super) fn place(&mut self) {
         let mut next = 0u32;
         for index in 0..self.declared.states.len() {
-            let target = &self.declared.states[index].0.target;
+            let target = self.declared.states[index].target;
             let placed = self.placed(target, &mut next);
             self.resolution.states.push(placed);
         }
+        self.resolution.state_count = next;
         next = 0;
         for index in 0..self.declared.params.len() {
             let target = &self.declared.params[index].0.target;
@@ -66,7 +67,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn placed(&mut self, target: &'a Declarator, next: &mut u32) -> Placed {
+    pub(super) fn placed(&mut self, target: &'a Declarator, next: &mut u32) -> Placed {
         let shape = self.shape(target);
         let first = *next;
         if let Some(shape) = &shape {
@@ -189,7 +190,7 @@ impl<'a> Checker<'a> {
             return Some(Elements::Each(built.into_iter().collect::<Option<_>>()?));
         }
         let (lanes, locals) = self.declared_lanes(target, shape);
-        let scope = Scope { context, locals: &locals, lanes: Some(&lanes) };
+        let scope = Scope { locals: &locals, lanes: Some(&lanes), ..Scope::new(context) };
         Some(Elements::Lanes(self.scalar(value, &scope)?))
     }
 

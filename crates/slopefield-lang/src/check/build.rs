@@ -2,14 +2,15 @@
 //! the table of network calls.
 
 use super::array::ArrayRef;
+use super::equation::Part;
 use super::scope::{Placed, Shape};
 use super::{Checker, MAX_EXPANDED};
 use crate::model::{CallId, Expr, ExprKind, Lanes, LetId, NetworkCall, NetworkId, Source};
 use crate::{Binary, Diagnostic, Span, Unary};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Highest resolved expression, so that later stages can walk it by recursion.
-pub(super) const MAX_RESOLVED_HEIGHT: u32 = 512;
+pub(crate) const MAX_RESOLVED_HEIGHT: u32 = 512;
 
 /// An expression with the measures that are bounded.
 #[derive(Debug, Clone)]
@@ -84,7 +85,29 @@ pub(super) struct Resolution<'a> {
     /// Equations of the elements of an array by its name.
     pub covered: HashMap<&'a str, Covered>,
     /// By index of the equation: the right-hand sides of the elements it covers.
-    pub element_derivatives: Vec<Option<Vec<Expr>>>,
+    pub element_derivatives: Vec<Option<Vec<Part>>>,
+    /// Number of states.
+    pub state_count: u32,
+    /// Named expressions that contain white noise.
+    pub noisy: HashSet<usize>,
+    /// Equations that come from elsewhere than `x' = …`, by state, and where they stand.
+    pub given: HashMap<u32, (Part, Span)>,
+    /// Rows of the mass matrix that are not those of the identity, by state.
+    pub mass_rows: HashMap<u32, Vec<(u32, Expr)>>,
+    /// There are more algebraic equations than algebraic states.
+    pub spare_algebraic: bool,
+    /// Rates of reactions, once they are resolved.
+    pub reactions: Slot<()>,
+    pub rates: Vec<Built>,
+    /// By state, what reactions change it: how much, and by which.
+    pub contributions: HashMap<u32, Vec<(f64, usize)>>,
+    /// Lags by their structure, and delayed values by state, lag and slope.
+    pub lags: HashMap<Vec<u8>, u32>,
+    pub delays: HashMap<(u32, u32, bool), u32>,
+    /// For each declared noise its place among the white noises, and its size.
+    pub noises: Vec<Placed>,
+    /// By declared noise, the independent ones it is made of, with factors.
+    pub sources: Vec<Vec<(u32, Built)>>,
     /// Names being resolved, outermost first.
     pub active: Vec<Step>,
     /// The whole model has been reported as too large.
@@ -241,6 +264,7 @@ impl Checker<'_> {
         let next = CallId(u32::try_from(self.model.calls.len()).unwrap_or(u32::MAX));
         let id = *self.calls.by_key.entry(key).or_insert(next);
         if id == next {
+            self.note_call(&arguments);
             self.model.calls.push(NetworkCall { network, arguments, span });
         }
         id

@@ -2,11 +2,12 @@
 
 use super::Checker;
 use super::scope::{
-    EquationItem, FunctionItem, Kind, LetItem, NetworkItem, ObservationItem, Symbol,
+    EquationItem, EventItem, FunctionItem, GeneralItem, HamiltonianItem, HistoryItem, Kind,
+    LetItem, NetworkItem, NoiseItem, ObservationItem, ReactionItem, StateEntry, Symbol, When,
 };
 use crate::functions;
 use crate::syntax::{
-    Declarator, Expression, ExpressionKind as K, Loop, Name, StateItem, Statement, StatementKind,
+    Assignment, Declarator, Expression, ExpressionKind as K, Loop, Name, Statement, StatementKind,
 };
 use crate::{Diagnostic, Span};
 
@@ -45,7 +46,16 @@ impl<'a> Checker<'a> {
             StatementKind::State(items) => {
                 for item in items {
                     let name = item.target.name.span;
-                    self.declare_state(item, item_span(span, items.len(), name));
+                    self.declare_state(StateEntry {
+                        target: &item.target,
+                        initial: item.initial.as_ref(),
+                        unit: item.unit.as_ref(),
+                        bounds: item.bounds.as_ref(),
+                        positive: item.positive,
+                        fit: item.fit,
+                        algebraic: false,
+                        span: item_span(span, items.len(), name),
+                    });
                 }
             }
             StatementKind::Param(items) => {
@@ -91,35 +101,83 @@ impl<'a> Checker<'a> {
                     span,
                 });
             }
-            StatementKind::Algebraic { target, .. } => {
-                self.enter(&target.name, Kind::Later("an algebraic variable"));
-                self.not_yet(span, "algebraic variables (`algebraic`)");
+            StatementKind::Algebraic { target, guess, unit } => {
+                self.no_prime(target);
+                self.declare_state(StateEntry {
+                    target,
+                    initial: Some(guess),
+                    unit: unit.as_ref(),
+                    bounds: None,
+                    positive: false,
+                    fit: false,
+                    algebraic: true,
+                    span,
+                });
             }
             StatementKind::Input { name, .. } => {
                 self.enter(name, Kind::Later("an input"));
                 self.not_yet(span, "forcing signals (`input`)");
             }
-            StatementKind::History { .. } => self.not_yet(span, "delays (`history`)"),
-            StatementKind::Noise { name, .. } => {
-                self.enter(name, Kind::Later("a noise"));
-                self.not_yet(span, "stochastic equations (`noise`)");
+            StatementKind::History { target, value } => {
+                self.declared.histories.push(HistoryItem { target, value, span });
             }
-            StatementKind::Hamiltonian { name, arguments, .. } => {
+            StatementKind::Noise { target, stratonovich, correlated } => {
+                self.no_prime(target);
+                self.enter(&target.name, Kind::Noise(self.declared.noises.len()));
+                self.declared.noises.push(NoiseItem {
+                    target,
+                    stratonovich: *stratonovich,
+                    correlated: correlated.as_ref(),
+                    span,
+                });
+            }
+            StatementKind::Hamiltonian { name, arguments, body } => {
                 self.function_arguments(arguments);
-                self.enter(name, Kind::Later("a Hamiltonian"));
-                self.not_yet(span, "Hamiltonian systems (`hamiltonian`)");
+                // It can be called: the energy may be observed.
+                self.enter(name, Kind::Function(self.declared.functions.len()));
+                if let Some(symbol) = self.names.table.get_mut(name.text.as_str()) {
+                    symbol.used = true;
+                }
+                self.declared.functions.push(FunctionItem { name, arguments, body });
+                self.declared.hamiltonians.push(HamiltonianItem { name, arguments, body, span });
+                self.declared.changed.extend(arguments.iter().map(|a| a.text.as_str()));
             }
-            StatementKind::Reaction { name, left, right, .. } => {
-                self.enter(name, Kind::Later("a reaction"));
-                self.not_yet(span, "reactions (`reaction`)");
+            StatementKind::Reaction { name, left, right, rates, .. } => {
+                self.enter(name, Kind::Reaction);
                 let species = left.iter().chain(right);
-                self.declared.equations_later.extend(species.map(|s| s.name.text.as_str()));
+                self.declared.changed.extend(species.map(|s| s.name.text.as_str()));
+                self.declared.reactions.push(ReactionItem { name, left, right, rates, span });
             }
-            StatementKind::When { .. } => self.not_yet(span, "events (`when`)"),
-            StatementKind::At { .. } => self.not_yet(span, "events (`at`)"),
-            StatementKind::Every { .. } => self.not_yet(span, "events (`every`)"),
-            StatementKind::Jump { .. } => self.not_yet(span, "jump processes (`jump`)"),
-            StatementKind::Stop { .. } => self.not_yet(span, "events (`stop when`)"),
+            StatementKind::When { expression, level, direction, assignments } => {
+                let direction = *direction;
+                self.declare_event(
+                    When::Crossing { expression, level, direction },
+                    assignments,
+                    span,
+                );
+            }
+            StatementKind::Stop { expression, level, direction } => {
+                let when = When::Crossing { expression, level, direction: *direction };
+                let event = EventItem { when, assignments: &[], stop: true, span };
+                self.declared.events.push(event);
+            }
+            StatementKind::At { times, assignments } => {
+                self.declare_event(When::At(times), assignments, span);
+            }
+            StatementKind::Every { period, from, count, assignments } => {
+                let (from, count) = (from.as_ref(), count.as_ref());
+                self.declare_event(When::Every { period, from, count }, assignments, span);
+            }
+            StatementKind::Jump { rate, assignments } => {
+                for assignment in assignments {
+                    assignment.target.walk(&mut |e| {
+                        if let K::Name(name) = &e.kind {
+                            self.declared.changed.insert(name);
+                        }
+                    });
+                }
+                self.declare_event(When::Jump(rate), assignments, span);
+            }
             StatementKind::Equation { left, right, loops } => {
                 self.declare_equation(left, right, loops, span);
             }
@@ -177,7 +235,11 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn declare_state(&mut self, item: &'a StateItem, span: Span) {
+    fn declare_event(&mut self, when: When<'a>, assignments: &'a [Assignment], span: Span) {
+        self.declared.events.push(EventItem { when, assignments, stop: false, span });
+    }
+
+    fn declare_state(&mut self, item: StateEntry<'a>) {
         let name = &item.target.name;
         if name.text.is_empty() {
             return; // reported by the parser; states are numbered without it
@@ -188,7 +250,7 @@ impl<'a> Checker<'a> {
             self.enter(name, Kind::State(index));
         } else if let Some(&first) = self.names.derivatives.get(&(name.text.as_str(), order)) {
             let primed = primed(&name.text, order);
-            let first = self.declared.states[first].0.target.name.span;
+            let first = self.declared.states[first].target.name.span;
             self.report(
                 Diagnostic::error(
                     "duplicate-name",
@@ -201,7 +263,7 @@ impl<'a> Checker<'a> {
         } else {
             self.names.derivatives.insert((name.text.as_str(), order), index);
         }
-        self.declared.states.push((item, span));
+        self.declared.states.push(item);
     }
 
     fn function_arguments(&mut self, arguments: &'a [Name]) {
@@ -241,15 +303,7 @@ impl<'a> Checker<'a> {
             }
         }
         let mut differentiated = Vec::new();
-        left.walk(&mut |e| {
-            if let K::Derivative(inner, _) = &e.kind {
-                inner.walk(&mut |e| {
-                    if let K::Name(name) = &e.kind {
-                        differentiated.push(name.as_str());
-                    }
-                });
-            }
-        });
+        left.walk(&mut |e| primed_names(e, &mut differentiated));
         match &left.kind {
             K::Missing => {}
             K::Derivative(inner, order) if looped && matches!(inner.kind, K::Name(_)) => {
@@ -263,14 +317,7 @@ impl<'a> Checker<'a> {
                 );
                 self.error_hint("not-an-equation", left.span, message, hint);
             }
-            K::Name(name) => {
-                let message = format!("`{name} = …` is no equation");
-                let hint = format!(
-                    "write `{name}' = …` for a state, `let {name} = …` for a named expression"
-                );
-                self.error_hint("not-an-equation", left.span, message, hint);
-            }
-            K::Call(name, arguments) if !looped => {
+            K::Call(name, arguments) if !looped && functions::find(&name.text).is_none() => {
                 let message = format!("`{}(…) = …` is no equation", name.text);
                 let arguments: Vec<_> = arguments
                     .iter()
@@ -286,12 +333,27 @@ impl<'a> Checker<'a> {
                 );
                 self.error_hint("not-an-equation", left.span, message, hint);
             }
-            _ if differentiated.is_empty() => {
-                self.not_yet(span, "algebraic equations (`0 = …`)");
+            _ => {
+                right.walk(&mut |e| primed_names(e, &mut differentiated));
+                self.declared.implicit.extend(differentiated);
+                self.declared.general.push(GeneralItem { left, right, loops, span });
+                return;
             }
-            _ => self.not_yet(span, "equations with a mass matrix (`a' + b' = …`)"),
         }
-        self.declared.equations_later.extend(differentiated);
+        self.declared.excused.extend(differentiated);
+    }
+}
+
+/// The name under the primes of an expression.
+fn primed_names<'a>(e: &'a Expression, names: &mut Vec<&'a str>) {
+    if let K::Derivative(inner, _) = &e.kind {
+        let base = match &inner.kind {
+            K::Index(base, _) => base,
+            _ => inner,
+        };
+        if let K::Name(name) = &base.kind {
+            names.push(name);
+        }
     }
 }
 

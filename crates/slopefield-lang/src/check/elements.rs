@@ -3,12 +3,12 @@
 use super::Checker;
 use super::build::Covered;
 use super::declare::primed;
-use super::equation::nothing;
+use super::equation::{Own, Part, initial_of, nothing};
 use super::expression::{Context, Scope};
 use super::lanes::LaneScope;
 use super::name::id;
 use super::scope::{Shape, elements};
-use crate::model::{Array, ArrayElements, Expr, ExprKind, State, StateId, element_name};
+use crate::model::{Array, ArrayElements, Expr, ExprKind, StateId, element_name};
 use crate::{Diagnostic, Span};
 
 /// Elements that a message lists.
@@ -97,7 +97,7 @@ impl<'a> Checker<'a> {
 
     /// After an error in what an equation covers, missing equations are not reported.
     fn cover_nothing(&mut self, name: &'a str) {
-        self.declared.equations_later.push(name);
+        self.declared.excused.push(name);
     }
 
     /// The states of an array, with their initial values and equations.
@@ -108,63 +108,57 @@ impl<'a> Checker<'a> {
         shape: &Shape,
         bounds: Option<(f64, f64)>,
     ) {
-        let (item, span) = self.declared.states[index];
+        let item = self.declared.states[index];
+        let span = item.span;
         let total = elements(shape);
-        let name = item.target.name.text.as_str();
-        let initial = match &item.initial {
+        let initial = match item.initial {
             None => vec![Expr { kind: ExprKind::Number(0.0), span }; total],
             Some(value) => {
-                let context = Context::Initial(full);
-                match self.array_value(&item.target, shape, value, context) {
+                let what = initial_of(item, full);
+                let context = Context::Before { what: &what, time: true };
+                match self.array_value(item.target, shape, value, context) {
                     Some(built) => self.components(built, total),
                     None => vec![nothing(span); total],
                 }
             }
         };
-        let derivatives = self.element_equations(name, item.target.order, shape, span);
+        let equations = self.element_equations(index, shape);
         self.model.arrays.push(Array {
             name: full.to_owned(),
             dimensions: shape.to_vec(),
             elements: ArrayElements::States(StateId(id(self.model.states.len()))),
         });
-        for (element, (initial, (derivative, equation_span))) in
-            initial.into_iter().zip(derivatives).enumerate()
-        {
-            self.model.states.push(State {
-                name: element_name(full, shape, element),
-                unit: item.unit.as_ref().map(|u| u.text.clone()),
-                initial,
-                bounds,
-                positive: item.positive,
-                derivative,
-                besides_reactions: None,
-                algebraic: false,
-                noise: Vec::new(),
-                history: None,
-                span,
-                equation_span,
-            });
+        for (element, (initial, own)) in initial.into_iter().zip(equations).enumerate() {
+            self.push_state(element_name(full, shape, element), item, initial, bounds, own);
         }
     }
 
-    /// The right-hand side of each element, and where its equation stands.
-    fn element_equations(
-        &mut self,
-        name: &'a str,
-        order: u32,
-        shape: &Shape,
-        span: Span,
-    ) -> Vec<(Expr, Span)> {
+    /// The equation of each element.
+    fn element_equations(&mut self, index: usize, shape: &Shape) -> Vec<Own> {
+        let item = self.declared.states[index];
+        let (name, order, span) = (item.target.name.text.as_str(), item.target.order, item.span);
+        let first = self.resolution.states[index].first;
         let total = elements(shape);
-        let missing = vec![(nothing(span), span); total];
-        let Some(covered) = self.resolution.covered.get(name).cloned() else {
-            if !self.declared.equations_later.contains(&name) {
-                let message = format!("the states `{name}` have no equation");
-                let index = if shape.len() == 1 { "i" } else { "i, j" };
-                let hint = format!("add `{name}[{index}]' = … for i in …`, or `{name}' = …`");
-                self.error_hint("missing-equation", span, message, hint);
+        let missing = vec![Own::Missing; total];
+        let implicit = item.algebraic || self.declared.implicit.contains(name);
+        let covered = match self.resolution.covered.get(name).cloned() {
+            Some(covered) => covered,
+            None if implicit => {
+                let order = self.highest_order(name);
+                super::build::Covered { order, elements: vec![None; total] }
             }
-            return missing;
+            None if self.declared.changed.contains(name) && order == 0 => {
+                return vec![Own::Nothing; total];
+            }
+            None => {
+                if !self.declared.excused.contains(&name) {
+                    let message = format!("the states `{name}` have no equation");
+                    let index = if shape.len() == 1 { "i" } else { "i, j" };
+                    let hint = format!("add `{name}[{index}]' = … for i in …`, or `{name}' = …`");
+                    self.error_hint("missing-equation", span, message, hint);
+                }
+                return missing;
+            }
         };
         if order >= covered.order {
             let message = format!(
@@ -190,26 +184,29 @@ impl<'a> Checker<'a> {
             }
             let next = (0..total as u32).map(|i| {
                 let kind = ExprKind::State(StateId(placed.first + i));
-                (Expr { kind, span }, span)
+                Own::Given(Part::new(Expr { kind, span }), span)
             });
             return next.collect();
         }
-        let without: Vec<usize> = (0..total).filter(|i| covered.elements[*i].is_none()).collect();
-        if !without.is_empty() && !self.declared.equations_later.contains(&name) {
+        let mut without = Vec::new();
+        let mut all = Vec::with_capacity(total);
+        for (element, slot) in covered.elements.iter().enumerate() {
+            if let Some((equation, lane)) = *slot {
+                let at = self.declared.equations[equation as usize].span;
+                let part = self.element_derivative(equation as usize, shape).get(lane as usize);
+                all.push(part.cloned().map_or(Own::Missing, |part| Own::Given(part, at)));
+            } else if let Some((part, at)) = self.resolution.given.remove(&(first + element as u32))
+            {
+                all.push(Own::Given(part, at));
+            } else {
+                without.push(element);
+                all.push(Own::Missing);
+            }
+        }
+        if !without.is_empty() && !implicit && !self.declared.excused.contains(&name) {
             self.elements_without(name, shape, &without, span);
         }
-        let pick = |this: &mut Self, slot: &Option<(u32, u32)>| {
-            let (equation, lane) = (*slot)?;
-            let equation_span = this.declared.equations[equation as usize].span;
-            let parts = this.element_derivative(equation as usize, shape);
-            let derivative = parts.get(lane as usize).cloned();
-            Some((derivative.unwrap_or_else(|| nothing(span)), equation_span))
-        };
-        let all = covered
-            .elements
-            .iter()
-            .map(|slot| pick(self, slot).unwrap_or_else(|| (nothing(span), span)));
-        all.collect()
+        all
     }
 
     fn elements_without(&mut self, name: &str, shape: &Shape, without: &[usize], span: Span) {
@@ -231,7 +228,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The right-hand sides of an equation, one for each lane; resolved once.
-    fn element_derivative(&mut self, equation: usize, shape: &Shape) -> &[Expr] {
+    fn element_derivative(&mut self, equation: usize, shape: &Shape) -> &[Part] {
         if self.resolution.element_derivatives[equation].is_none() {
             let parts = self.resolve_elements(equation, shape).unwrap_or_default();
             self.resolution.element_derivatives[equation] = Some(parts);
@@ -239,23 +236,24 @@ impl<'a> Checker<'a> {
         self.resolution.element_derivatives[equation].as_deref().unwrap_or_default()
     }
 
-    fn resolve_elements(&mut self, equation: usize, shape: &Shape) -> Option<Vec<Expr>> {
+    fn resolve_elements(&mut self, equation: usize, shape: &Shape) -> Option<Vec<Part>> {
         let item = &self.declared.equations[equation];
         let (indices, loops, right) = (item.indices, item.loops, item.right);
-        let outside = Scope::new(Context::Dynamic);
+        let outside = Scope::new(Context::Equation);
         if indices.is_some() && loops.is_empty() {
-            return Some(vec![self.scalar(right, &outside)?.expr]);
+            let built = self.scalar(right, &outside)?;
+            return Some(vec![self.right_hand(built)?]);
         }
         if indices.is_some() {
             let entered = self.enter_loops(loops, &outside)?;
             let scope = Scope { locals: &entered.locals, lanes: Some(&entered.lanes), ..outside };
             let built = self.scalar(right, &scope)?;
-            return Some(self.lane_by_lane(built, entered.lanes.count));
+            return self.right_hands(built, entered.lanes.count);
         }
         let total = elements(shape);
         let lanes = LaneScope { count: total, active: None, whole: Some(shape.clone()) };
         let scope = Scope { lanes: Some(&lanes), ..outside };
         let built = self.scalar(right, &scope)?;
-        Some(self.lane_by_lane(built, total))
+        self.right_hands(built, total)
     }
 }

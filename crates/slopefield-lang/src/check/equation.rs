@@ -5,10 +5,9 @@ use super::build::{Built, Slot};
 use super::declare::primed;
 use super::expression::{Context, Scope};
 use super::name::id;
-use super::scope::Kind;
+use super::scope::{Kind, StateEntry};
 use crate::evaluate::{Env, evaluate, evaluate_vector};
 use crate::model::{Expr, ExprKind, Param, ParamId, Scale, State, StateId};
-use crate::syntax::StateItem;
 use crate::{Diagnostic, Span, suggest};
 
 impl<'a> Checker<'a> {
@@ -46,7 +45,7 @@ impl<'a> Checker<'a> {
                 }
                 None => {
                     let states = self.declared.states.iter();
-                    let known = states.map(|(item, _)| item.target.name.text.as_str());
+                    let known = states.map(|item| item.target.name.text.as_str());
                     let hint = suggest::did_you_mean(name, known)
                         .unwrap_or_else(|| format!("declare it as `state {name} = 1`"));
                     let message = format!("there is no state `{name}`");
@@ -97,7 +96,7 @@ impl<'a> Checker<'a> {
             Slot::Pending => {
                 self.resolution.derivatives[equation] = Slot::Active;
                 self.begin(&left, left_span);
-                let built = self.scalar(right, &Scope::new(Context::Dynamic));
+                let built = self.scalar(right, &Scope::new(Context::Equation));
                 self.resolution.active.pop();
                 self.resolution.derivatives[equation] = Slot::Done(built.as_ref().map(|_| ()));
                 self.resolution.derivative_values[equation] = built;
@@ -110,32 +109,20 @@ impl<'a> Checker<'a> {
     pub(super) fn states(&mut self) {
         let mut fitted = Vec::new();
         for index in 0..self.declared.states.len() {
-            let (item, span) = self.declared.states[index];
+            let item = self.declared.states[index];
             let name = item.target.name.text.as_str();
             let order = item.target.order;
             let full = primed(name, order);
             let Some(shape) = self.resolution.states[index].shape.clone() else { continue };
-            let bounds = self.range(item.bounds.as_ref());
+            let bounds = self.range(item.bounds);
             let first = self.model.states.len();
             if shape.is_empty() {
-                let scope = Scope::new(Context::Initial(&full));
-                let initial = item.initial.as_ref().and_then(|e| self.scalar(e, &scope));
-                let initial = initial.map_or_else(|| nothing(span), |b| b.expr);
-                let (derivative, equation_span) = self.equation_of_state(name, order, &full, span);
-                self.model.states.push(State {
-                    name: full,
-                    unit: item.unit.as_ref().map(|u| u.text.clone()),
-                    initial,
-                    bounds,
-                    positive: item.positive,
-                    derivative: derivative.unwrap_or_else(|| nothing(span)),
-                    besides_reactions: None,
-                    algebraic: false,
-                    noise: Vec::new(),
-                    history: None,
-                    span,
-                    equation_span,
-                });
+                let what = initial_of(item, &full);
+                let scope = Scope::new(Context::Before { what: &what, time: true });
+                let initial = item.initial.and_then(|e| self.scalar(e, &scope));
+                let initial = initial.map_or_else(|| nothing(item.span), |b| b.expr);
+                let own = self.equation_of_state(index, &full);
+                self.push_state(full, item, initial, bounds, own);
             } else {
                 self.state_array(index, &full, &shape, bounds);
             }
@@ -153,26 +140,47 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn equation_of_state(
+    /// Adds a state with its own equation and the reactions that change it.
+    pub(super) fn push_state(
         &mut self,
-        name: &'a str,
-        order: u32,
-        full: &str,
-        span: Span,
-    ) -> (Option<Expr>, Span) {
+        name: String,
+        item: StateEntry<'a>,
+        initial: Expr,
+        bounds: Option<(f64, f64)>,
+        own: Own,
+    ) {
+        let state = id(self.model.states.len());
+        let span = item.span;
+        let (own, noise, equation_span) = match own {
+            Own::Missing => (Some(nothing(span)), Vec::new(), span),
+            Own::Nothing => (None, Vec::new(), span),
+            Own::Given(part, at) => (Some(part.rest), part.noise, at),
+        };
+        let all = self.add_reactions(state, own.clone(), equation_span);
+        let derivative = all
+            .or_else(|| own.clone())
+            .unwrap_or(Expr { kind: ExprKind::Number(0.0), span: equation_span });
+        self.model.states.push(State {
+            name,
+            unit: item.unit.map(|u| u.text.clone()),
+            initial,
+            bounds,
+            positive: item.positive,
+            derivative,
+            besides_reactions: own.filter(|_| !self.declared.reactions.is_empty()),
+            algebraic: item.algebraic,
+            noise,
+            history: None,
+            span,
+            equation_span,
+        });
+    }
+
+    fn equation_of_state(&mut self, index: usize, full: &str) -> Own {
+        let item = self.declared.states[index];
+        let (name, order, span) = (item.target.name.text.as_str(), item.target.order, item.span);
         let Some(&equation) = self.resolution.equation_of.get(name) else {
-            let excused = self.declared.equations_later.contains(&name)
-                || matches!(self.names.table.get(name).map(|s| s.kind), Some(Kind::Later(_)));
-            if order > 0 && !self.names.table.contains_key(name) {
-                let message = format!("`{full}` is declared, but the state `{name}` is not");
-                let hint = format!("declare both: `state {name} = …, {full} = …`");
-                self.error_hint("unknown-name", span, message, hint);
-            } else if !excused && order == 0 {
-                let message = format!("the state `{name}` has no equation");
-                let hint = format!("add `{name}' = …`, or make it a `param` or `const`");
-                self.error_hint("missing-equation", span, message, hint);
-            }
-            return (None, span);
+            return self.without_equation(index, full);
         };
         let item = &self.declared.equations[equation];
         let (highest, equation_span) = (item.order, item.span);
@@ -189,19 +197,83 @@ impl<'a> Checker<'a> {
                     ))
                     .related(equation_span, "the equation"),
             );
-            return (None, equation_span);
+            return Own::Missing;
         }
         if order + 1 < highest {
-            let next = self.names.derivatives.get(&(name, order + 1)).copied();
-            let next = next.map(|next| self.resolution.states[next].first);
-            let kind = next.map(|next| ExprKind::State(StateId(next)));
-            return (kind.map(|kind| Expr { kind, span: equation_span }), equation_span);
+            return self.next_order(name, order, equation_span);
         }
-        (self.right_hand_side(equation, equation_span).map(|b| b.expr), equation_span)
+        let Some(built) = self.right_hand_side(equation, equation_span) else {
+            return Own::Missing;
+        };
+        match self.right_hand(built) {
+            Some(part) => Own::Given(part, equation_span),
+            None => Own::Missing,
+        }
     }
 
-    fn initial_in_range(&mut self, item: &StateItem, state: usize) {
-        let Some(at) = item.initial.as_ref().map(|e| e.span) else { return };
+    /// `x' = x'`, the state of the next order.
+    fn next_order(&mut self, name: &'a str, order: u32, span: Span) -> Own {
+        let next = self.names.derivatives.get(&(name, order + 1)).copied();
+        let next = next.map(|next| self.resolution.states[next].first);
+        match next {
+            Some(next) => {
+                Own::Given(Part::new(Expr { kind: ExprKind::State(StateId(next)), span }), span)
+            }
+            None => Own::Missing,
+        }
+    }
+
+    /// A state whose equation is not of the form `x' = …`, or that has none.
+    fn without_equation(&mut self, index: usize, full: &str) -> Own {
+        let item = self.declared.states[index];
+        let (name, order, span) = (item.target.name.text.as_str(), item.target.order, item.span);
+        if order > 0 && !self.names.table.contains_key(name) {
+            let message = format!("`{full}` is declared, but the state `{name}` is not");
+            let hint = format!("declare both: `state {name} = …, {full} = …`");
+            self.error_hint("unknown-name", span, message, hint);
+            return Own::Missing;
+        }
+        let state = self.resolution.states[index].first;
+        if let Some((part, at)) = self.resolution.given.remove(&state) {
+            return Own::Given(part, at);
+        }
+        if order + 1 < self.highest_order(name) && self.declared.implicit.contains(name) {
+            return self.next_order(name, order, span);
+        }
+        let excused = self.declared.excused.contains(&name)
+            || matches!(self.names.table.get(name).map(|s| s.kind), Some(Kind::Later(_)));
+        if excused || item.algebraic || self.declared.implicit.contains(name) {
+            return Own::Missing; // reported
+        }
+        if self.declared.changed.contains(name) {
+            if order > 0 {
+                let message = format!(
+                    "`{full}` has an initial value, but `{name}` has no equation for `{}`",
+                    primed(name, order + 1)
+                );
+                let hint =
+                    format!("remove it, or write the equation for `{}`", primed(name, order + 1));
+                self.error_hint("unused-initial", span, message, hint);
+                return Own::Missing;
+            }
+            return Own::Nothing;
+        }
+        if order == 0 {
+            let message = format!("the state `{name}` has no equation");
+            let hint = if self.resolution.spare_algebraic {
+                format!(
+                    "declare it as `algebraic {name} = …`: there is an algebraic equation for it"
+                )
+            } else {
+                format!("add `{name}' = …`, or make it a `param` or `const`")
+            };
+            self.error_hint("missing-equation", span, message, hint);
+        }
+        Own::Missing
+    }
+
+    fn initial_in_range(&mut self, item: StateEntry<'a>, state: usize) {
+        let Some(at) = item.initial.map(|e| e.span) else { return };
         let value = self.initial_value(state);
         let state = &self.model.states[state];
         let name = state.name.clone();
@@ -265,6 +337,35 @@ impl<'a> Checker<'a> {
         let at = self.model.states[index].initial.span;
         self.model.states[index].initial = Expr { kind: ExprKind::Param(param), span: at };
     }
+}
+
+/// The right-hand side of an equation, with the coefficients of white noise apart.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub rest: Expr,
+    pub noise: Vec<(u32, Expr)>,
+}
+
+impl Part {
+    pub(super) fn new(rest: Expr) -> Part {
+        Part { rest, noise: Vec::new() }
+    }
+}
+
+/// The equation that a state has of its own, and where it stands.
+#[derive(Debug, Clone)]
+pub(super) enum Own {
+    Given(Part, Span),
+    /// Reactions and jumps alone change it.
+    Nothing,
+    /// There is none, which has been reported.
+    Missing,
+}
+
+/// What the value of a declaration is, for messages.
+pub(super) fn initial_of(item: StateEntry<'_>, full: &str) -> String {
+    let what = if item.algebraic { "guess for" } else { "initial value of" };
+    format!("the {what} `{full}`")
 }
 
 /// Stands for what could not be resolved.

@@ -12,17 +12,21 @@ use crate::syntax::{Expression, ExpressionKind as K, Name};
 use crate::{Binary, Diagnostic, Span, suggest};
 
 /// Deepest resolution across names, functions and brackets; bounds the stack.
-const MAX_DEPTH: u32 = 600;
+pub(super) const MAX_DEPTH: u32 = 600;
 
 /// What may be used where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Context<'n> {
     /// Numbers and constants; what it is for.
     Constant(&'static str),
-    /// Also params and time: the initial value of this state.
-    Initial(&'n str),
-    /// Everything.
+    /// Also params, and time where `time`: what is known before the states are; what it is.
+    Before { what: &'n str, time: bool },
+    /// Everything but white noise.
     Dynamic,
+    /// Also white noise: the equation of a state.
+    Equation,
+    /// Also derivatives as unknowns: an equation that does not give one by itself.
+    Implicit,
 }
 
 /// Where an expression stands.
@@ -33,12 +37,14 @@ pub(super) struct Scope<'s, 'a> {
     pub locals: &'s [(&'a str, Value)],
     /// The lanes of the loops around; none outside loops.
     pub lanes: Option<&'s LaneScope>,
+    /// Inside `delay(…)`.
+    pub delayed: bool,
 }
 
 impl<'s> Scope<'s, '_> {
     /// Outside functions and loops.
     pub(super) fn new(context: Context<'s>) -> Self {
-        Scope { context, locals: &[], lanes: None }
+        Scope { context, locals: &[], lanes: None, delayed: false }
     }
 }
 
@@ -313,9 +319,8 @@ impl<'a> Checker<'a> {
         scope: &Scope<'_, 'a>,
     ) -> Option<Built> {
         let name = function.name;
-        if function.meaning == Meaning::Later {
-            self.not_yet(span, "delays (`delay`)");
-            return None;
+        if function.meaning == Meaning::Delay {
+            return self.delay(arguments, span, scope);
         }
         let one = matches!(name, "min" | "max") && arguments.len() == 1;
         if one || function.meaning == Meaning::Reduction {
@@ -358,7 +363,7 @@ impl<'a> Checker<'a> {
                 }
                 Some(all)
             }
-            Meaning::Later | Meaning::Reduction | Meaning::Index => None,
+            Meaning::Delay | Meaning::Reduction | Meaning::Index => None,
             Meaning::Rewritten => match name {
                 "clamp" => {
                     let (x, low, high) = (next()?, next()?, next()?);
@@ -457,9 +462,8 @@ impl<'a> Checker<'a> {
         let name = &self.declared.networks[index].name;
         let (text, declared) = (name.text.as_str(), name.span);
         let what = match scope.context {
-            Context::Constant(what) => Some(what.to_owned()),
-            Context::Initial(of) => Some(format!("the initial value of `{of}`")),
-            Context::Dynamic => None,
+            Context::Constant(what) | Context::Before { what, .. } => Some(what.to_owned()),
+            Context::Dynamic | Context::Equation | Context::Implicit => None,
         };
         if let Some(what) = what {
             self.error(
@@ -487,6 +491,9 @@ impl<'a> Checker<'a> {
             }
         }
         let flat = flat?;
+        if flat.iter().any(|e| self.misplaced_symbol(e, "an argument of a network")) {
+            return None;
+        }
         let network = &self.model.networks[index];
         let (inputs, outputs) = (network.inputs, network.outputs);
         if inputs == 0 || outputs == 0 {

@@ -253,7 +253,12 @@ impl<'a> Checker<'a> {
             if let Slot::Done(None) = self.resolution.lets[index] {
                 let item = &self.declared.lets[index];
                 let (name, span) = (item.target.name.text.clone(), item.span);
-                self.model.lets.push(Let { name, value: vec![nothing(span)], span });
+                if self.resolution.noisy.contains(&index) {
+                    continue;
+                }
+                let value = vec![nothing(span)];
+                self.note_let(&value);
+                self.model.lets.push(Let { name, value, span });
             }
         }
     }
@@ -280,7 +285,7 @@ impl<'a> Checker<'a> {
             let values = self.array_value(target, &shape, value, context);
             let values = values.map(|built| self.components(built, total));
             let (lanes, locals) = self.declared_lanes(target, &shape);
-            let scope = Scope { context, locals: &locals, lanes: Some(&lanes) };
+            let scope = Scope { locals: &locals, lanes: Some(&lanes), ..Scope::new(context) };
             let noise = noise.and_then(|n| self.noise(n, &scope)).map(|(make, arguments)| {
                 let per_argument: Vec<Vec<Expr>> =
                     arguments.into_iter().map(|a| self.components(a.into(), total)).collect();
@@ -363,6 +368,7 @@ impl<'a> Checker<'a> {
     /// calls this makes are taken back.
     pub(super) fn unused_functions(&mut self) {
         let (calls, vectors) = (self.model.calls.len(), self.model.vectors.len());
+        let (delays, lags) = (self.model.delays.len(), self.model.lags.len());
         for index in 0..self.declared.functions.len() {
             let item = &self.declared.functions[index];
             let (name, arguments, body) = (item.name, item.arguments, item.body);
@@ -377,12 +383,15 @@ impl<'a> Checker<'a> {
                 .map(|a| (a.text.as_str(), Value::Scalar(self.leaf(ExprKind::Time, a.span))))
                 .collect();
             self.begin(&name.text, name.span);
-            let scope = Scope { locals: &time, ..Scope::new(Context::Dynamic) };
+            let scope = Scope { locals: &time, ..Scope::new(Context::Equation) };
             self.value(body, &scope);
             self.resolution.active.pop();
         }
+        self.model.delays.truncate(delays);
+        self.model.lags.truncate(lags);
         self.model.calls.truncate(calls);
         self.model.vectors.truncate(vectors);
+        self.facts.truncate(calls, vectors);
     }
 
     /// Whether a function indexes something or reduces it.
@@ -425,6 +434,7 @@ impl<'a> Checker<'a> {
                 }
                 Kind::Function(_) => ("function", "remove it, or use it"),
                 Kind::Const(_) => ("constant", "remove it, or use it"),
+                Kind::Noise(_) => ("noise", "remove it, or use its white noise in an equation"),
                 _ => continue,
             };
             let message = format!("the {what} `{name}` is never used");

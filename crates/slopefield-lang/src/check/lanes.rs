@@ -79,9 +79,9 @@ impl<'a> Checker<'a> {
             return None; // reported by the parser
         }
         let bounds = Scope {
-            context: Context::Constant("the end of a range"),
             locals: &around.locals,
             lanes: Some(&around.lanes),
+            ..Scope::new(Context::Constant("the end of a range"))
         };
         let (first, last) = (
             self.whole_numbers(&l.range.start, &bounds),
@@ -286,6 +286,7 @@ impl<'a> Checker<'a> {
         let next = VectorId(id(self.model.vectors.len()));
         let found = *self.vectors.entry((hash(0), hash(1))).or_insert(next);
         if found == next {
+            self.note_vector(&kind);
             self.model.vectors.push(Vector { kind, len: id(len), span });
         }
         found

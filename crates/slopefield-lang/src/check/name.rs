@@ -7,6 +7,7 @@ use super::declare::primed;
 use super::expression::{Context, Scope};
 use super::lanes::one_element;
 use super::scope::{Kind, Placed, elements};
+use super::symbols::{SLOPES, has_symbols, has_symbols_in};
 use crate::model::{Array, ArrayElements, ExprKind, LetId, Source};
 use crate::syntax::{Declarator, Expression, ExpressionKind as K};
 use crate::{Span, functions, suggest};
@@ -63,24 +64,49 @@ impl<'a> Checker<'a> {
                 );
                 return None;
             }
+            (Kind::Reaction | Kind::Noise(_), _) => {
+                let message = format!("`{name}` is {} and has no value", kind.article());
+                let hint = match kind {
+                    Kind::Noise(_) => format!("the white noise of a Wiener process is `{name}'`"),
+                    _ => "give its rate a name with `let`".to_owned(),
+                };
+                self.error_hint("no-value", span, message, hint);
+                return None;
+            }
+            (Kind::Time, Context::Before { what, time: false }) => {
+                let message = format!("{what} depends on time");
+                let hint = "it may use params and constants";
+                self.error_hint("depends-on-state", span, message, hint);
+                return None;
+            }
             (Kind::Time, _) => ExprKind::Time,
             (Kind::Param(index), _) => {
                 let placed = self.resolution.params[index].clone();
                 return self.placed_value(Source::Params, &placed, span);
             }
-            (Kind::State(_), Context::Initial(of)) => {
-                let message = format!("the initial value of `{of}` depends on the state `{name}`");
-                let hint = "initial values may use params and constants; give the shared value a param of its own";
-                self.error_hint("initial-uses-state", span, message, hint);
+            (Kind::State(_), Context::Before { what, time }) => {
+                self.uses_state(what, time, name, span);
                 return None;
             }
-            (Kind::State(index), Context::Dynamic) => {
+            (Kind::State(index), _) => {
                 let placed = self.resolution.states[index].clone();
                 return self.placed_value(Source::States, &placed, span);
             }
-            (Kind::Let(index), Context::Initial(_)) => return self.inline_let(index, span, scope),
-            (Kind::Let(index), Context::Dynamic) => {
-                let id = self.named_expression(index, span)?;
+            (Kind::Let(index), Context::Before { .. }) => {
+                return self.inline_let(index, span, scope);
+            }
+            (Kind::Let(index), context) => {
+                let id = self.named_expression(index, span);
+                if self.resolution.noisy.contains(&index) {
+                    if matches!(context, Context::Equation | Context::Implicit) {
+                        return self.inline_let(index, span, scope);
+                    }
+                    let message = format!("`{name}` contains white noise, which cannot stand here");
+                    let hint = "white noise stands only in the equations of states";
+                    self.error_hint("misplaced-noise", span, message, hint);
+                    return None;
+                }
+                let id = id?;
                 let components = self.model.lets[id.0 as usize].value.len();
                 let shape = self.resolution.let_shapes.get(&index).cloned();
                 return Some(match shape {
@@ -95,7 +121,12 @@ impl<'a> Checker<'a> {
         Some(Value::Scalar(self.leaf(leaf, span)))
     }
 
-    fn placed_value(&mut self, source: Source, placed: &Placed, span: Span) -> Option<Value> {
+    pub(super) fn placed_value(
+        &mut self,
+        source: Source,
+        placed: &Placed,
+        span: Span,
+    ) -> Option<Value> {
         let shape = placed.shape.clone()?;
         Some(if shape.is_empty() {
             Value::Scalar(self.leaf(one_element(source, placed.first), span))
@@ -116,6 +147,12 @@ impl<'a> Checker<'a> {
             if let Context::Constant(what) = scope.context {
                 let message = format!("{what} must be a number, but `t` is time");
                 self.error("not-constant", span, message);
+                return None;
+            }
+            if let Context::Before { what, time: false } = scope.context {
+                let message = format!("{what} depends on time");
+                let hint = "it may use params and constants";
+                self.error_hint("depends-on-state", span, message, hint);
                 return None;
             }
             return Some(Value::Scalar(self.leaf(ExprKind::Time, span)));
@@ -187,8 +224,14 @@ impl<'a> Checker<'a> {
                 let value_span = value.span;
                 self.resolution.lets[index] = Slot::Active;
                 self.begin(&name.text, name.span);
-                let value = self.let_value(index, target, value, Context::Dynamic);
+                let value = self.let_value(index, target, value, Context::Equation);
                 self.resolution.active.pop();
+                if value.as_ref().is_some_and(has_symbols) {
+                    // White noise has no value of its own: the equations that use it write it out.
+                    self.resolution.noisy.insert(index);
+                    self.resolution.lets[index] = Slot::Done(None);
+                    return None;
+                }
                 let id = value.map(|value| {
                     let value = match value {
                         Value::Scalar(one) => vec![one.expr],
@@ -204,6 +247,7 @@ impl<'a> Checker<'a> {
                         let elements = ArrayElements::Let(id);
                         self.model.arrays.push(Array { name, dimensions, elements });
                     }
+                    self.note_let(&value);
                     self.model.lets.push(crate::Let { name: name.text.clone(), value, span });
                     id
                 });
@@ -255,6 +299,9 @@ impl<'a> Checker<'a> {
                 }
                 None => {
                     let span = built.expr.span;
+                    if self.misplaced_symbol(&built.expr, "a named array") {
+                        return None;
+                    }
                     let vector = self.each(built, elements(&shape), span);
                     let of = ArrayOf::Elements(Source::Vector(vector), 0);
                     Some(Value::Array(ArrayRef { of, shape }))
@@ -287,14 +334,13 @@ impl<'a> Checker<'a> {
             return None;
         };
         let symbol = self.names.table.get_mut(name.as_str());
-        match symbol.map(|s| {
+        let index = match symbol.map(|s| {
             s.used = true;
             s.kind
         }) {
-            Some(Kind::State(_)) => {}
-            Some(Kind::Later("a noise")) => {
-                self.not_yet(span, "stochastic terms (`W'`)");
-                return None;
+            Some(Kind::State(index)) => index,
+            Some(Kind::Noise(index)) => {
+                return self.white_noise(index, (name, order), indices, span, scope);
             }
             Some(Kind::Later(_)) => return None,
             Some(kind) => {
@@ -306,19 +352,26 @@ impl<'a> Checker<'a> {
                 self.name(name, inner.span, scope);
                 return None;
             }
+        };
+        match scope.context {
+            Context::Before { what, time } => {
+                self.uses_state(what, time, name, span);
+                return None;
+            }
+            Context::Constant(what) => {
+                self.error("not-constant", span, format!("{what} must be a number"));
+                return None;
+            }
+            _ => {}
         }
-        if let Context::Initial(of) = scope.context {
-            let message = format!("the initial value of `{of}` depends on the state `{name}`");
-            self.error("initial-uses-state", span, message);
-            return None;
-        }
-        if let Context::Constant(what) = scope.context {
-            self.error("not-constant", span, format!("{what} must be a number"));
+        if self.declared.states[index].algebraic {
+            let message = format!("`{name}` is algebraic: its derivative is not known");
+            let hint = format!("declare it as `state {name} = …` with an equation `{name}' = …`");
+            self.error_hint("misplaced-prime", span, message, hint);
             return None;
         }
         let equation = self.resolution.equation_of.get(name.as_str()).copied();
-        let covered = self.resolution.covered.get(name.as_str()).map(|c| c.order);
-        let highest = covered.or(equation.map(|e| self.declared.equations[e].order))?;
+        let highest = self.highest_order(name);
         if order < highest {
             let state = *self.names.derivatives.get(&(name.as_str(), order))?;
             let placed = self.resolution.states[state].clone();
@@ -334,16 +387,64 @@ impl<'a> Checker<'a> {
             self.error_hint("misplaced-prime", span, message, hint);
             return None;
         }
-        let Some(equation) = equation else {
-            self.not_yet(span, "the right-hand side of an array under its primes");
+        if scope.delayed || scope.context == Context::Implicit {
+            // The slope of a state, as a symbol of its own.
+            let state = if order == 1 {
+                index
+            } else {
+                *self.names.derivatives.get(&(name.as_str(), order - 1))?
+            };
+            let Placed { first, shape } = self.resolution.states[state].clone();
+            let placed = Placed { first: first + SLOPES, shape };
+            let value = self.placed_value(Source::States, &placed, span)?;
+            return self.derivative_element(name, value, indices, span, scope);
+        }
+        if equation.is_none() && self.declared.implicit.contains(name.as_str()) {
+            let shown = primed(name, order);
+            let message = format!(
+                "`{shown}` is not known by itself: its equation is not of the form `{shown} = …`"
+            );
+            let hint = format!("write what it stands for, or solve the equation for `{shown}`");
+            self.error_hint("misplaced-prime", span, message, hint);
             return None;
+        }
+        let Some(equation) = equation else {
+            let changed = self.declared.changed.contains(name.as_str());
+            if self.resolution.covered.contains_key(name.as_str()) {
+                self.not_yet(span, "the right-hand side of an array under its primes");
+            } else if changed {
+                return self.reaction_slope(name, span);
+            }
+            return None; // its missing equation is reported
         };
-        let built = self.right_hand_side(equation, span)?;
-        self.copy(&built, span)
+        let own = self.right_hand_side(equation, span)?;
+        let own = self.copy(&own, span)?;
+        let built = self.with_reactions(name, Some(own), span)?;
+        if matches!(scope.context, Context::Dynamic) && has_symbols_in(&built.expr) {
+            let message =
+                format!("`{}` contains white noise, which cannot stand here", primed(name, order));
+            let hint = "white noise stands only in the equations of states";
+            self.error_hint("misplaced-noise", span, message, hint);
+            return None;
+        }
+        Some(built)
+    }
+
+    /// The number of primes that the equation of a state gives.
+    pub(super) fn highest_order(&self, name: &str) -> u32 {
+        let covered = self.resolution.covered.get(name).map(|c| c.order);
+        let equation = self.resolution.equation_of.get(name);
+        covered.or(equation.map(|e| self.declared.equations[*e].order)).unwrap_or_else(|| {
+            let mut order = 1;
+            while self.names.derivatives.contains_key(&(name, order)) {
+                order += 1;
+            }
+            order
+        })
     }
 
     /// `x[i]'`, or `x'` of one number.
-    fn derivative_element(
+    pub(super) fn derivative_element(
         &mut self,
         name: &str,
         value: Value,
@@ -371,6 +472,18 @@ impl<'a> Checker<'a> {
                 self.error("index-of-scalar", span, message);
                 None
             }
+        }
+    }
+
+    /// Reports a state where none can be.
+    fn uses_state(&mut self, what: &str, time: bool, name: &str, span: Span) {
+        let message = format!("{what} depends on the state `{name}`");
+        if time {
+            let hint = "initial values may use params and constants; give the shared value a param of its own";
+            self.error_hint("initial-uses-state", span, message, hint);
+        } else {
+            let hint = "it may use params and constants";
+            self.error_hint("depends-on-state", span, message, hint);
         }
     }
 

@@ -192,6 +192,9 @@ impl<'a> Checker<'a> {
             "max" => Reduction::Max,
             _ => Reduction::Sum,
         };
+        if self.misplaced_symbol(&body.expr, "a sum or another reduction") {
+            return None;
+        }
         self.entries(ends.len(), span)?;
         let start_of = |k: usize| if k == 0 { 0 } else { ends[k - 1] };
         let sizes: Vec<f64> = (0..ends.len()).map(|k| f64::from(ends[k] - start_of(k))).collect();

@@ -3,10 +3,10 @@
 use crate::Span;
 use crate::syntax::Text;
 use crate::syntax::{
-    ConstItem, Declarator, Expression, Loop, Name, OptionExpression, ParamItem, StateItem,
-    Statement,
+    Assignment, ConstItem, Declarator, Direction, Expression, Loop, Name, OptionExpression,
+    ParamItem, Species, Statement,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// What a name stands for; the numbers index [`Declarations`].
@@ -20,7 +20,10 @@ pub(super) enum Kind {
     Function(usize),
     Network(usize),
     Observation,
-    /// Declared by a statement that this version does not run, and has been reported.
+    /// A Wiener process.
+    Noise(usize),
+    Reaction,
+    /// Something that has been reported.
     Later(&'static str),
 }
 
@@ -36,6 +39,8 @@ impl Kind {
             Kind::Function(_) => "a function",
             Kind::Network(_) => "a network",
             Kind::Observation => "an observation",
+            Kind::Noise(_) => "a noise",
+            Kind::Reaction => "a reaction",
             Kind::Later(what) => what,
         }
     }
@@ -75,6 +80,19 @@ pub(super) struct Names<'a> {
     pub table: BTreeMap<&'a str, Symbol>,
     /// States of higher order by name and number of primes.
     pub derivatives: BTreeMap<(&'a str, u32), usize>,
+}
+
+/// A declared state.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StateEntry<'a> {
+    pub target: &'a Declarator,
+    pub initial: Option<&'a Expression>,
+    pub unit: Option<&'a Text>,
+    pub bounds: Option<&'a (Expression, Expression)>,
+    pub positive: bool,
+    pub fit: bool,
+    pub algebraic: bool,
+    pub span: Span,
 }
 
 #[derive(Debug)]
@@ -122,11 +140,69 @@ pub(super) struct EquationItem<'a> {
     pub span: Span,
 }
 
+/// An equation that does not give one derivative by itself: `0 = …`, `a' + b' = …`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GeneralItem<'a> {
+    pub left: &'a Expression,
+    pub right: &'a Expression,
+    pub loops: &'a [Loop],
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HistoryItem<'a> {
+    pub target: &'a Declarator,
+    pub value: &'a Expression,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NoiseItem<'a> {
+    pub target: &'a Declarator,
+    pub stratonovich: bool,
+    pub correlated: Option<&'a (Name, Expression)>,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HamiltonianItem<'a> {
+    pub name: &'a Name,
+    pub arguments: &'a [Name],
+    pub body: &'a Expression,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReactionItem<'a> {
+    pub name: &'a Name,
+    pub left: &'a [Species],
+    pub right: &'a [Species],
+    pub rates: &'a [Expression],
+    pub span: Span,
+}
+
+/// When an event or jump happens.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum When<'a> {
+    Crossing { expression: &'a Expression, level: &'a Expression, direction: Direction },
+    At(&'a Expression),
+    Every { period: &'a Expression, from: Option<&'a Expression>, count: Option<&'a Expression> },
+    Jump(&'a Expression),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EventItem<'a> {
+    pub when: When<'a>,
+    pub assignments: &'a [Assignment],
+    pub stop: bool,
+    pub span: Span,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Declarations<'a> {
     pub title: Option<&'a Statement>,
     pub time: Option<(&'a Name, Option<&'a Text>, Option<&'a Expression>)>,
-    pub states: Vec<(&'a StateItem, Span)>,
+    pub states: Vec<StateEntry<'a>>,
     pub params: Vec<(&'a ParamItem, Span)>,
     pub constants: Vec<(&'a ConstItem, Span)>,
     pub lets: Vec<LetItem<'a>>,
@@ -134,6 +210,17 @@ pub(super) struct Declarations<'a> {
     pub networks: Vec<NetworkItem<'a>>,
     pub observations: Vec<ObservationItem<'a>>,
     pub equations: Vec<EquationItem<'a>>,
-    /// States that stand under a prime in an equation that this version does not run.
-    pub equations_later: Vec<&'a str>,
+    pub general: Vec<GeneralItem<'a>>,
+    pub histories: Vec<HistoryItem<'a>>,
+    pub noises: Vec<NoiseItem<'a>>,
+    pub hamiltonians: Vec<HamiltonianItem<'a>>,
+    pub reactions: Vec<ReactionItem<'a>>,
+    /// Events and jumps in order.
+    pub events: Vec<EventItem<'a>>,
+    /// States under a prime in equations that do not give one derivative by itself.
+    pub implicit: BTreeSet<&'a str>,
+    /// States that reactions, jumps or a Hamiltonian change, and that need no equation.
+    pub changed: BTreeSet<&'a str>,
+    /// States in an equation that has been reported.
+    pub excused: Vec<&'a str>,
 }

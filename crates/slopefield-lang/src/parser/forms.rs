@@ -84,7 +84,7 @@ impl Parser<'_> {
     }
 
     pub(super) fn noise(&mut self) -> StatementKind {
-        let name = self.name("the name of a noise");
+        let target = self.declarator("the name of a noise");
         let stratonovich = self.take_word("stratonovich");
         let correlated = self.take_word("correlated").then(|| {
             let open = self.peek();
@@ -95,7 +95,7 @@ impl Parser<'_> {
             self.close(")", open);
             (other, correlation)
         });
-        StatementKind::Noise { name, stratonovich, correlated }
+        StatementKind::Noise { target, stratonovich, correlated }
     }
 
     pub(super) fn reaction(&mut self) -> StatementKind {

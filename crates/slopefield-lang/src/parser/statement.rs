@@ -233,7 +233,7 @@ impl Parser<'_> {
         self.expression()
     }
 
-    fn declarator(&mut self, what: &str) -> Declarator {
+    pub(super) fn declarator(&mut self, what: &str) -> Declarator {
         let name = self.name(what);
         let mut declarator = Declarator { name, order: 0, dimensions: Vec::new() };
         if self.at_symbol("[") {

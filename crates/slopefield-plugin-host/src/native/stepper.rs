@@ -341,9 +341,28 @@ fn check(ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
     Ok(())
 }
 
+/// The interface of plugins hands over a right-hand side and nothing else; a part that it leaves out
+/// would silently change the solution. Events are the loop's own matter.
+fn refuse_more_than_a_right_hand_side(ivp: &Ivp<'_>) -> Result<(), SolveError> {
+    let structure = ivp.rhs.structure();
+    let parts = [
+        (structure.mass.is_some(), "algebraic variables or a mass matrix"),
+        (structure.delays.is_some(), "delays"),
+        (structure.noise.is_some(), "noise"),
+        (structure.jumps.is_some(), "random jumps"),
+    ];
+    match parts.iter().find(|(present, _)| *present) {
+        Some((_, part)) => Err(SolveError::Invalid(format!(
+            "solvers of plugins solve no systems with {part}; use a built-in method, or `auto`"
+        ))),
+        None => Ok(()),
+    }
+}
+
 impl Stepper for PluginSolver {
     fn start(&mut self, ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
         check(ivp, settings)?;
+        refuse_more_than_a_right_hand_side(ivp)?;
         self.started = false;
         self.stats = Stats::default();
         // A plugin that knows only one direction of time sees a mirrored problem.

@@ -4,7 +4,7 @@
 //! Computational and Applied Mathematics 6 (1980) 19–26, doi:10.1016/0771-050X(80)90013-3; the
 //! interpolant as in Hairer, Nørsett, Wanner, *Solving ODEs I*, eq. II.6.12.
 
-use super::Tableau;
+use super::{ExtraStages, Tableau};
 
 const B: [f64; 7] =
     [35.0 / 384.0, 0.0, 500.0 / 1113.0, 125.0 / 192.0, -2187.0 / 6784.0, 11.0 / 84.0, 0.0];
@@ -56,6 +56,7 @@ pub static DP5: Tableau = Tableau {
         -1.0 / 40.0,
     ],
     c: &[0.0, 0.2, 0.3, 0.8, 8.0 / 9.0, 1.0, 1.0],
+    extra: ExtraStages::NONE,
     dense: &[
         &dense_row(0),
         &dense_row(1),

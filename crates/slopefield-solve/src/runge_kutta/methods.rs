@@ -1,6 +1,6 @@
 //! The explicit Runge–Kutta methods as built-in methods.
 
-use super::{BS3, DP5, ExplicitRungeKutta, TSIT5, Tableau};
+use super::{BS3, DP5, ExplicitRungeKutta, TSIT5, Tableau, VERN6, VERN7, VERN8, VERN9};
 use crate::{MethodClass, MethodInfo, Stepper};
 
 macro_rules! method {
@@ -14,7 +14,15 @@ macro_rules! method {
 }
 
 /// The explicit Runge–Kutta methods, the recommended first.
-pub(crate) static METHODS: [MethodInfo; 3] = [method!(TSIT5), method!(DP5), method!(BS3)];
+pub(crate) static METHODS: [MethodInfo; 7] = [
+    method!(TSIT5),
+    method!(DP5),
+    method!(BS3),
+    method!(VERN6),
+    method!(VERN7),
+    method!(VERN8),
+    method!(VERN9),
+];
 
 const fn info(table: &Tableau) -> MethodInfo {
     MethodInfo {

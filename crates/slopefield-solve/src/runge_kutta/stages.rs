@@ -4,7 +4,7 @@
 //! adjoint all take their steps here, so a step taken again has the same bits. Nothing here
 //! accepts or rejects.
 
-use super::tableau::{MAX_STAGES, Tableau};
+use super::tableau::{MAX_DENSE_STAGES, MAX_STAGES, Tableau};
 use crate::{ErrorNorm, Ivp, Real};
 use slopefield_kernel::{StepAttempt, StepKernel};
 use std::sync::Arc;
@@ -13,13 +13,16 @@ use std::sync::Arc;
 pub struct Stages<T: Real = f64> {
     tableau: &'static Tableau,
     n: usize,
-    /// `s` stage states and, for methods that are not first-same-as-last, the result.
+    /// `s` stage states, the result for methods that are not first-same-as-last, and the stages
+    /// that only the interpolant needs.
     states: Vec<T>,
     slopes: Vec<T>,
     error: Vec<T>,
     scratch: Vec<T>,
     t: f64,
     t_new: f64,
+    /// Whether the extra stages are those of the step held.
+    dense: bool,
     /// The kernel's own code for whole steps.
     whole: Option<Arc<dyn StepKernel<T>>>,
     /// Steps taken without it since the kernel was last asked for it.
@@ -33,10 +36,13 @@ impl<T: Real> Stages<T> {
     /// Stages of `tableau`, sized by [`Stages::begin`].
     ///
     /// # Panics
-    /// If the table has more than [`MAX_STAGES`] stages or none.
+    /// If the table has more than [`MAX_STAGES`] stages or none, or more than [`MAX_DENSE_STAGES`]
+    /// with those that only the interpolant needs.
     pub fn new(tableau: &'static Tableau) -> Self {
         let s = tableau.stages();
         assert!((1..=MAX_STAGES).contains(&s), "{} has {s} stages", tableau.id);
+        let all = tableau.dense_stages();
+        assert!(all <= MAX_DENSE_STAGES, "{} has {all} stages", tableau.id);
         Stages {
             tableau,
             n: 0,
@@ -46,6 +52,7 @@ impl<T: Real> Stages<T> {
             scratch: Vec::new(),
             t: 0.0,
             t_new: 0.0,
+            dense: false,
             whole: None,
             taken: 0,
         }
@@ -59,14 +66,16 @@ impl<T: Real> Stages<T> {
     /// Sizes the arrays for `ivp`, puts `u` at `t` into the first stage and evaluates its slope
     /// (one evaluation). Allocates only when sizes grow.
     pub fn begin(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T]) {
-        let (s, n) = (self.tableau.stages(), u.len());
+        let n = u.len();
         self.n = n;
-        self.states.resize((self.end_row() + 1) * n, T::ZERO);
-        self.slopes.resize(s * n, T::ZERO);
+        let extra = self.tableau.extra.a.len();
+        self.states.resize((self.end_row() + 1 + extra) * n, T::ZERO);
+        self.slopes.resize(self.tableau.dense_stages() * n, T::ZERO);
         self.error.resize(n, T::ZERO);
         self.scratch.resize(ivp.rhs.scratch_len(), T::ZERO);
         self.t = t;
         self.t_new = t;
+        self.dense = false;
         self.states[..n].copy_from_slice(u);
         self.evaluate(ivp, 0, t);
     }
@@ -78,6 +87,12 @@ impl<T: Real> Stages<T> {
         self.states.copy_within(end..end + n, 0);
         if self.tableau.fsal {
             self.slopes.copy_within(end..end + n, 0);
+            0
+        } else if self.dense && self.tableau.extra_begins_with_end() {
+            // The interpolant has had it evaluated.
+            let s = self.tableau.stages();
+            self.slopes.copy_within(s * n..(s + 1) * n, 0);
+            self.dense = false;
             0
         } else {
             self.evaluate(ivp, 0, self.t_new);
@@ -91,6 +106,7 @@ impl<T: Real> Stages<T> {
     pub fn attempt(&mut self, ivp: &Ivp<'_, T>, t: f64, t_new: f64) -> u64 {
         self.t = t;
         self.t_new = t_new;
+        self.dense = false;
         let s = self.tableau.stages();
         // One instance of `stage` per number of terms: for few states the sums are short, and a
         // loop over terms would cost more than the terms.
@@ -122,6 +138,67 @@ impl<T: Real> Stages<T> {
         s as u64 - 1
     }
 
+    /// Evaluates the stages that only the interpolant needs, unless that is done already; returns
+    /// the number of evaluations.
+    pub fn prepare_dense(&mut self, ivp: &Ivp<'_, T>) -> u64 {
+        let extra = self.tableau.extra.a.len();
+        if self.dense || extra == 0 {
+            return 0;
+        }
+        let (n, s, h) = (self.n, self.tableau.stages(), self.t_new - self.t);
+        for i in 0..extra {
+            let t = self.time_at(self.tableau.extra.c[i]);
+            let row = self.extra_row(i);
+            let (before, rest) = self.states.split_at_mut(row * n);
+            let u = &mut rest[..n];
+            combine(&before[..n], h, self.tableau.extra.a[i], &self.slopes, u);
+            let slope = &mut self.slopes[(s + i) * n..(s + i + 1) * n];
+            ivp.rhs.eval(T::of(t), u, ivp.p, slope, &mut self.scratch);
+        }
+        self.dense = true;
+        extra as u64
+    }
+
+    /// Whether the step held can be interpolated.
+    pub(super) fn is_dense(&self) -> bool {
+        self.dense || self.tableau.extra.a.is_empty()
+    }
+
+    fn extra_row(&self, i: usize) -> usize {
+        self.end_row() + 1 + i
+    }
+
+    /// State of extra stage `i`, once [`Stages::prepare_dense`] has evaluated it.
+    pub fn extra_state(&self, i: usize) -> &[T] {
+        self.state(self.extra_row(i))
+    }
+
+    /// States of all extra stages, row by row, once [`Stages::prepare_dense`] has evaluated them.
+    pub fn extra_states(&self) -> &[T] {
+        &self.states[(self.end_row() + 1) * self.n..]
+    }
+
+    /// Estimate of `|λ| h` for the fastest eigenvalue of the Jacobian that the step has met, from
+    /// the last two stages at one time: `h ‖k_j − k_i‖ / ‖u_j − u_i‖` (Hairer, Wanner, *Solving
+    /// ODEs II*, section IV.2, "detecting stiffness"). None for tables without two such stages;
+    /// NaN where a slope is not finite. Nothing is evaluated.
+    pub fn stiffness_estimate(&self) -> Option<f64> {
+        let (i, j) = self.tableau.last_pair()?;
+        let distance = |a: &[T], b: &[T]| -> f64 {
+            let square = |(x, y): (&T, &T)| {
+                let difference = x.f64() - y.f64();
+                difference * difference
+            };
+            a.iter().zip(b).map(square).sum()
+        };
+        let states = distance(self.state(i), self.state(j));
+        let slopes = distance(self.slope(i), self.slope(j));
+        if states == 0.0 && slopes == 0.0 {
+            return Some(0.0);
+        }
+        Some((self.t_new - self.t).abs() * (slopes / states).sqrt())
+    }
+
     /// Asks the kernel of `ivp` for code for whole steps, which [`Stages::measured_attempt`] then
     /// uses. A solve must ask when it begins, because code made for another kernel stays in use
     /// until then.
@@ -146,6 +223,7 @@ impl<T: Real> Stages<T> {
         if let Some(whole) = &self.whole {
             self.t = t;
             self.t_new = t_new;
+            self.dense = false;
             let squared_error = whole.attempt(StepAttempt {
                 t,
                 t_new,
@@ -207,7 +285,10 @@ impl<T: Real> Stages<T> {
 
     /// Time at which stage `i` was evaluated.
     pub fn time(&self, i: usize) -> f64 {
-        let c = self.tableau.c[i];
+        self.time_at(self.tableau.c[i])
+    }
+
+    fn time_at(&self, c: f64) -> f64 {
         // t + (t_new − t) may differ from t_new in the last place; the next step begins at t_new.
         if c == 1.0 { self.t_new } else { self.t + c * (self.t_new - self.t) }
     }
@@ -345,10 +426,29 @@ fn scaled_sum_fixed<const TERMS: usize, T: Real>(
 /// `out += h Σ weights_j slopes_j`.
 fn add_combination<T: Real>(h: f64, weights: &[f64], slopes: &[T], out: &mut [T]) {
     let n = out.len();
-    for (weight, slope) in weights.iter().zip(slopes.chunks_exact(n)) {
-        let factor = T::of(h * weight);
-        for (sum, k) in out.iter_mut().zip(slope) {
-            *sum += factor * *k;
+    // Long rows have many zeros, and a pass over the states for every term would be dear.
+    let mut terms =
+        weights.iter().zip(slopes.chunks_exact(n)).filter(|(weight, _)| **weight != 0.0);
+    let mut next = || terms.next().map(|(weight, slope)| (T::of(h * weight), slope));
+    while let Some((a, x)) = next() {
+        match (next(), next(), next()) {
+            (Some((b, y)), Some((c, z)), Some((d, w))) => {
+                for i in 0..n {
+                    out[i] = (((out[i] + a * x[i]) + b * y[i]) + c * z[i]) + d * w[i];
+                }
+            }
+            (second, third, _) => {
+                add_scaled(a, x, out);
+                for (factor, slope) in second.into_iter().chain(third) {
+                    add_scaled(factor, slope, out);
+                }
+            }
         }
+    }
+}
+
+fn add_scaled<T: Real>(factor: T, slope: &[T], out: &mut [T]) {
+    for (sum, k) in out.iter_mut().zip(slope) {
+        *sum += factor * *k;
     }
 }

@@ -5,7 +5,7 @@
 //! doi:10.1016/j.camwa.2011.06.002. The order conditions of the weights, of the embedded weights
 //! and of the interpolant are checked in the tests of this module.
 
-use super::Tableau;
+use super::{ExtraStages, Tableau};
 
 /// Tsitouras 5(4): the default for problems that are not stiff.
 pub static TSIT5: Tableau = Tableau {
@@ -57,6 +57,7 @@ pub static TSIT5: Tableau = Tableau {
         1.0 / 66.0,
     ],
     c: &[0.0, 0.161, 0.327, 0.9, 0.9800255409045097, 1.0, 1.0],
+    extra: ExtraStages::NONE,
     dense: &[
         &[1.0, -2.763706197274826, 2.9132554618219126, -1.0530884977290216],
         &[0.0, 0.1317, -0.2234, 0.1017],

@@ -1,8 +1,13 @@
 //! What the tests of this crate share: solving a standard problem in one line.
 #![allow(dead_code, reason = "every test file uses a part")]
 
+pub mod parabolic;
+pub mod system;
+
+use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
 use slopefield_problems::Problem;
-use slopefield_solve::{Ivp, Settings, SolveError, Stats, Stepper, Tableau, drive};
+use slopefield_solve::runge_kutta::ExtraStages;
+use slopefield_solve::{FrozenSteps, Ivp, Settings, SolveError, Stats, Stepper, Tableau, drive};
 
 /// The problem on its usual span.
 pub fn ivp(problem: &Problem) -> Ivp<'_> {
@@ -27,6 +32,47 @@ pub fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).fold(0.0, |worst, (x, y)| worst.max((x - y).abs()))
 }
 
+/// State at `t1` after equal steps.
+pub fn with_equal_steps(table: &'static Tableau, ivp: &Ivp<'_>, steps: usize) -> Vec<f64> {
+    let time = |i| ivp.t0 + (ivp.t1 - ivp.t0) * i as f64 / steps as f64;
+    let mut times: Vec<f64> = (0..=steps).map(time).collect();
+    times[steps] = ivp.t1;
+    let mut stepper = FrozenSteps::new(table, times);
+    end_state(&mut stepper, ivp, &Settings::default()).unwrap().0
+}
+
+/// Slope of log error over log step, by least squares.
+pub fn slope(errors: &[(f64, f64)]) -> f64 {
+    let points: Vec<(f64, f64)> = errors.iter().map(|(h, e)| (h.ln(), e.ln())).collect();
+    let n = points.len() as f64;
+    let (mx, my) = points.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
+    let (xy, xx) = points
+        .iter()
+        .fold((0.0, 0.0), |(xy, xx), (x, y)| (xy + (x - mx) * (y - my), xx + (x - mx) * (x - mx)));
+    xy / xx
+}
+
+/// A right-hand side given as a closure `(t, u, out)` for a number of states.
+pub struct Closure<F>(pub usize, pub F);
+
+impl<F: Fn(f64, &[f64], &mut [f64]) + Send + Sync> Kernel for Closure<F> {
+    fn shape(&self) -> Shape {
+        Shape { states: self.0, params: 0, outputs: self.0 }
+    }
+    fn scratch_len(&self) -> usize {
+        0
+    }
+    fn eval(&self, t: f64, u: &[f64], _: &[f64], out: &mut [f64], _: &mut [f64]) {
+        (self.1)(t, u, out);
+    }
+    fn jvp(&self, _: Point<'_>, _: Tangent<'_>, _: &mut [f64], _: &mut [f64], _: &mut [f64]) {
+        unreachable!("explicit methods evaluate only");
+    }
+    fn vjp(&self, _: Point<'_>, _: &[f64], _: Cotangent<'_>, _: &mut [f64]) {
+        unreachable!("explicit methods evaluate only");
+    }
+}
+
 /// Heun's method with an Euler estimate: a table that is not first-same-as-last and whose
 /// interpolant is the quadratic through the start and both slopes. To exercise the shared
 /// stepper where the built-in methods do not.
@@ -41,6 +87,7 @@ pub static HEUN: Tableau = Tableau {
     b: &[0.5, 0.5],
     b_error: &[-0.5, 0.5],
     c: &[0.0, 1.0],
+    extra: ExtraStages::NONE,
     dense: &[&[1.0, -0.5], &[0.0, 0.5]],
     advice: "For tests.",
     reference: "",

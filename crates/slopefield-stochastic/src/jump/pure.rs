@@ -91,7 +91,7 @@ impl<T: Real> PureJump<T> {
                 }
             }
             Some(happened) => {
-                for jump in jumps.alters[happened] {
+                for jump in &jumps.alters[happened] {
                     if *jump as usize != happened {
                         self.stretch(*jump as usize);
                     }

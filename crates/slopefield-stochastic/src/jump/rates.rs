@@ -35,7 +35,7 @@ impl<T: Real> Rates<T> {
                 jumps.alters.len()
             )));
         }
-        let set = |change: &JumpChange<'_, T>| match change {
+        let set = |change: &JumpChange<T>| match change {
             JumpChange::Add(_) => 0,
             JumpChange::Set(kernel) => kernel.scratch_len(),
         };
@@ -110,7 +110,7 @@ impl<T: Real> Rates<T> {
     ) -> Result<(), SolveError> {
         match &jumps.changes[jump] {
             JumpChange::Add(parts) => {
-                for (state, amount) in *parts {
+                for (state, amount) in parts {
                     u[*state as usize] += T::of(*amount);
                 }
             }

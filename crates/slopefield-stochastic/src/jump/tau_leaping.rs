@@ -86,7 +86,7 @@ impl<T: Real> TauLeaping<T> {
             if let JumpChange::Add(parts) = change
                 && !self.critical[jump]
             {
-                for (state, amount) in *parts {
+                for (state, amount) in parts {
                     self.drift[*state as usize] += amount * rate;
                     self.variance[*state as usize] += amount * amount * rate;
                 }
@@ -131,7 +131,7 @@ impl<T: Real> TauLeaping<T> {
             if let JumpChange::Add(parts) = change
                 && !self.critical[jump]
             {
-                for (state, amount) in *parts {
+                for (state, amount) in parts {
                     self.column[*state as usize] += amount * slope;
                 }
             }
@@ -186,7 +186,7 @@ impl<T: Real> TauLeaping<T> {
                 && count > 0.0
             {
                 happened += count;
-                for (state, amount) in *parts {
+                for (state, amount) in parts {
                     self.after[*state as usize] += T::of(amount * count);
                 }
             }

@@ -7,6 +7,7 @@ use slopefield_kernel::{
 };
 use slopefield_solve::{Ivp, Real, Settings, SolveError, Stats, Stepper, drive};
 use slopefield_stochastic::BrownianMotion;
+use std::sync::Arc;
 
 /// `f(t, u, p, out)`.
 pub type Value = fn(f64, &[f64], &[f64], &mut [f64]);
@@ -148,10 +149,11 @@ impl System {
 /// A system in a number type, with its jumps laid out.
 pub struct Model<T: Real> {
     pub system: System,
-    changes: Vec<JumpChange<'static, T>>,
+    changes: Vec<JumpChange<T>>,
+    alters: Vec<Vec<u32>>,
 }
 
-static MULTIPLY: Function = Function {
+const MULTIPLY: Function = Function {
     states: 1,
     params: 0,
     outputs: 1,
@@ -162,11 +164,12 @@ static MULTIPLY: Function = Function {
 impl<T: Real> Model<T> {
     pub fn new(system: System) -> Self {
         let changes = if system.multiply {
-            vec![JumpChange::Set(&MULTIPLY as &dyn Kernel<T>)]
+            vec![JumpChange::Set(Arc::new(MULTIPLY))]
         } else {
-            system.changes.iter().map(|c| JumpChange::Add(c)).collect()
+            system.changes.iter().map(|c| JumpChange::Add(c.to_vec())).collect()
         };
-        Model { system, changes }
+        let alters = system.alters.iter().map(|list| list.to_vec()).collect();
+        Model { system, changes, alters }
     }
 }
 
@@ -209,7 +212,7 @@ impl<T: Real> Kernel<T> for Model<T> {
             jumps: self.system.rates.as_ref().map(|rates| Jumps {
                 rates,
                 changes: &self.changes,
-                alters: self.system.alters,
+                alters: &self.alters,
                 constant_between: self.system.constant_between,
             }),
             ..Structure::default()

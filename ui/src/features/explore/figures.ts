@@ -7,7 +7,7 @@ import { extent } from "../../model/slices";
 import type { Field, Window } from "../../model/field";
 import { withUnit } from "../../model/format";
 import type { Curves } from "../../shared/fit";
-import type { Figure } from "../../shared/plot/figure";
+import type { Figure, Series } from "../../shared/plot/figure";
 import { picture } from "../../shared/plot/heat";
 
 /** Observation columns of a trajectory by name. */
@@ -20,12 +20,29 @@ export function curvesOf(trajectory: Trajectory | null): Curves | null {
 /** States over time, of an array a few, for models without observations or when asked for. */
 export function statesFigure(trajectory: Trajectory, report: ModelReport, time: string): Figure {
   const shown = fewOfEach(trajectory.columns.filter((c) => c.kind === "state"));
+  const x = trajectory.times;
+  const series = shown.flatMap((c, i): Series[] => {
+    const spread = trajectory.columns.find((s) => s.kind === "spread" && s.name === c.name)?.values;
+    const edge = (sign: number): Series[] =>
+      spread ? [{ name: c.name, x, y: c.values.map((v, k) => v + sign * (spread[k] ?? NaN)), look: "line", colour: i, width: 1, faint: true, legend: false }] : [];
+    return [{ name: spread ? `${c.name}: mean and standard deviation` : c.name, x, y: c.values, look: "line", colour: i }, ...edge(1), ...edge(-1)];
+  });
   return {
-    series: shown.map((c, i) => ({ name: c.name, x: trajectory.times, y: c.values, look: "line", colour: i })),
+    series,
+    marks: eventMarks(trajectory),
     x: { title: time },
     y: { title: report.states.length === 1 ? withUnit(report.states[0]?.name ?? "", report.states[0]?.unit) : "states" },
     view: "states",
   };
+}
+
+/** Beyond this many, upright lines are a wall. */
+const MOST_MARKS = 24;
+
+/** Where events happened; only a solution's end is worded. */
+function eventMarks({ events }: Trajectory): Array<{ x: number; label: string }> {
+  if (events.length > MOST_MARKS) return [];
+  return events.map((e) => ({ x: e.t, label: e.stop ? "stopped" : "" }));
 }
 
 /** All elements of an array over time: space upward, time across, the value as colour. */

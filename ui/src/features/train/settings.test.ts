@@ -78,13 +78,26 @@ describe("solvers and gradients", () => {
   const plugin = { id: "org.a", name: "Stiff ones", version: "1.0", license: "MIT", path: "/p", networks: [], problem: null };
   const plugins: PluginList = { plugins: [{ ...plugin, solvers: [["org.a/rodas", "RODAS"]] }, { ...plugin, id: "org.b", solvers: [["org.b/x", "X"]], problem: "broken" }], folders: [] };
 
-  test("plugins that work have a group; an unknown value stays", () => {
-    expect(is.solverMenu("auto", plugins).groups.map((g) => [g.name, g.solvers.map((s) => s.id)])).toEqual([["Built in", ["auto", "tsit5", "dp5", "bs3"]], ["Stiff ones", ["org.a/rodas"]]]);
-    expect(is.solverMenu("org.a/rodas", plugins).unknown).toBeNull();
-    expect(is.solverMenu("org.b/x", plugins).unknown).toBe("org.b/x");
-    expect(is.solverHint("org.b/x", is.solverMenu("org.b/x", plugins), plugins)).toContain("No installed plugin");
-    expect(is.solverHint("org.b/x", is.solverMenu("org.b/x", null), null)).not.toContain("No installed plugin");
-    expect(is.solverHint("euler", is.solverMenu("euler", plugins), plugins)).toContain("no such solver");
+  const builtIn = [
+    { id: "tsit5", name: "Tsit5", group: "Not stiff", advice: "The default." },
+    { id: "bdf", name: "BDF", group: "Stiff", advice: "For stiff equations." },
+    { id: "bs3", name: "BS3", group: "Not stiff", advice: "Cheap steps." },
+  ];
+
+  test("solvers are grouped by what they are for; plugins that work have a group; an unknown value stays", () => {
+    const menu = (stored: string, list: PluginList | null) => is.solverMenu(stored, builtIn, list);
+    expect(menu("auto", plugins).groups.map((g) => [g.name, g.solvers.map((s) => s.id)])).toEqual([
+      ["Chosen for you", ["auto"]],
+      ["Not stiff", ["tsit5", "bs3"]],
+      ["Stiff", ["bdf"]],
+      ["Stiff ones", ["org.a/rodas"]],
+    ]);
+    expect(menu("org.a/rodas", plugins).unknown).toBeNull();
+    expect(menu("org.b/x", plugins).unknown).toBe("org.b/x");
+    expect(is.solverHint("bdf", menu("bdf", null), null)).toBe("For stiff equations.");
+    expect(is.solverHint("org.b/x", menu("org.b/x", plugins), plugins)).toContain("No installed plugin");
+    expect(is.solverHint("org.b/x", menu("org.b/x", null), null)).not.toContain("No installed plugin");
+    expect(is.solverHint("euler", menu("euler", plugins), plugins)).toContain("no such solver");
   });
 
   test("a gradient that cannot go through a plugin's solver says so", () => {
@@ -95,16 +108,17 @@ describe("solvers and gradients", () => {
 
   test("the engine's sentence is shown in two", () => {
     expect(is.methodParts("solver Tsit5, the default; gradient The discrete adjoint, because it costs 5.")).toEqual({ solver: "Tsit5, the default.", gradient: "The discrete adjoint, because it costs 5." });
-    expect(is.methodParts("solver bs3, as the study says; gradient gauss, as the study says")).toEqual({ solver: "BS3 (Bogacki–Shampine, order 3), as the study says.", gradient: "Gauss adjoint, as the study says." });
+    expect(is.methodParts("solver BS3, as the study says; gradient gauss, as the study says")).toEqual({ solver: "BS3, as the study says.", gradient: "Gauss adjoint, as the study says." });
     expect(is.methodParts("forward")).toBeNull();
   });
 });
 
 test("a study trains as another when seed, solver and training are alike", () => {
-  const study: StudyFile = { model: null, seed: 1, data: {}, experiment: [], solver: { method: "auto", rtol: 1e-6, atol: 1e-8, max_steps: 9 }, training: own(stage(1)), forecast: { until: null, bands: "none" } };
+  const study: StudyFile = { model: null, seed: 1, data: {}, experiment: [], solver: { method: "auto", rtol: 1e-6, atol: 1e-8, max_steps: 9, reactions: "ode" }, training: own(stage(1)), forecast: { until: null, bands: "none" } };
   expect(is.sameSettings(study, { ...study, forecast: { until: 3, bands: "none" } })).toBe(true);
   expect(is.sameSettings(study, { ...study, seed: 2 })).toBe(false);
   expect(is.sameSettings(study, { ...study, training: own(stage(2)) })).toBe(false);
   expect(is.digest(study)).toBe("rtol 1e-6, seed 1");
+  expect(is.digest({ ...study, solver: { ...study.solver, reactions: "jumps" } })).toBe("one by one, rtol 1e-6, seed 1");
   expect(is.digest({ ...study, solver: { ...study.solver, method: "org.a/rodas" }, training: { ...study.training, l2: 0.1, iterations: 50, gradient: "gauss" } })).toBe("rodas, rtol 1e-6, gauss, ≤ 50 iterations, l2 0.1, seed 1");
 });

@@ -1,15 +1,16 @@
 // Solver and training settings of the study: what can be chosen, what a typed text may be, and edits of the recipe.
 
-import type { PluginList, StageFile, StageView, StudyFile, TrainingFile } from "../../generated/api";
+import type { PluginList, SolverSummary, StageFile, StageView, StudyFile, TrainingFile } from "../../generated/api";
 import { parseNumber } from "../../shared/numbers";
 
 export type Choice = { id: string; name: string; hint: string };
 
-export const SOLVERS: Choice[] = [
-  { id: "auto", name: "Automatic", hint: "Chosen for the model; what was taken and why stands under the recipe." },
-  { id: "tsit5", name: "Tsit5 (Tsitouras, order 5)", hint: "The default where nothing is stiff." },
-  { id: "dp5", name: "DP5 (Dormand–Prince, order 5)", hint: "The method of many older programs, to compare with them." },
-  { id: "bs3", name: "BS3 (Bogacki–Shampine, order 3)", hint: "Cheap steps for loose tolerances and right-hand sides that are not smooth." },
+const AUTO: Choice = { id: "auto", name: "Automatic", hint: "Chosen for the model; what was taken and why stands under the recipe." };
+
+export const REACTIONS: Choice[] = [
+  { id: "ode", name: "As differential equations", hint: "Concentrations change smoothly: right for many particles." },
+  { id: "langevin", name: "With their noise", hint: "The chemical Langevin equation: each reaction brings noise of the size that its randomness has." },
+  { id: "jumps", name: "One by one", hint: "Every reaction is a random event: exact for few particles, and the amounts are counts." },
 ];
 
 export const GRADIENTS: Choice[] = [
@@ -19,16 +20,21 @@ export const GRADIENTS: Choice[] = [
   { id: "gauss", name: "Gauss adjoint", hint: "An adjoint equation solved backwards in time; goes through every solver, those of plugins too." },
 ];
 
-/** Solvers to choose from: built in, one group for each plugin that has some, and a stored value that neither has. */
+/** Solvers to choose from: the built-in ones by what they are for, one group for each plugin that has some, and a stored value that neither has. */
 export type SolverMenu = { groups: Array<{ name: string; solvers: Choice[] }>; unknown: string | null };
 
 /** `plugins` is null while nobody has looked for them: then a plugin's solver is not yet unknown, but it is listed. */
-export function solverMenu(stored: string, plugins: PluginList | null): SolverMenu {
+export function solverMenu(stored: string, builtIn: SolverSummary[], plugins: PluginList | null): SolverMenu {
+  const kinds = [...new Set(builtIn.map((m) => m.group))].map((name) => ({
+    name,
+    solvers: builtIn.filter((m) => m.group === name).map((m) => ({ id: m.id, name: m.name, hint: m.advice })),
+  }));
   const groups = (plugins?.plugins ?? [])
     .filter((p) => p.problem === null && p.solvers.length > 0)
     .map((p) => ({ name: p.name, solvers: p.solvers.map(([id, name]) => ({ id, name, hint: `From the plugin ${p.name} ${p.version}.` })) }));
-  const known = [...SOLVERS, ...groups.flatMap((g) => g.solvers)].some((c) => c.id === stored);
-  return { groups: [{ name: "Built in", solvers: SOLVERS }, ...groups], unknown: known ? null : stored };
+  const all = [{ name: "Chosen for you", solvers: [AUTO] }, ...kinds, ...groups];
+  const known = all.some((g) => g.solvers.some((c) => c.id === stored));
+  return { groups: all, unknown: known ? null : stored };
 }
 
 export function solverHint(stored: string, menu: SolverMenu, plugins: PluginList | null): string {
@@ -141,6 +147,7 @@ export function sameSettings(a: StudyFile, b: StudyFile): boolean {
 export function digest({ seed, solver, training }: StudyFile): string {
   return [
     solver.method === "auto" ? null : solver.method.split("/").at(-1),
+    REACTIONS.find((r) => r.id === solver.reactions && r.id !== "ode")?.name.toLowerCase() ?? null,
     `rtol ${written(solver.rtol)}`,
     training.gradient === "auto" ? null : training.gradient,
     training.iterations === null ? null : `≤ ${training.iterations} iterations`,
@@ -159,7 +166,7 @@ export function methodParts(method: string): { solver: string; gradient: string 
 
 /** Begins with a capital, except what is a name in small letters, and ends with a full stop. */
 export function sentence(text: string): string {
-  const known = [...SOLVERS, ...GRADIENTS].find((c) => c.id !== "auto" && text.startsWith(`${c.id},`));
+  const known = GRADIENTS.find((c) => c.id !== "auto" && text.startsWith(`${c.id},`));
   const said = known ? known.name + text.slice(known.id.length) : text;
   return /[.!?]$/.test(said) ? said : `${said}.`;
 }

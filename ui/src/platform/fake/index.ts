@@ -1,6 +1,6 @@
 // A host without an engine: `vite --mode fake` and the tests. Everything it says has the engine's form.
 
-import type { ProjectView, SimulateRequest, Simulation } from "../../generated/api";
+import type { ProjectView, SimulateRequest, Simulation, SolverSummary, SolveStats } from "../../generated/api";
 import type { Framed } from "../frame";
 import type { CommandName, Platform, Reply, Request, WorkerEvent } from "../types";
 import { Block } from "./block";
@@ -44,7 +44,7 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
   const replace = (next: FakeProject): Framed<ProjectView> => (project = next).view();
 
   const handlers: Handlers = {
-    app_info: () => bare({ version: "0.1.0", processor: "x86-64, AVX2, FMA", worker_pid: 41235, examples: EXAMPLES, recent: RECENT }),
+    app_info: () => bare({ version: "0.1.0", processor: "x86-64, AVX2, FMA", worker_pid: 41235, examples: EXAMPLES, recent: RECENT, solvers: SOLVERS }),
     model_check: ({ text }) => bare(check(text)),
     simulate: (request) => simulate(request),
     data_preview: (request) => previewOf(request),
@@ -122,6 +122,13 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
   };
 }
 
+const SOLVERS: SolverSummary[] = [
+  { id: "tsit5", name: "Tsit5 (Tsitouras, order 5)", group: "Not stiff", advice: "The default where nothing is stiff." },
+  { id: "bs3", name: "BS3 (Bogacki–Shampine, order 3)", group: "Not stiff", advice: "Cheap steps for loose tolerances." },
+  { id: "rodas5p", name: "Rodas5P (Steinebach, order 5)", group: "Stiff", advice: "The default for small stiff systems." },
+];
+const COST: SolveStats = { method: "tsit5", reason: "Tsit5, the default.", accepted: 0, rejected: 0, rhs: 0, jacobians: 0, factorisations: 0, events: 0, compile_s: 0, solve_s: 0 };
+
 function simulate(request: SimulateRequest): Framed<Simulation> {
   const report = check(request.text);
   if (!report.ok) throw { code: "model", message: "the model text has errors", advice: "See the Model screen." };
@@ -136,8 +143,8 @@ function simulate(request: SimulateRequest): Framed<Simulation> {
   if (!("hare" in v)) {
     const [state, rate] = [report.states[0]?.name ?? "x", report.parameters[0]?.name ?? "k"];
     const values = block.put(times.map((t) => n(state) * Math.exp(-n(rate) * (t - from))));
-    const stats = { method: "tsit5", accepted: 24, rejected: 0, rhs: 150, compile_s: 0, solve_s: 0.0001 };
-    return { value: { times: timeSlice, columns: [{ name: state, kind: "state", values }], stats }, block: block.done() };
+    const stats = { ...COST, accepted: 24, rhs: 150, solve_s: 0.0001 };
+    return { value: { times: timeSlice, columns: [{ name: state, kind: "state", values }], events: [], notes: [], stats }, block: block.done() };
   }
   const path = lotka({ alpha: n("alpha"), beta: n("beta"), gamma: n("gamma"), delta: n("delta"), hare: n("hare"), lynx: n("lynx") }, from, times);
   const eaten = path.hare.map((h, i) => n("beta") * h * (path.lynx[i] ?? 0));
@@ -148,6 +155,6 @@ function simulate(request: SimulateRequest): Framed<Simulation> {
     { name: "hare_pelts", kind: "observation", values: block.put(path.hare) },
     { name: "lynx_pelts", kind: "observation", values: block.put(path.lynx) },
   ];
-  const stats = { method: "tsit5", accepted: Math.round(path.steps / 8), rejected: 3, rhs: Math.round(path.steps * 0.8), compile_s: 0.0004, solve_s: (performance.now() - begun) / 1000 };
-  return { value: { times: timeSlice, columns, stats }, block: block.done() };
+  const stats = { ...COST, accepted: Math.round(path.steps / 8), rejected: 3, rhs: Math.round(path.steps * 0.8), compile_s: 0.0004, solve_s: (performance.now() - begun) / 1000 };
+  return { value: { times: timeSlice, columns, events: [], notes: [], stats }, block: block.done() };
 }

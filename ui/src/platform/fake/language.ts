@@ -14,7 +14,7 @@ export function check(text: string): ModelReport {
     diagnostics.push({ severity, code, message, hint, from, to, line: before.length, column: (before.at(-1)?.length ?? 0) + 1, related: null });
   };
   const report: ModelReport = {
-    ok: true, diagnostics, title: null, classification: "", time: { name: "t", unit: null, start: 0 },
+    ok: true, diagnostics, title: null, classification: "", random: false, reactions: 0, time: { name: "t", unit: null, start: 0 },
     states: [], parameters: [], networks: [], lets: [], observations: [], latex: [], formatted: null, free_count: 0, rendered: "",
   };
   const names = new Set<string>();

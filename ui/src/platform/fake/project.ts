@@ -150,7 +150,7 @@ function emptyStudy(): StudyFile {
     seed: 1,
     data: {},
     experiment: [],
-    solver: { method: "auto", rtol: 1e-6, atol: 1e-8, max_steps: 100000 },
+    solver: { method: "auto", rtol: 1e-6, atol: 1e-8, max_steps: 100000, reactions: "ode" },
     training: { recipe: "default", gradient: "auto", iterations: null, l2: 0, stages: [] },
     forecast: { until: null, bands: "none" },
   };

@@ -1,0 +1,82 @@
+//! Work and precision: every solver reaches the reference, and more precisely at tighter tolerances.
+//! Nothing here looks at a time.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use slopefield_bench::solvers::{
+    Curve, Options, Report, choose, geometric_brownian_motion, measure,
+};
+use slopefield_bench::{BenchError, Comparators};
+
+fn report(name: &str) -> Report {
+    let folder = tempfile::tempdir().unwrap();
+    let comparators = Comparators::find(folder.path().into());
+    let contest = choose(&[name.to_owned()]).unwrap().remove(0);
+    measure(&contest, &Options { comparators: &comparators, seconds: 0.0, patience: 2.0 }).unwrap()
+}
+
+/// Errors stay within a factor of the tolerance and fall with it.
+fn check(curve: &Curve, factor: f64) {
+    let name = &curve.solver;
+    assert!(curve.failed.is_empty(), "{name}: {:?}", curve.failed);
+    for point in &curve.points {
+        let allowed = factor * point.rtol + 1e-9;
+        assert!(point.error <= allowed, "{name} at {:e}: {:e}", point.rtol, point.error);
+        assert!(point.counts.steps > 0 && point.counts.rhs > 0, "{name}: {:?}", point.counts);
+    }
+    let (first, last) = (curve.points.first().unwrap(), curve.points.last().unwrap());
+    assert!(last.error < 1e-2 * first.error, "{name}: {first:?}, {last:?}");
+}
+
+/// SUNDIALS may be missing, but then that is told.
+fn solvers(report: &Report, ours: &[&str], hand_written: &str, sundials: &[&str]) {
+    let names: Vec<_> = report.curves.iter().map(|c| c.solver.as_str()).collect();
+    for name in ours.iter().chain([&hand_written]) {
+        assert!(names.contains(name), "{name} is not among {names:?}");
+    }
+    match report.notes.first() {
+        Some(note) => assert!(note.contains("libsundials-dev"), "{note}"),
+        None => assert!(sundials.iter().all(|name| names.contains(name)), "{names:?}"),
+    }
+}
+
+#[test]
+fn non_stiff_solvers_reach_the_reference() {
+    let report = report("lotka-volterra");
+    let sundials = ["CVODE: Adams", "CVODE: BDF, dense"];
+    solvers(&report, &["tsit5", "dp5", "vern7"], "C: Tsit5", &sundials);
+    report.curves.iter().for_each(|curve| check(curve, 2e3));
+    // The same method at the same tolerances: the same error, but for the step controllers.
+    let curve = |name: &str| report.curves.iter().find(|c| c.solver == name).unwrap();
+    for (ours, c) in curve("tsit5").points.iter().zip(&curve("C: Tsit5").points) {
+        let ratio = ours.error / c.error;
+        assert!((0.02..50.0).contains(&ratio), "{ours:?} {c:?}");
+    }
+}
+
+#[test]
+fn stiff_solvers_reach_the_reference() {
+    let report = report("rober");
+    solvers(&report, &["rodas5p", "bdf", "radau"], "C: Rodas4", &["CVODE: BDF, dense"]);
+    report.curves.iter().for_each(|curve| check(curve, 3e3));
+    assert!(report.curves.iter().all(|curve| curve.solver != "tsit5"));
+}
+
+#[test]
+fn paths_come_closer_to_the_exact_ones_with_shorter_steps() {
+    let points = geometric_brownian_motion(64, 0.0).unwrap();
+    let of = |method: &str| -> Vec<f64> {
+        points.iter().filter(|p| p.method == method).map(|p| p.error).collect()
+    };
+    for (method, least) in [("em", 4.0), ("milstein", 30.0), ("sosri", 100.0)] {
+        let errors = of(method);
+        assert_eq!(errors.len(), 9, "{method}");
+        assert!(errors[0] > least * errors[8], "{method}: {errors:?}");
+    }
+}
+
+#[test]
+fn an_unknown_problem_is_refused_with_the_known_ones() {
+    let error = choose(&["robber".to_owned()]).err().unwrap();
+    let BenchError::UnknownCase { known, .. } = error else { panic!("{error}") };
+    assert!(known.iter().any(|name| name == "rober"));
+}

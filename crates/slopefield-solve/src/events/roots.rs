@@ -1,0 +1,530 @@
+//! Where numbers that depend on the solution pass 0.
+//!
+//! Within a step each number is sampled on the dense output at nine Chebyshev points. A number that
+//! nine samples do not resolve is sampled again on half the interval. Between two samples of one
+//! sign, the polynomial through the samples tells where the number comes closest to 0, and it is
+//! evaluated there: two crossings between samples are found that way. Only signs of the numbers
+//! themselves make an event, never those of the polynomial.
+
+use super::locate::{Bracket, narrow};
+use crate::barycentric::{ChebyshevPoints, MAX_POINTS};
+use crate::{Ivp, Real, SolveError, Step, Stepper};
+use slopefield_kernel::{Crossing, Event, Kernel, Point, Tangent, Trigger};
+
+/// Degree of the polynomials through the samples.
+const DEGREE: usize = 8;
+
+/// Intervals are not halved below this fraction of a step.
+const SHORTEST_PIECE: f64 = 1.0 / 64.0;
+
+/// A number is resolved when the last two coefficients are below this fraction of its changes.
+const RESOLVED: f64 = 1e-2;
+
+/// Crossings of several numbers.
+pub(super) struct RootSearch<'a, T: Real> {
+    kernel: &'a dyn Kernel<T>,
+    /// For each root, whether an event waits for it to rise and to fall, as time grows.
+    wanted: Vec<[bool; 2]>,
+    direction: f64,
+    n: usize,
+    points: ChebyshevPoints,
+    /// Row `k`: the samples whose sum, so weighted, is Chebyshev coefficient `k`.
+    coefficients: Vec<f64>,
+    /// Where the search has got to.
+    t: f64,
+    /// Sign of each number just after that; 0 where it is not known yet.
+    signs: Vec<f64>,
+    /// Size up to which the value of each number there is no more than a rounding error.
+    noise: Vec<f64>,
+    /// Samples, point by point.
+    samples: Vec<f64>,
+    /// Numbers that pass 0 at the instant found: in growing time −1 falling, +1 rising, 0 neither.
+    fired: Vec<f64>,
+    brackets: Vec<Option<Bracket>>,
+    /// State and delayed values.
+    u: Vec<T>,
+    values: Vec<T>,
+    rates: Vec<T>,
+    tangent: Vec<T>,
+    no_parameters: Vec<T>,
+    scratch: Vec<T>,
+}
+
+impl<'a, T: Real> RootSearch<'a, T> {
+    pub(super) fn new(
+        ivp: &Ivp<'_, T>,
+        kernel: &'a dyn Kernel<T>,
+        list: &[Event],
+    ) -> Result<Self, SolveError> {
+        let shape = kernel.shape();
+        let mut wanted = vec![[false; 2]; shape.outputs];
+        for (index, event) in list.iter().enumerate() {
+            if let Trigger::Crossing { root, direction } = event.trigger {
+                let Some(wanted) = wanted.get_mut(root as usize) else {
+                    return Err(SolveError::Invalid(format!(
+                        "event {index} refers to a number that the model does not give"
+                    )));
+                };
+                wanted[0] |= direction != Crossing::Falling;
+                wanted[1] |= direction != Crossing::Rising;
+            }
+        }
+        let (m, n) = (shape.outputs, ivp.u0.len());
+        let scratch = kernel.scratch_len().max(ivp.rhs.scratch_len());
+        Ok(RootSearch {
+            kernel,
+            wanted,
+            direction: ivp.direction(),
+            n,
+            points: ChebyshevPoints::new(DEGREE),
+            coefficients: chebyshev_coefficients(),
+            t: ivp.t0,
+            signs: vec![0.0; m],
+            noise: vec![0.0; m],
+            samples: vec![0.0; (DEGREE + 1) * m],
+            fired: vec![0.0; m],
+            brackets: vec![None; m],
+            u: vec![T::ZERO; shape.states],
+            values: vec![T::ZERO; m],
+            rates: vec![T::ZERO; m],
+            tangent: vec![T::ZERO; shape.states],
+            no_parameters: vec![T::ZERO; ivp.p.len()],
+            scratch: vec![T::ZERO; scratch],
+        })
+    }
+
+    /// Which way number `root` passes 0 at the instant found: −1, +1, or 0 when it does not.
+    pub(super) fn fired(&self, root: usize) -> f64 {
+        self.fired[root]
+    }
+
+    /// Begins at the state `u` (with delayed values) at `t`. A number that is 0 there, up to
+    /// rounding, has not passed 0: what it does next decides.
+    pub(super) fn begin(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T]) -> Result<(), SolveError> {
+        self.fired.fill(0.0);
+        self.noise.fill(0.0);
+        self.signs.fill(0.0);
+        self.look(ivp, t, u)
+    }
+
+    /// Takes note of a change of the state at the instant found to `u`. Numbers which that change
+    /// brings to the other side have fired, except those that fired before it: what an event does
+    /// to its own number does not trigger it again.
+    pub(super) fn change(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T]) -> Result<(), SolveError> {
+        // The signs before, kept where the samples are not needed any more.
+        let m = self.signs.len();
+        self.samples[..m].copy_from_slice(&self.signs);
+        self.look(ivp, t, u)?;
+        for root in 0..m {
+            let passed = self.samples[root] * self.signs[root] < 0.0 && self.fired[root] == 0.0;
+            self.fired[root] = 0.0;
+            if passed {
+                self.fire(root, self.signs[root]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note that the solution reaches the state `u` at `t`, the end of a step, where events
+    /// happen for other reasons. Numbers that are 0 there, up to rounding, and go on to the other
+    /// side pass 0 at the same instant.
+    pub(super) fn arrive(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T]) -> Result<(), SolveError> {
+        let m = self.signs.len();
+        self.samples[..m].copy_from_slice(&self.signs);
+        self.look(ivp, t, u)?;
+        for root in 0..m {
+            if self.fired[root] == 0.0 && self.samples[root] * self.signs[root] < 0.0 {
+                self.fire(root, self.signs[root]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks `root` as having come to the side `sign`, if an event waits for that.
+    fn fire(&mut self, root: usize, sign: f64) {
+        let rising = sign * self.direction > 0.0;
+        if self.wanted[root][usize::from(!rising)] {
+            self.fired[root] = if rising { 1.0 } else { -1.0 };
+        }
+    }
+
+    /// Values and signs at `t`: those of the values, or of their rates of change where the values
+    /// are rounding errors.
+    fn look(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T]) -> Result<(), SolveError> {
+        self.t = t;
+        self.u.copy_from_slice(u);
+        let structure = ivp.rhs.structure();
+        let with_rates = structure.mass.is_none() && structure.delays.is_none();
+        if with_rates {
+            let n = self.n;
+            ivp.rhs.eval(T::of(t), u, ivp.p, &mut self.tangent[..n], &mut self.scratch);
+            let at = Point { t: T::of(t), u, p: ivp.p };
+            // Against the direction of time everything changes the other way.
+            for slope in &mut self.tangent {
+                *slope = *slope * T::of(self.direction);
+            }
+            let along =
+                Tangent { t: T::of(self.direction), u: &self.tangent, p: &self.no_parameters };
+            self.kernel.jvp(at, along, &mut self.values, &mut self.rates, &mut self.scratch);
+        } else {
+            self.kernel.eval(T::of(t), u, ivp.p, &mut self.values, &mut self.scratch);
+        }
+        check_finite(&self.values, t)?;
+        let moment = 8.0 * f64::EPSILON * t.abs().max(1e-3 * (ivp.t1 - ivp.t0).abs());
+        for root in 0..self.signs.len() {
+            let value = self.values[root].f64();
+            let rate = if with_rates { self.rates[root].f64() } else { 0.0 };
+            let noise = self.noise[root].max(moment * rate.abs());
+            self.noise[root] = if value.abs() <= noise { noise } else { 0.0 };
+            self.signs[root] = if value.abs() > noise {
+                value.signum()
+            } else if rate != 0.0 && !rate.is_nan() {
+                rate.signum()
+            } else {
+                0.0
+            };
+        }
+        Ok(())
+    }
+
+    /// The next instant, after where the search has got to and up to the end of `step`, at which
+    /// events happen because numbers pass 0.
+    ///
+    /// # Errors
+    /// [`SolveError::Invalid`] when a number is not finite; those of the stepper.
+    pub(super) fn next(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        stepper: &mut dyn Stepper<T>,
+        step: &Step,
+    ) -> Result<Option<f64>, SolveError> {
+        self.fired.fill(0.0);
+        stepper.prepare_dense(ivp);
+        let length = (step.t - step.t_prev).abs();
+        let mut piece = step.t - self.t;
+        while (step.t - self.t) * self.direction > 0.0 {
+            let mut end = self.t + piece;
+            if (step.t - end) * self.direction <= 1e-3 * length {
+                end = step.t;
+            }
+            self.sample(ivp, stepper, end)?;
+            let halved = 0.5 * (end - self.t);
+            if !self.resolved() && halved.abs() >= SHORTEST_PIECE * length {
+                piece = halved;
+                continue;
+            }
+            if self.bracket(ivp, stepper, end)? {
+                return self.first_instant(ivp, stepper, step).map(Some);
+            }
+            piece = 2.0 * (end - self.t);
+            self.t = end;
+        }
+        Ok(None)
+    }
+
+    /// Fills the samples from where the search has got to to `end`.
+    fn sample(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        stepper: &mut dyn Stepper<T>,
+        end: f64,
+    ) -> Result<(), SolveError> {
+        let m = self.signs.len();
+        for i in 0..=DEGREE {
+            self.evaluate(ivp, stepper, self.time(i, end))?;
+            for (sample, value) in self.samples[i * m..].iter_mut().zip(&self.values) {
+                *sample = value.f64();
+            }
+        }
+        Ok(())
+    }
+
+    /// Time of sample `i`.
+    fn time(&self, i: usize, end: f64) -> f64 {
+        if i == DEGREE { end } else { self.t + self.points.point(i) * (end - self.t) }
+    }
+
+    /// The numbers at `t` within the step.
+    fn evaluate(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        stepper: &mut dyn Stepper<T>,
+        t: f64,
+    ) -> Result<(), SolveError> {
+        let (u, z) = self.u.split_at_mut(self.n);
+        stepper.interpolate(t, u)?;
+        stepper.delayed(ivp, t, z)?;
+        self.kernel.eval(T::of(t), &self.u, ivp.p, &mut self.values, &mut self.scratch);
+        check_finite(&self.values, t)
+    }
+
+    fn value(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        stepper: &mut dyn Stepper<T>,
+        root: usize,
+        t: f64,
+    ) -> Result<f64, SolveError> {
+        self.evaluate(ivp, stepper, t)?;
+        Ok(self.values[root].f64())
+    }
+
+    /// Whether the samples of every number tell its course, or stay clear of 0 anyway.
+    fn resolved(&self) -> bool {
+        let m = self.signs.len();
+        (0..m).all(|root| {
+            let sample = |i: usize| self.samples[i * m + root];
+            let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+            for i in 0..=DEGREE {
+                low = low.min(sample(i));
+                high = high.max(sample(i));
+            }
+            let range = high - low;
+            if low > 2.0 * range || -high > 2.0 * range {
+                return true;
+            }
+            let coefficient = |k: usize| -> f64 {
+                let row = &self.coefficients[k * (DEGREE + 1)..(k + 1) * (DEGREE + 1)];
+                row.iter().enumerate().map(|(i, weight)| weight * sample(i)).sum()
+            };
+            // Rounding errors of single precision must not look like detail.
+            let rounding = 32.0 * T::EPSILON * low.abs().max(high.abs());
+            coefficient(DEGREE).abs() + coefficient(DEGREE - 1).abs()
+                <= (RESOLVED * range).max(rounding)
+        })
+    }
+
+    /// Brackets the first wanted crossing of each number; whether there is any. Signs follow to
+    /// the end of the interval where there is none.
+    fn bracket(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        stepper: &mut dyn Stepper<T>,
+        end: f64,
+    ) -> Result<bool, SolveError> {
+        let m = self.signs.len();
+        let mut any = false;
+        for root in 0..m {
+            self.brackets[root] = None;
+            if self.wanted[root] == [false; 2] {
+                continue;
+            }
+            if self.signs[root] == 0.0 {
+                self.signs[root] = self.first_sign(ivp, stepper, root, end)?;
+            }
+            let mut sign = self.signs[root];
+            let mut a = (self.t, self.samples[root]);
+            for i in 1..=DEGREE {
+                let b = (self.time(i, end), self.samples[i * m + root]);
+                let dip = self.closest(root, sign, i, end);
+                let closest = match dip {
+                    Some(t) => Some((t, self.value(ivp, stepper, root, t)?)),
+                    None => None,
+                };
+                for (t, value) in closest.into_iter().chain([b]) {
+                    // At the very end nothing comes after: a number that arrives at 0 is there.
+                    let arrives = value == 0.0 && t == ivp.t1;
+                    if (value * sign < 0.0 || arrives && sign != 0.0)
+                        && self.brackets[root].is_none()
+                    {
+                        let rising = sign * self.direction < 0.0;
+                        if self.wanted[root][usize::from(!rising)] {
+                            self.brackets[root] =
+                                Some(Bracket { a: a.0, at_a: a.1, b: t, at_b: value });
+                            any = true;
+                        }
+                    }
+                    if value != 0.0 {
+                        sign = value.signum();
+                        a = (t, value);
+                    }
+                }
+                if self.brackets[root].is_some() {
+                    break;
+                }
+            }
+            if self.brackets[root].is_none() {
+                let last = self.samples[DEGREE * m + root];
+                if last != 0.0 {
+                    self.signs[root] = last.signum();
+                    self.noise[root] = 0.0;
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    /// Between samples `i − 1` and `i`, where the polynomial through the samples of `root` comes
+    /// closest to 0 from the side `sign`, if not at one of the two.
+    fn closest(&self, root: usize, sign: f64, i: usize, end: f64) -> Option<f64> {
+        let m = self.signs.len();
+        let samples = |j: usize| self.samples[j * m + root];
+        if samples(i) * sign <= 0.0 || samples(i - 1) * sign < 0.0 {
+            return None;
+        }
+        let slope = |j: usize| sign * self.points.slope_at(j, samples);
+        if !(slope(i - 1) < 0.0 && slope(i) > 0.0) {
+            return None;
+        }
+        let (mut low, mut high) = (self.points.point(i - 1), self.points.point(i));
+        for _ in 0..40 {
+            let middle = 0.5 * (low + high);
+            let mut weights = [0.0; MAX_POINTS];
+            self.points.value_weights(middle, &mut weights);
+            self.points.differentiate(&mut weights);
+            let slope: f64 = (0..=DEGREE).map(|j| weights[j] * samples(j)).sum();
+            if sign * slope < 0.0 {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        Some(self.t + high * (end - self.t))
+    }
+
+    /// Sign just after the beginning of the interval of a number that is 0 there with a rate of
+    /// change that is 0 or not known.
+    fn first_sign(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        stepper: &mut dyn Stepper<T>,
+        root: usize,
+        end: f64,
+    ) -> Result<f64, SolveError> {
+        let noise = self.noise[root];
+        let start = self.t;
+        let mut fraction = 2.0_f64.powi(-40);
+        while fraction < 1.0 {
+            let t = start + fraction * (end - start);
+            if t != start {
+                let value = self.value(ivp, stepper, root, t)?;
+                if value.abs() > 8.0 * noise && value != 0.0 {
+                    return Ok(value.signum());
+                }
+            }
+            fraction *= 2.0;
+        }
+        Ok(0.0)
+    }
+
+    /// Narrows the brackets and moves to the first instant; crossings that differ from it by
+    /// rounding belong to it.
+    fn first_instant(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        stepper: &mut dyn Stepper<T>,
+        step: &Step,
+    ) -> Result<f64, SolveError> {
+        let mut first: Option<f64> = None;
+        for root in 0..self.signs.len() {
+            let Some(found) = self.brackets[root] else { continue };
+            let found = self.narrowed(ivp, stepper, root, found)?;
+            self.brackets[root] = Some(found);
+            if first.is_none_or(|first| (first - found.b) * self.direction > 0.0) {
+                first = Some(found.b);
+            }
+        }
+        let first = first.unwrap_or(step.t);
+        let length = (step.t - step.t_prev).abs();
+        let moment =
+            64.0 * f64::EPSILON * first.abs().max(step.t.abs()) + 16.0 * T::EPSILON * length;
+        let mut instant = first;
+        for found in self.brackets.iter().flatten() {
+            if (found.b - first).abs() <= moment && (found.b - instant) * self.direction > 0.0 {
+                instant = found.b;
+            }
+        }
+        if (step.t - instant).abs() <= moment {
+            instant = step.t;
+        }
+        self.evaluate(ivp, stepper, instant)?;
+        self.t = instant;
+        for root in 0..self.signs.len() {
+            let value = self.values[root].f64();
+            match self.brackets[root].take() {
+                Some(found) if (found.b - first).abs() <= moment => {
+                    let before = if found.at_b != 0.0 {
+                        -found.at_b.signum()
+                    } else if found.at_a != 0.0 {
+                        found.at_a.signum()
+                    } else {
+                        self.signs[root]
+                    };
+                    self.fire(root, -before);
+                    self.signs[root] = -before;
+                    self.noise[root] =
+                        4.0 * found.at_a.abs().max(found.at_b.abs()).max(value.abs());
+                }
+                _ => {
+                    if value.abs() > self.noise[root] {
+                        self.signs[root] = value.signum();
+                        self.noise[root] = 0.0;
+                    }
+                }
+            }
+        }
+        Ok(instant)
+    }
+
+    fn narrowed(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        stepper: &mut dyn Stepper<T>,
+        root: usize,
+        mut bracket: Bracket,
+    ) -> Result<Bracket, SolveError> {
+        if bracket.at_b == 0.0 && bracket.b == ivp.t1 {
+            return Ok(bracket);
+        }
+        // The sign just after the beginning may differ from that of the value there, which is a
+        // rounding error. Then the crossing lies between the beginning and `b`, perhaps so close
+        // to the beginning that no number lies between.
+        if bracket.at_a * bracket.at_b >= 0.0 {
+            let start = bracket.a;
+            loop {
+                let t = start + 0.5 * (bracket.b - start);
+                if t == start || t == bracket.b {
+                    return Ok(bracket);
+                }
+                let value = self.value(ivp, stepper, root, t)?;
+                if value * bracket.at_b < 0.0 {
+                    (bracket.a, bracket.at_a) = (t, value);
+                    break;
+                }
+                if value != 0.0 {
+                    (bracket.b, bracket.at_b) = (t, value);
+                } else {
+                    return Ok(Bracket { a: t, at_a: 0.0, ..bracket });
+                }
+            }
+        }
+        narrow(bracket, |t| self.value(ivp, stepper, root, t))
+    }
+}
+
+/// Rows of weights that turn samples at the Chebyshev points into coefficients of the Chebyshev
+/// polynomials.
+fn chebyshev_coefficients() -> Vec<f64> {
+    let n = DEGREE + 1;
+    let mut rows = vec![0.0; n * n];
+    let half = |i: usize| if i == 0 || i == DEGREE { 0.5 } else { 1.0 };
+    for k in 0..n {
+        for i in 0..n {
+            // The points ascend, so point `i` belongs to the angle π − π i / DEGREE.
+            let angle = std::f64::consts::PI * (k * (DEGREE - i)) as f64 / DEGREE as f64;
+            rows[k * n + i] = 2.0 / DEGREE as f64 * half(k) * half(i) * angle.cos();
+        }
+    }
+    rows
+}
+
+fn check_finite<T: Real>(values: &[T], t: f64) -> Result<(), SolveError> {
+    match values.iter().position(|value| !value.finite()) {
+        None => Ok(()),
+        Some(root) => Err(SolveError::Invalid(format!(
+            "the number whose zero is an event (number {root} of the events) is not finite at \
+             t = {t}; look for a division by zero or a value outside a function's domain in the \
+             condition of the event"
+        ))),
+    }
+}

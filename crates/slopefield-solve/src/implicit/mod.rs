@@ -1,0 +1,15 @@
+//! What implicit methods share.
+
+mod elimination;
+mod first_length;
+mod linearisation;
+mod newton;
+mod unsupported;
+
+pub(crate) use elimination::Elimination;
+pub(crate) use first_length::{Beginning, first_length};
+pub(crate) use linearisation::Linearisation;
+pub(crate) use newton::{
+    Convergence, KEEP_JACOBIAN, Target, Verdict, effort, worth_a_factorisation,
+};
+pub(crate) use unsupported::refuse_unsupported;

@@ -1,0 +1,400 @@
+//! A model's right-hand side together with the rest of its system: Jacobian, mass matrix, delays,
+//! noise, jumps, events.
+
+mod jacobian;
+
+use jacobian::LazyJacobian;
+use slopefield_graph::plan::Plans;
+use slopefield_graph::sparse::Pattern;
+use slopefield_graph::{LoweredModel, ModelFunction};
+use slopefield_kernel::{
+    Calculus, Cotangent, Crossing, DelayedRead, Delays, Event, Events, JumpChange, Jumps, Kernel,
+    MatrixKernel, MatrixPattern, Noise, NoiseKind, Pair, Point, ReverseStepKernel, Shape, Split,
+    StepKernel, StepTable, Structure, Tangent, Trigger,
+};
+use slopefield_lang::syntax::Direction;
+use slopefield_lang::{Binary, EventTrigger, Expr, ExprKind, Jump, Model, StateId};
+use std::sync::Arc;
+
+/// Makes kernels of plans.
+pub(crate) type Compile<'a> = &'a mut dyn FnMut(&Plans) -> Arc<dyn Kernel>;
+
+/// The right-hand side of a model, with everything else that methods ask a system for.
+pub(crate) struct SystemKernel {
+    rhs: Arc<dyn Kernel>,
+    jacobian: LazyJacobian,
+    mass: Option<MassMatrix>,
+    pairs: Vec<Pair>,
+    delays: Option<DelayParts>,
+    noise: Option<NoiseParts>,
+    jumps: Option<JumpParts>,
+    events: Option<EventParts>,
+    split: Option<SplitParts>,
+}
+
+/// The right-hand side as a sum.
+struct SplitParts {
+    linear: Arc<dyn Kernel>,
+    rest: Arc<dyn Kernel>,
+}
+
+struct DelayParts {
+    reads: Vec<DelayedRead>,
+    lags: Arc<dyn Kernel>,
+    constant: Vec<bool>,
+    history: Arc<dyn Kernel>,
+    jumps_at_start: bool,
+}
+
+struct NoiseParts {
+    coefficients: Arc<dyn Kernel>,
+    sources: usize,
+    kind: NoiseKind,
+    calculus: Calculus,
+}
+
+struct JumpParts {
+    rates: Arc<dyn Kernel>,
+    changes: Vec<JumpChange>,
+    alters: Vec<Vec<u32>>,
+    constant_between: bool,
+}
+
+struct EventParts {
+    list: Vec<Event>,
+    roots: Option<Arc<dyn Kernel>>,
+    times: Option<Arc<dyn Kernel>>,
+    affects: Vec<Arc<dyn Kernel>>,
+}
+
+impl SystemKernel {
+    /// The system of a model whose right-hand side has been compiled.
+    pub(crate) fn new(
+        model: &Model,
+        lowered: &LoweredModel,
+        rhs: Arc<dyn Kernel>,
+        compile: Compile<'_>,
+    ) -> SystemKernel {
+        let mut kernel = |function| lowered.plans(function).map(&mut *compile);
+        let delays = kernel(ModelFunction::Lags).zip(kernel(ModelFunction::History));
+        let delays = delays.map(|(lags, history)| DelayParts {
+            reads: model.delays.iter().map(read).collect(),
+            lags,
+            constant: model.lags.iter().map(|lag| lag.constant).collect(),
+            history,
+            jumps_at_start: model.states.iter().any(|s| s.history.is_some()),
+        });
+        let noise = noise(model, lowered, &mut kernel);
+        let jumps = kernel(ModelFunction::Rates).map(|rates| {
+            let pattern = lowered.plans(ModelFunction::Rates).map(|p| Pattern::of(&p.eval));
+            let changes = (0..).zip(&model.jumps).map(|(i, jump)| match constant_change(jump) {
+                Some(list) => JumpChange::Add(list),
+                None => match kernel(ModelFunction::JumpAffect(i)) {
+                    Some(set) => JumpChange::Set(set),
+                    None => JumpChange::Add(Vec::new()),
+                },
+            });
+            JumpParts {
+                rates,
+                changes: changes.collect(),
+                alters: pattern.map_or_else(Vec::new, |p| alters(model, &p)),
+                constant_between: is_constant_between(model),
+            }
+        });
+        let events = (!model.events.is_empty()).then(|| events(model, &mut kernel));
+        let mass = kernel(ModelFunction::Mass).map(|entries| MassMatrix::new(model, entries));
+        SystemKernel {
+            jacobian: LazyJacobian::new(model, lowered, Arc::clone(&rhs)),
+            mass,
+            pairs: model.pairs.iter().map(pair).collect(),
+            delays,
+            noise,
+            jumps,
+            events,
+            split: None,
+            rhs,
+        }
+    }
+
+    /// The same system with its right-hand side also as a linear part and a rest.
+    pub(crate) fn with_parts(mut self, linear: Arc<dyn Kernel>, rest: Arc<dyn Kernel>) -> Self {
+        self.split = Some(SplitParts { linear, rest });
+        self
+    }
+}
+
+impl Kernel for SystemKernel {
+    fn shape(&self) -> Shape {
+        self.rhs.shape()
+    }
+
+    fn scratch_len(&self) -> usize {
+        self.rhs.scratch_len()
+    }
+
+    fn eval(&self, t: f64, u: &[f64], p: &[f64], out: &mut [f64], scratch: &mut [f64]) {
+        self.rhs.eval(t, u, p, out, scratch);
+    }
+
+    fn jvp(
+        &self,
+        at: Point<'_>,
+        along: Tangent<'_>,
+        out: &mut [f64],
+        dout: &mut [f64],
+        scratch: &mut [f64],
+    ) {
+        self.rhs.jvp(at, along, out, dout, scratch);
+    }
+
+    fn vjp(&self, at: Point<'_>, w: &[f64], grad: Cotangent<'_>, scratch: &mut [f64]) {
+        self.rhs.vjp(at, w, grad, scratch);
+    }
+
+    fn structure(&self) -> Structure<'_> {
+        Structure {
+            jacobian: Some(&self.jacobian),
+            mass: self.mass.as_ref().map(|mass| mass as &dyn MatrixKernel),
+            pairs: &self.pairs,
+            split: self.split.as_ref().map(|parts| Split {
+                stiff: &*parts.linear,
+                rest: &*parts.rest,
+                linear: true,
+            }),
+            delays: self.delays.as_ref().map(|delays| Delays {
+                reads: &delays.reads,
+                lags: &*delays.lags,
+                constant: &delays.constant,
+                history: &*delays.history,
+                jumps_at_start: delays.jumps_at_start,
+            }),
+            noise: self.noise.as_ref().map(|noise| Noise {
+                coefficients: &*noise.coefficients,
+                sources: noise.sources,
+                kind: noise.kind,
+                calculus: noise.calculus,
+            }),
+            jumps: self.jumps.as_ref().map(|jumps| Jumps {
+                rates: &*jumps.rates,
+                changes: &jumps.changes,
+                alters: &jumps.alters,
+                constant_between: jumps.constant_between,
+            }),
+            events: self.events.as_ref().map(|events| Events {
+                list: &events.list,
+                roots: events.roots.as_deref(),
+                times: events.times.as_deref(),
+                affects: &events.affects,
+            }),
+        }
+    }
+
+    fn explicit_step(&self, table: &StepTable, taken: u64) -> Option<Arc<dyn StepKernel>> {
+        self.rhs.explicit_step(table, taken)
+    }
+
+    fn explicit_step_reverse(
+        &self,
+        table: &StepTable,
+        taken: u64,
+    ) -> Option<Arc<dyn ReverseStepKernel>> {
+        self.rhs.explicit_step_reverse(table, taken)
+    }
+}
+
+fn read(delay: &slopefield_lang::Delay) -> DelayedRead {
+    DelayedRead { state: delay.state.0, lag: delay.lag, slope: delay.slope }
+}
+
+fn pair((position, velocity): &(StateId, StateId)) -> Pair {
+    Pair { position: position.0, velocity: velocity.0 }
+}
+
+/// The noise of a model, in the narrowest form that its coefficients have.
+fn noise(
+    model: &Model,
+    lowered: &LoweredModel,
+    kernel: &mut dyn FnMut(ModelFunction) -> Option<Arc<dyn Kernel>>,
+) -> Option<NoiseParts> {
+    let coefficients = kernel(ModelFunction::Noise)?;
+    let n = model.states.len();
+    let pattern = Pattern::of(&lowered.plans(ModelFunction::Noise)?.eval).left(n).transposed();
+    let depends = |state: usize, source: usize| pattern.column(source * n + state);
+    let additive = pattern.is_empty();
+    let own = |(state, s): (usize, &slopefield_lang::State)| match s.noise.as_slice() {
+        [] => true,
+        [(source, _)] => depends(state, *source as usize).iter().all(|k| *k as usize == state),
+        _ => false,
+    };
+    let mut used = vec![0; model.noises.len()];
+    for (source, _) in model.states.iter().flat_map(|s| &s.noise) {
+        used[*source as usize] += 1;
+    }
+    let diagonal = used.iter().all(|count| *count <= 1) && model.states.iter().enumerate().all(own);
+    let calculus = match model.noises.iter().any(|w| w.stratonovich) {
+        true => Calculus::Stratonovich,
+        false => Calculus::Ito,
+    };
+    let kind = match (additive, diagonal) {
+        (true, _) => NoiseKind::Additive,
+        (false, true) => NoiseKind::Diagonal,
+        // One source alone needs no integrals of one process along another.
+        (false, false) if model.noises.len() == 1 => NoiseKind::Commutative,
+        (false, false) => NoiseKind::General,
+    };
+    if kind == NoiseKind::Diagonal {
+        let coefficients = kernel(ModelFunction::DiagonalNoise)?;
+        return Some(NoiseParts { coefficients, sources: n, kind, calculus });
+    }
+    Some(NoiseParts { coefficients, sources: model.noises.len(), kind, calculus })
+}
+
+/// `x += number` for every assignment, as numbers.
+fn constant_change(jump: &Jump) -> Option<Vec<(u32, f64)>> {
+    let change = |(state, value): &(StateId, Expr)| {
+        let ExprKind::Binary(f, a, b) = &value.kind else { return None };
+        let sign = match f {
+            Binary::Add => 1.0,
+            Binary::Sub => -1.0,
+            _ => return None,
+        };
+        match (&a.kind, &b.kind) {
+            (ExprKind::State(id), ExprKind::Number(x)) if id == state => Some((state.0, sign * x)),
+            (ExprKind::Number(x), ExprKind::State(id)) if id == state && *f == Binary::Add => {
+                Some((state.0, *x))
+            }
+            _ => None,
+        }
+    };
+    jump.assignments.iter().map(change).collect()
+}
+
+/// For each jump the rates that depend on what it changes.
+fn alters(model: &Model, rates: &Pattern) -> Vec<Vec<u32>> {
+    let of = |jump: &Jump| {
+        let columns = jump.assignments.iter().map(|(state, _)| rates.column(state.0 as usize));
+        let mut list: Vec<u32> = columns.flatten().copied().collect();
+        list.sort_unstable();
+        list.dedup();
+        list
+    };
+    model.jumps.iter().map(of).collect()
+}
+
+/// Nothing but the jumps moves the state, and no rate has the time in it.
+pub(crate) fn is_constant_between(model: &Model) -> bool {
+    let zero = |e: &Expr| matches!(e.kind, ExprKind::Number(x) if x == 0.0);
+    model.noises.is_empty()
+        && model.delays.is_empty()
+        && model.states.iter().all(|s| !s.algebraic && zero(&s.derivative))
+        && model.jumps.iter().all(|jump| !mentions_time(model, &jump.rate))
+}
+
+/// Whether an expression has the time in it, also through what it uses.
+fn mentions_time(model: &Model, expr: &Expr) -> bool {
+    // Loops and networks are rare in rates: their presence counts as time.
+    match &expr.kind {
+        ExprKind::Time | ExprKind::Element(..) | ExprKind::Lanes(_) | ExprKind::Output(..) => true,
+        ExprKind::Number(_) | ExprKind::State(_) | ExprKind::Param(_) => false,
+        ExprKind::Let(id, k) => mentions_time(model, &model.lets[id.0 as usize].value[*k as usize]),
+        ExprKind::Unary(_, a) => mentions_time(model, a),
+        ExprKind::Binary(_, a, b) => mentions_time(model, a) || mentions_time(model, b),
+        ExprKind::If(c, a, b) => [c, a, b].iter().any(|e| mentions_time(model, e)),
+    }
+}
+
+fn events(
+    model: &Model,
+    kernel: &mut dyn FnMut(ModelFunction) -> Option<Arc<dyn Kernel>>,
+) -> EventParts {
+    let (mut roots, mut times) = (0, 0);
+    let mut affects = Vec::new();
+    let mut list = Vec::new();
+    for (i, event) in (0..).zip(&model.events) {
+        let trigger = match &event.trigger {
+            EventTrigger::Crossing { direction, .. } => {
+                roots += 1;
+                let direction = match direction {
+                    Direction::Both => Crossing::Both,
+                    Direction::Rising => Crossing::Rising,
+                    Direction::Falling => Crossing::Falling,
+                };
+                Trigger::Crossing { root: roots - 1, direction }
+            }
+            EventTrigger::At(list) => {
+                let first = times;
+                times += list.len() as u32;
+                Trigger::At(first..times)
+            }
+            EventTrigger::Every { count, .. } => {
+                times += 2;
+                Trigger::Every { period: times - 2, from: times - 1, count: *count }
+            }
+        };
+        let affect = kernel(ModelFunction::Affect(i)).map(|kernel| {
+            affects.push(kernel);
+            affects.len() as u32 - 1
+        });
+        list.push(Event { trigger, affect, stop: event.stop });
+    }
+    EventParts {
+        list,
+        roots: kernel(ModelFunction::Roots),
+        times: kernel(ModelFunction::EventTimes),
+        affects,
+    }
+}
+
+/// The mass matrix of a model.
+struct MassMatrix {
+    starts: Vec<usize>,
+    rows: Vec<u32>,
+    height: usize,
+    /// Where each entry of the kernel goes.
+    places: Vec<usize>,
+    entries: Arc<dyn Kernel>,
+}
+
+impl MassMatrix {
+    fn new(model: &Model, entries: Arc<dyn Kernel>) -> MassMatrix {
+        let n = model.states.len();
+        let list = model.mass.as_ref().map_or(&[][..], |mass| &mass.entries);
+        let mut order: Vec<usize> = (0..list.len()).collect();
+        order.sort_by_key(|k| (list[*k].1, list[*k].0));
+        let mut starts = vec![0; n + 1];
+        for (_, column, _) in list {
+            starts[*column as usize + 1] += 1;
+        }
+        for column in 0..n {
+            starts[column + 1] += starts[column];
+        }
+        let mut places = vec![0; list.len()];
+        for (place, k) in order.iter().enumerate() {
+            places[*k] = place;
+        }
+        let rows = order.iter().map(|k| list[*k].0).collect();
+        MassMatrix { starts, rows, height: n, places, entries }
+    }
+}
+
+impl MatrixKernel for MassMatrix {
+    fn pattern(&self) -> MatrixPattern<'_> {
+        MatrixPattern { height: self.height, starts: &self.starts, rows: &self.rows }
+    }
+
+    fn scratch_len(&self) -> usize {
+        self.places.len() + self.entries.scratch_len()
+    }
+
+    fn eval(&self, t: f64, _: &[f64], p: &[f64], values: &mut [f64], scratch: &mut [f64]) {
+        let (list, scratch) = scratch.split_at_mut(self.places.len());
+        self.entries.eval(t, &[], p, list, scratch);
+        for (place, entry) in self.places.iter().zip(list) {
+            values[*place] = *entry;
+        }
+    }
+
+    fn is_constant(&self) -> bool {
+        true
+    }
+}
