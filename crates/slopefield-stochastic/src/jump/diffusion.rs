@@ -186,7 +186,7 @@ impl<T: Real> Stepper<T> for JumpDiffusion<T> {
         // Looks for rates that are not finite before anything is integrated.
         self.rates.evaluate(ivp, &jumps, ivp.t0, ivp.u0)?;
         self.configure(settings, n);
-        self.draws = Draws::new(settings.seed, settings.path, Purpose::Jumps);
+        self.draws = Draws::new(settings.seed, settings.path, Purpose::Jumps, ivp.t0);
         self.start.resize(n + 1, T::ZERO);
         self.start[..n].copy_from_slice(ivp.u0);
         self.start[n] = T::ZERO;
