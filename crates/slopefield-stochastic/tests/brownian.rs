@@ -146,9 +146,9 @@ fn deep_refinements_keep_variances_and_independence() {
     let n = n as f64;
     for i in 0..3 {
         assert!((areas[i] / n - 1.0).abs() < 4.0 * (2.0 / n).sqrt());
-        for j in 0..3 {
+        for (j, sum) in sums[i].iter().enumerate() {
             let expected = if i == j { 1.0 } else { 0.0 };
-            assert!((sums[i][j] / n - expected).abs() < 4.0 * (2.0 / n).sqrt(), "{i} {j}");
+            assert!((sum / n - expected).abs() < 4.0 * (2.0 / n).sqrt(), "{i} {j}");
         }
     }
 }

@@ -5,7 +5,7 @@ mod common;
 
 use common::*;
 use slopefield_kernel::{Calculus, NoiseKind};
-use slopefield_solve::{Settings, SolveError};
+use slopefield_solve::{Ivp, Settings, SolveError, drive};
 use slopefield_stochastic::{JumpDiffusion, method};
 
 fn ordinary() -> JumpDiffusion {
@@ -232,5 +232,35 @@ fn jumps_work_in_single_precision() {
         let (b, same) = end(&mut stepper, &single, (0.0, 1.0), &[0.5], &settings).unwrap();
         assert_eq!(jumps.events, same.events);
         assert!((a[0] - f64::from(b[0])).abs() < 1e-4 * a[0].abs(), "{a:?} {b:?}");
+    }
+}
+
+/// Every ordinary method finds the same jumps, those with stages for nothing but the solution within
+/// steps too.
+#[test]
+fn paths_do_not_depend_on_the_ordinary_method() {
+    let system = System::jumps(
+        1,
+        Some((|t, u, _, out| out[0] = t.sin() - u[0], |_, _, _, du, out| out[0] = -du[0])),
+        (|_, u, _, out| out[0] = 3.0 + u[0].cos(), |_, u, _, du, out| out[0] = -u[0].sin() * du[0]),
+        &[&[(0, 0.5)]],
+        &[&[0]],
+    );
+    let model = Model::<f64>::new(system);
+    let saves = [0.3, 0.9, 1.7, 2.2, 3.0];
+    let solve = |name: &str, path| {
+        let ivp = Ivp { rhs: &model, t0: 0.0, t1: 3.0, u0: &[1.0], p: &[] };
+        let mut stepper = JumpDiffusion::new(slopefield_solve::method(name).unwrap());
+        let mut out = [0.0; 5];
+        drive(&mut stepper, &ivp, &settings(1e-9, path), &saves, &mut out, None).unwrap();
+        out
+    };
+    for path in 0..20 {
+        let right = solve("tsit5", path);
+        for name in ["bs3", "vern6", "vern7", "vern9", "rodas5p", "bdf"] {
+            for (a, b) in right.iter().zip(solve(name, path)) {
+                assert!((a - b).abs() < 2e-6, "{name}: {a} {b}");
+            }
+        }
     }
 }

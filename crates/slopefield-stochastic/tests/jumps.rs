@@ -323,3 +323,25 @@ fn a_path_is_a_function_of_seed_and_number() {
         assert_ne!(solve(1, 2).0, solve(2, 2).0);
     }
 }
+
+/// A solve that goes on from a later time, as after events, draws new numbers: what happens then has
+/// nothing to do with what has happened.
+#[test]
+fn the_past_says_nothing_about_the_future() {
+    let system =
+        System::jumps(1, None, (|_, _, _, out| out[0] = 10.0, NO_CHANGE), &[&[(0, 1.0)]], &[&[]]);
+    let model = Model::<f64>::new(system);
+    for name in ["direct", "sorting_direct", "next_reaction"] {
+        let mut stepper = method(name).unwrap();
+        let n = 4000;
+        let mut product = 0.0;
+        for path in 0..n {
+            let settings = Settings { seed: 8, path, ..Settings::default() };
+            let mut count =
+                |span| end(&mut *stepper, &model, span, &[0.0], &settings).unwrap().0[0] - 10.0;
+            product += count((0.0, 1.0)) * count((1.0, 2.0));
+        }
+        let correlation = product / (10.0 * n as f64);
+        assert!(correlation.abs() < 4.0 / (n as f64).sqrt(), "{name}: {correlation}");
+    }
+}

@@ -217,13 +217,15 @@ fn general_noise() {
     let model = Model::<f64>::new(system);
     let paths = 400;
     let fine = 0.5_f64.powi(12);
+    let u0 = [0.0, 0.0];
+    let mut em = method("em").unwrap();
+    let references: Vec<_> = (0..paths)
+        .map(|path| end(&mut *em, &model, (0.0, 1.0), &u0, &fixed(fine, path)).unwrap().0)
+        .collect();
     for name in ["em", "euler_heun", "dri1"] {
         let mut stepper = method(name).unwrap();
         let mut sums = [0.0; 5];
-        for path in 0..paths {
-            let mut em = method("em").unwrap();
-            let u0 = [0.0, 0.0];
-            let right = end(&mut *em, &model, (0.0, 1.0), &u0, &fixed(fine, path)).unwrap().0;
+        for (path, right) in (0..paths).zip(&references) {
             for (k, sum) in sums.iter_mut().enumerate() {
                 let settings = fixed(0.5_f64.powi(k as i32 + 2), path);
                 let u = end(&mut *stepper, &model, (0.0, 1.0), &u0, &settings).unwrap().0;

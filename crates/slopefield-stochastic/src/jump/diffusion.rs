@@ -186,7 +186,7 @@ impl<T: Real> Stepper<T> for JumpDiffusion<T> {
         // Looks for rates that are not finite before anything is integrated.
         self.rates.evaluate(ivp, &jumps, ivp.t0, ivp.u0)?;
         self.configure(settings, n);
-        self.draws = Draws::new(settings.seed, settings.path, Purpose::Jumps);
+        self.draws = Draws::new(settings.seed, settings.path, Purpose::Jumps, ivp.t0);
         self.start.resize(n + 1, T::ZERO);
         self.start[..n].copy_from_slice(ivp.u0);
         self.start[n] = T::ZERO;
@@ -259,6 +259,7 @@ impl<T: Real> Stepper<T> for JumpDiffusion<T> {
                 self.after.copy_from_slice(&end[..n]);
                 self.t = step.t;
             } else {
+                self.inner.prepare_dense(&inner);
                 self.t = self.crossing(&step, hazard)?;
                 if noisy && self.t < step.t {
                     self.absorb();
@@ -276,6 +277,16 @@ impl<T: Real> Stepper<T> for JumpDiffusion<T> {
 
     fn state(&self) -> &[T] {
         &self.after
+    }
+
+    fn prepare_dense(&mut self, ivp: &Ivp<'_, T>) {
+        let structure = ivp.rhs.structure();
+        if let Some(jumps) = structure.jumps {
+            let augmented = Augmented::new(ivp.rhs, jumps.rates, structure.noise);
+            let inner =
+                Ivp { rhs: &augmented, t0: self.t_start, t1: ivp.t1, u0: &self.start, p: ivp.p };
+            self.inner.prepare_dense(&inner);
+        }
     }
 
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError> {

@@ -232,7 +232,7 @@ impl<T: Real> Stepper<T> for TauLeaping<T> {
         }
         self.rates.configure(ivp, &jumps)?;
         let (n, kinds) = (ivp.u0.len(), jumps.changes.len());
-        self.draws = Draws::new(settings.seed, settings.path, Purpose::Jumps);
+        self.draws = Draws::new(settings.seed, settings.path, Purpose::Jumps, ivp.t0);
         self.scratch.resize(jumps.rates.scratch_len(), T::ZERO);
         self.no_parameters.clear();
         self.no_parameters.resize(ivp.p.len(), T::ZERO);

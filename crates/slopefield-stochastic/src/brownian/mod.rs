@@ -18,18 +18,20 @@
 //! step tried again with half the length sees a refinement of the same motion. A time is reached
 //! exactly by its binary digits: there is no tolerance.
 
-use crate::random::{Key, Purpose, normal_pair};
-use slopefield_solve::SolveError;
+mod cell;
+mod chain;
+mod halves;
 
-/// Depth of the tree of a cell. Only in `[0, 1)` can a time have more binary digits than this;
-/// those beyond 3e-29 are dropped.
-const LEVELS: usize = 95;
+pub(crate) use cell::power_of_two;
+
+use crate::random::{Key, Purpose};
+use cell::{CELLS, Cell, LEVELS, counter, root_of_power_of_two};
+use chain::Chain;
+use halves::{Halves, WIDE};
+use slopefield_solve::SolveError;
 
 /// More sources than this cannot be told apart.
 const MOST_SOURCES: usize = 1 << 20;
-
-/// Cells reach to ±2^CELLS.
-const CELLS: u32 = 1000;
 
 /// A Brownian motion with several independent sources; see the module.
 ///
@@ -55,77 +57,6 @@ pub struct BrownianMotion {
     normal: Vec<f64>,
     bits: Vec<u64>,
     arch: pulp::Arch,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Cell {
-    /// 0 for `[0, 1)`, otherwise `[2^(number − 1), 2^number)`.
-    number: u32,
-    mirrored: bool,
-}
-
-impl Cell {
-    fn at(time: f64, mirrored: bool) -> Self {
-        let number = if time < 1.0 { 0 } else { (time.to_bits() >> 52) as u32 - 1022 };
-        Cell { number, mirrored }
-    }
-
-    /// Logarithm of the length to base 2.
-    fn exponent(self) -> i32 {
-        self.number.max(1) as i32 - 1
-    }
-
-    fn begin(self) -> f64 {
-        if self.number == 0 { 0.0 } else { power_of_two(self.number as i32 - 1) }
-    }
-
-    fn end(self) -> f64 {
-        power_of_two(self.number as i32)
-    }
-
-    /// Distance from the beginning as a fraction of the cell, in units of `2^−LEVELS`.
-    fn position(self, time: f64) -> u128 {
-        ((time - self.begin()) * power_of_two(LEVELS as i32 - self.exponent())) as u128
-    }
-}
-
-/// `2^e` for exponents of normal numbers.
-#[inline(always)]
-pub(crate) fn power_of_two(e: i32) -> f64 {
-    f64::from_bits(((e + 1023) as u64) << 52)
-}
-
-/// `2^(e/2)`.
-#[inline(always)]
-fn root_of_power_of_two(e: i32) -> f64 {
-    let root = power_of_two(e >> 1);
-    if e & 1 == 0 { root } else { root * std::f64::consts::SQRT_2 }
-}
-
-/// An interval put together from adjacent ones.
-struct Chain<'a> {
-    w: &'a mut [f64],
-    h: &'a mut [f64],
-    length: f64,
-}
-
-impl Chain<'_> {
-    fn append(&mut self, w: &[f64], h: &[f64], length: f64) {
-        if self.length == 0.0 {
-            self.w.copy_from_slice(w);
-            self.h.copy_from_slice(h);
-            self.length = length;
-            return;
-        }
-        let total = self.length + length;
-        let (before, after) = (self.length / total, length / total);
-        for i in 0..self.w.len() {
-            self.h[i] =
-                before * self.h[i] + after * h[i] + 0.5 * (after * self.w[i] - before * w[i]);
-            self.w[i] += w[i];
-        }
-        self.length = total;
-    }
 }
 
 impl Default for BrownianMotion {
@@ -317,68 +248,4 @@ impl BrownianMotion {
         // What lies deeper belonged to another interval.
         self.depth = level;
     }
-}
-
-/// From this many lanes on wider instructions are worth the call.
-const WIDE: usize = 4;
-
-/// `W` and `H` of an interval and of its halves, for one source and all lanes.
-struct Halves<'a> {
-    whole: [&'a [f64]; 2],
-    left: [&'a mut [f64]; 2],
-    right: [&'a mut [f64]; 2],
-    keys: &'a [Key],
-    counter: [u32; 4],
-    /// Root of the length of the interval.
-    root: f64,
-    /// Work space, two rows each.
-    bits: &'a mut [u64],
-    normal: &'a mut [f64],
-}
-
-impl pulp::WithSimd for Halves<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
-        self.fill();
-    }
-}
-
-impl Halves<'_> {
-    /// Divides the interval.
-    #[inline(always)]
-    fn fill(self) {
-        let Halves { whole, left, right, keys, counter, root, bits, normal } = self;
-        let lanes = keys.len();
-        let (first_bits, second_bits) = bits[..2 * lanes].split_at_mut(lanes);
-        for ((a, b), key) in first_bits.iter_mut().zip(&mut *second_bits).zip(keys) {
-            [*a, *b] = key.bits(counter);
-        }
-        let (first, second) = normal[..2 * lanes].split_at_mut(lanes);
-        for i in 0..lanes {
-            [first[i], second[i]] = normal_pair(first_bits[i], second_bits[i]);
-        }
-        let [whole_w, whole_h] = whole.map(|row| &row[..lanes]);
-        let [left_w, left_h] = left;
-        let [right_w, right_h] = right;
-        let (left_w, left_h) = (&mut left_w[..lanes], &mut left_h[..lanes]);
-        let (right_w, right_h) = (&mut right_w[..lanes], &mut right_h[..lanes]);
-        for i in 0..lanes {
-            let (w, h) = (whole_w[i], whole_h[i]);
-            let bend = 0.125 * root * first[i];
-            let skew = root * (1.0 / 48.0_f64.sqrt()) * second[i];
-            left_w[i] = 0.5 * w + 1.5 * h + 2.0 * bend;
-            right_w[i] = 0.5 * w - 1.5 * h - 2.0 * bend;
-            left_h[i] = 0.25 * h - bend + skew;
-            right_h[i] = 0.25 * h - bend - skew;
-        }
-    }
-}
-
-/// The counter of an interval: node 0 is the cell, `2^level + index` the interval that is divided.
-#[inline(always)]
-fn counter(cell: Cell, node: u128, source: usize) -> [u32; 4] {
-    let cell = 2 * cell.number + u32::from(cell.mirrored);
-    [node as u32, (node >> 32) as u32, (node >> 64) as u32, source as u32 | (cell << 20)]
 }
