@@ -138,9 +138,9 @@ fn pendulum_of<E: Equations + Clone + 'static>(
 
 /// Position, velocity and tension at t = 10, from the equation of the angle.
 const PENDULUM_END: [f64; 5] = [
-    0.29627171698661758,
-    -0.95510369579109133,
-    -4.1324139985344051,
+    0.2962717169866176,
+    -0.9551036957910913,
+    -4.132413998534405,
     -1.2818685510699932,
     28.080048656258086,
 ];

@@ -168,6 +168,7 @@ impl<T: Float, const K: usize> Sub for Jet<T, K> {
     }
 }
 
+#[allow(clippy::suspicious_arithmetic_impl, reason = "the product rule has a sum")]
 impl<T: Float, const K: usize> Mul for Jet<T, K> {
     type Output = Self;
     #[inline(always)]
@@ -177,6 +178,7 @@ impl<T: Float, const K: usize> Mul for Jet<T, K> {
     }
 }
 
+#[allow(clippy::suspicious_arithmetic_impl, reason = "the quotient rule has a difference")]
 impl<T: Float, const K: usize> Div for Jet<T, K> {
     type Output = Self;
     #[inline(always)]
@@ -276,31 +278,37 @@ impl<T: Float, const K: usize> Number for Jet<T, K> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen(pub u64);
 
+impl Seen {
+    fn either(self, other: Self) -> Self {
+        Seen(self.0 | other.0)
+    }
+}
+
 impl Add for Seen {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Seen(self.0 | other.0)
+        self.either(other)
     }
 }
 
 impl Sub for Seen {
     type Output = Self;
     fn sub(self, other: Self) -> Self {
-        self + other
+        self.either(other)
     }
 }
 
 impl Mul for Seen {
     type Output = Self;
     fn mul(self, other: Self) -> Self {
-        self + other
+        self.either(other)
     }
 }
 
 impl Div for Seen {
     type Output = Self;
     fn div(self, other: Self) -> Self {
-        self + other
+        self.either(other)
     }
 }
 
@@ -366,6 +374,6 @@ impl Number for Seen {
     }
     /// Both branches count, the condition does not.
     fn choose(_: Self, yes: Self, no: Self) -> Self {
-        yes + no
+        yes.either(no)
     }
 }

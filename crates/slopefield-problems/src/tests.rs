@@ -135,9 +135,10 @@ fn jacobians_are_the_forward_products_of_every_column() {
             let along = Tangent { t: 0.0, u: &along, p: &vec![0.0; m] };
             let (mut value, mut column) = (vec![0.0; n], vec![0.0; n]);
             problem.rhs.jvp(at, along, &mut value, &mut column, &mut scratch);
-            for place in pattern.starts[j]..pattern.starts[j + 1] {
-                let i = pattern.rows[place] as usize;
-                assert_eq!(values[place], column[i], "{}: entry {i}, {j}", problem.id);
+            let places = pattern.starts[j]..pattern.starts[j + 1];
+            for (&i, value) in pattern.rows[places.clone()].iter().zip(&values[places]) {
+                let i = i as usize;
+                assert_eq!(*value, column[i], "{}: entry {i}, {j}", problem.id);
                 column[i] = 0.0;
             }
             assert!(column.iter().all(|x| *x == 0.0), "{}: column {j}", problem.id);

@@ -235,17 +235,12 @@ impl Peer {
             let close = *library.get(b"peer_close\0").map_err(symbol)?;
             let (u, p) = (u0.as_ptr(), p.as_ptr());
             let handle = open(id.as_ptr(), method.as_ptr(), u, n, p, m, *t0, *t1);
+            // A peer must not be made of nothing: it would be closed.
+            if handle.is_null() {
+                return Ok(None);
+            }
             let (states, name) = (u0.len(), source.name);
-            Ok((!handle.is_null()).then_some(Peer {
-                handle,
-                run,
-                result,
-                counts,
-                close,
-                states,
-                name,
-                _library: library,
-            }))
+            Ok(Some(Peer { handle, run, result, counts, close, states, name, _library: library }))
         }
     }
 

@@ -182,6 +182,14 @@ impl Curve {
                 front.push(point);
             }
         }
+        // The cheapest point serves for every larger error that the solver has shown.
+        let largest = self.points.iter().map(|p| p.error).fold(0.0, f64::max);
+        if let Some(&(least, seconds)) = front.first()
+            && least <= error
+            && error <= largest
+        {
+            return Some(seconds);
+        }
         front.windows(2).find_map(|pair| {
             let [(e0, t0), (e1, t1)] = [pair[0], pair[1]];
             if !(e1 <= error && error <= e0) {
@@ -321,6 +329,9 @@ mod tests {
         let good = curve(&[(1e-2, 1.0), (1e-4, 10.0)]);
         let with_bad = curve(&[(1e-2, 1.0), (1e-1, 5.0), (1e-4, 10.0), (1e-4, 20.0)]);
         assert_eq!(good.seconds_at(1e-3), with_bad.seconds_at(1e-3));
+        // Here the tighter tolerance is cheaper.
+        let odd = curve(&[(1e-2, 3.0), (1e-4, 2.0)]);
+        assert_eq!(odd.seconds_at(1e-3), Some(2.0));
     }
 
     #[test]

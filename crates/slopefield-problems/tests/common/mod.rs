@@ -131,14 +131,11 @@ impl System<'_> {
                 }
             }
             let mut last = v;
-            for column in 0..row {
+            for (column, older) in table.iter_mut().enumerate() {
                 let ratio = (row + 1) as f64 / (row - column) as f64 - 1.0;
-                let next: Vec<f64> = last
-                    .iter()
-                    .zip(&table[column])
-                    .map(|(new, old)| new + (new - old) / ratio)
-                    .collect();
-                table[column] = std::mem::replace(&mut last, next);
+                let improved = last.iter().zip(&*older).map(|(new, old)| new + (new - old) / ratio);
+                let next: Vec<f64> = improved.collect();
+                *older = std::mem::replace(&mut last, next);
             }
             if row + 1 == COLUMNS {
                 error = last.iter().zip(&table[row - 1]).map(|(a, b)| a - b).collect();

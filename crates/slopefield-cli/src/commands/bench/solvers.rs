@@ -5,7 +5,7 @@ use crate::arguments::Bench;
 use crate::commands::Session;
 use crate::output;
 use serde_json::{Value, json};
-use slopefield_api::ApiError;
+use slopefield_api::{ApiError, Code};
 use slopefield_bench::solvers::{
     Judged, Options, PathsPoint, Point, Report, choose, contests, geometric_brownian_motion, judge,
     measure, picture,
@@ -45,12 +45,22 @@ pub(super) fn list() {
     output::print(&format!("\nslopefield bench {NAME} measures all of them\n"));
 }
 
-/// Measures the problems asked for and judges the goals. Fails when a solver of ours gives a result
-/// that is no number; missed goals are told, but are no failure.
+/// Measures the problems asked for and judges the goals. Solvers that fail and goals that are missed
+/// are told, but are no failure of the command.
 pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError> {
-    let with_paths = bench.problems.is_empty() || bench.problems.iter().any(|p| p == PATHS.0);
-    let named: Vec<_> = bench.problems.iter().filter(|p| *p != PATHS.0).cloned().collect();
-    let chosen = if named.is_empty() && !bench.problems.is_empty() {
+    if bench.record.is_some() {
+        return Err(ApiError {
+            code: Code::Request,
+            message: format!("the suite `{NAME}` writes no records for run_all.py"),
+            advice: Some("take --json".into()),
+            details: Vec::new(),
+        });
+    }
+    // The problems are the cases of this suite.
+    let asked: Vec<String> = bench.problems.iter().chain(&bench.cases).cloned().collect();
+    let with_paths = asked.is_empty() || asked.iter().any(|p| p == PATHS.0);
+    let named: Vec<_> = asked.iter().filter(|p| *p != PATHS.0).cloned().collect();
+    let chosen = if named.is_empty() && !asked.is_empty() {
         Vec::new()
     } else {
         choose(&named).map_err(failure)?
@@ -183,11 +193,7 @@ fn sentence(goal: &Judged) -> String {
         None => "not measured".into(),
     };
     let at = goal.at_error.map_or_else(String::new, |e| format!(" (worst at an error of {e:.0e})"));
-    let verdict = match goal.reached() {
-        Some(true) => "",
-        Some(false) => ", missed",
-        None => "",
-    };
+    let verdict = if goal.reached() == Some(false) { ", missed" } else { "" };
     format!("goal: {}: {found}{at}, at most {}{verdict}\n", goal.what, shown(goal.most))
 }
 
