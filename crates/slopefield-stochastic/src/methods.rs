@@ -74,13 +74,13 @@ pub fn choose(
                 ("em", "the noise is general: higher orders would need its iterated integrals")
             }
             Calculus::Stratonovich => (
-                "euler_heun",
+                "euler-heun",
                 "the noise is general, in the sense of Stratonovich: higher orders would need its \
                  iterated integrals",
             ),
         },
         (_, true) => (
-            "implicit_milstein",
+            "implicit-milstein",
             "the drift is stiff: an implicit step is not limited by its fastest scale",
         ),
         (NoiseKind::Additive, false) => {
@@ -107,6 +107,6 @@ pub fn choose_jumps(kinds: usize, constant_between: bool) -> (&'static str, &'st
     if kinds <= 10 {
         ("direct", "there are few kinds of jumps: a search in order finds the next one fast")
     } else {
-        ("sorting_direct", "there are many kinds of jumps: the search begins with frequent ones")
+        ("sorting-direct", "there are many kinds of jumps: the search begins with frequent ones")
     }
 }

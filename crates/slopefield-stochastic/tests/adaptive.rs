@@ -31,9 +31,9 @@ fn error_at(name: &str, system: System, rtol: f64, exact: &dyn Fn(f64) -> f64) -
 fn errors_fall_with_the_tolerance_on_the_same_paths() {
     for (name, tightest) in [
         ("em", 1e-3),
-        ("euler_heun", 1e-3),
+        ("euler-heun", 1e-3),
         ("milstein", 1e-4),
-        ("implicit_milstein", 1e-4),
+        ("implicit-milstein", 1e-4),
         ("sriw1", 1e-5),
         ("sosri", 1e-5),
         ("dri1", 1e-3),
@@ -83,7 +83,7 @@ fn errors_fall_with_the_tolerance_for_general_noise() {
         let mut em = method("em").unwrap();
         let fine = fixed(0.5_f64.powi(13), path);
         let right = end(&mut *em, &model, (0.0, 1.0), &[0.0; 2], &fine).unwrap().0[1];
-        for (name, sums) in ["em", "euler_heun", "dri1"].into_iter().zip(&mut sums) {
+        for (name, sums) in ["em", "euler-heun", "dri1"].into_iter().zip(&mut sums) {
             for (rtol, sum) in [1e-1, 1e-2, 1e-3].into_iter().zip(sums) {
                 let mut stepper = method(name).unwrap();
                 let settings = tolerances(rtol, path);
@@ -139,7 +139,7 @@ fn implicit_steps_are_stable_where_euler_is_not() {
     };
     assert!(solve("em").abs() > 1e10);
     assert!(solve("milstein").abs() > 1e10);
-    assert!(solve("implicit_milstein").abs() < 1e-10);
+    assert!(solve("implicit-milstein").abs() < 1e-10);
 }
 
 /// The stiff quadratic of the literature with α = β = 1.
@@ -179,7 +179,7 @@ fn stiff_quadratic(calculus: Calculus) -> System {
 fn the_quadratic_has_one_solution_in_both_calculi() {
     for calculus in [Calculus::Ito, Calculus::Stratonovich] {
         let model = Model::<f64>::new(stiff_quadratic(calculus));
-        for (name, rtol, bound) in [("sosri", 1e-6, 1e-4), ("implicit_milstein", 1e-4, 1e-2)] {
+        for (name, rtol, bound) in [("sosri", 1e-6, 1e-4), ("implicit-milstein", 1e-4, 1e-2)] {
             for path in 0..10 {
                 let settings = tolerances(rtol, path);
                 let mut stepper = method(name).unwrap();
@@ -247,7 +247,7 @@ fn save_points_do_not_disturb() {
 #[test]
 fn a_path_is_a_function_of_seed_and_number() {
     let model = Model::<f64>::new(cubic());
-    for info in methods().filter(|m| m.strong_order.is_finite() && m.id != "tau_leaping") {
+    for info in methods().filter(|m| m.strong_order.is_finite() && m.id != "tau-leaping") {
         let system =
             if info.id.starts_with("sra") || info.id == "sosra" { additive() } else { cubic() };
         let model = Model::<f64>::new(system);
@@ -281,7 +281,7 @@ fn a_path_is_a_function_of_seed_and_number() {
 
 #[test]
 fn single_precision_sees_the_same_motion() {
-    for info in methods().filter(|m| m.strong_order.is_finite() && m.id != "tau_leaping") {
+    for info in methods().filter(|m| m.strong_order.is_finite() && m.id != "tau-leaping") {
         let system =
             if info.id.starts_with("sra") || info.id == "sosra" { additive() } else { cubic() };
         let double = Model::<f64>::new(system);
@@ -347,7 +347,7 @@ fn steps_that_cannot_be_taken_end_with_the_cause() {
         ..geometric()
     };
     let model = Model::<f64>::new(broken);
-    for name in ["em", "euler_heun", "milstein", "sosri", "sriw1", "dri1"] {
+    for name in ["em", "euler-heun", "milstein", "sosri", "sriw1", "dri1"] {
         for settings in [tolerances(1e-2, 0), fixed(1.0 / 64.0, 0)] {
             let result = end(&mut *method(name).unwrap(), &model, (0.0, 1.0), &[0.5], &settings);
             match result.unwrap_err() {
@@ -373,8 +373,8 @@ fn the_choice_follows_the_noise() {
         (General, 1, Ito, false, "sosri"),
         (Commutative, 2, Ito, false, "milstein"),
         (General, 2, Ito, false, "em"),
-        (General, 2, Stratonovich, false, "euler_heun"),
-        (Diagonal, 1, Ito, true, "implicit_milstein"),
+        (General, 2, Stratonovich, false, "euler-heun"),
+        (Diagonal, 1, Ito, true, "implicit-milstein"),
     ] {
         let (found, reason) = choose(kind, sources, calculus, stiff);
         assert_eq!(found, id);

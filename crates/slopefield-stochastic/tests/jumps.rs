@@ -123,7 +123,7 @@ fn check_mean(name: &str, values: &[f64], expected: f64) {
     assert!((mean - expected).abs() < 3.0 * error, "{name}: mean {mean} ± {error} for {expected}");
 }
 
-const EXACT: [&str; 3] = ["direct", "sorting_direct", "next_reaction"];
+const EXACT: [&str; 3] = ["direct", "sorting-direct", "next-reaction"];
 
 #[test]
 fn birth_and_death_is_poisson_distributed() {
@@ -171,20 +171,20 @@ fn leaps_have_the_moments_of_single_jumps() {
         }),
         ..birth_and_death()
     };
-    let values = sample("tau_leaping", system, (1.0, &[0.0]), 0, 1000);
-    check_mean("tau_leaping", &values, 1e4 * (1.0 - (-10.0_f64).exp()));
+    let values = sample("tau-leaping", system, (1.0, &[0.0]), 0, 1000);
+    check_mean("tau-leaping", &values, 1e4 * (1.0 - (-10.0_f64).exp()));
     let (_, variance) = moments(&values);
     assert!((variance / 1e4 - 1.0).abs() < 3.0 * (2.0_f64 / 1000.0).sqrt() + 0.03, "{variance}");
     let model = Model::<f64>::new(system);
     let settings = Settings::default();
-    let mut stepper = method("tau_leaping").unwrap();
+    let mut stepper = method("tau-leaping").unwrap();
     let (_, stats) = end(&mut *stepper, &model, (0.0, 1.0), &[0.0], &settings).unwrap();
     assert!(stats.events > 20 * stats.accepted, "{stats:?}");
 }
 
 #[test]
 fn leaps_over_a_nonlinear_network() {
-    let values = sample("tau_leaping", third_order(), (0.01, &[200.0, 100.0, 150.0]), 0, 2000);
+    let values = sample("tau-leaping", third_order(), (0.01, &[200.0, 100.0, 150.0]), 0, 2000);
     let (mean, _) = moments(&values);
     // The error of leaping is up to the change of rates allowed, 3 %.
     assert!((mean / 84.876015625 - 1.0).abs() < 0.02, "{mean}");
@@ -201,7 +201,7 @@ fn states_are_never_negative_and_may_be_absorbing() {
         &[&[(0, -1.0)]],
         &[&[0]],
     );
-    for name in ["direct", "sorting_direct", "next_reaction", "tau_leaping"] {
+    for name in ["direct", "sorting-direct", "next-reaction", "tau-leaping"] {
         let model = Model::<f64>::new(system);
         let settings = Settings::default();
         let mut stepper = method(name).unwrap();
@@ -211,7 +211,7 @@ fn states_are_never_negative_and_may_be_absorbing() {
         // allowed.
         let values = sample(name, system, (1.0, &[500.0]), 0, 500);
         let expected = 500.0 / 1.0_f64.exp();
-        if name == "tau_leaping" {
+        if name == "tau-leaping" {
             assert!((moments(&values).0 / expected - 1.0).abs() < 0.03);
         } else {
             check_mean(name, &values, expected);
@@ -253,7 +253,7 @@ fn rates_at_the_edges() {
         end(&mut *method(name).unwrap(), &model, (1.0, 2.0), &[3.0], settings)
     };
     let settings = Settings::default();
-    for name in ["direct", "sorting_direct", "next_reaction", "tau_leaping"] {
+    for name in ["direct", "sorting-direct", "next-reaction", "tau-leaping"] {
         let (u, stats) = run(name, system, &settings).unwrap();
         assert_eq!((u[0], stats.events), (3.0, 0));
         // Not a number after the third jump.
@@ -264,7 +264,7 @@ fn rates_at_the_edges() {
             }),
             ..system
         };
-        if name != "tau_leaping" {
+        if name != "tau-leaping" {
             let text = run(name, broken, &settings).unwrap_err().to_string();
             assert!(text.contains("the rate of jump 0 is NaN at t = 1."), "{text}");
         }
@@ -273,7 +273,7 @@ fn rates_at_the_edges() {
             rates: Some(Function { value: |_, _, _, out| out[0] = 1e25, ..system.rates.unwrap() }),
             ..system
         };
-        if name != "tau_leaping" {
+        if name != "tau-leaping" {
             let error = run(name, storm, &settings).unwrap_err();
             assert!(matches!(error, SolveError::EventStorm { event: 0, .. }), "{error}");
         }
@@ -291,7 +291,7 @@ fn what_cannot_be_simulated_is_refused() {
         let error = end(&mut *method(name).unwrap(), &model, span, &[1.0], &Settings::default());
         error.unwrap_err().to_string()
     };
-    for name in ["direct", "sorting_direct", "next_reaction", "tau_leaping"] {
+    for name in ["direct", "sorting-direct", "next-reaction", "tau-leaping"] {
         assert!(refusal(name, birth_and_death(), (1.0, 0.0)).contains("forward in time"));
         let varying = System { constant_between: false, ..birth_and_death() };
         assert!(refusal(name, varying, (0.0, 1.0)).contains("constant between jumps"));
@@ -306,12 +306,12 @@ fn what_cannot_be_simulated_is_refused() {
         rates: Some(Function { outputs: 1, ..birth_and_death().rates.unwrap() }),
         ..birth_and_death()
     };
-    assert!(refusal("tau_leaping", set, (0.0, 1.0)).contains("use direct"));
+    assert!(refusal("tau-leaping", set, (0.0, 1.0)).contains("use direct"));
 }
 
 #[test]
 fn a_path_is_a_function_of_seed_and_number() {
-    for name in ["direct", "sorting_direct", "next_reaction", "tau_leaping"] {
+    for name in ["direct", "sorting-direct", "next-reaction", "tau-leaping"] {
         let model = Model::<f64>::new(third_order());
         let solve = |seed, path| {
             let settings = Settings { seed, path, ..Settings::default() };
@@ -331,7 +331,7 @@ fn the_past_says_nothing_about_the_future() {
     let system =
         System::jumps(1, None, (|_, _, _, out| out[0] = 10.0, NO_CHANGE), &[&[(0, 1.0)]], &[&[]]);
     let model = Model::<f64>::new(system);
-    for name in ["direct", "sorting_direct", "next_reaction"] {
+    for name in ["direct", "sorting-direct", "next-reaction"] {
         let mut stepper = method(name).unwrap();
         let n = 4000;
         let mut product = 0.0;

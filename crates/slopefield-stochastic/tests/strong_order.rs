@@ -45,9 +45,9 @@ fn geometric_brownian_motion_in_the_sense_of_ito() {
     let exact = |w: &[f64]| vec![geometric_exact(Calculus::Ito, 1.0, w[0])];
     for (name, order) in [
         ("em", 0.5),
-        ("euler_heun", 1.0),
+        ("euler-heun", 1.0),
         ("milstein", 1.0),
-        ("implicit_milstein", 1.0),
+        ("implicit-milstein", 1.0),
         ("sriw1", 1.5),
         ("sosri", 1.5),
     ] {
@@ -61,9 +61,9 @@ fn geometric_brownian_motion_in_the_sense_of_stratonovich() {
     let exact = |w: &[f64]| vec![geometric_exact(Calculus::Stratonovich, 1.0, w[0])];
     for (name, order) in [
         ("em", 0.5),
-        ("euler_heun", 1.0),
+        ("euler-heun", 1.0),
         ("milstein", 1.0),
-        ("implicit_milstein", 1.0),
+        ("implicit-milstein", 1.0),
         ("sosri", 1.5),
     ] {
         check(name, order, &errors(name, system, &[0.5], 5..=9, 500, &exact));
@@ -74,7 +74,7 @@ fn geometric_brownian_motion_in_the_sense_of_stratonovich() {
 fn nonlinear_drift_and_noise() {
     let exact = |w: &[f64]| vec![cubic_exact(w[0])];
     for (name, order) in
-        [("em", 0.5), ("milstein", 1.0), ("implicit_milstein", 1.0), ("sriw1", 1.5), ("sosri", 1.5)]
+        [("em", 0.5), ("milstein", 1.0), ("implicit-milstein", 1.0), ("sriw1", 1.5), ("sosri", 1.5)]
     {
         check(name, order, &errors(name, cubic(), &[0.5], 4..=8, 500, &exact));
     }
@@ -84,7 +84,7 @@ fn nonlinear_drift_and_noise() {
 #[test]
 fn additive_noise_with_a_solution() {
     let exact = |w: &[f64]| vec![additive_exact(1.0, w[0])];
-    for (name, order) in [("em", 1.0), ("milstein", 1.0), ("implicit_milstein", 1.0)] {
+    for (name, order) in [("em", 1.0), ("milstein", 1.0), ("implicit-milstein", 1.0)] {
         check(name, order, &errors(name, additive(), &[1.0], 3..=7, 300, &exact));
     }
     for name in ["sra1", "sosra"] {
@@ -188,7 +188,7 @@ fn commutative_noise_of_two_sources() {
         };
         let system = growth_and_rotation().with(NoiseKind::Commutative, calculus);
         for (name, order) in
-            [("em", 0.5), ("euler_heun", 1.0), ("milstein", 1.0), ("implicit_milstein", 1.0)]
+            [("em", 0.5), ("euler-heun", 1.0), ("milstein", 1.0), ("implicit-milstein", 1.0)]
         {
             check(name, order, &errors(name, system, &[1.0, 0.0], 4..=8, 500, &exact));
         }
@@ -222,7 +222,7 @@ fn general_noise() {
     let references: Vec<_> = (0..paths)
         .map(|path| end(&mut *em, &model, (0.0, 1.0), &u0, &fixed(fine, path)).unwrap().0)
         .collect();
-    for name in ["em", "euler_heun", "dri1"] {
+    for name in ["em", "euler-heun", "dri1"] {
         let mut stepper = method(name).unwrap();
         let mut sums = [0.0; 5];
         for (path, right) in (0..paths).zip(&references) {
@@ -245,7 +245,7 @@ fn general_noise() {
         check(name, 0.5, &points);
     }
     // Methods that would need iterated integrals say so.
-    for name in ["milstein", "implicit_milstein", "sosri", "sosra", "sra1", "sriw1"] {
+    for name in ["milstein", "implicit-milstein", "sosri", "sosra", "sra1", "sriw1"] {
         let mut stepper = method(name).unwrap();
         let error = end(&mut *stepper, &model, (0.0, 1.0), &[0.0, 0.0], &fixed(0.1, 0));
         let text = error.unwrap_err().to_string();

@@ -152,7 +152,7 @@ pub fn choose(model: &Model, method: &str, rtol: f64) -> Choice {
         let count = model.jumps.len();
         return match count > MANY_JUMPS {
             true => named(
-                "sorting_direct",
+                "sorting-direct",
                 &format!("exact, and soon finds which of the {count} jumps is next"),
             ),
             false => named("direct", "exact, one random jump after the other"),

@@ -67,8 +67,8 @@ impl<T: Real> PureJump<T> {
     fn id(&self) -> &'static str {
         match self.selection {
             Selection::Direct => "direct",
-            Selection::SortingDirect => "sorting_direct",
-            Selection::NextReaction => "next_reaction",
+            Selection::SortingDirect => "sorting-direct",
+            Selection::NextReaction => "next-reaction",
         }
     }
 

@@ -223,7 +223,7 @@ impl<T: Real> TauLeaping<T> {
 
 impl<T: Real> Stepper<T> for TauLeaping<T> {
     fn start(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
-        let jumps = jumps_alone(ivp, "tau_leaping")?;
+        let jumps = jumps_alone(ivp, "tau-leaping")?;
         if jumps.changes.iter().any(|change| matches!(change, JumpChange::Set(_))) {
             return Err(SolveError::Invalid(
                 "the method tau_leaping needs jumps that add fixed numbers to states; use direct"
@@ -260,7 +260,7 @@ impl<T: Real> Stepper<T> for TauLeaping<T> {
         settings: &Settings,
         t_limit: f64,
     ) -> Result<Step, SolveError> {
-        let jumps = jumps_alone(ivp, "tau_leaping")?;
+        let jumps = jumps_alone(ivp, "tau-leaping")?;
         self.before.copy_from_slice(&self.after);
         self.t_prev = self.t;
         self.stats.accepted += 1;

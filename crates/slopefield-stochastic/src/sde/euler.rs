@@ -118,7 +118,7 @@ pub(crate) struct EulerHeun<T> {
 
 impl<T: Real> Scheme<T> for EulerHeun<T> {
     fn id(&self) -> &'static str {
-        "euler_heun"
+        "euler-heun"
     }
 
     fn calculus(&self, _: Calculus) -> Calculus {

@@ -87,7 +87,7 @@ pub(crate) static METHODS: [MethodInfo; 9] = [
         single: stepper!(Milstein::default()),
     },
     MethodInfo {
-        id: "implicit_milstein",
+        id: "implicit-milstein",
         name: "Drift-implicit Milstein",
         process: Process::Diffusion,
         strong_order: 1.0,
@@ -111,7 +111,7 @@ pub(crate) static METHODS: [MethodInfo; 9] = [
         single: stepper!(EulerMaruyama::default()),
     },
     MethodInfo {
-        id: "euler_heun",
+        id: "euler-heun",
         name: "Euler–Heun",
         process: Process::Diffusion,
         strong_order: 0.5,

@@ -184,7 +184,7 @@ pub(crate) struct ImplicitMilstein<T> {
 
 impl<T: Real> Scheme<T> for ImplicitMilstein<T> {
     fn id(&self) -> &'static str {
-        "implicit_milstein"
+        "implicit-milstein"
     }
 
     fn calculus(&self, calculus: Calculus) -> Calculus {
