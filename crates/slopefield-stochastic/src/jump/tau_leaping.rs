@@ -226,7 +226,7 @@ impl<T: Real> Stepper<T> for TauLeaping<T> {
         let jumps = jumps_alone(ivp, "tau-leaping")?;
         if jumps.changes.iter().any(|change| matches!(change, JumpChange::Set(_))) {
             return Err(SolveError::Invalid(
-                "the method tau_leaping needs jumps that add fixed numbers to states; use direct"
+                "the method tau-leaping needs jumps that add fixed numbers to states; use direct"
                     .into(),
             ));
         }

@@ -112,7 +112,7 @@ impl<T: Real> Noise<T> {
 }
 
 const REFUSAL: &str = "is for noise whose iterated integrals are not needed (additive, diagonal or \
-                       commutative); use em or euler_heun for paths, dri1 for means";
+                       commutative); use em or euler-heun for paths, dri1 for means";
 
 /// Milstein's method; strong order 1, weak order 1, for additive, diagonal and commutative noise in
 /// both calculi.
