@@ -83,9 +83,12 @@ fn measure(name: &str, problem: &Problem, rhs: &dyn Kernel, t1: f64, rtol: f64, 
         let stats = drive(&mut *stepper, black_box(&ivp), &settings, &[t1], &mut end, None);
         times.push(start.elapsed());
         black_box(&end);
-        let Ok(stats) = stats else {
-            println!("{name:>14} {:>16} {rtol:.0e}: {}", problem.id, stats.unwrap_err());
-            return;
+        let stats = match stats {
+            Ok(stats) => stats,
+            Err(error) => {
+                println!("{name:>14} {:>16} {rtol:.0e}: {error}", problem.id);
+                return;
+            }
         };
         if begin.elapsed() > Duration::from_millis(300) && times.len() >= 5 {
             break stats;

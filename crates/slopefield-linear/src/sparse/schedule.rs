@@ -114,8 +114,9 @@ impl Schedule {
         let n = self.joins.len();
         super::reserve(&mut self.products, SINGLE * n);
         super::reserve(&mut self.updates, entries);
-        let targets = self.targets.len().max(SINGLE * n);
-        super::reserve(&mut self.targets, 3 * targets);
+        let targets = 3 * self.targets.len().max(SINGLE * n);
+        let most = if n <= super::ALL_FITS { n * n * n / 3 } else { 0 };
+        super::reserve(&mut self.targets, targets.max(most));
     }
 
     fn list_products(
