@@ -6,7 +6,7 @@ const REVERSE_PRODUCT: f64 = 2.1;
 const FORWARD_PRODUCT: f64 = 1.3;
 
 /// The cheapest method for `states` states and `params` parameters, and one sentence that says
-/// why. `built_in` tells whether the solver is one of ours, whose very steps can be
+/// why. `reversible` tells whether the solver is one whose very steps can be
 /// differentiated.
 ///
 /// The costs are counted in solves. A step of `s` evaluations needs `s` reverse products, or `s`
@@ -14,13 +14,12 @@ const FORWARD_PRODUCT: f64 = 1.3;
 /// kernels of this project (measured: 1.8–2.1 and 1.2–1.3 evaluations). With them forward
 /// sensitivities win for a single unknown only: the often quoted limit of about a hundred
 /// parameters is one of continuous adjoints in other programs, not of a taped discrete adjoint.
-pub fn choose(states: usize, params: usize, built_in: bool) -> (&'static str, String) {
+pub fn choose(states: usize, params: usize, reversible: bool) -> (&'static str, String) {
     let unknowns = states + params;
-    if !built_in {
+    if !reversible {
         return (
             "gauss",
-            "The gauss adjoint, because it needs only the dense output of the plugin solver."
-                .into(),
+            "The gauss adjoint, because it needs only the dense output of the solver.".into(),
         );
     }
     let reverse = 1.0 + REVERSE_PRODUCT;

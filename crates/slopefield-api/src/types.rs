@@ -267,6 +267,9 @@ pub struct SimulateRequest {
     pub path: Option<u32>,
     /// Number of random paths: the columns are their means, beside them their standard deviations.
     pub paths: Option<u32>,
+    /// Instead of a trajectory the steady state near the initial values, as a single row at the
+    /// start.
+    pub steady: bool,
 }
 
 /// A trajectory.

@@ -121,6 +121,9 @@ pub struct Simulate {
     /// Number of random paths: print their means and standard deviations.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub paths: Option<u32>,
+    /// Print the steady state that the initial values lead to instead of a trajectory.
+    #[arg(long, conflicts_with_all = ["to", "at", "points", "method", "path", "paths"])]
+    pub steady: bool,
     /// Form of the table.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

@@ -136,7 +136,7 @@ pub fn evaluate_derivatives(model: &Model, time: f64, states: &[f64], params: &[
 }
 
 /// Values that are worked out when first needed.
-struct Values<'m> {
+pub(crate) struct Values<'m> {
     model: &'m Model,
     env: Env<'m>,
     lets: Vec<Vec<f64>>,
@@ -146,7 +146,7 @@ struct Values<'m> {
 }
 
 impl<'m> Values<'m> {
-    fn new(model: &'m Model, time: f64, states: &'m [f64], params: &'m [f64]) -> Self {
+    pub(crate) fn new(model: &'m Model, time: f64, states: &'m [f64], params: &'m [f64]) -> Self {
         Values {
             model,
             env: Env { time, states, params, ..Env::default() },
@@ -156,12 +156,12 @@ impl<'m> Values<'m> {
         }
     }
 
-    fn value(&mut self, expr: &Expr) -> f64 {
+    pub(crate) fn value(&mut self, expr: &Expr) -> f64 {
         self.prepare(expr);
         evaluate(expr, &Env { lets: &self.lets, vectors: &self.vectors, ..self.env })
     }
 
-    fn named(&mut self, i: usize) {
+    pub(crate) fn named(&mut self, i: usize) {
         if std::mem::replace(&mut self.done.0[i], true) {
             return;
         }

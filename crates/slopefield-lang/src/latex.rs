@@ -5,13 +5,14 @@
 use crate::parser::expression::precedence as p;
 use crate::print::level;
 use crate::syntax::{
-    Applied, Declarator, Dimension, Expression, ExpressionKind as K, Loop, Name, Species,
-    StatementKind as S,
+    Applied, AssignOperator, Assignment, Declarator, Dimension, Direction, Expression,
+    ExpressionKind as K, Loop, Name, Species, StatementKind as S,
 };
 use crate::{Binary, Unary};
 
 /// The equations of a model text in its order: differential and algebraic equations, named
-/// expressions, functions, observations and reactions; one LaTeX formula each. Statements that
+/// expressions, functions, observations, reactions, histories, correlations, events and jumps; one
+/// LaTeX formula each. Statements that
 /// could not be read are left out.
 #[must_use]
 pub fn latex(text: &str) -> Vec<String> {
@@ -111,8 +112,80 @@ impl Setter {
                 };
                 format!("{} {arrow} {}", species(left), species(right))
             }
+            S::History { target, value } => {
+                let (name, ranges) = self.declared(target);
+                let dots = r"'".repeat(target.order as usize);
+                let (t, value) = (&self.time, self.expression(value, 0));
+                format!(r"{name}{dots}\left({t}\right) = {value},\quad {t} \le {t}_{{0}}{ranges}")
+            }
+            S::Noise { target, correlated: Some((other, rho)), .. } => {
+                let (name, other) = (symbol(&target.name.text), symbol(&other.text));
+                let rho = self.expression(rho, p::PRODUCT);
+                format!(
+                    r"\mathrm{{d}} {name}\,\mathrm{{d}} {other} = {rho}\,\mathrm{{d}} {}",
+                    self.time
+                )
+            }
+            S::When { expression, level, direction, assignments } => {
+                let when = self.crossing(expression, level, *direction);
+                format!(r"\text{{when }} {when}:\quad {}", self.changes(assignments))
+            }
+            S::Stop { expression, level, direction } => {
+                format!(r"\text{{stop when }} {}", self.crossing(expression, level, *direction))
+            }
+            S::At { times, assignments } => {
+                let times = match &times.kind {
+                    K::List(list) => self.list(list),
+                    _ => self.expression(times, 0),
+                };
+                format!(r"{} = {times}:\quad {}", self.time, self.changes(assignments))
+            }
+            S::Every { period, from, count, assignments } => {
+                let (t, period) = (&self.time, self.expression(period, p::PRODUCT));
+                let first = match from {
+                    Some(from) => self.expression(from, p::SUM),
+                    None => format!("{t}_{{0}}"),
+                };
+                let last = match count {
+                    Some(count) => format!(r"{} - 1", self.expression(count, p::SUM)),
+                    None => r"\infty".to_owned(),
+                };
+                let changes = self.changes(assignments);
+                format!(r"{t} = {first} + n\,{period},\ n = 0, \ldots, {last}:\quad {changes}")
+            }
+            S::Jump { rate, assignments } => {
+                let rate = self.expression(rate, 0);
+                format!(r"\text{{at rate }} {rate}:\quad {}", self.changes(assignments))
+            }
             _ => return None,
         })
+    }
+
+    /// `h \downarrow 0`.
+    fn crossing(&self, e: &Expression, level: &Expression, direction: Direction) -> String {
+        let sign = match direction {
+            Direction::Both => "=",
+            Direction::Rising => r"\nearrow",
+            Direction::Falling => r"\searrow",
+        };
+        format!("{} {sign} {}", self.expression(e, p::SUM), self.expression(level, p::SUM))
+    }
+
+    /// `v \leftarrow -v`.
+    fn changes(&self, list: &[Assignment]) -> String {
+        let one = |a: &Assignment| {
+            let target = self.expression(&a.target, p::POSTFIX);
+            let value = |min| self.expression(&a.value, min);
+            let value = match a.operator {
+                AssignOperator::Set => value(0),
+                AssignOperator::Add => format!("{target} + {}", value(p::SUM)),
+                AssignOperator::Subtract => format!("{target} - {}", value(p::PRODUCT)),
+                AssignOperator::Multiply => format!(r"{target} \cdot {}", value(p::SIGN)),
+                AssignOperator::Divide => format!(r"\frac{{{target}}}{{{}}}", value(0)),
+            };
+            format!(r"{target} \leftarrow {value}")
+        };
+        list.iter().map(one).collect::<Vec<_>>().join(r",\ ")
     }
 
     /// `\frac{dx}{dt}`.

@@ -3,16 +3,20 @@
 //! *Invariant:* no I/O, never fails: any text gives a [`Model`] and a list of [`Diagnostic`]s.
 
 mod check;
+mod derivative;
 mod diagnostic;
 mod evaluate;
 pub mod functions;
+mod index;
 mod latex;
 mod lexer;
 mod model;
+mod noise;
 mod parser;
 mod position;
 mod print;
 mod reactions;
+mod reads;
 mod render;
 mod span;
 mod split;
@@ -21,6 +25,7 @@ pub mod syntax;
 pub mod units;
 
 pub use check::{CheckOptions, MAX_DIAGNOSTICS, MAX_ELEMENTS, MAX_EXPANDED, check, check_with};
+pub use derivative::{NotDifferentiable, Variable, derivative};
 pub use diagnostic::{Diagnostic, Severity};
 pub use evaluate::{
     Env, evaluate, evaluate_derivatives, evaluate_initial, evaluate_lets, evaluate_vector,

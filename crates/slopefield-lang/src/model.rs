@@ -75,6 +75,10 @@ pub struct Model {
     pub pairs: Vec<(StateId, StateId)>,
     /// `hamiltonian H(q, p) = …`; its equations are those of the states.
     pub hamiltonian: Option<Hamiltonian>,
+    /// What is 0 along every solution of equations whose index was reduced.
+    pub invariants: Vec<Invariant>,
+    /// Algebraic states that the reduction of the index added behind those of the text.
+    pub hidden: Vec<StateId>,
     /// What kind of system it is.
     pub class: Classification,
     /// No error was found.
@@ -136,6 +140,18 @@ pub struct Mass {
     /// Entries as (row, column, value), by columns and rows; values depend on params only. Row i
     /// is the equation whose right-hand side [`Model::states`]`[i]` holds.
     pub entries: Vec<(u32, u32, Expr)>,
+}
+
+/// An equation of the text, or a derivative of one, that the equations of the states imply once it
+/// holds at the start. Initial values must satisfy it, and methods may project onto it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invariant {
+    /// What is 0; of time, states and params.
+    pub value: Expr,
+    /// The equation it comes from.
+    pub span: Span,
+    /// How often that has been differentiated by time.
+    pub order: u32,
 }
 
 /// A delayed value.
@@ -535,6 +551,40 @@ pub struct Classification {
     /// parameters, one network". The number of weights of networks is known to later stages only,
     /// so networks are counted, not their weights.
     pub sentence: String,
+    /// What is known of the coefficients of white noise; none without noise.
+    pub noise: Option<NoiseStructure>,
+    /// What is known of the lags; none without delays.
+    pub delays: Option<DelayStructure>,
+}
+
+/// What is known of the coefficients `g_ij` of white noise `j` in the equation of state `i`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoiseStructure {
+    /// They do not depend on the states.
+    Additive,
+    /// Each source acts on one state and each state has one source, with a coefficient that depends
+    /// on no other state.
+    Diagonal,
+    /// `Σ_k g_kj ∂g_im/∂u_k = Σ_k g_km ∂g_ij/∂u_k` for all i, j and m. Found by comparing both
+    /// sides at some points.
+    Commutative,
+    /// Nothing.
+    General,
+}
+
+/// What is known of the lags of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DelayStructure {
+    /// Lags that depend on params only.
+    pub constant: usize,
+    /// Lags that depend on time, but on no state.
+    pub varying: usize,
+    /// Lags that depend on states.
+    pub state_dependent: usize,
+    /// Delayed slopes are read.
+    pub neutral: bool,
+    /// A lag that is not constant may reach 0, as far as its formula and the bounds of params say.
+    pub vanishing: bool,
 }
 
 /// A resolved expression: of one number, or inside a [`Vector`] of one number for each lane.

@@ -24,6 +24,9 @@ impl Model {
     #[must_use]
     pub fn with_reactions(mut self, mode: ReactionMode) -> Model {
         let reactions = std::mem::take(&mut self.reactions);
+        if reactions.is_empty() {
+            return self;
+        }
         match mode {
             ReactionMode::Ode => {}
             ReactionMode::Langevin => {
@@ -62,6 +65,9 @@ impl Model {
             }
         }
         self.reactions = reactions;
+        if mode != ReactionMode::Ode {
+            self.class = crate::check::classification(&self, None);
+        }
         self
     }
 }

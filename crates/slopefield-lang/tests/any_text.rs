@@ -33,7 +33,7 @@ fn survives(text: &str) {
 
 fn models() -> Vec<String> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/models");
-    let mut files: Vec<_> = [root.clone(), root.join("later")]
+    let mut files: Vec<_> = [root.clone(), root.join("later"), root.join("systems")]
         .iter()
         .flat_map(|folder| std::fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())
@@ -43,7 +43,7 @@ fn models() -> Vec<String> {
     files.into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
 
-const WORDS: [&str; 60] = [
+const WORDS: [&str; 79] = [
     "state",
     "param",
     "const",
@@ -104,6 +104,25 @@ const WORDS: [&str; 60] = [
     "else",
     "{m/s}",
     "\"a\"",
+    "algebraic",
+    "delay(x, 1)",
+    "delay(",
+    "W'",
+    "noise W\n",
+    "x'",
+    "x' = ",
+    "y' + x' =",
+    "0 =",
+    "crosses",
+    "falling:",
+    "+=",
+    "*=",
+    "state x = 1\n",
+    "algebraic y = 1\n",
+    "<->",
+    "correlated(W, 0.5)",
+    "hamiltonian H(x, y) =",
+    "reaction r: x -> 0 rate",
 ];
 
 proptest! {
@@ -216,4 +235,36 @@ fn long_chains_need_no_stack() {
     }
     functions.push_str("x' = f4999(x)\n");
     survives(&functions);
+}
+
+#[test]
+fn systems_of_all_kinds_are_bounded() {
+    // Lets that double: 2^60 terms when written out.
+    let mut doubled = String::from("let a0 = x\n");
+    for i in 1..60 {
+        doubled.push_str(&format!("let a{i} = a{} + a{}\n", i - 1, i - 1));
+    }
+    for equations in [
+        "state x = 1\nx' = -delay(a59, 1)\n",
+        "state x = 1\nx' = -delay(x, a59)\n",
+        "state x = 1, p = 0\nhamiltonian H(x, p) = p^2 + a59\n",
+        "state x = 1\nnoise W\nnoise V\nstate y = 1\nx' = a59*W' + y*V'\ny' = x*W'\n",
+        "state x = 1\nalgebraic y = 1\nx' = -y\n0 = a59 - 1\n",
+        "state x = 1\nalgebraic y = 1\nx' = -y\n0 = a59 - y\n",
+    ] {
+        survives(&format!("{doubled}{equations}"));
+    }
+    // Everything depends on everything.
+    let head = "const N = 3000\nstate u[i in 1..N] = i\n";
+    for equations in [
+        "noise W\nu[i]' = sum(u)*i*W' for i in 1..N\n",
+        "param k[N] = 1\nnoise W[N]\nu[i]' = sum(k[j]*i for j in 1..N)*W[i]' for i in 1..N\n",
+        "algebraic g[N] = 0\nu' = g\n0 = sum(g)*i - g[i] for i in 1..N\n",
+        "algebraic g[N] = 0\nu' = g\n0 = u[i] - sum(u)/N - i for i in 1..N\n",
+        "u[i]' - u[wrap(i + 1)]' = u[i] for i in 1..N\n",
+        "u[i]' = delay(u[i], i) - delay(sum(u), 2) for i in 1..N\n",
+        "u' = 0\nwhen sum(u) crosses 1: u = sum(u)\njump rate u[1]: u *= 2\n",
+    ] {
+        survives(&format!("{head}{equations}"));
+    }
 }

@@ -207,3 +207,25 @@ fn arrays_are_typeset() {
     ];
     assert_eq!(latex(text), expected);
 }
+
+#[test]
+fn primes_of_elements_are_their_right_hand_sides() {
+    let text = "const N = 3\nstate u[i in 1..N] = i\nstate v[i in 1..N] = 0\nstate x = 0\n\
+                u[i]' = -i*u[i] for i in 1..N\nv[i]' = u[wrap(i + 1)]' + 1 for i in 1..N\n\
+                x' = u[2]' + sum(v[i]' for i in 1..N)\n";
+    let (model, diagnostics) = check(text);
+    assert!(model.is_complete && diagnostics.is_empty(), "{diagnostics:?}");
+    let slopes = evaluate_derivatives(&model, 0.0, &[1.0, 2.0, 3.0, 0.0, 0.0, 0.0, 0.0], &[]);
+    assert_eq!(slopes, [-1.0, -4.0, -9.0, -3.0, -8.0, 0.0, -4.0 - 11.0]);
+    let whole = check("state u[2] = 1\nstate v[2] = 0\nu' = -u\nv' = 2*u'\n").0;
+    assert_eq!(evaluate_derivatives(&whole, 0.0, &[3.0, 5.0, 0.0, 0.0], &[])[2..], [-6.0, -10.0]);
+    let codes = |text: &str| check(text).1.iter().map(|d| d.code).collect::<Vec<_>>();
+    assert_eq!(codes("state u[2] = 1\nstate v[2] = 0\nu' = v'\nv' = u'\n"), ["cycle"]);
+    assert_eq!(codes("state u[2] = 1\nu' = u\nobserve y = u'\n"), ["vector-as-scalar"]);
+    assert_eq!(
+        codes(
+            "state u[2] = 1\nstate v[2] = 0\nu[1]' = -u[1]^2\nu[2]' = 1\nv[i]' = u[i]' for i in 1..2\n"
+        ),
+        ["misplaced-prime"]
+    );
+}

@@ -1,7 +1,5 @@
 //! Delays: what is read, how far back, and the values before the start.
 
-#![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
-
 use slopefield_lang::{Env, ExprKind, Lanes, Model, Source, StateId, VectorKind, check, evaluate};
 
 #[track_caller]

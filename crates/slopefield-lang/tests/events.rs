@@ -1,7 +1,5 @@
 //! Events and jumps: triggers, and assignments of the values before.
 
-#![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
-
 use slopefield_lang::syntax::Direction;
 use slopefield_lang::{Env, EventTrigger, Expr, Model, StateId, check, evaluate};
 

@@ -182,6 +182,28 @@ fn equations_are_typeset() {
 }
 
 #[test]
+fn systems_of_all_kinds_are_typeset() {
+    let text = "0 = x^2 - y\nC*(b' - a') = b\nhistory x = exp(t)\nx' = -delay(x', 2*tau) + s*W'\n\
+                noise V correlated(W, rho)\nreaction r: 2 A <-> 0 rate k*A, 1\n\
+                when h crosses 0 falling: v = -v, h /= 2\nstop when h crosses 1\n\
+                at [1, 2]: u += d\nevery 24 from 6 count 10: u -= a - b\njump rate k*S: S -= 1\n";
+    let expected = [
+        r"0 = {x}^{2} - y",
+        r"C\,\left(\dot{b} - \dot{a}\right) = b",
+        r"x\left(t\right) = \mathrm{e}^{t},\quad t \le t_{0}",
+        r"\frac{\mathrm{d} x}{\mathrm{d} t} = -\dot{x}\left(t - 2\,\tau\right) + s\,\dot{W}",
+        r"\mathrm{d} V\,\mathrm{d} W = \rho\,\mathrm{d} t",
+        r"2\,A \xrightleftharpoons[1]{k\,A} \varnothing",
+        r"\text{when } h \searrow 0:\quad v \leftarrow -v,\ h \leftarrow \frac{h}{2}",
+        r"\text{stop when } h = 1",
+        r"t = 1, 2:\quad u \leftarrow u + d",
+        r"t = 6 + n\,24,\ n = 0, \ldots, 10 - 1:\quad u \leftarrow u - \left(a - b\right)",
+        r"\text{at rate } k\,S:\quad S \leftarrow S - 1",
+    ];
+    assert_eq!(latex(text), expected);
+}
+
+#[test]
 fn a_model_of_a_hundred_lines_is_checked_fast() {
     let mut text = file("sir.slope");
     for i in 0..85 {

@@ -1,7 +1,5 @@
 //! White noise in equations: coefficients, correlations, and what is refused.
 
-#![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
-
 use slopefield_lang::{Env, Expr, Model, check, evaluate, evaluate_derivatives};
 
 #[track_caller]
@@ -80,6 +78,37 @@ fn loops_have_noises_of_their_own() {
 }
 
 #[test]
+fn sums_of_noises_are_written_out() {
+    let model = right(
+        "const N = 3, M = 2\nparam s[i in 1..N, j in 1..M] = 10*i + j\nstate u[i in 1..N] = i\n\
+         noise W[j in 1..M]\nlet total = sum(W[j]'*j for j in 1..M)\n\
+         u[i]' = -u[i] + sum(s[i, j]*u[i]*W[j]' + j for j in 1..M) for i in 1..N\n\
+         state x = 0\nx' = total + mean(W[j]' for j in 1..M)\n\
+         state v[i in 1..N] = 0\nv[i]' = sum(W[j]' for j in 1..min(i, M)) for i in 1..N\n",
+    );
+    let params: Vec<f64> = model.params.iter().map(|p| p.value).collect();
+    let states = [2.0, 3.0, 5.0, 0.0, 0.0, 0.0, 0.0];
+    let mut vectors: Vec<Vec<f64>> = Vec::new();
+    for vector in &model.vectors {
+        let env = Env { states: &states, params: &params, vectors: &vectors, ..Env::default() };
+        let values = slopefield_lang::evaluate_vector(vector, &env);
+        vectors.push(values);
+    }
+    let env = Env { states: &states, params: &params, vectors: &vectors, ..Env::default() };
+    let coefficients = |state: usize| -> Vec<(u32, f64)> {
+        let list = model.states[state].noise.iter();
+        list.map(|(source, e)| (*source, evaluate(e, &env))).collect()
+    };
+    assert_eq!(coefficients(0), [(0, 22.0), (1, 24.0)]);
+    assert_eq!(coefficients(2), [(0, 155.0), (1, 160.0)]);
+    assert_eq!(coefficients(3), [(0, 1.5), (1, 2.5)]);
+    let first: Vec<f64> = coefficients(4).iter().map(|(_, g)| *g).collect();
+    assert_eq!(first.iter().sum::<f64>(), 1.0, "one noise in the first element");
+    assert_eq!(coefficients(6), [(0, 1.0), (1, 1.0)]);
+    assert_eq!(evaluate(&model.states[1].derivative, &env), -3.0 + 3.0);
+}
+
+#[test]
 fn wrong_noises_are_explained() {
     let head = "state x = 1\nnoise W\nnetwork n: mlp(inputs: 1, outputs: 1)\nlet k = n(x)\n";
     let with = |line: &str| codes(&format!("{head}{line}\n"));
@@ -94,10 +123,12 @@ fn wrong_noises_are_explained() {
     assert_eq!(with("x' = k + W'\nobserve y = x'"), ["misplaced-noise"]);
     assert_eq!(with("let r = W'\nx' = k + r\nobserve y = r"), ["misplaced-noise"]);
     assert_eq!(with("x' = k + delay(W', 1)"), ["misplaced-noise"]);
-    assert_eq!(with("x' = k + sum(W'*i for i in 1..3)"), ["misplaced-noise"]);
+    assert_eq!(with("x' = k + max(W'*i for i in 1..3)"), ["misplaced-noise"]);
+    assert_eq!(with("x' = k + sum(W'^i for i in 2..3)"), ["not-linear"]);
+    assert_eq!(with("x' = k + sum(W' for i in 1..2000)"), ["misplaced-noise"]);
     assert_eq!(with("x' = k + W'\nstate y = W'\ny' = 0"), ["misplaced-noise"]);
     assert_eq!(with("x' = k + W' + V'\nnoise V stratonovich"), ["mixed-noise"]);
-    assert_eq!(with("x' = k + W' + V'\nnoise V correlated(W, 2)"), ["correlation"]);
+    assert_eq!(with("x' = k + W' + V'\nnoise V correlated(W, 2)"), ["wrong-correlation"]);
     assert_eq!(with("x' = k + W' + V'\nnoise V correlated(x, 0.5)"), ["unknown-name"]);
     assert_eq!(with("x' = k + W' + V'\nnoise V correlated(V, 0.5)"), ["cycle"]);
     assert_eq!(with("x' = k"), ["unused"]);

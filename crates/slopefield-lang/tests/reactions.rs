@@ -1,7 +1,5 @@
 //! Reactions: stoichiometry, and what they add to the equations.
 
-#![expect(clippy::unwrap_used, reason = "a failing helper fails its test")]
-
 use slopefield_lang::{Model, StateId, check, evaluate_derivatives};
 
 #[track_caller]

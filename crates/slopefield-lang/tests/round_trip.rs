@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 fn models() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/models");
-    let mut files: Vec<PathBuf> = [root.clone(), root.join("later")]
+    let mut files: Vec<PathBuf> = [root.clone(), root.join("later"), root.join("systems")]
         .iter()
         .flat_map(|folder| std::fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())

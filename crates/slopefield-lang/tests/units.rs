@@ -98,6 +98,37 @@ fn clashes_are_found_once() {
 }
 
 #[test]
+fn units_of_delays_noise_reactions_and_events() {
+    let head = "time t {h}\nstate x = 1 {mg}\nparam s = 1 {mg/h^0.5}\nparam k = 1 {1/h}\nparam d = 2 {h}\n\
+                let use = s*d\n";
+    let with = |text: &str| codes(&format!("{head}{text}\n"));
+    assert_eq!(with("x' = -k*delay(x, d)\nhistory x = 3"), [""; 0]);
+    assert_eq!(with("x' = -k*delay(x, k)"), ["unit-mismatch"]);
+    assert_eq!(with("x' = -k*delay(x, d)\nhistory x = d"), ["unit-mismatch"]);
+    assert_eq!(with("noise W\nx' = -k*x + s*W'"), [""; 0]);
+    assert_eq!(with("noise W\nx' = -k*x + k*x*W'"), ["unit-mismatch"]);
+    assert_eq!(with("reaction r: x -> 0 rate k*x"), [""; 0]);
+    assert_eq!(with("reaction r: x -> 0 rate x*k/k"), ["unit-mismatch"]);
+    assert_eq!(
+        with("x' = -k*x\nwhen x crosses 1: x *= 2\nat [1, d]: x += 3\nevery d: x = 0"),
+        [""; 0]
+    );
+    assert_eq!(with("x' = -k*x\nwhen x crosses d: x = 2"), ["unit-mismatch"]);
+    assert_eq!(with("x' = -k*x\nwhen x crosses 1: x *= d"), ["unit-mismatch"]);
+    assert_eq!(with("x' = -k*x\nat [1, 1/k, k]: x += x"), ["unit-mismatch"]);
+    assert_eq!(with("x' = -k*x\nat 1: x += d"), ["unit-mismatch"]);
+    assert_eq!(with("x' = -k*x\nevery d from k: x = 0"), ["unit-mismatch"]);
+    assert_eq!(with("jump rate k: x = 2*x"), [""; 0]);
+    assert_eq!(with("jump rate d*k/k: x = 2*x"), ["unit-mismatch"]);
+    assert_eq!(with("x' = -k*x\nalgebraic y = d {mg}\n0 = y - x"), ["unit-mismatch"]);
+    let mechanics =
+        "time t {s}\nstate q = 1 {m}, p = 0 {kg m/s}\nparam m = 1 {kg}\nparam c = 1 {N/m}\n";
+    let energy = |text: &str| codes(&format!("{mechanics}hamiltonian H(q, p) = {text}\n"));
+    assert_eq!(energy("p^2/(2*m) + c*q^2/2"), [""; 0]);
+    assert_eq!(energy("p^2/(2*m)/q + c*q/2"), ["unit-mismatch"]);
+}
+
+#[test]
 fn modes() {
     let text = "time t {s}\nstate x = 1 {m}\nx' = x\n";
     let with = |units| check_with(text, CheckOptions { units });

@@ -27,8 +27,8 @@ pub enum MatrixStorage {
 /// for methods whose stage systems decouple into complex ones.
 ///
 /// Storage is chosen once for a pair of patterns. Factoring and solving allocate nothing, but for
-/// the first factorisation and for later ones of sparse matrices whose pivots have to be chosen
-/// anew, when these fill in more than before.
+/// the first factorisation of a sparse matrix, and for a later one whose pivots have to be chosen
+/// anew and fill in more than three times as much as the first.
 #[derive(Default)]
 pub struct IterationMatrix<E: Field> {
     n: usize,
@@ -61,7 +61,7 @@ enum Lu<E: Field> {
 /// A sparse factorisation pays when fewer than one in so many entries of a larger matrix is there,
 const SPARSE_FROM: usize = 5;
 /// and for a small one, where few instructions matter most.
-const SPARSE_FROM_SMALL: usize = 3;
+const SPARSE_FROM_SMALL: usize = 2;
 /// Below this size loops without a list are fastest whatever the pattern.
 const SMALLEST_SPARSE: usize = 5;
 

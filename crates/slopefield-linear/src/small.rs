@@ -36,7 +36,7 @@ impl<E: Field> SmallLu<E> {
 
     pub(crate) fn solve(&mut self, x: &mut [E]) {
         match self.n {
-            1 => x[0] = x[0] * self.values[0],
+            1 => x[0] *= self.values[0],
             2 => self.solve_fixed::<2>(x),
             3 => self.solve_fixed::<3>(x),
             4 => self.solve_fixed::<4>(x),
@@ -68,14 +68,14 @@ impl<E: Field> SmallLu<E> {
                 rows.swap(k, pivot);
             }
             let mut noise = <E::Part as Real>::ZERO;
-            for j in 0..k {
-                noise += (a[j][k] * a[k][j]).size();
+            for (column, u) in a[..k].iter().zip(&a[k]) {
+                noise += (column[k] * *u).size();
             }
             acceptable(a[k][k], noise, k)?;
             let reciprocal = a[k][k].reciprocal();
             a[k][k] = reciprocal;
-            for i in k + 1..N {
-                a[k][i] *= reciprocal;
+            for l in &mut a[k][k + 1..] {
+                *l *= reciprocal;
             }
             for j in k + 1..N {
                 for i in k + 1..N {

@@ -46,6 +46,16 @@ impl<T: Real, M: OneStep<T>> Adaptive<M, T> {
         }
     }
 
+    /// The method.
+    pub(crate) fn method(&self) -> &M {
+        &self.method
+    }
+
+    /// The method and the counters.
+    pub(crate) fn parts(&mut self) -> (&mut M, &mut Stats) {
+        (&mut self.method, &mut self.stats)
+    }
+
     /// Shortest step allowed here.
     fn floor(&self, ivp: &Ivp<'_, T>, settings: &Settings) -> f64 {
         // Near t = 0 the spacing of floating-point numbers is no measure; the span is.
@@ -121,7 +131,12 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
         let mut rejected = 0;
         loop {
             self.check_budget(settings)?;
+            let t_limit = match self.method.limit(self.t) {
+                Some(nearer) if (nearer - t_limit) * signed(1.0) < 0.0 => nearer,
+                _ => t_limit,
+            };
             let remaining = (t_limit - self.t).abs();
+            h = self.method.admissible(h, remaining);
             let clipped = STRETCH * h >= remaining;
             let t_new = if clipped { t_limit } else { self.t + signed(h) };
             let span = (self.t, t_new);

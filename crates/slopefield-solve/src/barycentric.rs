@@ -65,9 +65,9 @@ impl ChebyshevPoints {
             return;
         }
         let mut total = 0.0;
-        for i in 0..n {
-            out[i] = self.weights[i] / (x - self.points[i]);
-            total += out[i];
+        for ((out, weight), point) in out.iter_mut().zip(&self.weights).zip(&self.points) {
+            *out = weight / (x - point);
+            total += *out;
         }
         for weight in &mut out[..n] {
             *weight /= total;

@@ -12,7 +12,7 @@
 //! which does not depend on how equations and variables are scaled. Their matrix is regular if
 //! and only if the index of the system is 1 (Hairer, Wanner, *Solving ODEs II*, section VI.1).
 
-use crate::implicit::Elimination;
+use crate::implicit::{Elimination, SparseVectors};
 use crate::{ErrorNorm, Ivp, Real, Settings, SolveError, Stats};
 use slopefield_kernel::{Point, Tangent};
 use slopefield_linear::Mass;
@@ -38,10 +38,10 @@ pub(crate) struct Consistency<T> {
     eliminated: Elimination,
     /// Number of algebraic equations.
     count: usize,
-    /// Their weights `w`, one after the other.
-    left: Vec<f64>,
-    /// The directions `v`, one after the other.
-    right: Vec<f64>,
+    /// Their weights `w`.
+    left: SparseVectors,
+    /// The directions `v`.
+    right: SparseVectors,
     /// For each algebraic equation, the row that it extends.
     rows: Vec<usize>,
     block: Elimination,
@@ -127,18 +127,17 @@ impl<T: Real> Consistency<T> {
         }
         self.eliminated.factor(rank_threshold::<T>(n));
         self.count = n - self.eliminated.rank();
-        self.left.resize(self.count * n, 0.0);
-        self.right.resize(self.count * n, 0.0);
+        self.left.clear();
+        self.right.clear();
         self.rows.clear();
         for k in 0..self.count {
-            let range = k * n..(k + 1) * n;
-            let w = &mut self.left[range.clone()];
-            let row = self.eliminated.left_null(k, w);
+            let row = self.eliminated.left_null(k, &mut self.combined);
             // So that residuals are in the units of that row.
-            let scale = 1.0 / w[row];
-            w.iter_mut().for_each(|w| *w *= scale);
+            let scale = 1.0 / self.combined[row];
+            self.left.push(&self.combined, scale);
             self.rows.push(row);
-            self.eliminated.right_null(k, &mut self.right[range]);
+            self.eliminated.right_null(k, &mut self.combined);
+            self.right.push(&self.combined, 1.0);
         }
         for vector in [&mut self.residual, &mut self.newton, &mut self.trial_newton] {
             vector.resize(self.count, 0.0);
@@ -211,23 +210,19 @@ impl<T: Real> Consistency<T> {
 
     /// `trial = u − part · (Newton step)`.
     fn move_along(&mut self, u: &[T], part: f64) {
-        let n = u.len();
-        for i in 0..n {
-            let mut step = 0.0;
-            for (k, y) in self.newton.iter().enumerate() {
-                step += self.right[k * n + i] * y;
-            }
-            self.trial[i] = T::of(u[i].f64() - part * step);
+        self.right.combine(&self.newton, &mut self.combined);
+        for ((trial, u), step) in self.trial.iter_mut().zip(u).zip(&self.combined) {
+            // What does not move keeps its bits.
+            *trial = if *step == 0.0 { *u } else { T::of(u.f64() - part * step) };
         }
     }
 
     /// Scaled norm of the Newton step, or of the simplified one at the trial point.
     fn size_of_step(&mut self, u: &[T], at_trial: bool) -> f64 {
-        let n = u.len();
         let step = if at_trial { &self.trial_newton } else { &self.newton };
-        for i in 0..n {
-            let sum: f64 = step.iter().enumerate().map(|(k, y)| self.right[k * n + i] * y).sum();
-            self.direction[i] = T::of(sum);
+        self.right.combine(step, &mut self.combined);
+        for (direction, step) in self.direction.iter_mut().zip(&self.combined) {
+            *direction = T::of(*step);
         }
         self.norm.of_value(&self.direction, u)
     }
@@ -240,17 +235,18 @@ impl<T: Real> Consistency<T> {
         u: &[T],
         counts: &mut Stats,
     ) -> Result<(), SolveError> {
-        let (n, count) = (u.len(), self.count);
+        let count = self.count;
         self.block.entries(count);
         counts.jacobians += 1;
         for k in 0..count {
-            for i in 0..n {
-                self.direction[i] = T::of(self.right[k * n + i]);
+            self.direction.fill(T::ZERO);
+            for (i, v) in self.right.get(k) {
+                self.direction[*i] = T::of(*v);
             }
             self.derivative(ivp, t, u, 0.0);
             let entries = self.block.entries_held();
-            for (row, w) in self.left.chunks_exact(n).enumerate() {
-                entries[row * count + k] = dot(w, &self.product);
+            for row in 0..count {
+                entries[row * count + k] = dot(self.left.get(row), &self.product);
             }
         }
         counts.factorisations += 1;
@@ -298,12 +294,13 @@ impl<T: Real> Consistency<T> {
             weigh(&self.left, &self.product, &mut self.newton);
             self.block.solve(&mut self.newton);
         }
-        for i in 0..n {
-            let mut value = self.combined[i];
-            for (k, y) in self.newton.iter().enumerate() {
-                value -= self.right[k * n + i] * y;
+        for (k, y) in self.newton.iter().enumerate() {
+            for (i, v) in self.right.get(k) {
+                self.combined[*i] -= v * y;
             }
-            slope[i] = T::of(value);
+        }
+        for (slope, combined) in slope.iter_mut().zip(&self.combined) {
+            *slope = T::of(*combined);
         }
     }
 
@@ -330,13 +327,13 @@ fn check<T: Real>(t: f64, u: &[T], slope: &[T]) -> Result<(), SolveError> {
     }
 }
 
-fn dot<T: Real>(w: &[f64], x: &[T]) -> f64 {
-    w.iter().zip(x).map(|(w, x)| if *w == 0.0 { 0.0 } else { w * x.f64() }).sum()
+fn dot<T: Real>(w: &[(usize, f64)], x: &[T]) -> f64 {
+    w.iter().map(|(i, w)| w * x[*i].f64()).sum()
 }
 
 /// `wᵀ x` for every `w`.
-fn weigh<T: Real>(left: &[f64], x: &[T], out: &mut [f64]) {
-    for (out, w) in out.iter_mut().zip(left.chunks_exact(x.len())) {
-        *out = dot(w, x);
+fn weigh<T: Real>(left: &SparseVectors, x: &[T], out: &mut [f64]) {
+    for (k, out) in out.iter_mut().enumerate() {
+        *out = dot(left.get(k), x);
     }
 }

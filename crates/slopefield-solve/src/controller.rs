@@ -31,6 +31,9 @@ pub struct PiController {
 /// Previous errors below 1e-4 are treated alike, so that one lucky step does not forbid the next.
 const LOG2_SMALLEST_REMEMBERED: f64 = -13.287_712_379_549_449;
 
+/// RADAU5 remembers no error below a hundredth of the tolerance.
+const LOG2_SMALLEST_PREDICTED: f64 = -6.643_856_189_774_724;
+
 /// Keeps the logarithm away from 0; the factor is at its limit long before.
 const SMALLEST_SQUARE: f64 = 1e-24;
 
@@ -97,18 +100,16 @@ impl PiController {
     }
 
     fn predicted(&mut self, squared_error: f64, length: f64) -> f64 {
-        let error = squared_error.max(SMALLEST_SQUARE).sqrt();
-        let previous = exp2(self.log2_previous);
-        let ahead = error.powi(2) / previous;
+        let log2_error = 0.5 * log2(within(squared_error, SMALLEST_SQUARE, f64::MAX));
         let ceiling = if self.after_rejection { 1.0 } else { self.max_factor };
-        let mut factor = self.safety * error.powf(-self.alpha);
+        let mut factor = self.safety * exp2(-self.alpha * log2_error);
         if self.previous_length > 0.0 {
             let gain = length / self.previous_length;
-            factor = factor.min(self.safety * gain * ahead.powf(-self.alpha));
+            let log2_ahead = 2.0 * log2_error - self.log2_previous;
+            factor = factor.min(self.safety * gain * exp2(-self.alpha * log2_ahead));
         }
         self.previous_length = length;
-        // RADAU5 remembers no error below a hundredth of the tolerance.
-        self.log2_previous = error.max(1e-2).log2();
+        self.log2_previous = log2_error.max(LOG2_SMALLEST_PREDICTED);
         self.after_rejection = false;
         within(factor, self.min_factor, ceiling)
     }

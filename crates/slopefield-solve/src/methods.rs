@@ -1,7 +1,10 @@
 //! The built-in methods by name.
 
 use crate::runge_kutta::{self, BS3, DP5, TSIT5, VERN6, VERN7, VERN8, VERN9};
-use crate::{Stepper, Tableau, adams, bdf, radau, rosenbrock, sdirk};
+use crate::{
+    Stepper, Tableau, adams, bdf, exponential, radau, rosenbrock, sdirk, second_order, stabilised,
+    switching,
+};
 
 /// What is said about a method where the user chooses one, and how to make it.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +53,10 @@ static GROUPS: &[&[MethodInfo]] = &[
     &bdf::METHODS,
     &radau::METHODS,
     &sdirk::METHODS,
+    &switching::METHODS,
+    &second_order::METHODS,
+    &stabilised::METHODS,
+    &exponential::METHODS,
 ];
 static TABLES: [&Tableau; 7] = [&TSIT5, &DP5, &BS3, &VERN6, &VERN7, &VERN8, &VERN9];
 

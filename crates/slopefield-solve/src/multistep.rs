@@ -77,13 +77,14 @@ pub(crate) fn weighted_square<T: Real>(v: &[T], weights: &[T]) -> f64 {
 }
 
 /// Length of a first step of order 1, positive: Hairer, Nørsett, Wanner, *Solving ODEs I*, section
-/// II.4, from the slope at the start and one evaluation nearby. `point` and `there` are work space.
+/// II.4, from the slope at the start and one evaluation nearby; the book's first guess where there is
+/// no scratch space to evaluate with. `point` and `there` are work space.
 pub(crate) fn first_length<T: Real>(
     ivp: &Ivp<'_, T>,
     norm: &ErrorNorm,
     (u, slope): (&[T], &[T]),
     (point, there): (&mut [T], &mut [T]),
-    scratch: &mut [T],
+    scratch: Option<&mut [T]>,
     h_max: f64,
 ) -> (f64, u64) {
     let span = (ivp.t1 - ivp.t0).abs();
@@ -92,6 +93,7 @@ pub(crate) fn first_length<T: Real>(
     let d1 = norm.of_value(slope, u);
     let first = if d0 < 1e-5 || d1 < 1e-5 { 1e-6 * span.min(1.0) } else { 0.01 * d0 / d1 };
     let mut h0 = first.min(longest);
+    let Some(scratch) = scratch else { return (h0, 0) };
     // Near the edge of a function's domain the explorative step may leave it; come closer.
     for tries in 1..=12 {
         let signed = ivp.direction() * h0;

@@ -59,6 +59,18 @@ impl ErrorNorm {
         sum * self.reciprocal_length
     }
 
+    /// The square of the norm of `a − b`.
+    pub(crate) fn square_of_difference<T: Real>(&self, a: &[T], b: &[T]) -> f64 {
+        let mut sum = 0.0;
+        for ((a, b), atol) in a.iter().zip(b).zip(&self.atol) {
+            let (a, b) = (a.f64(), b.f64());
+            let scale = atol + self.rtol * a.abs().max(b.abs());
+            let ratio = (a - b) / scale.max(f64::MIN_POSITIVE);
+            sum += ratio * ratio;
+        }
+        sum * self.reciprocal_length
+    }
+
     /// Norm of `value` scaled by the tolerances at the state `at`.
     pub fn of_value<T: Real>(&self, value: &[T], at: &[T]) -> f64 {
         self.of_error(value, at, at)

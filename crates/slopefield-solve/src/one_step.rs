@@ -48,6 +48,21 @@ pub trait OneStep<T: Real = f64>: Send {
         counts: &mut Stats,
     ) -> f64;
 
+    /// Length of the next attempt when `h` is wanted and `remaining` is left until the end, both
+    /// positive: `h`, or less. For methods whose steps have a longest length, or only some lengths.
+    fn admissible(&self, h: f64, remaining: f64) -> f64 {
+        let _ = remaining;
+        h
+    }
+
+    /// Where a step that begins at `t`, the end of the step held or its beginning, must end at the
+    /// latest, for methods that step onto points where the solution is not smooth. Asked before each
+    /// attempt.
+    fn limit(&mut self, t: f64) -> Option<f64> {
+        let _ = t;
+        None
+    }
+
     /// Takes the step from `t` to `t_new` and measures its error. With `from_end` it begins with
     /// the end of the step held, which has been accepted, otherwise with the beginning of that step
     /// (another attempt).
@@ -78,6 +93,13 @@ pub trait OneStep<T: Real = f64>: Send {
     /// [`SolveError::Invalid`] when `t` lies outside the step.
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError>;
 
+    /// Writes the slope at `t` within the step held to `out`, after [`OneStep::prepare_dense`]; false
+    /// for methods that have no better slope than that of the polynomial through their solution.
+    fn interpolate_slope(&mut self, t: f64, out: &mut [T]) -> bool {
+        let _ = (t, out);
+        false
+    }
+
     /// Largest degree in time of the solution within a step, where that is a polynomial.
     fn dense_degree(&self) -> usize {
         8
@@ -98,6 +120,81 @@ pub trait OneStep<T: Real = f64>: Send {
     /// Stages of the step held, where the method is an explicit Runge–Kutta method.
     fn stages(&self) -> Option<&Stages<T>> {
         None
+    }
+}
+
+impl<T: Real> OneStep<T> for Box<dyn OneStep<T>> {
+    fn error_order(&self) -> u32 {
+        (**self).error_order()
+    }
+    fn begin(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        settings: &Settings,
+        t: f64,
+        u: &[T],
+        counts: &mut Stats,
+    ) -> Result<(), SolveError> {
+        (**self).begin(ivp, settings, t, u, counts)
+    }
+    fn begin_again(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        settings: &Settings,
+        t: f64,
+        u: &[T],
+        counts: &mut Stats,
+    ) -> Result<(), SolveError> {
+        (**self).begin_again(ivp, settings, t, u, counts)
+    }
+    fn first_length(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        norm: &ErrorNorm,
+        h_max: f64,
+        counts: &mut Stats,
+    ) -> f64 {
+        (**self).first_length(ivp, norm, h_max, counts)
+    }
+    fn limit(&mut self, t: f64) -> Option<f64> {
+        (**self).limit(t)
+    }
+    fn attempt(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        span: (f64, f64),
+        from_end: bool,
+        norm: &ErrorNorm,
+        counts: &mut Stats,
+    ) -> Attempt {
+        (**self).attempt(ivp, span, from_end, norm, counts)
+    }
+    fn beginning(&self) -> &[T] {
+        (**self).beginning()
+    }
+    fn end(&self) -> &[T] {
+        (**self).end()
+    }
+    fn prepare_dense(&mut self, ivp: &Ivp<'_, T>, counts: &mut Stats) {
+        (**self).prepare_dense(ivp, counts);
+    }
+    fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError> {
+        (**self).interpolate(t, out)
+    }
+    fn interpolate_slope(&mut self, t: f64, out: &mut [T]) -> bool {
+        (**self).interpolate_slope(t, out)
+    }
+    fn dense_degree(&self) -> usize {
+        (**self).dense_degree()
+    }
+    fn first_non_finite(&self) -> Option<usize> {
+        (**self).first_non_finite()
+    }
+    fn preferred(&self, factor: f64) -> f64 {
+        (**self).preferred(factor)
+    }
+    fn stages(&self) -> Option<&Stages<T>> {
+        (**self).stages()
     }
 }
 

@@ -7,6 +7,12 @@
 //! Unlike it, the steps keep linear conservation laws, with which `J` is singular. Kelley, Keyes,
 //! *Convergence analysis of pseudo-transient continuation*, SIAM J. Numer. Anal. 35 (1998) 508,
 //! doi:10.1137/S0036142996304796.
+//!
+//! Steps also grow while they change the state by little. They stay short enough for unstable
+//! directions to be left and not entered, which `sᵀ f < 0` betrays. When there is no end to it, as
+//! on a limit cycle, Newton's iteration begins again with the values given, with steps that are
+//! only shortened where the residual would rise a lot: that finds an unstable steady state near
+//! them. The last attempt is a continuation whose steps grow whatever happens.
 
 use crate::implicit::{Linearisation, refuse_unsupported};
 use crate::{ErrorNorm, Ivp, Real, Settings, SolveError, Stats};
@@ -24,14 +30,23 @@ pub struct SteadyState<T: Real = f64> {
     pub stats: Stats,
 }
 
-/// Continuation steps at most, whatever the budget: those that converge need tens.
-const ITERATIONS: u64 = 2000;
+/// Steps that follow the solution at most; those that converge need tens.
+const FOLLOWING: u64 = 400;
+
+/// Steps of Newton's iteration at most, when there was no end to the solution.
+const NEWTON: u64 = 50;
+
+/// Steps at most, with the last ones, which grow whatever happens.
+const ITERATIONS: u64 = 500;
 
 /// Steps change their length by no more than this at once.
 const CHANGE: f64 = 10.0;
 
-/// While the residual does not rise, steps grow at least by this.
-const LEAST_GROWTH: f64 = 1.5;
+/// How much longer than first steps those of Newton's iteration are.
+const LONG: f64 = 1e8;
+
+/// Steps grow while they change the state by less than this part of it.
+const MOVE: f64 = 0.1;
 
 /// The last step, in units of the tolerance; the error that it leaves is about the square.
 const LAST: f64 = 1e-3;
@@ -43,7 +58,7 @@ const TRANSIENT: f64 = 0.1;
 /// lies. The tolerances of `settings` say how accurate it is to be, `h_init` how long the first
 /// step of the pseudo-time, `max_steps` and `cancel` limit the work.
 ///
-/// The steady state may be unstable: continuation with long steps finds these too.
+/// The steady state is an unstable one only where the solution from `u` comes to no rest.
 ///
 /// # Errors
 /// [`SolveError::NoSteadyState`], [`SolveError::NonFinite`] where the right-hand side is not
@@ -60,7 +75,7 @@ pub fn steady_state<T: Real>(
     let ivp = Ivp { rhs, t0: t, t1: t, u0: u, p };
     ivp.validate()?;
     settings.validate(u.len())?;
-    refuse_unsupported(&ivp, "for steady states")?;
+    refuse_unsupported(&ivp, "the search for steady states")?;
     Continuation::new(ivp, settings)?.run(settings)
 }
 
@@ -101,14 +116,15 @@ impl<'a, T: Real> Continuation<'a, T> {
             scratch: vec![T::ZERO; ivp.rhs.scratch_len()],
             stats: Stats::default(),
         };
-        continuation.evaluate_trial_at_start();
+        continuation.evaluate();
         match continuation.value.iter().position(|v| !v.finite()) {
             Some(state) => Err(SolveError::non_finite(ivp.t0, state, ivp.u0)),
             None => Ok(continuation),
         }
     }
 
-    fn evaluate_trial_at_start(&mut self) {
+    /// Evaluates the right-hand side.
+    fn evaluate(&mut self) {
         self.stats.rhs += 1;
         let Ivp { rhs, t0, p, .. } = self.ivp;
         rhs.eval(T::of(t0), &self.u, p, &mut self.value, &mut self.scratch);
@@ -119,7 +135,7 @@ impl<'a, T: Real> Continuation<'a, T> {
         let mut size = self.norm.of_value(&self.value, &self.u);
         let mut delta = settings.h_init.map_or_else(|| self.first_step(size), f64::abs);
         for iteration in 0..ITERATIONS {
-            if size == 0.0 {
+            if self.value.iter().all(|v| *v == T::ZERO) {
                 return Ok(self.found());
             }
             if settings.cancelled() {
@@ -129,9 +145,19 @@ impl<'a, T: Real> Continuation<'a, T> {
                 return Err(SolveError::TooManySteps { t, steps: settings.max_steps });
             }
             self.stats.iterations += 1;
+            let follows = iteration < FOLLOWING;
+            if iteration == FOLLOWING || iteration == FOLLOWING + NEWTON {
+                self.u.copy_from_slice(self.ivp.u0);
+                self.evaluate();
+                self.linearisation.leave();
+                size = self.norm.of_value(&self.value, &self.u);
+                let length = if iteration == FOLLOWING { LONG } else { 1.0 };
+                delta = length * self.first_step(size);
+            }
             let moved = self.try_step(delta);
             let new_size = self.norm.of_value(&self.trial_value, &self.u);
-            let Some(moved) = moved.filter(|_| new_size <= CHANGE * size) else {
+            let is_good = |_: &f64| new_size <= CHANGE * size && !(follows && self.turns_back());
+            let Some(moved) = moved.filter(is_good) else {
                 self.stats.rejected += 1;
                 delta /= CHANGE;
                 if delta < f64::MIN_POSITIVE / T::EPSILON {
@@ -144,13 +170,13 @@ impl<'a, T: Real> Continuation<'a, T> {
             std::mem::swap(&mut self.u, &mut self.trial);
             std::mem::swap(&mut self.value, &mut self.trial_value);
             self.linearisation.leave();
-            let rounding = 10.0 * T::EPSILON * self.norm.of_value(&self.u, &self.u);
-            if moved <= LAST.max(rounding) && transient <= TRANSIENT * size {
+            let state = self.norm.of_value(&self.u, &self.u);
+            if moved <= LAST.max(10.0 * T::EPSILON * state) && transient <= TRANSIENT * size {
                 return Ok(self.found());
             }
             let ratio = size / new_size.max(f64::MIN_POSITIVE);
-            let least = if ratio >= 1.0 { LEAST_GROWTH } else { 1.0 / CHANGE };
-            delta *= ratio.clamp(least, CHANGE);
+            let wanted = ratio.max(MOVE * state / moved.max(f64::MIN_POSITIVE));
+            delta *= if follows { wanted.clamp(1.0 / CHANGE, CHANGE) } else { CHANGE };
             size = new_size;
         }
         let slope = |v: &T| v.f64().abs();
@@ -194,6 +220,16 @@ impl<'a, T: Real> Continuation<'a, T> {
         } else {
             None
         }
+    }
+
+    /// Whether the step goes against the slope: then an unstable direction is slower than it.
+    fn turns_back(&self) -> bool {
+        let values = self.step.iter().zip(&self.value).zip(&self.u).zip(self.norm.atol());
+        let product = |(((s, f), u), atol): (((&T, &T), &T), &f64)| {
+            let scale = atol + self.norm.rtol() * u.f64().abs();
+            s.f64() * f.f64() / (scale * scale).max(f64::MIN_POSITIVE)
+        };
+        self.linearisation.mass().is_identity() && values.map(product).sum::<f64>() < 0.0
     }
 
     /// Norm of the part of the residual that the pseudo-time balances, `M s/δ`. Overwrites the

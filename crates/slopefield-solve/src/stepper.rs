@@ -1,5 +1,6 @@
 //! The interface between the loop and a method: one accepted step at a time.
 
+use crate::switching::SwitchReport;
 use crate::{Ivp, Real, Settings, SolveError, Stages, Stats};
 
 /// One accepted step, as a stepper reports it.
@@ -53,6 +54,10 @@ pub trait Stepper<T: Real = f64>: Send {
     /// Stage states and slopes of the last accepted step, where the method is an explicit
     /// Runge–Kutta method; gradient methods that reverse the very steps need them.
     fn stages(&self) -> Option<&Stages<T>> {
+        None
+    }
+    /// What a method that switches between others has found since `start`.
+    fn switches(&self) -> Option<&SwitchReport> {
         None
     }
 }

@@ -3,11 +3,11 @@
 
 mod common;
 
-use common::{distance, end_state, ivp};
+use common::{Closure, distance, end_state, ivp};
 use slopefield_problems::{
     Problem, all, fitzhugh_nagumo, forced_relaxation, lotka_volterra, rigid_body,
 };
-use slopefield_solve::{Ivp, Settings, Step, Stepper, drive, method};
+use slopefield_solve::{Adams, Ivp, Settings, SolveError, Step, Stepper, drive, method};
 
 fn solve(id: &str, problem: &Problem, index: usize, tolerance: f64) -> (f64, u64) {
     let reference = &problem.references[index];
@@ -107,4 +107,59 @@ fn the_solution_between_steps_is_as_good_as_at_them_and_continuous() {
         assert!(between < 2.0 * at_ends, "{at_ends:e} {between:e}");
         assert!(jump < 1e-15, "{jump:e}");
     }
+}
+
+#[test]
+fn backward_time_returns_to_the_start_and_a_second_use_agrees() {
+    let problem = lotka_volterra();
+    let settings = Settings::with_tolerances(1e-11, 1e-11);
+    let mut shared = method("vcabm").unwrap();
+    let there = Ivp { t1: 3.0, ..ivp(&problem) };
+    let (end, stats) = end_state(&mut *shared, &there, &settings).unwrap();
+    let back = Ivp { t0: 3.0, t1: 0.0, u0: &end, ..ivp(&problem) };
+    let (start, _) = end_state(&mut *shared, &back, &settings).unwrap();
+    assert!(distance(&start, &[1.0, 1.0]) < 1e-8, "{start:?}");
+    assert_eq!(end_state(&mut *shared, &there, &settings).unwrap(), (end, stats));
+}
+
+#[test]
+fn single_precision_is_as_good_as_it_can_be() {
+    let problem = lotka_volterra();
+    let single = problem.single.as_deref().unwrap();
+    let p: Vec<f32> = problem.p.iter().map(|p| *p as f32).collect();
+    let ivp = Ivp { rhs: single, t0: 0.0, t1: 10.0, u0: &[1.0, 1.0], p: &p };
+    let mut out = [0.0_f32; 2];
+    let settings = Settings::with_tolerances(1e-5, 1e-5);
+    drive(&mut Adams::<f32>::new(), &ivp, &settings, &[10.0], &mut out, None).unwrap();
+    let exact = &problem.references[1].u;
+    assert!((f64::from(out[0]) - exact[0]).abs() < 2e-3, "{out:?} {exact:?}");
+}
+
+#[test]
+fn limited_orders_take_more_steps() {
+    let problem = rigid_body();
+    let settings = Settings::with_tolerances(1e-8, 1e-8);
+    let steps =
+        |order| end_state(&mut Adams::up_to(order), &ivp(&problem), &settings).unwrap().1.accepted;
+    assert!(steps(2) > 3 * steps(4) && steps(4) > steps(12), "{} {}", steps(2), steps(4));
+}
+
+#[test]
+fn every_failure_says_where_and_why() {
+    let fail = |rhs: &dyn slopefield_kernel::Kernel, settings: &Settings| {
+        let ivp = Ivp { rhs, t0: 0.0, t1: 2.0, u0: &[1.0], p: &[] };
+        end_state(&mut *method("vcabm").unwrap(), &ivp, settings).unwrap_err()
+    };
+    let settings = Settings::default();
+    let blow_up = Closure(1, |_, u: &[f64], out: &mut [f64]| out[0] = u[0] * u[0]);
+    let found = fail(&blow_up, &settings);
+    let SolveError::StepTooSmall { t, h } = found else { panic!("{found:?}") };
+    assert!((t - 1.0).abs() < 1e-4 && h.abs() < 1e-10, "{t} {h}");
+    let edge = Closure(1, |t: f64, u: &[f64], out: &mut [f64]| out[0] = (1.0 - t).ln() - u[0]);
+    let found = fail(&edge, &settings);
+    let SolveError::NonFinite { t, state: 0, u } = found else { panic!("{found:?}") };
+    assert!((t - 1.0).abs() < 1e-3 && u[0].is_finite(), "{t} {u:?}");
+    let budget = Settings { max_steps: 20, ..Settings::with_tolerances(1e-10, 1e-10) };
+    let found = fail(&blow_up, &budget);
+    assert!(matches!(found, SolveError::TooManySteps { steps: 20, .. }), "{found:?}");
 }

@@ -11,8 +11,8 @@ use slopefield_solve::{
     drive_to_stop, method, method_info,
 };
 
-/// Every test runs through these; the last has steps that other methods never take.
-const METHODS: [&str; 3] = ["tsit5", "bs3", "dp5"];
+/// Every kind of stepper: explicit, implicit, with a memory of its own.
+const METHODS: [&str; 7] = ["tsit5", "bs3", "vern7", "rodas5p", "radau", "vcabm", "bdf"];
 
 /// What happened, with the states around it.
 #[derive(Default)]
@@ -269,9 +269,10 @@ fn a_stop_ends_the_solve_there_and_says_so() {
         let saves = [0.0, 0.5, 1.0, 2.0];
         let found = run(id, &system, (0.0, 2.0), &[1.0], &saves);
         let stop = found.outcome.stop.unwrap();
-        check_close(stop.t, std::f64::consts::LN_2, 1e-10, id);
+        // As accurate as interpolants are, of which Radau's has order 3.
+        check_close(stop.t, std::f64::consts::LN_2, 1e-9, id);
         assert_eq!(stop.event, 1);
-        check_close(found.out[1], (-0.5_f64).exp(), 1e-10, id);
+        check_close(found.out[1], (-0.5_f64).exp(), 1e-9, id);
         assert!(found.out[2].is_nan() && found.out[3].is_nan(), "rows after the stop are NaN");
         assert_eq!(found.log.steps.last().unwrap().1, stop.t);
         let mut out = [0.0; 4];
@@ -292,7 +293,7 @@ fn a_ball_that_comes_to_rest_is_a_storm() {
         };
         // The flights add up: √(2h/g) (1 + 2 e/(1 − e)).
         let rest = (2.0_f64 * 50.0 / 9.8).sqrt() * 3.0;
-        check_close(t, rest, 1e-6, id);
+        check_close(t, rest, 1e-5, id);
         assert!(count > 1000 && count < 2000);
     }
 }

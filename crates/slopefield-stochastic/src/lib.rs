@@ -27,6 +27,7 @@
 
 mod brownian;
 mod jump;
+mod lanes;
 mod methods;
 mod paths;
 mod random;
@@ -34,6 +35,7 @@ mod sde;
 
 pub use brownian::BrownianMotion;
 pub use jump::{JumpDiffusion, PureJump, Selection, TauLeaping};
-pub use methods::{MethodInfo, Process, choose, method, method_info, methods};
+pub use lanes::{LaneSystem, paths_in_lanes};
+pub use methods::{MethodInfo, Process, choose, choose_jumps, method, method_info, methods};
 pub use paths::{Paths, paths};
 pub use random::{Draws, Key, Purpose, normal_pair};

@@ -74,13 +74,13 @@ pub fn choose(
                 ("em", "the noise is general: higher orders would need its iterated integrals")
             }
             Calculus::Stratonovich => (
-                "euler_heun",
+                "euler-heun",
                 "the noise is general, in the sense of Stratonovich: higher orders would need its \
                  iterated integrals",
             ),
         },
         (_, true) => (
-            "implicit_milstein",
+            "implicit-milstein",
             "the drift is stiff: an implicit step is not limited by its fastest scale",
         ),
         (NoiseKind::Additive, false) => {
@@ -92,5 +92,21 @@ pub fn choose(
         (NoiseKind::Commutative, false) => {
             ("milstein", "the noise is commutative: strong order 1 without iterated integrals")
         }
+    }
+}
+
+/// The method to take for a jump process with as many kinds of jumps, and why.
+#[must_use]
+pub fn choose_jumps(kinds: usize, constant_between: bool) -> (&'static str, &'static str) {
+    if !constant_between {
+        return (
+            "jump_diffusion",
+            "rates change between jumps: they are integrated along the solution of the equations",
+        );
+    }
+    if kinds <= 10 {
+        ("direct", "there are few kinds of jumps: a search in order finds the next one fast")
+    } else {
+        ("sorting-direct", "there are many kinds of jumps: the search begins with frequent ones")
     }
 }

@@ -96,7 +96,7 @@ pub fn paths(
     error.map_or(Ok(stats), |(_, error)| Err(error))
 }
 
-fn add(total: &mut Stats, part: Stats) {
+pub(crate) fn add(total: &mut Stats, part: Stats) {
     total.accepted += part.accepted;
     total.rejected += part.rejected;
     total.rhs += part.rhs;

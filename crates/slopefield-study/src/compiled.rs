@@ -4,7 +4,7 @@ use crate::StudyError;
 use crate::system::SystemKernel;
 use slopefield_graph::network::NetworkLibrary;
 use slopefield_graph::plan::Plans;
-use slopefield_graph::{Interpreter, LoweredModel};
+use slopefield_graph::{Interpreter, LoweredModel, ModelFunction};
 use slopefield_kernel::Kernel;
 use slopefield_lang::{Model, ReactionMode, Severity};
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub struct CompiledModel {
     pub text: String,
     /// The checked model.
     pub model: Model,
+    /// How its reactions are run.
+    pub reactions: ReactionMode,
     /// Layout of parameters, networks, plans.
     pub lowered: LoweredModel,
     /// p → initial state.
@@ -30,6 +32,8 @@ pub struct CompiledModel {
     pub observe: Arc<dyn Kernel>,
     /// Named expressions.
     pub lets: Arc<dyn Kernel>,
+    /// What is 0 along every solution of equations whose index was reduced.
+    pub invariants: Option<Arc<dyn Kernel>>,
     /// Seconds from text to callable.
     pub compile_s: f64,
     /// Native code could not be made and the interpreter stands in: why.
@@ -91,13 +95,16 @@ impl CompiledModel {
         let rhs = Arc::new(SystemKernel::new(&model, &lowered, rhs, &mut kernel));
         let observe = kernel(&lowered.observe);
         let lets = kernel(&lowered.lets);
+        let invariants = lowered.plans(ModelFunction::Invariants).map(&mut kernel);
         Ok(CompiledModel {
             text: text.to_owned(),
             initial,
             rhs,
             observe,
             lets,
+            invariants,
             model,
+            reactions: mode,
             lowered,
             compile_s: began.elapsed().as_secs_f64(),
             interpreted,
@@ -119,6 +126,12 @@ impl CompiledModel {
         let rhs = kernel(&self.lowered.rhs);
         let whole = SystemKernel::new(&self.model, &self.lowered, rhs, &mut kernel);
         Some(Arc::new(whole.with_parts(linear, rest)))
+    }
+
+    /// The solver that is used where `method` is asked for, and why.
+    #[must_use]
+    pub fn choose_solver(&self, method: &str, rtol: f64) -> crate::Choice {
+        crate::solvers::choose(&self.model, method, rtol)
     }
 
     /// Parameters as the text gives them, with weights drawn from `seed`.

@@ -12,7 +12,10 @@ const MEMORY_BUDGET: u64 = 256 << 20;
 
 /// Names of the methods that can differentiate through a solver.
 pub fn applicable(solver: &str) -> &'static [&'static str] {
-    if solver.contains('/') { &["gauss"] } else { &["discrete", "forward", "gauss"] }
+    match slopefield_solve::tableau(solver) {
+        Some(_) => &["discrete", "forward", "gauss"],
+        None => &["gauss"],
+    }
 }
 
 /// A fresh instance of a method.

@@ -13,6 +13,7 @@ pub mod load;
 pub mod prepare;
 pub mod resolve;
 pub mod simulate;
+pub mod solvers;
 mod system;
 
 pub use compiled::CompiledModel;
@@ -20,32 +21,5 @@ pub use error::{Problem, StudyError};
 pub use file::StudyFile;
 pub use load::{Loaded, TableData};
 pub use prepare::Prepared;
-pub use simulate::{SimulateOptions, Simulated};
-
-use slopefield_solve::Stepper;
-
-/// Where solvers come from: the built-in methods, and those of plugins.
-pub trait Solvers: Sync {
-    /// A fresh stepper of the method, or a sentence that says what exists.
-    ///
-    /// # Errors
-    /// The sentence.
-    fn stepper(&self, method: &str) -> Result<Box<dyn Stepper>, String>;
-}
-
-/// The built-in methods only.
-pub struct BuiltinSolvers;
-
-impl Solvers for BuiltinSolvers {
-    fn stepper(&self, method: &str) -> Result<Box<dyn Stepper>, String> {
-        slopefield_solve::method(method).ok_or_else(|| {
-            let known: Vec<_> = slopefield_solve::methods().map(|m| m.id).collect();
-            let near = error::nearest(method, known.iter().copied());
-            format!(
-                "there is no solver `{method}`{near}; there are: auto, {}, and those of plugins, \
-                 written `plugin.id/solver`",
-                known.join(", ")
-            )
-        })
-    }
-}
+pub use simulate::{EventMark, SimulateOptions, Simulated};
+pub use solvers::{BuiltinSolvers, Choice, Solvers};

@@ -2,10 +2,10 @@
 
 use crate::file::TrainingFile;
 use crate::resolve::{Experiment, Resolved, resolve};
-use crate::{CompiledModel, Solvers, StudyError, StudyFile, TableData, error::Problem};
+use crate::{Choice, CompiledModel, Solvers, StudyError, StudyFile, TableData, error::Problem};
 use slopefield_adjoint::GradientMethod;
 use slopefield_graph::network::NetworkLibrary;
-use slopefield_lang::{Model, Noise, Scale as LangScale};
+use slopefield_lang::{Model, Noise, ReactionMode, Scale as LangScale};
 use slopefield_solve::Settings;
 use slopefield_train::{
     self as train, ModelKernels, NoiseKind, ObservationSpec, ParamKind, ParamSpec, Recipe, Scale,
@@ -48,13 +48,14 @@ impl Prepared {
         library: &dyn NetworkLibrary,
         solvers: &dyn Solvers,
     ) -> Result<Prepared, StudyError> {
-        let model = Arc::new(CompiledModel::new(text, library)?);
+        let mode = reaction_mode(&file.solver.reactions)?;
+        let model = Arc::new(CompiledModel::with_reactions(text, library, mode)?);
         let resolved = resolve(&model.model, file, tables);
         if !resolved.ok() {
             return Err(StudyError::Study(resolved.problems));
         }
-        let solver = choose_solver(&file.solver.method);
-        solvers.stepper(&solver.0).map_err(StudyError::Solver)?;
+        let solver = choose_for_training(&model, file);
+        crate::solvers::stepper(&model, &solver.0, solvers).map_err(StudyError::Solver)?;
         let theta = Theta::new(&model, file.seed, &resolved.experiments);
         let settings = Settings {
             rtol: file.solver.rtol,
@@ -107,6 +108,47 @@ impl Prepared {
         let first = self.resolved.experiments.iter().map(|e| e.start).fold(f64::INFINITY, f64::min);
         self.file.forecast.until.unwrap_or(last + 0.25 * (last - first)).max(last)
     }
+}
+
+/// How a study runs reactions.
+///
+/// # Errors
+/// A word that is none of the three.
+pub fn reaction_mode(word: &str) -> Result<ReactionMode, StudyError> {
+    match word {
+        "ode" => Ok(ReactionMode::Ode),
+        "langevin" => Ok(ReactionMode::Langevin),
+        "jumps" => Ok(ReactionMode::Jumps),
+        other => Err(StudyError::Study(vec![Problem::error(
+            "solver.reactions",
+            format!(
+                "`{other}` is no way to run reactions; there are `ode`, `langevin` and `jumps`"
+            ),
+        )])),
+    }
+}
+
+/// The solver of a training. Behind `auto`, ordinary differential equations get a method whose very
+/// steps can be differentiated; what the choice for a single solve is stands in
+/// [`crate::solvers::choose`].
+fn choose_for_training(model: &CompiledModel, file: &StudyFile) -> (String, String) {
+    let choice = model.choose_solver(&file.solver.method, file.solver.rtol);
+    let choice = for_training(choice, file);
+    (choice.method, choice.reason)
+}
+
+/// The solver that training would use, and why, without compiling anything.
+pub fn planned_solver(model: &Model, file: &StudyFile) -> Choice {
+    let (method, rtol) = (&file.solver.method, file.solver.rtol);
+    for_training(crate::solvers::choose(model, method, rtol), file)
+}
+
+fn for_training(choice: Choice, file: &StudyFile) -> Choice {
+    if choice.method == "auto-switch" && file.solver.method == "auto" {
+        let reason = "Tsit5, the default for ordinary differential equations that are not stiff";
+        return Choice { method: "tsit5".into(), reason: reason.into() };
+    }
+    choice
 }
 
 /// The vector that training changes, and how each experiment draws its parameters from it.
@@ -216,16 +258,6 @@ fn observations(model: &CompiledModel) -> Vec<ObservationSpec> {
     .collect()
 }
 
-/// The solver behind `auto`, with the reason.
-pub fn choose_solver(method: &str) -> (String, String) {
-    if method == "auto" {
-        let reason = "Tsit5, the default for ordinary differential equations that are not stiff";
-        ("tsit5".into(), reason.into())
-    } else {
-        (method.into(), format!("{method}, as the study says"))
-    }
-}
-
 fn choose_gradient(
     file: &StudyFile,
     model: &CompiledModel,
@@ -235,8 +267,11 @@ fn choose_gradient(
     match file.training.gradient.as_str() {
         "auto" => {
             let n = model.model.states.len();
-            let (name, reason) =
-                slopefield_adjoint::choose(n, problem.theta.len(), !solver.contains('/'));
+            let (name, reason) = slopefield_adjoint::choose(
+                n,
+                problem.theta.len(),
+                slopefield_solve::tableau(solver).is_some(),
+            );
             (name.to_owned(), reason)
         }
         name => (name.to_owned(), format!("{name}, as the study says")),
@@ -303,13 +338,19 @@ pub fn report(
     solvers: &dyn Solvers,
 ) -> Resolved {
     let mut resolved = resolve(model, file, tables);
-    let (method, _) = choose_solver(&file.solver.method);
-    if !method.contains('/')
-        && let Err(message) = solvers.stepper(&method)
+    let method = file.solver.method.as_str();
+    let known = crate::solvers::summaries().iter().any(|m| m.id == method);
+    if method != "auto"
+        && !known
+        && !method.contains('/')
+        && let Err(message) = solvers.stepper(method)
     {
         resolved.problems.push(Problem::error("solver.method", message));
     }
-    if let Some(problem) = gradient_problem(file, &method) {
+    if let Err(StudyError::Study(problems)) = reaction_mode(&file.solver.reactions) {
+        resolved.problems.extend(problems);
+    }
+    if let Some(problem) = gradient_problem(file, method) {
         resolved.problems.push(problem);
     }
     resolved

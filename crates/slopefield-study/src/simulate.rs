@@ -1,11 +1,19 @@
 //! One trajectory of a model, for plots and tables.
 
+mod paths;
+mod watch;
+
 use crate::error::{Problem, nearest};
+use crate::solvers::{is_random, stepper};
 use crate::{CompiledModel, Solvers, StudyError};
 use slopefield_kernel::Kernel;
-use slopefield_solve::{Ivp, Settings, Stats};
+use slopefield_solve::{
+    Ivp, MethodClass, Settings, SolveError, Stats, drive_to_stop, steady_state,
+};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
+use watch::Watch;
 
 /// What to simulate.
 #[derive(Debug, Clone)]
@@ -16,14 +24,30 @@ pub struct SimulateOptions {
     pub at: Vec<f64>,
     /// Method.
     pub method: String,
-    /// Accuracy and budgets.
+    /// Accuracy, budgets, seed and number of the path.
     pub settings: Settings,
+    /// Number of random paths; none for one trajectory.
+    pub paths: Option<u32>,
 }
+
+/// An event that happened.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EventMark {
+    /// When.
+    pub t: f64,
+    /// Index into the model's events.
+    pub event: usize,
+    /// The solution ended there.
+    pub stop: bool,
+}
+
+/// Events that are listed; all are counted.
+const LISTED_EVENTS: usize = 1000;
 
 /// A trajectory with everything that can be plotted.
 #[derive(Debug, Clone)]
 pub struct Simulated {
-    /// Times.
+    /// Times; those after an event that ended the solution are left out.
     pub times: Vec<f64>,
     /// One row per quantity: states, named expressions, observations.
     pub states: Vec<Vec<f64>>,
@@ -31,6 +55,13 @@ pub struct Simulated {
     pub lets: Vec<Vec<f64>>,
     /// Observations, without their noise arguments.
     pub observations: Vec<Vec<f64>>,
+    /// Standard deviations over paths of states, named expressions and observations, in this order;
+    /// empty for one trajectory.
+    pub spreads: Vec<Vec<f64>>,
+    /// Events, in order of time, the first thousand.
+    pub events: Vec<EventMark>,
+    /// What the solver found out on the way, in sentences.
+    pub notes: Vec<String>,
     /// Counters.
     pub stats: Stats,
     /// Seconds of solving.
@@ -84,6 +115,97 @@ pub fn simulate(
     options: &SimulateOptions,
     solvers: &dyn Solvers,
 ) -> Result<Simulated, StudyError> {
+    let last = check_times(options)?;
+    let rhs = right_hand_side(model, &options.method)?;
+    let ivp = Ivp { rhs: &*rhs, t0: options.from, t1: last, u0, p };
+    if let Some(count) = options.paths {
+        if !is_random(&rhs.structure()) {
+            let message = "the model has no noise and no random jumps: all its paths are the same";
+            return Err(StudyError::Study(vec![Problem::error("paths", message)]));
+        }
+        return paths::simulate(model, &ivp, options, count, solvers);
+    }
+    let mut stepper = stepper(model, &options.method, solvers).map_err(StudyError::Solver)?;
+    let n = u0.len();
+    let mut rows = vec![0.0; options.at.len() * n];
+    let mut watch = Watch::new(ivp, &options.at, model.model.delays.len());
+    let began = Instant::now();
+    let solved = drive_to_stop(
+        &mut *stepper,
+        &ivp,
+        &options.settings,
+        &options.at,
+        &mut rows,
+        Some(&mut watch),
+    );
+    let solve_s = began.elapsed().as_secs_f64();
+    let outcome = solved.map_err(|e| failed(model, &e, p))?;
+    let at_start = options.at[0] == options.from;
+    check_invariants(model, options.from, if at_start { &rows[..n] } else { u0 }, p)?;
+    let mut times = options.at.clone();
+    if let Some(stop) = outcome.stop {
+        let direction = ivp.direction();
+        times.retain(|t| (stop.t - t) * direction >= 0.0);
+        rows.truncate(times.len() * n);
+    }
+    let Watch { delayed, mut events, .. } = watch;
+    if let Some(stop) = outcome.stop {
+        let mark = EventMark { t: stop.t, event: stop.event, stop: true };
+        match events.iter_mut().find(|e| e.event == stop.event && e.t == stop.t) {
+            Some(known) => *known = mark,
+            None => events.push(mark),
+        }
+    }
+    let columns = Columns::new(model, p, model.model.delays.len());
+    let values = columns.of_trajectory(&times, &rows, &delayed);
+    let (states, rest) = values.split_at(n);
+    let (lets, observations) = rest.split_at(columns.lets.len());
+    Ok(Simulated {
+        states: states.to_vec(),
+        lets: lets.to_vec(),
+        observations: observations.to_vec(),
+        spreads: Vec::new(),
+        times,
+        events,
+        notes: stepper.switches().map(|report| report.sentence()).into_iter().collect(),
+        stats: outcome.stats,
+        solve_s,
+    })
+}
+
+/// The steady state that the initial values lead to, as a single row at time `t`.
+///
+/// # Errors
+/// A model whose state never rests, or an iteration that finds none.
+pub fn steady(
+    model: &CompiledModel,
+    t: f64,
+    p: &[f64],
+    u0: &[f64],
+    settings: &Settings,
+) -> Result<Simulated, StudyError> {
+    let began = Instant::now();
+    let found = steady_state(&*model.rhs, t, u0, p, settings).map_err(|e| failed(model, &e, p))?;
+    let solve_s = began.elapsed().as_secs_f64();
+    let columns = Columns::new(model, p, 0);
+    let values = columns.of_trajectory(&[t], &found.u, &[]);
+    let (states, rest) = values.split_at(found.u.len());
+    let (lets, observations) = rest.split_at(columns.lets.len());
+    Ok(Simulated {
+        times: vec![t],
+        states: states.to_vec(),
+        lets: lets.to_vec(),
+        observations: observations.to_vec(),
+        spreads: Vec::new(),
+        events: Vec::new(),
+        notes: vec![format!("largest slope there: {:.1e}", found.residual)],
+        stats: found.stats,
+        solve_s,
+    })
+}
+
+/// The last of the times, which must lead away from the start.
+fn check_times(options: &SimulateOptions) -> Result<f64, StudyError> {
     let Some(&last) = options.at.last() else {
         return Err(StudyError::Study(vec![Problem::error("times", "there are none to report")]));
     };
@@ -100,56 +222,109 @@ pub fn simulate(
         }
         before = (t, "the time");
     }
-    let mut stepper = solvers.stepper(&options.method).map_err(StudyError::Solver)?;
-    let n = u0.len();
-    let mut rows = vec![0.0; options.at.len() * n];
-    let ivp = Ivp { rhs: &*model.rhs, t0: options.from, t1: last, u0, p };
-    let began = Instant::now();
-    let solved = slopefield_solve::drive(
-        &mut *stepper,
-        &ivp,
-        &options.settings,
-        &options.at,
-        &mut rows,
-        None,
-    );
-    let solve_s = began.elapsed().as_secs_f64();
-    let stats = solved.map_err(|e| StudyError::Solve {
-        message: model.explain(&e, p),
-        advice: "check the expression, the initial values and the parameters; try a shorter time \
-                 span or a smaller tolerance"
-            .into(),
-    })?;
-    let column = |i: usize| rows.iter().skip(i).step_by(n).copied().collect::<Vec<_>>();
-    let wanted: Vec<_> = model.lowered.observe_layout.iter().map(|o| o.value).collect();
-    let all: Vec<_> = (0..model.lowered.let_names.len()).collect();
-    Ok(Simulated {
-        states: (0..n).map(column).collect(),
-        lets: evaluate(&*model.lets, &options.at, &rows, n, p, &all),
-        observations: evaluate(&*model.observe, &options.at, &rows, n, p, &wanted),
-        times: options.at.clone(),
-        stats,
-        solve_s,
+    Ok(last)
+}
+
+/// The right-hand side as the method wants it.
+fn right_hand_side(model: &CompiledModel, method: &str) -> Result<Arc<dyn Kernel>, StudyError> {
+    let info = slopefield_solve::method_info(method);
+    if info.is_none_or(|m| m.class != MethodClass::Split) {
+        return Ok(Arc::clone(&model.rhs));
+    }
+    model.split_rhs().ok_or_else(|| {
+        StudyError::Solver(format!(
+            "the solver `{method}` treats the linear terms of equations apart, but this model has none, \
+             or is more than ordinary differential equations; use `auto`"
+        ))
     })
 }
 
-/// Some outputs of a function along a trajectory, one row per output.
-fn evaluate(
-    f: &dyn Kernel,
-    times: &[f64],
-    rows: &[f64],
-    n: usize,
-    p: &[f64],
-    wanted: &[usize],
-) -> Vec<Vec<f64>> {
-    let mut out = vec![0.0; f.shape().outputs];
-    let mut scratch = vec![0.0; f.scratch_len()];
-    let mut columns = vec![Vec::with_capacity(times.len()); wanted.len()];
-    for (i, &t) in times.iter().enumerate() {
-        f.eval(t, &rows[i * n..(i + 1) * n], p, &mut out, &mut scratch);
-        for (column, &w) in columns.iter_mut().zip(wanted) {
-            column.push(out[w]);
+/// Refuses initial values that an equation of the text forbids although the reduced equations, which
+/// hold its derivatives only, can be solved from them.
+fn check_invariants(model: &CompiledModel, t: f64, u: &[f64], p: &[f64]) -> Result<(), StudyError> {
+    /// Relative to the states' size, so that rounded numbers in a text pass.
+    const SLACK: f64 = 1e-6;
+    let Some(invariants) = &model.invariants else { return Ok(()) };
+    let mut values = vec![0.0; invariants.shape().outputs];
+    let mut scratch = vec![0.0; invariants.scratch_len()];
+    let mut all = vec![0.0; invariants.shape().states];
+    all[..u.len()].copy_from_slice(u);
+    invariants.eval(t, &all, p, &mut values, &mut scratch);
+    let size = u.iter().fold(1.0f64, |size, x| size.max(x.abs()));
+    let violated = values.iter().position(|x| !(x.abs() <= SLACK * size));
+    let Some(i) = violated else { return Ok(()) };
+    let invariant = &model.model.invariants[i];
+    let (line, _) = slopefield_lang::line_column(&model.text, invariant.span.start);
+    let text = slopefield_lang::expression_text(&model.text, invariant.span);
+    let what = match invariant.order {
+        0 => String::new(),
+        1 => "the derivative by time of ".into(),
+        n => format!("derivative {n} by time of "),
+    };
+    Err(StudyError::Solve {
+        message: format!(
+            "the initial values do not satisfy {what}`{text}` (line {line}): it is off by {:.3e}",
+            values[i]
+        ),
+        advice: "Choose initial values, velocities included, that satisfy the equation; the others follow \
+                 from it."
+            .into(),
+    })
+}
+
+fn failed(model: &CompiledModel, error: &SolveError, p: &[f64]) -> StudyError {
+    let advice = match error.advice() {
+        "" => {
+            "check the expression, the initial values and the parameters; try a shorter time span or a \
+             smaller tolerance"
+        }
+        advice => advice,
+    };
+    StudyError::Solve { message: model.explain(error, p), advice: advice.into() }
+}
+
+/// The functions that make columns of a trajectory.
+struct Columns<'a> {
+    states: usize,
+    delayed: usize,
+    p: &'a [f64],
+    functions: [(&'a dyn Kernel, Vec<usize>); 2],
+    lets: Vec<usize>,
+}
+
+impl<'a> Columns<'a> {
+    fn new(model: &'a CompiledModel, p: &'a [f64], delayed: usize) -> Self {
+        let lets: Vec<usize> = (0..model.lowered.let_names.len()).collect();
+        let observed = model.lowered.observe_layout.iter().map(|o| o.value).collect();
+        Columns {
+            states: model.model.states.len(),
+            delayed,
+            p,
+            functions: [(&*model.lets, lets.clone()), (&*model.observe, observed)],
+            lets,
         }
     }
-    columns
+
+    /// Values of all columns, one row per column: states, named expressions, observations.
+    fn of_trajectory(&self, times: &[f64], rows: &[f64], delayed: &[f64]) -> Vec<Vec<f64>> {
+        let n = self.states;
+        let column = |i: usize| rows.iter().skip(i).step_by(n).copied().collect::<Vec<_>>();
+        let mut all: Vec<Vec<f64>> = (0..n).map(column).collect();
+        let mut u = vec![0.0; n + self.delayed];
+        for (f, wanted) in &self.functions {
+            let mut out = vec![0.0; f.shape().outputs];
+            let mut scratch = vec![0.0; f.scratch_len()];
+            let mut columns = vec![Vec::with_capacity(times.len()); wanted.len()];
+            for (i, &t) in times.iter().enumerate() {
+                u[..n].copy_from_slice(&rows[i * n..(i + 1) * n]);
+                u[n..].copy_from_slice(&delayed[i * self.delayed..(i + 1) * self.delayed]);
+                f.eval(t, &u, self.p, &mut out, &mut scratch);
+                for (column, &w) in columns.iter_mut().zip(wanted) {
+                    column.push(out[w]);
+                }
+            }
+            all.append(&mut columns);
+        }
+        all
+    }
 }

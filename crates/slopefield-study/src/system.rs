@@ -13,7 +13,7 @@ use slopefield_kernel::{
     StepKernel, StepTable, Structure, Tangent, Trigger,
 };
 use slopefield_lang::syntax::Direction;
-use slopefield_lang::{Binary, EventTrigger, Expr, ExprKind, Jump, Model, StateId};
+use slopefield_lang::{Binary, EventTrigger, Expr, ExprKind, Jump, Model, NoiseStructure, StateId};
 use std::sync::Arc;
 
 /// Makes kernels of plans.
@@ -84,7 +84,7 @@ impl SystemKernel {
             history,
             jumps_at_start: model.states.iter().any(|s| s.history.is_some()),
         });
-        let noise = noise(model, lowered, &mut kernel);
+        let noise = noise(model, &mut kernel);
         let jumps = kernel(ModelFunction::Rates).map(|rates| {
             let pattern = lowered.plans(ModelFunction::Rates).map(|p| Pattern::of(&p.eval));
             let changes = (0..).zip(&model.jumps).map(|(i, jump)| match constant_change(jump) {
@@ -210,43 +210,42 @@ fn pair((position, velocity): &(StateId, StateId)) -> Pair {
     Pair { position: position.0, velocity: velocity.0 }
 }
 
-/// The noise of a model, in the narrowest form that its coefficients have.
+/// The noise of a model.
 fn noise(
     model: &Model,
-    lowered: &LoweredModel,
     kernel: &mut dyn FnMut(ModelFunction) -> Option<Arc<dyn Kernel>>,
 ) -> Option<NoiseParts> {
+    let (kind, calculus) = (noise_kind(model), calculus(model));
     let coefficients = kernel(ModelFunction::Noise)?;
-    let n = model.states.len();
-    let pattern = Pattern::of(&lowered.plans(ModelFunction::Noise)?.eval).left(n).transposed();
-    let depends = |state: usize, source: usize| pattern.column(source * n + state);
-    let additive = pattern.is_empty();
-    let own = |(state, s): (usize, &slopefield_lang::State)| match s.noise.as_slice() {
-        [] => true,
-        [(source, _)] => depends(state, *source as usize).iter().all(|k| *k as usize == state),
-        _ => false,
+    // A method for diagonal noise has a source for each state.
+    let diagonal = match kind {
+        NoiseKind::Diagonal => kernel(ModelFunction::DiagonalNoise),
+        _ => None,
     };
-    let mut used = vec![0; model.noises.len()];
-    for (source, _) in model.states.iter().flat_map(|s| &s.noise) {
-        used[*source as usize] += 1;
+    Some(match diagonal {
+        Some(coefficients) => {
+            NoiseParts { coefficients, sources: model.states.len(), kind, calculus }
+        }
+        None => NoiseParts { coefficients, sources: model.noises.len(), kind, calculus },
+    })
+}
+
+/// What is known of a model's noise.
+pub(crate) fn noise_kind(model: &Model) -> NoiseKind {
+    match model.class.noise {
+        Some(NoiseStructure::Additive) => NoiseKind::Additive,
+        Some(NoiseStructure::Diagonal) => NoiseKind::Diagonal,
+        Some(NoiseStructure::Commutative) => NoiseKind::Commutative,
+        Some(NoiseStructure::General) | None => NoiseKind::General,
     }
-    let diagonal = used.iter().all(|count| *count <= 1) && model.states.iter().enumerate().all(own);
-    let calculus = match model.noises.iter().any(|w| w.stratonovich) {
+}
+
+/// The meaning of a model's stochastic integrals; the language allows one for all of them.
+pub(crate) fn calculus(model: &Model) -> Calculus {
+    match model.noises.iter().any(|w| w.stratonovich) {
         true => Calculus::Stratonovich,
         false => Calculus::Ito,
-    };
-    let kind = match (additive, diagonal) {
-        (true, _) => NoiseKind::Additive,
-        (false, true) => NoiseKind::Diagonal,
-        // One source alone needs no integrals of one process along another.
-        (false, false) if model.noises.len() == 1 => NoiseKind::Commutative,
-        (false, false) => NoiseKind::General,
-    };
-    if kind == NoiseKind::Diagonal {
-        let coefficients = kernel(ModelFunction::DiagonalNoise)?;
-        return Some(NoiseParts { coefficients, sources: n, kind, calculus });
     }
-    Some(NoiseParts { coefficients, sources: model.noises.len(), kind, calculus })
 }
 
 /// `x += number` for every assignment, as numbers.
@@ -282,7 +281,7 @@ fn alters(model: &Model, rates: &Pattern) -> Vec<Vec<u32>> {
 }
 
 /// Nothing but the jumps moves the state, and no rate has the time in it.
-fn is_constant_between(model: &Model) -> bool {
+pub(crate) fn is_constant_between(model: &Model) -> bool {
     let zero = |e: &Expr| matches!(e.kind, ExprKind::Number(x) if x == 0.0);
     model.noises.is_empty()
         && model.delays.is_empty()

@@ -28,7 +28,13 @@ fn solved(model: &CompiledModel, at: &[f64], method: &str, tolerance: f64) -> Si
     let u0 = model.initial_state(0.0, &p, &[]);
     let settings =
         Settings { rtol: tolerance, atol: vec![tolerance * 1e-2], ..Settings::default() };
-    let options = SimulateOptions { from: 0.0, at: at.to_vec(), method: method.into(), settings };
+    let options = SimulateOptions {
+        from: 0.0,
+        at: at.to_vec(),
+        method: method.into(),
+        settings,
+        paths: None,
+    };
     simulate(model, &p, &u0, &options, &BuiltinSolvers).unwrap()
 }
 
@@ -157,6 +163,7 @@ fn a_failed_solve_names_the_element() {
         at: vec![1.0],
         method: "tsit5".into(),
         settings: Settings::default(),
+        paths: None,
     };
     let error = simulate(&model, &p, &u0, &options, &BuiltinSolvers).unwrap_err().to_string();
     assert!(error.contains("`u[1]`") && error.contains("`ln(u[i])`"), "{error}");

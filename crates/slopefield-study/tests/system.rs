@@ -58,6 +58,7 @@ fn noise_is_as_narrow_as_its_coefficients() {
     assert_eq!(kind(&text("x*W'", "y*V'")), (NoiseKind::Diagonal, 2, ito));
     assert_eq!(kind(&text("x*V' + W'", "y*V'")), (NoiseKind::General, 2, ito));
     assert_eq!(kind(&text("y*V'", "x*W'")), (NoiseKind::General, 2, ito));
+    assert_eq!(kind(&text("V' + 2*W'", "V'")), (NoiseKind::Additive, 2, ito));
     assert_eq!(
         kind("state x = 1\nstate y = 1\nnoise V stratonovich\nx' = x*y*V'\ny' = x*V'\n"),
         (NoiseKind::Commutative, 1, Calculus::Stratonovich)

@@ -101,12 +101,14 @@ impl Engine {
         Ok(view)
     }
 
-    fn compiled(&self, text: &str) -> Result<Arc<CompiledModel>, ApiError> {
+    fn compiled(&self, text: &str, reactions: &str) -> Result<Arc<CompiledModel>, ApiError> {
+        let mode = slopefield_study::prepare::reaction_mode(reactions).map_err(failure::study)?;
         let mut last = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(model) = last.as_ref().filter(|m| m.text == text) {
+        if let Some(model) = last.as_ref().filter(|m| m.text == text && m.reactions == mode) {
             return Ok(model.clone());
         }
-        let model = CompiledModel::new(text, &*self.plugins).map_err(failure::study)?;
+        let model =
+            CompiledModel::with_reactions(text, &*self.plugins, mode).map_err(failure::study)?;
         let model = Arc::new(model);
         *last = Some(model.clone());
         Ok(model)
@@ -138,6 +140,15 @@ impl Commands for Engine {
             worker_pid: std::process::id(),
             examples: examples::list(self.folders.examples.as_deref()),
             recent: self.settings.recent(),
+            solvers: slopefield_study::solvers::summaries()
+                .into_iter()
+                .map(|m| SolverSummary {
+                    id: m.id.into(),
+                    name: m.name.into(),
+                    group: m.group.into(),
+                    advice: m.advice.into(),
+                })
+                .collect(),
         })
     }
 
@@ -153,7 +164,7 @@ impl Commands for Engine {
     }
 
     fn simulate(&self, request: SimulateRequest, _: Emit<'_>) -> Answer<Simulation> {
-        let model = self.compiled(&request.text)?;
+        let model = self.compiled(&request.text, request.reactions.as_deref().unwrap_or("ode"))?;
         let run = match &request.run {
             None => None,
             Some(id) => Some(self.with(|s| {

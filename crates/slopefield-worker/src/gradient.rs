@@ -79,7 +79,9 @@ fn forward_seconds(
     solvers: &Arc<dyn Solvers + Send + Sync>,
 ) -> Result<f64, ApiError> {
     let solver = |message| failure::study(StudyError::Solver(message));
-    let mut stepper = solvers.stepper(&prepared.solver.0).map_err(solver)?;
+    let model = &prepared.model;
+    let mut stepper = slopefield_study::solvers::stepper(model, &prepared.solver.0, &**solvers)
+        .map_err(solver)?;
     let cases = slopefield_study::gradient::Case::all(prepared);
     median(|| {
         for case in &cases {

@@ -314,7 +314,7 @@ fn study_report(
         experiments: experiments(model, resolved, numbers),
         stages: recipe.stages.iter().map(runs::stage).collect(),
         recipe_reason: recipe.reason.clone(),
-        solver_reason: slopefield_study::prepare::choose_solver(&study.solver.method).1,
+        solver_reason: slopefield_study::prepare::planned_solver(model, study).reason,
     }
 }
 

@@ -6,9 +6,8 @@ use slopefield_api::schema::Block;
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code};
 use slopefield_solve::Settings;
-use slopefield_study::prepare::choose_solver;
-use slopefield_study::simulate::{apply_set, simulate, spaced};
-use slopefield_study::{CompiledModel, SimulateOptions, Solvers};
+use slopefield_study::simulate::{apply_set, simulate, spaced, steady};
+use slopefield_study::{Choice, CompiledModel, SimulateOptions, Solvers};
 
 /// Simulates a compiled model. `run` holds the parameters of a run, where the request names one.
 pub fn run(
@@ -39,19 +38,31 @@ pub fn run(
             return Err(invalid(format!("{name} must be a number between 0 and 1, such as 1e-6")));
         }
     }
-    let (method, _) = choose_solver(request.method.as_deref().unwrap_or("auto"));
+    let rtol = request.rtol.unwrap_or(1e-6);
+    let mut choice = model.choose_solver(request.method.as_deref().unwrap_or("auto"), rtol);
+    if request.steady {
+        let reason = "Newton's iteration, with steps of a pseudo-time while it is far away".into();
+        choice = Choice { method: "steady-state".into(), reason };
+    }
     let options = SimulateOptions {
         from,
         at,
-        method: method.clone(),
+        method: choice.method.clone(),
+        paths: request.paths.filter(|count| *count > 1),
         settings: Settings {
-            rtol: request.rtol.unwrap_or(1e-6),
+            rtol,
+            seed: request.seed.unwrap_or(1),
+            path: request.path.map_or(0, u64::from),
             atol: vec![request.atol.unwrap_or(1e-8)],
             ..Settings::default()
         },
     };
     let u0 = model.initial_state(from, &p, &fixed);
-    let result = simulate(model, &p, &u0, &options, solvers).map_err(failure::study)?;
+    let result = match request.steady {
+        true => steady(model, from, &p, &u0, &options.settings),
+        false => simulate(model, &p, &u0, &options, solvers),
+    };
+    let result = result.map_err(failure::study)?;
     let mut numbers = Numbers::default();
     let times = numbers.add(result.times.iter().copied());
     let mut columns = Vec::new();
@@ -68,13 +79,33 @@ pub fn run(
     for (o, values) in model.model.observations.iter().zip(&result.observations) {
         add(ColumnKind::Observation, &o.name, values);
     }
+    let names = model.model.states.iter().map(|s| s.name.as_str());
+    let names = names.chain(model.lowered.let_names.iter().map(String::as_str));
+    let names = names.chain(model.model.observations.iter().map(|o| o.name.as_str()));
+    for (name, values) in names.zip(&result.spreads) {
+        add(ColumnKind::Spread, name, values);
+    }
+    let events = result.events.iter().map(|mark| {
+        let text = model
+            .model
+            .events
+            .get(mark.event)
+            .map_or("", |event| slopefield_lang::expression_text(&model.text, event.span));
+        EventMark { t: mark.t, text: text.to_owned(), stop: mark.stop }
+    });
+    let events = events.collect();
     let stats = SolveStats {
-        method,
+        method: choice.method,
+        reason: choice.reason,
+        jacobians: result.stats.jacobians,
+        factorisations: result.stats.factorisations,
+        events: result.stats.events,
         accepted: result.stats.accepted,
         rejected: result.stats.rejected,
         rhs: result.stats.rhs,
         compile_s: model.compile_s,
         solve_s: result.solve_s,
     };
-    Ok((Simulation { times, columns, stats }, numbers.into_block()))
+    let notes = result.notes;
+    Ok((Simulation { times, columns, events, notes, stats }, numbers.into_block()))
 }

@@ -191,6 +191,7 @@ export class ExploreStore {
       reactions: this.project.view?.study.solver.reactions ?? null,
       path: this.path,
       paths: this.path === null && this.random() ? MANY_PATHS : null,
+      steady: false,
     };
   }
 

@@ -27,6 +27,7 @@ pub async fn run(session: &Session, simulate: Simulate) -> Result<ExitCode, ApiE
         reactions: simulate.reactions,
         path: simulate.path,
         paths: simulate.paths,
+        steady: simulate.steady,
     };
     let (simulation, block): (Simulation, _) =
         session.call(Command::simulate, &request, |_, _| {}).await?;

@@ -32,6 +32,8 @@ pub enum ModelFunction {
     Roots,
     /// Times and periods of the time events, in order, of params.
     EventTimes,
+    /// What is 0 along every solution of equations whose index was reduced.
+    Invariants,
     /// All states after an event.
     Affect(u32),
     /// All states after a jump.
@@ -62,6 +64,7 @@ impl ModelFunction {
         let crossing = |trigger: &EventTrigger| matches!(trigger, EventTrigger::Crossing { .. });
         when(model.events.iter().any(|e| crossing(&e.trigger)), ModelFunction::Roots);
         when(model.events.iter().any(|e| !crossing(&e.trigger)), ModelFunction::EventTimes);
+        when(!model.invariants.is_empty(), ModelFunction::Invariants);
         for (i, event) in (0..).zip(&model.events) {
             when(!event.assignments.is_empty(), ModelFunction::Affect(i));
         }
@@ -118,6 +121,7 @@ impl ModelFunction {
                     EventTrigger::Every { period, from, .. } => vec![period, from],
                 }))
             }
+            ModelFunction::Invariants => borrowed(model.invariants.iter().map(|i| &i.value)),
             ModelFunction::Affect(i) => assigned(model, &model.events[i as usize].assignments),
             ModelFunction::JumpAffect(i) => assigned(model, &model.jumps[i as usize].assignments),
         }

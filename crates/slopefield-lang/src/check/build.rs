@@ -10,7 +10,7 @@ use crate::{Binary, Diagnostic, Span, Unary};
 use std::collections::{HashMap, HashSet};
 
 /// Highest resolved expression, so that later stages can walk it by recursion.
-pub(super) const MAX_RESOLVED_HEIGHT: u32 = 512;
+pub(crate) const MAX_RESOLVED_HEIGHT: u32 = 512;
 
 /// An expression with the measures that are bounded.
 #[derive(Debug, Clone)]
@@ -92,6 +92,10 @@ pub(super) struct Resolution<'a> {
     pub noisy: HashSet<usize>,
     /// Equations that come from elsewhere than `x' = …`, by state, and where they stand.
     pub given: HashMap<u32, (Part, Span)>,
+    /// Rows of the mass matrix that are not those of the identity, by state.
+    pub mass_rows: HashMap<u32, Vec<(u32, Expr)>>,
+    /// There are more algebraic equations than algebraic states.
+    pub spare_algebraic: bool,
     /// Rates of reactions, once they are resolved.
     pub reactions: Slot<()>,
     pub rates: Vec<Built>,

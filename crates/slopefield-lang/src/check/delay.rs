@@ -353,7 +353,7 @@ impl<'a> Checker<'a> {
 }
 
 /// An expression that is an element of something.
-fn element_of(expr: &Expr) -> Option<(Source, u32)> {
+pub(super) fn element_of(expr: &Expr) -> Option<(Source, u32)> {
     let found = match &expr.kind {
         ExprKind::State(id) => (Source::States, id.0),
         ExprKind::Param(id) => (Source::Params, id.0),

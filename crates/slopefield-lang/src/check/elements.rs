@@ -1,14 +1,18 @@
 //! Arrays of states and the equations of their elements.
 
 use super::Checker;
-use super::build::Covered;
+use super::array::{ArrayOf, ArrayRef};
+use super::build::{Built, Covered, Slot};
 use super::declare::primed;
+use super::delay::element_of;
 use super::equation::{Own, Part, initial_of, nothing};
 use super::expression::{Context, Scope};
 use super::lanes::LaneScope;
 use super::name::id;
 use super::scope::{Shape, elements};
-use crate::model::{Array, ArrayElements, Expr, ExprKind, StateId, element_name};
+use super::symbols::measured;
+use crate::model::{Array, ArrayElements, Expr, ExprKind, Source, StateId, element_name};
+use crate::syntax::Expression;
 use crate::{Diagnostic, Span};
 
 /// Elements that a message lists.
@@ -145,7 +149,7 @@ impl<'a> Checker<'a> {
             Some(covered) => covered,
             None if implicit => {
                 let order = self.highest_order(name);
-                super::build::Covered { order, elements: vec![None; total] }
+                Covered { order, elements: vec![None; total] }
             }
             None if self.declared.changed.contains(name) && order == 0 => {
                 return vec![Own::Nothing; total];
@@ -230,10 +234,83 @@ impl<'a> Checker<'a> {
     /// The right-hand sides of an equation, one for each lane; resolved once.
     fn element_derivative(&mut self, equation: usize, shape: &Shape) -> &[Part] {
         if self.resolution.element_derivatives[equation].is_none() {
+            let item = &self.declared.equations[equation];
+            let (left, at) = (primed(item.name, item.order.min(16)), item.left_span);
+            if matches!(self.resolution.derivatives[equation], Slot::Active) {
+                self.cycle(&left, at);
+                return &[];
+            }
+            self.resolution.derivatives[equation] = Slot::Active;
+            self.begin(&left, at);
             let parts = self.resolve_elements(equation, shape).unwrap_or_default();
+            self.resolution.active.pop();
+            self.resolution.derivatives[equation] = Slot::Done(Some(()));
             self.resolution.element_derivatives[equation] = Some(parts);
         }
         self.resolution.element_derivatives[equation].as_deref().unwrap_or_default()
+    }
+
+    /// `u[i]'` in an expression: the right-hand sides of elements of an array.
+    pub(super) fn array_slope(
+        &mut self,
+        name: &'a str,
+        state: usize,
+        indices: Option<&'a [Expression]>,
+        span: Span,
+        scope: &Scope<'_, 'a>,
+    ) -> Option<Built> {
+        let shape = self.resolution.states[state].shape.clone()?;
+        let table = match indices {
+            Some(indices) => self.places(&shape, name, indices, span, scope)?,
+            None => {
+                // The element of each lane, where the whole array stands for it.
+                let of = ArrayOf::Elements(Source::States, 0);
+                let array = ArrayRef { of, shape: shape.clone() };
+                if self.element_of_whole(&array, span, scope).is_none() {
+                    let message = format!("`{name}` is an array of {} elements", array.len());
+                    let hint = format!("choose one: `{name}[1]'`");
+                    self.error_hint("vector-as-scalar", span, message, hint);
+                    return None;
+                }
+                (0..array.len() as u32).collect()
+            }
+        };
+        let covered = self.resolution.covered.get(name)?.clone();
+        let mut all = Vec::with_capacity(table.len());
+        for place in &table {
+            // Where there is no equation, that is reported.
+            let (equation, lane) = covered.elements[*place as usize]?;
+            let part = self.element_derivative(equation as usize, &shape).get(lane as usize)?;
+            let part = part.clone();
+            if !part.noise.is_empty() {
+                let message = format!("`{name}'` contains white noise, which cannot stand here");
+                let hint = "write out what is meant";
+                self.error_hint("misplaced-noise", span, message, hint);
+                return None;
+            }
+            all.push(part.rest);
+        }
+        if let [one] = all.as_slice() {
+            let one = measured(one.clone());
+            return self.copy(&one, span);
+        }
+        let number = |e: &Expr| match e.kind {
+            ExprKind::Number(x) => Some(x),
+            _ => None,
+        };
+        if let Some(numbers) = all.iter().map(number).collect::<Option<Vec<f64>>>() {
+            return self.lane_numbers(numbers, span);
+        }
+        let parts: Option<Vec<(Source, u32)>> = all.iter().map(element_of).collect();
+        let Some(parts) = parts.filter(|p| p.windows(2).all(|w| w[0].0 == w[1].0)) else {
+            let message =
+                format!("the elements of `{name}'` have equations of several forms in this loop");
+            let hint = "write what they stand for, or use one loop for each form";
+            self.error_hint("misplaced-prime", span, message, hint);
+            return None;
+        };
+        let source = parts.first()?.0;
+        self.lane_elements(source, parts.into_iter().map(|(_, i)| i).collect(), span)
     }
 
     fn resolve_elements(&mut self, equation: usize, shape: &Shape) -> Option<Vec<Part>> {

@@ -260,7 +260,13 @@ impl<'a> Checker<'a> {
         }
         if order == 0 {
             let message = format!("the state `{name}` has no equation");
-            let hint = format!("add `{name}' = …`, or make it a `param` or `const`");
+            let hint = if self.resolution.spare_algebraic {
+                format!(
+                    "declare it as `algebraic {name} = …`: there is an algebraic equation for it"
+                )
+            } else {
+                format!("add `{name}' = …`, or make it a `param` or `const`")
+            };
             self.error_hint("missing-equation", span, message, hint);
         }
         Own::Missing

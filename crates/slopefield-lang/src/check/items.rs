@@ -368,6 +368,7 @@ impl<'a> Checker<'a> {
     /// calls this makes are taken back.
     pub(super) fn unused_functions(&mut self) {
         let (calls, vectors) = (self.model.calls.len(), self.model.vectors.len());
+        let (delays, lags) = (self.model.delays.len(), self.model.lags.len());
         for index in 0..self.declared.functions.len() {
             let item = &self.declared.functions[index];
             let (name, arguments, body) = (item.name, item.arguments, item.body);
@@ -386,6 +387,8 @@ impl<'a> Checker<'a> {
             self.value(body, &scope);
             self.resolution.active.pop();
         }
+        self.model.delays.truncate(delays);
+        self.model.lags.truncate(lags);
         self.model.calls.truncate(calls);
         self.model.vectors.truncate(vectors);
         self.facts.truncate(calls, vectors);

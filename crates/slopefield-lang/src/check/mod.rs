@@ -5,6 +5,8 @@
 
 mod array;
 mod build;
+mod classify;
+pub(crate) use classify::classification;
 mod declare;
 mod delay;
 mod elements;
@@ -12,6 +14,9 @@ mod equation;
 mod event;
 mod expression;
 mod facts;
+mod general;
+mod hamiltonian;
+mod index;
 mod items;
 mod lanes;
 mod name;
@@ -23,10 +28,11 @@ mod reduce;
 mod scope;
 mod symbols;
 
-use crate::model::{Classification, Model};
+use crate::model::Model;
 use crate::syntax::Document;
 use crate::units::UnitCheck;
 use crate::{Diagnostic, Severity, Span, VectorId};
+pub(crate) use build::MAX_RESOLVED_HEIGHT;
 use build::{CallTable, Resolution};
 pub use lanes::MAX_ELEMENTS;
 use scope::{Declarations, Names};
@@ -70,6 +76,7 @@ fn check_document(
         resolution: Resolution::default(),
         calls: CallTable::default(),
         facts: facts::Facts::default(),
+        index_note: None,
         vectors: HashMap::new(),
         model: Model::default(),
         size: 0,
@@ -95,6 +102,8 @@ struct Checker<'a> {
     resolution: Resolution<'a>,
     calls: CallTable,
     facts: facts::Facts,
+    /// What was done about an index above 1.
+    index_note: Option<String>,
     /// Vectors made so far, by a hash of their structure.
     vectors: HashMap<(u64, u64), VectorId>,
     model: Model,
@@ -148,40 +157,18 @@ impl<'a> Checker<'a> {
         self.index_equations();
         self.named_expressions();
         self.reactions();
-        for item in self.declared.general.clone() {
-            self.not_yet(item.span, "equations that do not give one derivative by itself");
-        }
-        for item in self.declared.hamiltonians.clone() {
-            self.not_yet(item.span, "Hamiltonian systems (`hamiltonian`)");
-        }
+        self.general_equations();
+        self.hamiltonians();
         self.states();
-        self.histories();
+        self.mass();
         self.observations();
         self.events();
+        self.histories();
         self.unused_functions();
-        self.classify();
-    }
-
-    fn classify(&mut self) {
-        let model = &self.model;
-        let count = |n: usize, one: &str, many: &str| match n {
-            0 => format!("no {many}"),
-            1 => format!("one {one}"),
-            n => format!("{n} {many}"),
-        };
-        let second_order = model.states.iter().any(|s| s.name.ends_with('\''));
-        let mut parts = vec![match (model.states.len(), second_order) {
-            (1, _) => "ordinary differential equation".to_owned(),
-            (_, false) => "ordinary differential equations".to_owned(),
-            (_, true) => "ordinary differential equations, lowered to first order".to_owned(),
-        }];
-        parts.push(count(model.states.len(), "state", "states"));
-        parts.push(count(model.params.len(), "free parameter", "free parameters"));
-        if !model.networks.is_empty() {
-            parts.push(count(model.networks.len(), "network", "networks"));
+        if !self.has_errors() {
+            self.reduce_index();
         }
-        let sentence = parts.join(", ");
-        self.model.class = Classification { kind: "ode".into(), hybrid: false, sentence };
+        self.classify();
     }
 
     fn finish(mut self) -> (Model, Vec<Diagnostic>) {

@@ -411,8 +411,9 @@ impl<'a> Checker<'a> {
         let Some(equation) = equation else {
             let changed = self.declared.changed.contains(name.as_str());
             if self.resolution.covered.contains_key(name.as_str()) {
-                self.not_yet(span, "the right-hand side of an array under its primes");
-            } else if changed {
+                return self.array_slope(name, index, indices, span, scope);
+            }
+            if changed {
                 return self.reaction_slope(name, span);
             }
             return None; // its missing equation is reported

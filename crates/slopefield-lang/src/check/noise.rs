@@ -106,13 +106,13 @@ impl<'a> Checker<'a> {
         if own.is_array() || with.is_array() {
             let message = "arrays of noises cannot be correlated this way";
             let hint = "write the sum of independent noises in the equations";
-            self.error_hint("correlation", item.span, message, hint);
+            self.error_hint("wrong-correlation", item.span, message, hint);
             return None;
         }
         let start = self.start_value(&rho.expr);
         if start.abs() > 1.0 {
             let message = format!("a correlation lies from -1 to 1, not at {start}");
-            self.error("correlation", span, message);
+            self.error("wrong-correlation", span, message);
             return None;
         }
         let mut sum: Vec<(u32, Built)> = Vec::new();

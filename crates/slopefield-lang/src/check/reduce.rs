@@ -4,10 +4,14 @@ use super::Checker;
 use super::build::{Built, Value};
 use super::expression::{Scope, count};
 use super::lanes::{LaneScope, mentions, value_depends_on_lane};
+use super::symbols::has_symbols_in;
 use crate::model::{ExprKind, Lanes, Reduction, Source};
 use crate::syntax::{Expression, ExpressionKind as K, Loop};
 use crate::{Binary, Span};
 use std::sync::Arc;
+
+/// Most terms with white noise in one sum.
+const MAX_TERMS: u32 = 1000;
 
 impl<'a> Checker<'a> {
     /// `sum`, `mean`, `min`, `max` of one argument, or `dot` of two.
@@ -192,8 +196,12 @@ impl<'a> Checker<'a> {
             "max" => Reduction::Max,
             _ => Reduction::Sum,
         };
-        if self.misplaced_symbol(&body.expr, "a sum or another reduction") {
-            return None;
+        if has_symbols_in(&body.expr) {
+            if !matches!(name, "sum" | "mean") {
+                self.misplaced_symbol(&body.expr, "the least or greatest of many");
+                return None;
+            }
+            return self.symbols_reduced(name, body, lanes, ends, around, span);
         }
         self.entries(ends.len(), span)?;
         let start_of = |k: usize| if k == 0 { 0 } else { ends[k - 1] };
@@ -226,5 +234,114 @@ impl<'a> Checker<'a> {
         }
         let sizes = self.lane_numbers(sizes, span)?;
         self.binary(Binary::Div, total, sizes, span)
+    }
+
+    /// A sum whose terms hold white noise or derivatives: `sum(s[i, j]*W[j]' for j in 1..M)`. They
+    /// are added one by one, so that an equation can be taken apart.
+    fn symbols_reduced(
+        &mut self,
+        name: &str,
+        body: Built,
+        lanes: usize,
+        ends: Vec<u32>,
+        around: Option<&LaneScope>,
+        span: Span,
+    ) -> Option<Built> {
+        let linear = self.linear(body.expr)?;
+        let start_of = |k: usize| if k == 0 { 0 } else { ends[k - 1] };
+        let longest = (0..ends.len()).map(|k| ends[k] - start_of(k)).max().unwrap_or(0);
+        if longest > MAX_TERMS {
+            let message = format!("white noise in a sum of more than {MAX_TERMS} terms");
+            self.error_hint("misplaced-noise", span, message, "use fewer independent noises");
+            return None;
+        }
+        let mut terms = Vec::new();
+        for (symbols, factor) in linear.terms {
+            let factor = self.lane_table_of(factor, lanes);
+            for r in 0..longest {
+                // The r-th term of each run; 0 times some other one where a run is shorter.
+                let lane = |k: usize| (start_of(k) + r).min(lanes as u32 - 1);
+                let counts = |k: usize| f64::from(u8::from(start_of(k) + r < ends[k]));
+                self.entries(ends.len(), span)?;
+                let table: Vec<u32> = (0..ends.len()).map(lane).collect();
+                let chosen = table.iter().map(|l| symbols.at(*l as usize)).collect();
+                let symbol = self.symbols_leaf(chosen, around, span)?;
+                let share = self.picked(&factor, &table, around, span)?;
+                let mask = self.lane_numbers((0..ends.len()).map(counts).collect(), span)?;
+                let share = self.times(&mask, share, span)?;
+                terms.push(self.times(&share, symbol, span)?);
+            }
+        }
+        let rest = match linear.rest {
+            Some(rest) => Some(self.reduced("sum", rest, lanes, ends.clone(), around, span)?),
+            None => None,
+        };
+        terms.extend(rest);
+        while terms.len() > 1 {
+            let mut pairs = std::mem::take(&mut terms).into_iter();
+            while let Some(a) = pairs.next() {
+                terms.push(match pairs.next() {
+                    Some(b) => self.binary(Binary::Add, a, b, span)?,
+                    None => a,
+                });
+            }
+        }
+        let total = match terms.pop() {
+            Some(total) => total,
+            None => self.number(0.0, span),
+        };
+        if name != "mean" {
+            return Some(total);
+        }
+        let sizes = (0..ends.len()).map(|k| f64::from(ends[k] - start_of(k))).collect();
+        let sizes = self.lane_numbers(sizes, span)?;
+        self.binary(Binary::Div, total, sizes, span)
+    }
+
+    /// Something over lanes that elements can be picked from.
+    fn lane_table_of(&mut self, built: Built, lanes: usize) -> Built {
+        let is_table = matches!(&built.expr.kind, ExprKind::Lanes(_));
+        if is_table || !super::lanes::depends_on_lane(&built.expr) {
+            return built;
+        }
+        let span = built.expr.span;
+        let vector = self.each(built, lanes, span);
+        let table = Lanes::Elements(Source::Vector(vector), (0..lanes as u32).collect());
+        self.leaf(ExprKind::Lanes(Arc::new(table)), span)
+    }
+
+    /// The value in these lanes, one for each lane around.
+    fn picked(
+        &mut self,
+        built: &Built,
+        table: &[u32],
+        around: Option<&LaneScope>,
+        span: Span,
+    ) -> Option<Built> {
+        let ExprKind::Lanes(lanes) = &built.expr.kind else { return self.copy(built, span) };
+        match &**lanes {
+            Lanes::Numbers(list) => {
+                self.lane_numbers(table.iter().map(|l| list[*l as usize]).collect(), span)
+            }
+            Lanes::Elements(source, all) => {
+                let chosen: Vec<u32> = table.iter().map(|l| all[*l as usize]).collect();
+                match around {
+                    None => Some(self.leaf(super::lanes::one_element(*source, chosen[0]), span)),
+                    Some(_) => self.lane_elements(*source, chosen, span),
+                }
+            }
+        }
+    }
+
+    fn symbols_leaf(
+        &mut self,
+        chosen: Vec<u32>,
+        around: Option<&LaneScope>,
+        span: Span,
+    ) -> Option<Built> {
+        match around {
+            None => Some(self.leaf(super::lanes::one_element(Source::States, chosen[0]), span)),
+            Some(_) => self.lane_elements(Source::States, chosen, span),
+        }
     }
 }

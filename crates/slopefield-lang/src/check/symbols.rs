@@ -9,6 +9,7 @@ use super::Checker;
 use super::build::{Built, Value};
 use super::equation::Part;
 use super::lanes::one_element;
+use crate::derivative::measure;
 use crate::model::{Expr, ExprKind, Lanes, Source, element_name};
 use crate::{Binary, Span, Unary};
 use std::sync::Arc;
@@ -84,18 +85,6 @@ fn find_symbol(expr: &Expr) -> Option<u32> {
 
 /// An expression with its measures.
 pub(super) fn measured(expr: Expr) -> Built {
-    fn measure(expr: &Expr) -> (u32, usize) {
-        let parts = |list: &[&Expr]| {
-            list.iter().map(|e| measure(e)).fold((0, 0), |(h, s), (a, b)| (h.max(a), s + b))
-        };
-        let (height, size) = match &expr.kind {
-            ExprKind::Unary(_, a) => parts(&[a]),
-            ExprKind::Binary(_, a, b) => parts(&[a, b]),
-            ExprKind::If(c, a, b) => parts(&[c, a, b]),
-            _ => (0, 0),
-        };
-        (height + 1, size + 1)
-    }
     let (height, size) = measure(&expr);
     Built { expr, height, size }
 }

@@ -8,8 +8,8 @@ use super::{Unit, UnitCheck, table};
 use crate::functions;
 use crate::print::print_expression;
 use crate::syntax::{
-    Declarator, Dimension, Document, Expression, ExpressionKind as K, Loop, StatementKind as S,
-    Text,
+    AssignOperator, Assignment, Declarator, Dimension, Document, Expression, ExpressionKind as K,
+    Loop, StatementKind as S, Text,
 };
 use crate::{Binary, Diagnostic, Severity, Span, Unary, suggest};
 use std::collections::BTreeMap;
@@ -33,6 +33,8 @@ enum Item<'a> {
     Declared(Option<Unit>),
     Value(&'a Expression),
     Function(&'a [crate::syntax::Name], &'a Expression),
+    /// A Wiener process: the square of its white noise is 1 over time.
+    Noise,
 }
 
 type Locals<'a> = [(&'a str, Known)];
@@ -134,7 +136,10 @@ impl<'a> UnitChecker<'a, '_> {
                 };
                 self.items.insert(&target.name.text, entry);
             }
-            S::Function { name, arguments, body } => {
+            S::Noise { target, .. } => {
+                self.items.insert(&target.name.text, Item::Noise);
+            }
+            S::Function { name, arguments, body } | S::Hamiltonian { name, arguments, body } => {
                 self.items.insert(&name.text, Item::Function(arguments, body));
             }
             S::Algebraic { unit, target, .. } => {
@@ -192,6 +197,70 @@ impl<'a> UnitChecker<'a, '_> {
                     self.fits(argument, wanted, "the noise", target);
                 }
             }
+            S::Algebraic { target, guess, .. } => {
+                let declared = self.state_unit(&target.name.text, 0);
+                self.fits(guess, declared, "the guess", target);
+            }
+            S::History { target, value } => {
+                let declared = self.state_unit(&target.name.text, target.order);
+                self.fits(value, declared, "the history", target);
+            }
+            S::Hamiltonian { name, arguments, body } => {
+                let (positions, momenta) = arguments.split_at(arguments.len() / 2);
+                for (q, p) in positions.iter().zip(momenta) {
+                    let unit = self.state_unit(&q.text, 0).zip(self.state_unit(&p.text, 0));
+                    let unit =
+                        unit.zip(self.time.1.clone()).map(|((q, p), t)| q.times(&p).over(&t));
+                    let what = format!("the energy `{}`", name.text);
+                    if self.wants(body, unit, &what) {
+                        break;
+                    }
+                }
+            }
+            S::Reaction { name, left, right, rates, .. } => {
+                for rate in rates {
+                    for species in left.iter().chain(right) {
+                        let unit = self.state_unit(&species.name.text, 0);
+                        let unit = unit.zip(self.time.1.clone()).map(|(x, t)| x.over(&t));
+                        let what = format!("a rate of `{}`", name.text);
+                        if self.wants(rate, unit, &what) {
+                            break;
+                        }
+                    }
+                }
+            }
+            S::When { expression, level, assignments, .. } => {
+                self.alike(&[expression, level], expression.span.to(level.span), &[]);
+                self.assigned(assignments);
+            }
+            S::Stop { expression, level, .. } => {
+                self.alike(&[expression, level], expression.span.to(level.span), &[]);
+            }
+            S::At { times, assignments } => {
+                let time = self.time.1.clone();
+                match &times.kind {
+                    K::List(list) => list.iter().for_each(|e| {
+                        self.wants(e, time.clone(), "the time of an event");
+                    }),
+                    _ => {
+                        self.wants(times, time, "the time of an event");
+                    }
+                }
+                self.assigned(assignments);
+            }
+            S::Every { period, from, assignments, .. } => {
+                let time = self.time.1.clone();
+                self.wants(period, time.clone(), "the period of an event");
+                if let Some(from) = from {
+                    self.wants(from, time, "the time of an event");
+                }
+                self.assigned(assignments);
+            }
+            S::Jump { rate, assignments } => {
+                let unit = self.time.1.as_ref().map(|t| t.power(-1.0));
+                self.wants(rate, unit, "the rate of a jump");
+                self.assigned(assignments);
+            }
             S::Equation { left, right, loops } => {
                 let locals = indices(loops.iter());
                 let left_unit = self.infer(left, &locals);
@@ -234,6 +303,32 @@ impl<'a> UnitChecker<'a, '_> {
             self.report(e.span, message, None);
         }
         found
+    }
+
+    /// Reports when an expression has another unit than it needs; whether it did.
+    fn wants(&mut self, e: &'a Expression, wanted: Option<Unit>, what: &str) -> bool {
+        if let (Some(wanted), Known::Unit(unit)) = (&wanted, &self.infer(e, &[]))
+            && let Some(difference) = difference(wanted, unit)
+        {
+            let message =
+                format!("{what} has the unit {{{unit}}}, but {{{wanted}}} is needed{difference}");
+            self.report(e.span, message, None);
+            return true;
+        }
+        false
+    }
+
+    /// What is added to a state has its unit, and what multiplies it has none.
+    fn assigned(&mut self, list: &'a [Assignment]) {
+        for assignment in list {
+            let target = self.infer(&assignment.target, &[]);
+            let unit = match (assignment.operator, target) {
+                (AssignOperator::Multiply | AssignOperator::Divide, _) => Some(Unit::one()),
+                (_, Known::Unit(unit)) => Some(unit),
+                _ => None,
+            };
+            self.wants(&assignment.value, unit, "the new value");
+        }
     }
 
     fn report(&mut self, span: Span, message: String, related: Option<(Span, String)>) {
@@ -309,6 +404,10 @@ impl<'a> UnitChecker<'a, '_> {
             }
             K::Call(name, list) => self.call(&name.text, list, e.span, locals),
             K::Index(a, _) => self.infer(a, locals),
+            K::Derivative(a, _) if self.is_noise(a) => {
+                let time = self.time.1.as_ref();
+                time.map_or(Known::Nothing, |time| Known::Unit(time.power(-0.5)))
+            }
             K::Derivative(a, order) => match (self.infer(a, locals), &self.time.1) {
                 (Known::Unit(unit), Some(time)) => {
                     Known::Unit(unit.over(&time.power(f64::from(*order))))
@@ -345,9 +444,17 @@ impl<'a> UnitChecker<'a, '_> {
                 self.found.insert(name, known.clone());
                 known
             }
-            Some(Item::Function(..)) => Known::Nothing,
+            Some(Item::Function(..) | Item::Noise) => Known::Nothing,
             None if functions::CONSTANTS.iter().any(|(c, _)| *c == name) => Known::Number,
             None => Known::Nothing,
+        }
+    }
+
+    fn is_noise(&self, e: &Expression) -> bool {
+        match &e.kind {
+            K::Index(base, _) => self.is_noise(base),
+            K::Name(name) => matches!(self.items.get(name.as_str()), Some(Item::Noise)),
+            _ => false,
         }
     }
 
@@ -484,7 +591,19 @@ impl<'a> UnitChecker<'a, '_> {
                 self.alike(&[all[0], all[2]], span, locals);
                 self.infer(all[1], locals)
             }
-            "delay" => list.first().map_or(Known::Nothing, |e| self.infer(e, locals)),
+            "delay" if list.len() == 2 => {
+                let lag = self.infer(&list[1], locals);
+                if let (Known::Unit(lag), Some(time)) = (&lag, self.time.1.clone())
+                    && let Some(difference) = difference(&time, lag)
+                {
+                    let message = format!(
+                        "a lag has the unit of time {{{time}}}, but `{}` has {{{lag}}}{difference}",
+                        short(&list[1])
+                    );
+                    self.report(list[1].span, message, None);
+                }
+                self.infer(&list[0], locals)
+            }
             _ if functions::find(name)
                 .is_some_and(|f| matches!(f.meaning, functions::Meaning::Unary(_))) =>
             {

@@ -5,6 +5,7 @@
 //! pivoting in time proportional to arithmetic operations*, SIAM J. Sci. Stat. Comput. 9 (1988)
 //! 862). The diagonal is preferred, as it keeps the factors as sparse as the ordering intends.
 
+use super::reserve;
 use crate::small::acceptable;
 use crate::{Field, Pattern, Real, Singular};
 
@@ -50,6 +51,13 @@ impl<E: Field> Columns<E> {
         self.noise.clear();
     }
 
+    /// Makes room for so many entries in all.
+    pub(super) fn reserve(&mut self, entries: usize) {
+        reserve(&mut self.rows, entries);
+        reserve(&mut self.values, entries);
+        reserve(&mut self.noise, entries);
+    }
+
     pub(super) fn rows(&self, j: usize) -> &[u32] {
         &self.rows[self.starts[j]..self.starts[j + 1]]
     }
@@ -68,7 +76,9 @@ impl<E: Field> Columns<E> {
 impl<E: Field> Pivoting<E> {
     /// Before any choice.
     pub(super) fn in_order(order: Vec<u32>) -> Self {
-        Pivoting { order, ..Pivoting::default() }
+        let n = order.len();
+        let (topological, path) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        Pivoting { order, topological, path, ..Pivoting::default() }
     }
 
     /// Factors the matrix with `values` in `pattern` and keeps pivots and patterns.

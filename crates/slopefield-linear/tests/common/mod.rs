@@ -150,9 +150,9 @@ impl<T: Real> Kernel<T> for LinearSystem<T> {
     }
     fn eval(&self, _: T, u: &[T], _: &[T], out: &mut [T], _: &mut [T]) {
         out.fill(T::ZERO);
-        for j in 0..self.n {
-            for at in self.jacobian.starts[j]..self.jacobian.starts[j + 1] {
-                out[self.jacobian.rows[at] as usize] += self.jacobian.values[at] * u[j];
+        for (column, u) in self.jacobian.starts.windows(2).zip(u) {
+            for at in column[0]..column[1] {
+                out[self.jacobian.rows[at] as usize] += self.jacobian.values[at] * *u;
             }
         }
     }

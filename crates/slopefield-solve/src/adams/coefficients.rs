@@ -94,12 +94,12 @@ pub(super) fn dense_weights(k: usize, s: f64, past: &PastSteps) -> [f64; LENGTH]
     let mut g = [0.0; LENGTH];
     g[0] = 1.0;
     let mut before = 0.0; // ψ_{j−1}(n+1)
-    for j in 1..=k {
+    for (j, weight) in g.iter_mut().enumerate().take(k + 1).skip(1) {
         let psi = before + past.lengths[j - 1];
         for q in 0..=k - j {
             w[q] = ((s + before) * w[q] - s * w[q + 1]) / psi;
         }
-        g[j] = w[0];
+        *weight = w[0];
         before = psi;
     }
     g

@@ -141,10 +141,11 @@ impl<T: Real> Adams<T> {
             let beta = T::of(self.coefficients.beta[j]);
             let weight = T::of(h * self.coefficients.g[j]);
             let row = &self.differences[j * n..(j + 1) * n];
-            for i in 0..n {
-                let difference = beta * row[i];
-                self.change[i] += difference;
-                self.predicted[i] += weight * difference;
+            let into = self.change.iter_mut().zip(&mut self.predicted);
+            for ((change, predicted), entry) in into.zip(row) {
+                let difference = beta * *entry;
+                *change += difference;
+                *predicted += weight * difference;
             }
         }
     }
@@ -186,9 +187,9 @@ impl<T: Real> Adams<T> {
         for j in 0..=k {
             let beta = T::of(self.coefficients.beta[j]);
             let row = &mut self.differences[j * n..(j + 1) * n];
-            for i in 0..n {
-                let old = std::mem::replace(&mut row[i], self.slope[i]);
-                self.slope[i] -= beta * old;
+            for (entry, slope) in row.iter_mut().zip(&mut self.slope) {
+                let old = std::mem::replace(entry, *slope);
+                *slope -= beta * old;
             }
         }
         self.differences[(k + 1) * n..(k + 2) * n].copy_from_slice(&self.slope);
@@ -289,8 +290,9 @@ impl<T: Real> Stepper<T> for Adams<T> {
             None => {
                 let work = (&mut self.predicted[..], &mut self.change[..]);
                 let here = (&self.state[..], &*slope);
+                let scratch = Some(&mut self.scratch[..]);
                 let (h, evaluations) =
-                    first_length(ivp, &self.norm, here, work, &mut self.scratch, settings.h_max);
+                    first_length(ivp, &self.norm, here, work, scratch, settings.h_max);
                 self.stats.rhs += evaluations;
                 h
             }
@@ -310,6 +312,7 @@ impl<T: Real> Stepper<T> for Adams<T> {
         let mut rejected = 0;
         loop {
             check_budget(self.t, &self.stats, settings)?;
+            let remaining = (t_limit - self.t).abs();
             let (t_new, at_limit) = end_of_step(self.t, h, t_limit);
             let signed = t_new - self.t;
             if !self.holds_step {
@@ -333,7 +336,8 @@ impl<T: Real> Stepper<T> for Adams<T> {
             rejected += 1;
             self.stats.rejected += 1;
             let finite = errors.taken.is_finite();
-            if taken <= floor {
+            // Not the length taken, which rounding may have made longer.
+            if h.min(remaining) <= floor {
                 return Err(self.collapsed(finite, signed));
             }
             self.starting = false;

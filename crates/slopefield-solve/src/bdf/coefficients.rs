@@ -58,9 +58,9 @@ pub(super) fn transform(k: usize, ratio: f64) -> [[f64; MAX_ORDER + 1]; MAX_ORDE
         let mut r = [[0.0; MAX_ORDER + 1]; MAX_ORDER + 1];
         r[0] = [1.0; MAX_ORDER + 1];
         for i in 1..=k {
-            for j in 0..=k {
-                let m = (i - 1) as f64;
-                r[i][j] = r[i - 1][j] * (m - ratio * j as f64) / (m + 1.0);
+            let (m, above) = ((i - 1) as f64, r[i - 1]);
+            for (j, entry) in r[i][..=k].iter_mut().enumerate() {
+                *entry = above[j] * (m - ratio * j as f64) / (m + 1.0);
             }
         }
         r

@@ -58,17 +58,16 @@ impl<T: Real> History<T> {
         let (n, by) = (self.n, transform(k, ratio));
         let weights: [[T; MAX_ORDER + 1]; MAX_ORDER + 1] = by.map(|row| row.map(T::of));
         for i in 0..n {
-            let mut old = [T::ZERO; MAX_ORDER + 1];
-            for j in 1..=k {
-                old[j] = self.rows[j * n + i];
-            }
             // The state stays, and no other difference has a part of it.
-            for j in 1..=k {
-                let mut sum = T::ZERO;
-                for l in 1..=k {
-                    sum += weights[l][j] * old[l];
+            let mut new = [T::ZERO; MAX_ORDER + 1];
+            for (l, weights) in weights[..=k].iter().enumerate().skip(1) {
+                let old = self.rows[l * n + i];
+                for (sum, weight) in new.iter_mut().zip(weights) {
+                    *sum += *weight * old;
                 }
-                self.rows[j * n + i] = sum;
+            }
+            for (j, sum) in new[..=k].iter().enumerate().skip(1) {
+                self.rows[j * n + i] = *sum;
             }
         }
         true

@@ -6,7 +6,7 @@
 
 use super::coefficients::ERROR;
 use crate::multistep::weighted_square;
-use crate::{Ivp, Real, SolveError, Stats};
+use crate::{Ivp, Real, Stats};
 use slopefield_linear::{IterationMatrix, Jacobian, Mass};
 
 /// How an iteration ended.
@@ -84,15 +84,9 @@ impl<T: Real> Newton<T> {
         }
     }
 
-    pub(super) fn begin(&mut self, ivp: &Ivp<'_, T>) -> Result<(), SolveError> {
+    /// Sizes the arrays for a system. Its mass matrix must depend on parameters alone.
+    pub(super) fn begin(&mut self, ivp: &Ivp<'_, T>) {
         self.mass.evaluate(ivp.rhs, ivp.t0, ivp.u0, ivp.p);
-        if !self.mass.is_constant() {
-            return Err(SolveError::Invalid(
-                "the method bdf needs a mass matrix that depends on parameters alone, but this one \
-                 depends on time or states"
-                    .into(),
-            ));
-        }
         self.jacobian.prepare(ivp.rhs);
         self.matrix.prepare(&self.jacobian, &self.mass);
         let n = ivp.u0.len();
@@ -104,7 +98,6 @@ impl<T: Real> Newton<T> {
         self.current = false;
         self.outdated = true;
         self.rate = 1.0;
-        Ok(())
     }
 
     /// Whether a failure may be due to an old Jacobian; if so, the next attempt makes a new one.
@@ -126,11 +119,6 @@ impl<T: Real> Newton<T> {
     pub(super) fn non_finite_slope(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T]) -> Option<usize> {
         ivp.rhs.eval(T::of(t), u, ivp.p, &mut self.residual, &mut self.scratch);
         self.residual.iter().position(|x| !x.finite())
-    }
-
-    /// Writes the slope at `u`.
-    pub(super) fn slope(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T], out: &mut [T]) {
-        ivp.rhs.eval(T::of(t), u, ivp.p, out, &mut self.scratch);
     }
 
     fn make_matrix(&mut self, ivp: &Ivp<'_, T>, to: &Target<'_, T>, counts: &mut Stats) -> bool {
@@ -164,7 +152,10 @@ impl<T: Real> Newton<T> {
             let finite = self.jacobian.values().iter().all(|x| x.finite());
             return if finite { Solved::Singular } else { Solved::NotFinite };
         }
-        let correction = T::of(2.0 / (1.0 + to.c / self.made_for));
+        let ratio = to.c / self.made_for;
+        let correction = T::of(2.0 / (1.0 + ratio));
+        // Corrected like that, the errors of slow and of stiff components are reduced by no more.
+        let mismatch = ((ratio - 1.0) / (ratio + 1.0)).abs();
         d.fill(T::ZERO);
         u.copy_from_slice(to.predicted);
         let mut previous = f64::NAN;
@@ -194,7 +185,7 @@ impl<T: Real> Newton<T> {
                 }
                 self.rate = factor.max(0.3 * self.rate);
             }
-            if size * self.rate.min(1.0) <= ACCURACY {
+            if size * self.rate.clamp(mismatch, 1.0) <= ACCURACY {
                 return Solved::Yes;
             }
             previous = size;
@@ -216,8 +207,8 @@ impl<T: Real> Newton<T> {
                 self.sum[i] = psi[i] + d[i];
             }
             self.mass.multiply(&self.sum, &mut self.product);
-            for i in 0..n {
-                residual[i] = c * residual[i] - self.product[i];
+            for (residual, product) in residual.iter_mut().zip(&self.product) {
+                *residual = c * *residual - *product;
             }
         }
     }

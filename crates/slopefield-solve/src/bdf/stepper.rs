@@ -3,6 +3,7 @@
 use super::coefficients::{ALPHA, ERROR, MAX_ORDER};
 use super::history::History;
 use super::newton::{Newton, Solved, Target};
+use crate::consistent::Consistency;
 use crate::multistep::{
     check_budget, end_of_step, first_length, refuse_unknown_parts, shortest_step, weighted_square,
 };
@@ -25,6 +26,7 @@ pub struct Bdf<T: Real = f64> {
     holds_step: bool,
     pub(super) history: History<T>,
     newton: Newton<T>,
+    consistency: Consistency<T>,
     norm: ErrorNorm,
     predicted: Vec<T>,
     psi: Vec<T>,
@@ -73,6 +75,7 @@ impl<T: Real> Bdf<T> {
             holds_step: false,
             history: History::new(),
             newton: Newton::new(),
+            consistency: Consistency::default(),
             norm: ErrorNorm::default(),
             predicted: Vec::new(),
             psi: Vec::new(),
@@ -91,40 +94,26 @@ impl<T: Real> Bdf<T> {
         }
     }
 
-    /// The first slope and the length of the first step.
+    /// The first state, slope and length.
     fn first(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
-        let mut slope = std::mem::take(&mut self.d);
-        self.newton.slope(ivp, ivp.t0, ivp.u0, &mut slope);
-        self.stats.rhs += 1;
-        let bad = slope.iter().position(|v| !v.finite());
-        let identity = self.newton.mass.is_identity();
+        let Bdf { u, d, stats, history, newton, predicted, psi, .. } = self;
+        u.copy_from_slice(ivp.u0);
+        self.consistency.establish(ivp, ivp.t0, u, d, stats)?;
+        history.begin(u);
         self.h = match settings.h_init {
             Some(h) => h.abs(),
-            None if identity && bad.is_none() => {
-                let work = (&mut self.predicted[..], &mut self.psi[..]);
-                let (h, evaluations) = first_length(
-                    ivp,
-                    &self.norm,
-                    (ivp.u0, &slope),
-                    work,
-                    &mut self.newton.scratch,
-                    settings.h_max,
-                );
-                self.stats.rhs += evaluations;
+            None => {
+                // Slopes nearby are known without solving equations only for the identity.
+                let scratch = newton.mass.is_identity().then_some(&mut newton.scratch[..]);
+                let work = (&mut predicted[..], &mut psi[..]);
+                let (h, evaluations) =
+                    first_length(ivp, &self.norm, (u, d), work, scratch, settings.h_max);
+                stats.rhs += evaluations;
                 h
             }
-            // With a mass matrix the slope is not known; the error of the first step will tell.
-            None => (1e-6 * (ivp.t1 - ivp.t0).abs()).min(settings.h_max),
         };
-        if !identity {
-            slope.fill(T::ZERO);
-        }
-        self.history.begin_again(&slope, ivp.direction() * self.h);
-        self.d = slope;
-        match bad {
-            Some(state) => Err(SolveError::non_finite(ivp.t0, state, ivp.u0)),
-            None => Ok(()),
-        }
+        history.begin_again(d, ivp.direction() * self.h);
+        Ok(())
     }
 
     /// Solves the equations of a step of length `h` to `t_new`; the norm of its error.
@@ -197,8 +186,8 @@ impl<T: Real> Bdf<T> {
                 if k > 1 {
                     // ∇^k of this step is the old one and d.
                     let row = self.history.row(k);
-                    for i in 0..row.len() {
-                        self.psi[i] = row[i] + self.d[i];
+                    for ((sum, old), d) in self.psi.iter_mut().zip(row).zip(&self.d) {
+                        *sum = *old + *d;
                     }
                     let lower = ERROR[k - 1] * weighted_square(&self.psi, &self.weights).sqrt();
                     let lower = factor(SAFETY[0], lower, k - 1);
@@ -211,13 +200,14 @@ impl<T: Real> Bdf<T> {
             }
             2 => 0.25,
             _ => {
-                // The differences tell nothing of what comes: begin again with the slope.
+                // The differences tell nothing of what comes: begin again with the slope, and with
+                // algebraic variables that satisfy their equations.
                 self.order = 1;
-                if self.newton.mass.is_identity() {
-                    let Bdf { d, history, newton, t, .. } = self;
-                    newton.slope(ivp, *t, history.state(), d);
-                    self.stats.rhs += 1;
+                let Bdf { d, u, history, stats, consistency, t, .. } = self;
+                u.copy_from_slice(history.state());
+                if consistency.establish(ivp, *t, u, d, stats).is_ok() {
                     let spacing = history.spacing;
+                    history.begin(u);
                     history.begin_again(d, spacing);
                 }
                 0.1
@@ -249,8 +239,8 @@ impl<T: Real> Stepper<T> for Bdf<T> {
         (self.t, self.t_prev) = (ivp.t0, ivp.t0);
         (self.order, self.order_taken, self.equal_steps) = (1, 1, 0);
         self.holds_step = false;
-        self.history.begin(ivp.u0);
-        self.newton.begin(ivp)?;
+        self.newton.begin(ivp);
+        self.consistency.configure(ivp, settings);
         self.first(ivp, settings)
     }
 
@@ -265,6 +255,7 @@ impl<T: Real> Stepper<T> for Bdf<T> {
         let (mut rejected, mut inaccurate) = (0, 0);
         loop {
             check_budget(self.t, &self.stats, settings)?;
+            let remaining = (t_limit - self.t).abs();
             let (t_new, at_limit) = end_of_step(self.t, h, t_limit);
             let signed = t_new - self.t;
             let taken = signed.abs();
@@ -288,7 +279,8 @@ impl<T: Real> Stepper<T> for Bdf<T> {
             };
             rejected += 1;
             self.stats.rejected += 1;
-            if taken <= floor && factor < 1.0 {
+            // Not the length taken, which rounding may have made longer.
+            if h.min(remaining) <= floor && factor < 1.0 {
                 return Err(self.collapsed(ivp, outcome, signed));
             }
             h = (taken * factor).max(floor);

@@ -32,7 +32,9 @@ impl Kernel for Cosine {
         scratch: &mut [f64],
     ) {
         self.eval(at.t, at.u, at.p, out, scratch);
-        dout[0] = -self.k * along.u[0];
+        let (sin, cos) = (OMEGA * at.t).sin_cos();
+        let by_time = -self.k * OMEGA * sin - OMEGA * OMEGA * cos;
+        dout[0] = -self.k * along.u[0] + by_time * along.t;
     }
     fn vjp(&self, _: Point<'_>, _: &[f64], _: Cotangent<'_>, _: &mut [f64]) {
         unreachable!("no reverse products here");
@@ -118,7 +120,8 @@ fn each_order_converges_when_steps_change_their_length() {
         for quarters in [4, 5, 6, 7, 8] {
             let steps = COARSEST[order - 1] * quarters / 4 / 8 * 8;
             // Eight steps of one length, then eight of another, as the control of steps does.
-            let h = |i: usize| 2.0 / steps as f64 * if i / 8 % 2 == 0 { 1.2 } else { 0.8 };
+            let h =
+                |i: usize| 2.0 / steps as f64 * if (i / 8).is_multiple_of(2) { 1.2 } else { 0.8 };
             ends.push((2.0 / steps as f64, errors(1.0, order, 0.3, h, steps).0));
         }
         let order_found = slope(&ends);

@@ -7,9 +7,11 @@
 mod cut;
 mod locate;
 mod roots;
+mod samples;
 mod schedule;
 
 pub(crate) use cut::Cut;
+pub(crate) use locate::{Bracket, narrow};
 
 use crate::{Ivp, Real, Settings, SolveError, Stats, Step, StepObserver, Stepper};
 use roots::RootSearch;

@@ -7,18 +7,12 @@
 //! themselves make an event, never those of the polynomial.
 
 use super::locate::{Bracket, narrow};
-use crate::barycentric::{ChebyshevPoints, MAX_POINTS};
+use super::samples::{DEGREE, Samples};
 use crate::{Ivp, Real, SolveError, Step, Stepper};
 use slopefield_kernel::{Crossing, Event, Kernel, Point, Tangent, Trigger};
 
-/// Degree of the polynomials through the samples.
-const DEGREE: usize = 8;
-
 /// Intervals are not halved below this fraction of a step.
 const SHORTEST_PIECE: f64 = 1.0 / 64.0;
-
-/// A number is resolved when the last two coefficients are below this fraction of its changes.
-const RESOLVED: f64 = 1e-2;
 
 /// Crossings of several numbers.
 pub(super) struct RootSearch<'a, T: Real> {
@@ -27,17 +21,15 @@ pub(super) struct RootSearch<'a, T: Real> {
     wanted: Vec<[bool; 2]>,
     direction: f64,
     n: usize,
-    points: ChebyshevPoints,
-    /// Row `k`: the samples whose sum, so weighted, is Chebyshev coefficient `k`.
-    coefficients: Vec<f64>,
     /// Where the search has got to.
     t: f64,
     /// Sign of each number just after that; 0 where it is not known yet.
     signs: Vec<f64>,
     /// Size up to which the value of each number there is no more than a rounding error.
     noise: Vec<f64>,
-    /// Samples, point by point.
-    samples: Vec<f64>,
+    samples: Samples,
+    /// Signs before a change of the state.
+    before: Vec<f64>,
     /// Numbers that pass 0 at the instant found: in growing time −1 falling, +1 rising, 0 neither.
     fired: Vec<f64>,
     brackets: Vec<Option<Bracket>>,
@@ -45,6 +37,7 @@ pub(super) struct RootSearch<'a, T: Real> {
     u: Vec<T>,
     values: Vec<T>,
     rates: Vec<T>,
+    dependence: Vec<T>,
     tangent: Vec<T>,
     no_parameters: Vec<T>,
     scratch: Vec<T>,
@@ -76,17 +69,17 @@ impl<'a, T: Real> RootSearch<'a, T> {
             wanted,
             direction: ivp.direction(),
             n,
-            points: ChebyshevPoints::new(DEGREE),
-            coefficients: chebyshev_coefficients(),
             t: ivp.t0,
             signs: vec![0.0; m],
             noise: vec![0.0; m],
-            samples: vec![0.0; (DEGREE + 1) * m],
+            samples: Samples::new(m),
+            before: vec![0.0; m],
             fired: vec![0.0; m],
             brackets: vec![None; m],
             u: vec![T::ZERO; shape.states],
             values: vec![T::ZERO; m],
             rates: vec![T::ZERO; m],
+            dependence: vec![T::ZERO; m],
             tangent: vec![T::ZERO; shape.states],
             no_parameters: vec![T::ZERO; ivp.p.len()],
             scratch: vec![T::ZERO; scratch],
@@ -111,12 +104,10 @@ impl<'a, T: Real> RootSearch<'a, T> {
     /// brings to the other side have fired, except those that fired before it: what an event does
     /// to its own number does not trigger it again.
     pub(super) fn change(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T]) -> Result<(), SolveError> {
-        // The signs before, kept where the samples are not needed any more.
-        let m = self.signs.len();
-        self.samples[..m].copy_from_slice(&self.signs);
+        self.before.copy_from_slice(&self.signs);
         self.look(ivp, t, u)?;
-        for root in 0..m {
-            let passed = self.samples[root] * self.signs[root] < 0.0 && self.fired[root] == 0.0;
+        for root in 0..self.signs.len() {
+            let passed = self.before[root] * self.signs[root] < 0.0 && self.fired[root] == 0.0;
             self.fired[root] = 0.0;
             if passed {
                 self.fire(root, self.signs[root]);
@@ -129,11 +120,10 @@ impl<'a, T: Real> RootSearch<'a, T> {
     /// happen for other reasons. Numbers that are 0 there, up to rounding, and go on to the other
     /// side pass 0 at the same instant.
     pub(super) fn arrive(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T]) -> Result<(), SolveError> {
-        let m = self.signs.len();
-        self.samples[..m].copy_from_slice(&self.signs);
+        self.before.copy_from_slice(&self.signs);
         self.look(ivp, t, u)?;
-        for root in 0..m {
-            if self.fired[root] == 0.0 && self.samples[root] * self.signs[root] < 0.0 {
+        for root in 0..self.signs.len() {
+            if self.fired[root] == 0.0 && self.before[root] * self.signs[root] < 0.0 {
                 self.fire(root, self.signs[root]);
             }
         }
@@ -154,18 +144,21 @@ impl<'a, T: Real> RootSearch<'a, T> {
         self.t = t;
         self.u.copy_from_slice(u);
         let structure = ivp.rhs.structure();
-        let with_rates = structure.mass.is_none() && structure.delays.is_none();
+        let with_rates = structure.mass.is_none();
         if with_rates {
             let n = self.n;
             ivp.rhs.eval(T::of(t), u, ivp.p, &mut self.tangent[..n], &mut self.scratch);
             let at = Point { t: T::of(t), u, p: ivp.p };
             // Against the direction of time everything changes the other way.
             for slope in &mut self.tangent {
-                *slope = *slope * T::of(self.direction);
+                *slope *= T::of(self.direction);
             }
             let along =
                 Tangent { t: T::of(self.direction), u: &self.tangent, p: &self.no_parameters };
             self.kernel.jvp(at, along, &mut self.values, &mut self.rates, &mut self.scratch);
+            if structure.delays.is_some() {
+                self.forget_delayed_rates(at);
+            }
         } else {
             self.kernel.eval(T::of(t), u, ivp.p, &mut self.values, &mut self.scratch);
         }
@@ -185,6 +178,24 @@ impl<'a, T: Real> RootSearch<'a, T> {
             };
         }
         Ok(())
+    }
+
+    /// Forgets the rates of change of numbers that depend on delayed values, whose rates are not
+    /// known.
+    fn forget_delayed_rates(&mut self, at: Point<'_, T>) {
+        self.tangent[..self.n].fill(T::ZERO);
+        // Different ones, so that dependencies do not cancel.
+        for (k, change) in self.tangent[self.n..].iter_mut().enumerate() {
+            *change = T::of(1.0 / (k as f64 + 1.3));
+        }
+        let along = Tangent { t: T::ZERO, u: &self.tangent, p: &self.no_parameters };
+        self.kernel.jvp(at, along, &mut self.values, &mut self.dependence, &mut self.scratch);
+        self.tangent[self.n..].fill(T::ZERO);
+        for (rate, dependence) in self.rates.iter_mut().zip(&self.dependence) {
+            if *dependence != T::ZERO {
+                *rate = T::ZERO;
+            }
+        }
     }
 
     /// The next instant, after where the search has got to and up to the end of `step`, at which
@@ -209,7 +220,7 @@ impl<'a, T: Real> RootSearch<'a, T> {
             }
             self.sample(ivp, stepper, end)?;
             let halved = 0.5 * (end - self.t);
-            if !self.resolved() && halved.abs() >= SHORTEST_PIECE * length {
+            if !self.samples.resolved(T::EPSILON) && halved.abs() >= SHORTEST_PIECE * length {
                 piece = halved;
                 continue;
             }
@@ -229,19 +240,16 @@ impl<'a, T: Real> RootSearch<'a, T> {
         stepper: &mut dyn Stepper<T>,
         end: f64,
     ) -> Result<(), SolveError> {
-        let m = self.signs.len();
         for i in 0..=DEGREE {
             self.evaluate(ivp, stepper, self.time(i, end))?;
-            for (sample, value) in self.samples[i * m..].iter_mut().zip(&self.values) {
-                *sample = value.f64();
-            }
+            self.samples.set(i, &self.values);
         }
         Ok(())
     }
 
     /// Time of sample `i`.
     fn time(&self, i: usize, end: f64) -> f64 {
-        if i == DEGREE { end } else { self.t + self.points.point(i) * (end - self.t) }
+        if i == DEGREE { end } else { self.t + self.samples.point(i) * (end - self.t) }
     }
 
     /// The numbers at `t` within the step.
@@ -269,31 +277,6 @@ impl<'a, T: Real> RootSearch<'a, T> {
         Ok(self.values[root].f64())
     }
 
-    /// Whether the samples of every number tell its course, or stay clear of 0 anyway.
-    fn resolved(&self) -> bool {
-        let m = self.signs.len();
-        (0..m).all(|root| {
-            let sample = |i: usize| self.samples[i * m + root];
-            let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-            for i in 0..=DEGREE {
-                low = low.min(sample(i));
-                high = high.max(sample(i));
-            }
-            let range = high - low;
-            if low > 2.0 * range || -high > 2.0 * range {
-                return true;
-            }
-            let coefficient = |k: usize| -> f64 {
-                let row = &self.coefficients[k * (DEGREE + 1)..(k + 1) * (DEGREE + 1)];
-                row.iter().enumerate().map(|(i, weight)| weight * sample(i)).sum()
-            };
-            // Rounding errors of single precision must not look like detail.
-            let rounding = 32.0 * T::EPSILON * low.abs().max(high.abs());
-            coefficient(DEGREE).abs() + coefficient(DEGREE - 1).abs()
-                <= (RESOLVED * range).max(rounding)
-        })
-    }
-
     /// Brackets the first wanted crossing of each number; whether there is any. Signs follow to
     /// the end of the interval where there is none.
     fn bracket(
@@ -302,9 +285,8 @@ impl<'a, T: Real> RootSearch<'a, T> {
         stepper: &mut dyn Stepper<T>,
         end: f64,
     ) -> Result<bool, SolveError> {
-        let m = self.signs.len();
         let mut any = false;
-        for root in 0..m {
+        for root in 0..self.signs.len() {
             self.brackets[root] = None;
             if self.wanted[root] == [false; 2] {
                 continue;
@@ -313,12 +295,14 @@ impl<'a, T: Real> RootSearch<'a, T> {
                 self.signs[root] = self.first_sign(ivp, stepper, root, end)?;
             }
             let mut sign = self.signs[root];
-            let mut a = (self.t, self.samples[root]);
+            let mut a = (self.t, self.samples.at(0, root));
             for i in 1..=DEGREE {
-                let b = (self.time(i, end), self.samples[i * m + root]);
-                let dip = self.closest(root, sign, i, end);
-                let closest = match dip {
-                    Some(t) => Some((t, self.value(ivp, stepper, root, t)?)),
+                let b = (self.time(i, end), self.samples.at(i, root));
+                let closest = match self.samples.closest(root, sign, i) {
+                    Some(x) => {
+                        let t = self.t + x * (end - self.t);
+                        Some((t, self.value(ivp, stepper, root, t)?))
+                    }
                     None => None,
                 };
                 for (t, value) in closest.into_iter().chain([b]) {
@@ -344,7 +328,7 @@ impl<'a, T: Real> RootSearch<'a, T> {
                 }
             }
             if self.brackets[root].is_none() {
-                let last = self.samples[DEGREE * m + root];
+                let last = self.samples.at(DEGREE, root);
                 if last != 0.0 {
                     self.signs[root] = last.signum();
                     self.noise[root] = 0.0;
@@ -352,34 +336,6 @@ impl<'a, T: Real> RootSearch<'a, T> {
             }
         }
         Ok(any)
-    }
-
-    /// Between samples `i − 1` and `i`, where the polynomial through the samples of `root` comes
-    /// closest to 0 from the side `sign`, if not at one of the two.
-    fn closest(&self, root: usize, sign: f64, i: usize, end: f64) -> Option<f64> {
-        let m = self.signs.len();
-        let samples = |j: usize| self.samples[j * m + root];
-        if samples(i) * sign <= 0.0 || samples(i - 1) * sign < 0.0 {
-            return None;
-        }
-        let slope = |j: usize| sign * self.points.slope_at(j, samples);
-        if !(slope(i - 1) < 0.0 && slope(i) > 0.0) {
-            return None;
-        }
-        let (mut low, mut high) = (self.points.point(i - 1), self.points.point(i));
-        for _ in 0..40 {
-            let middle = 0.5 * (low + high);
-            let mut weights = [0.0; MAX_POINTS];
-            self.points.value_weights(middle, &mut weights);
-            self.points.differentiate(&mut weights);
-            let slope: f64 = (0..=DEGREE).map(|j| weights[j] * samples(j)).sum();
-            if sign * slope < 0.0 {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        Some(self.t + high * (end - self.t))
     }
 
     /// Sign just after the beginning of the interval of a number that is 0 there with a rate of
@@ -500,22 +456,6 @@ impl<'a, T: Real> RootSearch<'a, T> {
         }
         narrow(bracket, |t| self.value(ivp, stepper, root, t))
     }
-}
-
-/// Rows of weights that turn samples at the Chebyshev points into coefficients of the Chebyshev
-/// polynomials.
-fn chebyshev_coefficients() -> Vec<f64> {
-    let n = DEGREE + 1;
-    let mut rows = vec![0.0; n * n];
-    let half = |i: usize| if i == 0 || i == DEGREE { 0.5 } else { 1.0 };
-    for k in 0..n {
-        for i in 0..n {
-            // The points ascend, so point `i` belongs to the angle π − π i / DEGREE.
-            let angle = std::f64::consts::PI * (k * (DEGREE - i)) as f64 / DEGREE as f64;
-            rows[k * n + i] = 2.0 / DEGREE as f64 * half(k) * half(i) * angle.cos();
-        }
-    }
-    rows
 }
 
 fn check_finite<T: Real>(values: &[T], t: f64) -> Result<(), SolveError> {

@@ -187,10 +187,12 @@ impl Elimination {
         let last = &self.a[(rank + k) * n..(rank + k) * n + rank];
         let y = &mut self.work;
         // Lᵀ y = −(multipliers of the row), from the last to the first.
-        for i in (0..rank).rev() {
+        let filled = last.iter().rposition(|l| *l != 0.0).map_or(0, |i| i + 1);
+        y[filled..rank].fill(0.0);
+        for i in (0..filled).rev() {
             let mut sum = last[i];
-            for j in i + 1..rank {
-                sum += self.a[j * n + i] * y[j];
+            for (j, y) in y[..filled].iter().enumerate().skip(i + 1) {
+                sum += self.a[j * n + i] * y;
             }
             y[i] = -sum;
         }
@@ -207,7 +209,9 @@ impl Elimination {
     pub(crate) fn right_null(&mut self, k: usize, v: &mut [f64]) {
         let (n, rank) = (self.n, self.rank);
         let y = &mut self.work;
-        for i in (0..rank).rev() {
+        let filled = (0..rank).rposition(|i| self.a[i * n + rank + k] != 0.0).map_or(0, |i| i + 1);
+        y[filled..rank].fill(0.0);
+        for i in (0..filled).rev() {
             let row = &self.a[i * n..(i + 1) * n];
             let sum: f64 = row[i + 1..rank].iter().zip(&y[i + 1..rank]).map(|(u, y)| u * y).sum();
             y[i] = (-row[rank + k] - sum) / row[i];

@@ -4,12 +4,14 @@ mod elimination;
 mod first_length;
 mod linearisation;
 mod newton;
+mod sparse_vectors;
 mod unsupported;
 
 pub(crate) use elimination::Elimination;
 pub(crate) use first_length::{Beginning, first_length};
 pub(crate) use linearisation::Linearisation;
 pub(crate) use newton::{
-    Convergence, KEEP_JACOBIAN, Verdict, effort, newton_tolerance, worth_a_factorisation,
+    Convergence, KEEP_JACOBIAN, Target, Verdict, effort, worth_a_factorisation,
 };
+pub(crate) use sparse_vectors::SparseVectors;
 pub(crate) use unsupported::refuse_unsupported;

@@ -5,10 +5,7 @@ use crate::{Ivp, Real, SolveError};
 
 /// Refuses systems with delays, noise or jumps. Those who handle these parts pass a right-hand
 /// side without them on.
-pub(crate) fn refuse_unsupported<T: Real>(
-    ivp: &Ivp<'_, T>,
-    method: &str,
-) -> Result<(), SolveError> {
+pub(crate) fn refuse_unsupported<T: Real>(ivp: &Ivp<'_, T>, who: &str) -> Result<(), SolveError> {
     let structure = ivp.rhs.structure();
     let part = if structure.delays.is_some() {
         "delays"
@@ -20,6 +17,6 @@ pub(crate) fn refuse_unsupported<T: Real>(
         return Ok(());
     };
     Err(SolveError::Invalid(format!(
-        "the method {method} on its own solves no equations with {part}"
+        "{who} takes no systems with {part}; there are methods for these"
     )))
 }

@@ -5,6 +5,7 @@
 //! doi:10.1016/S0377-0427(99)00134-X.
 
 mod coefficients;
+mod dense;
 mod one_step;
 mod stages;
 

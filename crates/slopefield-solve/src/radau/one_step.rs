@@ -20,7 +20,7 @@ impl<T: Real> OneStep<T> for Radau<T> {
         u: &[T],
         counts: &mut Stats,
     ) -> Result<(), SolveError> {
-        refuse_unsupported(ivp, "radau")?;
+        refuse_unsupported(ivp, "the method radau")?;
         self.resize(ivp);
         self.t = t;
         self.t_new = t;

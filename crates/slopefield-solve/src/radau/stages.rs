@@ -4,8 +4,8 @@ use super::coefficients::{
     ALPHA, BETA, C, ERROR, GAMMA, T as TRANSFORM, T_INVERSE, collocation_weights,
 };
 use crate::consistent::Consistency;
-use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Verdict, newton_tolerance};
-use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, SolveError, Stats};
+use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Target, Verdict};
+use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, Stats};
 use slopefield_linear::{IterationMatrix, Singular};
 
 /// Newton iterations at most.
@@ -34,7 +34,7 @@ pub struct Radau<T: Real = f64> {
     /// Slope at the beginning of a solve.
     pub(super) slope: Vec<T>,
     /// `Z_i`, one after the other.
-    stages: Vec<T>,
+    pub(super) stages: Vec<T>,
     /// Those of the step before, and its length; 0 when there is none.
     before: Vec<T>,
     pub(super) length_before: f64,
@@ -202,8 +202,8 @@ impl<T: Real> Radau<T> {
             return;
         }
         let gain = (self.t_new - self.t) / self.length_before;
-        for i in 0..3 {
-            let mut weights = collocation_weights(1.0 + gain * C[i]);
+        for (i, c) in C.into_iter().enumerate() {
+            let mut weights = collocation_weights(1.0 + gain * c);
             weights[2] -= 1.0; // what remains from the end of that step
             let [a, b, c] = weights.map(T::of);
             let (first, rest) = self.before.split_at(n);
@@ -227,8 +227,8 @@ impl<T: Real> Radau<T> {
         let loosened = loosening(norm.rtol());
         let size = norm.of_value(&self.start, &self.start);
         let own_tolerance = norm.rtol() * loosened;
-        let tolerance = loosened * newton_tolerance(own_tolerance, size / loosened, T::EPSILON);
-        self.convergence.begin(tolerance);
+        let target = Target::for_tolerance(own_tolerance, size / loosened, T::EPSILON);
+        self.convergence.begin(target.times(loosened));
         loop {
             self.evaluate_stages(ivp, counts)?;
             self.solve_linear(counts);
@@ -261,13 +261,13 @@ impl<T: Real> Radau<T> {
         let h = self.t_new - self.t;
         counts.rhs += 3;
         counts.iterations += 1;
-        for i in 0..3 {
+        for (i, c) in C.into_iter().enumerate() {
             let stage = &self.stages[i * n..(i + 1) * n];
             for ((u, start), z) in self.trial.iter_mut().zip(&self.start).zip(stage) {
                 *u = *start + *z;
             }
             let out = &mut self.update[i * n..(i + 1) * n];
-            let t = T::of(self.t + C[i] * h);
+            let t = T::of(self.t + c * h);
             ivp.rhs.eval(t, &self.trial, ivp.p, out, &mut self.scratch);
             if let Some(state) = out.iter().position(|v| !v.finite()) {
                 self.not_finite = Some(state);
@@ -370,28 +370,6 @@ impl<T: Real> Radau<T> {
         self.real.solve(again);
         let filtered = scale * norm.square_of_error(again, &self.start, &self.end);
         if filtered.is_nan() { error } else { filtered }
-    }
-
-    /// The collocation polynomial, which is the solution within the step held.
-    pub(super) fn interpolated(&self, t: f64, out: &mut [T]) -> Result<(), SolveError> {
-        let (t_prev, t_new) = (self.t, self.t_new);
-        if t == t_new {
-            out.copy_from_slice(if t_prev == t_new { &self.start } else { &self.end });
-            return Ok(());
-        }
-        let theta = (t - t_prev) / (t_new - t_prev);
-        if !(0.0..=1.0).contains(&theta) {
-            return Err(SolveError::Invalid(format!(
-                "t = {t} is outside the last step, {t_prev} to {t_new}"
-            )));
-        }
-        let n = self.n;
-        let [a, b, c] = collocation_weights(theta).map(T::of);
-        for (k, out) in out.iter_mut().enumerate() {
-            let z = a * self.stages[k] + b * self.stages[n + k] + c * self.stages[2 * n + k];
-            *out = self.start[k] + z;
-        }
-        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The system linearised at the beginning of a step.
 
-use crate::{Ivp, Real, SolveError, Stats};
+use crate::{Ivp, Real, Stats};
 use slopefield_kernel::{Point, Tangent};
 use slopefield_linear::{IterationMatrix, Jacobian, Mass};
 
@@ -35,24 +35,15 @@ impl<T: Real> Linearisation<T> {
     }
 
     /// Sizes the arrays and takes the mass matrix at the start of a solve.
-    pub(super) fn prepare(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T]) -> Result<(), SolveError> {
+    pub(super) fn prepare(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T]) {
         self.n = u.len();
         self.slope.resize(self.n, T::ZERO);
         self.time_derivative.resize(self.n, T::ZERO);
         self.still.resize(self.n + ivp.p.len(), T::ZERO);
         self.scratch.resize(ivp.rhs.scratch_len(), T::ZERO);
         self.mass.evaluate(ivp.rhs, t, u, ivp.p);
-        if !self.mass.is_constant() {
-            return Err(SolveError::Invalid(
-                "the mass matrix depends on time or on states; Rosenbrock methods need one that \
-                 depends on parameters alone: solve the equations for the derivatives, or make \
-                 the derivatives states of their own with algebraic equations"
-                    .into(),
-            ));
-        }
         self.jacobian.prepare(ivp.rhs);
         self.matrix.prepare(&self.jacobian, &self.mass);
-        Ok(())
     }
 
     /// Evaluates everything at a point.

@@ -5,6 +5,9 @@
 //! converge (Hairer, Wanner, *Solving ODEs II*, section IV.7). The Jacobian is exact and is
 //! evaluated at the beginning of each step. A method is a coefficient table
 //! ([`RosenbrockTable`]) read by one shared stepper ([`Rosenbrock`]).
+//!
+//! Rodas5P needs the least time for its accuracy on the stiff problems of the test set at
+//! tolerances from 1e-4 on (`examples/stiff_timings.rs`), so it is the recommended one.
 
 mod dense;
 mod linearisation;

@@ -2,6 +2,7 @@
 
 use super::linearisation::Linearisation;
 use super::table::{MAX_STAGES, RosenbrockTable};
+use crate::consistent::Consistency;
 use crate::{ErrorNorm, Ivp, Real, Stats};
 
 /// One step of a Rosenbrock method.
@@ -13,9 +14,10 @@ pub struct RosenbrockStages<T: Real = f64> {
     pub(super) end: Vec<T>,
     /// `U_i`, row by row.
     pub(super) increments: Vec<T>,
-    /// Sums of increments; the error estimate.
+    /// Sums of increments; the error estimate; before the first step, the slope at the beginning.
     pub(super) sum: Vec<T>,
     pub(super) linearisation: Linearisation<T>,
+    pub(super) consistency: Consistency<T>,
     pub(super) t: f64,
     pub(super) t_new: f64,
     /// Coefficients `D_k` of the interpolant, row by row.
@@ -38,6 +40,7 @@ impl<T: Real> RosenbrockStages<T> {
             increments: Vec::new(),
             sum: Vec::new(),
             linearisation: Linearisation::new(),
+            consistency: Consistency::default(),
             t: 0.0,
             t_new: 0.0,
             dense: Vec::new(),

@@ -22,10 +22,12 @@ fn classical(table: &RosenbrockTable) -> Classical {
         if i == j { 1.0 / table.gamma } else { -table.c[i].get(j).copied().unwrap_or(0.0) }
     };
     let mut gamma = vec![vec![0.0; s]; s];
-    for j in 0..s {
-        for i in j..s {
-            let sum: f64 = (j..i).map(|k| inverse(i, k) * gamma[k][j]).sum();
-            gamma[i][j] = (f64::from(u8::from(i == j)) - sum) / inverse(i, i);
+    for i in 0..s {
+        let (before, own) = gamma.split_at_mut(i);
+        for (j, entry) in own[0].iter_mut().enumerate().take(i + 1) {
+            let sum: f64 =
+                before.iter().enumerate().skip(j).map(|(k, row)| inverse(i, k) * row[j]).sum();
+            *entry = (f64::from(u8::from(i == j)) - sum) / inverse(i, i);
         }
     }
     let alpha: Matrix = table.a.iter().map(|row| through(row, &gamma)).collect();

@@ -1,7 +1,7 @@
 //! The solution within a step.
 
 use super::stages::{Stages, combine};
-use super::tableau::{MAX_DENSE_STAGES, MAX_STAGES};
+use super::tableau::{MAX_DENSE_STAGES, MAX_STAGES, Tableau};
 use crate::{Real, SolveError};
 
 impl<T: Real> Stages<T> {
@@ -38,8 +38,82 @@ impl<T: Real> Stages<T> {
         Ok(())
     }
 
+    /// Writes the slope of the interpolant at `t` within the last step to `out`. A sum of the slopes
+    /// of the stages, so a short step loses no digits.
+    pub(crate) fn interpolate_slope(&self, t: f64, out: &mut [T]) {
+        let (t_prev, t_new) = self.ends();
+        let theta = (t - t_prev) / (t_new - t_prev);
+        let mut weights = [0.0; MAX_DENSE_STAGES];
+        let weights = &mut weights[..self.tableau().dense_stages()];
+        self.tableau().dense_slope_weights(theta, weights);
+        out.fill(T::ZERO);
+        for (&weight, slope) in weights.iter().zip(self.slopes().chunks_exact(out.len())) {
+            // Extra stages of weight 0 may never have been evaluated.
+            if weight != 0.0 {
+                for (sum, k) in out.iter_mut().zip(slope) {
+                    *sum += T::of(weight) * *k;
+                }
+            }
+        }
+    }
+
     fn combine_dense(&self, h: f64, theta: f64, weights: &mut [f64], out: &mut [T]) {
         self.tableau().dense_weights(theta, weights);
         combine(self.state(0), h, weights, self.slopes(), out);
+    }
+}
+
+impl Tableau {
+    /// Writes the derivatives `b_i'(θ)` of the interpolation weights to the first
+    /// [`Tableau::dense_stages`] entries.
+    fn dense_slope_weights(&self, theta: f64, weights: &mut [f64]) {
+        if self.extra.a.is_empty() {
+            for (weight, row) in weights.iter_mut().zip(self.dense) {
+                let terms = row.iter().enumerate().rev();
+                *weight = terms.fold(0.0, |sum, (power, c)| sum * theta + (power as f64 + 1.0) * c);
+            }
+            return;
+        }
+        // (θ T_j(x))' = T_j + 2 θ T_j' at x = 2 θ − 1, with T_j' = 2 T_(j−1) + 2 x T_(j−1)' − T_(j−2)'.
+        let x = 2.0 * theta - 1.0;
+        let mut value = [1.0, x, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+        let mut slope = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+        for j in 2..value.len() {
+            value[j] = 2.0 * x * value[j - 1] - value[j - 2];
+            slope[j] = 2.0 * value[j - 1] + 2.0 * x * slope[j - 1] - slope[j - 2];
+        }
+        for (weight, row) in weights.iter_mut().zip(self.extra.dense) {
+            let basis = value.iter().zip(&slope).map(|(value, slope)| value + 2.0 * theta * slope);
+            *weight = row.iter().zip(basis).map(|(d, b)| d * b).sum();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::MAX_DENSE_STAGES;
+    use crate::runge_kutta::{BS3, TSIT5, VERN6, VERN9};
+
+    #[test]
+    fn slopes_of_weights_are_their_derivatives() {
+        for table in [&BS3, &TSIT5, &VERN6, &VERN9] {
+            let at = |theta: f64| {
+                let mut weights = [0.0; MAX_DENSE_STAGES];
+                table.dense_weights(theta, &mut weights[..table.dense_stages()]);
+                weights
+            };
+            for theta in [0.0, 0.3, 0.8, 1.0] {
+                let mut slopes = [0.0; MAX_DENSE_STAGES];
+                table.dense_slope_weights(theta, &mut slopes[..table.dense_stages()]);
+                let h = 1e-3;
+                let (a, b, c, d) =
+                    (at(theta - 2.0 * h), at(theta - h), at(theta + h), at(theta + 2.0 * h));
+                for i in 0..table.dense_stages() {
+                    let difference = (8.0 * (c[i] - b[i]) - (d[i] - a[i])) / (12.0 * h);
+                    let error = (slopes[i] - difference).abs();
+                    assert!(error < 1e-6, "{} weight {i} at {theta}: {error:e}", table.id);
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Explicit Runge–Kutta methods as one-step methods.
 
 use super::{Stages, Tableau};
+use crate::implicit::refuse_unsupported;
 use crate::initial::initial_step;
 use crate::{
     Adaptive, Attempt, ErrorNorm, Ivp, OneStep, PiController, Real, Settings, SolveError, Stats,
@@ -41,6 +42,7 @@ impl<T: Real> OneStep<T> for Stages<T> {
                 self.tableau().id
             )));
         }
+        refuse_unsupported(ivp, self.tableau().id)?;
         Stages::begin(self, ivp, t, u);
         self.ask_for_whole_steps(ivp);
         counts.rhs += 1;
@@ -91,8 +93,15 @@ impl<T: Real> OneStep<T> for Stages<T> {
         Stages::interpolate(self, t, out)
     }
 
+    fn interpolate_slope(&mut self, t: f64, out: &mut [T]) -> bool {
+        Stages::interpolate_slope(self, t, out);
+        true
+    }
+
     fn dense_degree(&self) -> usize {
-        self.tableau().dense_degree()
+        let table = self.tableau();
+        let extra = table.extra.dense.iter().map(|row| row.len()).max().unwrap_or(0);
+        table.dense_degree().max(extra)
     }
 
     fn first_non_finite(&self) -> Option<usize> {

@@ -113,9 +113,9 @@ impl Tableau {
         self.extra.a.first().is_some_and(|row| *row == self.b) && self.extra.c[0] == 1.0
     }
 
-    /// Degree in `θ` of the interpolation weights given by their powers.
+    /// Degree in `θ` of the interpolation weights.
     pub fn dense_degree(&self) -> usize {
-        self.dense.iter().map(|row| row.len()).max().unwrap_or(0)
+        self.dense.iter().chain(self.extra.dense).map(|row| row.len()).max().unwrap_or(0)
     }
 
     /// What code for whole steps needs to know; none for methods that are not first same as last,

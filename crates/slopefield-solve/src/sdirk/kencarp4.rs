@@ -77,7 +77,8 @@ pub static KENCARP4: ImplicitTableau = ImplicitTableau {
     reference: "10.1016/S0168-9274(02)00138-1",
 };
 
-/// The same on the stiff part of a right-hand side, with the explicit method on the rest.
+/// The same on the stiff part of a right-hand side, with the explicit method on the rest. Where a
+/// right-hand side is not split, it is stiff as a whole.
 pub static KENCARP4_IMEX: ImplicitTableau = ImplicitTableau {
     id: "kencarp4-imex",
     name: "Kennedy–Carpenter 4(3), implicit–explicit",

@@ -1,7 +1,7 @@
 //! Kværnø's method of order 5(4).
 //!
 //! Kværnø, *Singly diagonally implicit Runge–Kutta methods with an explicit first stage*, BIT 44
-//! (2004) 489, doi:10.1023/B:BITN.0000046811.70614.38. The interpolant is not from there: its
+//! (2004) 489, doi:10.1023/B:BITN.46811.706_14.38. The interpolant is not from there: its
 //! weights satisfy the order conditions up to order 4 at every `θ`, join the slopes at both ends,
 //! and of what is then still free have the smallest order conditions of order 5.
 
@@ -18,11 +18,11 @@ pub static KVAERNO5: ImplicitTableau = ImplicitTableau {
     a: &[
         &[],
         &[0.26],
-        &[0.13, 0.840_333_209_967_908_09],
-        &[0.223_719_614_783_205_05, 0.476_755_323_197_996_99, -0.064_708_953_631_126_15],
+        &[0.13, 0.840_333_209_967_908_1],
+        &[0.223_719_614_783_205_04, 0.476_755_323_197_997, -0.064_708_953_631_126_15],
         &[
-            0.166_485_643_232_483_21,
-            0.104_500_188_415_917_20,
+            0.166_485_643_232_483_22,
+            0.104_500_188_415_917_2,
             0.036_314_822_720_987_15,
             -0.130_907_044_510_739_98,
         ],
@@ -31,21 +31,21 @@ pub static KVAERNO5: ImplicitTableau = ImplicitTableau {
             0.0,
             -0.042_453_372_017_520_43,
             0.024_466_578_980_031_41,
-            0.619_430_390_724_806_76,
+            0.619_430_390_724_806_8,
         ],
         &[
-            0.136_597_511_776_402_91,
+            0.136_597_511_776_402_92,
             0.0,
             -0.054_969_087_965_383_76,
             -0.041_186_267_283_210_46,
-            0.629_933_048_990_164_03,
+            0.629_933_048_990_164,
             0.069_624_794_482_027_28,
         ],
     ],
     c: &[
         0.0,
         0.52,
-        1.230_333_209_967_908_1,
+        1.230_333_209_967_908,
         0.895_765_984_350_075_9,
         0.436_393_609_858_647_56,
         1.0,
@@ -58,7 +58,7 @@ pub static KVAERNO5: ImplicitTableau = ImplicitTableau {
         -0.012_515_715_947_863_33,
         -0.065_652_846_263_241_87,
         0.010_502_658_265_357_27,
-        -0.190_375_205_517_972_72,
+        -0.190_375_205_517_972_7,
         0.26,
     ],
     // From polynomials of degree 2 (1 for the third stage) through the stages before.
@@ -89,5 +89,5 @@ pub static KVAERNO5: ImplicitTableau = ImplicitTableau {
     ],
     explicit: None,
     advice: "For stiff models whose solution is smooth, at high accuracy.",
-    reference: "10.1023/B:BITN.0000046811.70614.38",
+    reference: "10.1023/B:BITN.46811.706_14.38",
 };

@@ -1,5 +1,6 @@
 //! Diagonally implicit Runge–Kutta methods: coefficient tables and the one step that reads them.
 
+mod dense;
 mod kencarp4;
 mod kvaerno5;
 mod methods;

@@ -19,7 +19,7 @@ impl<T: Real> OneStep<T> for DiagonallyImplicit<T> {
         u: &[T],
         counts: &mut Stats,
     ) -> Result<(), SolveError> {
-        refuse_unsupported(ivp, self.tableau.id)?;
+        refuse_unsupported(ivp, self.tableau.name)?;
         let parts = self.parts(ivp)?;
         self.resize(ivp, parts);
         self.t = t;

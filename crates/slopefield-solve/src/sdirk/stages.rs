@@ -1,9 +1,8 @@
 //! One step of a diagonally implicit Runge–Kutta method.
 
 use super::ImplicitTableau;
-use super::tableau::MAX_STAGES;
 use crate::consistent::Consistency;
-use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Verdict, newton_tolerance};
+use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Target, Verdict};
 use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, SolveError, Stats};
 use slopefield_kernel::Kernel;
 use slopefield_linear::IterationMatrix;
@@ -96,18 +95,12 @@ impl<T: Real> DiagonallyImplicit<T> {
     }
 
     /// The parts of the right-hand side of `ivp`. A method without an explicit companion takes it
-    /// whole.
+    /// whole, and so does one with, where it is not split.
     pub(super) fn parts<'a>(&self, ivp: &Ivp<'a, T>) -> Result<Parts<'a, T>, SolveError> {
-        if self.tableau.explicit.is_none() {
-            return Ok(Parts { stiff: ivp.rhs, rest: None });
-        }
         let structure = ivp.rhs.structure();
-        let Some(split) = structure.split else {
-            return Err(SolveError::Invalid(format!(
-                "the method {} needs a right-hand side that is split into a stiff part and a rest; \
-                 use kencarp4 for this one",
-                self.tableau.id
-            )));
+        let split = structure.split.filter(|_| self.tableau.explicit.is_some());
+        let Some(split) = split else {
+            return Ok(Parts { stiff: ivp.rhs, rest: None });
         };
         if structure.mass.is_some() {
             return Err(SolveError::Invalid(format!(
@@ -249,7 +242,7 @@ impl<T: Real> DiagonallyImplicit<T> {
         let n = self.n;
         let h = T::of(self.t_new - self.t);
         let size = norm.of_value(&self.start, &self.start);
-        let tolerance = newton_tolerance(norm.rtol(), size, T::EPSILON);
+        let target = Target::for_tolerance(norm.rtol(), size, T::EPSILON);
         self.most_iterations = 0;
         for (z, slope) in self.increments.iter_mut().zip(&self.slope) {
             *z = h * *slope;
@@ -259,7 +252,7 @@ impl<T: Real> DiagonallyImplicit<T> {
         }
         for i in 1..self.tableau.stages() {
             self.prepare_stage(i);
-            self.solve_stage(ivp, parts, i, norm, tolerance, counts)?;
+            self.solve_stage(ivp, parts, i, norm, target, counts)?;
             if let Some(rest) = parts.rest {
                 let t = T::of(self.t + self.tableau.c[i] * (self.t_new - self.t));
                 let out = &mut self.rest[i * n..(i + 1) * n];
@@ -313,7 +306,7 @@ impl<T: Real> DiagonallyImplicit<T> {
         parts: Parts<'_, T>,
         i: usize,
         norm: &ErrorNorm,
-        tolerance: f64,
+        target: Target,
         counts: &mut Stats,
     ) -> Result<(), Trouble> {
         let n = self.n;
@@ -326,7 +319,7 @@ impl<T: Real> DiagonallyImplicit<T> {
         for ((u, base), z) in self.stage.iter_mut().zip(&self.base).zip(&*z) {
             *u = *base + gamma * *z;
         }
-        self.convergence.begin(tolerance);
+        self.convergence.begin(target);
         loop {
             counts.rhs += 1;
             counts.solves += 1;
@@ -387,35 +380,10 @@ impl<T: Real> DiagonallyImplicit<T> {
         self.matrix.solve(&mut self.update);
         norm.square_of_error(&self.update, &self.start, &self.end)
     }
-
-    /// Solution within the step held.
-    pub(super) fn interpolated(&self, t: f64, out: &mut [T]) -> Result<(), SolveError> {
-        let (t_prev, t_new) = (self.t, self.t_new);
-        if t == t_new {
-            out.copy_from_slice(if t_prev == t_new { &self.start } else { &self.end });
-            return Ok(());
-        }
-        let theta = (t - t_prev) / (t_new - t_prev);
-        if !(0.0..=1.0).contains(&theta) {
-            return Err(SolveError::Invalid(format!(
-                "t = {t} is outside the last step, {t_prev} to {t_new}"
-            )));
-        }
-        let mut weights = [0.0; MAX_STAGES];
-        self.tableau.dense_weights(theta, &mut weights);
-        out.copy_from_slice(&self.start);
-        for (weight, z) in weights.iter().zip(self.increments.chunks_exact(self.n)) {
-            add(out, *weight, z);
-        }
-        for (weight, r) in weights.iter().zip(self.rest.chunks_exact(self.n)) {
-            add(out, *weight, r);
-        }
-        Ok(())
-    }
 }
 
 /// `sum += weight · x`.
-fn add<T: Real>(sum: &mut [T], weight: f64, x: &[T]) {
+pub(super) fn add<T: Real>(sum: &mut [T], weight: f64, x: &[T]) {
     if weight != 0.0 {
         let weight = T::of(weight);
         for (sum, x) in sum.iter_mut().zip(x) {

@@ -20,7 +20,8 @@ pub struct ImplicitTableau {
     pub order: u32,
     /// Order in the step size of the error estimate.
     pub error_order: u32,
-    /// Order of the interpolant.
+    /// Order of the interpolant for differential variables; for algebraic ones it is at most 2,
+    /// the order of the stages.
     pub dense_order: u32,
     /// Diagonal of the stage matrix, but for its first entry, which is 0.
     pub gamma: f64,

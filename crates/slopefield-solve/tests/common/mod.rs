@@ -1,6 +1,7 @@
 //! What the tests of this crate share: solving a standard problem in one line.
 #![allow(dead_code, reason = "every test file uses a part")]
 
+pub mod parabolic;
 pub mod system;
 
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
@@ -37,7 +38,7 @@ pub fn with_equal_steps(table: &'static Tableau, ivp: &Ivp<'_>, steps: usize) ->
     let mut times: Vec<f64> = (0..=steps).map(time).collect();
     times[steps] = ivp.t1;
     let mut stepper = FrozenSteps::new(table, times);
-    end_state(&mut stepper, ivp, &Settings::default()).unwrap().0
+    end_state(&mut stepper, ivp, &Settings::default()).expect("a standard problem").0
 }
 
 /// Slope of log error over log step, by least squares.

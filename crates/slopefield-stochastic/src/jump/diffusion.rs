@@ -3,6 +3,7 @@
 use super::augmented::Augmented;
 use super::rates::Rates;
 use crate::random::{Draws, Purpose};
+use slopefield_kernel::Jumps;
 use slopefield_solve::{Ivp, Real, Settings, SolveError, Stats, Step, Stepper};
 
 /// A differential equation with jumps whose rates follow its solution and the time.
@@ -12,7 +13,8 @@ use slopefield_solve::{Ivp, Real, Settings, SolveError, Stats, Step, Stepper};
 /// Processes*, section 7.4; the method is exact up to the errors of the solution). `Λ` is one more
 /// state of the system that the inner method solves, so its error is controlled too. The time is
 /// found on the solution within a step; the jump is chosen in proportion to the rates there, and the
-/// inner method starts again behind it. With noise the Brownian motion goes on.
+/// inner method starts again behind it. With noise the step is first taken anew up to the jump, since
+/// the solution between step ends is less accurate than at them, and the Brownian motion goes on.
 pub struct JumpDiffusion<T: Real = f64> {
     inner: Box<dyn Stepper<T>>,
     rates: Rates<T>,
@@ -28,6 +30,10 @@ pub struct JumpDiffusion<T: Real = f64> {
     hazard: f64,
     length: f64,
     full: Vec<T>,
+    /// State of the inner method at the beginning of its last step.
+    begin: Vec<T>,
+    /// Time of the jump that the inner method is on its way to.
+    target: Option<f64>,
     after: Vec<T>,
     /// Counters of inner solves that have ended, and of jumps.
     stats: Stats,
@@ -52,6 +58,8 @@ impl<T: Real> JumpDiffusion<T> {
             hazard: 0.0,
             length: 0.0,
             full: Vec::new(),
+            begin: Vec::new(),
+            target: None,
             after: Vec::new(),
             stats: Stats::default(),
         }
@@ -107,6 +115,34 @@ impl<T: Real> JumpDiffusion<T> {
         Ok(b)
     }
 
+    /// Changes the state by a jump and prepares the solve behind it.
+    fn jump(&mut self, ivp: &Ivp<'_, T>, jumps: &Jumps<'_, T>) -> Result<(), SolveError> {
+        let n = self.after.len();
+        let total = self.rates.evaluate(ivp, jumps, self.t, &self.after)?;
+        if total > 0.0 {
+            let at = self.draws.uniform() * total;
+            let jump = self.rates.pick(at);
+            self.rates.apply(ivp, jumps, jump, self.t, &mut self.after)?;
+            self.stats.events += 1;
+        }
+        self.absorb();
+        self.start[..n].copy_from_slice(&self.after);
+        self.start[n] = T::ZERO;
+        self.begin.copy_from_slice(&self.start);
+        (self.t_start, self.hazard, self.restart) = (self.t, 0.0, true);
+        (self.target, self.threshold) = (None, self.draws.exponential());
+        Ok(())
+    }
+
+    /// The step used before is a better guess for a first one than none.
+    fn suggest_length(&mut self, settings: &Settings) {
+        if self.length > 0.0 && settings.h_init != Some(settings.h_max) {
+            // Equal to the largest step it would ask for fixed ones.
+            let h = if self.length == settings.h_max { 0.5 * self.length } else { self.length };
+            self.settings.h_init = Some(h);
+        }
+    }
+
     /// Adds the counters of an inner solve that ends here.
     fn absorb(&mut self) {
         self.stats = self.total();
@@ -150,11 +186,14 @@ impl<T: Real> Stepper<T> for JumpDiffusion<T> {
         // Looks for rates that are not finite before anything is integrated.
         self.rates.evaluate(ivp, &jumps, ivp.t0, ivp.u0)?;
         self.configure(settings, n);
-        self.draws = Draws::new(settings.seed, settings.path, Purpose::Jumps);
+        self.draws = Draws::new(settings.seed, settings.path, Purpose::Jumps, ivp.t0);
         self.start.resize(n + 1, T::ZERO);
         self.start[..n].copy_from_slice(ivp.u0);
         self.start[n] = T::ZERO;
         self.full.resize(n + 1, T::ZERO);
+        self.begin.resize(n + 1, T::ZERO);
+        self.begin.copy_from_slice(&self.start);
+        self.target = None;
         self.after.resize(n, T::ZERO);
         self.after.copy_from_slice(ivp.u0);
         self.threshold = self.draws.exponential();
@@ -178,58 +217,76 @@ impl<T: Real> Stepper<T> for JumpDiffusion<T> {
             return Err(SolveError::Invalid("the system has no jumps any more".into()));
         };
         let n = self.after.len();
+        let noisy = structure.noise.is_some();
         let augmented = Augmented::new(ivp.rhs, jumps.rates, structure.noise);
-        let inner =
-            Ivp { rhs: &augmented, t0: self.t_start, t1: ivp.t1, u0: &self.start, p: ivp.p };
-        if self.restart {
-            if self.length > 0.0 && settings.h_init != Some(settings.h_max) {
-                // The step used before is a better guess than none. Equal to the largest step it
-                // would ask for fixed ones.
-                let h = if self.length == settings.h_max { 0.5 * self.length } else { self.length };
-                self.settings.h_init = Some(h);
+        loop {
+            if self.restart {
+                self.suggest_length(settings);
             }
-            self.inner.start(&inner, &self.settings)?;
-            self.restart = false;
-        }
-        let step = match self.inner.step(&inner, &self.settings, t_limit) {
-            Ok(step) => step,
-            Err(SolveError::NonFinite { state, t, .. }) if state == n => {
-                // Λ is no state of the model: the cause is a rate.
-                self.rates.evaluate(ivp, &jumps, t, &self.after)?;
-                return Err(SolveError::Invalid(format!(
-                    "a rate of a jump is not finite just after t = {t}"
-                )));
+            let inner =
+                Ivp { rhs: &augmented, t0: self.t_start, t1: ivp.t1, u0: &self.start, p: ivp.p };
+            if self.restart {
+                self.inner.start(&inner, &self.settings)?;
+                self.restart = false;
             }
-            Err(error) => return Err(error),
-        };
-        self.length = step.t - step.t_prev;
-        self.t_prev = self.t;
-        let end = self.inner.state();
-        let hazard = end[n].f64();
-        if hazard < self.threshold {
-            self.after.copy_from_slice(&end[..n]);
-            (self.t, self.hazard) = (step.t, hazard);
-            return Ok(Step { t_prev: self.t_prev, ..step });
+            let limit = self.target.unwrap_or(t_limit);
+            let step = match self.inner.step(&inner, &self.settings, limit) {
+                Ok(step) => step,
+                Err(SolveError::NonFinite { state, t, .. }) if state == n => {
+                    // Λ is no state of the model: the cause is a rate.
+                    self.rates.evaluate(ivp, &jumps, t, &self.after)?;
+                    return Err(SolveError::Invalid(format!(
+                        "a rate of a jump is not finite just after t = {t}"
+                    )));
+                }
+                Err(error) => return Err(error),
+            };
+            self.length = step.t - step.t_prev;
+            self.t_prev = self.t;
+            let end = self.inner.state();
+            let hazard = end[n].f64();
+            let found = match self.target {
+                Some(target) => step.t == target,
+                None => hazard >= self.threshold,
+            };
+            if !found {
+                self.after.copy_from_slice(&end[..n]);
+                self.begin.copy_from_slice(end);
+                (self.t, self.hazard) = (step.t, hazard);
+                return Ok(Step { t_prev: self.t_prev, ..step });
+            }
+            if self.target.is_some() {
+                self.after.copy_from_slice(&end[..n]);
+                self.t = step.t;
+            } else {
+                self.inner.prepare_dense(&inner);
+                self.t = self.crossing(&step, hazard)?;
+                if noisy && self.t < step.t {
+                    self.absorb();
+                    self.target = Some(self.t);
+                    self.start.copy_from_slice(&self.begin);
+                    (self.t_start, self.t, self.restart) = (step.t_prev, step.t_prev, true);
+                    continue;
+                }
+                self.after.copy_from_slice(&self.full[..n]);
+            }
+            self.jump(ivp, &jumps)?;
+            return Ok(Step { t_prev: self.t_prev, t: self.t, rejected: step.rejected });
         }
-        self.t = self.crossing(&step, hazard)?;
-        self.after.copy_from_slice(&self.full[..n]);
-        let total = self.rates.evaluate(ivp, &jumps, self.t, &self.after)?;
-        if total > 0.0 {
-            let at = self.draws.uniform() * total;
-            let jump = self.rates.pick(at);
-            self.rates.apply(ivp, &jumps, jump, self.t, &mut self.after)?;
-            self.stats.events += 1;
-        }
-        self.absorb();
-        self.start[..n].copy_from_slice(&self.after);
-        self.start[n] = T::ZERO;
-        (self.t_start, self.hazard, self.restart) = (self.t, 0.0, true);
-        self.threshold = self.draws.exponential();
-        Ok(Step { t_prev: self.t_prev, t: self.t, rejected: step.rejected })
     }
 
     fn state(&self) -> &[T] {
         &self.after
+    }
+
+    fn prepare_dense(&mut self, ivp: &Ivp<'_, T>) {
+        let structure = ivp.rhs.structure();
+        if let Some(jumps) = structure.jumps {
+            let augmented = Augmented::new(ivp.rhs, jumps.rates, structure.noise);
+            let inner =
+                Ivp { rhs: &augmented, t0: self.t_start, t1: ivp.t1, u0: &self.start, p: ivp.p };
+            self.inner.prepare_dense(&inner);
+        }
     }
 
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError> {

@@ -17,7 +17,7 @@ pub(crate) static METHODS: [MethodInfo; 4] = [
         single: || Box::new(PureJump::new(Selection::Direct)),
     },
     MethodInfo {
-        id: "sorting_direct",
+        id: "sorting-direct",
         name: "Sorting direct",
         process: Process::Jumps,
         strong_order: f64::INFINITY,
@@ -29,7 +29,7 @@ pub(crate) static METHODS: [MethodInfo; 4] = [
         single: || Box::new(PureJump::new(Selection::SortingDirect)),
     },
     MethodInfo {
-        id: "next_reaction",
+        id: "next-reaction",
         name: "Next reaction (Gibson–Bruck)",
         process: Process::Jumps,
         strong_order: f64::INFINITY,
@@ -41,7 +41,7 @@ pub(crate) static METHODS: [MethodInfo; 4] = [
         single: || Box::new(PureJump::new(Selection::NextReaction)),
     },
     MethodInfo {
-        id: "tau_leaping",
+        id: "tau-leaping",
         name: "Tau leaping",
         process: Process::Jumps,
         strong_order: 0.5,

@@ -67,8 +67,8 @@ impl<T: Real> PureJump<T> {
     fn id(&self) -> &'static str {
         match self.selection {
             Selection::Direct => "direct",
-            Selection::SortingDirect => "sorting_direct",
-            Selection::NextReaction => "next_reaction",
+            Selection::SortingDirect => "sorting-direct",
+            Selection::NextReaction => "next-reaction",
         }
     }
 
@@ -168,7 +168,7 @@ impl<T: Real> Stepper<T> for PureJump<T> {
         let jumps = jumps_alone(ivp, self.id())?;
         let kinds = jumps.changes.len();
         self.rates.configure(ivp, &jumps)?;
-        self.draws = Draws::new(settings.seed, settings.path, Purpose::Jumps);
+        self.draws = Draws::new(settings.seed, settings.path, Purpose::Jumps, ivp.t0);
         self.queue.reset(kinds);
         self.order.clear();
         self.order.extend(0..kinds as u32);

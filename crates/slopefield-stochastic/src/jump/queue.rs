@@ -70,7 +70,7 @@ mod tests {
     fn the_earliest_entry_is_first_after_any_change() {
         let mut queue = Queue::default();
         queue.reset(17);
-        let mut draws = Draws::new(1, 0, Purpose::Jumps);
+        let mut draws = Draws::new(1, 0, Purpose::Jumps, 0.0);
         for _ in 0..2000 {
             let entry = (17.0 * draws.uniform()) as usize;
             let time = if draws.uniform() < 0.1 { f64::INFINITY } else { draws.uniform() };

@@ -19,9 +19,12 @@ const SINGLE_JUMPS: u32 = 100;
 /// doi:10.1063/1.2159468; *Avoiding negative populations in explicit Poisson tau-leaping*, J. Chem.
 /// Phys. 123 (2005) 054104, doi:10.1063/1.1992473).
 ///
-/// In a leap no rate changes by more than about 3 % in mean or standard deviation. The order of a
-/// rate in a state, which the paper tabulates, is its logarithmic derivative here, so rates of any
-/// form are served. Leaps that would make a state negative are tried again with half the length.
+/// In a leap no rate changes by more than about 3 % in mean or standard deviation. The paper bounds
+/// the change of a state `x` by `ε x/g` with `g` tabulated by the order of the rate `a`; that is
+/// `ε a/(∂a/∂x)`, which serves rates of any form. Near an equilibrium that alone would allow leaps
+/// longer than the memory of the process, with too large variances (Rathinam et al., J. Chem. Phys.
+/// 119 (2003) 12784, doi:10.1063/1.1627296): a leap is no longer than `2ε` times the least time in
+/// which a disturbance can decay, so variances too are right to about `ε`. Leaps that would make a state negative are tried again with half the length.
 #[derive(Debug)]
 pub struct TauLeaping<T: Real = f64> {
     rates: Rates<T>,
@@ -33,6 +36,7 @@ pub struct TauLeaping<T: Real = f64> {
     derivative: Vec<T>,
     critical: Vec<bool>,
     drift: Vec<f64>,
+    column: Vec<f64>,
     variance: Vec<f64>,
     single: u32,
     t_prev: f64,
@@ -62,6 +66,7 @@ impl<T: Real> TauLeaping<T> {
             derivative: Vec::new(),
             critical: Vec::new(),
             drift: Vec::new(),
+            column: Vec::new(),
             variance: Vec::new(),
             single: 0,
             t_prev: 0.0,
@@ -92,19 +97,20 @@ impl<T: Real> TauLeaping<T> {
             if self.variance[i] == 0.0 {
                 continue;
             }
-            let order = self.order_in(ivp, jumps, i);
-            if order > 0.0 {
-                let allowed = (CHANGE * self.after[i].f64() / order).max(1.0);
-                longest = longest
-                    .min(allowed / self.drift[i].abs())
-                    .min(allowed * allowed / self.variance[i]);
-            }
+            let (scale, slope) = self.scale_of(ivp, jumps, i);
+            let allowed = (CHANGE * scale).max(1.0);
+            longest = longest
+                .min(2.0 * CHANGE / slope)
+                .min(allowed / self.drift[i].abs())
+                .min(allowed * allowed / self.variance[i]);
         }
         longest
     }
 
-    /// Highest order in which a rate depends on state `i`; 0 when none does.
-    fn order_in(&mut self, ivp: &Ivp<'_, T>, jumps: &Jumps<'_, T>, i: usize) -> f64 {
+    /// Least of `rate / |∂rate/∂u_i|` over all rates: how far state `i` may go until a rate is
+    /// another one (infinite where no rate depends on it). And the sum over all states of how fast a
+    /// disturbance of state `i` changes them.
+    fn scale_of(&mut self, ivp: &Ivp<'_, T>, jumps: &Jumps<'_, T>, i: usize) -> (f64, f64) {
         self.direction[i] = T::ONE;
         jumps.rates.jvp(
             Point { t: T::of(self.t), u: &self.after, p: ivp.p },
@@ -114,15 +120,23 @@ impl<T: Real> TauLeaping<T> {
             &mut self.scratch,
         );
         self.direction[i] = T::ZERO;
-        let x = self.after[i].f64();
-        let mut order = 0.0_f64;
-        for (rate, slope) in self.rates.values().iter().zip(&self.derivative) {
-            let (rate, slope) = (rate.f64(), slope.f64().abs());
-            if rate > 0.0 && slope > 0.0 {
-                order = order.max(slope * x.abs() / rate);
+        let mut scale = f64::INFINITY;
+        self.column.fill(0.0);
+        for (jump, change) in jumps.changes.iter().enumerate() {
+            let slope = self.derivative[jump].f64();
+            if slope == 0.0 {
+                continue;
+            }
+            scale = scale.min(self.rates.values()[jump].f64() / slope.abs());
+            if let JumpChange::Add(parts) = change
+                && !self.critical[jump]
+            {
+                for (state, amount) in parts {
+                    self.column[*state as usize] += amount * slope;
+                }
             }
         }
-        order
+        (scale, self.column.iter().map(|x| x.abs()).sum())
     }
 
     fn mark_critical(&mut self, jumps: &Jumps<'_, T>) -> f64 {
@@ -209,16 +223,16 @@ impl<T: Real> TauLeaping<T> {
 
 impl<T: Real> Stepper<T> for TauLeaping<T> {
     fn start(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
-        let jumps = jumps_alone(ivp, "tau_leaping")?;
+        let jumps = jumps_alone(ivp, "tau-leaping")?;
         if jumps.changes.iter().any(|change| matches!(change, JumpChange::Set(_))) {
             return Err(SolveError::Invalid(
-                "the method tau_leaping needs jumps that add fixed numbers to states; use direct"
+                "the method tau-leaping needs jumps that add fixed numbers to states; use direct"
                     .into(),
             ));
         }
         self.rates.configure(ivp, &jumps)?;
         let (n, kinds) = (ivp.u0.len(), jumps.changes.len());
-        self.draws = Draws::new(settings.seed, settings.path, Purpose::Jumps);
+        self.draws = Draws::new(settings.seed, settings.path, Purpose::Jumps, ivp.t0);
         self.scratch.resize(jumps.rates.scratch_len(), T::ZERO);
         self.no_parameters.clear();
         self.no_parameters.resize(ivp.p.len(), T::ZERO);
@@ -228,6 +242,7 @@ impl<T: Real> Stepper<T> for TauLeaping<T> {
         self.derivative.resize(kinds, T::ZERO);
         self.critical.resize(kinds, false);
         self.drift.resize(n, 0.0);
+        self.column.resize(n, 0.0);
         self.variance.resize(n, 0.0);
         self.before.resize(n, T::ZERO);
         self.after.resize(n, T::ZERO);
@@ -245,7 +260,7 @@ impl<T: Real> Stepper<T> for TauLeaping<T> {
         settings: &Settings,
         t_limit: f64,
     ) -> Result<Step, SolveError> {
-        let jumps = jumps_alone(ivp, "tau_leaping")?;
+        let jumps = jumps_alone(ivp, "tau-leaping")?;
         self.before.copy_from_slice(&self.after);
         self.t_prev = self.t;
         self.stats.accepted += 1;

@@ -2,27 +2,36 @@
 
 use super::{Key, Purpose, logarithm};
 
-/// The numbers of one purpose on one path, in the order of their index.
+/// The numbers of one purpose on one path from a time on, in the order of their index.
+///
+/// A solve that begins again at a later time, as it does after events, draws other numbers than
+/// before: what is still to come has nothing to do with what has been.
 #[derive(Debug, Clone, Default)]
 pub struct Draws {
     key: Key,
+    /// The time, as bits.
+    start: u64,
     next: u64,
     /// The second word of the last block.
     left: Option<u64>,
 }
 
 impl Draws {
-    /// Begins at the first number.
+    /// Begins at the first number from time `start` on.
     #[must_use]
-    pub fn new(seed: u64, path: u64, purpose: Purpose) -> Self {
-        Draws { key: Key::new(seed, path, purpose), next: 0, left: None }
+    pub fn new(seed: u64, path: u64, purpose: Purpose, start: f64) -> Self {
+        // −0 is the time 0.
+        let start = (start + 0.0).to_bits();
+        Draws { key: Key::new(seed, path, purpose), start, next: 0, left: None }
     }
 
     fn word(&mut self) -> u64 {
         if let Some(word) = self.left.take() {
             return word;
         }
-        let [first, second] = self.key.bits([self.next as u32, (self.next >> 32) as u32, 0, 0]);
+        let words = |x: u64| (x as u32, (x >> 32) as u32);
+        let ((a, b), (c, d)) = (words(self.next), words(self.start));
+        let [first, second] = self.key.bits([a, b, c, d]);
         self.next += 1;
         self.left = Some(second);
         first
@@ -45,7 +54,7 @@ mod tests {
 
     #[test]
     fn moments_of_uniform_and_exponential_numbers() {
-        let mut draws = Draws::new(5, 0, Purpose::Jumps);
+        let mut draws = Draws::new(5, 0, Purpose::Jumps, 0.0);
         let n = 200_000;
         let (mut uniform, mut first, mut second) = (0.0, 0.0, 0.0);
         for _ in 0..n {

@@ -8,6 +8,15 @@
 /// Fraction bits of a double in [1, 2).
 const ONE_BITS: u64 = 0x3FF0_0000_0000_0000;
 
+/// A polynomial, the highest coefficient first; written out, as a loop would keep lanes apart.
+macro_rules! horner {
+    ($x:expr; $first:expr $(, $next:expr)*) => {{
+        let value: f64 = $first;
+        $(let value = value * $x + $next;)*
+        value
+    }};
+}
+
 /// Two independent standard normal numbers of 2 × 64 random bits, 52 of each of which count.
 #[inline(always)]
 #[must_use]
@@ -24,20 +33,22 @@ pub fn normal_pair(a: u64, b: u64) -> [f64; 2] {
 #[inline(always)]
 #[must_use]
 pub fn logarithm(x: f64) -> f64 {
-    const SQRT_HALF_BITS: i64 = 0x3FE6_A09E_667F_3BCD;
-    let bits = x.to_bits() as i64;
-    // Exponent such that the rest lies in [1/√2, √2); the shift keeps the sign.
-    let exponent = (bits - SQRT_HALF_BITS) >> 52;
-    let rest = f64::from_bits((bits - (exponent << 52)) as u64);
+    const SQRT_HALF_BITS: u64 = 0x3FE6_A09E_667F_3BCD;
+    // Logical shifts and no conversion of integers: lanes of older machines have neither.
+    const BIAS: u64 = 1024;
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    let bits = x.to_bits();
+    // Exponent such that the rest lies in [1/√2, √2).
+    let biased = (bits.wrapping_sub(SQRT_HALF_BITS).wrapping_add(BIAS << 52)) >> 52;
+    let rest = f64::from_bits(bits.wrapping_sub(biased.wrapping_sub(BIAS) << 52));
+    let exponent = f64::from_bits(ROUND.to_bits() + biased) - (ROUND + BIAS as f64);
     // 2 artanh(s) = ln((1 + s)/(1 − s)) with |s| ≤ 0.172.
     let s = (rest - 1.0) / (rest + 1.0);
     let q = s * s;
-    let mut series = 1.0 / 21.0;
-    for k in [19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0] {
-        series = series * q + 1.0 / k;
-    }
+    let series = horner!(q; 1.0 / 21.0, 1.0 / 19.0, 1.0 / 17.0, 1.0 / 15.0, 1.0 / 13.0, 1.0 / 11.0,
+        1.0 / 9.0, 1.0 / 7.0, 1.0 / 5.0, 1.0 / 3.0);
     let rest = 2.0 * s + 2.0 * s * (q * series);
-    exponent as f64 * std::f64::consts::LN_2 + rest
+    exponent * std::f64::consts::LN_2 + rest
 }
 
 /// `cos 2πx` and `sin 2πx` for `x` in [0, 1), to 2e-16 absolute.
@@ -50,15 +61,11 @@ fn cosine_and_sine_of_turn(x: f64) -> [f64; 2] {
     let angle = (x - 0.25 * (shifted - ROUND)) * (2.0 * std::f64::consts::PI);
     let q = angle * angle;
     // Taylor series; |angle| ≤ π/4.
-    let mut sine = -1.0 / 1_307_674_368_000.0;
-    for c in [6_227_020_800.0, -39_916_800.0, 362_880.0, -5040.0, 120.0, -6.0] {
-        sine = sine * q + 1.0 / c;
-    }
+    let sine = horner!(q; -1.0 / 1_307_674_368_000.0, 1.0 / 6_227_020_800.0, -1.0 / 39_916_800.0,
+        1.0 / 362_880.0, -1.0 / 5040.0, 1.0 / 120.0, -1.0 / 6.0);
     let sine = angle + angle * (q * sine);
-    let mut cosine = 1.0 / 20_922_789_888_000.0;
-    for c in [-87_178_291_200.0, 479_001_600.0, -3_628_800.0, 40320.0, -720.0, 24.0] {
-        cosine = cosine * q + 1.0 / c;
-    }
+    let cosine = horner!(q; 1.0 / 20_922_789_888_000.0, -1.0 / 87_178_291_200.0,
+        1.0 / 479_001_600.0, -1.0 / 3_628_800.0, 1.0 / 40320.0, -1.0 / 720.0, 1.0 / 24.0);
     let cosine = 1.0 - 0.5 * q + q * q * cosine;
     let swap = quarter & 1 == 1;
     let (first, second) = if swap { (sine, cosine) } else { (cosine, sine) };

@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn frequencies_are_those_of_the_poisson_distribution() {
         for (mean, n) in [(0.3, 60_000), (4.0, 60_000), (10.0, 60_000), (35.5, 100_000)] {
-            let mut draws = Draws::new(3, 1, Purpose::Jumps);
+            let mut draws = Draws::new(3, 1, Purpose::Jumps, 0.0);
             let mut counts = [0u32; 100];
             for _ in 0..n {
                 counts[draws.poisson(mean) as usize] += 1;
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn large_means_keep_mean_and_variance() {
-        let mut draws = Draws::new(4, 0, Purpose::Jumps);
+        let mut draws = Draws::new(4, 0, Purpose::Jumps, 0.0);
         let (mean, n) = (1.0e6, 20_000);
         let (mut sum, mut squares) = (0.0, 0.0);
         for _ in 0..n {

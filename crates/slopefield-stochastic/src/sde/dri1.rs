@@ -68,9 +68,9 @@ impl<T: Real> Dri1<T> {
         for (sign, out) in [(1.0, 0), (-1.0, 1)] {
             let noise = T::of(sign * roots().b1 * root);
             for k in 0..columns {
-                for i in 0..n {
+                for (i, u) in u.iter().enumerate() {
                     let g = self.first[k * n + i];
-                    self.stage[i] = u[i] + drift * self.drifts[0][i] + noise * g;
+                    self.stage[i] = *u + drift * self.drifts[0][i] + noise * g;
                 }
                 system.diffusion(t, &self.stage, &mut self.all);
                 let part = k * n..(k + 1) * n;
@@ -86,11 +86,11 @@ impl<T: Real> Dri1<T> {
         let (n, m, root) = (u.len(), trial.w.len(), trial.h.sqrt());
         for l in 0..m {
             for (sign, beta3) in [(1.0, BETA3[1]), (-1.0, BETA3[2])] {
-                for i in 0..n {
+                for (i, u) in u.iter().enumerate() {
                     let at = l * n + i;
                     let g = T::of(b2[0]) * self.first[at]
                         + T::of(b2[1]) * (self.second[at] + self.third[at]);
-                    self.stage[i] = u[i] + T::of(sign * root) * g;
+                    self.stage[i] = *u + T::of(sign * root) * g;
                 }
                 system.diffusion(trial.t, &self.stage, &mut self.all);
                 for k in (0..m).filter(|k| *k != l) {
@@ -154,14 +154,14 @@ impl<T: Real> Scheme<T> for Dri1<T> {
         }
         self.noise.fill(T::ZERO);
         system.add_noise(&self.first, trial.w, &mut self.noise);
-        for i in 0..n {
+        for (i, u) in u.iter().enumerate() {
             let drift = T::of(A02) * self.drifts[0][i];
-            self.stage[i] = u[i] + h * drift + T::of(b02) * self.noise[i];
+            self.stage[i] = *u + h * drift + T::of(b02) * self.noise[i];
         }
         system.drift(trial.t + 0.5 * trial.h, &self.stage, &mut self.drifts[1]);
-        for i in 0..n {
+        for (i, u) in u.iter().enumerate() {
             let drift = T::of(A03[0]) * self.drifts[0][i] + T::of(A03[1]) * self.drifts[1][i];
-            self.stage[i] = u[i] + h * drift + T::of(b03) * self.noise[i];
+            self.stage[i] = *u + h * drift + T::of(b03) * self.noise[i];
         }
         system.drift(trial.t_new, &self.stage, &mut self.drifts[2]);
         for (error, noise) in error.iter_mut().zip(&self.noise) {

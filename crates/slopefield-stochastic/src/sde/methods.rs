@@ -7,11 +7,22 @@ use super::milstein::{ImplicitMilstein, Milstein};
 use super::sra::{SOSRA, SRA1, Sra};
 use super::sri::{SOSRI, SRIW1, Sri};
 use crate::methods::{MethodInfo, Process};
+use slopefield_solve::Stepper;
 
 macro_rules! stepper {
     ($scheme:expr) => {
         || Box::new(SdeStepper::with($scheme))
     };
+}
+
+/// A stepper for paths side by side, of the methods that need no derivatives.
+pub(crate) fn lane_stepper(name: &str, lanes: usize) -> Option<Box<dyn Stepper>> {
+    Some(match name {
+        "em" => Box::new(SdeStepper::in_lanes(EulerMaruyama::default(), lanes)),
+        "sriw1" => Box::new(SdeStepper::in_lanes(Sri::new(&SRIW1), lanes)),
+        "sosri" => Box::new(SdeStepper::in_lanes(Sri::new(&SOSRI), lanes)),
+        _ => return None,
+    })
 }
 
 pub(crate) static METHODS: [MethodInfo; 9] = [
@@ -20,7 +31,7 @@ pub(crate) static METHODS: [MethodInfo; 9] = [
         name: "SOSRI",
         process: Process::Diffusion,
         strong_order: 1.5,
-        weak_order: 2.0,
+        weak_order: 1.5,
         dense_order: 1.0,
         advice: "The first choice for diagonal noise.",
         reference: "10.48550/arXiv.1804.04344",
@@ -76,7 +87,7 @@ pub(crate) static METHODS: [MethodInfo; 9] = [
         single: stepper!(Milstein::default()),
     },
     MethodInfo {
-        id: "implicit_milstein",
+        id: "implicit-milstein",
         name: "Drift-implicit Milstein",
         process: Process::Diffusion,
         strong_order: 1.0,
@@ -100,7 +111,7 @@ pub(crate) static METHODS: [MethodInfo; 9] = [
         single: stepper!(EulerMaruyama::default()),
     },
     MethodInfo {
-        id: "euler_heun",
+        id: "euler-heun",
         name: "Euler–Heun",
         process: Process::Diffusion,
         strong_order: 0.5,

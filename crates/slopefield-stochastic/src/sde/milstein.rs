@@ -60,8 +60,8 @@ impl<T: Real> Noise<T> {
         system.diffusion(trial.t, u, coefficients);
         self.direction.copy_from_slice(coefficients);
         system.diffusion_along(trial.t, u, &self.direction, coefficients, &mut self.derivative);
-        for i in 0..u.len() {
-            let (g, along, w) = (coefficients[i], self.derivative[i], trial.w[i]);
+        for (i, g) in coefficients.iter().enumerate() {
+            let (g, along, w) = (*g, self.derivative[i], trial.w[i]);
             self.sum[i] = g * T::of(w) + along * T::of(0.5 * (w * w - subtract));
             // The next term is g (g g')' W³/6; where g is curved little, (g g')²/g W³/6.
             if g != T::ZERO {
@@ -112,7 +112,7 @@ impl<T: Real> Noise<T> {
 }
 
 const REFUSAL: &str = "is for noise whose iterated integrals are not needed (additive, diagonal or \
-                       commutative); use em or euler_heun for paths, dri1 for means";
+                       commutative); use em or euler-heun for paths, dri1 for means";
 
 /// Milstein's method; strong order 1, weak order 1, for additive, diagonal and commutative noise in
 /// both calculi.
@@ -184,7 +184,7 @@ pub(crate) struct ImplicitMilstein<T> {
 
 impl<T: Real> Scheme<T> for ImplicitMilstein<T> {
     fn id(&self) -> &'static str {
-        "implicit_milstein"
+        "implicit-milstein"
     }
 
     fn calculus(&self, calculus: Calculus) -> Calculus {

@@ -5,6 +5,7 @@ mod euler;
 mod methods;
 mod milstein;
 mod newton;
+mod rows;
 mod scheme;
 mod sra;
 mod sri;
@@ -13,5 +14,5 @@ mod system;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use methods::METHODS;
+pub(crate) use methods::{METHODS, lane_stepper};
 pub(crate) use stepper::SdeStepper;

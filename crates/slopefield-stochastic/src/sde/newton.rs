@@ -127,7 +127,7 @@ impl<T: Real> Newton<T> {
                 a.swap(j * n + k, j * n + pivot);
             }
             for i in k + 1..n {
-                a[k * n + i] = a[k * n + i] / size;
+                a[k * n + i] /= size;
             }
             for j in k + 1..n {
                 let factor = a[j * n + k];
@@ -151,7 +151,7 @@ impl<T: Real> Newton<T> {
             }
         }
         for k in (0..n).rev() {
-            b[k] = b[k] / a[k * n + k];
+            b[k] /= a[k * n + k];
             for i in 0..k {
                 let product = a[k * n + i] * b[k];
                 b[i] -= product;

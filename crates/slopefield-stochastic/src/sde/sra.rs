@@ -60,8 +60,9 @@ pub(crate) struct Sra<T> {
     noise: Vec<Vec<T>>,
     mean_noise: Vec<Vec<T>>,
     stage: Vec<T>,
-    coefficients: Vec<T>,
-    coefficients_begin: Vec<T>,
+    /// Coefficients of the noise at the beginning and at another stage.
+    others: Vec<T>,
+    beginning: Vec<T>,
     mean: Vec<f64>,
 }
 
@@ -74,8 +75,8 @@ impl<T: Real> Sra<T> {
             noise: vec![Vec::new(); stages],
             mean_noise: vec![Vec::new(); stages],
             stage: Vec::new(),
-            coefficients: Vec::new(),
-            coefficients_begin: Vec::new(),
+            others: Vec::new(),
+            beginning: Vec::new(),
             mean: Vec::new(),
         }
     }
@@ -108,8 +109,8 @@ impl<T: Real> Scheme<T> for Sra<T> {
             }
         }
         self.stage.resize(n, T::ZERO);
-        self.coefficients.resize(coefficients, T::ZERO);
-        self.coefficients_begin.resize(coefficients, T::ZERO);
+        self.others.resize(coefficients, T::ZERO);
+        self.beginning.resize(coefficients, T::ZERO);
         self.mean.resize(coefficients / n, 0.0);
     }
 
@@ -125,17 +126,17 @@ impl<T: Real> Scheme<T> for Sra<T> {
         let (n, stages, h) = (u.len(), table.alpha.len(), T::of(trial.h));
         if trial.from != From::Again {
             system.drift(trial.t, u, &mut self.drifts[0]);
-            system.diffusion(trial.t, u, &mut self.coefficients_begin);
+            system.diffusion(trial.t, u, &mut self.beginning);
         }
         for ((mean, w), area) in self.mean.iter_mut().zip(trial.w).zip(trial.area) {
             *mean = 0.5 * w + area;
         }
         for s in 0..stages {
             let coefficients = if table.c1[s] == 0.0 {
-                &self.coefficients_begin
+                &self.beginning
             } else {
-                system.diffusion(trial.t + table.c1[s] * trial.h, u, &mut self.coefficients);
-                &self.coefficients
+                system.diffusion(trial.t + table.c1[s] * trial.h, u, &mut self.others);
+                &self.others
             };
             self.noise[s].fill(T::ZERO);
             system.add_noise(coefficients, trial.w, &mut self.noise[s]);
@@ -143,8 +144,8 @@ impl<T: Real> Scheme<T> for Sra<T> {
             system.add_noise(coefficients, &self.mean, &mut self.mean_noise[s]);
         }
         for s in 1..stages {
-            for i in 0..n {
-                let mut stage = u[i];
+            for (i, u) in u.iter().enumerate() {
+                let mut stage = *u;
                 for j in 0..s {
                     stage += h * T::of(table.a0[s][j]) * self.drifts[j][i]
                         + T::of(table.b0[s][j]) * self.mean_noise[j][i];
@@ -169,6 +170,6 @@ impl<T: Real> Scheme<T> for Sra<T> {
     }
 
     fn coefficients(&self) -> &[T] {
-        &self.coefficients_begin
+        &self.beginning
     }
 }

@@ -1,5 +1,6 @@
 //! Stochastic Runge–Kutta methods for diagonal and scalar noise: Rößler's SRI family.
 
+use super::rows::{Rows, Stage, Sum};
 use super::scheme::{From, Outcome, Scheme, Trial};
 use super::system::System;
 use slopefield_kernel::{Calculus, NoiseKind};
@@ -51,7 +52,7 @@ pub(crate) static SRIW1: SriTable = SriTable {
 
 /// SOSRI: the SRI method with the largest region of stability (Rackauckas & Nie, *Stability-optimized
 /// high order methods and stiffness detection for pathwise stiff stochastic differential equations*,
-/// 2018, arXiv:1804.04344).
+/// 2018, arXiv:1804.04344). Second moments converge with order 3/2, not 2 as those of SRIW1.
 pub(crate) static SOSRI: SriTable = SriTable {
     id: "sosri",
     drift_stages: 4,
@@ -112,11 +113,10 @@ pub(crate) static SOSRI: SriTable = SriTable {
         [0.155_809_562_382_992_15, 3.236_155_100_662_467_4, -1.422_311_828_335_594_9, 0.0],
     ],
     c0: [0.0, -0.041_992_244_213_164_68, 0.789_840_546_617_033_3, 3.750_401_017_156_282_3],
-    c1: [0.0, 0.262_042_820_913_304_66, 0.058_798_752_320_017_65, 0.758_661_169_101_175_01],
+    c1: [0.0, 0.262_042_820_913_304_66, 0.058_798_752_320_017_65, 0.758_661_169_101_175],
 };
 
-/// An SRI method: strong order 3/2 and weak order 2 for diagonal noise, and for one source that acts
-/// on all states.
+/// An SRI method: strong order 3/2 for diagonal noise, and for one source that acts on all states.
 ///
 /// The error estimate is the difference to the embedded method of strong order 1 and that of the
 /// drift between stages (Rackauckas & Nie, DCDS-B 22 (2017) 2731, doi:10.3934/dcdsb.2017133).
@@ -126,6 +126,16 @@ pub(crate) struct Sri<T> {
     drifts: [Vec<T>; STAGES],
     diffusions: [Vec<T>; STAGES],
     stage: Vec<T>,
+    /// Sums of drifts and diffusions of a stage.
+    drift: Vec<T>,
+    noise: Vec<T>,
+    bent: Vec<T>,
+    /// Increments and areas of the source of every state, the mean increments, `√h`.
+    w: Vec<f64>,
+    area: Vec<f64>,
+    mean: Vec<f64>,
+    root: Vec<f64>,
+    arch: pulp::Arch,
 }
 
 impl<T: Real> Sri<T> {
@@ -135,7 +145,70 @@ impl<T: Real> Sri<T> {
             drifts: std::array::from_fn(|_| Vec::new()),
             diffusions: std::array::from_fn(|_| Vec::new()),
             stage: Vec::new(),
+            drift: Vec::new(),
+            noise: Vec::new(),
+            bent: Vec::new(),
+            w: Vec::new(),
+            area: Vec::new(),
+            mean: Vec::new(),
+            root: Vec::new(),
+            arch: pulp::Arch::new(),
         }
+    }
+}
+
+/// Noise of a step: `Σ (β₁ I_1 + β₂ I_11/√h) g` and `Σ (β₃ I_10/h + β₄ I_111/h) g`.
+struct Noise<'a, T> {
+    table: &'static SriTable,
+    rows: &'a [Vec<T>; STAGES],
+    h: f64,
+    root: f64,
+    w: &'a [f64],
+    mean: &'a [f64],
+    noise: &'a mut [T],
+    bent: &'a mut [T],
+}
+
+impl<T: Real> Rows for Noise<'_, T> {
+    fn len(&self) -> usize {
+        self.noise.len()
+    }
+
+    #[inline(always)]
+    fn apply(self) {
+        let n = self.noise.len();
+        let Noise { h, .. } = self;
+        let (half, sixth) = (0.5 / self.root, 1.0 / (6.0 * h));
+        let [w, mean] = [&self.w[..n], &self.mean[..n]];
+        let [g0, g1, g2, g3] = [0, 1, 2, 3].map(|s| &self.rows[s][..n]);
+        let (noise, bent) = (&mut self.noise[..n], &mut self.bent[..n]);
+        let [b1, b2, b3, b4] = self.table.beta;
+        for i in 0..n {
+            let (w, mean) = (w[i], mean[i]);
+            let twice = (w * w - h) * half;
+            let thrice = (w * w * w - 3.0 * w * h) * sixth;
+            let (g0, g1, g2, g3) = (g0[i], g1[i], g2[i], g3[i]);
+            noise[i] = T::of(b1[0] * w + b2[0] * twice) * g0
+                + T::of(b1[1] * w + b2[1] * twice) * g1
+                + T::of(b1[2] * w + b2[2] * twice) * g2
+                + T::of(b1[3] * w + b2[3] * twice) * g3;
+            bent[i] = T::of(b3[0] * mean + b4[0] * thrice) * g0
+                + T::of(b3[1] * mean + b4[1] * thrice) * g1
+                + T::of(b3[2] * mean + b4[2] * thrice) * g2
+                + T::of(b3[3] * mean + b4[3] * thrice) * g3;
+        }
+    }
+}
+
+impl<T: Real> Sri<T> {
+    /// Fills `stage`: coefficients `a` of the drifts, and `b` of the diffusions times `√h` or the mean
+    /// increments.
+    fn stage(&mut self, a: &[f64], b: &[f64], h: f64, root: bool, u: &[T]) {
+        Sum { coefficients: a, rows: &self.drifts, out: &mut self.drift }.run(self.arch);
+        Sum { coefficients: b, rows: &self.diffusions, out: &mut self.noise }.run(self.arch);
+        let scale = if root { &self.root } else { &self.mean };
+        let (drift, noise, out) = (&self.drift, &self.noise, &mut self.stage[..]);
+        Stage { u, h, drift, scale, noise, out }.run(self.arch);
     }
 }
 
@@ -164,7 +237,12 @@ impl<T: Real> Scheme<T> for Sri<T> {
         for vector in self.drifts.iter_mut().chain(&mut self.diffusions) {
             vector.resize(n, T::ZERO);
         }
-        self.stage.resize(n, T::ZERO);
+        for vector in [&mut self.stage, &mut self.drift, &mut self.noise, &mut self.bent] {
+            vector.resize(n, T::ZERO);
+        }
+        for vector in [&mut self.w, &mut self.area, &mut self.mean, &mut self.root] {
+            vector.resize(n, 0.0);
+        }
     }
 
     fn attempt(
@@ -177,61 +255,46 @@ impl<T: Real> Scheme<T> for Sri<T> {
     ) -> Outcome {
         let table = self.table;
         let n = u.len();
-        let one_source = trial.w.len() == 1;
-        let source = |i: usize| if one_source { 0 } else { i };
-        let (h, root) = (trial.h, trial.h.sqrt());
+        let (h, root, arch) = (trial.h, trial.h.sqrt(), self.arch);
         if trial.from != From::Again {
             system.drift(trial.t, u, &mut self.drifts[0]);
             system.diffusion(trial.t, u, &mut self.diffusions[0]);
         }
+        if trial.w.len() == n {
+            self.w.copy_from_slice(trial.w);
+            self.area.copy_from_slice(trial.area);
+        } else {
+            self.w.fill(trial.w[0]);
+            self.area.fill(trial.area[0]);
+        }
+        for ((mean, w), area) in self.mean.iter_mut().zip(&self.w).zip(&self.area) {
+            *mean = 0.5 * w + area;
+        }
+        self.root.fill(root);
         for s in 1..STAGES {
             if s < table.drift_stages {
-                for i in 0..n {
-                    let mean = 0.5 * trial.w[source(i)] + trial.area[source(i)];
-                    let (mut drift, mut noise) = (T::ZERO, T::ZERO);
-                    for j in 0..s {
-                        drift += T::of(table.a0[s][j]) * self.drifts[j][i];
-                        noise += T::of(table.b0[s][j]) * self.diffusions[j][i];
-                    }
-                    self.stage[i] = u[i] + T::of(h) * drift + T::of(mean) * noise;
-                }
+                self.stage(&table.a0[s][..s], &table.b0[s][..s], h, false, u);
                 system.drift(trial.t + table.c0[s] * h, &self.stage, &mut self.drifts[s]);
             }
-            for i in 0..n {
-                let (mut drift, mut noise) = (T::ZERO, T::ZERO);
-                for j in 0..s {
-                    if j < table.drift_stages {
-                        drift += T::of(table.a1[s][j]) * self.drifts[j][i];
-                    }
-                    noise += T::of(table.b1[s][j]) * self.diffusions[j][i];
-                }
-                self.stage[i] = u[i] + T::of(h) * drift + T::of(root) * noise;
-            }
+            let known = s.min(table.drift_stages);
+            self.stage(&table.a1[s][..known], &table.b1[s][..s], h, true, u);
             system.diffusion(trial.t + table.c1[s] * h, &self.stage, &mut self.diffusions[s]);
         }
-        let sixth = T::of(h / 6.0);
+        let coefficients = &table.alpha[..table.drift_stages];
+        Sum { coefficients, rows: &self.drifts, out: &mut self.drift }.run(arch);
+        let (w, mean) = (&self.w[..], &self.mean[..]);
+        let (noise, bent) = (&mut self.noise[..], &mut self.bent[..]);
+        Noise { table, rows: &self.diffusions, h, root, w, mean, noise, bent }.run(arch);
         for i in 0..n {
-            let (w, area) = (trial.w[source(i)], trial.area[source(i)]);
-            // I_11/√h, I_10/h, I_111/h.
-            let twice = (w * w - h) / (2.0 * root);
-            let mean = 0.5 * w + area;
-            let thrice = (w * w * w - 3.0 * w * h) / (6.0 * h);
-            let (mut drift, mut change) = (T::ZERO, T::ZERO);
-            let mut sign = T::ONE;
-            for s in 0..table.drift_stages {
-                drift += T::of(table.alpha[s]) * self.drifts[s][i];
-                change += sign * self.drifts[s][i];
-                sign = -sign;
+            end[i] = u[i] + T::of(h) * self.drift[i] + self.noise[i] + self.bent[i];
+        }
+        if trial.measure {
+            let sixth = T::of(h / 6.0);
+            let coefficients = &[1.0, -1.0, 1.0, -1.0][..table.drift_stages];
+            Sum { coefficients, rows: &self.drifts, out: &mut self.drift }.run(arch);
+            for ((error, drift), bent) in error.iter_mut().zip(&self.drift).zip(&self.bent) {
+                *error = (sixth * *drift).magnitude() + bent.magnitude();
             }
-            let (mut noise, mut bent) = (T::ZERO, T::ZERO);
-            for s in 0..STAGES {
-                let g = self.diffusions[s][i];
-                let [b1, b2, b3, b4] = [0, 1, 2, 3].map(|k| table.beta[k][s]);
-                noise += T::of(b1 * w + b2 * twice) * g;
-                bent += T::of(b3 * mean + b4 * thrice) * g;
-            }
-            end[i] = u[i] + T::of(h) * drift + noise + bent;
-            error[i] = (sixth * change).magnitude() + bent.magnitude();
         }
         Outcome::Done
     }

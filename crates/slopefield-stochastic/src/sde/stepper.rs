@@ -25,6 +25,8 @@ const SMALLEST_STEP_ULPS: f64 = 16.0;
 /// is below 1).
 pub(crate) struct SdeStepper<S, T: Real = f64> {
     scheme: S,
+    /// Paths that the state holds side by side: the rows of each state follow each other.
+    lanes: usize,
     work: Work<T>,
     motion: BrownianMotion,
     norm: ErrorNorm,
@@ -50,6 +52,7 @@ impl<S: Scheme<T>, T: Real> SdeStepper<S, T> {
     pub(crate) fn with(scheme: S) -> Self {
         SdeStepper {
             scheme,
+            lanes: 1,
             work: Work::default(),
             motion: BrownianMotion::default(),
             norm: ErrorNorm::default(),
@@ -71,19 +74,26 @@ impl<S: Scheme<T>, T: Real> SdeStepper<S, T> {
         }
     }
 
+    /// The same for as many paths side by side, from that of the settings on.
+    pub(crate) fn in_lanes(scheme: S, lanes: usize) -> Self {
+        SdeStepper { lanes, ..Self::with(scheme) }
+    }
+
     /// Length of a first step: small changes by drift and by noise, each against the state.
-    fn first_length(&mut self, system: &mut System<'_, '_, T>, coefficients: &mut [T]) -> f64 {
+    fn first_length(&mut self, system: &mut System<'_, '_, T>) -> f64 {
         let ivp = system.ivp;
         let n = ivp.u0.len();
         let span = ivp.t1 - ivp.t0;
         let size = self.norm.of_value(ivp.u0, ivp.u0).max(1.0);
         system.drift(ivp.t0, ivp.u0, &mut self.error);
         let drift = self.norm.of_value(&self.error, ivp.u0);
-        system.diffusion(ivp.t0, ivp.u0, coefficients);
+        let mut coefficients = system.take_coefficients();
+        system.diffusion(ivp.t0, ivp.u0, &mut coefficients);
         self.error.fill(T::ZERO);
         for (at, g) in coefficients.iter().enumerate() {
             self.error[at % n] += g.magnitude();
         }
+        system.give_coefficients(coefficients);
         let noise = self.norm.of_value(&self.error, ivp.u0);
         let by_drift = 0.01 * size / drift;
         let by_noise = (0.1 * size / noise).powi(2);
@@ -119,7 +129,8 @@ impl<S: Scheme<T>, T: Real> SdeStepper<S, T> {
         if outcome == Outcome::NotConverged {
             return SolveError::NotConverged { t: self.t, h };
         }
-        match self.after.iter().position(|v| !v.finite()) {
+        let mut values = self.after.iter().zip(&self.error);
+        match values.position(|(v, error)| !v.finite() || !self.fixed && !error.finite()) {
             Some(state) => SolveError::non_finite(self.t, state, &self.before),
             None => SolveError::StepTooSmall { t: self.t, h },
         }
@@ -147,7 +158,8 @@ impl<S: Scheme<T>, T: Real> Stepper<T> for SdeStepper<S, T> {
         }
         let n = ivp.u0.len();
         let coefficients = noise.coefficients.shape().outputs;
-        self.motion.start(settings.seed, settings.path, noise.sources)?;
+        let sources = noise.sources / self.lanes;
+        self.motion.start_lanes(settings.seed, settings.path, self.lanes, sources)?;
         for vector in [&mut self.before, &mut self.after, &mut self.error] {
             vector.resize(n, T::ZERO);
         }
@@ -172,9 +184,7 @@ impl<S: Scheme<T>, T: Real> Stepper<T> for SdeStepper<S, T> {
             None => {
                 let mut work = std::mem::take(&mut self.work);
                 let mut system = System { ivp, noise: &noise, work: &mut work };
-                let mut coefficients = system.take_coefficients();
-                let h = self.first_length(&mut system, &mut coefficients);
-                system.give_coefficients(coefficients);
+                let h = self.first_length(&mut system);
                 self.work = work;
                 h
             }

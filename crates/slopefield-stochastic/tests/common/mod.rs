@@ -1,5 +1,5 @@
 //! What the tests of this crate share: systems in closed form.
-#![allow(dead_code, reason = "every test file uses a part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "every test file uses a part; tests may panic")]
 
 use slopefield_kernel::{
     Calculus, Cotangent, JumpChange, Jumps, Kernel, Noise, NoiseKind, Point, Shape, Structure,
@@ -7,6 +7,7 @@ use slopefield_kernel::{
 };
 use slopefield_solve::{Ivp, Real, Settings, SolveError, Stats, Stepper, drive};
 use slopefield_stochastic::BrownianMotion;
+use std::sync::Arc;
 
 /// `f(t, u, p, out)`.
 pub type Value = fn(f64, &[f64], &[f64], &mut [f64]);
@@ -58,7 +59,7 @@ impl<T: Real> Kernel<T> for Function {
         dout: &mut [T],
         scratch: &mut [T],
     ) {
-        assert!(along.t == T::ZERO && along.p.iter().all(|d| *d == T::ZERO));
+        assert!(along.p.iter().all(|d| *d == T::ZERO));
         self.eval(at.t, at.u, at.p, out, scratch);
         let mut result = [0.0; 12];
         let (u, p, du) = (double(at.u), double(at.p), double(along.u));
@@ -70,6 +71,16 @@ impl<T: Real> Kernel<T> for Function {
             &du[..self.states],
             &mut result[..outputs],
         );
+        if along.t != T::ZERO {
+            // By a central difference; only implicit methods ask.
+            let (mut later, mut earlier, step) = ([0.0; 12], [0.0; 12], 1e-5);
+            let (u, p, t) = (&u[..self.states], &p[..self.params], at.t.f64());
+            (self.value)(t + step, u, p, &mut later[..outputs]);
+            (self.value)(t - step, u, p, &mut earlier[..outputs]);
+            for i in 0..outputs {
+                result[i] += along.t.f64() * (later[i] - earlier[i]) / (2.0 * step);
+            }
+        }
         for (out, x) in dout.iter_mut().zip(result) {
             *out = T::of(x);
         }
@@ -98,6 +109,8 @@ pub struct System {
     pub changes: &'static [&'static [(u32, f64)]],
     pub alters: &'static [&'static [u32]],
     pub constant_between: bool,
+    /// Whether the only jump multiplies the only state by 0.7.
+    pub multiply: bool,
 }
 
 pub const NO_CHANGE: Along = |_, _, _, _, out| out.fill(0.0);
@@ -112,6 +125,28 @@ impl System {
             changes: &[],
             alters: &[],
             constant_between: false,
+            multiply: false,
+        }
+    }
+
+    /// A jump process; with a drift where the state changes between jumps too.
+    pub fn jumps(
+        states: usize,
+        drift: Option<(Value, Along)>,
+        (rates, along): (Value, Along),
+        changes: &'static [&'static [(u32, f64)]],
+        alters: &'static [&'static [u32]],
+    ) -> Self {
+        let (value, slope) = drift.unwrap_or((ZERO, NO_CHANGE));
+        let outputs = alters.len();
+        System {
+            drift: Function { states, params: 0, outputs: states, value, along: slope },
+            noise: None,
+            rates: Some(Function { states, params: 0, outputs, value: rates, along }),
+            changes,
+            alters,
+            constant_between: drift.is_none(),
+            multiply: false,
         }
     }
 
@@ -128,13 +163,23 @@ pub struct Model<T: Real> {
     alters: Vec<Vec<u32>>,
 }
 
+const MULTIPLY: Function = Function {
+    states: 1,
+    params: 0,
+    outputs: 1,
+    value: |_, u, _, out| out[0] = 0.7 * u[0],
+    along: |_, _, _, du, out| out[0] = 0.7 * du[0],
+};
+
 impl<T: Real> Model<T> {
     pub fn new(system: System) -> Self {
-        Model {
-            system,
-            changes: system.changes.iter().map(|c| JumpChange::Add(c.to_vec())).collect(),
-            alters: system.alters.iter().map(|list| list.to_vec()).collect(),
-        }
+        let changes = if system.multiply {
+            vec![JumpChange::Set(Arc::new(MULTIPLY))]
+        } else {
+            system.changes.iter().map(|c| JumpChange::Add(c.to_vec())).collect()
+        };
+        let alters = system.alters.iter().map(|list| list.to_vec()).collect();
+        Model { system, changes, alters }
     }
 }
 

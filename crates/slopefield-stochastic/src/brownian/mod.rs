@@ -18,26 +18,32 @@
 //! step tried again with half the length sees a refinement of the same motion. A time is reached
 //! exactly by its binary digits: there is no tolerance.
 
-use crate::random::{Key, Purpose};
-use slopefield_solve::SolveError;
+mod cell;
+mod chain;
+mod halves;
 
-/// Depth of the tree of a cell. Only in `[0, 1)` can a time have more binary digits than this;
-/// those beyond 3e-29 are dropped.
-const LEVELS: usize = 95;
+pub(crate) use cell::power_of_two;
+
+use crate::random::{Key, Purpose};
+use cell::{CELLS, Cell, LEVELS, counter, root_of_power_of_two};
+use chain::Chain;
+use halves::{Halves, WIDE};
+use slopefield_solve::SolveError;
 
 /// More sources than this cannot be told apart.
 const MOST_SOURCES: usize = 1 << 20;
 
-/// Cells reach to ±2^CELLS.
-const CELLS: u32 = 1000;
-
 /// A Brownian motion with several independent sources; see the module.
+///
+/// It may be that of several paths at once, its *lanes*: then every number below is a row of as many
+/// numbers as there are lanes.
 ///
 /// Keeps the way from the root to the last interval asked for, so marching costs two normal numbers
 /// a step and source. No call allocates, except [`BrownianMotion::start`] for more sources.
 #[derive(Debug, Clone)]
 pub struct BrownianMotion {
-    key: Key,
+    /// One for each lane.
+    keys: Vec<Key>,
     sources: usize,
     cell: Option<Cell>,
     /// Levels up to this one hold children of `parents`.
@@ -47,88 +53,24 @@ pub struct BrownianMotion {
     /// For each level: `W` and `H` of the left half, `W` and `H` of the right half, each for all
     /// sources. Level 0 holds the cell in place of the left half.
     halves: Vec<f64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Cell {
-    /// 0 for `[0, 1)`, otherwise `[2^(number − 1), 2^number)`.
-    number: u32,
-    mirrored: bool,
-}
-
-impl Cell {
-    fn at(time: f64, mirrored: bool) -> Self {
-        let number = if time < 1.0 { 0 } else { (time.to_bits() >> 52) as u32 - 1022 };
-        Cell { number, mirrored }
-    }
-
-    /// Logarithm of the length to base 2.
-    fn exponent(self) -> i32 {
-        self.number.max(1) as i32 - 1
-    }
-
-    fn begin(self) -> f64 {
-        if self.number == 0 { 0.0 } else { power_of_two(self.number as i32 - 1) }
-    }
-
-    fn end(self) -> f64 {
-        power_of_two(self.number as i32)
-    }
-
-    /// Distance from the beginning as a fraction of the cell, in units of `2^−LEVELS`.
-    fn position(self, time: f64) -> u128 {
-        ((time - self.begin()) * power_of_two(LEVELS as i32 - self.exponent())) as u128
-    }
-}
-
-/// `2^e` for exponents of normal numbers.
-#[inline(always)]
-pub(crate) fn power_of_two(e: i32) -> f64 {
-    f64::from_bits(((e + 1023) as u64) << 52)
-}
-
-/// `2^(e/2)`.
-#[inline(always)]
-fn root_of_power_of_two(e: i32) -> f64 {
-    let root = power_of_two(e >> 1);
-    if e & 1 == 0 { root } else { root * std::f64::consts::SQRT_2 }
-}
-
-/// An interval put together from adjacent ones.
-struct Chain<'a> {
-    w: &'a mut [f64],
-    h: &'a mut [f64],
-    length: f64,
-}
-
-impl Chain<'_> {
-    fn append(&mut self, w: &[f64], h: &[f64], length: f64) {
-        if self.length == 0.0 {
-            self.w.copy_from_slice(w);
-            self.h.copy_from_slice(h);
-            self.length = length;
-            return;
-        }
-        let total = self.length + length;
-        let (before, after) = (self.length / total, length / total);
-        for i in 0..self.w.len() {
-            self.h[i] =
-                before * self.h[i] + after * h[i] + 0.5 * (after * self.w[i] - before * w[i]);
-            self.w[i] += w[i];
-        }
-        self.length = total;
-    }
+    /// Two rows of normal numbers, and the bits that they are made of.
+    normal: Vec<f64>,
+    bits: Vec<u64>,
+    arch: pulp::Arch,
 }
 
 impl Default for BrownianMotion {
     fn default() -> Self {
         BrownianMotion {
-            key: Key::default(),
+            keys: Vec::new(),
             sources: 0,
             cell: None,
             depth: 0,
             parents: [0; LEVELS + 1],
             halves: Vec::new(),
+            normal: Vec::new(),
+            bits: Vec::new(),
+            arch: pulp::Arch::new(),
         }
     }
 }
@@ -139,19 +81,39 @@ impl BrownianMotion {
     /// # Errors
     /// [`SolveError::Invalid`] for more than a million sources.
     pub fn start(&mut self, seed: u64, path: u64, sources: usize) -> Result<(), SolveError> {
+        self.start_lanes(seed, path, 1, sources)
+    }
+
+    /// Becomes the motions of paths `first..first + lanes`.
+    ///
+    /// # Errors
+    /// [`SolveError::Invalid`] for more than a million sources.
+    pub fn start_lanes(
+        &mut self,
+        seed: u64,
+        first: u64,
+        lanes: usize,
+        sources: usize,
+    ) -> Result<(), SolveError> {
         if sources > MOST_SOURCES {
             return Err(SolveError::Invalid(format!(
                 "the system has {sources} sources of noise; {MOST_SOURCES} are the most"
             )));
         }
-        self.key = Key::new(seed, path, Purpose::Motion);
+        let paths = (0..lanes as u64).map(|lane| first.wrapping_add(lane));
+        self.keys.clear();
+        self.keys.extend(paths.map(|path| Key::new(seed, path, Purpose::Motion)));
         self.cell = None;
-        if sources != self.sources {
-            self.sources = sources;
-            self.halves.clear();
-            self.halves.resize((LEVELS + 1) * 4 * sources, 0.0);
-        }
+        self.sources = sources;
+        self.halves.resize((LEVELS + 1) * 4 * self.row(), 0.0);
+        self.normal.resize(2 * lanes, 0.0);
+        self.bits.resize(2 * lanes, 0);
         Ok(())
+    }
+
+    /// Numbers of all sources and lanes.
+    fn row(&self) -> usize {
+        self.sources * self.keys.len()
     }
 
     /// Whether the motion is defined at a time.
@@ -197,7 +159,8 @@ impl BrownianMotion {
                 let fitting = 127 - (last - position).leading_zeros();
                 let size = aligned.min(fitting);
                 let offset = self.interval(LEVELS - size as usize, position >> size);
-                let (w, h) = self.halves[offset..offset + 2 * self.sources].split_at(self.sources);
+                let row = self.row();
+                let (w, h) = self.halves[offset..offset + 2 * row].split_at(row);
                 chain.append(w, h, (1u128 << size) as f64 * unit);
                 position += 1 << size;
             }
@@ -217,9 +180,11 @@ impl BrownianMotion {
         self.cell = Some(cell);
         self.depth = 0;
         let root = root_of_power_of_two(cell.exponent());
-        let (w, h) = self.halves[..2 * self.sources].split_at_mut(self.sources);
-        for (source, (w, h)) in w.iter_mut().zip(h).enumerate() {
-            let [first, second] = self.key.normal_pair(counter(cell, 0, source));
+        let (row, lanes) = (self.row(), self.keys.len());
+        let (w, h) = self.halves[..2 * row].split_at_mut(row);
+        for (at, (w, h)) in w.iter_mut().zip(h).enumerate() {
+            let counter = counter(cell, 0, at / lanes);
+            let [first, second] = self.keys[at % lanes].normal_pair(counter);
             *w = root * first;
             *h = root * (1.0 / 12.0_f64.sqrt()) * second;
         }
@@ -242,13 +207,13 @@ impl BrownianMotion {
     }
 
     fn place(&self, level: usize, index: u128) -> usize {
-        (4 * level + 2 * (index as usize & 1)) * self.sources
+        (4 * level + 2 * (index as usize & 1)) * self.row()
     }
 
     /// Fills level `level` with the halves of interval `parent` of the level above.
     fn divide(&mut self, level: usize, parent: u128) {
         let Some(cell) = self.cell else { return };
-        let m = self.sources;
+        let (m, lanes) = (self.row(), self.keys.len());
         let place = if level == 1 { 0 } else { self.place(level - 1, parent) };
         let (above, here) = self.halves.split_at_mut(4 * level * m);
         let (whole_w, whole_h) = above[place..place + 2 * m].split_at(m);
@@ -257,25 +222,30 @@ impl BrownianMotion {
         let (right_w, right_h) = right.split_at_mut(m);
         let root = root_of_power_of_two(cell.exponent() + 1 - level as i32);
         let node = (1u128 << (level - 1)) | parent;
-        for i in 0..m {
-            let [first, second] = self.key.normal_pair(counter(cell, node, i));
-            let (w, h) = (whole_w[i], whole_h[i]);
-            let bend = 0.125 * root * first;
-            let skew = root * (1.0 / 48.0_f64.sqrt()) * second;
-            left_w[i] = 0.5 * w + 1.5 * h + 2.0 * bend;
-            right_w[i] = 0.5 * w - 1.5 * h - 2.0 * bend;
-            left_h[i] = 0.25 * h - bend + skew;
-            right_h[i] = 0.25 * h - bend - skew;
+        for source in 0..self.sources {
+            let part = source * lanes..(source + 1) * lanes;
+            let whole = [&whole_w[part.clone()], &whole_h[part.clone()]];
+            let [lw, lh] = [&mut left_w[part.clone()], &mut left_h[part.clone()]];
+            let [rw, rh] = [&mut right_w[part.clone()], &mut right_h[part]];
+            let halves = Halves {
+                whole,
+                left: [lw, lh],
+                right: [rw, rh],
+                keys: &self.keys,
+                counter: counter(cell, node, source),
+                root,
+                bits: &mut self.bits,
+                normal: &mut self.normal,
+            };
+            if lanes < WIDE {
+                halves.fill();
+            } else {
+                // The same arithmetic with the vector instructions of the machine.
+                self.arch.dispatch(halves);
+            }
         }
         self.parents[level] = parent;
         // What lies deeper belonged to another interval.
         self.depth = level;
     }
-}
-
-/// The counter of an interval: node 0 is the cell, `2^level + index` the interval that is divided.
-#[inline(always)]
-fn counter(cell: Cell, node: u128, source: usize) -> [u32; 4] {
-    let cell = 2 * cell.number + u32::from(cell.mirrored);
-    [node as u32, (node >> 32) as u32, (node >> 64) as u32, source as u32 | (cell << 20)]
 }
