@@ -14,12 +14,12 @@ fn report(name: &str) -> Report {
     measure(&contest, &Options { comparators: &comparators, seconds: 0.0, patience: 2.0 }).unwrap()
 }
 
-/// Errors stay within a factor of the tolerance and fall with it.
-fn check(curve: &Curve, factor: f64) {
+/// Errors stay below a bound that depends on the tolerance, and fall with it.
+fn check(curve: &Curve, bound: fn(f64) -> f64) {
     let name = &curve.solver;
     assert!(curve.failed.is_empty(), "{name}: {:?}", curve.failed);
     for point in &curve.points {
-        let allowed = factor * point.rtol + 1e-9;
+        let allowed = bound(point.rtol) + 1e-9;
         assert!(point.error <= allowed, "{name} at {:e}: {:e}", point.rtol, point.error);
         assert!(point.counts.steps > 0 && point.counts.rhs > 0, "{name}: {:?}", point.counts);
     }
@@ -44,7 +44,9 @@ fn non_stiff_solvers_reach_the_reference() {
     let report = report("lotka-volterra");
     let sundials = ["CVODE: Adams", "CVODE: BDF, dense"];
     solvers(&report, &["tsit5", "dp5", "vern7"], "C: Tsit5", &sundials);
-    report.curves.iter().for_each(|curve| check(curve, 2e3));
+    // Errors of steps are held to the tolerance; with methods of order 2 that of the solution is as
+    // its power 2/3.
+    report.curves.iter().for_each(|curve| check(curve, |rtol| 20.0 * rtol.powf(2.0 / 3.0)));
     // The same method at the same tolerances: the same error, but for the step controllers.
     let curve = |name: &str| report.curves.iter().find(|c| c.solver == name).unwrap();
     for (ours, c) in curve("tsit5").points.iter().zip(&curve("C: Tsit5").points) {
@@ -57,7 +59,7 @@ fn non_stiff_solvers_reach_the_reference() {
 fn stiff_solvers_reach_the_reference() {
     let report = report("rober");
     solvers(&report, &["rodas5p", "bdf", "radau"], "C: Rodas4", &["CVODE: BDF, dense"]);
-    report.curves.iter().for_each(|curve| check(curve, 3e3));
+    report.curves.iter().for_each(|curve| check(curve, |rtol| 3e3 * rtol));
     assert!(report.curves.iter().all(|curve| curve.solver != "tsit5"));
 }
 

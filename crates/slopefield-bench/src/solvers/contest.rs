@@ -131,7 +131,7 @@ impl Contest {
 pub struct Options<'a> {
     /// The C compilers, where there are any.
     pub comparators: &'a Comparators,
-    /// Seconds for each problem.
+    /// Seconds for each problem; 0 repeats nothing and keeps the time of the first run.
     pub seconds: f64,
     /// A single run that takes longer is not repeated, and the next tighter tolerance is left out.
     pub patience: f64,
@@ -267,7 +267,7 @@ pub fn measure(contest: &Contest, options: &Options<'_>) -> Result<Report, Bench
         }
         curves.push(curve);
     }
-    if !subjects.is_empty() {
+    if !subjects.is_empty() && options.seconds > 0.0 {
         let times = by_turns(&mut subjects, options.seconds)?;
         for ((curve, point), time) in places.into_iter().zip(times) {
             curves[curve].points[point].time = time;
