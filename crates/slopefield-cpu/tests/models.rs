@@ -45,12 +45,7 @@ fn models() -> Vec<(String, Model, LoweredModel)> {
 }
 
 fn plans(lowered: &LoweredModel, function: ModelFunction) -> &Plans {
-    match function {
-        ModelFunction::Initial => &lowered.initial,
-        ModelFunction::Rhs => &lowered.rhs,
-        ModelFunction::Observe => &lowered.observe,
-        ModelFunction::Lets => &lowered.lets,
-    }
+    lowered.plans(function).expect("the model has the function")
 }
 
 /// Inputs inside the domains of the models: positive states below 1, params near their start,
