@@ -113,7 +113,10 @@ pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError
     } else {
         let reached: Vec<bool> = judged.iter().filter_map(Judged::reached).collect();
         let met = reached.iter().filter(|reached| **reached).count();
-        output::print(&format!("\n{met} of {} goals that were measured are met\n", reached.len()));
+        if !reached.is_empty() {
+            let count = reached.len();
+            output::print(&format!("\n{met} of {count} goals that were measured are met\n"));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
