@@ -6,6 +6,7 @@ use slopefield_problems::{Problem, geometric_brownian_motion as gbm};
 use slopefield_solve::{Ivp, Settings, Stepper};
 use slopefield_stochastic::{BrownianMotion, MethodInfo, Paths, Process, methods, paths};
 use std::rc::Rc;
+use std::time::Instant;
 
 /// Many paths of geometric Brownian motion with one method and one step.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -22,33 +23,48 @@ pub struct PathsPoint {
     pub paths: usize,
 }
 
-/// Measures all methods for diffusions on `dX = μX dt + σX dW` to t = 1 with steps 1/4 to 1/1024,
-/// for about `seconds` in all. The exact solution is evaluated on the same Brownian motion.
+/// Measures all methods for diffusions on `dX = μX dt + σX dW` to t = 1 with steps of 1/4 and
+/// shorter, for about `seconds` in all (0 keeps the time of the first run). The exact solution is
+/// evaluated on the same Brownian motion. Steps get shorter until the error is 1e-4, or a run takes
+/// longer than `patience` seconds, which is not repeated.
 ///
 /// # Errors
-/// When a solve fails.
+/// When the Brownian motion is refused.
 pub fn geometric_brownian_motion(
     count: usize,
     seconds: f64,
+    patience: f64,
 ) -> Result<Vec<PathsPoint>, BenchError> {
     let problem = Rc::new(gbm());
     let exact = exact_ends(&problem, count)?;
     let (mut points, mut subjects) = (Vec::new(), Vec::<Box<dyn Subject>>::new());
+    let mut places = Vec::new();
     for method in methods().filter(|method| method.process == Process::Diffusion) {
         for level in 2..=10 {
             let mut walk = Walk::new(method, problem.clone(), count, 0.5_f64.powi(level));
+            let began = Instant::now();
             // Methods refuse what they are not for, such as another calculus or kind of noise.
             let Ok(ends) = walk.result() else { break };
+            let once = began.elapsed().as_secs_f64();
             let squares = ends.iter().zip(&exact).map(|(a, b)| (a - b) * (a - b));
             let error = (squares.sum::<f64>() / count as f64).sqrt();
-            let time = Timing { min: 0.0, median: 0.0, p90: 0.0, rounds: 0 };
+            let time = Timing { min: once, median: once, p90: once, rounds: 1 };
             let method = method.id.to_owned();
             points.push(PathsPoint { method, steps: 1 << level, error, time, paths: count });
+            if once > patience {
+                break;
+            }
+            places.push(points.len() - 1);
             subjects.push(Box::new(walk));
+            if error < 1e-4 {
+                break;
+            }
         }
     }
-    for (point, time) in points.iter_mut().zip(by_turns(&mut subjects, seconds)?) {
-        point.time = time;
+    if seconds > 0.0 && !subjects.is_empty() {
+        for (place, time) in places.into_iter().zip(by_turns(&mut subjects, seconds)?) {
+            points[place].time = time;
+        }
     }
     Ok(points)
 }

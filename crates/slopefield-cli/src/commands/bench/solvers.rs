@@ -91,7 +91,8 @@ pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError
     }
     let mut walks = Vec::new();
     if with_paths {
-        walks = geometric_brownian_motion(PATHS.1, bench.seconds).map_err(failure)?;
+        walks =
+            geometric_brownian_motion(PATHS.1, bench.seconds, PATIENCE / 4.0).map_err(failure)?;
         let others = of_peers(session, bench, peers.as_ref(), PATHS.0)?;
         if !session.json {
             output::print(&paths_table(&walks, &others));
@@ -112,7 +113,10 @@ pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError
     } else {
         let reached: Vec<bool> = judged.iter().filter_map(Judged::reached).collect();
         let met = reached.iter().filter(|reached| **reached).count();
-        output::print(&format!("\n{met} of {} goals that were measured are met\n", reached.len()));
+        if !reached.is_empty() {
+            let count = reached.len();
+            output::print(&format!("\n{met} of {count} goals that were measured are met\n"));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
