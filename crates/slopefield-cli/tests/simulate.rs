@@ -88,11 +88,15 @@ fn tables_as_json_and_costs() {
         let json = run.json();
         assert_eq!(json["columns"]["t"], serde_json::json!([0.0, 5.0, 10.0]));
         close(number(&json["columns"]["x"][2]), (-4f64).exp(), 1e-4);
-        assert_eq!(json["stats"]["method"], "tsit5");
+        assert_eq!(json["stats"]["method"], "auto-switch");
         assert!(number(&json["stats"]["accepted"]) > 0.0);
     }
     let run = place.run(&["simulate", "model.slope", "--stats"]);
-    assert!(run.err.starts_with("tsit5: ") && run.err.contains(" steps accepted, "), "{}", run.err);
+    assert!(
+        run.err.starts_with("auto-switch: ") && run.err.contains(" steps accepted, "),
+        "{}",
+        run.err
+    );
     assert!(!run.out.contains("accepted"));
 }
 

@@ -259,7 +259,7 @@ fn a_delay_that_depends_on_the_state() {
         let error = distance(&run(id, 1e-12), &reference);
         assert!(error < bound, "{id}: {error:e} from {reference:?}");
         let loose = distance(&run(id, 1e-6), &reference);
-        assert!(loose < 1e-3, "{id}: {loose:e}");
+        assert!(loose < 1e4 * 1e-6, "{id}: {loose:e}");
     }
 }
 

@@ -80,7 +80,7 @@ fn robertson_becomes_stiff_early_and_stays_so() {
         assert_eq!(report.count(), 1, "{}", report.sentence());
         assert_eq!(report.switches()[0].to, Side::Implicit);
         assert!(report.switches()[0].t < 0.2, "{}", report.sentence());
-        assert!(report.implicit_steps > 3 * report.explicit_steps, "{}", report.sentence());
+        assert!(report.implicit_steps > report.explicit_steps, "{}", report.sentence());
         assert_eq!(report.implicit_steps + report.explicit_steps, stats.accepted);
         let exact = [0.01786592114210, 7.274751468437e-8, 0.9821340061104];
         assert!(distance(&u, &exact) < 3.0 * rtol, "{rtol}: {u:?}");

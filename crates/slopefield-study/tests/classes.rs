@@ -148,7 +148,7 @@ fn doses_at_times_and_bounces_where_the_floor_is() {
         at += flight;
         flight *= 0.8;
     }
-    assert_eq!(found.events.len(), 4);
+    assert_eq!(found.events.len(), 3);
 }
 
 #[test]
@@ -249,8 +249,10 @@ fn means_of_paths_are_those_of_the_equations() {
     assert!((mean - 1.372_800_5).abs() < 3.0 * error, "{mean} ± {error}");
     assert!((spread / 2.132_701_1f64.sqrt() - 1.0).abs() < 0.25, "{spread}");
     // A path is the same again, and another one another.
-    let one =
-        |path| Run { path, paths: None, ..Run::example("geometric-brownian-motion", &[1.0]) }.end();
+    let one = |path| {
+        let example = Run::example("geometric-brownian-motion", &[1.0]);
+        Run { path, rtol: 1e-3, atol: 1e-5, ..example }.end()
+    };
     assert_eq!(one(3), one(3));
     assert_ne!(one(3), one(4));
 }
@@ -341,9 +343,9 @@ fn what_cannot_be_solved_is_said() {
     pendulum.set = &[("a", 1.1)];
     let said = pendulum.failure();
     assert!(said.contains("`0 = x^2 + y^2 - L^2`") && said.contains("2.1"), "{said}");
-    // No consistent values: x² = −1.
+    // No consistent values: y² = −1, and Newton's iteration ends where y has no slope.
     let said = bad("state x = 1\nalgebraic y = 1\nx' = -x + y\n0 = y^2 + 1\n", "auto");
-    assert!(said.contains("consistent"), "{said}");
+    assert!(said.contains("singular at t = 0"), "{said}");
     let said = bad("state x = 1\nparam tau = -1\nx' = -delay(x, tau)\n", "auto");
     assert!(said.contains("lag"), "{said}");
 }

@@ -1230,7 +1230,12 @@ path: number | null,
 /**
  * Number of random paths: the columns are their means, beside them their standard deviations.
  */
-paths: number | null, };
+paths: number | null, 
+/**
+ * Instead of a trajectory the steady state near the initial values, as a single row at the
+ * start.
+ */
+steady: boolean, };
 
 /**
  * A trajectory.

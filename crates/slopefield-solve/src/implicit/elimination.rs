@@ -261,10 +261,11 @@ mod tests {
             let own = elimination.left_null(k, &mut w);
             elimination.right_null(k, &mut v);
             assert!(w[own] != 0.0 && v.iter().any(|v| *v != 0.0));
-            for j in 0..n {
-                let sum: f64 = (0..n).map(|i| w[i] * rows[i][j]).sum();
-                assert!(sum.abs() < 1e-14 * scale, "{sum}");
+            let mut sums = vec![0.0; n];
+            for (row, w) in rows.iter().zip(&w) {
+                sums.iter_mut().zip(row.iter()).for_each(|(sum, x)| *sum += w * x);
             }
+            assert!(sums.iter().all(|sum| sum.abs() < 1e-14 * scale), "{sums:?}");
             assert!(product(rows, &v).iter().all(|x| x.abs() < 1e-14 * scale));
         }
     }

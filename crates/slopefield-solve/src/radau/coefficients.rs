@@ -116,8 +116,8 @@ mod tests {
 
     #[test]
     fn the_collocation_polynomial_passes_through_the_stages() {
-        for i in 0..3 {
-            let weights = collocation_weights(C[i]);
+        for (i, c) in C.into_iter().enumerate() {
+            let weights = collocation_weights(c);
             for (j, weight) in weights.iter().enumerate() {
                 let expected = if i == j { 1.0 } else { 0.0 };
                 assert!((weight - expected).abs() < 1e-14);
