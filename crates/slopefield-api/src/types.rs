@@ -254,9 +254,9 @@ pub struct SimulateRequest {
     pub points: Option<u32>,
     /// Method; default `auto`.
     pub method: Option<String>,
-    /// Relative tolerance.
+    /// Relative tolerance; default 1e-6, with noise 1e-3.
     pub rtol: Option<f64>,
-    /// Absolute tolerance.
+    /// Absolute tolerance; default 1e-8, with noise 1e-5.
     pub atol: Option<f64>,
     /// Seed of network weights and of every random number of the solution.
     #[ts(type = "number | null")]

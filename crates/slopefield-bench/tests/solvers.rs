@@ -74,6 +74,14 @@ fn paths_come_closer_to_the_exact_ones_with_shorter_steps() {
         let (first, last) = (errors[0], errors[errors.len() - 1]);
         assert!(first > least * last && last < 3e-2, "{method}: {errors:?}");
     }
+    // Side by side they are the same paths.
+    for method in ["em", "sriw1", "sosri"] {
+        let (alone, lanes) = (of(method), of(&format!("{method}, in lanes")));
+        assert_eq!(alone.len(), lanes.len());
+        for (a, b) in alone.iter().zip(&lanes) {
+            assert!((a - b).abs() < 1e-9 * a, "{method}: {alone:?} {lanes:?}");
+        }
+    }
 }
 
 #[test]

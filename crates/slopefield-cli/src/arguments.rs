@@ -102,10 +102,10 @@ pub struct Simulate {
     /// Solver, or `auto`.
     #[arg(long)]
     pub method: Option<String>,
-    /// Relative tolerance [default: 1e-6].
+    /// Relative tolerance [default: 1e-6, with noise 1e-3].
     #[arg(long, value_parser = finite)]
     pub rtol: Option<f64>,
-    /// Absolute tolerance [default: 1e-8].
+    /// Absolute tolerance [default: 1e-8, with noise 1e-5].
     #[arg(long, value_parser = finite)]
     pub atol: Option<f64>,
     /// Seed of network weights and of random numbers [default: 1].

@@ -149,7 +149,6 @@ fn radau_gives_nine_digits_of_published_values() {
     let transistor = System::new(Transistor);
     let u = solve("radau", &transistor, &TRANSISTOR_START, 0.2, &settings).unwrap();
     let error = relative_error(&u, &TRANSISTOR);
-    println!("transistor {error:e}");
     assert!(error < 1e-9, "{error:e}");
 
     let exact = [0.01786592114210, 7.274751468437e-8, 0.9821340061104];
@@ -157,7 +156,6 @@ fn radau_gives_nine_digits_of_published_values() {
     let robertson = System::new(Robertson);
     let u = solve("radau", &robertson, &[1.0, 0.0, 0.0], 1e5, &settings).unwrap();
     let error = relative_error(&u, &exact);
-    println!("robertson {error:e}");
     assert!(error < 1e-9, "{error:e}");
     assert!((u[0] + u[1] + u[2] - 1.0).abs() < 1e-14);
 }
@@ -175,7 +173,6 @@ fn errors_fall_with_the_tolerance() {
             let u = solve(name, &robertson, &[1.0, 0.0, 0.0], 1e5, &settings).unwrap();
             (of_transistor, relative_error(&u, &kinetics))
         });
-        println!("{name} {errors:?}");
         for pair in errors.windows(2) {
             assert!(pair[1].0 < 0.2 * pair[0].0, "{name}: {errors:?}");
             assert!(pair[1].1 < 0.2 * pair[0].1, "{name}: {errors:?}");
@@ -233,7 +230,6 @@ fn methods_keep_their_orders_on_algebraic_equations() {
         let claim = f64::from(info.order);
         let order = slope(&errors);
         let dense = [slope(&differential), slope(&algebraic)];
-        println!("{name} {order:.3} {dense:?} {errors:?}");
         assert!((order - claim).abs() < 0.2, "{name}: {order} {errors:?}");
         let least = f64::from(info.dense_order) + 0.8;
         assert!(dense[0] > least, "{name}: {dense:?} {differential:?}");

@@ -36,7 +36,6 @@ fn order_on(make: fn() -> Box<dyn OneStep>, ivp: &Ivp<'_>, exact: &[f64], steps:
     };
     let errors: Vec<(f64, f64)> = steps.iter().map(error).collect();
     let order = slope(&errors);
-    println!("{order:.3} {errors:?}");
     order
 }
 

@@ -32,7 +32,6 @@ fn solve(name: &str, problem: &Problem, rtol: f64) -> (f64, Stats) {
 fn radau_gives_nine_digits_of_all_published_values() {
     for problem in [robertson(), hires(), oregonator(), pollution(), van_der_pol()] {
         let (error, stats) = solve("radau", &problem, 1e-11);
-        println!("{} {error:e} {stats:?}", problem.id);
         // The values of van der Pol's equation are given with 12 digits.
         assert!(error < 1e-9, "{}: {error:e}", problem.id);
     }
@@ -59,7 +58,6 @@ fn errors_fall_with_the_tolerance_to_six_digits() {
         // Errors per step of the size of the tolerance add up to its power 2/3 at order 2.
         let tolerances = [1e-5, 1e-7, 1e-9, 1e-11];
         let errors = tolerances.map(|rtol| solve("trbdf2", &problem, rtol).0);
-        println!("trbdf2 {} {errors:?}", problem.id);
         for pair in errors.windows(2) {
             assert!(pair[1] < 0.3 * pair[0], "trbdf2 on {}: {errors:?}", problem.id);
         }
@@ -71,7 +69,6 @@ fn errors_fall_with_the_tolerance_to_six_digits() {
 fn matrices_are_used_again() {
     for name in ["radau", "kvaerno5", "kencarp4", "trbdf2"] {
         let (_, stats) = solve(name, &robertson(), 1e-6);
-        println!("{name} {stats:?}");
         let attempts = stats.accepted + stats.rejected;
         assert!(stats.jacobians < attempts, "{name}: {stats:?}");
         let matrices = if name == "radau" { 2 } else { 1 };

@@ -70,7 +70,7 @@ pub async fn run(session: &Session, simulate: Simulate) -> Result<ExitCode, ApiE
             (s.rhs, "right-hand sides"),
             (s.jacobians, "Jacobians"),
             (s.factorisations, "factorisations"),
-            (s.events, "events"),
+            (s.events, if s.events == 1 { "event" } else { "events" }),
         ];
         let shown = counts.iter().enumerate().filter(|(i, (n, _))| *i < 3 || *n > 0);
         let shown: Vec<String> = shown.map(|(_, (n, what))| format!("{n} {what}")).collect();
