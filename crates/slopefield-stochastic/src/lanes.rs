@@ -1,6 +1,6 @@
 //! Many paths side by side, through functions that are evaluated at many points at once.
 
-use crate::paths::{Paths, add};
+use crate::paths::Paths;
 use crate::sde::lane_stepper;
 use slopefield_kernel::{
     BatchKernel, BatchPoint, Calculus, Cotangent, Kernel, Noise, NoiseKind, Point, Shape,
@@ -182,7 +182,7 @@ pub fn paths_in_lanes(
                     // Counters of one path each.
                     stats.accepted *= lanes as u64;
                     stats.rhs *= lanes as u64;
-                    add(total, stats);
+                    *total += stats;
                 }
                 (total @ Ok(_), Err(error)) => *total = Err(error),
                 (Err(_), _) => return,

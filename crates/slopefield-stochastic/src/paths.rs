@@ -66,7 +66,7 @@ pub fn paths(
                 }
                 settings.path = which.first + (portion * PORTION + i) as u64;
                 match drive(&mut *stepper, ivp, &settings, saves, row, None) {
-                    Ok(stats) => add(&mut total, stats),
+                    Ok(stats) => total += stats,
                     Err(cause) => {
                         failed.store(true, Ordering::Relaxed);
                         error.get_or_insert((settings.path, cause));
@@ -75,7 +75,7 @@ pub fn paths(
             }
         }
         if let Ok(mut outcome) = outcome.lock() {
-            add(&mut outcome.0, total);
+            outcome.0 += total;
             if let Some(error) = error
                 && outcome.1.as_ref().is_none_or(|known| error.0 < known.0)
             {
@@ -94,15 +94,4 @@ pub fn paths(
     }
     let (stats, error) = outcome.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     error.map_or(Ok(stats), |(_, error)| Err(error))
-}
-
-pub(crate) fn add(total: &mut Stats, part: Stats) {
-    total.accepted += part.accepted;
-    total.rejected += part.rejected;
-    total.rhs += part.rhs;
-    total.jacobians += part.jacobians;
-    total.factorisations += part.factorisations;
-    total.solves += part.solves;
-    total.iterations += part.iterations;
-    total.events += part.events;
 }

@@ -1208,11 +1208,11 @@ points: number | null,
  */
 method: string | null, 
 /**
- * Relative tolerance.
+ * Relative tolerance; default 1e-6, with noise 1e-3.
  */
 rtol: number | null, 
 /**
- * Absolute tolerance.
+ * Absolute tolerance; default 1e-8, with noise 1e-5.
  */
 atol: number | null, 
 /**

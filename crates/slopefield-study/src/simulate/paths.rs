@@ -41,7 +41,7 @@ pub(super) fn simulate(
             Paths { first: options.settings.path + done as u64, count: portion, threads: 0 };
         let out = &mut buffer[..portion * row];
         let part = paths(&make, ivp, &options.settings, which, &options.at, out);
-        add(&mut stats, part.map_err(|e| failed(model, &e, ivp.p))?);
+        stats += part.map_err(|e| failed(model, &e, ivp.p))?;
         for path in out.chunks_exact(row) {
             moments.add(&columns.of_trajectory(&options.at, path, &[]));
         }
@@ -61,17 +61,6 @@ pub(super) fn simulate(
         stats,
         solve_s: began.elapsed().as_secs_f64(),
     })
-}
-
-fn add(total: &mut Stats, part: Stats) {
-    total.accepted += part.accepted;
-    total.rejected += part.rejected;
-    total.rhs += part.rhs;
-    total.jacobians += part.jacobians;
-    total.factorisations += part.factorisations;
-    total.solves += part.solves;
-    total.iterations += part.iterations;
-    total.events += part.events;
 }
 
 /// Means and sums of squared deviations that grow sample by sample (Welford, *Technometrics* 4
