@@ -35,8 +35,7 @@ fn order_on(make: fn() -> Box<dyn OneStep>, ivp: &Ivp<'_>, exact: &[f64], steps:
         (1.0 / *n as f64, distance(method.end(), exact))
     };
     let errors: Vec<(f64, f64)> = steps.iter().map(error).collect();
-    let order = slope(&errors);
-    order
+    slope(&errors)
 }
 
 #[test]
