@@ -216,18 +216,12 @@ fn noise(
     kernel: &mut dyn FnMut(ModelFunction) -> Option<Arc<dyn Kernel>>,
 ) -> Option<NoiseParts> {
     let (kind, calculus) = (noise_kind(model), calculus(model));
-    let coefficients = kernel(ModelFunction::Noise)?;
     // A method for diagonal noise has a source for each state.
-    let diagonal = match kind {
-        NoiseKind::Diagonal => kernel(ModelFunction::DiagonalNoise),
-        _ => None,
+    let (function, sources) = match kind {
+        NoiseKind::Diagonal => (ModelFunction::DiagonalNoise, model.states.len()),
+        _ => (ModelFunction::Noise, model.noises.len()),
     };
-    Some(match diagonal {
-        Some(coefficients) => {
-            NoiseParts { coefficients, sources: model.states.len(), kind, calculus }
-        }
-        None => NoiseParts { coefficients, sources: model.noises.len(), kind, calculus },
-    })
+    Some(NoiseParts { coefficients: kernel(function)?, sources, kind, calculus })
 }
 
 /// What is known of a model's noise.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use slopefield_lang::{EventTrigger, Expr, ExprKind, Model, Noise, Span, StateId};
+use slopefield_lang::{EventTrigger, Expr, ExprKind, Model, Noise, NoiseStructure, Span, StateId};
 
 /// The functions of a model. Those of the state take the states, and behind them the delayed values
 /// of a model with delays.
@@ -57,9 +57,10 @@ impl ModelFunction {
         when(model.mass.is_some(), ModelFunction::Mass);
         when(!model.delays.is_empty(), ModelFunction::History);
         when(!model.delays.is_empty(), ModelFunction::Lags);
-        when(!model.noises.is_empty(), ModelFunction::Noise);
-        let one_each = model.states.iter().all(|s| s.noise.len() <= 1);
-        when(!model.noises.is_empty() && one_each, ModelFunction::DiagonalNoise);
+        // Of diagonal noise the whole matrix would be a square of zeros.
+        let diagonal = model.class.noise == Some(NoiseStructure::Diagonal);
+        when(!model.noises.is_empty() && !diagonal, ModelFunction::Noise);
+        when(!model.noises.is_empty() && diagonal, ModelFunction::DiagonalNoise);
         when(!model.jumps.is_empty(), ModelFunction::Rates);
         let crossing = |trigger: &EventTrigger| matches!(trigger, EventTrigger::Crossing { .. });
         when(model.events.iter().any(|e| crossing(&e.trigger)), ModelFunction::Roots);
