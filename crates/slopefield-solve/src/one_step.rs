@@ -156,6 +156,9 @@ impl<T: Real> OneStep<T> for Box<dyn OneStep<T>> {
     ) -> f64 {
         (**self).first_length(ivp, norm, h_max, counts)
     }
+    fn admissible(&self, h: f64, remaining: f64) -> f64 {
+        (**self).admissible(h, remaining)
+    }
     fn limit(&mut self, t: f64) -> Option<f64> {
         (**self).limit(t)
     }
