@@ -61,18 +61,11 @@ pub(crate) fn validate_gradients(
             ivp.p.len()
         )));
     }
-    let structure = ivp.rhs.structure();
-    let parts = [
-        (structure.mass.is_some(), "algebraic variables or a mass matrix"),
-        (structure.delays.is_some(), "delays"),
-        (structure.noise.is_some(), "noise"),
-        (structure.jumps.is_some(), "random jumps"),
-        (structure.events.is_some(), "events"),
-    ];
-    match parts.iter().find(|(present, _)| *present) {
-        Some((_, part)) => Err(SolveError::Invalid(format!(
-            "gradients of systems with {part} are not available yet; such a model can be simulated \
-             but not trained"
+    match ivp.rhs.structure().beyond(&[]) {
+        Some(part) => Err(SolveError::Invalid(format!(
+            "gradients of systems with {} are not available yet; such a model can be simulated but \
+             not trained",
+            part.words()
         ))),
         None => Ok(()),
     }

@@ -12,7 +12,7 @@ pub use batch::{BatchKernel, BatchPoint, LANE_GROUP};
 pub use step::{ReverseStepKernel, StepAttempt, StepKernel, StepReversal, StepTable};
 pub use structure::{
     Calculus, Crossing, DelayedRead, Delays, Event, Events, JumpChange, Jumps, MatrixKernel,
-    MatrixPattern, Noise, NoiseKind, Pair, Split, Structure, Trigger,
+    MatrixPattern, Noise, NoiseKind, Pair, Part, Split, Structure, Trigger,
 };
 
 use std::sync::Arc;

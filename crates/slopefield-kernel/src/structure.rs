@@ -49,6 +49,51 @@ impl<T> Default for Structure<'_, T> {
     }
 }
 
+/// A part of a [`Structure`] that changes the solution, so that who cannot honour it must refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// [`Structure::mass`].
+    Mass,
+    /// [`Structure::delays`].
+    Delays,
+    /// [`Structure::noise`].
+    Noise,
+    /// [`Structure::jumps`].
+    Jumps,
+    /// [`Structure::events`].
+    Events,
+}
+
+impl Part {
+    /// What it is called in messages: "systems with …".
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Part::Mass => "algebraic variables or a mass matrix",
+            Part::Delays => "delays",
+            Part::Noise => "noise",
+            Part::Jumps => "random jumps",
+            Part::Events => "events",
+        }
+    }
+}
+
+impl<T> Structure<'_, T> {
+    /// The first part that the system has and `honoured` does not name.
+    #[must_use]
+    pub fn beyond(&self, honoured: &[Part]) -> Option<Part> {
+        let present = [
+            (Part::Mass, self.mass.is_some()),
+            (Part::Delays, self.delays.is_some()),
+            (Part::Noise, self.noise.is_some()),
+            (Part::Jumps, self.jumps.is_some()),
+            (Part::Events, self.events.is_some()),
+        ];
+        let refused = |(part, there): &(Part, bool)| *there && !honoured.contains(part);
+        present.into_iter().find(refused).map(|(part, _)| part)
+    }
+}
+
 /// Where a sparse matrix has entries, by columns: the rows of column `j` are
 /// `rows[starts[j]..starts[j + 1]]`, ascending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

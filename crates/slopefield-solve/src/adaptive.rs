@@ -1,6 +1,7 @@
 //! Adaptive steps for every one-step method.
 
 use crate::controller::within;
+use crate::limits::{check_budget, end_of_step, shortest_step};
 use crate::{
     Attempt, ErrorNorm, Failure, Ivp, OneStep, PiController, Real, Settings, SolveError, Stages,
     Stats, Step, Stepper,
@@ -23,13 +24,6 @@ pub struct Adaptive<M, T: Real = f64> {
     stats: Stats,
     number: std::marker::PhantomData<T>,
 }
-
-/// Steps shorter than this many units in the last place of the time are too small.
-const SMALLEST_STEP_ULPS: f64 = 16.0;
-
-/// Stretch the step onto the limit when it would end within this fraction of it: a tiny last step
-/// would only add rounding errors (Hairer, Nørsett, Wanner, dopri5).
-const STRETCH: f64 = 1.01;
 
 impl<T: Real, M: OneStep<T>> Adaptive<M, T> {
     /// The method with a step controller.
@@ -54,23 +48,6 @@ impl<T: Real, M: OneStep<T>> Adaptive<M, T> {
     /// The method and the counters.
     pub(crate) fn parts(&mut self) -> (&mut M, &mut Stats) {
         (&mut self.method, &mut self.stats)
-    }
-
-    /// Shortest step allowed here.
-    fn floor(&self, ivp: &Ivp<'_, T>, settings: &Settings) -> f64 {
-        // Near t = 0 the spacing of floating-point numbers is no measure; the span is.
-        let scale = self.t.abs().max(1e-10 * (ivp.t1 - ivp.t0).abs());
-        (SMALLEST_STEP_ULPS * f64::EPSILON * scale).max(settings.h_min)
-    }
-
-    fn check_budget(&self, settings: &Settings) -> Result<(), SolveError> {
-        if settings.cancelled() {
-            return Err(SolveError::Cancelled { t: self.t });
-        }
-        if self.stats.accepted + self.stats.rejected >= settings.max_steps {
-            return Err(SolveError::TooManySteps { t: self.t, steps: settings.max_steps });
-        }
-        Ok(())
     }
 
     /// Why no step can be taken, however small.
@@ -126,19 +103,18 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
     ) -> Result<Step, SolveError> {
         let backward = t_limit < self.t;
         let signed = |h: f64| if backward { -h } else { h };
-        let floor = self.floor(ivp, settings);
+        let floor = shortest_step(self.t, ivp, settings);
         let mut h = within(self.h, floor, settings.h_max);
         let mut rejected = 0;
         loop {
-            self.check_budget(settings)?;
+            check_budget(self.t, &self.stats, settings)?;
             let t_limit = match self.method.limit(self.t) {
                 Some(nearer) if (nearer - t_limit) * signed(1.0) < 0.0 => nearer,
                 _ => t_limit,
             };
             let remaining = (t_limit - self.t).abs();
             h = self.method.admissible(h, remaining);
-            let clipped = STRETCH * h >= remaining;
-            let t_new = if clipped { t_limit } else { self.t + signed(h) };
+            let (t_new, clipped) = end_of_step(self.t, h, t_limit);
             let span = (self.t, t_new);
             let attempt =
                 self.method.attempt(ivp, span, self.holds_step, &self.norm, &mut self.stats);

@@ -36,6 +36,7 @@ mod hermite;
 mod implicit;
 mod initial;
 mod ivp;
+mod limits;
 mod methods;
 mod multistep;
 mod norm;
@@ -50,6 +51,7 @@ pub mod stabilised;
 mod steady;
 mod stepper;
 pub mod switching;
+mod unsupported;
 
 pub use adams::Adams;
 pub use adaptive::Adaptive;

@@ -1,58 +1,6 @@
-//! What multistep methods share: bounds of the step, the length of the first one, weighted norms.
+//! What multistep methods share: the length of the first step, weighted norms.
 
-use crate::{ErrorNorm, Ivp, Real, Settings, SolveError, Stats};
-use slopefield_kernel::Kernel;
-
-/// Steps shorter than this many units in the last place of the time are too small.
-const SMALLEST_STEP_ULPS: f64 = 16.0;
-
-/// Shortest step allowed at `t`.
-pub(crate) fn shortest_step<T: Real>(t: f64, ivp: &Ivp<'_, T>, settings: &Settings) -> f64 {
-    // Near t = 0 the spacing of floating-point numbers is no measure; the span is.
-    let scale = t.abs().max(1e-10 * (ivp.t1 - ivp.t0).abs());
-    (SMALLEST_STEP_ULPS * f64::EPSILON * scale).max(settings.h_min)
-}
-
-/// Whether another attempt may be made.
-pub(crate) fn check_budget(t: f64, stats: &Stats, settings: &Settings) -> Result<(), SolveError> {
-    if settings.cancelled() {
-        return Err(SolveError::Cancelled { t });
-    }
-    if stats.accepted + stats.rejected >= settings.max_steps {
-        return Err(SolveError::TooManySteps { t, steps: settings.max_steps });
-    }
-    Ok(())
-}
-
-/// Refuses parts of a system that change its solution and that the method `id` knows nothing of.
-pub(crate) fn refuse_unknown_parts<T: Real>(
-    id: &str,
-    rhs: &dyn Kernel<T>,
-) -> Result<(), SolveError> {
-    let structure = rhs.structure();
-    let part = if structure.delays.is_some() {
-        "delays"
-    } else if structure.noise.is_some() {
-        "noise"
-    } else if structure.jumps.is_some() {
-        "random jumps"
-    } else {
-        return Ok(());
-    };
-    Err(SolveError::Invalid(format!("the method {id} alone solves no equations with {part}")))
-}
-
-/// End of an attempt of length `h`, and whether that is the limit. Steps that nearly reach the
-/// limit are stretched onto it, so that no tiny one follows.
-pub(crate) fn end_of_step(t: f64, h: f64, t_limit: f64) -> (f64, bool) {
-    const STRETCH: f64 = 1.01;
-    let remaining = (t_limit - t).abs();
-    if STRETCH * h >= remaining {
-        (t_limit, true)
-    } else {
-        (if t_limit < t { t - h } else { t + h }, false)
-    }
-}
+use crate::{ErrorNorm, Ivp, Real};
 
 /// Writes `1 / (atol + rtol·max(|a|, |b|))` to `weights`.
 pub(crate) fn weigh<T: Real>(norm: &ErrorNorm, a: &[T], b: &[T], weights: &mut [T]) {

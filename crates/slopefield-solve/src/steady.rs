@@ -14,7 +14,8 @@
 //! only shortened where the residual would rise a lot: that finds an unstable steady state near
 //! them. The last attempt is a continuation whose steps grow whatever happens.
 
-use crate::implicit::{Linearisation, refuse_unsupported};
+use crate::implicit::Linearisation;
+use crate::unsupported::refuse_unsupported;
 use crate::{ErrorNorm, Ivp, Real, Settings, SolveError, Stats};
 use slopefield_kernel::Kernel;
 use slopefield_linear::IterationMatrix;

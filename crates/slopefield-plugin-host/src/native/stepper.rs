@@ -7,6 +7,7 @@
 use super::callbacks::{self, Callbacks};
 use super::library::SolverEntry;
 use super::{borrow, error_buffer, error_text, options};
+use slopefield_kernel::Part;
 use slopefield_lang::OptionValue;
 use slopefield_plugin_abi as abi;
 use slopefield_solve::{Ivp, Settings, SolveError, Stats, Step, Stepper};
@@ -344,16 +345,10 @@ fn check(ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
 /// The interface of plugins hands over a right-hand side and nothing else; a part that it leaves out
 /// would silently change the solution. Events are the loop's own matter.
 fn refuse_more_than_a_right_hand_side(ivp: &Ivp<'_>) -> Result<(), SolveError> {
-    let structure = ivp.rhs.structure();
-    let parts = [
-        (structure.mass.is_some(), "algebraic variables or a mass matrix"),
-        (structure.delays.is_some(), "delays"),
-        (structure.noise.is_some(), "noise"),
-        (structure.jumps.is_some(), "random jumps"),
-    ];
-    match parts.iter().find(|(present, _)| *present) {
-        Some((_, part)) => Err(SolveError::Invalid(format!(
-            "solvers of plugins solve no systems with {part}; use a built-in method, or `auto`"
+    match ivp.rhs.structure().beyond(&[Part::Events]) {
+        Some(part) => Err(SolveError::Invalid(format!(
+            "solvers of plugins solve no systems with {}; use a built-in method, or `auto`",
+            part.words()
         ))),
         None => Ok(()),
     }

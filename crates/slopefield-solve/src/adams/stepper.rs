@@ -7,10 +7,9 @@
 //! `k`; the solution carried on is the better one of order `k + 1`.
 
 use super::coefficients::{Coefficients, EQUAL_STEP_ERROR, LENGTH, PastSteps};
-use crate::multistep::{
-    check_budget, end_of_step, first_length, refuse_unknown_parts, shortest_step, weigh,
-    weighted_square,
-};
+use crate::limits::{check_budget, end_of_step, shortest_step};
+use crate::multistep::{first_length, weigh, weighted_square};
+use crate::unsupported::refuse_all_but_explicit;
 use crate::{ErrorNorm, Ivp, Real, Settings, SolveError, Stats, Step, Stepper};
 
 /// Highest order of the predictor. Beyond it the methods are hardly stable.
@@ -264,14 +263,7 @@ impl<T: Real> Adams<T> {
 
 impl<T: Real> Stepper<T> for Adams<T> {
     fn start(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
-        refuse_unknown_parts("vcabm", ivp.rhs)?;
-        if ivp.rhs.structure().mass.is_some() {
-            return Err(SolveError::Invalid(
-                "the method vcabm solves no equations with a mass matrix or algebraic variables; \
-                 use rodas5p, radau or bdf"
-                    .into(),
-            ));
-        }
+        refuse_all_but_explicit(ivp, "vcabm")?;
         self.size(ivp);
         self.norm.configure(settings, self.n);
         self.stats = Stats::default();

@@ -4,9 +4,9 @@ use super::coefficients::{ALPHA, ERROR, MAX_ORDER};
 use super::history::History;
 use super::newton::{Newton, Solved, Target};
 use crate::consistent::Consistency;
-use crate::multistep::{
-    check_budget, end_of_step, first_length, refuse_unknown_parts, shortest_step, weighted_square,
-};
+use crate::limits::{check_budget, end_of_step, shortest_step};
+use crate::multistep::{first_length, weighted_square};
+use crate::unsupported::refuse_unsupported;
 use crate::{ErrorNorm, Ivp, Real, Settings, SolveError, Stats, Step, Stepper};
 
 /// Backward differentiation of variable order 1 to 5, for stiff systems and for systems
@@ -232,7 +232,7 @@ impl<T: Real> Bdf<T> {
 
 impl<T: Real> Stepper<T> for Bdf<T> {
     fn start(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
-        refuse_unknown_parts("bdf", ivp.rhs)?;
+        refuse_unsupported(ivp, "the method bdf")?;
         self.size(ivp.u0.len());
         self.norm.configure(settings, ivp.u0.len());
         self.stats = Stats::default();

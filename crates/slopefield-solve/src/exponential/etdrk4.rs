@@ -20,8 +20,8 @@
 use super::linear_part::LinearPart;
 use super::operators::{Cache, add_product};
 use crate::hermite::{cubic, fraction};
-use crate::implicit::refuse_unsupported;
 use crate::initial::starting_length;
+use crate::unsupported::refuse_unsupported;
 use crate::{
     Adaptive, Attempt, ErrorNorm, Ivp, OneStep, PiController, Real, Settings, SolveError, Stats,
 };

@@ -1,6 +1,7 @@
 //! The first step of implicit methods.
 
 use crate::consistent::Consistency;
+use crate::initial::starting_length;
 use crate::{ErrorNorm, Ivp, Real, Stats};
 
 /// Where a solve begins.
@@ -23,30 +24,19 @@ pub(crate) fn first_length<T: Real>(
     counts: &mut Stats,
 ) -> f64 {
     let span = (ivp.t1 - ivp.t0).abs();
-    let longest = span.min(h_max);
     let d0 = norm.of_value(from.u, from.u);
     let d1 = norm.of_value(from.slope, from.u);
-    let first = if d0 < 1e-5 || d1 < 1e-5 { 1e-6 * span.min(1.0) } else { 0.01 * d0 / d1 };
-    let mut h0 = first.min(longest);
-    for _ in 0..12 {
-        let h = ivp.direction() * h0;
+    starting_length(span, h_max, q, (d0, d1), |length| {
+        let h = ivp.direction() * length;
         for ((trial, u), slope) in trial.iter_mut().zip(from.u).zip(from.slope) {
             *trial = *u + T::of(h) * *slope;
         }
-        let established = consistency.establish(ivp, from.t + h, trial, change, counts);
-        if established.is_ok() {
-            for (change, slope) in change.iter_mut().zip(from.slope) {
-                *change -= *slope;
-            }
-            let steepest = d1.max(norm.of_value(change, from.u) / h0);
-            let h1 = if steepest <= 1e-15 {
-                (h0 * 1e-3).max(1e-6 * span.min(1.0))
-            } else {
-                (0.01 / steepest).powf(1.0 / f64::from(q))
-            };
-            return (100.0 * h0).min(h1).min(longest);
+        if consistency.establish(ivp, from.t + h, trial, change, counts).is_err() {
+            return f64::NAN; // come closer
         }
-        h0 *= 0.1;
-    }
-    h0
+        for (change, slope) in change.iter_mut().zip(from.slope) {
+            *change -= *slope;
+        }
+        norm.of_value(change, from.u)
+    })
 }

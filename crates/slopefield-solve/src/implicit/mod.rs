@@ -5,7 +5,6 @@ mod first_length;
 mod linearisation;
 mod newton;
 mod sparse_vectors;
-mod unsupported;
 
 pub(crate) use elimination::Elimination;
 pub(crate) use first_length::{Beginning, first_length};
@@ -14,4 +13,3 @@ pub(crate) use newton::{
     Convergence, KEEP_JACOBIAN, Target, Verdict, effort, worth_a_factorisation,
 };
 pub(crate) use sparse_vectors::SparseVectors;
-pub(crate) use unsupported::refuse_unsupported;

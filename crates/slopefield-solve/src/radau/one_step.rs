@@ -2,9 +2,8 @@
 
 use super::Radau;
 use super::stages::ERROR_ORDER;
-use crate::implicit::{
-    Beginning, KEEP_JACOBIAN, effort, first_length, refuse_unsupported, worth_a_factorisation,
-};
+use crate::implicit::{Beginning, KEEP_JACOBIAN, effort, first_length, worth_a_factorisation};
+use crate::unsupported::refuse_unsupported;
 use crate::{Attempt, ErrorNorm, Ivp, OneStep, Real, Settings, SolveError, Stats};
 
 impl<T: Real> OneStep<T> for Radau<T> {

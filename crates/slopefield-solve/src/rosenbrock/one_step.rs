@@ -1,7 +1,8 @@
 //! Rosenbrock methods as one-step methods.
 
 use super::{RosenbrockStages, RosenbrockTable};
-use crate::implicit::{Beginning, first_length, refuse_unsupported};
+use crate::implicit::{Beginning, first_length};
+use crate::unsupported::refuse_unsupported;
 use crate::{
     Adaptive, Attempt, ErrorNorm, Failure, Ivp, OneStep, PiController, Real, Settings, SolveError,
     Stats,

@@ -1,8 +1,8 @@
 //! Explicit Runge–Kutta methods as one-step methods.
 
 use super::{Stages, Tableau};
-use crate::implicit::refuse_unsupported;
 use crate::initial::initial_step;
+use crate::unsupported::refuse_all_but_explicit;
 use crate::{
     Adaptive, Attempt, ErrorNorm, Ivp, OneStep, PiController, Real, Settings, SolveError, Stats,
 };
@@ -35,14 +35,7 @@ impl<T: Real> OneStep<T> for Stages<T> {
         u: &[T],
         counts: &mut Stats,
     ) -> Result<(), SolveError> {
-        if ivp.rhs.structure().mass.is_some() {
-            return Err(SolveError::Invalid(format!(
-                "the method {} solves no equations with a mass matrix or algebraic variables; use \
-                 rodas5p, radau or bdf",
-                self.tableau().id
-            )));
-        }
-        refuse_unsupported(ivp, self.tableau().id)?;
+        refuse_all_but_explicit(ivp, self.tableau().id)?;
         Stages::begin(self, ivp, t, u);
         self.ask_for_whole_steps(ivp);
         counts.rhs += 1;

@@ -1,7 +1,7 @@
 //! Which states are positions and which velocities, and whether the equations have the form that
 //! a method needs.
 
-use crate::implicit::refuse_unsupported;
+use crate::unsupported::refuse_all_but_explicit;
 use crate::{Ivp, Real, SolveError};
 use slopefield_kernel::{Point, Tangent};
 
@@ -41,14 +41,8 @@ impl<T: Real> Partition<T> {
     /// [`SolveError::Invalid`] with a sentence that names the first state out of place.
     pub fn configure(&mut self, ivp: &Ivp<'_, T>, method: &str) -> Result<(), SolveError> {
         let refuse = |text: String| Err(SolveError::Invalid(text));
-        refuse_unsupported(ivp, method)?;
+        refuse_all_but_explicit(ivp, method)?;
         let structure = ivp.rhs.structure();
-        if structure.mass.is_some() {
-            return refuse(format!(
-                "the method {method} solves no equations with a mass matrix or algebraic \
-                 variables; use rodas5p, radau or bdf"
-            ));
-        }
         if structure.pairs.is_empty() {
             return refuse(format!(
                 "the method {method} solves second-order equations, and this system has none; use \

@@ -7,7 +7,7 @@
 
 use super::spectral_radius::SpectralRadius;
 use crate::hermite::{cubic, fraction};
-use crate::implicit::refuse_unsupported;
+use crate::unsupported::refuse_all_but_explicit;
 use crate::{
     Adaptive, Attempt, ErrorNorm, Failure, Ivp, OneStep, PiController, Real, Settings, SolveError,
     Stats,
@@ -157,14 +157,7 @@ impl<T: Real> OneStep<T> for RkcStep<T> {
         u: &[T],
         counts: &mut Stats,
     ) -> Result<(), SolveError> {
-        refuse_unsupported(ivp, "rkc2")?;
-        if ivp.rhs.structure().mass.is_some() {
-            return Err(SolveError::Invalid(
-                "the method rkc2 solves no equations with a mass matrix or algebraic variables; \
-                 use rodas5p, radau or bdf"
-                    .into(),
-            ));
-        }
+        refuse_all_but_explicit(ivp, "rkc2")?;
         let n = u.len();
         for vector in [
             &mut self.start,
