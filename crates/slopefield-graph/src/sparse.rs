@@ -11,5 +11,5 @@ mod jacobian;
 mod pattern;
 
 pub use colour::{Colouring, Direction, Order};
-pub use jacobian::{JacobianWork, SparseJacobian};
+pub use jacobian::SparseJacobian;
 pub use pattern::Pattern;

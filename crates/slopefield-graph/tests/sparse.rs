@@ -3,9 +3,7 @@
 
 use proptest::prelude::*;
 use slopefield_graph::plan::Plans;
-use slopefield_graph::sparse::{
-    Colouring, Direction, JacobianWork, Order, Pattern, SparseJacobian,
-};
+use slopefield_graph::sparse::{Colouring, Direction, Order, Pattern, SparseJacobian};
 use slopefield_graph::{Interpreter, lower_text};
 use slopefield_kernel::{Kernel, Point, Shape, Tangent};
 
@@ -92,7 +90,7 @@ fn check(plans: &Plans, expected: &dyn Fn(usize, usize) -> bool) -> SparseJacobi
     let best = SparseJacobian::of(&plans.eval);
     for jacobian in [&best, &SparseJacobian::new(pattern.clone(), rows)] {
         let mut values = vec![f64::NAN; pattern.len()];
-        let mut work = JacobianWork::new(&kernel);
+        let mut work = vec![0.0; SparseJacobian::scratch_len(&kernel)];
         jacobian.evaluate(&kernel, at, &mut values, &mut work);
         for (c, column) in dense.iter().enumerate() {
             let mut full = vec![0.0; outputs];

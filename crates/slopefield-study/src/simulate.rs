@@ -157,13 +157,12 @@ pub fn simulate(
         }
     }
     let columns = Columns::new(model, p, model.model.delays.len());
-    let values = columns.of_trajectory(&times, &rows, &delayed);
-    let (states, rest) = values.split_at(n);
-    let (lets, observations) = rest.split_at(columns.lets.len());
+    let [states, lets, observations] =
+        columns.apart(columns.of_trajectory(&times, &rows, &delayed));
     Ok(Simulated {
-        states: states.to_vec(),
-        lets: lets.to_vec(),
-        observations: observations.to_vec(),
+        states,
+        lets,
+        observations,
         spreads: Vec::new(),
         times,
         events,
@@ -188,14 +187,12 @@ pub fn steady(
     let found = steady_state(&*model.rhs, t, u0, p, settings).map_err(|e| failed(model, &e, p))?;
     let solve_s = began.elapsed().as_secs_f64();
     let columns = Columns::new(model, p, 0);
-    let values = columns.of_trajectory(&[t], &found.u, &[]);
-    let (states, rest) = values.split_at(found.u.len());
-    let (lets, observations) = rest.split_at(columns.lets.len());
+    let [states, lets, observations] = columns.apart(columns.of_trajectory(&[t], &found.u, &[]));
     Ok(Simulated {
         times: vec![t],
-        states: states.to_vec(),
-        lets: lets.to_vec(),
-        observations: observations.to_vec(),
+        states,
+        lets,
+        observations,
         spreads: Vec::new(),
         events: Vec::new(),
         notes: vec![format!("largest slope there: {:.1e}", found.residual)],
@@ -288,20 +285,19 @@ struct Columns<'a> {
     states: usize,
     delayed: usize,
     p: &'a [f64],
+    /// Named expressions and observations, each with its outputs that are columns.
     functions: [(&'a dyn Kernel, Vec<usize>); 2],
-    lets: Vec<usize>,
 }
 
 impl<'a> Columns<'a> {
     fn new(model: &'a CompiledModel, p: &'a [f64], delayed: usize) -> Self {
-        let lets: Vec<usize> = (0..model.lowered.let_names.len()).collect();
+        let lets = (0..model.lowered.let_names.len()).collect();
         let observed = model.lowered.observe_layout.iter().map(|o| o.value).collect();
         Columns {
             states: model.model.states.len(),
             delayed,
             p,
-            functions: [(&*model.lets, lets.clone()), (&*model.observe, observed)],
-            lets,
+            functions: [(&*model.lets, lets), (&*model.observe, observed)],
         }
     }
 
@@ -326,5 +322,12 @@ impl<'a> Columns<'a> {
             all.append(&mut columns);
         }
         all
+    }
+
+    /// States, named expressions and observations apart.
+    fn apart(&self, mut all: Vec<Vec<f64>>) -> [Vec<Vec<f64>>; 3] {
+        let mut rest = all.split_off(self.states);
+        let observations = rest.split_off(self.functions[0].1.len());
+        [all, rest, observations]
     }
 }

@@ -12,7 +12,7 @@ use crate::graph::{self, Dims, Numbers, Op, Tensor, parse, same};
 use crate::plan::Buffer;
 use crate::reference::{ReferenceInputs, ReferenceResults, execute};
 use crate::scalar::{Block, BlockBuilder};
-use crate::sparse::{JacobianWork, SparseJacobian};
+use crate::sparse::SparseJacobian;
 use crate::{HessianInterpreter, Interpreter};
 
 const STATES: u32 = 12;
@@ -376,7 +376,8 @@ proptest! {
         let jacobian = SparseJacobian::of(&plans.eval);
         let mut values = vec![f64::NAN; jacobian.pattern().len()];
         let at = Point { t: a.t, u: &a.u, p: &a.p };
-        jacobian.evaluate(&kernel, at, &mut values, &mut JacobianWork::new(&kernel));
+        let mut scratch = vec![0.0; SparseJacobian::scratch_len(&kernel)];
+        jacobian.evaluate(&kernel, at, &mut values, &mut scratch);
         for c in 0..shape.states {
             let mut unit = vec![0.0; shape.states];
             unit[c] = 1.0;

@@ -18,34 +18,6 @@ pub struct SparseJacobian {
     by_row: Vec<Vec<(u32, usize)>>,
 }
 
-/// Work space for [`SparseJacobian::evaluate`], for one kernel.
-#[derive(Debug, Clone, Default)]
-pub struct JacobianWork {
-    /// Tangent, or gradient, of the states.
-    states: Vec<f64>,
-    /// Tangent (always 0), or gradient (never read), of the params.
-    params: Vec<f64>,
-    out: Vec<f64>,
-    /// Tangent, or weights, of the result.
-    tangent: Vec<f64>,
-    scratch: Vec<f64>,
-}
-
-impl JacobianWork {
-    /// Work space for a kernel.
-    #[must_use]
-    pub fn new(kernel: &dyn Kernel) -> Self {
-        let Shape { states, params, outputs } = kernel.shape();
-        JacobianWork {
-            states: vec![0.0; states],
-            params: vec![0.0; params],
-            out: vec![0.0; outputs],
-            tangent: vec![0.0; outputs],
-            scratch: vec![0.0; kernel.scratch_len()],
-        }
-    }
-}
-
 impl SparseJacobian {
     /// For a plan of [`crate::plan::Entry::Eval`], with the best colouring.
     #[must_use]
@@ -102,23 +74,36 @@ impl SparseJacobian {
         &self.colouring
     }
 
+    /// Elements of work space that [`SparseJacobian::evaluate`] needs with a kernel.
+    #[must_use]
+    pub fn scratch_len(kernel: &dyn Kernel) -> usize {
+        let Shape { states, params, outputs } = kernel.shape();
+        states + params + 2 * outputs + kernel.scratch_len()
+    }
+
     /// Writes the entries at a point to `values`, in the order of [`Pattern::indices`]. Allocates
-    /// nothing.
+    /// nothing. A pattern narrower than the kernel's states is that of the first of them.
     ///
     /// # Panics
-    /// When `values` has another length than the pattern, or the kernel is that of another function.
+    /// When `values` has another length than the pattern, the kernel is that of another function, or
+    /// `scratch` is shorter than [`SparseJacobian::scratch_len`].
     pub fn evaluate(
         &self,
         kernel: &dyn Kernel,
         at: Point<'_>,
         values: &mut [f64],
-        work: &mut JacobianWork,
+        scratch: &mut [f64],
     ) {
         assert_eq!(values.len(), self.pattern.len(), "one value for each entry");
         let shape = kernel.shape();
-        let same = (shape.outputs, shape.states) == (self.pattern.rows(), self.pattern.columns());
+        let same = shape.outputs == self.pattern.rows() && shape.states >= self.pattern.columns();
         assert!(same, "the kernel belongs to the pattern");
-        let JacobianWork { states, params, out, tangent, scratch } = work;
+        // Tangent or gradient of the states; that of the params, 0 or never read; the result; its
+        // tangent or weights.
+        let (states, rest) = scratch.split_at_mut(shape.states);
+        let (params, rest) = rest.split_at_mut(shape.params);
+        let (out, rest) = rest.split_at_mut(shape.outputs);
+        let (tangent, scratch) = rest.split_at_mut(shape.outputs);
         match self.colouring.direction {
             Direction::Columns => {
                 params.fill(0.0);
@@ -141,6 +126,8 @@ impl SparseJacobian {
             }
             Direction::Rows => {
                 tangent.fill(0.0);
+                // Reverse products add; cleared, lest it grow without bound.
+                params.fill(0.0);
                 for group in self.groups.windows(2) {
                     let rows = &self.members[group[0]..group[1]];
                     rows.iter().for_each(|r| tangent[*r as usize] = 1.0);

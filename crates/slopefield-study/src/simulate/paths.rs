@@ -48,13 +48,12 @@ pub(super) fn simulate(
         done += portion;
     }
     let (means, spreads) = moments.finish();
-    let (states, rest) = means.split_at(n);
-    let (lets, observations) = rest.split_at(columns.lets.len());
+    let [states, lets, observations] = columns.apart(means);
     Ok(Simulated {
         times: options.at.clone(),
-        states: states.to_vec(),
-        lets: lets.to_vec(),
-        observations: observations.to_vec(),
+        states,
+        lets,
+        observations,
         spreads,
         events: Vec::new(),
         notes: vec![format!("means of {count} random paths, with standard deviations")],

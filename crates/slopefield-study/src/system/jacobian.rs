@@ -1,8 +1,8 @@
 //! The Jacobian of a model's right-hand side, made when a method first asks for it.
 
-use slopefield_graph::sparse::{Colouring, Pattern};
+use slopefield_graph::sparse::{Colouring, Pattern, SparseJacobian};
 use slopefield_graph::{JacobianPlan, LoweredModel, MatrixInterpreter, lower_jacobian};
-use slopefield_kernel::{Kernel, MatrixKernel, MatrixPattern, Point, Shape, Tangent};
+use slopefield_kernel::{Kernel, MatrixKernel, MatrixPattern, Point};
 use slopefield_lang::Model;
 use std::sync::{Arc, OnceLock};
 
@@ -57,53 +57,27 @@ impl MatrixKernel for LazyJacobian {
 
 /// Entries from forward products, one for each group of columns that share no row.
 struct ColouredJacobian {
-    pattern: Pattern,
-    /// Columns of each group.
-    groups: Vec<Vec<u32>>,
+    matrix: SparseJacobian,
     kernel: Arc<dyn Kernel>,
 }
 
 impl ColouredJacobian {
     fn new(pattern: Pattern, kernel: Arc<dyn Kernel>) -> Self {
         let colouring = Colouring::of_columns(&pattern);
-        let mut groups = vec![Vec::new(); colouring.count as usize];
-        for (column, colour) in (0..).zip(&colouring.colours) {
-            groups[*colour as usize].push(column);
-        }
-        ColouredJacobian { pattern, groups, kernel }
+        ColouredJacobian { matrix: SparseJacobian::new(pattern, colouring), kernel }
     }
 }
 
 impl MatrixKernel for ColouredJacobian {
     fn pattern(&self) -> MatrixPattern<'_> {
-        self.pattern.as_matrix_pattern()
+        self.matrix.pattern().as_matrix_pattern()
     }
 
     fn scratch_len(&self) -> usize {
-        let Shape { states, params, outputs } = self.kernel.shape();
-        states + params + 2 * outputs + self.kernel.scratch_len()
+        SparseJacobian::scratch_len(&*self.kernel)
     }
 
     fn eval(&self, t: f64, u: &[f64], p: &[f64], values: &mut [f64], scratch: &mut [f64]) {
-        let Shape { states, params, outputs } = self.kernel.shape();
-        let (seed, rest) = scratch.split_at_mut(states);
-        let (still, rest) = rest.split_at_mut(params);
-        let (f, rest) = rest.split_at_mut(outputs);
-        let (tangent, scratch) = rest.split_at_mut(outputs);
-        seed.fill(0.0);
-        still.fill(0.0);
-        for group in &self.groups {
-            group.iter().for_each(|column| seed[*column as usize] = 1.0);
-            let along = Tangent { t: 0.0, u: seed, p: still };
-            self.kernel.jvp(Point { t, u, p }, along, f, tangent, scratch);
-            for column in group.iter().map(|c| *c as usize) {
-                seed[column] = 0.0;
-                let start = self.pattern.starts()[column];
-                let rows = self.pattern.column(column);
-                for (value, row) in values[start..start + rows.len()].iter_mut().zip(rows) {
-                    *value = tangent[*row as usize];
-                }
-            }
-        }
+        self.matrix.evaluate(&*self.kernel, Point { t, u, p }, values, scratch);
     }
 }
