@@ -345,14 +345,14 @@ fn scale(e: &Expr) -> Option<(f64, &Expr)> {
 fn apply(f: Unary, a: Expr, span: Span) -> Expr {
     match value(&a) {
         Some(x) => number(f.apply(x), span),
-        None => Expr { kind: ExprKind::Unary(f, Box::new(a)), span },
+        None => Expr::unary(f, a, span),
     }
 }
 
 fn compare(f: Binary, a: Expr, b: Expr, span: Span) -> Expr {
     match (value(&a), value(&b)) {
         (Some(x), Some(y)) => number(f.apply(x, y), span),
-        _ => Expr { kind: ExprKind::Binary(f, Box::new(a), Box::new(b)), span },
+        _ => Expr::binary(f, a, b, span),
     }
 }
 

@@ -596,6 +596,18 @@ pub struct Expr {
     pub span: Span,
 }
 
+impl Expr {
+    /// A function of one argument.
+    pub(crate) fn unary(f: Unary, a: Expr, span: Span) -> Expr {
+        Expr { kind: ExprKind::Unary(f, Box::new(a)), span }
+    }
+
+    /// A function of two arguments.
+    pub(crate) fn binary(f: Binary, a: Expr, b: Expr, span: Span) -> Expr {
+        Expr { kind: ExprKind::Binary(f, Box::new(a), Box::new(b)), span }
+    }
+}
+
 /// Kinds of expression. Comparisons and logical operators give 1 or 0.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExprKind {

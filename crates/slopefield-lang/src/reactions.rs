@@ -5,6 +5,7 @@
 //! doi:10.1021/j100540a008), or with the noise that approximates many of them, the chemical
 //! Langevin equation (D. T. Gillespie, *J. Chem. Phys.* 113 (2000) 297, doi:10.1063/1.481811).
 
+use crate::derivative::number;
 use crate::model::{Binary, Expr, ExprKind, Jump, Model, StateId, Unary, Wiener};
 
 /// How reactions are run.
@@ -38,8 +39,10 @@ impl Model {
                         span: reaction.span,
                     });
                     for (state, count) in &reaction.change {
-                        let root = unary(Unary::Sqrt, unary(Unary::Relu, reaction.rate.clone()));
-                        let value = binary(Binary::Mul, number(*count, &reaction.rate), root);
+                        let span = reaction.rate.span;
+                        let positive = Expr::unary(Unary::Relu, reaction.rate.clone(), span);
+                        let root = Expr::unary(Unary::Sqrt, positive, span);
+                        let value = Expr::binary(Binary::Mul, number(*count, span), root, span);
                         self.states[state.0 as usize].noise.push((source, value));
                     }
                 }
@@ -49,7 +52,7 @@ impl Model {
                     let species = reaction.change.iter().map(|(state, _)| state);
                     for state in species {
                         let state = &mut self.states[state.0 as usize];
-                        let none = number(0.0, &state.derivative);
+                        let none = number(0.0, state.derivative.span);
                         state.derivative = state.besides_reactions.clone().unwrap_or(none);
                     }
                     self.jumps.push(Jump {
@@ -75,19 +78,5 @@ impl Model {
 /// `x + count`.
 fn shifted(state: StateId, count: f64, like: &Expr) -> Expr {
     let old = Expr { kind: ExprKind::State(state), span: like.span };
-    binary(Binary::Add, old, number(count, like))
-}
-
-fn number(value: f64, like: &Expr) -> Expr {
-    Expr { kind: ExprKind::Number(value), span: like.span }
-}
-
-fn unary(f: Unary, a: Expr) -> Expr {
-    let span = a.span;
-    Expr { kind: ExprKind::Unary(f, Box::new(a)), span }
-}
-
-fn binary(f: Binary, a: Expr, b: Expr) -> Expr {
-    let span = a.span;
-    Expr { kind: ExprKind::Binary(f, Box::new(a), Box::new(b)), span }
+    Expr::binary(Binary::Add, old, number(count, like.span), like.span)
 }

@@ -5,6 +5,7 @@
 //! they are written: a sum term by term, a product with a factor that does not depend on time or
 //! states inside its other factor, loops as loops.
 
+use crate::derivative::number;
 use crate::model::{
     Binary, Expr, ExprKind, Lanes, Model, Reduction, Source, Unary, Vector, VectorId, VectorKind,
 };
@@ -33,7 +34,7 @@ impl Model {
         for state in &self.states {
             let (l, r) = splitter.split(&state.derivative);
             any |= l.is_some();
-            let zero = || number(0.0, &state.derivative);
+            let zero = || number(0.0, state.derivative.span);
             linear.push(l.unwrap_or_else(zero));
             rest.push(r.unwrap_or_else(zero));
         }
@@ -87,7 +88,7 @@ impl Splitter {
             }
             ExprKind::Unary(Unary::Neg, a) => {
                 let (linear, rest) = self.split(a);
-                let negative = |e: Expr| like(ExprKind::Unary(Unary::Neg, Box::new(e)), expr);
+                let negative = |e: Expr| Expr::unary(Unary::Neg, e, expr.span);
                 (linear.map(negative), rest.map(negative))
             }
             ExprKind::Binary(f @ (Binary::Add | Binary::Sub), a, b) => {
@@ -96,12 +97,12 @@ impl Splitter {
             }
             ExprKind::Binary(Binary::Mul, a, b) if self.is_constant(a) => {
                 let (linear, rest) = self.split(b);
-                let times = |e: Expr| binary(Binary::Mul, (**a).clone(), e, expr);
+                let times = |e: Expr| Expr::binary(Binary::Mul, (**a).clone(), e, expr.span);
                 (linear.map(times), rest.map(times))
             }
             ExprKind::Binary(f @ (Binary::Mul | Binary::Div), a, b) if self.is_constant(b) => {
                 let (linear, rest) = self.split(a);
-                let times = |e: Expr| binary(*f, e, (**b).clone(), expr);
+                let times = |e: Expr| Expr::binary(*f, e, (**b).clone(), expr.span);
                 (linear.map(times), rest.map(times))
             }
             _ => rest(),
@@ -169,21 +170,11 @@ impl Splitter {
 /// `a + b` or `a − b`, where either may be 0.
 fn combine(f: Binary, a: Option<Expr>, b: Option<Expr>, whole: &Expr) -> Option<Expr> {
     match (a, b) {
-        (Some(a), Some(b)) => Some(binary(f, a, b, whole)),
+        (Some(a), Some(b)) => Some(Expr::binary(f, a, b, whole.span)),
         (a, None) => a,
-        (None, Some(b)) if f == Binary::Sub => {
-            Some(like(ExprKind::Unary(Unary::Neg, Box::new(b)), whole))
-        }
+        (None, Some(b)) if f == Binary::Sub => Some(Expr::unary(Unary::Neg, b, whole.span)),
         (None, b) => b,
     }
-}
-
-fn binary(f: Binary, a: Expr, b: Expr, whole: &Expr) -> Expr {
-    like(ExprKind::Binary(f, Box::new(a), Box::new(b)), whole)
-}
-
-fn number(value: f64, whole: &Expr) -> Expr {
-    like(ExprKind::Number(value), whole)
 }
 
 fn like(kind: ExprKind, whole: &Expr) -> Expr {

@@ -1,6 +1,6 @@
 //! Euler–Maruyama and Euler–Heun.
 
-use super::scheme::{Ends, From, Outcome, Scheme, Trial};
+use super::scheme::{Ends, Outcome, Scheme, Trial};
 use super::system::System;
 use slopefield_kernel::{Calculus, NoiseKind};
 use slopefield_solve::Real;
@@ -85,10 +85,7 @@ impl<T: Real> Scheme<T> for EulerMaruyama<T> {
         end: &mut [T],
         error: &mut [T],
     ) -> Outcome {
-        if trial.from != From::Again {
-            system.drift(trial.t, u, &mut self.ends.drift);
-            system.diffusion(trial.t, u, &mut self.ends.coefficients);
-        }
+        self.ends.evaluate(system, trial, u);
         let h = T::of(trial.h);
         self.moved.copy_from_slice(u);
         system.add_noise(&self.ends.coefficients, trial.w, &mut self.moved);
@@ -147,10 +144,7 @@ impl<T: Real> Scheme<T> for EulerHeun<T> {
         end: &mut [T],
         error: &mut [T],
     ) -> Outcome {
-        if trial.from != From::Again {
-            system.drift(trial.t, u, &mut self.ends.drift);
-            system.diffusion(trial.t, u, &mut self.ends.coefficients);
-        }
+        self.ends.evaluate(system, trial, u);
         let h = T::of(trial.h);
         for ((to, u), f) in self.predicted.iter_mut().zip(u).zip(&self.ends.drift) {
             *to = *u + h * *f;

@@ -98,6 +98,15 @@ impl<T: Real> Ends<T> {
         self.end_known = false;
     }
 
+    /// Provides drift and coefficients at the beginning, for methods that never know the drift at
+    /// the end.
+    pub(crate) fn evaluate(&mut self, system: &mut System<'_, '_, T>, trial: &Trial<'_>, u: &[T]) {
+        if trial.from != From::Again {
+            system.drift(trial.t, u, &mut self.drift);
+            system.diffusion(trial.t, u, &mut self.coefficients);
+        }
+    }
+
     /// Provides the drift at the beginning.
     pub(crate) fn begin(&mut self, system: &mut System<'_, '_, T>, trial: &Trial<'_>, u: &[T]) {
         match trial.from {
