@@ -65,7 +65,7 @@ impl GradientMethod for DiscreteAdjoint {
         grad_u0: &mut [f64],
         grad_p: &mut [f64],
     ) -> Result<Evaluated, SolveError> {
-        validate_gradients(ivp, grad_u0, grad_p)?;
+        validate_gradients(ivp, grad_u0, grad_p, &[])?;
         let n = ivp.u0.len();
         self.saved.resize(saves.len(), n);
         self.tape.clear(n);
@@ -90,6 +90,7 @@ impl GradientMethod for DiscreteAdjoint {
             forward,
             reverse_products: self.sweep.products + self.tape.recomputed,
             memory: self.tape.bytes(),
+            by_start_time: None,
         })
     }
 }

@@ -118,7 +118,7 @@ impl GradientMethod for ForwardSensitivity {
         grad_u0: &mut [f64],
         grad_p: &mut [f64],
     ) -> Result<Evaluated, SolveError> {
-        validate_gradients(ivp, grad_u0, grad_p)?;
+        validate_gradients(ivp, grad_u0, grad_p, &[])?;
         let n = ivp.u0.len();
         self.saved.resize(saves.len(), n);
         self.tape.clear(n);
@@ -145,6 +145,7 @@ impl GradientMethod for ForwardSensitivity {
             forward,
             reverse_products: self.tangents.products + self.tape.recomputed,
             memory: self.tape.bytes() + self.tangents.bytes(),
+            by_start_time: None,
         })
     }
 }

@@ -77,7 +77,7 @@ impl GradientMethod for GaussAdjoint {
         grad_u0: &mut [f64],
         grad_p: &mut [f64],
     ) -> Result<Evaluated, SolveError> {
-        validate_gradients(ivp, grad_u0, grad_p)?;
+        validate_gradients(ivp, grad_u0, grad_p, &[])?;
         let n = ivp.u0.len();
         self.saved.resize(saves.len(), n);
         self.path.clear(n);
@@ -129,6 +129,7 @@ impl GradientMethod for GaussAdjoint {
             forward,
             reverse_products: products + self.quadrature.products,
             memory: self.path.bytes(),
+            by_start_time: None,
         })
     }
 }

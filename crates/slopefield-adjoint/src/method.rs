@@ -1,5 +1,6 @@
 //! The interface of every gradient method.
 
+use slopefield_kernel::Part;
 use slopefield_solve::{Ivp, Settings, SolveError, Stats};
 
 /// A loss of the states at the save times. Called once per gradient with the states row by row
@@ -19,6 +20,9 @@ pub struct Evaluated {
     pub reverse_products: u64,
     /// Bytes of checkpoints and tape at the peak.
     pub memory: u64,
+    /// Derivative of the loss by the start time `t0`, at fixed initial state and save times, from
+    /// methods that know it.
+    pub by_start_time: Option<f64>,
 }
 
 /// One way of computing `d loss / d(u0, p)`. Instances keep their work arrays between calls.
@@ -44,12 +48,13 @@ pub trait GradientMethod: Send {
     ) -> Result<Evaluated, SolveError>;
 }
 
-/// Checks the lengths of the two gradients, and that the system has no part whose derivative would
-/// be left out.
+/// Checks the lengths of the two gradients, and that the system has no part besides those that the
+/// method honours, whose derivative would be left out.
 pub(crate) fn validate_gradients(
     ivp: &Ivp<'_>,
     grad_u0: &[f64],
     grad_p: &[f64],
+    honoured: &[Part],
 ) -> Result<(), SolveError> {
     if grad_u0.len() != ivp.u0.len() || grad_p.len() != ivp.p.len() {
         return Err(SolveError::Invalid(format!(
@@ -61,10 +66,9 @@ pub(crate) fn validate_gradients(
             ivp.p.len()
         )));
     }
-    match ivp.rhs.structure().beyond(&[]) {
+    match ivp.rhs.structure().beyond(honoured) {
         Some(part) => Err(SolveError::Invalid(format!(
-            "gradients of systems with {} are not available yet; such a model can be simulated but \
-             not trained",
+            "this gradient method does not differentiate systems with {}",
             part.words()
         ))),
         None => Ok(()),

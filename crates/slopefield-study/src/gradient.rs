@@ -1,21 +1,20 @@
 //! The gradient methods that a study can use, by name, and their check on the study itself.
 
-use crate::{Prepared, Solvers, StudyError, error::Problem};
-use slopefield_adjoint::{
-    DiscreteAdjoint, Evaluated, ForwardSensitivity, GaussAdjoint, GradientMethod, Loss, Replay,
-};
+use crate::{CompiledModel, Prepared, Solvers, StudyError, error::Problem};
+use slopefield_adjoint::{Evaluated, GradientMethod, Loss, Replay, Through};
 use slopefield_solve::{Ivp, Settings, SolveError, Stats, Step, Stepper};
 use slopefield_train::Source;
 
 /// Bytes of tape and checkpoints that one gradient may hold.
 const MEMORY_BUDGET: u64 = 256 << 20;
 
-/// Names of the methods that can differentiate through a solver.
-pub fn applicable(solver: &str) -> &'static [&'static str] {
-    match slopefield_solve::tableau(solver) {
-        Some(_) => &["discrete", "forward", "gauss"],
-        None => &["gauss"],
-    }
+/// Names of the methods that can differentiate a model through a solver.
+pub fn applicable(model: &CompiledModel, solver: &str, solvers: &dyn Solvers) -> Vec<&'static str> {
+    let structure = model.rhs.structure();
+    let stepper = || crate::solvers::stepper(model, solver, solvers);
+    let through =
+        Through { solver, structure: &structure, stepper: &stepper, memory: MEMORY_BUDGET };
+    slopefield_adjoint::applicable(&through).iter().map(|m| m.id).collect()
 }
 
 /// A fresh instance of a method.
@@ -23,28 +22,28 @@ pub fn applicable(solver: &str) -> &'static [&'static str] {
 /// # Errors
 /// A method that does not exist, or that cannot go through the solver.
 pub fn method(
+    model: &CompiledModel,
     name: &str,
     solver: &str,
     solvers: &dyn Solvers,
 ) -> Result<Box<dyn GradientMethod>, StudyError> {
-    if !applicable(solver).contains(&name) {
+    let structure = model.rhs.structure();
+    let stepper = || crate::solvers::stepper(model, solver, solvers);
+    let through =
+        Through { solver, structure: &structure, stepper: &stepper, memory: MEMORY_BUDGET };
+    let made = match slopefield_adjoint::method_info(name) {
+        Some(info) => (info.make)(&through),
+        None => Err("there is no such gradient method".into()),
+    };
+    made.map_err(|why| {
         let message = format!(
-            "the gradient `{name}` cannot go through the solver `{solver}`; use `auto` or {}",
-            crate::error::listed(applicable(solver).iter().copied())
+            "the gradient `{name}` cannot go through the solver `{solver}` here: {why}; use `auto`{}",
+            match applicable(model, solver, solvers) {
+                none if none.is_empty() => String::new(),
+                some => format!(" or {}", crate::error::listed(some.iter().copied())),
+            }
         );
-        return Err(StudyError::Study(vec![Problem::error("training.gradient", message)]));
-    }
-    let unknown = || StudyError::Solver(format!("there is no built-in solver `{solver}`"));
-    Ok(match name {
-        "discrete" => {
-            let method = DiscreteAdjoint::named(solver).ok_or_else(unknown)?;
-            Box::new(method.with_memory(MEMORY_BUDGET))
-        }
-        "forward" => {
-            let method = ForwardSensitivity::named(solver).ok_or_else(unknown)?;
-            Box::new(method.with_memory(MEMORY_BUDGET))
-        }
-        _ => Box::new(GaussAdjoint::new(solvers.stepper(solver).map_err(StudyError::Solver)?)),
+        StudyError::Study(vec![Problem::error("training.gradient", message)])
     })
 }
 
@@ -70,12 +69,13 @@ pub fn check(
             slope.copy_from_slice(u);
             0.5 * u.iter().map(|x| x * x).sum::<f64>()
         };
-        let mut gradient = method(name, solver, solvers)?;
+        let mut gradient = method(&prepared.model, name, solver, solvers)?;
         let mut adaptive;
         let replay = match slopefield_solve::tableau(solver) {
             Some(tableau) if name != "gauss" => Replay::Frozen(tableau),
             _ => {
-                adaptive = solvers.stepper(solver).map_err(StudyError::Solver)?;
+                adaptive = crate::solvers::stepper(&prepared.model, solver, solvers)
+                    .map_err(StudyError::Solver)?;
                 Replay::Adaptive(&mut *adaptive)
             }
         };

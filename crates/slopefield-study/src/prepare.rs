@@ -99,7 +99,7 @@ impl Prepared {
         name: &str,
         solvers: &dyn Solvers,
     ) -> Result<Box<dyn GradientMethod>, StudyError> {
-        crate::gradient::method(name, &self.solver.0, solvers)
+        crate::gradient::method(&self.model, name, &self.solver.0, solvers)
     }
 
     /// End of the forecast: as the study says, else a quarter of the span beyond the data.
@@ -356,14 +356,16 @@ pub fn report(
     resolved
 }
 
-/// A gradient that cannot go through the solver.
+/// A gradient that does not exist, or cannot go through a plugin's solver. What else it cannot go
+/// through is known once the model is compiled.
 fn gradient_problem(file: &StudyFile, solver: &str) -> Option<Problem> {
     let gradient = file.training.gradient.as_str();
-    let applicable = crate::gradient::applicable(solver);
-    (gradient != "auto" && !applicable.contains(&gradient)).then(|| {
+    let fits = |m: &&slopefield_adjoint::MethodInfo| !(m.exact && solver.contains('/'));
+    let all: Vec<&str> = slopefield_adjoint::METHODS.iter().filter(fits).map(|m| m.id).collect();
+    (gradient != "auto" && !all.contains(&gradient)).then(|| {
         let message = format!(
             "the gradient `{gradient}` cannot go through the solver `{solver}`; use `auto` or {}",
-            crate::error::listed(applicable.iter().copied())
+            crate::error::listed(all.iter().copied())
         );
         Problem::error("training.gradient", message)
     })

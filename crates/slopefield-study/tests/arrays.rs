@@ -219,8 +219,12 @@ fn the_example_finds_what_made_its_data() {
             .unwrap();
     assert_eq!(prepared.theta_names, ["B", "D"]);
     let methods = Methods {
-        gradient: Arc::new(|_| {
-            slopefield_study::gradient::method("discrete", "tsit5", &BuiltinSolvers).unwrap()
+        gradient: Arc::new({
+            let model = prepared.model.clone();
+            move |_| {
+                let solvers = &BuiltinSolvers;
+                slopefield_study::gradient::method(&model, "discrete", "tsit5", solvers).unwrap()
+            }
         }),
         stepper: Arc::new(|_| slopefield_solve::method("tsit5").unwrap()),
     };

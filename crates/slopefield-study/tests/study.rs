@@ -229,8 +229,12 @@ fn two_experiments_share_a_rate() {
         Prepared::new(model, &study(text), &tables, &BuiltinNetworks, &BuiltinSolvers).unwrap();
     assert_eq!(prepared.theta_names, ["a [A]", "a [B]", "k"]);
     let methods = Methods {
-        gradient: Arc::new(|_| {
-            slopefield_study::gradient::method("discrete", "tsit5", &BuiltinSolvers).unwrap()
+        gradient: Arc::new({
+            let model = prepared.model.clone();
+            move |_| {
+                let solvers = &BuiltinSolvers;
+                slopefield_study::gradient::method(&model, "discrete", "tsit5", solvers).unwrap()
+            }
         }),
         stepper: Arc::new(|_| slopefield_solve::method("tsit5").unwrap()),
     };

@@ -27,7 +27,10 @@ pub fn run(
     let prepared = Prepared::new(&loaded.model, &loaded.file, &tables, library, &**solvers)
         .map_err(failure::study)?;
     let names: Vec<String> = if request.compare {
-        applicable(&prepared.solver.0).iter().map(|&m| m.to_owned()).collect()
+        applicable(&prepared.model, &prepared.solver.0, &**solvers)
+            .iter()
+            .map(|&m| m.to_owned())
+            .collect()
     } else {
         match request.method.as_deref() {
             None | Some("auto") => vec![prepared.gradient.0.clone()],
@@ -138,13 +141,14 @@ pub fn objective(
     let solver = prepared.solver.0.clone();
     let (name, from) = (gradient.to_owned(), solvers.clone());
     let (again, steppers) = (solver.clone(), solvers.clone());
+    let (model, same) = (prepared.model.clone(), prepared.model.clone());
     let methods = Methods {
         gradient: Arc::new(move |_| {
-            method(&name, &solver, &*from)
+            method(&model, &name, &solver, &*from)
                 .unwrap_or_else(|e| Box::new(Unavailable::because(e.to_string())))
         }),
         stepper: Arc::new(move |_| {
-            let stepper = steppers.stepper(&again);
+            let stepper = slopefield_study::solvers::stepper(&same, &again, &*steppers);
             stepper.unwrap_or_else(|message| Box::new(Unavailable::because(message)))
         }),
     };

@@ -1,0 +1,100 @@
+//! The gradient methods by name: what each is, through which solvers and systems it goes, and how
+//! one is made.
+
+use crate::{DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod};
+use slopefield_kernel::Structure;
+use slopefield_solve::{Stepper, tableau};
+
+/// The solver and the system through which a gradient is to go.
+pub struct Through<'a> {
+    /// Name of the solver: that of a built-in method, or `plugin/solver`.
+    pub solver: &'a str,
+    /// What is known of the system.
+    pub structure: &'a Structure<'a>,
+    /// Makes a stepper of the solver for the system.
+    pub stepper: &'a dyn Fn() -> Result<Box<dyn Stepper>, String>,
+    /// Bytes of tape and checkpoints that a gradient may hold where it has a choice.
+    pub memory: u64,
+}
+
+/// A gradient method, as users see it.
+pub struct MethodInfo {
+    /// Name in study files: `discrete`.
+    pub id: &'static str,
+    /// Name in menus: `Discrete adjoint`.
+    pub title: &'static str,
+    /// What it is and what it costs, in a sentence.
+    pub description: &'static str,
+    /// Whether it differentiates the very steps of the solver; otherwise it agrees with differences
+    /// of those up to the tolerance.
+    pub exact: bool,
+    /// A fresh instance, or a sentence that says why it cannot go through this solver and system.
+    pub make: fn(&Through<'_>) -> Result<Box<dyn GradientMethod>, String>,
+}
+
+/// All methods, in the order in which tables show them.
+pub static METHODS: &[MethodInfo] = &[
+    MethodInfo {
+        id: "discrete",
+        title: "Discrete adjoint",
+        description: "Exact reverse of the solver's own steps; a few solves, whatever the number of \
+                      parameters.",
+        exact: true,
+        make: |through| match tableau(through.solver) {
+            Some(table) => {
+                without(through, &[])?;
+                Ok(Box::new(DiscreteAdjoint::new(table).with_memory(through.memory)))
+            }
+            None => Err(not_reversible(through.solver)),
+        },
+    },
+    MethodInfo {
+        id: "forward",
+        title: "Forward sensitivities",
+        description: "Tangent of the solver's own steps; one product per step and parameter.",
+        exact: true,
+        make: |through| match tableau(through.solver) {
+            Some(table) => {
+                without(through, &[])?;
+                Ok(Box::new(ForwardSensitivity::new(table).with_memory(through.memory)))
+            }
+            None => Err(not_reversible(through.solver)),
+        },
+    },
+    MethodInfo {
+        id: "gauss",
+        title: "Gauss adjoint",
+        description: "Continuous adjoint along the stored solution, parameters by Gauss quadrature; \
+                      through every solver.",
+        exact: false,
+        make: |through| {
+            without(through, &[])?;
+            Ok(Box::new(GaussAdjoint::new((through.stepper)()?)))
+        },
+    },
+];
+
+/// The method called `id`.
+pub fn method_info(id: &str) -> Option<&'static MethodInfo> {
+    METHODS.iter().find(|m| m.id == id)
+}
+
+/// Those that go through a solver and a system.
+pub fn applicable(through: &Through<'_>) -> Vec<&'static MethodInfo> {
+    METHODS.iter().filter(|m| (m.make)(through).is_ok()).collect()
+}
+
+/// Refuses systems with parts besides those `honoured`.
+fn without(through: &Through<'_>, honoured: &[slopefield_kernel::Part]) -> Result<(), String> {
+    match through.structure.beyond(honoured) {
+        Some(part) => Err(format!(
+            "this gradient method does not differentiate systems with {}",
+            part.words()
+        )),
+        None => Ok(()),
+    }
+}
+
+fn not_reversible(solver: &str) -> String {
+    format!("the steps of `{solver}` cannot be differentiated one by one")
+}
