@@ -24,6 +24,7 @@ const choose = (page, name, value) =>
 test("reactions are explored as equations, as one random path and as the mean of many", async () => {
   await withWindow({}, async (page) => {
     await page.click(id("new-project"));
+    await page.see(id("project-title"), /Untitled/);
     await page.click(id("nav-model"));
     await writeModel(page, MODEL);
     await page.see(id("classification"), /2 reactions|one state/);

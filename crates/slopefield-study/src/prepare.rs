@@ -140,7 +140,13 @@ fn choose_for_training(model: &CompiledModel, file: &StudyFile) -> (String, Stri
 /// The solver that training would use, and why, without compiling anything.
 pub fn planned_solver(model: &Model, file: &StudyFile) -> Choice {
     let (method, rtol) = (&file.solver.method, file.solver.rtol);
-    for_training(crate::solvers::choose(model, method, rtol), file)
+    let choice = match reaction_mode(&file.solver.reactions) {
+        Ok(mode) if !model.reactions.is_empty() => {
+            crate::solvers::choose(&model.clone().with_reactions(mode), method, rtol)
+        }
+        _ => crate::solvers::choose(model, method, rtol),
+    };
+    for_training(choice, file)
 }
 
 fn for_training(choice: Choice, file: &StudyFile) -> Choice {

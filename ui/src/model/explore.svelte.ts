@@ -46,6 +46,8 @@ export class ExploreStore {
   #modelText = "";
   #simulate: Coalescer<SimulateRequest, Trajectory>;
   #asked_at = 0;
+  /** The last request, as text. */
+  #asked = "";
   #shown = true;
   /** The curve is older than the model or the values. */
   #due = false;
@@ -68,6 +70,8 @@ export class ExploreStore {
     );
     project.onView((_, isOther) => {
       if (isOther) this.#forget();
+      // Seed, reactions, times and settings of experiments come from the study.
+      else if (this.#modelText && JSON.stringify(this.#request()) !== this.#asked) this.simulate();
     });
   }
 
@@ -158,7 +162,9 @@ export class ExploreStore {
     this.#due = !this.#shown;
     if (this.#due) return;
     this.#asked_at = performance.now();
-    this.#simulate.submit(this.#request());
+    const request = this.#request();
+    this.#asked = JSON.stringify(request);
+    this.#simulate.submit(request);
   }
 
   /** Slopes of two states inside a window for the values of now; null when they were changed meanwhile. */

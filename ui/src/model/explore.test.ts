@@ -43,6 +43,17 @@ describe("sliders", () => {
     expect(asked().length).toBe(before + 1);
   });
 
+  test("what the study says about the solve is followed", async () => {
+    const { session, explore, asked } = await exploring();
+    const before = asked().length;
+    await session.project.editStudy((study) => (study.solver.reactions = "jumps"));
+    await explore.idle();
+    expect(asked().slice(before).map((r) => r.reactions)).toEqual(["jumps"]);
+    await session.project.editStudy((study) => (study.training.gradient = "gauss"));
+    await explore.idle();
+    expect(asked().length).toBe(before + 1);
+  });
+
   test("the trajectory is that of the last values", async () => {
     const { explore } = await exploring();
     explore.set("beta", 0.0001);
