@@ -15,11 +15,15 @@ pub struct Control {
 }
 
 impl Control {
-    pub(crate) fn cancelled(&self) -> bool {
+    /// Whether work should end.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
         self.cancel.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn paused(&self) -> bool {
+    /// Whether work should rest.
+    #[must_use]
+    pub fn paused(&self) -> bool {
         self.pause.load(Ordering::Relaxed)
     }
 }

@@ -140,6 +140,37 @@ impl Transform {
         (theta.clamp(self.bounds.0, self.bounds.1), slope)
     }
 
+    /// `ln dθ/dz` and its derivative by `z`: what a density of θ gains as a density of `z`.
+    #[must_use]
+    pub fn log_slope(&self, z: f64) -> (f64, f64) {
+        let x = self.c * z;
+        // ln dy/dx, its slope by x, and y with dy/dx for a logarithmic θ.
+        let (log, slope) = match self.shape {
+            Shape::Unit(unit) => return (unit.ln(), 0.0),
+            Shape::Free => (0.0, 0.0),
+            Shape::Lower { distance } => (distance.ln() + x, 1.0),
+            Shape::Upper { distance } => (distance.ln() - x, -1.0),
+            Shape::Both { width, share } => {
+                // full·eˣ / d² with d = 1 + share·(eˣ − 1), divided by eˣ where that is large.
+                let full = (width * share * (1.0 - share)).ln();
+                if x > 0.0 {
+                    let d = share + (1.0 - share) * (-x).exp();
+                    (full - x - 2.0 * d.ln(), 1.0 - 2.0 * share / d)
+                } else {
+                    let d = 1.0 + share * x.exp_m1();
+                    (full + x - 2.0 * d.ln(), 1.0 - 2.0 * share * x.exp() / d)
+                }
+            }
+        };
+        let (log, slope) = (log + self.c.ln(), self.c * slope);
+        if !self.log {
+            return (log, slope);
+        }
+        let (theta, by_z) = self.theta(z);
+        // dy/dz of θ = start·eʸ.
+        (log + theta.ln(), slope + by_z / theta)
+    }
+
     /// `z` of a value; a value on or beyond a bound is taken just inside.
     #[must_use]
     pub fn z(&self, theta: f64) -> f64 {

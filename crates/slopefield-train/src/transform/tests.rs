@@ -111,6 +111,11 @@ proptest! {
             - (t.theta(z + 2.0 * h).0 - t.theta(z - 2.0 * h).0)) / (12.0 * h);
         prop_assert!((difference - slope).abs() <= 1e-8 * slope.abs().max(theta.abs()),
             "slope {slope} difference {difference}");
+        let (log, log_slope) = t.log_slope(z);
+        prop_assert!((log - slope.ln()).abs() < 1e-12 * (1.0 + log.abs()), "{log} and {}", slope.ln());
+        let difference = (8.0 * (t.log_slope(z + h).0 - t.log_slope(z - h).0)
+            - (t.log_slope(z + 2.0 * h).0 - t.log_slope(z - 2.0 * h).0)) / (12.0 * h);
+        prop_assert!((difference - log_slope).abs() < 1e-8 * (1.0 + log.abs()), "{difference} {log_slope}");
         // The inverse loses what the saturating map has lost: errors divide by the slope.
         let rounding = 1e-14 * (1.0 + theta.abs() / slope.abs() + t.start.abs() / slope.abs());
         prop_assert!((t.z(theta) - z).abs() < 1e-12 + rounding * 10.0, "{} {z}", t.z(theta));
