@@ -144,6 +144,8 @@ commands! {
     forecast(ForecastRequest) -> ForecastReply;
     /// Gradients of a study.
     gradient(GradientRequest) -> GradientReply;
+    /// Draws from the posterior distribution of a study from files, after training it.
+    sample(SampleRequest) -> SampleReply;
     /// What is in a project file.
     project_info(PathRequest) -> ProjectInfo;
     /// Checks a project file.

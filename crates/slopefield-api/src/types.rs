@@ -667,6 +667,15 @@ pub enum Progress {
         /// The same experiments as in the study, each with model curves.
         experiments: Vec<CurveView>,
     },
+    /// Where the drawing from a posterior is.
+    Sampling {
+        /// Draws made, warm-up included.
+        done: u32,
+        /// Draws to make.
+        total: u32,
+        /// Seconds left, estimated.
+        left_s: Option<f64>,
+    },
     /// Something worth telling, e.g. "loss spiked at 212, went back to 208, rate halved".
     Note {
         /// Iteration.
@@ -896,6 +905,93 @@ pub struct GradientResult {
     pub check: Option<f64>,
     /// Values.
     pub values: Vec<f64>,
+}
+
+/// Draws from the posterior distribution of a study's parameters.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct SampleRequest {
+    /// Path of `study.toml`.
+    pub study: String,
+    /// Chains; default 4.
+    pub chains: Option<u32>,
+    /// Draws of each chain that are thrown away; default 500.
+    pub warmup: Option<u32>,
+    /// Draws of each chain that are kept; default 1000.
+    pub draws: Option<u32>,
+    /// Seed; default the study's.
+    #[ts(type = "number | null")]
+    pub seed: Option<u64>,
+    /// Number of times of the bands; default 201.
+    pub points: Option<u32>,
+}
+
+/// What draws from a posterior tell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct SampleReply {
+    /// One entry per parameter that is no network weight.
+    pub parameters: Vec<SampledParameter>,
+    /// Names of everything that was drawn, weights too.
+    pub names: Vec<String>,
+    /// Chains.
+    pub chains: u32,
+    /// Draws of each.
+    pub draws: u32,
+    /// All draws, chain by chain and draw by draw, as many numbers as there are names each.
+    pub values: Slice,
+    /// Draws at which the sampler's trajectory broke down.
+    #[ts(type = "number")]
+    pub divergences: u64,
+    /// Places where the model could not be solved.
+    #[ts(type = "number")]
+    pub failures: u64,
+    /// Evaluations of the loss with its gradient.
+    #[ts(type = "number")]
+    pub gradients: u64,
+    /// Seconds of sampling.
+    pub seconds: f64,
+    /// Stopped before its end.
+    pub cancelled: bool,
+    /// What speaks against trusting the draws.
+    pub warnings: Vec<String>,
+    /// Name of the time.
+    pub time: String,
+    /// Where the observations lie, over the data and the forecast.
+    pub bands: Vec<BandView>,
+}
+
+/// What draws tell of a parameter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct SampledParameter {
+    /// Name.
+    pub name: String,
+    /// Mean.
+    pub mean: f64,
+    /// Standard deviation.
+    pub sd: f64,
+    /// Monte-Carlo standard error of the mean.
+    pub standard_error: f64,
+    /// 5 %, 50 % and 95 % quantiles.
+    pub quantiles: [f64; 3],
+    /// Effective number of draws in the bulk of the distribution.
+    pub bulk: f64,
+    /// Effective number of draws in its tails.
+    pub tail: f64,
+    /// Scale reduction R̂.
+    pub scale_reduction: f64,
+}
+
+/// Quantiles of an observation over time: of the model's value, without the scatter of measurements.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct BandView {
+    /// Experiment.
+    pub experiment: String,
+    /// Observation.
+    pub observation: String,
+    /// Times.
+    pub times: Slice,
+    /// 5 %, 50 % and 95 % quantiles at these.
+    pub quantiles: [Slice; 3],
 }
 
 /// What is in a project file.

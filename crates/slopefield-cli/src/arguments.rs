@@ -38,6 +38,8 @@ pub enum Task {
     Simulate(Simulate),
     /// Train a study: find the parameters and network weights that describe the data.
     Fit(Fit),
+    /// How sure a fit is: train a study, then draw from the posterior distribution of its parameters.
+    Sample(Sample),
     /// Curves of a trained project, beyond the data.
     Forecast(Forecast),
     /// The gradient of a study's loss; compare and check the ways of computing it.
@@ -156,6 +158,31 @@ pub struct Fit {
     /// Go on with the interrupted run in the project file.
     #[arg(long, requires = "out")]
     pub resume: bool,
+}
+
+/// `slopefield sample`.
+#[derive(Debug, Args)]
+pub struct Sample {
+    /// Study file (`study.toml`); every observation needs a noise model.
+    pub study: PathBuf,
+    /// Chains [default: 4].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub chains: Option<u32>,
+    /// Draws of each chain on which it learns and which are thrown away [default: 500].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub warmup: Option<u32>,
+    /// Draws of each chain that are kept [default: 1000].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(4..=1_000_000))]
+    pub draws: Option<u32>,
+    /// Seed [default: the study's].
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Table of all draws to write.
+    #[arg(long, value_name = "FILE.csv")]
+    pub out: Option<PathBuf>,
+    /// Table of the 5 %, 50 % and 95 % quantiles of the observations over data and forecast to write.
+    #[arg(long, value_name = "FILE.csv")]
+    pub bands: Option<PathBuf>,
 }
 
 /// `slopefield forecast`.

@@ -7,13 +7,19 @@ pub mod forecast;
 pub mod gradient;
 pub mod plugin;
 pub mod project;
+pub mod sample;
 pub mod simulate;
 
 use slopefield_api::client::Client;
 use slopefield_api::schema::Block;
+use slopefield_api::types::{Empty, JobAction, JobRequest};
 use slopefield_api::{ApiError, Code, Command};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// Pause before the worker is asked to stop, and before it is asked again.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// The worker and what every subcommand must know.
 pub struct Session {
@@ -36,6 +42,31 @@ impl Session {
         let request = serde_json::to_value(request).map_err(|e| unreadable(&e))?;
         let (reply, block) = self.client.call(command, request, progress).await?;
         Ok((serde_json::from_value(reply).map_err(|e| unreadable(&e))?, block))
+    }
+
+    /// The same for a long job: Ctrl+C ends it in good order.
+    pub async fn call_until_stopped<Q: serde::Serialize, R: serde::de::DeserializeOwned>(
+        &self,
+        command: Command,
+        request: Q,
+        progress: impl FnMut(serde_json::Value, Block) + Send,
+    ) -> Result<(R, Block), ApiError> {
+        let job = self.call(command, request, progress);
+        tokio::pin!(job);
+        let mut stop = false;
+        loop {
+            tokio::select! {
+                answer = &mut job => return answer,
+                _ = tokio::signal::ctrl_c() => stop = true,
+                _ = tokio::time::sleep(AGAIN), if stop => {
+                    let request = JobRequest { action: JobAction::Stop };
+                    let told: Result<(Empty, _), _> =
+                        self.call(Command::job, request, |_, _| {}).await;
+                    // Refused when nothing runs: not yet, or not any more.
+                    stop = told.is_err();
+                }
+            }
+        }
     }
 }
 

@@ -48,6 +48,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, slopefield_api::ApiError>
         Task::Check(check) => commands::check::run(&session, check).await,
         Task::Simulate(simulate) => commands::simulate::run(&session, simulate).await,
         Task::Fit(fit) => commands::fit::run(&session, fit).await,
+        Task::Sample(sample) => commands::sample::run(&session, sample).await,
         Task::Forecast(forecast) => commands::forecast::run(&session, forecast).await,
         Task::Gradient(gradient) => commands::gradient::run(&session, gradient).await,
         Task::Report(report) => commands::project::report(&session, report).await,

@@ -39,6 +39,12 @@ impl Bar {
                 let left = left_s.map(|s| format!(", {s:.0} s left")).unwrap_or_default();
                 self.bar.set_message(format!("loss {loss:.6}, best {best:.6}{left}"));
             }
+            Progress::Sampling { done, total, left_s } => {
+                self.bar.set_length(u64::from(total));
+                self.bar.set_position(u64::from(done));
+                self.bar.set_prefix("draws");
+                self.bar.set_message(left_s.map(|s| format!("{s:.0} s left")).unwrap_or_default());
+            }
             Progress::Note { iteration, message } => {
                 self.line(&format!("{iteration:>8} {message}"));
             }

@@ -41,7 +41,14 @@ pub(crate) fn quantile(sorted: &[f64], p: f64) -> f64 {
     sorted[low] + share * (sorted[high] - sorted[low])
 }
 
-pub(crate) fn sorted(chains: &[Vec<f64>]) -> Vec<f64> {
+/// Values below which shares of the numbers lie; NaN of none.
+#[must_use]
+pub fn quantiles<const N: usize>(mut numbers: Vec<f64>, shares: [f64; N]) -> [f64; N] {
+    numbers.sort_by(f64::total_cmp);
+    shares.map(|p| if numbers.is_empty() { f64::NAN } else { quantile(&numbers, p) })
+}
+
+fn sorted(chains: &[Vec<f64>]) -> Vec<f64> {
     let mut all: Vec<f64> = chains.iter().flatten().copied().collect();
     all.sort_by(f64::total_cmp);
     all

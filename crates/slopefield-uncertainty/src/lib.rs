@@ -12,7 +12,7 @@ mod normal;
 mod posterior;
 mod sample;
 
-pub use diagnostics::{effective_draws, scale_reduction};
+pub use diagnostics::{effective_draws, quantiles, scale_reduction};
 pub use draws::{Draws, Summary};
 pub use posterior::Posterior;
 pub use sample::{SampleError, SampleProgress, SampleSettings, sample};

@@ -57,6 +57,9 @@ pub enum SampleError {
     /// The density does not exist where a chain begins.
     #[error("the posterior does not exist where sampling begins: {}", .0.message)]
     Start(Box<Failure>),
+    /// The loss cannot be computed at all.
+    #[error("{0}")]
+    Objective(String),
     /// The sampler gave up.
     #[error("sampling stopped: {0}")]
     Sampler(String),
@@ -67,14 +70,15 @@ pub enum SampleError {
 ///
 /// # Errors
 /// Problems without a likelihood or without parameters, and chains that cannot begin.
-pub fn sample(
-    make: &(dyn Fn() -> Objective + Sync),
+pub fn sample<E: std::fmt::Display>(
+    make: &(dyn Fn() -> Result<Objective, E> + Sync),
     theta: &[f64],
     settings: &SampleSettings,
     control: &Control,
     progress: &(dyn Fn(SampleProgress) + Sync),
 ) -> Result<Draws, SampleError> {
-    let first = make();
+    let make = || make().map_err(|e| SampleError::Objective(e.to_string()));
+    let first = make()?;
     let problem = first.problem();
     if let Some(spec) = problem.observations.iter().find(|o| !o.noise.has_likelihood()) {
         return Err(SampleError::NoLikelihood { observation: spec.name.clone() });
@@ -104,7 +108,9 @@ pub fn sample(
                         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                         progress(SampleProgress { done, total });
                     };
-                    let result = one_chain(make(), &z, settings, chain, control, &mut tell);
+                    let result = make().and_then(|objective| {
+                        one_chain(objective, &z, settings, chain, control, &mut tell)
+                    });
                     let mut all = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     all[chain as usize] = Some(result);
                 }

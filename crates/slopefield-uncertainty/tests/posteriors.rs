@@ -31,7 +31,13 @@ fn objective(prepared: &Prepared) -> Objective {
 
 fn draw(prepared: &Prepared, settings: SampleSettings) -> Result<Draws, SampleError> {
     let start: Vec<f64> = prepared.problem.theta.iter().map(|s| s.start).collect();
-    sample(&|| objective(prepared), &start, &settings, &Control::default(), &|_| {})
+    sample(
+        &|| Ok::<_, String>(objective(prepared)),
+        &start,
+        &settings,
+        &Control::default(),
+        &|_| {},
+    )
 }
 
 /// A constant measured with known noise: the posterior is that of a normal mean.
@@ -208,7 +214,9 @@ fn sampling_can_be_stopped_and_keeps_what_it_has() {
             control.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
         }
     };
-    let draws = sample(&|| objective(&prepared), &start, &settings, &control, &stop).unwrap();
+    let draws =
+        sample(&|| Ok::<_, String>(objective(&prepared)), &start, &settings, &control, &stop)
+            .unwrap();
     assert!(draws.cancelled && draws.len() < 100, "{}", draws.len());
     assert!(draws.chains.iter().all(|c| c.len() == draws.len() * 8));
 }

@@ -8,7 +8,7 @@ use crate::numbers::Numbers;
 use crate::plugins::Plugins;
 use crate::session::{self, Session, Shared, lock, project_error};
 use crate::settings::Settings;
-use crate::{data, examples, gradient, model, report, runs, simulation};
+use crate::{data, examples, gradient, model, report, runs, sampling, simulation};
 use slopefield_api::schema::{Block, Emit};
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code, Commands};
@@ -316,6 +316,14 @@ impl Commands for Engine {
 
     fn gradient(&self, request: GradientRequest, _: Emit<'_>) -> Answer<GradientReply> {
         plain(gradient::run(&request, &*self.plugins, &self.plugins.clone().solvers())?)
+    }
+
+    fn sample(&self, request: SampleRequest, emit: Emit<'_>) -> Answer<SampleReply> {
+        let job = self.jobs.start()?;
+        let fit = FitRequest { study: request.study.clone(), ..FitRequest::default() };
+        let (prepared, _) = self.begun(None, &fit)?;
+        let solvers = self.plugins.clone().solvers();
+        sampling::run(&prepared, &request, &solvers, &job.control, emit)
     }
 
     fn project_info(&self, request: PathRequest, _: Emit<'_>) -> Answer<ProjectInfo> {

@@ -18,6 +18,7 @@ mod numbers;
 mod plugins;
 mod report;
 mod runs;
+mod sampling;
 mod server;
 mod session;
 mod settings;

@@ -52,6 +52,27 @@ recent: Array<RecentProject>,
 solvers: Array<SolverSummary>, };
 
 /**
+ * Quantiles of an observation over time: of the model's value, without the scatter of measurements.
+ */
+export type BandView = { 
+/**
+ * Experiment.
+ */
+experiment: string, 
+/**
+ * Observation.
+ */
+observation: string, 
+/**
+ * Times.
+ */
+times: Slice, 
+/**
+ * 5 %, 50 % and 95 % quantiles at these.
+ */
+quantiles: [Slice, Slice, Slice], };
+
+/**
  * Stable codes; a screen may choose on them. Add one only when somebody needs to tell it apart.
  */
 export type Code = "model" | "data" | "study" | "solve" | "gradient" | "project" | "file" | "plugin" | "cancelled" | "worker-died" | "request" | "internal";
@@ -838,7 +859,19 @@ left_s: number | null, } | { "event": "curves",
 /**
  * The same experiments as in the study, each with model curves.
  */
-experiments: Array<CurveView>, } | { "event": "note", 
+experiments: Array<CurveView>, } | { "event": "sampling", 
+/**
+ * Draws made, warm-up included.
+ */
+done: number, 
+/**
+ * Draws to make.
+ */
+total: number, 
+/**
+ * Seconds left, estimated.
+ */
+left_s: number | null, } | { "event": "note", 
 /**
  * Iteration.
  */
@@ -1115,6 +1148,129 @@ log: Array<[number, string]>,
  * Versions, seed, solver, gradient, hashes: name and value.
  */
 provenance: Array<[string, string]>, };
+
+/**
+ * What draws from a posterior tell.
+ */
+export type SampleReply = { 
+/**
+ * One entry per parameter that is no network weight.
+ */
+parameters: Array<SampledParameter>, 
+/**
+ * Names of everything that was drawn, weights too.
+ */
+names: Array<string>, 
+/**
+ * Chains.
+ */
+chains: number, 
+/**
+ * Draws of each.
+ */
+draws: number, 
+/**
+ * All draws, chain by chain and draw by draw, as many numbers as there are names each.
+ */
+values: Slice, 
+/**
+ * Draws at which the sampler's trajectory broke down.
+ */
+divergences: number, 
+/**
+ * Places where the model could not be solved.
+ */
+failures: number, 
+/**
+ * Evaluations of the loss with its gradient.
+ */
+gradients: number, 
+/**
+ * Seconds of sampling.
+ */
+seconds: number, 
+/**
+ * Stopped before its end.
+ */
+cancelled: boolean, 
+/**
+ * What speaks against trusting the draws.
+ */
+warnings: Array<string>, 
+/**
+ * Name of the time.
+ */
+time: string, 
+/**
+ * Where the observations lie, over the data and the forecast.
+ */
+bands: Array<BandView>, };
+
+/**
+ * Draws from the posterior distribution of a study's parameters.
+ */
+export type SampleRequest = { 
+/**
+ * Path of `study.toml`.
+ */
+study: string, 
+/**
+ * Chains; default 4.
+ */
+chains: number | null, 
+/**
+ * Draws of each chain that are thrown away; default 500.
+ */
+warmup: number | null, 
+/**
+ * Draws of each chain that are kept; default 1000.
+ */
+draws: number | null, 
+/**
+ * Seed; default the study's.
+ */
+seed: number | null, 
+/**
+ * Number of times of the bands; default 201.
+ */
+points: number | null, };
+
+/**
+ * What draws tell of a parameter.
+ */
+export type SampledParameter = { 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Mean.
+ */
+mean: number, 
+/**
+ * Standard deviation.
+ */
+sd: number, 
+/**
+ * Monte-Carlo standard error of the mean.
+ */
+standard_error: number, 
+/**
+ * 5 %, 50 % and 95 % quantiles.
+ */
+quantiles: [number, number, number], 
+/**
+ * Effective number of draws in the bulk of the distribution.
+ */
+bulk: number, 
+/**
+ * Effective number of draws in its tails.
+ */
+tail: number, 
+/**
+ * Scale reduction R̂.
+ */
+scale_reduction: number, };
 
 /**
  * How well an observation is described.
@@ -1668,6 +1824,7 @@ export type Commands = {
   fit: { request: FitRequest; reply: FitReply };
   forecast: { request: ForecastRequest; reply: ForecastReply };
   gradient: { request: GradientRequest; reply: GradientReply };
+  sample: { request: SampleRequest; reply: SampleReply };
   project_info: { request: PathRequest; reply: ProjectInfo };
   project_verify: { request: PathRequest; reply: VerifyReply };
   report: { request: ReportRequest; reply: PathRequest };

@@ -4,13 +4,9 @@ use super::{Session, path};
 use crate::arguments::Fit;
 use crate::output::{self, number};
 use crate::progress::Bar;
-use slopefield_api::types::{Empty, FitReply, FitRequest, JobAction, JobRequest};
+use slopefield_api::types::{FitReply, FitRequest};
 use slopefield_api::{ApiError, Command};
 use std::process::ExitCode;
-use std::time::Duration;
-
-/// Pause before the worker is asked to stop, and before it is asked again.
-const AGAIN: Duration = Duration::from_millis(10);
 
 /// Trains; Ctrl+C ends it in good order and keeps the best so far.
 pub async fn run(session: &Session, fit: Fit) -> Result<ExitCode, ApiError> {
@@ -21,23 +17,11 @@ pub async fn run(session: &Session, fit: Fit) -> Result<ExitCode, ApiError> {
         resume: fit.resume,
     };
     let bar = Bar::new(session.quiet);
-    let training =
-        session.call::<_, FitReply>(Command::fit, &request, |body, block| bar.take(body, block));
-    tokio::pin!(training);
-    let mut stop = false;
-    let answer = loop {
-        tokio::select! {
-            answer = &mut training => break answer,
-            _ = tokio::signal::ctrl_c() => stop = true,
-            _ = tokio::time::sleep(AGAIN), if stop => {
-                let request = JobRequest { action: JobAction::Stop };
-                let told: Result<(Empty, _), _> =
-                    session.call(Command::job, request, |_, _| {}).await;
-                // Refused when nothing runs: not yet, or not any more.
-                stop = told.is_err();
-            }
-        }
-    };
+    let answer = session
+        .call_until_stopped::<_, FitReply>(Command::fit, &request, |body, block| {
+            bar.take(body, block);
+        })
+        .await;
     bar.end();
     let (reply, _) = answer?;
     if session.json {
