@@ -27,6 +27,9 @@ pub enum Replay<'a> {
     /// With the steps that this Runge–Kutta method takes on the unperturbed problem. Right for
     /// exact gradients of that method.
     Frozen(&'static Tableau),
+    /// With the steps that the one-step method of this name takes on the unperturbed problem,
+    /// whose equations are solved to rounding. Right for exact gradients of that method.
+    Steps(&'a str),
     /// Adaptively by a stepper. The differences are then no better than the tolerances allow;
     /// right for continuous adjoints and plugin solvers.
     Adaptive(&'a mut dyn Stepper),
@@ -88,6 +91,17 @@ pub fn check(
             let mut stepper = ExplicitRungeKutta::new(tableau);
             drive(&mut stepper, ivp, case.settings, &[], &mut [], Some(&mut record))?;
             frozen = FrozenSteps::new(tableau, record.times);
+            &mut frozen
+        }
+        Replay::Steps(name) => {
+            let (Some(mut stepper), Some(step)) =
+                (slopefield_solve::method(name), slopefield_solve::one_step(name))
+            else {
+                return Err(SolveError::Invalid(format!("`{name}` is no one-step method")));
+            };
+            let mut record = StepTimes::default();
+            drive(&mut *stepper, ivp, case.settings, &[], &mut [], Some(&mut record))?;
+            frozen = FrozenSteps::of(step, record.times);
             &mut frozen
         }
     };

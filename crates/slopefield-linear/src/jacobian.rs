@@ -175,6 +175,26 @@ impl<T: Real> Jacobian<T> {
         }
     }
 
+    /// Adds `factor Jᵀ x` to `out`.
+    pub fn add_transposed(&self, factor: T, x: &[T], out: &mut [T]) {
+        for (j, out) in out.iter_mut().enumerate() {
+            let mut sum = T::ZERO;
+            match &self.pattern {
+                Some(pattern) => {
+                    for (i, v) in pattern.column(j).iter().zip(&self.values[pattern.range(j)]) {
+                        sum += *v * x[*i as usize];
+                    }
+                }
+                None => {
+                    for (v, x) in self.values[j * self.n..(j + 1) * self.n].iter().zip(x) {
+                        sum += *v * *x;
+                    }
+                }
+            }
+            *out += factor * sum;
+        }
+    }
+
     /// Writes `J x` to `out`.
     pub fn multiply(&self, x: &[T], out: &mut [T]) {
         out.fill(T::ZERO);

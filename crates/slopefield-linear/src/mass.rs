@@ -74,6 +74,38 @@ impl<T: Real> Mass<T> {
         }
     }
 
+    /// Adds `factor Mᵀ x` to `out`.
+    pub fn add_transposed(&self, factor: T, x: &[T], out: &mut [T]) {
+        match &self.pattern {
+            None => {
+                for (out, x) in out.iter_mut().zip(x) {
+                    *out += factor * *x;
+                }
+            }
+            Some(pattern) => {
+                for (j, out) in out.iter_mut().enumerate() {
+                    let mut sum = T::ZERO;
+                    for (i, m) in pattern.column(j).iter().zip(&self.values[pattern.range(j)]) {
+                        sum += *m * x[*i as usize];
+                    }
+                    *out += factor * sum;
+                }
+            }
+        }
+    }
+
+    /// Adds the derivative of `factor · leftᵀ M right` by each entry to `sums`, in the order of the
+    /// pattern; nothing for the identity.
+    pub fn add_outer(&self, factor: T, left: &[T], right: &[T], sums: &mut [T]) {
+        let Some(pattern) = &self.pattern else { return };
+        for (j, x) in right.iter().enumerate() {
+            let x = factor * *x;
+            for (i, sum) in pattern.column(j).iter().zip(&mut sums[pattern.range(j)]) {
+                *sum += left[*i as usize] * x;
+            }
+        }
+    }
+
     /// Adds `M x` to `out`.
     pub fn add_product(&self, x: &[T], out: &mut [T]) {
         match &self.pattern {

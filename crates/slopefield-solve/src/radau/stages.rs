@@ -4,7 +4,7 @@ use super::coefficients::{
     ALPHA, BETA, C, ERROR, GAMMA, T as TRANSFORM, T_INVERSE, collocation_weights,
 };
 use crate::consistent::Consistency;
-use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Target, Verdict};
+use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Target, ToRounding, Verdict};
 use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, Stats};
 use slopefield_linear::{IterationMatrix, Singular};
 
@@ -57,6 +57,8 @@ pub struct Radau<T: Real = f64> {
     pub(super) iterations: u32,
     /// State whose slope was not finite in the last attempt.
     pub(super) not_finite: Option<usize>,
+    /// Stages are solved to rounding, and errors are not measured.
+    pub(super) frozen: bool,
 }
 
 /// Why there is no end of a step.
@@ -94,6 +96,7 @@ impl<T: Real> Radau<T> {
             consistency: Consistency::default(),
             iterations: 0,
             not_finite: None,
+            frozen: false,
         }
     }
 
@@ -133,7 +136,7 @@ impl<T: Real> Radau<T> {
         self.t = t;
         self.t_new = t_new;
         self.not_finite = None;
-        let is_good = from_end && self.convergence.slowest_rate() <= KEEP_JACOBIAN;
+        let is_good = !self.frozen && from_end && self.convergence.slowest_rate() <= KEEP_JACOBIAN;
         if !is_good && !self.linearisation.is_current() {
             self.renew(ivp, counts);
         }
@@ -148,6 +151,7 @@ impl<T: Real> Radau<T> {
             }
             self.guess();
             match self.iterate(ivp, norm, counts) {
+                Ok(()) if self.frozen => return Attempt::Measured(0.0),
                 Ok(()) => return Attempt::Measured(self.measure(ivp, from_end, norm, counts)),
                 Err(_) if !self.linearisation.is_current() => self.renew(ivp, counts),
                 Err(Trouble::NotFinite) => return Attempt::Measured(f64::NAN),
@@ -229,6 +233,7 @@ impl<T: Real> Radau<T> {
         let own_tolerance = norm.rtol() * loosened;
         let target = Target::for_tolerance(own_tolerance, size / loosened, T::EPSILON);
         self.convergence.begin(target.times(loosened));
+        let mut to_rounding = ToRounding::default();
         loop {
             self.evaluate_stages(ivp, counts)?;
             self.solve_linear(counts);
@@ -240,7 +245,13 @@ impl<T: Real> Radau<T> {
                 *w += *update;
             }
             transform(&TRANSFORM, &self.transformed, &mut self.stages, n);
-            match self.convergence.judge((sum / 3.0).sqrt()) {
+            let size = (sum / 3.0).sqrt();
+            let verdict = if self.frozen {
+                to_rounding.judge(self.largest_part_of_update(), size)
+            } else {
+                self.convergence.judge(size)
+            };
+            match verdict {
                 Verdict::Again => {}
                 Verdict::Converged => {
                     self.iterations = self.convergence.iterations();
@@ -253,6 +264,23 @@ impl<T: Real> Radau<T> {
                 Verdict::Hopeless { factor } => return Err(Trouble::Hopeless(factor)),
             }
         }
+    }
+
+    /// Largest update of a stage relative to its state.
+    fn largest_part_of_update(&mut self) -> f64 {
+        let n = self.n;
+        // The updates of the transformed stages are not needed any more.
+        let mut largest = 0.0_f64;
+        for k in 0..n {
+            let w = [self.update[k], self.update[n + k], self.update[2 * n + k]].map(T::f64);
+            for row in TRANSFORM {
+                let z = row[0] * w[0] + row[1] * w[1] + row[2] * w[2];
+                let size = self.start[k].f64().abs() + self.stages[2 * n + k].f64().abs();
+                let part = if z == 0.0 { 0.0 } else { z.abs() / size };
+                largest = if part <= largest { largest } else { part };
+            }
+        }
+        largest
     }
 
     /// Writes `f` at the stages to `update`.

@@ -2,7 +2,9 @@
 
 use super::ImplicitTableau;
 use crate::consistent::Consistency;
-use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Target, Verdict};
+use crate::implicit::{
+    Convergence, KEEP_JACOBIAN, Linearisation, Target, ToRounding, Verdict, largest_part,
+};
 use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, SolveError, Stats};
 use slopefield_kernel::Kernel;
 use slopefield_linear::IterationMatrix;
@@ -46,6 +48,8 @@ pub struct DiagonallyImplicit<T: Real = f64> {
     pub(super) most_iterations: u32,
     /// State whose slope was not finite in the last attempt.
     pub(super) not_finite: Option<usize>,
+    /// Stages are solved to rounding, and errors are not measured.
+    pub(super) frozen: bool,
 }
 
 /// The parts of a right-hand side, as a method treats them.
@@ -91,6 +95,7 @@ impl<T: Real> DiagonallyImplicit<T> {
             consistency: Consistency::default(),
             most_iterations: 0,
             not_finite: None,
+            frozen: false,
         }
     }
 
@@ -182,7 +187,7 @@ impl<T: Real> DiagonallyImplicit<T> {
         self.t = t;
         self.t_new = t_new;
         self.not_finite = None;
-        let is_good = from_end && self.convergence.slowest_rate() <= KEEP_JACOBIAN;
+        let is_good = !self.frozen && from_end && self.convergence.slowest_rate() <= KEEP_JACOBIAN;
         if !is_good && !self.linearisation.is_current() {
             self.renew(ivp, parts, counts);
         }
@@ -196,6 +201,7 @@ impl<T: Real> DiagonallyImplicit<T> {
                 continue;
             }
             match self.solve_stages(ivp, parts, norm, counts) {
+                Ok(()) if self.frozen => return Attempt::Measured(0.0),
                 Ok(()) => return Attempt::Measured(self.measure(parts, norm, counts)),
                 Err(_) if !self.linearisation.is_current() => self.renew(ivp, parts, counts),
                 Err(Trouble::NotFinite) => return Attempt::Measured(f64::NAN),
@@ -320,6 +326,7 @@ impl<T: Real> DiagonallyImplicit<T> {
             *u = *base + gamma * *z;
         }
         self.convergence.begin(target);
+        let mut to_rounding = ToRounding::default();
         loop {
             counts.rhs += 1;
             counts.solves += 1;
@@ -348,7 +355,12 @@ impl<T: Real> DiagonallyImplicit<T> {
                 *u = *base + gamma * *z;
             }
             let size = self.tableau.gamma * norm.of_value(&self.update, &self.start);
-            match self.convergence.judge(size) {
+            let verdict = if self.frozen {
+                to_rounding.judge(largest_part(&self.update, self.tableau.gamma, &self.stage), size)
+            } else {
+                self.convergence.judge(size)
+            };
+            match verdict {
                 Verdict::Again => {}
                 Verdict::Converged => {
                     self.most_iterations = self.most_iterations.max(self.convergence.iterations());
