@@ -8,7 +8,8 @@
 
 use crate::{GradientMethod, Loss};
 use slopefield_solve::{
-    ExplicitRungeKutta, FrozenSteps, Ivp, Settings, SolveError, StepTimes, Stepper, Tableau, drive,
+    ExplicitRungeKutta, FrozenSteps, Ivp, Settings, SolveError, StepGuesses, StepTimes, Stepper,
+    Tableau, drive,
 };
 
 /// The problem on which a gradient is checked.
@@ -102,9 +103,10 @@ pub fn check(
             else {
                 return Err(SolveError::Invalid(format!("`{name}` is no one-step method")));
             };
-            let mut record = StepTimes::default();
+            let mut record = StepGuesses::new(usize::MAX);
             drive(&mut *stepper, ivp, case.settings, &[], &mut [], Some(&mut record))?;
-            frozen = FrozenSteps::of(step, record.times);
+            frozen = FrozenSteps::of(step, Vec::new());
+            frozen.exchange(&mut record);
             &mut frozen
         }
     };

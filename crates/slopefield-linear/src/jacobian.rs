@@ -42,6 +42,17 @@ impl<T: Real> Jacobian<T> {
         Jacobian::default()
     }
 
+    /// A square matrix of a known pattern that somebody else fills, in the place of a Jacobian.
+    pub fn of_pattern(pattern: Pattern) -> Self {
+        let (n, len) = (pattern.width(), pattern.len());
+        Jacobian { n, pattern: Some(pattern), values: vec![T::ZERO; len], ..Jacobian::default() }
+    }
+
+    /// The entries, to be filled.
+    pub fn values_mut(&mut self) -> &mut [T] {
+        &mut self.values
+    }
+
     /// Sizes the arrays for `rhs`. Allocates only when sizes grow or the pattern is another.
     pub fn prepare(&mut self, rhs: &dyn Kernel<T>) {
         self.size_for(rhs);

@@ -20,6 +20,11 @@ impl<T: Real> Mass<T> {
         Mass { constant: true, ..Mass::default() }
     }
 
+    /// The identity of size `n`.
+    pub fn identity(n: usize) -> Self {
+        Mass { n, constant: true, ..Mass::default() }
+    }
+
     /// Takes the matrix of the system whose right-hand side is `rhs` at a point, or the identity
     /// where it has none. Allocates only when the pattern is another.
     pub fn evaluate(&mut self, rhs: &dyn Kernel<T>, t: f64, u: &[T], p: &[T]) {

@@ -16,6 +16,54 @@ pub struct StepTimes {
     pub times: Vec<f64>,
 }
 
+/// Records the ends of the accepted steps and the unknowns of their stage equations, from which
+/// iterations that are continued to rounding best begin.
+#[derive(Debug, Clone)]
+pub struct StepGuesses<T = f64> {
+    /// Start of the first step, then the end of each.
+    pub times: Vec<f64>,
+    /// The unknowns of each step; none when they would be more than `room`.
+    pub unknowns: Vec<T>,
+    /// Numbers that may be kept.
+    pub room: usize,
+    full: bool,
+}
+
+impl<T> StepGuesses<T> {
+    /// With room for so many unknowns.
+    pub fn new(room: usize) -> Self {
+        StepGuesses { times: Vec::new(), unknowns: Vec::new(), room, full: false }
+    }
+
+    /// Forgets the steps, keeping the memory.
+    pub fn clear(&mut self) {
+        self.times.clear();
+        self.unknowns.clear();
+        self.full = false;
+    }
+}
+
+impl<T: Real> StepObserver<T> for StepGuesses<T> {
+    fn interpolates(&self) -> bool {
+        false
+    }
+
+    fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper<T>) -> Result<(), SolveError> {
+        if self.times.is_empty() {
+            self.times.push(step.t_prev);
+        }
+        self.times.push(step.t);
+        if let Some(taken) = solution.unknowns().filter(|_| !self.full) {
+            self.unknowns.extend_from_slice(taken.rows);
+            if self.unknowns.len() > self.room {
+                self.full = true;
+                self.unknowns.clear();
+            }
+        }
+        Ok(())
+    }
+}
+
 impl<T: Real> StepObserver<T> for StepTimes {
     fn interpolates(&self) -> bool {
         false
@@ -40,6 +88,7 @@ pub struct FrozenSteps<T: Real = f64> {
     method: Box<dyn OneStep<T>>,
     norm: ErrorNorm,
     times: Vec<f64>,
+    guesses: Vec<T>,
     taken: usize,
     stats: Stats,
 }
@@ -53,17 +102,20 @@ impl<T: Real> FrozenSteps<T> {
     /// Steps of any one-step method ([`crate::one_step`] makes them by name).
     pub fn of(mut method: Box<dyn OneStep<T>>, times: Vec<f64>) -> Self {
         method.freeze();
-        FrozenSteps { method, norm: ErrorNorm::default(), times, taken: 0, stats: Stats::default() }
+        FrozenSteps {
+            method,
+            norm: ErrorNorm::default(),
+            times,
+            guesses: Vec::new(),
+            taken: 0,
+            stats: Stats::default(),
+        }
     }
 
-    /// The times, to be changed before a solve.
-    pub fn times_mut(&mut self) -> &mut Vec<f64> {
-        &mut self.times
-    }
-
-    /// The method, as it is after the last step.
-    pub fn method_mut(&mut self) -> &mut dyn OneStep<T> {
-        &mut *self.method
+    /// Takes over recorded steps, in exchange for those held before.
+    pub fn exchange(&mut self, record: &mut StepGuesses<T>) {
+        std::mem::swap(&mut self.times, &mut record.times);
+        std::mem::swap(&mut self.guesses, &mut record.unknowns);
     }
 }
 
@@ -86,6 +138,8 @@ impl<T: Real> Stepper<T> for FrozenSteps<T> {
             Some(pair) => (pair[0], pair[1]),
             None => return Err(SolveError::Invalid("all recorded steps are taken".into())),
         };
+        let per_step = self.guesses.len() / (self.times.len() - 1);
+        self.method.guess(&self.guesses[self.taken * per_step..(self.taken + 1) * per_step]);
         let (from_end, stats) = (self.taken > 0, &mut self.stats);
         let attempt = self.method.attempt(ivp, (t_prev, t), from_end, &self.norm, stats);
         self.taken += 1;

@@ -62,7 +62,7 @@ pub use delay::{DelayStepper, delay_method, delay_method_single};
 pub use drive::{Outcome, StepObserver, drive, drive_to_stop};
 pub use error::SolveError;
 pub use events::{Happening, Stop};
-pub use frozen::{FrozenSteps, StepTimes};
+pub use frozen::{FrozenSteps, StepGuesses, StepTimes};
 pub use ivp::{Ivp, Settings, Stats};
 pub use methods::{MethodClass, MethodInfo, method, method_info, methods, one_step, tableau};
 pub use norm::ErrorNorm;

@@ -133,6 +133,12 @@ pub trait OneStep<T: Real = f64>: Send {
     /// and errors need not be measured.
     fn freeze(&mut self) {}
 
+    /// Where the iteration for the unknowns of the next attempts begins: numbers in the order of
+    /// [`StepUnknowns::rows`], or none for the method's own guess.
+    fn guess(&mut self, rows: &[T]) {
+        let _ = rows;
+    }
+
     /// Makes `(t, u)` the beginning of the next step as it was in a solve that this method has
     /// begun, with the `slope` there that [`StepUnknowns`] names: what [`OneStep::begin`] does, but
     /// that values are not made consistent again.
@@ -246,6 +252,9 @@ impl<T: Real> OneStep<T> for Box<dyn OneStep<T>> {
     }
     fn freeze(&mut self) {
         (**self).freeze();
+    }
+    fn guess(&mut self, rows: &[T]) {
+        (**self).guess(rows);
     }
     fn resume(
         &mut self,

@@ -37,7 +37,7 @@ impl ImplicitAdjoint {
     /// Keeps the record below `bytes` where that is possible: with `N` steps at least the `N` times
     /// and about `√N` states are needed.
     pub fn with_memory(mut self, bytes: u64) -> Self {
-        self.path.record.set_budget(bytes);
+        self.path.set_memory(bytes);
         self
     }
 }

@@ -5,7 +5,7 @@ use super::record::{Record, Segment};
 use super::rosenbrock::NEEDS_CURVATURE;
 use slopefield_kernel::{Part, Structure};
 use slopefield_solve::{
-    Consistency, ErrorNorm, FrozenSteps, Ivp, OneStep, Settings, SolveError, Stats, StepTimes,
+    Consistency, ErrorNorm, FrozenSteps, Ivp, OneStep, Settings, SolveError, Stats, StepGuesses,
     Stepper, drive, method, one_step,
 };
 
@@ -28,7 +28,7 @@ pub(super) struct Path {
     /// Takes steps of the record again.
     again: Box<dyn OneStep>,
     norm: ErrorNorm,
-    times: StepTimes,
+    guesses: StepGuesses,
     pub record: Record,
     pub consistency: Consistency<f64>,
     /// Consistent state at the start, and the slope there.
@@ -48,7 +48,7 @@ impl Path {
             frozen: FrozenSteps::of(one_step(name)?, Vec::new()),
             again,
             norm: ErrorNorm::default(),
-            times: StepTimes::default(),
+            guesses: StepGuesses::new(DEFAULT_MEMORY as usize / 16),
             record: Record::new(equations.stages(), DEFAULT_MEMORY),
             consistency: Consistency::default(),
             start: Vec::new(),
@@ -56,6 +56,12 @@ impl Path {
             repeated: 0,
             equations,
         })
+    }
+
+    /// Keeps the record below `bytes` where that is possible.
+    pub fn set_memory(&mut self, bytes: u64) {
+        self.record.set_budget(bytes);
+        self.guesses.room = usize::try_from(bytes / 16).unwrap_or(usize::MAX);
     }
 
     /// Whether the system has what the derivatives need; otherwise a sentence.
@@ -82,10 +88,10 @@ impl Path {
         if self.equations.solved_exactly() {
             return drive(&mut *self.stepper, ivp, settings, saves, states, record);
         }
-        self.times.times.clear();
-        let times = Some(&mut self.times as &mut dyn slopefield_solve::StepObserver);
-        let stats = drive(&mut *self.stepper, ivp, settings, &[], &mut [], times)?;
-        std::mem::swap(self.frozen.times_mut(), &mut self.times.times);
+        self.guesses.clear();
+        let guesses = Some(&mut self.guesses as &mut dyn slopefield_solve::StepObserver);
+        let stats = drive(&mut *self.stepper, ivp, settings, &[], &mut [], guesses)?;
+        self.frozen.exchange(&mut self.guesses);
         self.repeated = drive(&mut self.frozen, ivp, settings, saves, states, record)?.rhs;
         Ok(stats)
     }

@@ -1,23 +1,27 @@
 //! The Radau IIA method of order 5.
 //!
 //! `Σ_j (A⁻¹)_ij M Z_j = h f(t + c_i h, u + Z_i)`: three coupled stages with a Jacobian each. The
-//! linear systems of their derivatives, of three times the size, are solved by iteration with the
-//! matrix of the simplified Newton method, whose Jacobian is that of the middle stage and which
-//! decouples into a real and a complex system; it contracts as fast as that method does.
+//! linear systems of their derivatives, of three times the size, are factored as they are where that
+//! is small, and otherwise solved by iteration with the matrix of the simplified Newton method, whose
+//! Jacobian is that of the middle stage and which decouples into a real and a complex system; it
+//! contracts as fast as that method does, and where it does not the whole is factored after all.
 
 use super::equations::{Directions, StageEquations, StepView, Sums, Weights, add_scaled};
 use super::linear::Linear;
 use slopefield_linear::{IterationMatrix, Jacobian, Real};
 use slopefield_solve::radau::{
-    ALPHA, BETA, C, GAMMA, T as TRANSFORM, T_INVERSE, collocation_slopes, collocation_weights,
-    inverse_stage_matrix,
+    ALPHA, BETA, C, GAMMA, StageMatrix, T as TRANSFORM, T_INVERSE, collocation_slopes,
+    collocation_weights, inverse_stage_matrix,
 };
 use slopefield_solve::{Ivp, SolveError};
 
 type Complex = <f64 as Real>::Complex;
 
 /// Iterations of a linear system at most.
-const ITERATIONS: usize = 200;
+const ITERATIONS: usize = 100;
+
+/// States up to which the whole matrix is factored at once.
+const SMALL: usize = 12;
 
 /// The equations of one step.
 pub(super) struct RadauEquations {
@@ -34,6 +38,9 @@ pub(super) struct RadauEquations {
     update: Vec<f64>,
     given: Vec<f64>,
     pair: Vec<Complex>,
+    /// The whole, and whether it is factored for this step.
+    whole: StageMatrix,
+    direct: bool,
 }
 
 impl RadauEquations {
@@ -50,6 +57,8 @@ impl RadauEquations {
             update: Vec::new(),
             given: Vec::new(),
             pair: Vec::new(),
+            whole: StageMatrix::default(),
+            direct: false,
         }
     }
 
@@ -69,6 +78,10 @@ impl RadauEquations {
         }
         let t = self.argument(step, 1);
         self.jacobians[1].evaluate(ivp.rhs, t, &self.point, ivp.p);
+        self.direct = step.start.len() <= SMALL;
+        if self.direct {
+            return self.factor_whole(step);
+        }
         let (mass, jacobian) = (&self.linear.mass, &self.jacobians[1]);
         let singular = |_| SolveError::Singular { t: step.t };
         self.linear.matrix.factor(GAMMA / h, 1.0, jacobian, mass).map_err(singular)?;
@@ -76,9 +89,32 @@ impl RadauEquations {
         self.complex.factor(a, b, jacobian, mass).map_err(singular)
     }
 
+    fn factor_whole(&mut self, step: &StepView<'_>) -> Result<(), SolveError> {
+        self.direct = true;
+        self.whole.prepare(&self.jacobians[0], &self.linear.mass);
+        let factored = self.whole.factor(step.h(), self.jacobians.each_ref(), &self.linear.mass);
+        factored.map_err(|_| SolveError::Singular { t: step.t })
+    }
+
     /// Solves `K x = given`, or with the transpose, for `K = A⁻¹/h ⊗ M − diag(J_i)`; leaves `x` in
     /// `solution`.
     fn solve(&mut self, step: &StepView<'_>, transposed: bool) -> Result<(), SolveError> {
+        if !self.direct {
+            if self.iterate(step, transposed) {
+                return Ok(());
+            }
+            self.factor_whole(step)?;
+        }
+        self.solution.copy_from_slice(&self.given);
+        match transposed {
+            true => self.whole.solve_transposed(&mut self.solution),
+            false => self.whole.solve(&mut self.solution),
+        }
+        Ok(())
+    }
+
+    /// The same by iteration; false where that does not converge.
+    fn iterate(&mut self, step: &StepView<'_>, transposed: bool) -> bool {
         let (n, h) = (step.start.len(), step.h());
         self.solution.fill(0.0);
         self.residual.copy_from_slice(&self.given);
@@ -97,24 +133,20 @@ impl RadauEquations {
                 break;
             }
             if part <= 4.0 * f64::EPSILON {
-                return Ok(());
+                return true;
             }
             let falls = size < 0.8 * least || part < 0.8 * least_part;
             (least, least_part) = (least.min(size), least_part.min(part));
             stagnant = if falls { 0 } else { stagnant + 1 };
             if stagnant >= 3 && size <= 1e-11 * whole {
-                return Ok(());
+                return true;
             }
             if stagnant >= 20 {
                 break;
             }
             self.residual(h, n, transposed);
         }
-        if self.given.iter().any(|x| !x.is_finite()) {
-            self.solution.fill(f64::NAN);
-            return Ok(()); // reported where it came from
-        }
-        Err(SolveError::NotConverged { t: step.t, h })
+        false
     }
 
     /// `residual = given − K solution`.

@@ -36,7 +36,7 @@ impl ImplicitSensitivity {
 
     /// Keeps the record below `bytes` where that is possible; the tangents come on top.
     pub fn with_memory(mut self, bytes: u64) -> Self {
-        self.path.record.set_budget(bytes);
+        self.path.set_memory(bytes);
         self
     }
 

@@ -1,12 +1,14 @@
 //! One step of the Radau IIA method.
 
+use super::StageMatrix;
 use super::coefficients::{
     ALPHA, BETA, C, ERROR, GAMMA, T as TRANSFORM, T_INVERSE, collocation_weights,
+    inverse_stage_matrix,
 };
 use crate::consistent::Consistency;
 use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Target, ToRounding, Verdict};
 use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, Stats};
-use slopefield_linear::{IterationMatrix, Singular};
+use slopefield_linear::{IterationMatrix, Jacobian, Singular};
 
 /// Newton iterations at most.
 const ITERATIONS: u32 = 7;
@@ -59,8 +61,17 @@ pub struct Radau<T: Real = f64> {
     pub(super) not_finite: Option<usize>,
     /// Stages are solved to rounding, and errors are not measured.
     pub(super) frozen: bool,
-    /// The Jacobian is evaluated anew in each iteration, which frozen steps resort to.
+    /// Newton's method with the Jacobians at the stages, which frozen steps resort to.
     renewing: bool,
+    full: Option<Box<FullNewton<T>>>,
+    /// Where the iteration begins, if not at the guess from the step before.
+    pub(super) given: Vec<T>,
+}
+
+/// The matrices of Newton's method, for frozen steps that need it.
+struct FullNewton<T: Real> {
+    jacobians: [Jacobian<T>; 3],
+    matrix: StageMatrix<T>,
 }
 
 /// Why there is no end of a step.
@@ -100,6 +111,8 @@ impl<T: Real> Radau<T> {
             not_finite: None,
             frozen: false,
             renewing: false,
+            full: None,
+            given: empty(),
         }
     }
 
@@ -205,6 +218,11 @@ impl<T: Real> Radau<T> {
     /// Guesses the stages from the collocation polynomial of the step before.
     fn guess(&mut self) {
         let n = self.n;
+        if self.given.len() == self.stages.len() {
+            self.stages.copy_from_slice(&self.given);
+            transform(&T_INVERSE, &self.stages, &mut self.transformed, n);
+            return;
+        }
         if self.length_before == 0.0 {
             self.stages.fill(T::ZERO);
             self.transformed.fill(T::ZERO);
@@ -242,9 +260,10 @@ impl<T: Real> Radau<T> {
         loop {
             self.evaluate_stages(ivp, counts)?;
             if self.renewing {
-                self.renew_within(ivp, counts)?;
+                self.solve_coupled(ivp, counts)?;
+            } else {
+                self.solve_linear(counts);
             }
-            self.solve_linear(counts);
             let mut sum = 0.0;
             for update in self.update.chunks_exact(n) {
                 sum += norm.square_of_error(update, &self.start, &self.start);
@@ -274,15 +293,48 @@ impl<T: Real> Radau<T> {
         }
     }
 
-    /// Evaluates the Jacobian at the middle stage.
-    fn renew_within(&mut self, ivp: &Ivp<'_, T>, counts: &mut Stats) -> Result<(), Trouble> {
-        let n = self.n;
-        for ((u, start), z) in self.trial.iter_mut().zip(&self.start).zip(&self.stages[n..]) {
-            *u = *start + *z;
+    /// Solves for the Newton update of the transformed stages with the Jacobians at the stages, given
+    /// `f` there.
+    fn solve_coupled(&mut self, ivp: &Ivp<'_, T>, counts: &mut Stats) -> Result<(), Trouble> {
+        let (n, h) = (self.n, self.t_new - self.t);
+        let full = self.full.get_or_insert_with(|| {
+            let jacobians = std::array::from_fn(|_| Jacobian::new());
+            Box::new(FullNewton { jacobians, matrix: StageMatrix::default() })
+        });
+        let mass = self.linearisation.mass();
+        for (i, jacobian) in full.jacobians.iter_mut().enumerate() {
+            let stage = &self.stages[i * n..(i + 1) * n];
+            for ((u, start), z) in self.trial.iter_mut().zip(&self.start).zip(stage) {
+                *u = *start + *z;
+            }
+            jacobian.prepare(ivp.rhs);
+            jacobian.evaluate(ivp.rhs, self.t + C[i] * h, &self.trial, ivp.p);
         }
-        let t = self.t + C[1] * (self.t_new - self.t);
-        self.linearisation.renew(ivp.rhs, ivp, t, &self.trial, counts);
-        self.factor(counts).map_err(|_| Trouble::Hopeless(0.5))
+        counts.jacobians += 3;
+        counts.factorisations += 1;
+        counts.solves += 1;
+        full.matrix.prepare(&full.jacobians[0], mass);
+        let jacobians = full.jacobians.each_ref();
+        full.matrix.factor(h, jacobians, mass).map_err(|_| Trouble::Hopeless(0.5))?;
+        for (i, row) in inverse_stage_matrix().into_iter().enumerate() {
+            self.trial.fill(T::ZERO);
+            for (factor, stage) in row.into_iter().zip(self.stages.chunks_exact(n)) {
+                let factor = T::of(-factor / h);
+                for (sum, z) in self.trial.iter_mut().zip(stage) {
+                    *sum += factor * *z;
+                }
+            }
+            mass.add_product(&self.trial, &mut self.update[i * n..(i + 1) * n]);
+        }
+        full.matrix.solve(&mut self.update);
+        let rows = T_INVERSE.map(|row| row.map(T::of));
+        for k in 0..n {
+            let z = [self.update[k], self.update[n + k], self.update[2 * n + k]];
+            for (i, row) in rows.iter().enumerate() {
+                self.update[i * n + k] = row[0] * z[0] + row[1] * z[1] + row[2] * z[2];
+            }
+        }
+        Ok(())
     }
 
     /// Largest update of a stage relative to its state.

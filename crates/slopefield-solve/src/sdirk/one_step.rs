@@ -88,6 +88,11 @@ impl<T: Real> OneStep<T> for DiagonallyImplicit<T> {
         self.consistency.freeze();
     }
 
+    fn guess(&mut self, rows: &[T]) {
+        self.given.clear();
+        self.given.extend_from_slice(rows);
+    }
+
     fn resume(
         &mut self,
         ivp: &Ivp<'_, T>,

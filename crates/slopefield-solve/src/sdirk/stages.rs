@@ -52,6 +52,8 @@ pub struct DiagonallyImplicit<T: Real = f64> {
     pub(super) frozen: bool,
     /// The Jacobian is evaluated anew in each iteration, which frozen steps resort to.
     renewing: bool,
+    /// Where the iterations begin, if not at the predictor.
+    pub(super) given: Vec<T>,
 }
 
 /// The parts of a right-hand side, as a method treats them.
@@ -99,6 +101,7 @@ impl<T: Real> DiagonallyImplicit<T> {
             not_finite: None,
             frozen: false,
             renewing: false,
+            given: empty(),
         }
     }
 
@@ -302,6 +305,9 @@ impl<T: Real> DiagonallyImplicit<T> {
         for (j, z) in before.chunks_exact(n).enumerate() {
             add(&mut self.base, self.tableau.a[i][j], z);
             add(own, self.tableau.predictor[i][j], z);
+        }
+        if let Some(given) = self.given.get(i * n..(i + 1) * n) {
+            own.copy_from_slice(given);
         }
         if let Some(explicit) = self.tableau.explicit {
             for (j, r) in self.rest.chunks_exact(n).take(i).enumerate() {
