@@ -42,6 +42,17 @@ impl<T: Real> Jacobian<T> {
         Jacobian::default()
     }
 
+    /// A square matrix of a known pattern that somebody else fills, in the place of a Jacobian.
+    pub fn of_pattern(pattern: Pattern) -> Self {
+        let (n, len) = (pattern.width(), pattern.len());
+        Jacobian { n, pattern: Some(pattern), values: vec![T::ZERO; len], ..Jacobian::default() }
+    }
+
+    /// The entries, to be filled.
+    pub fn values_mut(&mut self) -> &mut [T] {
+        &mut self.values
+    }
+
     /// Sizes the arrays for `rhs`. Allocates only when sizes grow or the pattern is another.
     pub fn prepare(&mut self, rhs: &dyn Kernel<T>) {
         self.size_for(rhs);
@@ -172,6 +183,26 @@ impl<T: Real> Jacobian<T> {
             Source::Kernel => 0,
             Source::Columns => self.n,
             Source::Colours => self.count,
+        }
+    }
+
+    /// Adds `factor Jᵀ x` to `out`.
+    pub fn add_transposed(&self, factor: T, x: &[T], out: &mut [T]) {
+        for (j, out) in out.iter_mut().enumerate() {
+            let mut sum = T::ZERO;
+            match &self.pattern {
+                Some(pattern) => {
+                    for (i, v) in pattern.column(j).iter().zip(&self.values[pattern.range(j)]) {
+                        sum += *v * x[*i as usize];
+                    }
+                }
+                None => {
+                    for (v, x) in self.values[j * self.n..(j + 1) * self.n].iter().zip(x) {
+                        sum += *v * *x;
+                    }
+                }
+            }
+            *out += factor * sum;
         }
     }
 

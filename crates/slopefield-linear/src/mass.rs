@@ -20,6 +20,11 @@ impl<T: Real> Mass<T> {
         Mass { constant: true, ..Mass::default() }
     }
 
+    /// The identity of size `n`.
+    pub fn identity(n: usize) -> Self {
+        Mass { n, constant: true, ..Mass::default() }
+    }
+
     /// Takes the matrix of the system whose right-hand side is `rhs` at a point, or the identity
     /// where it has none. Allocates only when the pattern is another.
     pub fn evaluate(&mut self, rhs: &dyn Kernel<T>, t: f64, u: &[T], p: &[T]) {
@@ -71,6 +76,38 @@ impl<T: Real> Mass<T> {
         } else {
             out.fill(T::ZERO);
             self.add_product(x, out);
+        }
+    }
+
+    /// Adds `factor Mᵀ x` to `out`.
+    pub fn add_transposed(&self, factor: T, x: &[T], out: &mut [T]) {
+        match &self.pattern {
+            None => {
+                for (out, x) in out.iter_mut().zip(x) {
+                    *out += factor * *x;
+                }
+            }
+            Some(pattern) => {
+                for (j, out) in out.iter_mut().enumerate() {
+                    let mut sum = T::ZERO;
+                    for (i, m) in pattern.column(j).iter().zip(&self.values[pattern.range(j)]) {
+                        sum += *m * x[*i as usize];
+                    }
+                    *out += factor * sum;
+                }
+            }
+        }
+    }
+
+    /// Adds the derivative of `factor · leftᵀ M right` by each entry to `sums`, in the order of the
+    /// pattern; nothing for the identity.
+    pub fn add_outer(&self, factor: T, left: &[T], right: &[T], sums: &mut [T]) {
+        let Some(pattern) = &self.pattern else { return };
+        for (j, x) in right.iter().enumerate() {
+            let x = factor * *x;
+            for (i, sum) in pattern.column(j).iter().zip(&mut sums[pattern.range(j)]) {
+                *sum += left[*i as usize] * x;
+            }
         }
     }
 

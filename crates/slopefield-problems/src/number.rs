@@ -274,6 +274,61 @@ impl<T: Float, const K: usize> Number for Jet<T, K> {
     }
 }
 
+impl Default for Jet<f64, 1> {
+    fn default() -> Self {
+        Jet::constant(0.0)
+    }
+}
+
+/// Conditions have no derivative.
+impl PartialEq for Jet<f64, 1> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl PartialOrd for Jet<f64, 1> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        self.value.partial_cmp(&other.value)
+    }
+}
+
+/// So that jets of jets have second derivatives.
+impl Float for Jet<f64, 1> {
+    #[inline(always)]
+    fn of(x: f64) -> Self {
+        Jet::constant(x)
+    }
+    #[inline(always)]
+    fn sin(self) -> Self {
+        Number::sin(self)
+    }
+    #[inline(always)]
+    fn cos(self) -> Self {
+        Number::cos(self)
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        Number::exp(self)
+    }
+    #[inline(always)]
+    fn ln(self) -> Self {
+        Number::ln(self)
+    }
+    #[inline(always)]
+    fn atan(self) -> Self {
+        Number::atan(self)
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Number::sqrt(self)
+    }
+    #[inline(always)]
+    fn powf(self, exponent: f64) -> Self {
+        Number::powf(self, exponent)
+    }
+}
+
 /// Which of up to 64 inputs a number depends on, one bit each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen(pub u64);

@@ -4,7 +4,7 @@ use crate::controller::within;
 use crate::limits::{check_budget, end_of_step, shortest_step};
 use crate::{
     Attempt, ErrorNorm, Failure, Ivp, OneStep, PiController, Real, Settings, SolveError, Stages,
-    Stats, Step, Stepper,
+    Stats, Step, StepUnknowns, Stepper,
 };
 
 /// A one-step method with adaptive steps.
@@ -168,5 +168,9 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
 
     fn stages(&self) -> Option<&Stages<T>> {
         if self.holds_step { self.method.stages() } else { None }
+    }
+
+    fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {
+        if self.holds_step { self.method.unknowns() } else { None }
     }
 }

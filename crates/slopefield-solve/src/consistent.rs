@@ -12,6 +12,10 @@
 //! which does not depend on how equations and variables are scaled. Their matrix is regular if
 //! and only if the index of the system is 1 (Hairer, Wanner, *Solving ODEs II*, section VI.1).
 
+mod derivative;
+
+pub use derivative::ConsistentSums;
+
 use crate::implicit::{Elimination, SparseVectors};
 use crate::{ErrorNorm, Ivp, Real, Settings, SolveError, Stats};
 use slopefield_kernel::{Point, Tangent};
@@ -32,7 +36,7 @@ const UNCHANGED: f64 = 1e-6;
 
 /// Finds consistent values and slopes.
 #[derive(Debug, Default)]
-pub(crate) struct Consistency<T> {
+pub struct Consistency<T> {
     norm: ErrorNorm,
     mass: Mass<T>,
     eliminated: Elimination,
@@ -55,11 +59,18 @@ pub(crate) struct Consistency<T> {
     product: Vec<T>,
     no_params: Vec<T>,
     scratch: Vec<T>,
+    /// Values are found to rounding, so that they are smooth functions of those given.
+    frozen: bool,
 }
 
 impl<T: Real> Consistency<T> {
+    /// From now on values are found to rounding.
+    pub fn freeze(&mut self) {
+        self.frozen = true;
+    }
+
     /// Sizes the arrays for a system and takes the tolerances. Allocates only when sizes grow.
-    pub(crate) fn configure(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) {
+    pub fn configure(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) {
         let n = ivp.u0.len();
         self.norm.configure(settings, n);
         for vector in [&mut self.direction, &mut self.trial, &mut self.slope, &mut self.product] {
@@ -80,7 +91,7 @@ impl<T: Real> Consistency<T> {
     /// the equations do not determine the algebraic variables (the index is above 1),
     /// [`SolveError::NonFinite`], and [`SolveError::Invalid`] for mass matrices that depend on time
     /// or states.
-    pub(crate) fn establish(
+    pub fn establish(
         &mut self,
         ivp: &Ivp<'_, T>,
         t: f64,
@@ -161,11 +172,11 @@ impl<T: Real> Consistency<T> {
             if !size.is_finite() {
                 return Err(self.inconsistent(t));
             }
-            if iteration == 0 && size <= UNCHANGED {
+            if iteration == 0 && size <= UNCHANGED && !self.frozen {
                 return Ok(());
             }
             counts.iterations += 1;
-            if size <= LAST {
+            if size <= if self.frozen { UNCHANGED } else { LAST } {
                 self.move_along(u, 1.0);
                 u.copy_from_slice(&self.trial);
                 return Ok(());

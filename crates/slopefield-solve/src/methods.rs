@@ -2,8 +2,8 @@
 
 use crate::runge_kutta::{self, BS3, DP5, TSIT5, VERN6, VERN7, VERN8, VERN9};
 use crate::{
-    Stepper, Tableau, adams, bdf, exponential, radau, rosenbrock, sdirk, second_order, stabilised,
-    switching,
+    OneStep, Stepper, Tableau, adams, bdf, exponential, radau, rosenbrock, sdirk, second_order,
+    stabilised, switching,
 };
 
 /// What is said about a method where the user chooses one, and how to make it.
@@ -75,6 +75,13 @@ pub fn method_info(name: &str) -> Option<&'static MethodInfo> {
 pub fn tableau(name: &str) -> Option<&'static Tableau> {
     let id = if name == "auto" { "tsit5" } else { name };
     TABLES.iter().copied().find(|table| table.id == id)
+}
+
+/// The one-step method called `name` without a controller of its lengths; `auto` stands for `tsit5`.
+/// None for names that are not known and for methods with a memory of their own.
+pub fn one_step(name: &str) -> Option<Box<dyn OneStep>> {
+    let id = if name == "auto" { "tsit5" } else { name };
+    crate::delay::one_step(id).map(|(method, _)| method)
 }
 
 /// A new stepper for the method called `name`; `auto` stands for `tsit5`.

@@ -121,6 +121,54 @@ pub trait OneStep<T: Real = f64>: Send {
     fn stages(&self) -> Option<&Stages<T>> {
         None
     }
+
+    /// The unknowns of the stage equations of the step held, for implicit methods whose steps can
+    /// be differentiated.
+    fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {
+        None
+    }
+
+    /// From now on steps are taken at given times: iterations are continued until nothing but
+    /// rounding is left, so that a step is a smooth function of its beginning and the parameters,
+    /// and errors need not be measured.
+    fn freeze(&mut self) {}
+
+    /// Where the iteration for the unknowns of the next attempts begins: numbers in the order of
+    /// [`StepUnknowns::rows`], or none for the method's own guess.
+    fn guess(&mut self, rows: &[T]) {
+        let _ = rows;
+    }
+
+    /// Makes `(t, u)` the beginning of the next step as it was in a solve that this method has
+    /// begun, with the `slope` there that [`StepUnknowns`] names: what [`OneStep::begin`] does, but
+    /// that values are not made consistent again.
+    ///
+    /// # Errors
+    /// Those of [`OneStep::begin`].
+    fn resume(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        settings: &Settings,
+        t: f64,
+        (u, slope): (&[T], &[T]),
+        counts: &mut Stats,
+    ) -> Result<(), SolveError> {
+        let _ = slope;
+        self.begin(ivp, settings, t, u, counts)
+    }
+}
+
+/// The unknowns of the stage equations of one step of an implicit method.
+#[derive(Debug, Clone, Copy)]
+pub struct StepUnknowns<'a, T = f64> {
+    /// Name of the method whose step it is.
+    pub method: &'static str,
+    /// State at the beginning.
+    pub start: &'a [T],
+    /// Slope at the beginning, where the step before hands one over; empty otherwise.
+    pub slope: &'a [T],
+    /// `U_i` of Rosenbrock methods, `z_i` of diagonally implicit ones, `Z_i` of Radau's, row by row.
+    pub rows: &'a [T],
 }
 
 impl<T: Real> OneStep<T> for Box<dyn OneStep<T>> {
@@ -198,6 +246,25 @@ impl<T: Real> OneStep<T> for Box<dyn OneStep<T>> {
     }
     fn stages(&self) -> Option<&Stages<T>> {
         (**self).stages()
+    }
+    fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {
+        (**self).unknowns()
+    }
+    fn freeze(&mut self) {
+        (**self).freeze();
+    }
+    fn guess(&mut self, rows: &[T]) {
+        (**self).guess(rows);
+    }
+    fn resume(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        settings: &Settings,
+        t: f64,
+        from: (&[T], &[T]),
+        counts: &mut Stats,
+    ) -> Result<(), SolveError> {
+        (**self).resume(ivp, settings, t, from, counts)
     }
 }
 

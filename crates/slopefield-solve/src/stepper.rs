@@ -1,7 +1,7 @@
 //! The interface between the loop and a method: one accepted step at a time.
 
 use crate::switching::SwitchReport;
-use crate::{Ivp, Real, Settings, SolveError, Stages, Stats};
+use crate::{Ivp, Real, Settings, SolveError, Stages, Stats, StepUnknowns};
 
 /// One accepted step, as a stepper reports it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,6 +54,11 @@ pub trait Stepper<T: Real = f64>: Send {
     /// Stage states and slopes of the last accepted step, where the method is an explicit
     /// Runge–Kutta method; gradient methods that reverse the very steps need them.
     fn stages(&self) -> Option<&Stages<T>> {
+        None
+    }
+    /// Unknowns of the stage equations of the last accepted step, where the method is an implicit
+    /// one whose steps can be differentiated.
+    fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {
         None
     }
     /// What a method that switches between others has found since `start`.

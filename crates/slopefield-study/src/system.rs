@@ -1,8 +1,10 @@
 //! A model's right-hand side together with the rest of its system: Jacobian, mass matrix, delays,
 //! noise, jumps, events.
 
+mod hessian;
 mod jacobian;
 
+use hessian::LazyHessian;
 use jacobian::LazyJacobian;
 use slopefield_graph::plan::Plans;
 use slopefield_graph::sparse::Pattern;
@@ -23,6 +25,7 @@ pub(crate) type Compile<'a> = &'a mut dyn FnMut(&Plans) -> Arc<dyn Kernel>;
 pub(crate) struct SystemKernel {
     rhs: Arc<dyn Kernel>,
     jacobian: LazyJacobian,
+    hessian: LazyHessian,
     mass: Option<MassMatrix>,
     pairs: Vec<Pair>,
     delays: Option<DelayParts>,
@@ -105,6 +108,7 @@ impl SystemKernel {
         let mass = kernel(ModelFunction::Mass).map(|entries| MassMatrix::new(model, entries));
         SystemKernel {
             jacobian: LazyJacobian::new(model, lowered, Arc::clone(&rhs)),
+            hessian: LazyHessian::new(model, lowered, rhs.shape()),
             mass,
             pairs: model.pairs.iter().map(pair).collect(),
             delays,
@@ -154,6 +158,7 @@ impl Kernel for SystemKernel {
     fn structure(&self) -> Structure<'_> {
         Structure {
             jacobian: Some(&self.jacobian),
+            hessian: Some(&self.hessian),
             mass: self.mass.as_ref().map(|mass| mass as &dyn MatrixKernel),
             pairs: &self.pairs,
             split: self.split.as_ref().map(|parts| Split {
@@ -388,6 +393,22 @@ impl MatrixKernel for MassMatrix {
     }
 
     fn is_constant(&self) -> bool {
+        true
+    }
+
+    fn parameter_vjp(
+        &self,
+        at: Point<'_>,
+        weights: &[f64],
+        grad: &mut [f64],
+        scratch: &mut [f64],
+    ) -> bool {
+        let (list, scratch) = scratch.split_at_mut(self.places.len());
+        for (place, weight) in self.places.iter().zip(&mut *list) {
+            *weight = weights[*place];
+        }
+        let grad = Cotangent { t: &mut 0.0, u: &mut [], p: grad };
+        self.entries.vjp(Point { u: &[], ..at }, list, grad, scratch);
         true
     }
 }

@@ -24,7 +24,7 @@ fn stepper<T: Real>(name: &str) -> Option<Box<dyn Stepper<T>>> {
 
 /// The method with the controller that it has for ordinary equations. Behind a pointer, so that the
 /// method of steps is compiled once and not once for each.
-fn one_step<T: Real>(name: &str) -> Option<(Box<dyn OneStep<T>>, PiController)> {
+pub(crate) fn one_step<T: Real>(name: &str) -> Option<(Box<dyn OneStep<T>>, PiController)> {
     if let Some(table) = tableau(name) {
         let controller = PiController::for_error_order(table.error_order());
         return Some((Box::new(Stages::new(table)), controller));

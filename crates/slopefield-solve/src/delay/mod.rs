@@ -27,5 +27,6 @@ mod read;
 mod stepper;
 mod steps;
 
+pub(crate) use methods::one_step;
 pub use methods::{delay_method, delay_method_single};
 pub use stepper::DelayStepper;

@@ -180,6 +180,31 @@ impl Elimination {
         }
     }
 
+    /// Applies the transpose of [`Elimination::solve`], which is linear in its argument, in place.
+    pub(crate) fn solve_transposed(&mut self, x: &mut [f64]) {
+        let (n, rank) = (self.n, self.rank);
+        let y = &mut self.work;
+        for i in 0..rank {
+            let column = self.columns[i];
+            let mut sum = x[column] * self.column_scales[column];
+            for (j, y) in y[..i].iter().enumerate() {
+                sum -= self.a[j * n + i] * y;
+            }
+            y[i] = sum / self.a[i * n + i];
+        }
+        for i in (0..rank).rev() {
+            let mut sum = y[i];
+            for (j, y) in y[..rank].iter().enumerate().skip(i + 1) {
+                sum -= self.a[j * n + i] * y;
+            }
+            y[i] = sum;
+        }
+        x.fill(0.0);
+        for i in 0..rank {
+            x[self.rows[i]] = y[i] * self.row_scales[self.rows[i]];
+        }
+    }
+
     /// Writes the `k`-th vector `w` with `wᵀ A = 0`, `k < n − rank`. The equation that it adds
     /// multiples of others to is returned.
     pub(crate) fn left_null(&mut self, k: usize, w: &mut [f64]) -> usize {
@@ -253,6 +278,13 @@ mod tests {
         let mut solution = b.clone();
         elimination.solve(&mut solution);
         let scale = b.iter().fold(1.0_f64, |m, x| m.max(x.abs()));
+        // The transpose: wᵀ (A⁺ b) = (A⁺ᵀ w)ᵀ b.
+        let w: Vec<f64> = (0..n).map(|i| (1.3 * i as f64).cos()).collect();
+        let mut transposed = w.clone();
+        elimination.solve_transposed(&mut transposed);
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let (one, other) = (dot(&w, &solution), dot(&transposed, &b));
+        assert!((one - other).abs() <= 1e-13 * dot(&solution, &solution).sqrt(), "{one} {other}");
         for (left, right) in product(rows, &solution).iter().zip(&b) {
             assert!((left - right).abs() < 1e-14 * scale, "{left} {right}");
         }

@@ -4,6 +4,7 @@ mod elimination;
 mod first_length;
 mod linearisation;
 mod newton;
+mod rounding;
 mod sparse_vectors;
 
 pub(crate) use elimination::Elimination;
@@ -12,4 +13,5 @@ pub(crate) use linearisation::Linearisation;
 pub(crate) use newton::{
     Convergence, KEEP_JACOBIAN, Target, Verdict, effort, worth_a_factorisation,
 };
+pub(crate) use rounding::{ToRounding, largest_part};
 pub(crate) use sparse_vectors::SparseVectors;

@@ -7,8 +7,14 @@
 mod coefficients;
 mod dense;
 mod one_step;
+mod stage_matrix;
 mod stages;
 
+pub use coefficients::{
+    ALPHA, BETA, C, GAMMA, T, T_INVERSE, collocation_slopes, collocation_weights,
+    inverse_stage_matrix,
+};
+pub use stage_matrix::StageMatrix;
 pub use stages::Radau;
 
 use crate::{Adaptive, MethodClass, MethodInfo, PiController, Real, Stepper};

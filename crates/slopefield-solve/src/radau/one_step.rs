@@ -4,7 +4,7 @@ use super::Radau;
 use super::stages::ERROR_ORDER;
 use crate::implicit::{Beginning, KEEP_JACOBIAN, effort, first_length, worth_a_factorisation};
 use crate::unsupported::refuse_unsupported;
-use crate::{Attempt, ErrorNorm, Ivp, OneStep, Real, Settings, SolveError, Stats};
+use crate::{Attempt, ErrorNorm, Ivp, OneStep, Real, Settings, SolveError, Stats, StepUnknowns};
 
 impl<T: Real> OneStep<T> for Radau<T> {
     fn error_order(&self) -> u32 {
@@ -64,6 +64,39 @@ impl<T: Real> OneStep<T> for Radau<T> {
         counts: &mut Stats,
     ) -> Attempt {
         self.solve_step(ivp, span, from_end, norm, counts)
+    }
+
+    fn freeze(&mut self) {
+        self.frozen = true;
+        self.consistency.freeze();
+    }
+
+    fn guess(&mut self, rows: &[T]) {
+        self.given.clear();
+        self.given.extend_from_slice(rows);
+    }
+
+    fn resume(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        _: &Settings,
+        t: f64,
+        (u, _): (&[T], &[T]),
+        counts: &mut Stats,
+    ) -> Result<(), SolveError> {
+        self.t = t;
+        self.t_new = t;
+        self.start.copy_from_slice(u);
+        self.length_before = 0.0;
+        self.linearisation.leave();
+        counts.rhs += 1;
+        ivp.rhs.eval(T::of(t), u, ivp.p, &mut self.value, &mut self.scratch);
+        Ok(())
+    }
+
+    fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {
+        let (start, rows) = (&self.start, &self.stages);
+        Some(StepUnknowns { method: "radau", start, slope: &[], rows })
     }
 
     fn beginning(&self) -> &[T] {

@@ -1,12 +1,14 @@
 //! One step of the Radau IIA method.
 
+use super::StageMatrix;
 use super::coefficients::{
     ALPHA, BETA, C, ERROR, GAMMA, T as TRANSFORM, T_INVERSE, collocation_weights,
+    inverse_stage_matrix,
 };
 use crate::consistent::Consistency;
-use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Target, Verdict};
+use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Target, ToRounding, Verdict};
 use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, Stats};
-use slopefield_linear::{IterationMatrix, Singular};
+use slopefield_linear::{IterationMatrix, Jacobian, Singular};
 
 /// Newton iterations at most.
 const ITERATIONS: u32 = 7;
@@ -57,6 +59,19 @@ pub struct Radau<T: Real = f64> {
     pub(super) iterations: u32,
     /// State whose slope was not finite in the last attempt.
     pub(super) not_finite: Option<usize>,
+    /// Stages are solved to rounding, and errors are not measured.
+    pub(super) frozen: bool,
+    /// Newton's method with the Jacobians at the stages, which frozen steps resort to.
+    renewing: bool,
+    full: Option<Box<FullNewton<T>>>,
+    /// Where the iteration begins, if not at the guess from the step before.
+    pub(super) given: Vec<T>,
+}
+
+/// The matrices of Newton's method, for frozen steps that need it.
+struct FullNewton<T: Real> {
+    jacobians: [Jacobian<T>; 3],
+    matrix: StageMatrix<T>,
 }
 
 /// Why there is no end of a step.
@@ -94,6 +109,10 @@ impl<T: Real> Radau<T> {
             consistency: Consistency::default(),
             iterations: 0,
             not_finite: None,
+            frozen: false,
+            renewing: false,
+            full: None,
+            given: empty(),
         }
     }
 
@@ -133,7 +152,8 @@ impl<T: Real> Radau<T> {
         self.t = t;
         self.t_new = t_new;
         self.not_finite = None;
-        let is_good = from_end && self.convergence.slowest_rate() <= KEEP_JACOBIAN;
+        self.renewing = false;
+        let is_good = !self.frozen && from_end && self.convergence.slowest_rate() <= KEEP_JACOBIAN;
         if !is_good && !self.linearisation.is_current() {
             self.renew(ivp, counts);
         }
@@ -148,8 +168,10 @@ impl<T: Real> Radau<T> {
             }
             self.guess();
             match self.iterate(ivp, norm, counts) {
+                Ok(()) if self.frozen => return Attempt::Measured(0.0),
                 Ok(()) => return Attempt::Measured(self.measure(ivp, from_end, norm, counts)),
                 Err(_) if !self.linearisation.is_current() => self.renew(ivp, counts),
+                Err(_) if self.frozen && !self.renewing => self.renewing = true,
                 Err(Trouble::NotFinite) => return Attempt::Measured(f64::NAN),
                 Err(Trouble::Hopeless(factor)) => {
                     return Attempt::Failed { factor, reason: Failure::NotConverged };
@@ -196,6 +218,11 @@ impl<T: Real> Radau<T> {
     /// Guesses the stages from the collocation polynomial of the step before.
     fn guess(&mut self) {
         let n = self.n;
+        if self.given.len() == self.stages.len() {
+            self.stages.copy_from_slice(&self.given);
+            transform(&T_INVERSE, &self.stages, &mut self.transformed, n);
+            return;
+        }
         if self.length_before == 0.0 {
             self.stages.fill(T::ZERO);
             self.transformed.fill(T::ZERO);
@@ -229,9 +256,14 @@ impl<T: Real> Radau<T> {
         let own_tolerance = norm.rtol() * loosened;
         let target = Target::for_tolerance(own_tolerance, size / loosened, T::EPSILON);
         self.convergence.begin(target.times(loosened));
+        let mut to_rounding = ToRounding::default();
         loop {
             self.evaluate_stages(ivp, counts)?;
-            self.solve_linear(counts);
+            if self.renewing {
+                self.solve_coupled(ivp, counts)?;
+            } else {
+                self.solve_linear(counts);
+            }
             let mut sum = 0.0;
             for update in self.update.chunks_exact(n) {
                 sum += norm.square_of_error(update, &self.start, &self.start);
@@ -240,7 +272,13 @@ impl<T: Real> Radau<T> {
                 *w += *update;
             }
             transform(&TRANSFORM, &self.transformed, &mut self.stages, n);
-            match self.convergence.judge((sum / 3.0).sqrt()) {
+            let size = (sum / 3.0).sqrt();
+            let verdict = if self.frozen {
+                to_rounding.judge(self.largest_part_of_update(), size)
+            } else {
+                self.convergence.judge(size)
+            };
+            match verdict {
                 Verdict::Again => {}
                 Verdict::Converged => {
                     self.iterations = self.convergence.iterations();
@@ -253,6 +291,67 @@ impl<T: Real> Radau<T> {
                 Verdict::Hopeless { factor } => return Err(Trouble::Hopeless(factor)),
             }
         }
+    }
+
+    /// Solves for the Newton update of the transformed stages with the Jacobians at the stages, given
+    /// `f` there.
+    fn solve_coupled(&mut self, ivp: &Ivp<'_, T>, counts: &mut Stats) -> Result<(), Trouble> {
+        let (n, h) = (self.n, self.t_new - self.t);
+        let full = self.full.get_or_insert_with(|| {
+            let jacobians = std::array::from_fn(|_| Jacobian::new());
+            Box::new(FullNewton { jacobians, matrix: StageMatrix::default() })
+        });
+        let mass = self.linearisation.mass();
+        for (i, jacobian) in full.jacobians.iter_mut().enumerate() {
+            let stage = &self.stages[i * n..(i + 1) * n];
+            for ((u, start), z) in self.trial.iter_mut().zip(&self.start).zip(stage) {
+                *u = *start + *z;
+            }
+            jacobian.prepare(ivp.rhs);
+            jacobian.evaluate(ivp.rhs, self.t + C[i] * h, &self.trial, ivp.p);
+        }
+        counts.jacobians += 3;
+        counts.factorisations += 1;
+        counts.solves += 1;
+        full.matrix.prepare(&full.jacobians[0], mass);
+        let jacobians = full.jacobians.each_ref();
+        full.matrix.factor(h, jacobians, mass).map_err(|_| Trouble::Hopeless(0.5))?;
+        for (i, row) in inverse_stage_matrix().into_iter().enumerate() {
+            self.trial.fill(T::ZERO);
+            for (factor, stage) in row.into_iter().zip(self.stages.chunks_exact(n)) {
+                let factor = T::of(-factor / h);
+                for (sum, z) in self.trial.iter_mut().zip(stage) {
+                    *sum += factor * *z;
+                }
+            }
+            mass.add_product(&self.trial, &mut self.update[i * n..(i + 1) * n]);
+        }
+        full.matrix.solve(&mut self.update);
+        let rows = T_INVERSE.map(|row| row.map(T::of));
+        for k in 0..n {
+            let z = [self.update[k], self.update[n + k], self.update[2 * n + k]];
+            for (i, row) in rows.iter().enumerate() {
+                self.update[i * n + k] = row[0] * z[0] + row[1] * z[1] + row[2] * z[2];
+            }
+        }
+        Ok(())
+    }
+
+    /// Largest update of a stage relative to its state.
+    fn largest_part_of_update(&mut self) -> f64 {
+        let n = self.n;
+        // The updates of the transformed stages are not needed any more.
+        let mut largest = 0.0_f64;
+        for k in 0..n {
+            let w = [self.update[k], self.update[n + k], self.update[2 * n + k]].map(T::f64);
+            for row in TRANSFORM {
+                let z = row[0] * w[0] + row[1] * w[1] + row[2] * w[2];
+                let size = self.start[k].f64().abs() + self.stages[2 * n + k].f64().abs();
+                let part = if z == 0.0 { 0.0 } else { z.abs() / size };
+                largest = if part <= largest { largest } else { part };
+            }
+        }
+        largest
     }
 
     /// Writes `f` at the stages to `update`.

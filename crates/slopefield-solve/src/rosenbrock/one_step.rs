@@ -5,7 +5,7 @@ use crate::implicit::{Beginning, first_length};
 use crate::unsupported::refuse_unsupported;
 use crate::{
     Adaptive, Attempt, ErrorNorm, Failure, Ivp, OneStep, PiController, Real, Settings, SolveError,
-    Stats,
+    Stats, StepUnknowns,
 };
 
 /// Adaptive Rosenbrock method, defined by its table.
@@ -79,12 +79,41 @@ impl<T: Real> OneStep<T> for RosenbrockStages<T> {
             self.linearisation.evaluate(ivp, span.0, &self.start, counts);
         }
         if self.attempt_stages(ivp, span, counts) {
+            if self.frozen {
+                return Attempt::Measured(0.0);
+            }
             return Attempt::Measured(self.squared_error(norm));
         }
         if self.linearisation.first_non_finite().is_some() {
             return Attempt::Measured(f64::NAN);
         }
         Attempt::Failed { factor: AFTER_SINGULAR, reason: Failure::Singular }
+    }
+
+    fn freeze(&mut self) {
+        self.frozen = true;
+        self.consistency.freeze();
+    }
+
+    fn resume(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        _: &Settings,
+        t: f64,
+        (u, _): (&[T], &[T]),
+        counts: &mut Stats,
+    ) -> Result<(), SolveError> {
+        self.start.copy_from_slice(u);
+        self.t = t;
+        self.t_new = t;
+        self.dense_is_ready = false;
+        self.linearisation.evaluate(ivp, t, &self.start, counts);
+        Ok(())
+    }
+
+    fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {
+        let (method, start, rows) = (self.table.id, &self.start, &self.increments);
+        Some(StepUnknowns { method, start, slope: &[], rows })
     }
 
     fn beginning(&self) -> &[T] {

@@ -23,6 +23,8 @@ pub struct RosenbrockStages<T: Real = f64> {
     /// Coefficients `D_k` of the interpolant, row by row.
     pub(super) dense: Vec<T>,
     pub(super) dense_is_ready: bool,
+    /// Errors are not measured.
+    pub(super) frozen: bool,
 }
 
 impl<T: Real> RosenbrockStages<T> {
@@ -45,6 +47,7 @@ impl<T: Real> RosenbrockStages<T> {
             t_new: 0.0,
             dense: Vec::new(),
             dense_is_ready: false,
+            frozen: false,
         }
     }
 

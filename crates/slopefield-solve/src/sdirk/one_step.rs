@@ -3,7 +3,7 @@
 use super::DiagonallyImplicit;
 use crate::implicit::{Beginning, KEEP_JACOBIAN, effort, first_length, worth_a_factorisation};
 use crate::unsupported::refuse_unsupported;
-use crate::{Attempt, ErrorNorm, Ivp, OneStep, Real, Settings, SolveError, Stats};
+use crate::{Attempt, ErrorNorm, Ivp, OneStep, Real, Settings, SolveError, Stats, StepUnknowns};
 
 impl<T: Real> OneStep<T> for DiagonallyImplicit<T> {
     fn error_order(&self) -> u32 {
@@ -81,6 +81,43 @@ impl<T: Real> OneStep<T> for DiagonallyImplicit<T> {
         counts: &mut Stats,
     ) -> Attempt {
         self.solve_step(ivp, span, from_end, norm, counts)
+    }
+
+    fn freeze(&mut self) {
+        self.frozen = true;
+        self.consistency.freeze();
+    }
+
+    fn guess(&mut self, rows: &[T]) {
+        self.given.clear();
+        self.given.extend_from_slice(rows);
+    }
+
+    fn resume(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        settings: &Settings,
+        t: f64,
+        (u, slope): (&[T], &[T]),
+        counts: &mut Stats,
+    ) -> Result<(), SolveError> {
+        if self.parts(ivp)?.rest.is_some() {
+            return self.begin(ivp, settings, t, u, counts);
+        }
+        self.t = t;
+        self.t_new = t;
+        self.start.copy_from_slice(u);
+        self.slope.copy_from_slice(slope);
+        self.linearisation.leave();
+        Ok(())
+    }
+
+    fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {
+        if !self.rest.is_empty() {
+            return None;
+        }
+        let (method, start, rows) = (self.tableau.id, &self.start, &self.increments);
+        Some(StepUnknowns { method, start, slope: &self.slope, rows })
     }
 
     fn beginning(&self) -> &[T] {

@@ -2,7 +2,9 @@
 
 use super::ImplicitTableau;
 use crate::consistent::Consistency;
-use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Target, Verdict};
+use crate::implicit::{
+    Convergence, KEEP_JACOBIAN, Linearisation, Target, ToRounding, Verdict, largest_part,
+};
 use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, SolveError, Stats};
 use slopefield_kernel::Kernel;
 use slopefield_linear::IterationMatrix;
@@ -46,6 +48,12 @@ pub struct DiagonallyImplicit<T: Real = f64> {
     pub(super) most_iterations: u32,
     /// State whose slope was not finite in the last attempt.
     pub(super) not_finite: Option<usize>,
+    /// Stages are solved to rounding, and errors are not measured.
+    pub(super) frozen: bool,
+    /// The Jacobian is evaluated anew in each iteration, which frozen steps resort to.
+    renewing: bool,
+    /// Where the iterations begin, if not at the predictor.
+    pub(super) given: Vec<T>,
 }
 
 /// The parts of a right-hand side, as a method treats them.
@@ -91,6 +99,9 @@ impl<T: Real> DiagonallyImplicit<T> {
             consistency: Consistency::default(),
             most_iterations: 0,
             not_finite: None,
+            frozen: false,
+            renewing: false,
+            given: empty(),
         }
     }
 
@@ -182,7 +193,8 @@ impl<T: Real> DiagonallyImplicit<T> {
         self.t = t;
         self.t_new = t_new;
         self.not_finite = None;
-        let is_good = from_end && self.convergence.slowest_rate() <= KEEP_JACOBIAN;
+        self.renewing = false;
+        let is_good = !self.frozen && from_end && self.convergence.slowest_rate() <= KEEP_JACOBIAN;
         if !is_good && !self.linearisation.is_current() {
             self.renew(ivp, parts, counts);
         }
@@ -196,8 +208,10 @@ impl<T: Real> DiagonallyImplicit<T> {
                 continue;
             }
             match self.solve_stages(ivp, parts, norm, counts) {
+                Ok(()) if self.frozen => return Attempt::Measured(0.0),
                 Ok(()) => return Attempt::Measured(self.measure(parts, norm, counts)),
                 Err(_) if !self.linearisation.is_current() => self.renew(ivp, parts, counts),
+                Err(_) if self.frozen && !self.renewing => self.renewing = true,
                 Err(Trouble::NotFinite) => return Attempt::Measured(f64::NAN),
                 Err(Trouble::Hopeless(factor)) => {
                     return Attempt::Failed { factor, reason: Failure::NotConverged };
@@ -292,6 +306,9 @@ impl<T: Real> DiagonallyImplicit<T> {
             add(&mut self.base, self.tableau.a[i][j], z);
             add(own, self.tableau.predictor[i][j], z);
         }
+        if let Some(given) = self.given.get(i * n..(i + 1) * n) {
+            own.copy_from_slice(given);
+        }
         if let Some(explicit) = self.tableau.explicit {
             for (j, r) in self.rest.chunks_exact(n).take(i).enumerate() {
                 add(&mut self.base, explicit[i][j], r);
@@ -315,16 +332,17 @@ impl<T: Real> DiagonallyImplicit<T> {
         let gamma = T::of(self.tableau.gamma);
         let t = T::of(self.t + self.tableau.c[i] * length);
         let z = &mut self.increments[i * n..(i + 1) * n];
-        let mass = self.linearisation.mass();
         for ((u, base), z) in self.stage.iter_mut().zip(&self.base).zip(&*z) {
             *u = *base + gamma * *z;
         }
         self.convergence.begin(target);
+        let mut to_rounding = ToRounding::default();
         loop {
             counts.rhs += 1;
             counts.solves += 1;
             counts.iterations += 1;
             parts.stiff.eval(t, &self.stage, ivp.p, &mut self.update, &mut self.scratch);
+            let mass = self.linearisation.mass();
             if mass.is_identity() {
                 for (update, z) in self.update.iter_mut().zip(&*z) {
                     *update = h * *update - *z;
@@ -340,6 +358,15 @@ impl<T: Real> DiagonallyImplicit<T> {
                 self.convergence.judge(f64::NAN);
                 return Err(Trouble::NotFinite);
             }
+            if self.renewing {
+                let (t, stage) = (self.t + self.tableau.c[i] * length, &self.stage);
+                self.linearisation.renew(parts.stiff, ivp, t, stage, counts);
+                counts.factorisations += 1;
+                let (jacobian, mass) = (self.linearisation.jacobian(), self.linearisation.mass());
+                self.factored = None;
+                let factored = self.matrix.factor(T::ONE, h * gamma, jacobian, mass);
+                factored.map_err(|_| Trouble::Hopeless(0.5))?;
+            }
             self.matrix.solve(&mut self.update);
             for (z, update) in z.iter_mut().zip(&self.update) {
                 *z += *update;
@@ -348,7 +375,12 @@ impl<T: Real> DiagonallyImplicit<T> {
                 *u = *base + gamma * *z;
             }
             let size = self.tableau.gamma * norm.of_value(&self.update, &self.start);
-            match self.convergence.judge(size) {
+            let verdict = if self.frozen {
+                to_rounding.judge(largest_part(&self.update, self.tableau.gamma, &self.stage), size)
+            } else {
+                self.convergence.judge(size)
+            };
+            match verdict {
                 Verdict::Again => {}
                 Verdict::Converged => {
                     self.most_iterations = self.most_iterations.max(self.convergence.iterations());

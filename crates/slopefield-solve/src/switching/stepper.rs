@@ -11,7 +11,8 @@ use super::report::{Side, SwitchReport};
 use crate::rosenbrock::{RODAS5P, Rosenbrock};
 use crate::runge_kutta::{TSIT5, VERN7};
 use crate::{
-    Bdf, ExplicitRungeKutta, Ivp, Real, Settings, SolveError, Stats, Step, Stepper, Tableau,
+    Bdf, ExplicitRungeKutta, Ivp, Real, Settings, SolveError, Stages, Stats, Step, StepUnknowns,
+    Stepper, Tableau,
 };
 
 /// Tsit5 (Vern7 below a relative tolerance of 1e-6) and Rodas5P (BDF above 50 states), whichever
@@ -278,6 +279,14 @@ impl<T: Real> Stepper<T> for Switching<T> {
 
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError> {
         self.methods.active_mut().interpolate(t, out)
+    }
+
+    fn stages(&self) -> Option<&Stages<T>> {
+        self.methods.active().stages()
+    }
+
+    fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {
+        self.methods.active().unknowns()
     }
 
     fn stats(&self) -> Stats {
