@@ -84,6 +84,9 @@ pub fn check(
     let (mut grad_u0, mut grad_p) = (vec![0.0; n], vec![0.0; m]);
     method.evaluate(ivp, case.settings, case.saves, loss, &mut grad_u0, &mut grad_p)?;
     let mut frozen;
+    // Stiff equations bear no large changes of their values.
+    let stiff = matches!(replay, Replay::Steps(_));
+    let first_increment = if stiff { 1.0 / 512.0 } else { 1.0 / 32.0 };
     let solver: &mut dyn Stepper = match replay {
         Replay::Adaptive(stepper) => stepper,
         Replay::Frozen(tableau) => {
@@ -116,14 +119,14 @@ pub fn check(
     };
     let mut report = CheckReport { method: method.name(), directions: Vec::new() };
     for index in 0..directions {
-        let along_u0 = direction(ivp.u0, seed, index, 0);
-        let along_p = direction(ivp.p, seed, index, n);
+        let along_u0 = direction(ivp.u0, stiff, seed, index, 0);
+        let along_p = direction(ivp.p, stiff, seed, index, n);
         let terms = grad_u0.iter().chain(&grad_p).zip(along_u0.iter().chain(&along_p));
         let (gradient, size) = terms
             .map(|(g, d)| g * d)
             .fold((0.0, 0.0), |(sum, size): (f64, f64), x| (sum + x, size + x.abs()));
         let (difference, uncertainty) =
-            extrapolated(&mut |h| perturbed.loss_at(&along_u0, &along_p, h))?;
+            extrapolated(first_increment, &mut |h| perturbed.loss_at(&along_u0, &along_p, h))?;
         let off = (gradient - difference).abs();
         let relative = if off == 0.0 { 0.0 } else { off / size };
         report.directions.push(DirectionCheck { gradient, difference, uncertainty, relative });
@@ -159,18 +162,18 @@ impl Perturbed<'_, '_> {
     }
 }
 
-/// Rows of the extrapolation table: increments 2⁻⁵, 2⁻⁶, …
+/// Rows of the extrapolation table: increments `h`, `h/2`, `h/4`, …
 const ROWS: usize = 8;
-const FIRST_INCREMENT: f64 = 1.0 / 32.0;
 
 /// Derivative at 0 of a function and an estimate of its error: central differences for halved
 /// increments, extrapolated in h²; the entry that changes least between neighbours is taken.
 fn extrapolated(
+    first_increment: f64,
     function: &mut dyn FnMut(f64) -> Result<f64, SolveError>,
 ) -> Result<(f64, f64), SolveError> {
     let mut previous: [f64; ROWS] = [0.0; ROWS];
     let mut best = (f64::NAN, f64::INFINITY);
-    let mut h = FIRST_INCREMENT;
+    let mut h = first_increment;
     for row in 0..ROWS {
         let mut current = [0.0; ROWS];
         current[0] = (function(h)? - function(-h)?) / (2.0 * h);
@@ -193,12 +196,14 @@ fn extrapolated(
 }
 
 /// A random direction scaled like the values: each component up to the larger of its value and a
-/// tenth of the root mean square.
-fn direction(values: &[f64], seed: u64, index: usize, offset: usize) -> Vec<f64> {
+/// tenth of the root mean square. In stiff equations values may be small for a reason: with
+/// `relative` only those that are 0 are changed by more than themselves.
+fn direction(values: &[f64], relative: bool, seed: u64, index: usize, offset: usize) -> Vec<f64> {
     let mean_square = values.iter().map(|v| v * v).sum::<f64>() / values.len().max(1) as f64;
     let typical = if mean_square > 0.0 { 0.1 * mean_square.sqrt() } else { 1.0 };
     let component = |(i, value): (usize, &f64)| {
-        value.abs().max(typical) * symmetric(seed, index as u64, (offset + i) as u64)
+        let size = if relative && *value != 0.0 { value.abs() } else { value.abs().max(typical) };
+        size * symmetric(seed, index as u64, (offset + i) as u64)
     };
     values.iter().enumerate().map(component).collect()
 }

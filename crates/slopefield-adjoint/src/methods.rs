@@ -1,8 +1,11 @@
 //! The gradient methods by name: what each is, through which solvers and systems it goes, and how
 //! one is made.
 
-use crate::{DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod};
-use slopefield_kernel::Structure;
+use crate::{
+    DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod, ImplicitAdjoint,
+    ImplicitSensitivity,
+};
+use slopefield_kernel::{Part, Structure};
 use slopefield_solve::{Stepper, tableau};
 
 /// The solver and the system through which a gradient is to go.
@@ -45,7 +48,14 @@ pub static METHODS: &[MethodInfo] = &[
                 without(through, &[])?;
                 Ok(Box::new(DiscreteAdjoint::new(table).with_memory(through.memory)))
             }
-            None => Err(not_reversible(through.solver)),
+            None => match ImplicitAdjoint::named(through.solver) {
+                Some(method) => {
+                    without(through, &[Part::Mass])?;
+                    method.suits(through.structure)?;
+                    Ok(Box::new(method.with_memory(through.memory)))
+                }
+                None => Err(not_reversible(through.solver)),
+            },
         },
     },
     MethodInfo {
@@ -58,7 +68,14 @@ pub static METHODS: &[MethodInfo] = &[
                 without(through, &[])?;
                 Ok(Box::new(ForwardSensitivity::new(table).with_memory(through.memory)))
             }
-            None => Err(not_reversible(through.solver)),
+            None => match ImplicitSensitivity::named(through.solver) {
+                Some(method) => {
+                    without(through, &[Part::Mass])?;
+                    method.suits(through.structure)?;
+                    Ok(Box::new(method.with_memory(through.memory)))
+                }
+                None => Err(not_reversible(through.solver)),
+            },
         },
     },
     MethodInfo {

@@ -65,7 +65,7 @@ pub struct Consistency<T> {
 
 impl<T: Real> Consistency<T> {
     /// From now on values are found to rounding.
-    pub(crate) fn freeze(&mut self) {
+    pub fn freeze(&mut self) {
         self.frozen = true;
     }
 

@@ -39,11 +39,20 @@ pub struct ConsistentSums<'a> {
 }
 
 impl Consistency<f64> {
-    /// Pulls cotangents of the consistent state `u` and of the slope there back to the given state
-    /// and the parameters. `given` is what [`Consistency::establish`] made `u` and `slope` of.
+    /// Linearises the equations at a consistent state, for [`Consistency::reverse`].
     ///
     /// # Errors
-    /// [`SolveError::Singular`] when the equations do not determine the algebraic variables,
+    /// [`SolveError::Singular`] when they do not determine the algebraic variables.
+    pub fn linearise(&mut self, ivp: &Ivp<'_>, t: f64, u: &[f64]) -> Result<(), SolveError> {
+        self.look_at_mass(ivp, t, u);
+        self.factor_block(ivp, t, u, &mut Stats::default())
+    }
+
+    /// Pulls cotangents of the consistent state `u` and of the slope there back to the given state
+    /// and the parameters. `given` is what [`Consistency::establish`] made `u` and `slope` of, and
+    /// `u` where they were linearised.
+    ///
+    /// # Errors
     /// [`SolveError::Invalid`] for cotangents of slopes where the second derivatives that they need
     /// are not known.
     pub fn reverse(
@@ -55,17 +64,7 @@ impl Consistency<f64> {
     ) -> Result<(), SolveError> {
         let n = u.len();
         let at = Point { t, u, p: ivp.p };
-        let structure = ivp.rhs.structure();
         let by_slope = sums.slope.iter().any(|x| *x != 0.0);
-        if structure.mass.is_none() {
-            if by_slope {
-                let grad = Cotangent { t: sums.t, u: sums.state, p: sums.p };
-                ivp.rhs.vjp(at, sums.slope, grad, &mut self.scratch);
-            }
-            return Ok(());
-        }
-        self.look_at_mass(ivp, t, u);
-        self.factor_block(ivp, t, u, &mut Stats::default())?;
         let mut weights = vec![0.0; n];
         if by_slope {
             // ω = W B⁻ᵀ Vᵀ σ, ρ = M⁺ᵀ (σ − Jᵀ ω).
@@ -73,7 +72,7 @@ impl Consistency<f64> {
             self.through_block(sums.slope, &mut omega);
             let mut rho = sums.slope.to_vec();
             if omega.iter().any(|x| *x != 0.0) {
-                let Some(hessian) = structure.hessian else {
+                let Some(hessian) = ivp.rhs.structure().hessian else {
                     return Err(SolveError::Invalid(
                         "the slopes of algebraic variables at the start matter to this gradient, \
                          and need second derivatives of the equations, which are not known here"

@@ -16,24 +16,24 @@ const CUBE_ROOT_9: f64 = 2.080_083_823_051_904;
 const S3: f64 = 1.732_050_807_568_877_2;
 
 /// Stage times.
-pub(super) const C: [f64; 3] = [(4.0 - S6) / 10.0, (4.0 + S6) / 10.0, 1.0];
+pub const C: [f64; 3] = [(4.0 - S6) / 10.0, (4.0 + S6) / 10.0, 1.0];
 
 /// `γ`.
-pub(super) const GAMMA: f64 = 3.0 - CUBE_ROOT_3 + CUBE_ROOT_9;
+pub const GAMMA: f64 = 3.0 - CUBE_ROOT_3 + CUBE_ROOT_9;
 /// `α`.
-pub(super) const ALPHA: f64 = 3.0 + 0.5 * (CUBE_ROOT_3 - CUBE_ROOT_9);
+pub const ALPHA: f64 = 3.0 + 0.5 * (CUBE_ROOT_3 - CUBE_ROOT_9);
 /// `β`.
-pub(super) const BETA: f64 = 0.5 * S3 * (CUBE_ROOT_3 + CUBE_ROOT_9);
+pub const BETA: f64 = 0.5 * S3 * (CUBE_ROOT_3 + CUBE_ROOT_9);
 
 /// `T`.
-pub(super) const T: [[f64; 3]; 3] = [
+pub const T: [[f64; 3]; 3] = [
     [0.091_232_394_870_892_94, -0.141_255_295_020_954_2, -0.030_029_194_105_147_424],
     [0.241_717_932_707_107, 0.204_129_352_293_799_94, 0.382_942_112_757_261_9],
     [0.966_048_182_615_093, 1.0, 0.0],
 ];
 
 /// `T⁻¹`.
-pub(super) const T_INVERSE: [[f64; 3]; 3] = [
+pub const T_INVERSE: [[f64; 3]; 3] = [
     [4.325_579_890_063_155, 0.339_199_251_815_809_84, 0.541_770_539_935_874_9],
     [-4.178_718_591_551_904, -0.327_682_820_761_062_4, 0.476_623_554_500_550_44],
     [-0.502_872_634_945_786_9, 2.571_926_949_855_605, -0.596_039_204_828_224_9],
@@ -45,16 +45,33 @@ pub(super) const ERROR: [f64; 3] = [-(13.0 + 7.0 * S6) / 3.0, (-13.0 + 7.0 * S6)
 
 /// Weights of the stage increments in the collocation polynomial at `θ`, in units of the step:
 /// those of Lagrange interpolation with a zero at the beginning.
-pub(super) fn collocation_weights(theta: f64) -> [f64; 3] {
+pub fn collocation_weights(theta: f64) -> [f64; 3] {
     let weight = |i: usize, j: usize, k: usize| {
         theta * (theta - C[j]) * (theta - C[k]) / (C[i] * (C[i] - C[j]) * (C[i] - C[k]))
     };
     [weight(0, 1, 2), weight(1, 0, 2), weight(2, 0, 1)]
 }
 
+/// Their derivatives by `θ`.
+pub fn collocation_slopes(theta: f64) -> [f64; 3] {
+    let slope = |i: usize, j: usize, k: usize| {
+        let (a, b) = (theta - C[j], theta - C[k]);
+        (a * b + theta * (a + b)) / (C[i] * (C[i] - C[j]) * (C[i] - C[k]))
+    };
+    [slope(0, 1, 2), slope(1, 0, 2), slope(2, 0, 1)]
+}
+
+/// The inverse of the stage matrix: the slopes of the collocation polynomial at the stage times.
+pub fn inverse_stage_matrix() -> [[f64; 3]; 3] {
+    C.map(collocation_slopes)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{ALPHA, BETA, C, ERROR, GAMMA, S6, T, T_INVERSE, collocation_weights};
+    use super::{
+        ALPHA, BETA, C, ERROR, GAMMA, S6, T, T_INVERSE, collocation_slopes, collocation_weights,
+        inverse_stage_matrix,
+    };
 
     type Matrix = [[f64; 3]; 3];
 
@@ -97,6 +114,17 @@ mod tests {
         let blocks = [[GAMMA, 0.0, 0.0], [0.0, ALPHA, -BETA], [0.0, BETA, ALPHA]];
         // A T blocks = T, which needs no inverse of A.
         assert_close(&product(&product(&A, &T), &blocks), &T);
+    }
+
+    #[test]
+    fn slopes_of_the_collocation_polynomial_invert_the_stage_matrix() {
+        let identity = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+        assert_close(&product(&A, &inverse_stage_matrix()), &identity);
+        let (theta, h) = (0.37, 1e-5);
+        let (above, below) = (collocation_weights(theta + h), collocation_weights(theta - h));
+        for (i, slope) in collocation_slopes(theta).into_iter().enumerate() {
+            assert!((slope - (above[i] - below[i]) / (2.0 * h)).abs() < 1e-8);
+        }
     }
 
     #[test]

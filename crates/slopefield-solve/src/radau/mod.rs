@@ -9,6 +9,10 @@ mod dense;
 mod one_step;
 mod stages;
 
+pub use coefficients::{
+    ALPHA, BETA, C, GAMMA, T, T_INVERSE, collocation_slopes, collocation_weights,
+    inverse_stage_matrix,
+};
 pub use stages::Radau;
 
 use crate::{Adaptive, MethodClass, MethodInfo, PiController, Real, Stepper};

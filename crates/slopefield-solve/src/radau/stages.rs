@@ -59,6 +59,8 @@ pub struct Radau<T: Real = f64> {
     pub(super) not_finite: Option<usize>,
     /// Stages are solved to rounding, and errors are not measured.
     pub(super) frozen: bool,
+    /// The Jacobian is evaluated anew in each iteration, which frozen steps resort to.
+    renewing: bool,
 }
 
 /// Why there is no end of a step.
@@ -97,6 +99,7 @@ impl<T: Real> Radau<T> {
             iterations: 0,
             not_finite: None,
             frozen: false,
+            renewing: false,
         }
     }
 
@@ -136,6 +139,7 @@ impl<T: Real> Radau<T> {
         self.t = t;
         self.t_new = t_new;
         self.not_finite = None;
+        self.renewing = false;
         let is_good = !self.frozen && from_end && self.convergence.slowest_rate() <= KEEP_JACOBIAN;
         if !is_good && !self.linearisation.is_current() {
             self.renew(ivp, counts);
@@ -154,6 +158,7 @@ impl<T: Real> Radau<T> {
                 Ok(()) if self.frozen => return Attempt::Measured(0.0),
                 Ok(()) => return Attempt::Measured(self.measure(ivp, from_end, norm, counts)),
                 Err(_) if !self.linearisation.is_current() => self.renew(ivp, counts),
+                Err(_) if self.frozen && !self.renewing => self.renewing = true,
                 Err(Trouble::NotFinite) => return Attempt::Measured(f64::NAN),
                 Err(Trouble::Hopeless(factor)) => {
                     return Attempt::Failed { factor, reason: Failure::NotConverged };
@@ -236,6 +241,9 @@ impl<T: Real> Radau<T> {
         let mut to_rounding = ToRounding::default();
         loop {
             self.evaluate_stages(ivp, counts)?;
+            if self.renewing {
+                self.renew_within(ivp, counts)?;
+            }
             self.solve_linear(counts);
             let mut sum = 0.0;
             for update in self.update.chunks_exact(n) {
@@ -264,6 +272,17 @@ impl<T: Real> Radau<T> {
                 Verdict::Hopeless { factor } => return Err(Trouble::Hopeless(factor)),
             }
         }
+    }
+
+    /// Evaluates the Jacobian at the middle stage.
+    fn renew_within(&mut self, ivp: &Ivp<'_, T>, counts: &mut Stats) -> Result<(), Trouble> {
+        let n = self.n;
+        for ((u, start), z) in self.trial.iter_mut().zip(&self.start).zip(&self.stages[n..]) {
+            *u = *start + *z;
+        }
+        let t = self.t + C[1] * (self.t_new - self.t);
+        self.linearisation.renew(ivp.rhs, ivp, t, &self.trial, counts);
+        self.factor(counts).map_err(|_| Trouble::Hopeless(0.5))
     }
 
     /// Largest update of a stage relative to its state.

@@ -50,6 +50,8 @@ pub struct DiagonallyImplicit<T: Real = f64> {
     pub(super) not_finite: Option<usize>,
     /// Stages are solved to rounding, and errors are not measured.
     pub(super) frozen: bool,
+    /// The Jacobian is evaluated anew in each iteration, which frozen steps resort to.
+    renewing: bool,
 }
 
 /// The parts of a right-hand side, as a method treats them.
@@ -96,6 +98,7 @@ impl<T: Real> DiagonallyImplicit<T> {
             most_iterations: 0,
             not_finite: None,
             frozen: false,
+            renewing: false,
         }
     }
 
@@ -187,6 +190,7 @@ impl<T: Real> DiagonallyImplicit<T> {
         self.t = t;
         self.t_new = t_new;
         self.not_finite = None;
+        self.renewing = false;
         let is_good = !self.frozen && from_end && self.convergence.slowest_rate() <= KEEP_JACOBIAN;
         if !is_good && !self.linearisation.is_current() {
             self.renew(ivp, parts, counts);
@@ -204,6 +208,7 @@ impl<T: Real> DiagonallyImplicit<T> {
                 Ok(()) if self.frozen => return Attempt::Measured(0.0),
                 Ok(()) => return Attempt::Measured(self.measure(parts, norm, counts)),
                 Err(_) if !self.linearisation.is_current() => self.renew(ivp, parts, counts),
+                Err(_) if self.frozen && !self.renewing => self.renewing = true,
                 Err(Trouble::NotFinite) => return Attempt::Measured(f64::NAN),
                 Err(Trouble::Hopeless(factor)) => {
                     return Attempt::Failed { factor, reason: Failure::NotConverged };
@@ -321,7 +326,6 @@ impl<T: Real> DiagonallyImplicit<T> {
         let gamma = T::of(self.tableau.gamma);
         let t = T::of(self.t + self.tableau.c[i] * length);
         let z = &mut self.increments[i * n..(i + 1) * n];
-        let mass = self.linearisation.mass();
         for ((u, base), z) in self.stage.iter_mut().zip(&self.base).zip(&*z) {
             *u = *base + gamma * *z;
         }
@@ -332,6 +336,7 @@ impl<T: Real> DiagonallyImplicit<T> {
             counts.solves += 1;
             counts.iterations += 1;
             parts.stiff.eval(t, &self.stage, ivp.p, &mut self.update, &mut self.scratch);
+            let mass = self.linearisation.mass();
             if mass.is_identity() {
                 for (update, z) in self.update.iter_mut().zip(&*z) {
                     *update = h * *update - *z;
@@ -346,6 +351,15 @@ impl<T: Real> DiagonallyImplicit<T> {
                 self.not_finite = Some(state);
                 self.convergence.judge(f64::NAN);
                 return Err(Trouble::NotFinite);
+            }
+            if self.renewing {
+                let (t, stage) = (self.t + self.tableau.c[i] * length, &self.stage);
+                self.linearisation.renew(parts.stiff, ivp, t, stage, counts);
+                counts.factorisations += 1;
+                let (jacobian, mass) = (self.linearisation.jacobian(), self.linearisation.mass());
+                self.factored = None;
+                let factored = self.matrix.factor(T::ONE, h * gamma, jacobian, mass);
+                factored.map_err(|_| Trouble::Hopeless(0.5))?;
             }
             self.matrix.solve(&mut self.update);
             for (z, update) in z.iter_mut().zip(&self.update) {

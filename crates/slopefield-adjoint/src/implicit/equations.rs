@@ -1,0 +1,148 @@
+//! The equations of a step's unknowns, as derivatives see them.
+
+use super::diagonal::DiagonalEquations;
+use super::radau::RadauEquations;
+use super::rosenbrock::RosenbrockEquations;
+use slopefield_solve::rosenbrock::{RODAS4P, RODAS5P, ROSENBROCK23};
+use slopefield_solve::sdirk::{KENCARP4, KVAERNO5, TRBDF2};
+use slopefield_solve::{Ivp, SolveError};
+
+/// Most unknowns of a step.
+pub(super) const MAX_STAGES: usize = 8;
+
+/// Weights of the unknowns in something that leaves the step.
+pub(super) type Weights = [f64; MAX_STAGES];
+
+/// One recorded step.
+#[derive(Clone, Copy)]
+pub(super) struct StepView<'a> {
+    pub t: f64,
+    pub t_new: f64,
+    /// State at the beginning.
+    pub start: &'a [f64],
+    /// The unknowns, row by row.
+    pub rows: &'a [f64],
+}
+
+impl StepView<'_> {
+    pub fn h(&self) -> f64 {
+        self.t_new - self.t
+    }
+
+    /// Unknown `i`.
+    pub fn row(&self, i: usize) -> &[f64] {
+        let n = self.start.len();
+        &self.rows[i * n..(i + 1) * n]
+    }
+}
+
+/// Where the reverse of a step adds.
+pub(super) struct Sums<'a> {
+    /// Cotangent of the state at the beginning.
+    pub start: &'a mut [f64],
+    /// Gradient by parameters.
+    pub p: &'a mut [f64],
+    /// Gradient by the entries of the mass matrix.
+    pub mass: &'a mut [f64],
+    /// Whether derivatives by time are wanted:
+    pub timed: bool,
+    /// by the beginning at fixed length,
+    pub t: &'a mut f64,
+    /// and by the length at fixed beginning.
+    pub h: &'a mut f64,
+}
+
+/// Directions along which tangents are carried: the initial values, then the parameters.
+#[derive(Clone, Copy)]
+pub(super) struct Directions<'a> {
+    /// Tangents of the state at the beginning, direction by direction.
+    pub states: &'a [f64],
+    /// Tangents of the slope that is handed over there, likewise; empty where none is.
+    pub slopes: &'a [f64],
+}
+
+/// The equations of the unknowns of a step, and how they are used.
+pub(super) trait StageEquations: Send {
+    /// Number of unknowns.
+    fn stages(&self) -> usize;
+
+    /// Whether the first unknown is the step length times a slope that is handed over: that of the
+    /// last unknown of the step before.
+    fn hands_over_slope(&self) -> bool {
+        false
+    }
+
+    /// Whether the adaptive method solves these equations to rounding.
+    fn solved_exactly(&self) -> bool {
+        false
+    }
+
+    /// Whether the Jacobian is part of them.
+    fn have_the_jacobian(&self) -> bool {
+        false
+    }
+
+    /// Weights of the unknowns in the end.
+    fn end_weights(&self) -> Weights;
+
+    /// Weights of the unknowns in the solution at `θ`, and their derivatives by `θ`.
+    fn dense_weights(&self, theta: f64) -> (Weights, Weights);
+
+    /// Sizes the arrays for a system, whose mass matrix is that at the start.
+    ///
+    /// # Errors
+    /// [`SolveError::Invalid`]: the system lacks what the derivatives need.
+    fn prepare(&mut self, ivp: &Ivp<'_>) -> Result<(), SolveError>;
+
+    /// Pulls cotangents of the unknowns, which it overwrites, back to the beginning and the
+    /// parameters, except through a slope handed over: the cotangent of the first unknown is left
+    /// in place for that. Returns the number of products.
+    ///
+    /// # Errors
+    /// [`SolveError::Singular`], [`SolveError::NotConverged`].
+    fn reverse(
+        &mut self,
+        ivp: &Ivp<'_>,
+        step: &StepView<'_>,
+        cotangents: &mut [f64],
+        sums: &mut Sums<'_>,
+    ) -> Result<u64, SolveError>;
+
+    /// Writes the tangents of the unknowns to `rows`, direction by direction. Returns the number of
+    /// products.
+    ///
+    /// # Errors
+    /// [`SolveError::Singular`], [`SolveError::NotConverged`].
+    fn tangents(
+        &mut self,
+        ivp: &Ivp<'_>,
+        step: &StepView<'_>,
+        along: Directions<'_>,
+        rows: &mut [f64],
+    ) -> Result<u64, SolveError>;
+}
+
+/// The equations of the method called `name`.
+pub(super) fn equations(name: &str) -> Option<Box<dyn StageEquations>> {
+    if let Some(table) = [&RODAS5P, &RODAS4P, &ROSENBROCK23].into_iter().find(|t| t.id == name) {
+        return Some(Box::new(RosenbrockEquations::new(table)));
+    }
+    if let Some(table) = [&KENCARP4, &KVAERNO5, &TRBDF2].into_iter().find(|t| t.id == name) {
+        return Some(Box::new(DiagonalEquations::new(table)));
+    }
+    (name == "radau").then(|| Box::new(RadauEquations::new()) as Box<dyn StageEquations>)
+}
+
+/// `sum += factor · x`.
+#[inline]
+pub(super) fn add_scaled(sum: &mut [f64], factor: f64, x: &[f64]) {
+    if factor != 0.0 {
+        for (sum, x) in sum.iter_mut().zip(x) {
+            *sum += factor * x;
+        }
+    }
+}
+
+pub(super) fn is_zero(x: &[f64]) -> bool {
+    x.iter().all(|v| *v == 0.0)
+}

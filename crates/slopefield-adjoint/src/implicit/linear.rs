@@ -1,0 +1,163 @@
+//! The matrices of a system and the work space of the equations of a step.
+
+use slopefield_kernel::{Cotangent, Point, Tangent};
+use slopefield_linear::{IterationMatrix, Jacobian, Mass};
+use slopefield_solve::{Ivp, SolveError};
+
+/// Jacobian, mass matrix, a factored combination of both, and products of the right-hand side.
+pub(super) struct Linear {
+    n: usize,
+    pub jacobian: Jacobian<f64>,
+    pub mass: Mass<f64>,
+    pub matrix: IterationMatrix<f64>,
+    /// `∂M/∂p`: the changes of all entries along the first parameter, along the second, ….
+    mass_by_p: Vec<f64>,
+    /// A direction of parameters, 0 between calls, and one of states that is always 0.
+    unit: Vec<f64>,
+    still: Vec<f64>,
+    value: Vec<f64>,
+    scratch: Vec<f64>,
+}
+
+impl Linear {
+    pub fn new() -> Self {
+        Linear {
+            n: 0,
+            jacobian: Jacobian::new(),
+            mass: Mass::new(),
+            matrix: IterationMatrix::new(),
+            mass_by_p: Vec::new(),
+            unit: Vec::new(),
+            still: Vec::new(),
+            value: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Sizes everything for a system and takes its mass matrix and the derivatives of that.
+    pub fn prepare(&mut self, ivp: &Ivp<'_>) -> Result<(), SolveError> {
+        self.n = ivp.u0.len();
+        self.jacobian.prepare(ivp.rhs);
+        self.mass.evaluate(ivp.rhs, ivp.t0, ivp.u0, ivp.p);
+        self.matrix.prepare(&self.jacobian, &self.mass);
+        self.unit.clear();
+        self.unit.resize(ivp.p.len(), 0.0);
+        self.still.resize(self.n, 0.0);
+        self.value.resize(self.n, 0.0);
+        self.scratch.resize(ivp.rhs.scratch_len(), 0.0);
+        mass_by_parameters(ivp, &self.mass, &mut self.mass_by_p)
+    }
+
+    /// Evaluates the Jacobian at a point and factors `a M − b J`.
+    pub fn factor(
+        &mut self,
+        ivp: &Ivp<'_>,
+        t: f64,
+        u: &[f64],
+        (a, b): (f64, f64),
+    ) -> Result<(), SolveError> {
+        self.jacobian.evaluate(ivp.rhs, t, u, ivp.p);
+        self.matrix.factor(a, b, &self.jacobian, &self.mass).map_err(|_| SolveError::Singular { t })
+    }
+
+    /// Adds `wᵀ ∂f` to `by_u` and `by_p`; returns `wᵀ ∂f/∂t`.
+    pub fn pull_back(
+        &mut self,
+        ivp: &Ivp<'_>,
+        (t, u): (f64, &[f64]),
+        w: &[f64],
+        by_u: &mut [f64],
+        by_p: &mut [f64],
+    ) -> f64 {
+        let mut by_time = 0.0;
+        let grad = Cotangent { t: &mut by_time, u: by_u, p: by_p };
+        ivp.rhs.vjp(Point { t, u, p: ivp.p }, w, grad, &mut self.scratch);
+        by_time
+    }
+
+    /// Writes `∂f/∂u du + ∂f/∂p dp` for direction `d`: that of a parameter behind those of the states.
+    pub fn push_forward(
+        &mut self,
+        ivp: &Ivp<'_>,
+        (t, u): (f64, &[f64]),
+        du: &[f64],
+        d: usize,
+        out: &mut [f64],
+    ) {
+        let parameter = d.checked_sub(self.n);
+        if let Some(parameter) = parameter {
+            self.unit[parameter] = 1.0;
+        }
+        let along = Tangent { t: 0.0, u: du, p: &self.unit };
+        ivp.rhs.jvp(Point { t, u, p: ivp.p }, along, &mut self.value, out, &mut self.scratch);
+        if let Some(parameter) = parameter {
+            self.unit[parameter] = 0.0;
+        }
+    }
+
+    /// Writes `∂f/∂t`.
+    pub fn time_derivative(&mut self, ivp: &Ivp<'_>, t: f64, u: &[f64], out: &mut [f64]) {
+        let along = Tangent { t: 1.0, u: &self.still, p: &self.unit };
+        ivp.rhs.jvp(Point { t, u, p: ivp.p }, along, &mut self.value, out, &mut self.scratch);
+    }
+
+    /// Adds `factor · dM x` for the change of the mass matrix along direction `d`.
+    pub fn add_mass_change(&self, d: usize, factor: f64, x: &[f64], out: &mut [f64]) {
+        let Some(parameter) = d.checked_sub(self.n) else { return };
+        let Some(pattern) = self.mass.pattern() else { return };
+        let changes = &self.mass_by_p[parameter * pattern.len()..(parameter + 1) * pattern.len()];
+        for (j, x) in x.iter().enumerate() {
+            for (i, m) in pattern.column(j).iter().zip(&changes[pattern.range(j)]) {
+                out[*i as usize] += factor * m * x;
+            }
+        }
+    }
+
+    /// Adds the gradient by the entries of the mass matrix, in terms of parameters.
+    pub fn add_mass_gradient(&self, by_mass: &[f64], by_p: &mut [f64]) {
+        let entries = by_mass.len();
+        if entries > 0 {
+            for (by_p, changes) in by_p.iter_mut().zip(self.mass_by_p.chunks_exact(entries)) {
+                *by_p += by_mass.iter().zip(changes).map(|(w, m)| w * m).sum::<f64>();
+            }
+        }
+    }
+
+    /// Number of entries of the mass matrix; 0 for the identity.
+    pub fn mass_entries(&self) -> usize {
+        self.mass.pattern().map_or(0, |pattern| pattern.len())
+    }
+}
+
+/// Writes `∂M/∂p`, whose entries for one parameter stand together.
+fn mass_by_parameters(
+    ivp: &Ivp<'_>,
+    mass: &Mass<f64>,
+    table: &mut Vec<f64>,
+) -> Result<(), SolveError> {
+    table.clear();
+    let (Some(kernel), Some(pattern)) = (ivp.rhs.structure().mass, mass.pattern()) else {
+        return Ok(());
+    };
+    let (entries, params) = (pattern.len(), ivp.p.len());
+    table.resize(entries * params, 0.0);
+    let (mut weights, mut row) = (vec![0.0; entries], vec![0.0; params]);
+    let mut scratch = vec![0.0; kernel.scratch_len()];
+    let at = Point { t: ivp.t0, u: ivp.u0, p: ivp.p };
+    for k in 0..entries {
+        weights[k] = 1.0;
+        row.fill(0.0);
+        if !kernel.parameter_vjp(at, &weights, &mut row, &mut scratch) {
+            return Err(SolveError::Invalid(
+                "how the mass matrix depends on the parameters is not known, which this gradient \
+                 needs"
+                    .into(),
+            ));
+        }
+        weights[k] = 0.0;
+        for (parameter, value) in row.iter().enumerate() {
+            table[parameter * entries + k] = *value;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! The forward solve, with the record that derivatives follow.
+
+use super::equations::{StageEquations, equations};
+use super::record::{Record, Segment};
+use super::rosenbrock::NEEDS_CURVATURE;
+use slopefield_kernel::{Part, Structure};
+use slopefield_solve::{
+    Consistency, ErrorNorm, FrozenSteps, Ivp, OneStep, Settings, SolveError, Stats, StepTimes,
+    Stepper, drive, method, one_step,
+};
+
+/// The parts of systems that implicit methods honour here.
+pub(super) const HONOURED: &[Part] = &[Part::Mass];
+
+/// Bytes of record allowed unless told otherwise.
+const DEFAULT_MEMORY: u64 = 256 << 20;
+
+/// Solver and record.
+///
+/// Methods with an iteration leave a part of the tolerance of it in their stages, and the steps of
+/// the adaptive solve are then no smooth functions of anything. They are taken again with the stages
+/// solved to rounding, and states, loss and gradient are those: the same steps, and states that
+/// differ by a few hundredths of the tolerance.
+pub(super) struct Path {
+    pub equations: Box<dyn StageEquations>,
+    stepper: Box<dyn Stepper>,
+    frozen: FrozenSteps,
+    /// Takes steps of the record again.
+    again: Box<dyn OneStep>,
+    norm: ErrorNorm,
+    times: StepTimes,
+    pub record: Record,
+    pub consistency: Consistency<f64>,
+    /// Consistent state at the start, and the slope there.
+    pub start: Vec<f64>,
+    pub slope: Vec<f64>,
+    /// Evaluations besides those of the adaptive solve.
+    pub repeated: u64,
+}
+
+impl Path {
+    pub fn named(name: &str) -> Option<Self> {
+        let equations = equations(name)?;
+        let mut again = one_step(name)?;
+        again.freeze();
+        Some(Path {
+            stepper: method(name)?,
+            frozen: FrozenSteps::of(one_step(name)?, Vec::new()),
+            again,
+            norm: ErrorNorm::default(),
+            times: StepTimes::default(),
+            record: Record::new(equations.stages(), DEFAULT_MEMORY),
+            consistency: Consistency::default(),
+            start: Vec::new(),
+            slope: Vec::new(),
+            repeated: 0,
+            equations,
+        })
+    }
+
+    /// Whether the system has what the derivatives need; otherwise a sentence.
+    pub fn suits(&self, structure: &Structure<'_>) -> Result<(), String> {
+        match self.equations.have_the_jacobian() && structure.hessian.is_none() {
+            true => Err(NEEDS_CURVATURE.into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Solves, writes the states at `saves` and records the steps.
+    pub fn solve(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        states: &mut [f64],
+    ) -> Result<Stats, SolveError> {
+        ivp.validate()?;
+        self.equations.prepare(ivp)?;
+        self.record.clear(ivp.u0.len());
+        self.repeated = 0;
+        let record = Some(&mut self.record as &mut dyn slopefield_solve::StepObserver);
+        if self.equations.solved_exactly() {
+            return drive(&mut *self.stepper, ivp, settings, saves, states, record);
+        }
+        self.times.times.clear();
+        let times = Some(&mut self.times as &mut dyn slopefield_solve::StepObserver);
+        let stats = drive(&mut *self.stepper, ivp, settings, &[], &mut [], times)?;
+        std::mem::swap(self.frozen.times_mut(), &mut self.times.times);
+        self.repeated = drive(&mut self.frozen, ivp, settings, saves, states, record)?.rhs;
+        Ok(stats)
+    }
+
+    /// Gets ready to look at the steps again: finds the consistent start, and begins a solve where
+    /// steps have to be repeated.
+    pub fn begin(&mut self, ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
+        let mut counts = Stats::default();
+        self.start.clear();
+        self.start.extend_from_slice(ivp.u0);
+        self.slope.resize(ivp.u0.len(), 0.0);
+        if ivp.rhs.structure().mass.is_some() {
+            self.consistency.freeze();
+            self.consistency.configure(ivp, settings);
+            let (start, slope) = (&mut self.start, &mut self.slope);
+            self.consistency.establish(ivp, ivp.t0, start, slope, &mut counts)?;
+        }
+        if self.record.segments() > 1 {
+            self.norm.configure(settings, ivp.u0.len());
+            self.again.begin(ivp, settings, ivp.t0, ivp.u0, &mut counts)?;
+        }
+        self.repeated += counts.rhs;
+        Ok(())
+    }
+
+    /// The steps of one segment, and the equations of their unknowns.
+    pub fn segment(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        index: usize,
+    ) -> Result<(Segment<'_>, &mut dyn StageEquations), SolveError> {
+        let segment = self.record.segment(ivp, settings, index, &mut *self.again, &self.norm)?;
+        Ok((segment, &mut *self.equations))
+    }
+}

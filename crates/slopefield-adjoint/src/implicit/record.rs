@@ -1,0 +1,233 @@
+//! What the forward solve leaves behind: the beginning and the unknowns of every step or, where
+//! the memory allowed is too small for that, the beginning of every `stride`-th step, from which
+//! the others are computed again.
+
+use super::equations::StepView;
+use slopefield_solve::{
+    Attempt, ErrorNorm, Ivp, OneStep, Settings, SolveError, Stats, Step, StepObserver, Stepper,
+};
+
+const BYTES: usize = std::mem::size_of::<f64>();
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    /// Beginning and unknowns of every step.
+    Unknowns,
+    /// Beginning, and the slope handed over there, of each `stride`-th step.
+    States { stride: usize },
+}
+
+/// Record of a forward solve.
+pub(super) struct Record {
+    budget: usize,
+    level: Level,
+    n: usize,
+    /// Unknowns per step.
+    stages: usize,
+    /// Start of the first step, then the end of each.
+    pub times: Vec<f64>,
+    data: Vec<f64>,
+    /// The recomputed steps of one segment.
+    segment: Vec<f64>,
+    /// Evaluations spent on recomputation since [`Record::clear`].
+    pub recomputed: u64,
+}
+
+/// Consecutive steps.
+pub(super) struct Segment<'a> {
+    times: &'a [f64],
+    data: &'a [f64],
+    n: usize,
+    block: usize,
+}
+
+impl Segment<'_> {
+    /// Number of steps.
+    pub fn len(&self) -> usize {
+        self.times.len() - 1
+    }
+
+    /// Step `i`.
+    pub fn step(&self, i: usize) -> StepView<'_> {
+        let block = &self.data[i * self.block..(i + 1) * self.block];
+        let (start, rows) = block.split_at(self.n);
+        StepView { t: self.times[i], t_new: self.times[i + 1], start, rows }
+    }
+}
+
+impl Record {
+    pub fn new(stages: usize, budget_bytes: u64) -> Self {
+        let mut record = Record {
+            budget: 0,
+            level: Level::Unknowns,
+            n: 0,
+            stages,
+            times: Vec::new(),
+            data: Vec::new(),
+            segment: Vec::new(),
+            recomputed: 0,
+        };
+        record.set_budget(budget_bytes);
+        record
+    }
+
+    pub fn set_budget(&mut self, bytes: u64) {
+        self.budget = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+
+    /// Forgets the previous solve, keeping the memory.
+    pub fn clear(&mut self, n: usize) {
+        self.level = Level::Unknowns;
+        self.n = n;
+        self.times.clear();
+        self.data.clear();
+        self.segment.clear();
+        self.recomputed = 0;
+    }
+
+    /// Number of steps recorded.
+    pub fn steps(&self) -> usize {
+        self.times.len().saturating_sub(1)
+    }
+
+    /// Number of segments the steps are divided into.
+    pub fn segments(&self) -> usize {
+        match self.level {
+            Level::Unknowns => usize::from(self.steps() > 0),
+            Level::States { stride } => self.steps().div_ceil(stride),
+        }
+    }
+
+    /// Bytes of the values held, including the buffer for recomputed segments.
+    pub fn bytes(&self) -> u64 {
+        (self.size(self.level, self.data.len()) * BYTES) as u64
+    }
+
+    /// Numbers kept per step at a level.
+    fn block(&self, level: Level) -> usize {
+        match level {
+            Level::Unknowns => (1 + self.stages) * self.n,
+            Level::States { .. } => 2 * self.n,
+        }
+    }
+
+    /// The steps of one segment, taken again by `method`, which has begun a solve of `ivp`, if need
+    /// be.
+    pub fn segment(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        index: usize,
+        method: &mut dyn OneStep,
+        norm: &ErrorNorm,
+    ) -> Result<Segment<'_>, SolveError> {
+        let (n, block) = (self.n, self.block(Level::Unknowns));
+        let Level::States { stride } = self.level else {
+            return Ok(Segment { times: &self.times, data: &self.data, n, block });
+        };
+        let first = index * stride;
+        let last = (first + stride).min(self.steps());
+        let times = &self.times[first..=last];
+        let (start, slope) = self.data[2 * index * n..2 * (index + 1) * n].split_at(n);
+        let mut counts = Stats::default();
+        method.resume(ivp, settings, times[0], (start, slope), &mut counts)?;
+        self.segment.clear();
+        for (i, pair) in times.windows(2).enumerate() {
+            let attempt = method.attempt(ivp, (pair[0], pair[1]), i > 0, norm, &mut counts);
+            let (Attempt::Measured(_), Some(taken)) = (attempt, method.unknowns()) else {
+                return Err(SolveError::NotConverged { t: pair[0], h: pair[1] - pair[0] });
+            };
+            self.segment.extend_from_slice(taken.start);
+            self.segment.extend_from_slice(taken.rows);
+        }
+        self.recomputed += counts.rhs;
+        Ok(Segment { times, data: &self.segment, n, block })
+    }
+
+    /// Values held at a level with so much data.
+    fn size(&self, level: Level, data: usize) -> usize {
+        match level {
+            Level::Unknowns => self.times.len() + data,
+            Level::States { stride } => {
+                self.times.len() + data + stride * self.block(Level::Unknowns)
+            }
+        }
+    }
+
+    /// Gives up detail while that saves memory and the budget asks for it.
+    fn keep_within_budget(&mut self) {
+        loop {
+            let held = self.size(self.level, self.data.len());
+            if held * BYTES <= self.budget {
+                return;
+            }
+            let stride = match self.level {
+                Level::Unknowns => 1,
+                Level::States { stride } => 2 * stride,
+            };
+            let (coarser, n) = (Level::States { stride }, self.n);
+            let kept = self.steps().div_ceil(stride);
+            if self.size(coarser, kept * 2 * n) >= held {
+                return;
+            }
+            match self.level {
+                Level::Unknowns => {
+                    let block = self.block(Level::Unknowns);
+                    for row in 0..kept {
+                        let h = self.times[row + 1] - self.times[row];
+                        self.data.copy_within(row * block..row * block + 2 * n, 2 * row * n);
+                        // The first unknown is the slope times the length where that matters.
+                        for x in &mut self.data[(2 * row + 1) * n..2 * (row + 1) * n] {
+                            *x /= h;
+                        }
+                    }
+                }
+                Level::States { .. } => {
+                    for row in 0..kept {
+                        self.data.copy_within(4 * row * n..(4 * row + 2) * n, 2 * row * n);
+                    }
+                }
+            }
+            self.data.truncate(kept * 2 * n);
+            self.level = coarser;
+        }
+    }
+}
+
+impl StepObserver for Record {
+    fn interpolates(&self) -> bool {
+        false
+    }
+
+    fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper) -> Result<(), SolveError> {
+        let Some(taken) = solution.unknowns() else {
+            return Err(SolveError::Invalid(
+                "this solver shows no stages, which gradients of its very steps need; use the \
+                 gauss method"
+                    .into(),
+            ));
+        };
+        if self.times.is_empty() {
+            self.times.push(step.t_prev);
+        }
+        let index = self.steps();
+        self.times.push(step.t);
+        match self.level {
+            Level::Unknowns => {
+                self.data.extend_from_slice(taken.start);
+                self.data.extend_from_slice(taken.rows);
+            }
+            Level::States { stride } if index.is_multiple_of(stride) => {
+                self.data.extend_from_slice(taken.start);
+                match taken.slope {
+                    [] => self.data.resize(self.data.len() + self.n, 0.0),
+                    slope => self.data.extend_from_slice(slope),
+                }
+            }
+            Level::States { .. } => {}
+        }
+        self.keep_within_budget();
+        Ok(())
+    }
+}

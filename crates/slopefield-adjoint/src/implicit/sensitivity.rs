@@ -1,0 +1,322 @@
+//! Forward sensitivities: the tangent of the accepted steps of an implicit method.
+
+use super::equations::{Directions, StageEquations, StepView, add_scaled};
+use super::linear::Linear;
+use super::path::{HONOURED, Path};
+use crate::method::{ensure_finite, parameter_not_finite, validate_gradients};
+use crate::saves::SavedStates;
+use crate::{Evaluated, GradientMethod, Loss};
+use slopefield_kernel::Structure;
+use slopefield_solve::{ConsistentSums, Ivp, Settings, SolveError, Stats};
+
+/// Tangents of the accepted steps of an implicit one-step method along all initial values and
+/// parameters; the directions of a step share its factorisations. Besides gradients this gives the
+/// Jacobian of the saved states, for least-squares methods.
+pub struct ImplicitSensitivity {
+    path: Path,
+    saved: SavedStates,
+    tangents: Tangents,
+}
+
+impl ImplicitSensitivity {
+    /// Through the built-in implicit method called `name`, with up to 256 MiB of record; none for
+    /// other methods.
+    pub fn named(name: &str) -> Option<Self> {
+        let (path, saved) = (Path::named(name)?, SavedStates::default());
+        Some(ImplicitSensitivity { path, saved, tangents: Tangents::new() })
+    }
+
+    /// Whether the system has what the derivatives need; otherwise a sentence.
+    ///
+    /// # Errors
+    /// Steps of Rosenbrock methods of systems whose second derivatives are not known.
+    pub fn suits(&self, structure: &Structure<'_>) -> Result<(), String> {
+        self.path.suits(structure)
+    }
+
+    /// Keeps the record below `bytes` where that is possible; the tangents come on top.
+    pub fn with_memory(mut self, bytes: u64) -> Self {
+        self.path.record.set_budget(bytes);
+        self
+    }
+
+    /// Solves and writes the states at the save times to `states` (row by row) and their Jacobian
+    /// to `jacobian`: for save `k` and state `i`, row `k·n + i` holds the derivatives by all
+    /// initial values, then by all parameters.
+    ///
+    /// # Errors
+    /// Those of the solve; [`SolveError::Invalid`] when `jacobian` has the wrong size or the system
+    /// a part that is not differentiated.
+    pub fn jacobian(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        states: &mut [f64],
+        jacobian: &mut [f64],
+    ) -> Result<Stats, SolveError> {
+        let n = ivp.u0.len();
+        let columns = n + ivp.p.len();
+        if jacobian.len() != states.len() * columns {
+            return Err(SolveError::Invalid(format!(
+                "room for a Jacobian of {} numbers was given, but {} × {columns} are needed",
+                jacobian.len(),
+                states.len()
+            )));
+        }
+        if let Some(part) = ivp.rhs.structure().beyond(HONOURED) {
+            return Err(SolveError::Invalid(format!(
+                "this gradient method does not differentiate systems with {}",
+                part.words()
+            )));
+        }
+        let stats = self.path.solve(ivp, settings, saves, states)?;
+        self.propagate(ivp, settings, saves, &mut |row, column, tangent| {
+            for (i, value) in tangent.iter().enumerate() {
+                jacobian[(row * n + i) * columns + column] = *value;
+            }
+        })?;
+        Ok(stats)
+    }
+
+    /// Runs the tangents over the recorded steps and hands `(save, direction, tangent)` to `sink`.
+    fn propagate(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        sink: &mut Sink<'_>,
+    ) -> Result<(), SolveError> {
+        self.path.begin(ivp, settings)?;
+        self.tangents.begin(ivp, &mut self.path, saves, sink)?;
+        for index in 0..self.path.record.segments() {
+            let (segment, equations) = self.path.segment(ivp, settings, index)?;
+            for i in 0..segment.len() {
+                let step = segment.step(i);
+                if settings.cancelled() {
+                    return Err(SolveError::Cancelled { t: step.t });
+                }
+                self.tangents.step(ivp, equations, &step, saves, sink)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl GradientMethod for ImplicitSensitivity {
+    fn name(&self) -> &'static str {
+        "forward"
+    }
+
+    fn evaluate(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        loss: &mut Loss<'_>,
+        grad_u0: &mut [f64],
+        grad_p: &mut [f64],
+    ) -> Result<Evaluated, SolveError> {
+        validate_gradients(ivp, grad_u0, grad_p, HONOURED)?;
+        let n = ivp.u0.len();
+        self.saved.resize(saves.len(), n);
+        let forward = self.path.solve(ivp, settings, saves, &mut self.saved.states)?;
+        let loss = self.saved.evaluate(loss);
+        grad_u0.fill(0.0);
+        grad_p.fill(0.0);
+        // The weights of the loss leave while the closure borrows the rest.
+        let saved = std::mem::take(&mut self.saved);
+        let swept = self.propagate(ivp, settings, saves, &mut |row, direction, tangent| {
+            let weights = saved.row_by_state(row, n);
+            let along: f64 = weights.iter().zip(tangent).map(|(w, s)| w * s).sum();
+            match direction.checked_sub(n) {
+                None => grad_u0[direction] += along,
+                Some(parameter) => grad_p[parameter] += along,
+            }
+        });
+        self.saved = saved;
+        swept?;
+        ensure_finite(ivp, &self.saved.by_state, grad_u0, grad_p)?;
+        Ok(Evaluated {
+            loss,
+            forward,
+            reverse_products: self.tangents.products
+                + self.path.record.recomputed
+                + self.path.repeated,
+            memory: self.path.record.bytes() + self.tangents.bytes(),
+            by_start_time: None,
+        })
+    }
+}
+
+type Sink<'a> = dyn FnMut(usize, usize, &[f64]) + 'a;
+
+/// The tangents carried along, one per direction: initial values first, then parameters.
+struct Tangents {
+    /// Of the state at the beginning of the step.
+    states: Vec<f64>,
+    /// Of the slope handed over there.
+    slopes: Vec<f64>,
+    /// Of the unknowns of the step, direction by direction.
+    unknowns: Vec<f64>,
+    stage: Vec<f64>,
+    linear: Linear,
+    next_save: usize,
+    products: u64,
+}
+
+impl Tangents {
+    fn new() -> Self {
+        Tangents {
+            states: Vec::new(),
+            slopes: Vec::new(),
+            unknowns: Vec::new(),
+            stage: Vec::new(),
+            linear: Linear::new(),
+            next_save: 0,
+            products: 0,
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        (8 * (self.states.len() + self.slopes.len() + self.unknowns.len())) as u64
+    }
+
+    /// The tangents of the consistent state at the start and of the slope there.
+    fn begin(
+        &mut self,
+        ivp: &Ivp<'_>,
+        path: &mut Path,
+        saves: &[f64],
+        sink: &mut Sink<'_>,
+    ) -> Result<(), SolveError> {
+        let n = ivp.u0.len();
+        let directions = n + ivp.p.len();
+        let hands_over = path.equations.hands_over_slope();
+        self.linear.prepare(ivp)?;
+        for (vector, len) in [
+            (&mut self.states, directions * n),
+            (&mut self.slopes, if hands_over { directions * n } else { 0 }),
+            (&mut self.unknowns, directions * path.equations.stages() * n),
+            (&mut self.stage, n),
+        ] {
+            vector.clear();
+            vector.resize(len, 0.0);
+        }
+        self.products = 0;
+        self.next_save = 0;
+        for i in 0..n {
+            self.states[i * n + i] = 1.0;
+        }
+        if path.record.steps() > 0 {
+            if ivp.rhs.structure().mass.is_some() {
+                self.consistent_start(ivp, path)?;
+            } else if hands_over {
+                for d in 0..directions {
+                    let state = &self.states[d * n..(d + 1) * n];
+                    let out = &mut self.slopes[d * n..(d + 1) * n];
+                    self.linear.push_forward(ivp, (ivp.t0, ivp.u0), state, d, out);
+                    self.products += 1;
+                }
+            }
+        }
+        while saves.get(self.next_save) == Some(&ivp.t0) {
+            for d in 0..directions {
+                sink(self.next_save, d, &self.states[d * n..(d + 1) * n]);
+            }
+            self.next_save += 1;
+        }
+        Ok(())
+    }
+
+    /// The Jacobian of consistent state and slope, by rows.
+    fn consistent_start(&mut self, ivp: &Ivp<'_>, path: &mut Path) -> Result<(), SolveError> {
+        let (n, m) = (ivp.u0.len(), ivp.p.len());
+        let (mut by_u, mut by_p) = (vec![0.0; n], vec![0.0; m]);
+        let mut by_mass = vec![0.0; self.linear.mass_entries()];
+        let mut unit = vec![0.0; n];
+        path.consistency.linearise(ivp, ivp.t0, &path.start)?;
+        for of_slope in [false, true] {
+            if of_slope && self.slopes.is_empty() {
+                continue;
+            }
+            for k in 0..n {
+                by_u.fill(0.0);
+                by_p.fill(0.0);
+                by_mass.fill(0.0);
+                unit[k] = if of_slope { 1.0 } else { 0.0 };
+                by_u[k] = if of_slope { 0.0 } else { 1.0 };
+                let sums = ConsistentSums {
+                    state: &mut by_u,
+                    slope: &unit,
+                    p: &mut by_p,
+                    mass: &mut by_mass,
+                    t: &mut 0.0,
+                };
+                let values = (ivp.u0, &path.start[..], &path.slope[..]);
+                path.consistency.reverse(ivp, ivp.t0, values, sums)?;
+                self.linear.add_mass_gradient(&by_mass, &mut by_p);
+                unit[k] = 0.0;
+                let out = if of_slope { &mut self.slopes } else { &mut self.states };
+                for (d, value) in by_u.iter().chain(&by_p).enumerate() {
+                    out[d * n + k] = *value;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries all tangents over one step and hands out those at its save points.
+    fn step(
+        &mut self,
+        ivp: &Ivp<'_>,
+        equations: &mut dyn StageEquations,
+        step: &StepView<'_>,
+        saves: &[f64],
+        sink: &mut Sink<'_>,
+    ) -> Result<(), SolveError> {
+        let (n, s) = (ivp.u0.len(), equations.stages());
+        let direction = ivp.direction();
+        let first_save = self.next_save;
+        let reached = |save: &&f64| (step.t_new - **save) * direction >= 0.0;
+        self.next_save += saves[first_save..].iter().take_while(reached).count();
+        let inside = first_save..self.next_save;
+        let along = Directions { states: &self.states, slopes: &self.slopes };
+        self.products += equations.tangents(ivp, step, along, &mut self.unknowns)?;
+        let end = equations.end_weights();
+        for row in inside.clone().filter(|row| saves[*row] != step.t_new) {
+            let (weights, _) = equations.dense_weights((saves[row] - step.t) / step.h());
+            for (d, unknowns) in self.unknowns.chunks_exact(s * n).enumerate() {
+                self.stage.copy_from_slice(&self.states[d * n..(d + 1) * n]);
+                add_weighted(&mut self.stage, &weights, unknowns);
+                sink(row, d, &self.stage);
+            }
+        }
+        for (d, unknowns) in self.unknowns.chunks_exact(s * n).enumerate() {
+            let state = &mut self.states[d * n..(d + 1) * n];
+            add_weighted(state, &end, unknowns);
+            for row in inside.clone().filter(|row| saves[*row] == step.t_new) {
+                sink(row, d, state);
+            }
+            if let Some(bad) = state.iter().position(|v| !v.is_finite()) {
+                return Err(match d.checked_sub(n) {
+                    None => SolveError::NonFinite { t: step.t, state: bad, u: step.start.to_vec() },
+                    Some(parameter) => parameter_not_finite(parameter),
+                });
+            }
+            if !self.slopes.is_empty() {
+                let slope = &mut self.slopes[d * n..(d + 1) * n];
+                slope.fill(0.0);
+                add_scaled(slope, 1.0 / step.h(), &unknowns[(s - 1) * n..]);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `sum += Σ weights_i rows_i`.
+fn add_weighted(sum: &mut [f64], weights: &[f64], rows: &[f64]) {
+    for (weight, row) in weights.iter().zip(rows.chunks_exact(sum.len())) {
+        add_scaled(sum, *weight, row);
+    }
+}
