@@ -39,3 +39,7 @@ for n in P.SC_H:
     r = P.sc_ref(n)
     write(f"scaling_{n}", corners=[W1[0, 0], W1[-1, -1], W2[0, 0], W2[-1, -1], data[0, 0], data[-1, -1]],
           states=r["u"], loss=r["loss"], largest=np.abs(r["grad"]).max(), gradient=spread(r["grad"]))
+ro = P.rober_ref()
+write("robertson", data=ro["data"], scale=ro["scale"], loss=ro["loss"], gradient=ro["grad"])
+bt = P.torus_ref()
+write("brusselator_torus", loss=bt["loss"], gradient=bt["grad"])

@@ -16,6 +16,7 @@
 
 mod check;
 mod choose;
+mod costs;
 mod dense;
 mod discrete;
 mod forward;
@@ -28,7 +29,8 @@ mod saves;
 mod tape;
 
 pub use check::{Case, CheckReport, DirectionCheck, Replay, check};
-pub use choose::choose;
+pub use choose::{Estimate, GradientChoice, choose, estimate};
+pub use costs::Costs;
 pub use discrete::DiscreteAdjoint;
 pub use forward::ForwardSensitivity;
 pub use gauss::GaussAdjoint;

@@ -39,6 +39,21 @@ pub struct AppInfo {
     pub recent: Vec<RecentProject>,
     /// Built-in solvers, in groups and the recommended first.
     pub solvers: Vec<SolverSummary>,
+    /// Gradient methods, the recommended first.
+    pub gradients: Vec<GradientSummary>,
+}
+
+/// A gradient method.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct GradientSummary {
+    /// Name in study files.
+    pub id: String,
+    /// Name shown to people.
+    pub title: String,
+    /// What it is and what it costs, in a sentence.
+    pub description: String,
+    /// It differentiates the very steps of the solver.
+    pub exact: bool,
 }
 
 /// A built-in solver.
@@ -683,6 +698,15 @@ pub enum Progress {
         /// The sentence.
         message: String,
     },
+    /// A comparison of gradients has come to a method.
+    Comparing {
+        /// Name of the method that runs now, as shown to people.
+        method: String,
+        /// Methods done.
+        done: u32,
+        /// Methods in all.
+        total: u32,
+    },
     /// Held or going on again.
     Paused {
         /// Held.
@@ -864,14 +888,16 @@ pub struct ForecastReply {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
 #[serde(default)]
 pub struct GradientRequest {
-    /// Path of `study.toml`.
-    pub study: String,
-    /// `auto`, `forward`, `discrete`, `gauss`.
+    /// Path of `study.toml`; the open project when absent.
+    pub study: Option<String>,
+    /// `auto` or a method by name; that of the study when absent.
     pub method: Option<String>,
     /// Compare with differences of the same steps along random directions.
     pub check: bool,
-    /// Run every applicable method.
+    /// Run every method that goes through this study, and say of the others why not.
     pub compare: bool,
+    /// Memory of one gradient, such as `64 MB`; that of the study when absent.
+    pub memory: Option<String>,
 }
 
 /// Gradients and what they cost.
@@ -881,28 +907,60 @@ pub struct GradientReply {
     pub loss: f64,
     /// Names in the order of values: scalars by name, weights as `net.layer1.weight[3]`.
     pub names: Vec<String>,
-    /// One entry a method.
+    /// Number of states.
+    pub states: u32,
+    /// Which solver, and why.
+    pub solver: String,
+    /// Median seconds of one forward solve of all experiments,
+    pub forward_seconds: f64,
+    /// and how often it evaluates the right-hand side.
+    #[ts(type = "number")]
+    pub forward_evaluations: u64,
+    /// The methods that were run, in the order of the list of methods.
     pub methods: Vec<GradientResult>,
-    /// Why `auto` would choose what it chooses.
+    /// Those that were not.
+    pub refused: Vec<RefusedMethod>,
+    /// What `auto` chooses,
+    pub chosen: String,
+    /// and why.
     pub choice: String,
+    /// The comparison was stopped before its end.
+    pub stopped: bool,
 }
 
 /// One method's gradient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct GradientResult {
-    /// `forward`, `discrete`, `gauss`.
+    /// Name, such as `discrete`.
     pub method: String,
+    /// Name shown to people.
+    pub title: String,
+    /// What it is, in a sentence.
+    pub description: String,
+    /// It differentiates the very steps of the solver.
+    pub exact: bool,
     /// Median seconds of one evaluation.
     pub seconds: f64,
     /// The same over the time of one forward solve.
     pub over_forward: f64,
+    /// Seconds that the automatic choice expected.
+    pub estimate: Option<f64>,
     /// Peak bytes.
     #[ts(type = "number")]
     pub memory: u64,
-    /// Largest difference from the first method, over its largest entry.
+    /// Evaluations of the right-hand side on the way there,
+    #[ts(type = "number")]
+    pub forward_evaluations: u64,
+    /// and evaluations and products of the derivative pass.
+    #[ts(type = "number")]
+    pub reverse_products: u64,
+    /// Largest difference from the first exact method that was run (from the first one when none
+    /// is exact), over its largest entry.
     pub agreement: f64,
     /// Largest relative difference from finite differences of the same steps, when checked.
     pub check: Option<f64>,
+    /// Largest such difference that a right gradient of this kind may have at the tolerances.
+    pub allowed: f64,
     /// Values.
     pub values: Vec<f64>,
 }
@@ -992,6 +1050,19 @@ pub struct BandView {
     pub times: Slice,
     /// 5 %, 50 % and 95 % quantiles at these.
     pub quantiles: [Slice; 3],
+}
+
+/// A method that was not run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct RefusedMethod {
+    /// Name.
+    pub method: String,
+    /// Name shown to people.
+    pub title: String,
+    /// What it is, in a sentence.
+    pub description: String,
+    /// Why not, in a sentence.
+    pub reason: String,
 }
 
 /// What is in a project file.

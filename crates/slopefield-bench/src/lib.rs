@@ -16,6 +16,7 @@ mod buffer;
 mod comparator;
 mod core;
 mod error;
+mod gradients;
 mod machine;
 mod measure;
 mod numpy;

@@ -25,10 +25,11 @@ const TOOLS: [(&str, &str); 15] = [
 ];
 
 /// Scripts of the benchmarks that have cases of ours.
-const SCRIPTS: [(&str, &str); 7] = [
+const SCRIPTS: [(&str, &str); 8] = [
     ("B1", "b1_lv_forward.py"),
     ("B2", "b2_lv_gradient.py"),
     ("B3", "b3_spiral_node.py"),
+    ("B4", "b4_robertson.py"),
     ("B5", "b5_ensemble.py"),
     ("B7", "b7_scaling.py"),
     ("B8", "b8_rhs.py"),

@@ -48,6 +48,16 @@ pub(crate) fn ensemble() -> Stored {
     Stored::read(include_str!("../../../benches/core/inputs/ensemble.txt"))
 }
 
+/// Data, scale of each species, loss and gradient by the rates of Robertson's kinetics.
+pub(crate) fn robertson() -> Stored {
+    Stored::read(include_str!("../../../benches/core/inputs/robertson.txt"))
+}
+
+/// Loss and gradient of the Brusselator on a torus of 10 × 10 points.
+pub(crate) fn brusselator_torus() -> Stored {
+    Stored::read(include_str!("../../../benches/core/inputs/brusselator_torus.txt"))
+}
+
 /// States and some components of the gradient of the network with this number of hidden units.
 ///
 /// # Panics
@@ -74,6 +84,10 @@ mod tests {
         let lengths = ["weights", "data", "loss", "gradient"].map(|n| spiral().get(n).len());
         assert_eq!(lengths, [252, 60, 1, 252]);
         assert_eq!(ensemble().get("states").len(), 8 * 202);
+        let lengths = ["data", "scale", "loss", "gradient"].map(|n| robertson().get(n).len());
+        assert_eq!(lengths, [150, 3, 1, 3]);
+        let torus = brusselator_torus();
+        assert_eq!((torus.get("loss").len(), torus.get("gradient").len()), (1, 400));
         for hidden in [3, 30, 303, 3030] {
             let s = scaling(hidden);
             let lengths = ["corners", "states", "loss", "largest", "gradient"];

@@ -209,15 +209,19 @@ pub struct Forecast {
 pub struct Gradient {
     /// Study file (`study.toml`).
     pub study: PathBuf,
-    /// `auto`, `forward`, `discrete` or `gauss`.
+    /// `auto` or a method by name; that of the study when absent.
     #[arg(long)]
     pub method: Option<String>,
     /// Compare with differences of the same steps.
     #[arg(long)]
     pub check: bool,
-    /// Run every method that can be used, and compare time, memory and agreement.
+    /// Run every method that can be used, compare time, memory and agreement, and say of the others
+    /// why not.
     #[arg(long)]
     pub compare: bool,
+    /// What one gradient may hold in memory where it has a choice, such as `64MB`.
+    #[arg(long)]
+    pub memory: Option<String>,
 }
 
 /// `slopefield report`.

@@ -49,6 +49,7 @@ impl Bar {
                 self.line(&format!("{iteration:>8} {message}"));
             }
             Progress::Curves { .. }
+            | Progress::Comparing { .. }
             | Progress::Paused { .. }
             | Progress::Finished { .. }
             | Progress::Failed { .. } => {}

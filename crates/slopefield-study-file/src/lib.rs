@@ -109,8 +109,12 @@ impl Default for SolverFile {
 pub struct TrainingFile {
     /// `default` chooses stages from the model and the data; `custom` takes `stages`.
     pub recipe: String,
-    /// `auto`, `forward`, `discrete`, `gauss`.
+    /// `auto`, or a method of docs/reference/gradients.md such as `discrete`, `forward`, `gauss`.
     pub gradient: String,
+    /// What one gradient may hold in memory where it has a choice: `64 MB`, `1.5 GB`, `256 MiB`.
+    pub memory: String,
+    /// Compare the gradient with differences of the loss before the first iteration.
+    pub check: bool,
     /// Upper bound of all iterations together; the recipe's own when absent.
     pub iterations: Option<u32>,
     /// Weight of the sum of squares of network weights.
@@ -124,6 +128,8 @@ impl Default for TrainingFile {
         TrainingFile {
             recipe: "default".into(),
             gradient: "auto".into(),
+            memory: "256 MiB".into(),
+            check: true,
             iterations: None,
             l2: 0.0,
             stages: Vec::new(),

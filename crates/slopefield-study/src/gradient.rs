@@ -1,50 +1,118 @@
 //! The gradient methods that a study can use, by name, and their check on the study itself.
 
 use crate::{CompiledModel, Prepared, Solvers, StudyError, error::Problem};
-use slopefield_adjoint::{Evaluated, GradientMethod, Loss, Replay, Through};
-use slopefield_solve::{Ivp, Settings, SolveError, Stats, Step, Stepper};
+use slopefield_adjoint::{Evaluated, GradientMethod, Loss, METHODS, MethodInfo, Replay, Through};
+use slopefield_kernel::Part;
+use slopefield_solve::{FrozenSteps, Ivp, OneStep, Settings, SolveError, Stats, Step, Stepper};
 use slopefield_train::Source;
 
-/// Bytes of tape and checkpoints that one gradient may hold.
-const MEMORY_BUDGET: u64 = 256 << 20;
-
-/// Names of the methods that can differentiate a model through a solver.
-pub fn applicable(model: &CompiledModel, solver: &str, solvers: &dyn Solvers) -> Vec<&'static str> {
-    let structure = model.rhs.structure();
-    let stepper = || crate::solvers::stepper(model, solver, solvers);
-    let through =
-        Through { solver, structure: &structure, stepper: &stepper, memory: MEMORY_BUDGET };
-    slopefield_adjoint::applicable(&through).iter().map(|m| m.id).collect()
+/// The solver of a study, through which gradients are to go.
+#[derive(Clone, Copy)]
+pub struct Route<'a> {
+    /// The model.
+    pub model: &'a CompiledModel,
+    /// Name of the solver.
+    pub solver: &'a str,
+    /// Where solvers come from.
+    pub solvers: &'a dyn Solvers,
+    /// Bytes that one gradient may hold where it has a choice.
+    pub memory: u64,
 }
 
-/// A fresh instance of a method.
+impl Route<'_> {
+    /// A fresh instance of a method, or a sentence that says why it cannot go through.
+    ///
+    /// # Errors
+    /// The sentence.
+    pub fn make(&self, method: &MethodInfo) -> Result<Box<dyn GradientMethod>, String> {
+        let structure = self.model.rhs.structure();
+        let stepper = || crate::solvers::stepper(self.model, self.solver, self.solvers);
+        (method.make)(&Through {
+            solver: self.solver,
+            structure: &structure,
+            stepper: &stepper,
+            memory: self.memory,
+        })
+    }
+
+    /// A stepper that takes the steps with these ends again, each to rounding; none where the
+    /// solver is no one-step method, or where more than its equations makes the steps.
+    #[must_use]
+    pub fn replay(&self, times: Vec<f64>) -> Option<Box<dyn Stepper>> {
+        let step = self.one_step()?;
+        Some(Box::new(FrozenSteps::of(step, times)))
+    }
+
+    fn one_step(&self) -> Option<Box<dyn OneStep>> {
+        let structure = self.model.rhs.structure();
+        match structure.beyond(&[Part::Mass]) {
+            None => slopefield_solve::one_step(self.solver),
+            Some(_) => None,
+        }
+    }
+
+    /// The methods that go through.
+    #[must_use]
+    pub fn applicable(&self) -> Vec<&'static MethodInfo> {
+        METHODS.iter().filter(|m| self.make(m).is_ok()).collect()
+    }
+
+    /// Why no method goes through, method by method.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<(&'static MethodInfo, String)> {
+        METHODS.iter().filter_map(|m| Some((m, self.make(m).err()?))).collect()
+    }
+
+    /// A fresh instance of the method called `name`.
+    ///
+    /// # Errors
+    /// A method that does not exist, or that cannot go through the solver.
+    pub fn method(&self, name: &str) -> Result<Box<dyn GradientMethod>, StudyError> {
+        let made = match slopefield_adjoint::method_info(name) {
+            Some(info) => self.make(info),
+            None => Err("there is no such gradient method".into()),
+        };
+        made.map_err(|why| {
+            let others = match self.applicable() {
+                none if none.is_empty() => "no other method can either".into(),
+                some => {
+                    format!("use `auto` or {}", crate::error::listed(some.iter().map(|m| m.id)))
+                }
+            };
+            let message = format!(
+                "the gradient `{name}` cannot go through the solver `{}` here: {why}; {others}",
+                self.solver
+            );
+            StudyError::Study(vec![Problem::error("training.gradient", message)])
+        })
+    }
+}
+
+/// Bytes from a text such as `64 MB`, `1.5GB` or `256 MiB`; a bare number counts bytes.
 ///
 /// # Errors
-/// A method that does not exist, or that cannot go through the solver.
-pub fn method(
-    model: &CompiledModel,
-    name: &str,
-    solver: &str,
-    solvers: &dyn Solvers,
-) -> Result<Box<dyn GradientMethod>, StudyError> {
-    let structure = model.rhs.structure();
-    let stepper = || crate::solvers::stepper(model, solver, solvers);
-    let through =
-        Through { solver, structure: &structure, stepper: &stepper, memory: MEMORY_BUDGET };
-    let made = match slopefield_adjoint::method_info(name) {
-        Some(info) => (info.make)(&through),
-        None => Err("there is no such gradient method".into()),
+/// A sentence that says what is wanted.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let split = text.find(|c: char| c.is_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = (text[..split].trim(), text[split..].to_lowercase());
+    let factor = match unit.as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "t" | "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => f64::NAN,
     };
-    made.map_err(|why| {
-        let message = format!(
-            "the gradient `{name}` cannot go through the solver `{solver}` here: {why}; use `auto`{}",
-            match applicable(model, solver, solvers) {
-                none if none.is_empty() => String::new(),
-                some => format!(" or {}", crate::error::listed(some.iter().copied())),
-            }
-        );
-        StudyError::Study(vec![Problem::error("training.gradient", message)])
-    })
+    let bytes = number.parse::<f64>().unwrap_or(f64::NAN) * factor;
+    match bytes >= 1.0 && bytes <= 1e18 {
+        true => Ok(bytes as u64),
+        false => Err(format!("`{text}` is no amount of memory; write it like `64 MB` or `2 GB`")),
+    }
 }
 
 /// Compares a method with differences of the same steps (of adaptive solves, for plugin solvers)
@@ -59,7 +127,7 @@ pub fn check(
     solvers: &dyn Solvers,
     directions: usize,
 ) -> Result<f64, StudyError> {
-    let solver = &prepared.solver.0;
+    let route = prepared.route(solvers);
     let mut worst = 0.0f64;
     for start in Case::all(prepared) {
         let settings = &prepared.problem.settings;
@@ -69,24 +137,20 @@ pub fn check(
             slope.copy_from_slice(u);
             0.5 * u.iter().map(|x| x * x).sum::<f64>()
         };
-        let mut gradient = method(&prepared.model, name, solver, solvers)?;
+        let mut gradient = route.method(name)?;
+        let exact = slopefield_adjoint::method_info(name).is_some_and(|m| m.exact);
         let mut adaptive;
-        let replay = match slopefield_solve::tableau(solver) {
-            Some(tableau) if name != "gauss" => Replay::Frozen(tableau),
+        let replay = match route.one_step() {
+            Some(_) if exact => Replay::Steps(route.solver),
             _ => {
-                adaptive = crate::solvers::stepper(&prepared.model, solver, solvers)
+                adaptive = crate::solvers::stepper(&prepared.model, route.solver, solvers)
                     .map_err(StudyError::Solver)?;
                 Replay::Adaptive(&mut *adaptive)
             }
         };
-        let report = slopefield_adjoint::check(
-            &mut *gradient,
-            &case,
-            replay,
-            &mut loss,
-            directions,
-            prepared.file.seed,
-        );
+        let seed = prepared.file.seed;
+        let report =
+            slopefield_adjoint::check(&mut *gradient, &case, replay, &mut loss, directions, seed);
         let report = report.map_err(|error| StudyError::Solve {
             message: format!(
                 "experiment {}: {}",
@@ -100,6 +164,18 @@ pub fn check(
         }
     }
     Ok(worst)
+}
+
+/// Largest disagreement with differences that a right gradient may show. Exact methods are compared
+/// with differences of the very same steps, which are good to eight digits and more; what is
+/// compared with adaptive solves is no better than their tolerances allow, and a continuous
+/// adjoint is itself only as good.
+#[must_use]
+pub fn allowed(route: &Route<'_>, method: &MethodInfo, settings: &Settings) -> f64 {
+    match method.exact && route.one_step().is_some() {
+        true => 1e-6,
+        false => (1e4 * settings.rtol).clamp(1e-4, 0.1),
+    }
 }
 
 /// An experiment at the start values, as an initial value problem.
@@ -117,9 +193,12 @@ pub struct Case {
 }
 
 /// Parameters of the model in an experiment, at the start values.
-pub fn start_params(prepared: &Prepared, experiment: &slopefield_train::Experiment) -> Vec<f64> {
+pub fn start_params(
+    problem: &slopefield_train::Problem,
+    experiment: &slopefield_train::Experiment,
+) -> Vec<f64> {
     let element = |s: &Source| match *s {
-        Source::Theta(i) => prepared.problem.theta[i].start,
+        Source::Theta(i) => problem.theta[i].start,
         Source::Fixed(value) => value,
     };
     experiment.params.iter().map(element).collect()
@@ -128,10 +207,15 @@ pub fn start_params(prepared: &Prepared, experiment: &slopefield_train::Experime
 impl Case {
     /// One per experiment that has data.
     pub fn all(prepared: &Prepared) -> Vec<Case> {
+        Case::of(&prepared.model, &prepared.problem)
+    }
+
+    /// The same before the study is prepared.
+    pub fn of(model: &CompiledModel, problem: &slopefield_train::Problem) -> Vec<Case> {
         let mut cases = Vec::new();
-        for e in &prepared.problem.experiments {
-            let p = start_params(prepared, e);
-            let u0 = prepared.model.initial_state(e.t0, &p, &e.fixed_initial);
+        for e in &problem.experiments {
+            let p = start_params(problem, e);
+            let u0 = model.initial_state(e.t0, &p, &e.fixed_initial);
             let times = e.series.iter().flat_map(|s| s.times.iter().zip(&s.held_out));
             let mut saves: Vec<f64> = times.filter(|t| !t.1).map(|t| *t.0).collect();
             saves.sort_by(f64::total_cmp);
@@ -145,8 +229,13 @@ impl Case {
 
     /// The problem to solve.
     pub fn ivp<'a>(&'a self, prepared: &'a Prepared) -> Ivp<'a> {
+        self.through(&prepared.model)
+    }
+
+    /// The same before the study is prepared.
+    pub fn through<'a>(&'a self, model: &'a CompiledModel) -> Ivp<'a> {
         let t1 = self.saves.last().copied().unwrap_or(self.t0);
-        Ivp { rhs: &*prepared.model.rhs, t0: self.t0, t1, u0: &self.u0, p: &self.p }
+        Ivp { rhs: &*model.rhs, t0: self.t0, t1, u0: &self.u0, p: &self.p }
     }
 }
 

@@ -5,6 +5,7 @@
 //! `slopefield-train` can fit. It opens model, study and data files, but no project and no plugin:
 //! both are handed in.
 
+pub mod choice;
 pub mod compiled;
 pub mod error;
 pub use slopefield_study_file as file;
@@ -16,6 +17,7 @@ pub mod simulate;
 pub mod solvers;
 mod system;
 
+pub use choice::Decided;
 pub use compiled::CompiledModel;
 pub use error::{Problem, StudyError};
 pub use file::StudyFile;

@@ -1,6 +1,8 @@
 //! From a resolved study and a compiled model to the problem that training solves.
 
+use crate::choice::{self, Decided};
 use crate::file::TrainingFile;
+use crate::gradient::Route;
 use crate::resolve::{Experiment, Resolved, resolve};
 use crate::{Choice, CompiledModel, Solvers, StudyError, StudyFile, TableData, error::Problem};
 use slopefield_adjoint::GradientMethod;
@@ -34,6 +36,8 @@ pub struct Prepared {
     pub solver: (String, String),
     /// Stages that will be run.
     pub recipe: Recipe,
+    /// Bytes that one gradient may hold where it has a choice.
+    pub memory: u64,
 }
 
 impl Prepared {
@@ -48,14 +52,28 @@ impl Prepared {
         library: &dyn NetworkLibrary,
         solvers: &dyn Solvers,
     ) -> Result<Prepared, StudyError> {
+        Self::with_choice(text, file, tables, library, solvers, &Decided::default())
+    }
+
+    /// The same with choices that an earlier run made behind `auto`, which are kept.
+    ///
+    /// # Errors
+    /// As [`Prepared::new`].
+    pub fn with_choice(
+        text: &str,
+        file: &StudyFile,
+        tables: &BTreeMap<String, TableData>,
+        library: &dyn NetworkLibrary,
+        solvers: &dyn Solvers,
+        decided: &Decided,
+    ) -> Result<Prepared, StudyError> {
         let mode = reaction_mode(&file.solver.reactions)?;
         let model = Arc::new(CompiledModel::with_reactions(text, library, mode)?);
         let resolved = resolve(&model.model, file, tables);
         if !resolved.ok() {
             return Err(StudyError::Study(resolved.problems));
         }
-        let solver = choose_for_training(&model, file);
-        crate::solvers::stepper(&model, &solver.0, solvers).map_err(StudyError::Solver)?;
+        let memory = memory(&file.training)?;
         let theta = Theta::new(&model, file.seed, &resolved.experiments);
         let settings = Settings {
             rtol: file.solver.rtol,
@@ -75,8 +93,13 @@ impl Prepared {
             settings,
             l2: file.training.l2,
         };
-        let gradient = choose_gradient(file, &model, &problem, &solver.0);
-        let recipe = recipe(&file.training, || train::recipe::default(&problem));
+        let planned = planned_solver(&model.model, file);
+        let solver = choice::solver(&model, file, &problem, planned, solvers, decided);
+        crate::solvers::stepper(&model, &solver.0, solvers).map_err(StudyError::Solver)?;
+        let route = Route { model: &model, solver: &solver.0, solvers, memory };
+        let gradient = choice::gradient(file, &route, &problem, decided);
+        let mut recipe = recipe(&file.training, || train::recipe::default(&problem));
+        recipe.check_gradient = file.training.check;
         Ok(Prepared {
             model,
             file: file.clone(),
@@ -87,7 +110,13 @@ impl Prepared {
             gradient,
             solver,
             recipe,
+            memory,
         })
+    }
+
+    /// The way of gradients through this study's solver.
+    pub fn route<'a>(&'a self, solvers: &'a dyn Solvers) -> Route<'a> {
+        Route { model: &self.model, solver: &self.solver.0, solvers, memory: self.memory }
     }
 
     /// A fresh instance of a gradient method on this study's solver.
@@ -99,7 +128,7 @@ impl Prepared {
         name: &str,
         solvers: &dyn Solvers,
     ) -> Result<Box<dyn GradientMethod>, StudyError> {
-        crate::gradient::method(&self.model, name, &self.solver.0, solvers)
+        self.route(solvers).method(name)
     }
 
     /// End of the forecast: as the study says, else a quarter of the span beyond the data.
@@ -128,16 +157,8 @@ pub fn reaction_mode(word: &str) -> Result<ReactionMode, StudyError> {
     }
 }
 
-/// The solver of a training. Behind `auto`, ordinary differential equations get a method whose very
-/// steps can be differentiated; what the choice for a single solve is stands in
-/// [`crate::solvers::choose`].
-fn choose_for_training(model: &CompiledModel, file: &StudyFile) -> (String, String) {
-    let choice = model.choose_solver(&file.solver.method, file.solver.rtol);
-    let choice = for_training(choice, file);
-    (choice.method, choice.reason)
-}
-
-/// The solver that training would use, and why, without compiling anything.
+/// The solver that training would use, and why, without compiling or solving anything. What the
+/// choice for a single solve is stands in [`crate::solvers::choose`].
 pub fn planned_solver(model: &Model, file: &StudyFile) -> Choice {
     let (method, rtol) = (&file.solver.method, file.solver.rtol);
     let choice = match reaction_mode(&file.solver.reactions) {
@@ -146,15 +167,18 @@ pub fn planned_solver(model: &Model, file: &StudyFile) -> Choice {
         }
         _ => crate::solvers::choose(model, method, rtol),
     };
-    for_training(choice, file)
-}
-
-fn for_training(choice: Choice, file: &StudyFile) -> Choice {
     if choice.method == "auto-switch" && file.solver.method == "auto" {
-        let reason = "Tsit5, the default for ordinary differential equations that are not stiff";
+        let reason = "Tsit5, or an implicit method if a trial solve at the start values finds the \
+                      equations stiff";
         return Choice { method: "tsit5".into(), reason: reason.into() };
     }
     choice
+}
+
+/// Bytes that one gradient may hold.
+fn memory(training: &TrainingFile) -> Result<u64, StudyError> {
+    crate::gradient::bytes(&training.memory)
+        .map_err(|message| StudyError::Study(vec![Problem::error("training.memory", message)]))
 }
 
 /// The vector that training changes, and how each experiment draws its parameters from it.
@@ -264,26 +288,6 @@ fn observations(model: &CompiledModel) -> Vec<ObservationSpec> {
     .collect()
 }
 
-fn choose_gradient(
-    file: &StudyFile,
-    model: &CompiledModel,
-    problem: &train::Problem,
-    solver: &str,
-) -> (String, String) {
-    match file.training.gradient.as_str() {
-        "auto" => {
-            let n = model.model.states.len();
-            let (name, reason) = slopefield_adjoint::choose(
-                n,
-                problem.theta.len(),
-                slopefield_solve::tableau(solver).is_some(),
-            );
-            (name.to_owned(), reason)
-        }
-        name => (name.to_owned(), format!("{name}, as the study says")),
-    }
-}
-
 /// The stages that a study asks for, else those that fit the data.
 fn recipe(training: &TrainingFile, default: impl FnOnce() -> Recipe) -> Recipe {
     let recipe = if training.recipe == "custom" {
@@ -354,6 +358,9 @@ pub fn report(
         resolved.problems.push(Problem::error("solver.method", message));
     }
     if let Err(StudyError::Study(problems)) = reaction_mode(&file.solver.reactions) {
+        resolved.problems.extend(problems);
+    }
+    if let Err(StudyError::Study(problems)) = memory(&file.training) {
         resolved.problems.extend(problems);
     }
     if let Some(problem) = gradient_problem(file, method) {

@@ -3,6 +3,7 @@
 
 use slopefield_graph::network::BuiltinNetworks;
 use slopefield_solve::Settings;
+use slopefield_study::gradient::Route;
 use slopefield_study::simulate::{apply_set, simulate};
 use slopefield_study::{
     BuiltinSolvers, CompiledModel, Prepared, SimulateOptions, Simulated, TableData,
@@ -222,11 +223,13 @@ fn the_example_finds_what_made_its_data() {
         gradient: Arc::new({
             let model = prepared.model.clone();
             move |_| {
-                let solvers = &BuiltinSolvers;
-                slopefield_study::gradient::method(&model, "discrete", "tsit5", solvers).unwrap()
+                let (solver, solvers) = ("tsit5", &BuiltinSolvers);
+                let route = Route { model: &model, solver, solvers, memory: 1 << 28 };
+                route.method("discrete").unwrap()
             }
         }),
         stepper: Arc::new(|_| slopefield_solve::method("tsit5").unwrap()),
+        replay: Arc::new(|_, _| None),
     };
     let mut objective = Objective::new(prepared.problem.clone(), methods).unwrap();
     let control = slopefield_train::Control::default();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use slopefield_graph::network::BuiltinNetworks;
+use slopefield_study::gradient::Route;
 use slopefield_study::resolve::{Resolved, resolve};
 use slopefield_study::{BuiltinSolvers, Prepared, StudyFile, TableData};
 use slopefield_train::{Methods, Objective, Source, Start};
@@ -232,11 +233,13 @@ fn two_experiments_share_a_rate() {
         gradient: Arc::new({
             let model = prepared.model.clone();
             move |_| {
-                let solvers = &BuiltinSolvers;
-                slopefield_study::gradient::method(&model, "discrete", "tsit5", solvers).unwrap()
+                let (solver, solvers) = ("tsit5", &BuiltinSolvers);
+                let route = Route { model: &model, solver, solvers, memory: 1 << 28 };
+                route.method("discrete").unwrap()
             }
         }),
         stepper: Arc::new(|_| slopefield_solve::method("tsit5").unwrap()),
+        replay: Arc::new(|_, _| None),
     };
     let mut objective = Objective::new(prepared.problem.clone(), methods).unwrap();
     let control = slopefield_train::Control::default();

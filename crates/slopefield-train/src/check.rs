@@ -1,9 +1,12 @@
 //! A look at the gradient before training: directional derivatives against differences of the
 //! loss.
 //!
-//! Solvers with adaptive steps make the loss slightly rough, and an exact gradient of the steps
-//! taken differs from a difference quotient by that. So the check only refuses what is clearly
-//! wrong: differences that agree with each other and not with the gradient.
+//! Where the steps of a solve can be taken again, the loss beside the start is computed with the
+//! very steps of the start: it is then as smooth as the model, and an exact gradient agrees with
+//! its differences to many digits. Otherwise adaptive steps make the loss slightly rough, and the
+//! check only refuses what is clearly wrong: differences that agree with each other and not with
+//! the gradient. Continuous adjoints are right to the tolerances of the solve, and are held to
+//! that.
 
 use crate::bytes::Fnv;
 use crate::optimise::dot;
@@ -26,6 +29,37 @@ pub struct DirectionCheck {
 pub struct GradientCheck {
     /// The directions.
     pub directions: Vec<DirectionCheck>,
+    /// What was checked and how closely.
+    pub standard: Standard,
+}
+
+/// What a gradient is held to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standard {
+    /// Name of the gradient method.
+    pub method: &'static str,
+    /// It differentiates the very steps of the solver.
+    pub exact: bool,
+    /// The differences are of the same steps.
+    pub same_steps: bool,
+    /// A relative distance below this is agreement,
+    pub close: f64,
+    /// and one above this, where differences agree with each other, a wrong gradient.
+    pub wrong: f64,
+}
+
+impl Standard {
+    /// Of a method at a relative tolerance of the solve, by differences of the same steps or of
+    /// adaptive solves.
+    pub(crate) fn of((method, exact): (&'static str, bool), same_steps: bool, rtol: f64) -> Self {
+        let (close, wrong) = match (exact, same_steps) {
+            (true, true) => (1e-5, 1e-3),
+            // Errors of a continuous adjoint are those of the solve, amplified like the states.
+            (false, true) => ((1e3 * rtol).clamp(1e-3, 0.02), (1e4 * rtol).clamp(0.01, 0.2)),
+            (_, false) => (0.01, 0.2),
+        };
+        Standard { method, exact, same_steps, close, wrong }
+    }
 }
 
 impl GradientCheck {
@@ -39,11 +73,24 @@ impl GradientCheck {
     #[must_use]
     pub fn sentence(&self) -> String {
         if let Some(d) = self.directions.iter().find(|d| d.clearly_wrong) {
+            let Standard { method, exact, same_steps, wrong, .. } = self.standard;
+            let steps = if same_steps { " with the same steps" } else { "" };
+            let off = (d.exact - d.difference).abs() / d.exact.abs().max(d.difference.abs());
+            let advice = match exact {
+                true => "Try another gradient method, and report this model.",
+                false => {
+                    "Try an exact gradient method (`auto` takes one where there is one), or \
+                     tighter tolerances of the solver."
+                }
+            };
             return format!(
-                "The gradient contradicts the loss: along a test direction it gives {:.6e}, \
-                 differences of the loss give {:.6e}. Training with it would go astray. Try \
-                 another gradient method, or report this model.",
-                d.exact, d.difference
+                "The gradient contradicts the loss: along a test direction the method `{method}` \
+                 gives {:.6e}, differences of the loss{steps} give {:.6e}. They are {} apart; {} \
+                 would pass. Training with it would go astray. {advice}",
+                d.exact,
+                d.difference,
+                percent(off),
+                percent(wrong)
             );
         }
         let worst = self
@@ -53,12 +100,24 @@ impl GradientCheck {
             .map(|d| (d.exact - d.difference).abs() / d.exact.abs().max(d.difference.abs()))
             .fold(0.0, f64::max);
         if self.directions.iter().all(|d| d.passed && d.difference.is_finite()) {
-            format!("Gradient checked against differences of the loss: they agree to {worst:.1e}.")
+            let steps = if self.standard.same_steps { " with the same steps" } else { "" };
+            format!(
+                "Gradient checked against differences of the loss{steps}: they agree to {worst:.1e}."
+            )
         } else {
             "The gradient could not be checked closely: the loss is rough beside the start, fails \
              there, or the model rests there."
                 .into()
         }
+    }
+}
+
+/// A share in percent, to two digits.
+fn percent(share: f64) -> String {
+    match 100.0 * share {
+        p if p >= 10.0 => format!("{p:.0} %"),
+        p if p >= 0.1 => format!("{p:.1} %"),
+        p => format!("{p:.1e} %"),
     }
 }
 
@@ -75,6 +134,7 @@ pub(crate) fn check<E>(
     gradient: &[f64],
     moves: &dyn Fn(usize) -> bool,
     directions: u64,
+    standard: Standard,
     loss: &mut LossFn<'_, E>,
 ) -> Result<GradientCheck, E> {
     let n = z.len();
@@ -103,18 +163,24 @@ pub(crate) fn check<E>(
             let difference = (up - down) / (2.0 * h);
             // A direction that happens to be flat is measured against the whole gradient.
             let size = exact.abs().max(difference.abs()).max(0.01 * norm);
-            if (difference - exact).abs() <= 0.01 * size {
+            if (difference - exact).abs() <= standard.close * size {
                 agreed = Some(difference);
                 break;
             }
             differences.push(difference);
         }
-        checks.push(verdict(exact, agreed, &differences, norm));
+        checks.push(verdict(exact, agreed, &differences, norm, standard.wrong));
     }
-    Ok(GradientCheck { directions: checks })
+    Ok(GradientCheck { directions: checks, standard })
 }
 
-fn verdict(exact: f64, agreed: Option<f64>, differences: &[f64], norm: f64) -> DirectionCheck {
+fn verdict(
+    exact: f64,
+    agreed: Option<f64>,
+    differences: &[f64],
+    norm: f64,
+    allowed: f64,
+) -> DirectionCheck {
     if let Some(difference) = agreed {
         return DirectionCheck { exact, difference, passed: true, clearly_wrong: false };
     }
@@ -124,7 +190,7 @@ fn verdict(exact: f64, agreed: Option<f64>, differences: &[f64], norm: f64) -> D
         for b in &differences[i + 1..] {
             let gap = (a - exact).abs().min((b - exact).abs());
             let size = exact.abs().max(a.abs()).max(b.abs()).max(0.01 * norm);
-            if gap > 0.2 * size && (a - b).abs() < 0.1 * gap {
+            if gap > allowed * size && (a - b).abs() < 0.1 * gap {
                 wrong = Some(*a);
             }
         }

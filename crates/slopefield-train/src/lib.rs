@@ -28,7 +28,7 @@ mod special;
 mod stage;
 mod transform;
 
-pub use check::{DirectionCheck, GradientCheck};
+pub use check::{DirectionCheck, GradientCheck, Standard};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use control::{Control, Event, Start};
 pub use failure::{Failure, FailureKind};

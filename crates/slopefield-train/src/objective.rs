@@ -32,7 +32,13 @@ pub struct Methods {
     pub gradient: Arc<dyn Fn(usize) -> Box<dyn GradientMethod> + Send + Sync>,
     /// Stepper of an experiment.
     pub stepper: Arc<dyn Fn(usize) -> Box<dyn Stepper> + Send + Sync>,
+    /// A stepper that takes the steps with these ends again, without error control; none where that
+    /// is not possible. It serves the check of the gradient.
+    pub replay: Arc<Replay>,
 }
+
+/// See [`Methods::replay`].
+pub type Replay = dyn Fn(usize, Vec<f64>) -> Option<Box<dyn Stepper>> + Send + Sync;
 
 /// Result of one evaluation of the loss.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -261,7 +267,46 @@ impl Objective {
     /// Bytes of tape and checkpoints that the last gradient held at its peak, over all experiments.
     #[must_use]
     pub fn gradient_memory(&self) -> u64 {
-        self.experiments.iter().map(|e| e.memory).sum()
+        self.experiments.iter().filter_map(|e| e.evaluated).map(|e| e.memory).sum()
+    }
+
+    /// Evaluations of the right-hand side on the way there, and evaluations and products of the
+    /// derivative pass, of the last gradient over all experiments.
+    #[must_use]
+    pub fn gradient_work(&self) -> (u64, u64) {
+        let all = self.experiments.iter().filter_map(|e| e.evaluated);
+        all.fold((0, 0), |(there, back), e| (there + e.forward.rhs, back + e.reverse_products))
+    }
+
+    /// Name of the gradient method, and whether it differentiates the very steps of the solver.
+    #[must_use]
+    pub fn gradient_method(&self) -> (&'static str, bool) {
+        let name = self.experiments.first().map_or("", ExperimentLoss::gradient_method);
+        (name, slopefield_adjoint::method_info(name).is_none_or(|m| m.exact))
+    }
+
+    /// From now on, [`Objective::evaluate`] solves with the steps that are taken at `z`, so that
+    /// the loss is as smooth as the model, and its gradient means nothing. Returns whether that is
+    /// possible; [`Objective::thaw`] ends it.
+    ///
+    /// # Errors
+    /// A solve at `z` that fails.
+    pub fn freeze(&mut self, z: &[f64], horizon: f64) -> Result<bool, Failure> {
+        self.place(z)?;
+        let mut frozen = true;
+        for (i, experiment) in self.experiments.iter_mut().enumerate() {
+            let (stepper, replay) = (|| (self.methods.stepper)(i), |t| (self.methods.replay)(i, t));
+            frozen &= experiment.freeze(&self.problem, &self.theta, horizon, &stepper, &replay)?;
+        }
+        if !frozen {
+            self.thaw();
+        }
+        Ok(frozen)
+    }
+
+    /// Ends [`Objective::freeze`].
+    pub fn thaw(&mut self) {
+        self.experiments.iter_mut().for_each(ExperimentLoss::thaw);
     }
 
     /// Loss per held-out point at `z`, without priors and regularisation; `None` when nothing is

@@ -1,6 +1,6 @@
 //! One training from start to fit: stages in order, best always kept.
 
-use crate::check::{self, GradientCheck};
+use crate::check::{self, GradientCheck, Standard};
 use crate::checkpoint::{Best, Checkpoint, OptimiserState, fingerprint};
 use crate::control::{Control, Event, Start};
 use crate::failure::Failure;
@@ -240,11 +240,16 @@ impl Session<'_> {
         optimiser: &OptimiserState,
     ) -> Result<Option<Vec<f64>>, StopReason> {
         let (z, gradient) = (optimiser.z(), optimiser.gradient());
-        let check = self.compare_gradient(z, gradient)?;
+        let (check, told) = self.compare_gradient(z, gradient)?;
         if !check.clearly_wrong() {
-            self.note(check.sentence());
-            self.gradient_check = Some(check);
+            self.note(told.sentence());
+            self.gradient_check = Some(told);
             return Ok(None);
+        }
+        if check.standard.exact && check.standard.same_steps {
+            // Not a matter of steps that are too long.
+            self.gradient_check = Some(check.clone());
+            return Err(StopReason::WrongGradient(check));
         }
         let horizon = self.state.stages[0].horizon;
         let moves = self.moving();
@@ -260,15 +265,15 @@ impl Session<'_> {
                 for (g, moves) in gradient.iter_mut().zip(&moves) {
                     *g = if *moves { *g } else { 0.0 };
                 }
-                let second = self.compare_gradient(&beside, &gradient)?;
+                let (second, told) = self.compare_gradient(&beside, &gradient)?;
                 if !second.clearly_wrong() {
                     self.note(
                         "at the start values the model seems to rest, and the solver's steps are \
                          too long for a gradient; training begins 1 % beside them"
                             .into(),
                     );
-                    self.note(second.sentence());
-                    self.gradient_check = Some(second);
+                    self.note(told.sentence());
+                    self.gradient_check = Some(told);
                     return Ok(Some(beside));
                 }
             }
@@ -284,11 +289,53 @@ impl Session<'_> {
         self.objective.moving(self.state.stages[0].scope)
     }
 
+    /// The comparison with the steps that the solver takes at `z`; none where they cannot be taken
+    /// again.
+    fn compare_with_same_steps(
+        &mut self,
+        z: &[f64],
+        gradient: &[f64],
+    ) -> Result<Option<GradientCheck>, StopReason> {
+        let horizon = self.state.stages[0].horizon;
+        match self.objective.freeze(z, horizon) {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(failure) if failure.is_cancelled() => return Err(StopReason::Cancelled),
+            Err(_) => return Ok(None),
+        }
+        let check = self.compare(z, gradient, true);
+        self.objective.thaw();
+        check.map(Some)
+    }
+
+    /// The comparison that decides, and the one that is told. An exact gradient of steps that are
+    /// too long is exact and of no use, which shows only where the solver chooses its steps anew:
+    /// it is compared with both.
     fn compare_gradient(
         &mut self,
         z: &[f64],
         gradient: &[f64],
+    ) -> Result<(GradientCheck, GradientCheck), StopReason> {
+        let same_steps = self.compare_with_same_steps(z, gradient)?;
+        match same_steps {
+            Some(check) if !check.standard.exact || check.clearly_wrong() => {
+                Ok((check.clone(), check))
+            }
+            same_steps => {
+                let check = self.compare(z, gradient, false)?;
+                Ok((check.clone(), same_steps.unwrap_or(check)))
+            }
+        }
+    }
+
+    fn compare(
+        &mut self,
+        z: &[f64],
+        gradient: &[f64],
+        same_steps: bool,
     ) -> Result<GradientCheck, StopReason> {
+        let rtol = self.objective.problem().settings.rtol;
+        let standard = Standard::of(self.objective.gradient_method(), same_steps, rtol);
         let stage = self.state.stages[0];
         let moves = self.moving();
         let mut loss = |z: &[f64]| match self.evaluate(z, stage.horizon, None) {
@@ -296,7 +343,7 @@ impl Session<'_> {
             Err(failure) if failure.is_cancelled() => Err(StopReason::Cancelled),
             Err(_) => Ok(None),
         };
-        check::check(z, gradient, &|i| moves[i], 2, &mut loss)
+        check::check(z, gradient, &|i| moves[i], 2, standard, &mut loss)
     }
 
     pub fn note(&mut self, message: String) {

@@ -413,6 +413,61 @@ fn a_wrong_gradient_is_refused_before_the_first_iteration() {
     assert!(fit.stop_reason.sentence().contains("contradicts"));
 }
 
+/// The right gradient times a factor.
+struct Scaled(DiscreteAdjoint, f64);
+
+impl GradientMethod for Scaled {
+    fn name(&self) -> &'static str {
+        "scaled"
+    }
+    fn evaluate(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        loss: &mut Loss<'_>,
+        grad_u0: &mut [f64],
+        grad_p: &mut [f64],
+    ) -> Result<Evaluated, SolveError> {
+        let result = self.0.evaluate(ivp, settings, saves, loss, grad_u0, grad_p);
+        grad_u0.iter_mut().chain(grad_p).for_each(|g| *g *= self.1);
+        result
+    }
+}
+
+/// Differences of the same steps find an error of half a percent, which those of adaptive solves
+/// cannot; and who turns the check off gets what he asks for.
+#[test]
+fn a_slightly_wrong_gradient_is_refused_too_unless_the_check_is_off() {
+    let scaled = |factor: f64| Methods {
+        gradient: Arc::new(move |_| {
+            Box::new(Scaled(DiscreteAdjoint::named("tsit5").unwrap(), factor))
+        }),
+        ..methods()
+    };
+    let problem = || decay([3.0, 0.2], f64::INFINITY);
+    let mut recipe = Recipe::custom(vec![Stage::adam(20, 0.05, 1.0)]);
+    let mut wrong = Objective::new(problem(), scaled(1.005)).unwrap();
+    let fit = run(&mut wrong, &recipe, Start::Problem);
+    let StopReason::WrongGradient(check) = &fit.stop_reason else {
+        panic!("{:?}", fit.stop_reason);
+    };
+    assert!(check.standard.same_steps && check.standard.method == "scaled");
+    assert!(check.sentence().contains("0.5 % apart"), "{}", check.sentence());
+    // One with the gradient, and at most six beside the start along each of two directions.
+    assert!(wrong.evaluations() <= 13, "{}", wrong.evaluations());
+
+    let mut right = Objective::new(problem(), scaled(1.0)).unwrap();
+    let fit = run(&mut right, &recipe, Start::Problem);
+    assert!(fit.stop_reason.is_success(), "{:?}", fit.stop_reason);
+    assert!(fit.gradient_check.is_some_and(|c| c.standard.same_steps));
+
+    recipe.check_gradient = false;
+    let fit = run(&mut wrong, &recipe, Start::Problem);
+    assert!(fit.stop_reason.is_success() && fit.iterations == 20, "{:?}", fit.stop_reason);
+    assert_eq!(fit.gradient_check, None);
+}
+
 /// At a resting point the solver's steps are huge and the gradient of the steps is rough; that is
 /// not a wrong gradient.
 #[test]

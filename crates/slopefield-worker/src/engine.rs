@@ -13,7 +13,7 @@ use slopefield_api::schema::{Block, Emit};
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code, Commands};
 use slopefield_project::{Project, Role};
-use slopefield_study::{CompiledModel, Prepared, TableData};
+use slopefield_study::{CompiledModel, Decided, Prepared, TableData};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -124,8 +124,10 @@ impl Engine {
         let frozen = runs::Frozen::read(project, &run.id)?;
         let tables = runs::frozen_tables(project, &run.id, &frozen.study)?;
         let text = &frozen.detail.model_text;
-        let prepared = Prepared::new(text, &frozen.study, &tables, &*self.plugins, &*self.plugins)
-            .map_err(failure::study)?;
+        let (plugins, decided) = (&*self.plugins, fitting::decided(&frozen.detail.facts));
+        let prepared =
+            Prepared::with_choice(text, &frozen.study, &tables, plugins, plugins, &decided)
+                .map_err(failure::study)?;
         let stored = project.parameters(&run.id, Role::Best).map_err(project_error)?;
         let theta = fitting::theta(&prepared, &stored);
         Ok((prepared, theta, runs::summary(&run)))
@@ -147,6 +149,15 @@ impl Commands for Engine {
                     name: m.name.into(),
                     group: m.group.into(),
                     advice: m.advice.into(),
+                })
+                .collect(),
+            gradients: slopefield_adjoint::METHODS
+                .iter()
+                .map(|m| GradientSummary {
+                    id: m.id.into(),
+                    title: m.title.into(),
+                    description: m.description.into(),
+                    exact: m.exact,
                 })
                 .collect(),
         })
@@ -314,8 +325,11 @@ impl Commands for Engine {
         Ok((ForecastReply { run, curves, time }, numbers.into_block()))
     }
 
-    fn gradient(&self, request: GradientRequest, _: Emit<'_>) -> Answer<GradientReply> {
-        plain(gradient::run(&request, &*self.plugins, &self.plugins.clone().solvers())?)
+    fn gradient(&self, request: GradientRequest, emit: Emit<'_>) -> Answer<GradientReply> {
+        let job = self.jobs.start()?;
+        let prepared = self.gradient_study(&request)?;
+        let solvers = self.plugins.clone().solvers();
+        plain(gradient::run(&prepared, &request, &solvers, &job.control, emit)?)
     }
 
     fn sample(&self, request: SampleRequest, emit: Emit<'_>) -> Answer<SampleReply> {
@@ -376,16 +390,17 @@ impl Engine {
         emit: Emit<'_>,
     ) -> Result<RunSummary, ApiError> {
         let project: Shared = self.with(|s| Ok(s.project.clone()))?;
-        let (text, study_text, tables, start) = {
+        let (text, study_text, tables, start, decided) = {
             let project = lock(&project);
-            let (text, study_text) = match &request.resume {
+            let (text, study_text, decided) = match &request.resume {
                 Some(id) => {
                     let detail = project.run(id).map_err(project_error)?;
-                    (detail.model_text, detail.study_text)
+                    (detail.model_text, detail.study_text, fitting::decided(&detail.facts))
                 }
                 None => (
                     project.model_text().map_err(project_error)?,
                     project.study_text().map_err(project_error)?,
+                    Decided::default(),
                 ),
             };
             let study = session::parse_study(&study_text)?;
@@ -398,12 +413,12 @@ impl Engine {
                 .as_ref()
                 .map(|id| project.parameters(id, Role::Best).map_err(project_error))
                 .transpose()?;
-            (text, study_text, tables, start)
+            (text, study_text, tables, start, decided)
         };
         let study = session::parse_study(&study_text)?;
         let plugins = &*self.plugins;
-        let prepared =
-            Prepared::new(&text, &study, &tables, plugins, plugins).map_err(failure::study)?;
+        let prepared = Prepared::with_choice(&text, &study, &tables, plugins, plugins, &decided)
+            .map_err(failure::study)?;
         let start = start.map(|stored| fitting::theta(&prepared, &stored));
         let target = Target {
             project: project.clone(),
@@ -415,6 +430,31 @@ impl Engine {
         let outcome = fitting::run(&prepared, &solvers, Some(target), start, control, emit)?;
         let run = runs::find(&lock(&project), outcome.run.as_deref())?;
         Ok(runs::summary(&run))
+    }
+
+    /// The study whose gradients are asked for: from its files, or that of the open project.
+    fn gradient_study(&self, request: &GradientRequest) -> Result<Prepared, ApiError> {
+        let (text, mut file, tables) = match &request.study {
+            Some(path) => {
+                let loaded = data::load(path)?;
+                let tables =
+                    loaded.tables.iter().map(|(n, t)| (n.clone(), TableData::from(t))).collect();
+                (loaded.model, loaded.file, tables)
+            }
+            None => {
+                let project: Shared = self.with(|s| Ok(s.project.clone()))?;
+                let project = lock(&project);
+                let text = project.model_text().map_err(project_error)?;
+                let study_text = project.study_text().map_err(project_error)?;
+                let study = session::parse_study(&study_text)?;
+                let tables = session::bound_tables(&project, &study)?;
+                (text, study, tables)
+            }
+        };
+        if let Some(memory) = &request.memory {
+            file.training.memory.clone_from(memory);
+        }
+        Prepared::new(&text, &file, &tables, &*self.plugins, &*self.plugins).map_err(failure::study)
     }
 
     /// A study from its files, and the new project file for it where one is wanted.
@@ -471,8 +511,10 @@ impl Engine {
         let frozen = runs::Frozen::read(&project, &run.id)?;
         let tables = runs::frozen_tables(&project, &run.id, &frozen.study)?;
         let text = &frozen.detail.model_text;
-        let prepared = Prepared::new(text, &frozen.study, &tables, &*self.plugins, &*self.plugins)
-            .map_err(failure::study)?;
+        let (plugins, decided) = (&*self.plugins, fitting::decided(&frozen.detail.facts));
+        let prepared =
+            Prepared::with_choice(text, &frozen.study, &tables, plugins, plugins, &decided)
+                .map_err(failure::study)?;
         let target = Target {
             project: Arc::new(Mutex::new(project)),
             study_text: frozen.detail.study_text,

@@ -12,7 +12,7 @@ use slopefield_project::{
     Curve, Fact, FactKind, HistoryPoint, NewRun, Parameters, Role, RunState, RunStatus, Weights,
 };
 use slopefield_study::simulate::spaced;
-use slopefield_study::{Prepared, Solvers};
+use slopefield_study::{Decided, Prepared, Solvers};
 use slopefield_train::{self as train, Control, Event, Fit, Objective, Start, StopReason};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -520,6 +520,17 @@ impl Store {
     }
 }
 
+/// Names of the facts with which a run keeps what was chosen behind `auto`.
+const SOLVER_METHOD: &str = "solver method";
+const GRADIENT_METHOD: &str = "gradient method";
+
+/// The choices that a run was made with; none of runs that did not record them.
+pub fn decided(facts: &[Fact]) -> Decided {
+    let value = |name: &str| facts.iter().find(|f| f.name == name).map(|f| f.value.clone());
+    let both = |method: &str, reason: &str| Some((value(method)?, value(reason)?));
+    Decided { solver: both(SOLVER_METHOD, "solver"), gradient: both(GRADIENT_METHOD, "gradient") }
+}
+
 /// What else a run should remember of how it was made.
 fn facts(prepared: &Prepared, mut facts: Vec<Fact>) -> Vec<Fact> {
     let mut setting = |name: &str, value: String| {
@@ -527,6 +538,8 @@ fn facts(prepared: &Prepared, mut facts: Vec<Fact>) -> Vec<Fact> {
     };
     setting("solver", prepared.solver.1.clone());
     setting("gradient", prepared.gradient.1.clone());
+    setting(SOLVER_METHOD, prepared.solver.0.clone());
+    setting(GRADIENT_METHOD, prepared.gradient.0.clone());
     setting("recipe", prepared.recipe.reason.clone());
     setting("rtol", prepared.file.solver.rtol.to_string());
     setting("atol", prepared.file.solver.atol.to_string());

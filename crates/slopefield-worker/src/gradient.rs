@@ -1,113 +1,218 @@
 //! The `gradient` command: every method on the user's own study, timed, compared, checked.
 
-use crate::data;
 use crate::failure::{self, error};
+use slopefield_adjoint::{METHODS, MethodInfo, method_info};
+use slopefield_api::schema::{Block, Emit};
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code};
-use slopefield_graph::network::NetworkLibrary;
-use slopefield_study::gradient::{Unavailable, applicable, check, method};
-use slopefield_study::{Prepared, Solvers, StudyError, TableData};
-use slopefield_train::{Failure, Methods, Objective};
+use slopefield_study::gradient::{Route, Unavailable, allowed, check};
+use slopefield_study::{Prepared, Solvers, StudyError, choice};
+use slopefield_train::{Control, Failure, Methods, Objective};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-/// Timed evaluations of each method; the median counts.
+/// Timed evaluations of each method at most; the median counts.
 const REPEATS: usize = 7;
+/// Seconds after which no further evaluation of a method is timed.
+const TIMED: f64 = 1.5;
+/// A method whose gradient is expected to take longer is not run with the others.
+const LONGEST: f64 = 20.0;
 /// Random directions of a check.
 const DIRECTIONS: usize = 3;
 
 /// Evaluates, compares and checks the gradient at the start values.
 pub fn run(
+    prepared: &Prepared,
     request: &GradientRequest,
-    library: &dyn NetworkLibrary,
     solvers: &Arc<dyn Solvers + Send + Sync>,
+    control: &Control,
+    emit: Emit<'_>,
 ) -> Result<GradientReply, ApiError> {
-    let loaded = data::load(&request.study)?;
-    let tables = loaded.tables.iter().map(|(n, t)| (n.clone(), TableData::from(t))).collect();
-    let prepared = Prepared::new(&loaded.model, &loaded.file, &tables, library, &**solvers)
-        .map_err(failure::study)?;
-    let names: Vec<String> = if request.compare {
-        applicable(&prepared.model, &prepared.solver.0, &**solvers)
-            .iter()
-            .map(|&m| m.to_owned())
-            .collect()
-    } else {
-        match request.method.as_deref() {
-            None | Some("auto") => vec![prepared.gradient.0.clone()],
-            Some(method) => vec![method.to_owned()],
+    let route = prepared.route(&**solvers);
+    let (chosen, choice) = match prepared.file.training.gradient.as_str() {
+        "auto" => prepared.gradient.clone(),
+        _ => choice::automatic(&route, &prepared.problem),
+    };
+    let wanted = match request.method.as_deref() {
+        None => &prepared.gradient.0,
+        Some("auto") => &chosen,
+        Some(method) => method,
+    };
+    let all: Vec<&MethodInfo> = match (request.compare, method_info(wanted)) {
+        (true, _) => METHODS.iter().collect(),
+        (false, Some(method)) => vec![method],
+        // There is no such method, and the error says which there are.
+        (false, None) => {
+            return Err(failure::study(match route.method(wanted) {
+                Err(e) => e,
+                Ok(_) => StudyError::Compile(format!("the gradient `{wanted}` has no name")),
+            }));
         }
     };
-    let mut methods: Vec<GradientResult> = Vec::new();
-    let mut loss = f64::NAN;
-    for name in &names {
-        let mut objective = objective(&prepared, name, solvers).map_err(failure::study)?;
-        let z = objective.z_start();
-        let mut grad = vec![0.0; z.len()];
-        let seconds = median(|| {
-            let value = objective.evaluate(&z, 1.0, Some(&mut grad));
-            value.map(|e| loss = e.loss).map_err(|f| error(Code::Solve, explain(&prepared, &f)))
-        })?;
-        let forward = forward_seconds(&prepared, solvers)?;
-        // From the optimiser's coordinates to the parameters as the user writes them.
-        let values: Vec<f64> = objective
-            .transforms()
-            .iter()
-            .zip(&z)
-            .zip(&grad)
-            .map(|((t, &z), g)| g / t.theta(z).1)
-            .collect();
-        let agreement = methods.first().map_or(0.0, |first| distance(&first.values, &values));
-        let check = match request.check {
-            true => Some(check(&prepared, name, &**solvers, DIRECTIONS).map_err(failure::study)?),
-            false => None,
+    let estimates = choice::estimates(&route, &prepared.problem);
+    let mut reply = GradientReply {
+        loss: f64::NAN,
+        names: prepared.theta_names.clone(),
+        states: prepared.model.model.states.len() as u32,
+        solver: prepared.solver.1.clone(),
+        forward_seconds: f64::NAN,
+        forward_evaluations: 0,
+        methods: Vec::new(),
+        refused: Vec::new(),
+        chosen,
+        choice,
+        stopped: false,
+    };
+    (reply.forward_seconds, reply.forward_evaluations) = forward(prepared, solvers, control)?;
+    for (done, method) in all.iter().enumerate() {
+        if control.cancel.load(Ordering::Relaxed) {
+            reply.stopped = true;
+            break;
+        }
+        let (done, total) = (done as u32, all.len() as u32);
+        emit(Progress::Comparing { method: method.title.into(), done, total }, Block::new());
+        let estimate = estimates.iter().find(|e| e.method == method.id).map(|e| e.seconds);
+        let mut refuse = |reason: String| {
+            reply.refused.push(RefusedMethod {
+                method: method.id.into(),
+                title: method.title.into(),
+                description: method.description.into(),
+                reason,
+            });
         };
-        methods.push(GradientResult {
-            method: name.clone(),
-            seconds,
-            over_forward: seconds / forward,
-            memory: objective.gradient_memory(),
-            agreement,
-            check,
-            values,
-        });
+        if request.compare {
+            if let Err(why) = route.make(method) {
+                refuse(why);
+                continue;
+            }
+            if let Some(long) = estimate.filter(|s| *s > LONGEST) {
+                refuse(format!(
+                    "one gradient would take about {long:.0} s; it can be run by itself"
+                ));
+                continue;
+            }
+        }
+        match measure(prepared, request, method, solvers, control, &mut reply.loss) {
+            Ok(mut result) => {
+                result.estimate = estimate;
+                result.over_forward = result.seconds / reply.forward_seconds;
+                reply.methods.push(result);
+            }
+            Err(_) if control.cancel.load(Ordering::Relaxed) => {
+                reply.stopped = true;
+                break;
+            }
+            Err(e) if request.compare => refuse(e.message),
+            Err(e) => return Err(e),
+        }
     }
-    let names = prepared.theta_names.clone();
-    Ok(GradientReply { loss, names, methods, choice: prepared.gradient.1.clone() })
+    let reference = reply.methods.iter().find(|m| m.exact).or(reply.methods.first());
+    if let Some(reference) = reference.map(|m| m.values.clone()) {
+        for result in &mut reply.methods {
+            result.agreement = distance(&reference, &result.values);
+        }
+    }
+    Ok(reply)
+}
+
+/// One method: values, times, and the check where it is asked for.
+fn measure(
+    prepared: &Prepared,
+    request: &GradientRequest,
+    method: &MethodInfo,
+    solvers: &Arc<dyn Solvers + Send + Sync>,
+    control: &Control,
+    loss: &mut f64,
+) -> Result<GradientResult, ApiError> {
+    let mut objective = objective(prepared, method.id, solvers).map_err(failure::study)?;
+    objective.set_cancel(Some(control.cancel.clone()));
+    let z = objective.z_start();
+    let mut grad = vec![0.0; z.len()];
+    let seconds = median(|| {
+        let value = objective.evaluate(&z, 1.0, Some(&mut grad));
+        value.map(|e| *loss = e.loss).map_err(|f| error(Code::Solve, explain(prepared, &f)))
+    })?;
+    // From the optimiser's coordinates to the parameters as the user writes them.
+    let values: Vec<f64> = objective
+        .transforms()
+        .iter()
+        .zip(&z)
+        .zip(&grad)
+        .map(|((t, &z), g)| g / t.theta(z).1)
+        .collect();
+    let check = match request.check {
+        true => {
+            let worst =
+                check(prepared, method.id, &**solvers, DIRECTIONS).map_err(failure::study)?;
+            // JSON has no NaN: it would arrive as "not checked".
+            Some(if worst.is_finite() { worst } else { f64::MAX })
+        }
+        false => None,
+    };
+    let (forward_evaluations, reverse_products) = objective.gradient_work();
+    Ok(GradientResult {
+        method: method.id.into(),
+        title: method.title.into(),
+        description: method.description.into(),
+        exact: method.exact,
+        seconds,
+        over_forward: f64::NAN,
+        estimate: None,
+        memory: objective.gradient_memory(),
+        forward_evaluations,
+        reverse_products,
+        agreement: 0.0,
+        check,
+        allowed: allowed(&prepared.route(&**solvers), method, &prepared.problem.settings),
+        values,
+    })
 }
 
 /// Median seconds of one forward solve of all experiments, with the values at the times of the
-/// data; the work arrays are reused as in training.
-fn forward_seconds(
+/// data, and its evaluations; the work arrays are reused as in training.
+fn forward(
     prepared: &Prepared,
     solvers: &Arc<dyn Solvers + Send + Sync>,
-) -> Result<f64, ApiError> {
+    control: &Control,
+) -> Result<(f64, u64), ApiError> {
     let solver = |message| failure::study(StudyError::Solver(message));
     let model = &prepared.model;
     let mut stepper = slopefield_study::solvers::stepper(model, &prepared.solver.0, &**solvers)
         .map_err(solver)?;
     let cases = slopefield_study::gradient::Case::all(prepared);
-    median(|| {
-        for case in &cases {
+    let mut settings = prepared.problem.settings.clone();
+    settings.cancel = Some(control.cancel.clone());
+    let mut states: Vec<Vec<f64>> =
+        cases.iter().map(|case| vec![0.0; case.saves.len() * case.u0.len()]).collect();
+    let mut evaluations = 0;
+    let seconds = median(|| {
+        evaluations = 0;
+        for (case, states) in cases.iter().zip(&mut states) {
             let ivp = case.ivp(prepared);
-            let mut states = vec![0.0; case.saves.len() * case.u0.len()];
-            let settings = &prepared.problem.settings;
-            slopefield_solve::drive(&mut *stepper, &ivp, settings, &case.saves, &mut states, None)
+            if ivp.t1 <= ivp.t0 {
+                continue;
+            }
+            slopefield_solve::drive(&mut *stepper, &ivp, &settings, &case.saves, states, None)
                 .map_err(|e| error(Code::Solve, prepared.model.explain(&e, &case.p)))?;
+            evaluations += stepper.stats().rhs;
         }
         Ok(())
-    })
+    })?;
+    Ok((seconds, evaluations))
 }
 
 /// Median seconds of several calls.
 fn median(mut call: impl FnMut() -> Result<(), ApiError>) -> Result<f64, ApiError> {
     let mut times = Vec::with_capacity(REPEATS);
-    for _ in 0..REPEATS {
+    let started = Instant::now();
+    while times.is_empty() || (times.len() < REPEATS && started.elapsed().as_secs_f64() < TIMED) {
         let began = Instant::now();
         call()?;
         times.push(began.elapsed().as_secs_f64());
     }
     times.sort_by(f64::total_cmp);
-    Ok(times[REPEATS / 2])
+    Ok(times[times.len() / 2])
 }
 
 /// Largest difference over the largest entry.
@@ -123,7 +228,7 @@ pub fn explain(prepared: &Prepared, failure: &Failure) -> String {
     match (failure.time, failure.state, experiment) {
         (Some(t), Some(state), Some(experiment)) => {
             let solve = slopefield_solve::SolveError::NonFinite { t, state, u: failure.u.clone() };
-            let p = slopefield_study::gradient::start_params(prepared, experiment);
+            let p = slopefield_study::gradient::start_params(&prepared.problem, experiment);
             format!("experiment {}: {}", experiment.name, prepared.model.explain(&solve, &p))
         }
         _ => failure.message.clone(),
@@ -138,14 +243,19 @@ pub fn objective(
 ) -> Result<Objective, StudyError> {
     // Made once here, so that a wrong name or a broken plugin is told before anything runs.
     prepared.gradient_method(gradient, &**solvers)?;
-    let solver = prepared.solver.0.clone();
+    let (solver, memory) = (prepared.solver.0.clone(), prepared.memory);
     let (name, from) = (gradient.to_owned(), solvers.clone());
     let (again, steppers) = (solver.clone(), solvers.clone());
     let (model, same) = (prepared.model.clone(), prepared.model.clone());
+    let (played, by, players) = (prepared.model.clone(), solver.clone(), solvers.clone());
     let methods = Methods {
         gradient: Arc::new(move |_| {
-            method(&model, &name, &solver, &*from)
-                .unwrap_or_else(|e| Box::new(Unavailable::because(e.to_string())))
+            let route = Route { model: &model, solver: &solver, solvers: &*from, memory };
+            route.method(&name).unwrap_or_else(|e| Box::new(Unavailable::because(e.to_string())))
+        }),
+        replay: Arc::new(move |_, times| {
+            let route = Route { model: &played, solver: &by, solvers: &*players, memory };
+            route.replay(times)
         }),
         stepper: Arc::new(move |_| {
             let stepper = slopefield_study::solvers::stepper(&same, &again, &*steppers);

@@ -7,7 +7,7 @@ use slopefield_train::Control;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// At most one training at a time.
+/// At most one training or comparison of gradients at a time.
 #[derive(Default)]
 pub struct Jobs(Mutex<Option<Arc<Control>>>);
 
@@ -33,7 +33,10 @@ impl Jobs {
     pub fn start(&self) -> Result<Running<'_>, ApiError> {
         let mut current = self.lock();
         if current.is_some() {
-            return Err(error(Code::Request, "a training is already running; stop it first"));
+            return Err(error(
+                Code::Request,
+                "a training or a comparison of gradients is already running; stop it first",
+            ));
         }
         let control = Arc::new(Control::default());
         *current = Some(control.clone());

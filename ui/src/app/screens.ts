@@ -9,5 +9,6 @@ export const SCREEN_LIST: Array<{ id: Screen; label: string; icon: IconName }> =
   { id: "explore", label: "Explore", icon: "explore" },
   { id: "train", label: "Train", icon: "train" },
   { id: "results", label: "Results", icon: "results" },
+  { id: "gradients", label: "Gradient lab", icon: "gradients" },
   { id: "plugins", label: "Plugins", icon: "plugins" },
 ];

@@ -49,7 +49,11 @@ recent: Array<RecentProject>,
 /**
  * Built-in solvers, in groups and the recommended first.
  */
-solvers: Array<SolverSummary>, };
+solvers: Array<SolverSummary>, 
+/**
+ * Gradient methods, the recommended first.
+ */
+gradients: Array<GradientSummary>, };
 
 /**
  * Quantiles of an observation over time: of the model's value, without the scatter of measurements.
@@ -465,24 +469,52 @@ loss: number,
  */
 names: Array<string>, 
 /**
- * One entry a method.
+ * Number of states.
+ */
+states: number, 
+/**
+ * Which solver, and why.
+ */
+solver: string, 
+/**
+ * Median seconds of one forward solve of all experiments,
+ */
+forward_seconds: number, 
+/**
+ * and how often it evaluates the right-hand side.
+ */
+forward_evaluations: number, 
+/**
+ * The methods that were run, in the order of the list of methods.
  */
 methods: Array<GradientResult>, 
 /**
- * Why `auto` would choose what it chooses.
+ * Those that were not.
  */
-choice: string, };
+refused: Array<RefusedMethod>, 
+/**
+ * What `auto` chooses,
+ */
+chosen: string, 
+/**
+ * and why.
+ */
+choice: string, 
+/**
+ * The comparison was stopped before its end.
+ */
+stopped: boolean, };
 
 /**
  * Gradients of a study.
  */
 export type GradientRequest = { 
 /**
- * Path of `study.toml`.
+ * Path of `study.toml`; the open project when absent.
  */
-study: string, 
+study: string | null, 
 /**
- * `auto`, `forward`, `discrete`, `gauss`.
+ * `auto` or a method by name; that of the study when absent.
  */
 method: string | null, 
 /**
@@ -490,18 +522,34 @@ method: string | null,
  */
 check: boolean, 
 /**
- * Run every applicable method.
+ * Run every method that goes through this study, and say of the others why not.
  */
-compare: boolean, };
+compare: boolean, 
+/**
+ * Memory of one gradient, such as `64 MB`; that of the study when absent.
+ */
+memory: string | null, };
 
 /**
  * One method's gradient.
  */
 export type GradientResult = { 
 /**
- * `forward`, `discrete`, `gauss`.
+ * Name, such as `discrete`.
  */
 method: string, 
+/**
+ * Name shown to people.
+ */
+title: string, 
+/**
+ * What it is, in a sentence.
+ */
+description: string, 
+/**
+ * It differentiates the very steps of the solver.
+ */
+exact: boolean, 
 /**
  * Median seconds of one evaluation.
  */
@@ -511,11 +559,24 @@ seconds: number,
  */
 over_forward: number, 
 /**
+ * Seconds that the automatic choice expected.
+ */
+estimate: number | null, 
+/**
  * Peak bytes.
  */
 memory: number, 
 /**
- * Largest difference from the first method, over its largest entry.
+ * Evaluations of the right-hand side on the way there,
+ */
+forward_evaluations: number, 
+/**
+ * and evaluations and products of the derivative pass.
+ */
+reverse_products: number, 
+/**
+ * Largest difference from the first exact method that was run (from the first one when none
+ * is exact), over its largest entry.
  */
 agreement: number, 
 /**
@@ -523,9 +584,34 @@ agreement: number,
  */
 check: number | null, 
 /**
+ * Largest such difference that a right gradient of this kind may have at the tolerances.
+ */
+allowed: number, 
+/**
  * Values.
  */
 values: Array<number>, };
+
+/**
+ * A gradient method.
+ */
+export type GradientSummary = { 
+/**
+ * Name in study files.
+ */
+id: string, 
+/**
+ * Name shown to people.
+ */
+title: string, 
+/**
+ * What it is and what it costs, in a sentence.
+ */
+description: string, 
+/**
+ * It differentiates the very steps of the solver.
+ */
+exact: boolean, };
 
 /**
  * What to do with the running job.
@@ -879,7 +965,19 @@ iteration: number,
 /**
  * The sentence.
  */
-message: string, } | { "event": "paused", 
+message: string, } | { "event": "comparing", 
+/**
+ * Name of the method that runs now, as shown to people.
+ */
+method: string, 
+/**
+ * Methods done.
+ */
+done: number, 
+/**
+ * Methods in all.
+ */
+total: number, } | { "event": "paused", 
 /**
  * Held.
  */
@@ -1011,6 +1109,27 @@ opened_ms: number,
  * The file is still there.
  */
 exists: boolean, };
+
+/**
+ * A method that was not run.
+ */
+export type RefusedMethod = { 
+/**
+ * Name.
+ */
+method: string, 
+/**
+ * Name shown to people.
+ */
+title: string, 
+/**
+ * What it is, in a sentence.
+ */
+description: string, 
+/**
+ * Why not, in a sentence.
+ */
+reason: string, };
 
 /**
  * Makes one standalone HTML page.
@@ -1773,9 +1892,17 @@ export type TrainingFile = {
  */
 recipe: string, 
 /**
- * `auto`, `forward`, `discrete`, `gauss`.
+ * `auto`, or a method of docs/reference/gradients.md such as `discrete`, `forward`, `gauss`.
  */
 gradient: string, 
+/**
+ * What one gradient may hold in memory where it has a choice: `64 MB`, `1.5 GB`, `256 MiB`.
+ */
+memory: string, 
+/**
+ * Compare the gradient with differences of the loss before the first iteration.
+ */
+check: boolean, 
 /**
  * Upper bound of all iterations together; the recipe's own when absent.
  */

@@ -5,6 +5,7 @@ import type { AppInfo, PluginList } from "../generated/api";
 import type { Platform, WorkerEvent } from "../platform";
 import { ErrorLog } from "./errors.svelte";
 import { ExploreStore } from "./explore.svelte";
+import { GradientStore } from "./gradients.svelte";
 import { ImportStore } from "./import.svelte";
 import { InterfaceStore, type Screen } from "./interface.svelte";
 import { ProjectStore } from "./project.svelte";
@@ -27,6 +28,7 @@ export class Session {
   readonly explore: ExploreStore;
   readonly training: TrainingStore;
   readonly results: ResultsStore;
+  readonly gradients: GradientStore;
   readonly imports: ImportStore;
 
   constructor(readonly platform: Platform) {
@@ -35,6 +37,7 @@ export class Session {
     this.explore = new ExploreStore(platform, this.project, this.text, this.errors);
     this.training = new TrainingStore(platform, this.project, this.errors);
     this.results = new ResultsStore(platform, this.project, this.errors);
+    this.gradients = new GradientStore(platform, this.project, this.errors);
     this.imports = new ImportStore(platform, this.project, this.errors);
     this.project.beforeCommand = this.text.flush;
   }
@@ -91,6 +94,7 @@ export class Session {
   train = async (request: { resume?: string; from_run?: string } = {}): Promise<void> => {
     if (this.training.active || !this.project.isOpen) return;
     this.go("train");
+    await this.gradients.stopAndWait();
     await this.project.beforeCommand();
     if (this.project.view?.problem.ok) await this.training.start(request);
   };
@@ -99,6 +103,7 @@ export class Session {
   async mayLeave(): Promise<boolean> {
     await this.project.beforeCommand();
     const view = this.project.view;
+    await this.gradients.stopAndWait();
     if (this.training.active) {
       const answer = await this.ui.ask({
         title: "A training is running",

@@ -1,6 +1,6 @@
 // What the window needs from its host. Every method is named here, so a host that lacks one does not compile.
 
-import type { ApiError, Commands, Progress, RunSummary, TrainRequest } from "../generated/api";
+import type { ApiError, Commands, GradientReply, GradientRequest, Progress, RunSummary, TrainRequest } from "../generated/api";
 import type { Framed } from "./frame";
 
 export type CommandName = keyof Commands;
@@ -20,6 +20,8 @@ export interface Platform {
   rpc<C extends CommandName>(command: C, request: Request<C>): Promise<Framed<Reply<C>>>;
   /** Trains; progress until `finished` or `failed`, which may come after the promise has settled. */
   train(request: TrainRequest, onProgress: (progress: Progress, block: Float64Array) => void): Promise<Framed<RunSummary>>;
+  /** Compares gradient methods; progress with each method that begins. */
+  gradient(request: GradientRequest, onProgress: (progress: Progress) => void): Promise<Framed<GradientReply>>;
   /** The system's dialog; null when the user changed their mind. */
   pickOpen(kind: PickKind): Promise<string | null>;
   pickSave(defaultName: string): Promise<string | null>;

@@ -2,12 +2,12 @@
 
 mod compile;
 mod ensemble;
-mod gradient;
+pub(crate) mod gradient;
 mod rhs;
-mod scaling;
-mod solve;
+pub(crate) mod scaling;
+pub(crate) mod solve;
 mod spiral;
-mod texts;
+pub(crate) mod texts;
 
 use crate::comparator::native::Whole;
 use crate::machine::Clock;
@@ -40,12 +40,15 @@ fn own(case: &str, metric: &'static str) -> Saved {
 }
 
 /// A target that our time is at most `most` times the comparator's.
-fn at_most(most: f64) -> Option<Target> {
+pub(crate) fn at_most(most: f64) -> Option<Target> {
     Some(Target::Ratio(most))
 }
 
 /// Compiles a model text: the model, and the least of some times from text to callable.
-fn compiled(text: &str, setting: &Setting<'_>) -> Result<(CompiledModel, Option<f64>), BenchError> {
+pub(crate) fn compiled(
+    text: &str,
+    setting: &Setting<'_>,
+) -> Result<(CompiledModel, Option<f64>), BenchError> {
     let timed = || -> Result<_, BenchError> {
         let clock = Clock::start();
         let model = CompiledModel::new(text, &BuiltinNetworks)?;
@@ -60,10 +63,10 @@ fn compiled(text: &str, setting: &Setting<'_>) -> Result<(CompiledModel, Option<
 }
 
 /// A case of `whole.cpp` as a subject.
-struct InC(Whole);
+pub(crate) struct InC(Whole);
 
 impl InC {
-    fn boxed(whole: Option<Whole>) -> Option<Box<dyn Subject>> {
+    pub(crate) fn boxed(whole: Option<Whole>) -> Option<Box<dyn Subject>> {
         whole.map(|whole| Box::new(InC(whole)) as Box<dyn Subject>)
     }
 }

@@ -8,11 +8,12 @@ use crate::comparator::native::Whole;
 use crate::numpy::Generator;
 use crate::{BenchError, Case, Check, Reference, Saved, Setting, Subject, Trial, stored};
 use slopefield_solve::Settings;
+use slopefield_study::CompiledModel;
 
 const STATES: usize = 16;
 const SAVES: usize = 10;
 
-pub(super) fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let sizes = [(3, "1e2"), (30, "1e3"), (303, "1e4"), (3030, "1e5")];
     let case = |(hidden, size): (usize, &str), gradient: bool| {
         let (what, peers, metric) = if gradient {
@@ -34,20 +35,31 @@ pub(super) fn cases() -> Vec<Case> {
     sizes.into_iter().flat_map(|size| [case(size, false), case(size, true)]).collect()
 }
 
-fn prepare(hidden: usize, gradient: bool, setting: &Setting<'_>) -> Result<Trial, BenchError> {
-    let (model, compile_s) = compiled(&texts::network(STATES, hidden), setting)?;
+/// The model's text.
+pub(crate) fn text(hidden: usize) -> String {
+    texts::network(STATES, hidden)
+}
+
+/// The problem with its data.
+pub(crate) fn problem(model: &CompiledModel, hidden: usize) -> (Problem, Vec<f64>) {
     let Inputs { weights, u0, data } = Inputs::new(hidden);
-    let input = [&weights[..], &u0, &data].concat();
-    let case = if gradient { "scaling_gradient" } else { "scaling_solve" };
-    let whole = Whole::open(setting.comparators, case, &input, hidden)?;
     let problem = Problem {
-        rhs: model.rhs,
+        rhs: model.rhs.clone(),
         t1: 1.0,
         u0,
         p: weights,
         settings: Settings::with_tolerances(1e-6, 1e-6),
         saves: grid(0.1, 1.0, SAVES),
     };
+    (problem, data)
+}
+
+fn prepare(hidden: usize, gradient: bool, setting: &Setting<'_>) -> Result<Trial, BenchError> {
+    let (model, compile_s) = compiled(&text(hidden), setting)?;
+    let (problem, data) = problem(&model, hidden);
+    let input = [&problem.p[..], &problem.u0, &data].concat();
+    let case = if gradient { "scaling_gradient" } else { "scaling_solve" };
+    let whole = Whole::open(setting.comparators, case, &input, hidden)?;
     let stored = stored::scaling(hidden);
     // Errors of either are below 1e-6.
     let tolerance = 1e-5;

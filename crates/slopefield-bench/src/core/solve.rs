@@ -9,10 +9,10 @@ use slopefield_solve::{ExplicitRungeKutta, Ivp, Settings, drive};
 use std::sync::Arc;
 
 /// Parameters and initial state of Lotka–Volterra.
-pub(super) const LV_INPUT: [f64; 6] = [1.5, 1.0, 3.0, 1.0, 1.0, 1.0];
+pub(crate) const LV_INPUT: [f64; 6] = [1.5, 1.0, 3.0, 1.0, 1.0, 1.0];
 
 /// B1 of the peers.
-pub(super) fn lotka_volterra() -> Case {
+pub(crate) fn lotka_volterra() -> Case {
     Case {
         name: "lv-solve".into(),
         about: "Lotka-Volterra, t 0..10, Tsit5 at 1e-6, 101 save points; hand-written Tsit5".into(),
@@ -42,7 +42,7 @@ pub(super) fn lotka_volterra() -> Case {
 }
 
 /// An initial value problem that owns its parts.
-pub(super) struct Problem {
+pub(crate) struct Problem {
     pub rhs: Arc<dyn Kernel>,
     pub t1: f64,
     pub u0: Vec<f64>,
@@ -52,7 +52,7 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    pub(super) fn lotka_volterra(rhs: Arc<dyn Kernel>) -> Problem {
+    pub(crate) fn lotka_volterra(rhs: Arc<dyn Kernel>) -> Problem {
         let (p, u0) = LV_INPUT.split_at(4);
         Problem {
             rhs,
@@ -64,20 +64,20 @@ impl Problem {
         }
     }
 
-    pub(super) fn ivp(&self) -> Ivp<'_> {
+    pub(crate) fn ivp(&self) -> Ivp<'_> {
         Ivp { rhs: &*self.rhs, t0: 0.0, t1: self.t1, u0: &self.u0, p: &self.p }
     }
 }
 
 /// `n` equally spaced times.
-pub(super) fn grid(t0: f64, t1: f64, n: usize) -> Vec<f64> {
+pub(crate) fn grid(t0: f64, t1: f64, n: usize) -> Vec<f64> {
     let last = n - 1;
     let time = |i| if i == last { t1 } else { t0 + (t1 - t0) * i as f64 / last as f64 };
     (0..n).map(time).collect()
 }
 
 /// Solves with Tsit5, again and again with the same stepper, as training does.
-pub(super) struct Solve {
+pub(crate) struct Solve {
     problem: Problem,
     stepper: ExplicitRungeKutta,
     states: Vec<f64>,
@@ -85,7 +85,7 @@ pub(super) struct Solve {
 }
 
 impl Solve {
-    pub(super) fn new(problem: Problem) -> Solve {
+    pub(crate) fn new(problem: Problem) -> Solve {
         let states = vec![0.0; problem.saves.len() * problem.u0.len()];
         Solve { problem, stepper: ExplicitRungeKutta::new(&TSIT5), states, evaluations: 0 }
     }

@@ -1,21 +1,21 @@
 //! Model texts of the cases.
 
 /// Lotka–Volterra, parameters in the order `(α, β, γ, δ)`.
-pub(super) const LOTKA_VOLTERRA: &str =
+pub(crate) const LOTKA_VOLTERRA: &str =
     include_str!("../../../../benches/core/lotka_volterra.slope");
 /// 30 species, 40 reactions, 10 Hill productions.
-pub(super) const KINETICS: &str = include_str!("../../../../benches/core/kinetics30.slope");
+pub(crate) const KINETICS: &str = include_str!("../../../../benches/core/kinetics30.slope");
 /// Network 2–50–2.
-pub(super) const SMALL_NETWORK: &str = include_str!("../../../../benches/core/mlp_2_50_2.slope");
+pub(crate) const SMALL_NETWORK: &str = include_str!("../../../../benches/core/mlp_2_50_2.slope");
 /// Network 16–128–128–16.
-pub(super) const LARGE_NETWORK: &str =
+pub(crate) const LARGE_NETWORK: &str =
     include_str!("../../../../benches/core/mlp_16_128_128_16.slope");
 
 /// Brusselator on a torus of 32 × 32 points, two species.
-pub(super) const BRUSSELATOR: &str = include_str!("../../../../tests/models/brusselator_2d.slope");
+pub(crate) const BRUSSELATOR: &str = include_str!("../../../../tests/models/brusselator_2d.slope");
 
 /// The neural differential equation on cubed states, 2–50–2.
-pub(super) const SPIRAL: &str = "\
+pub(crate) const SPIRAL: &str = "\
 state x = 2
 state y = 0
 network n: mlp(inputs: 2, outputs: 2, hidden: [50], activation: tanh)
@@ -25,7 +25,7 @@ y' = z[2]
 ";
 
 /// A network from `states` states to their derivatives.
-pub(super) fn network(states: usize, hidden: usize) -> String {
+pub(crate) fn network(states: usize, hidden: usize) -> String {
     let names: Vec<String> = (1..=states).map(|i| format!("x{i}")).collect();
     let mut text: String = names.iter().map(|name| format!("state {name} = 0\n")).collect();
     text += &format!(
@@ -40,7 +40,7 @@ pub(super) fn network(states: usize, hidden: usize) -> String {
 
 /// A chain of 100 species with Michaelis–Menten steps and degradation, 200 parameters, in which a
 /// network with two hidden layers of 64 units stands for four unknown terms.
-pub(super) fn hundred_states() -> String {
+pub(crate) fn hundred_states() -> String {
     let mut text = String::from(
         "network n: mlp(inputs: 4, outputs: 4, hidden: [64, 64], activation: tanh)\n\
          let z = n(c1, c2, c3, c4)\n",

@@ -1,6 +1,10 @@
 use super::*;
 use std::convert::Infallible;
 
+/// What an exact method is held to by differences of adaptive solves.
+const ROUGH: Standard =
+    Standard { method: "discrete", exact: true, same_steps: false, close: 0.01, wrong: 0.2 };
+
 /// Σ i·z² with a wrinkle of the given size.
 fn bowl(z: &[f64], wrinkle: f64) -> f64 {
     let smooth: f64 = z.iter().enumerate().map(|(i, z)| (i + 1) as f64 * z * z).sum();
@@ -17,7 +21,7 @@ fn run(z: &[f64], g: &[f64], wrinkle: f64) -> (GradientCheck, usize) {
         calls += 1;
         Ok::<_, Infallible>(Some(bowl(z, wrinkle)))
     };
-    let result = check(z, g, &|_| true, 2, &mut loss).unwrap();
+    let result = check(z, g, &|_| true, 2, ROUGH, &mut loss).unwrap();
     (result, calls)
 }
 
@@ -59,7 +63,7 @@ fn a_rough_loss_is_not_taken_for_a_wrong_gradient() {
 fn a_loss_that_fails_beside_the_start_is_not_a_wrong_gradient() {
     let z = [1.0, -2.0, 0.5];
     let mut fails = |_: &[f64]| Ok::<_, Infallible>(None);
-    let result = check(&z, &gradient(&z), &|_| true, 2, &mut fails).unwrap();
+    let result = check(&z, &gradient(&z), &|_| true, 2, ROUGH, &mut fails).unwrap();
     assert!(!result.clearly_wrong());
     assert!(result.directions.iter().all(|d| d.difference.is_nan() && !d.passed));
     assert!(result.sentence().contains("could not be checked"));
@@ -74,5 +78,43 @@ fn frozen_elements_stay_where_they_are() {
         assert_eq!(at[1], z[1]);
         Ok::<_, Infallible>(Some(bowl(at, 0.0)))
     };
-    assert!(!check(&z, &g, &|i| i != 1, 2, &mut loss).unwrap().clearly_wrong());
+    assert!(!check(&z, &g, &|i| i != 1, 2, ROUGH, &mut loss).unwrap().clearly_wrong());
+}
+
+/// With the same steps, an exact gradient is held to what exact means.
+#[test]
+fn one_percent_is_wrong_when_the_steps_are_the_same() {
+    let z = [1.0, -2.0, 0.5];
+    let off: Vec<f64> = gradient(&z).iter().map(|g| 1.01 * g).collect();
+    let mut loss = |z: &[f64]| Ok::<_, Infallible>(Some(bowl(z, 0.0)));
+    let exact = Standard::of(("discrete", true), true, 1e-6);
+    assert!(!run(&z, &off, 0.0).0.clearly_wrong());
+    let found = check(&z, &off, &|_| true, 2, exact, &mut loss).unwrap();
+    assert!(found.clearly_wrong(), "{found:?}");
+    let said = found.sentence();
+    assert!(
+        said.contains("`discrete`") && said.contains("1.0 % apart; 0.1 % would pass"),
+        "{said}"
+    );
+    let right = check(&z, &gradient(&z), &|_| true, 2, exact, &mut loss).unwrap();
+    assert!(right.directions.iter().all(|d| d.passed), "{right:?}");
+    assert!(right.sentence().contains("with the same steps: they agree to"));
+}
+
+/// A continuous adjoint is held to the tolerances of the solve.
+#[test]
+fn a_continuous_adjoint_may_be_off_by_what_the_tolerances_allow() {
+    let z = [1.0, -2.0, 0.5];
+    let scaled = |factor: f64| -> Vec<f64> { gradient(&z).iter().map(|g| factor * g).collect() };
+    let mut loss = |z: &[f64]| Ok::<_, Infallible>(Some(bowl(z, 0.0)));
+    let mut at = |factor: f64, rtol: f64| {
+        let standard = Standard::of(("gauss", false), true, rtol);
+        check(&z, &scaled(factor), &|_| true, 2, standard, &mut loss).unwrap()
+    };
+    assert!(!at(1.005, 1e-6).clearly_wrong());
+    assert!(at(1.03, 1e-6).clearly_wrong());
+    assert!(!at(1.03, 1e-5).clearly_wrong());
+    let drifted = at(4.0, 1e-6);
+    assert!(drifted.clearly_wrong());
+    assert!(drifted.sentence().contains("an exact gradient method"), "{}", drifted.sentence());
 }

@@ -5,16 +5,18 @@ use crate::failure::{Failure, FailureKind};
 use crate::grid::{Grid, Point as Measured};
 use crate::noise::NoiseKind;
 use crate::problem::{Experiment, ModelKernels, ObservationSpec, Problem, Source};
-use slopefield_adjoint::GradientMethod;
+use slopefield_adjoint::{Evaluated, GradientMethod};
 use slopefield_kernel::{Cotangent, Point};
-use slopefield_solve::{Ivp, Stepper, drive};
+use slopefield_solve::{Ivp, StepObserver, StepTimes, Stepper, drive};
 
 /// Work arrays and grids of one experiment.
 pub(super) struct ExperimentLoss {
-    /// Bytes that the last gradient held at its peak.
-    pub memory: u64,
+    /// What the last gradient took.
+    pub evaluated: Option<Evaluated>,
     index: usize,
     method: Box<dyn GradientMethod>,
+    /// Takes the steps of one place again, while the gradient is checked.
+    frozen: Option<Box<dyn Stepper>>,
     /// For hold-out; made when first needed.
     stepper: Option<Box<dyn Stepper>>,
     training: Grid,
@@ -83,9 +85,10 @@ impl ExperimentLoss {
         let outputs = problem.kernels.observe.shape().outputs;
         let held_out = Grid::new(experiment, true);
         ExperimentLoss {
-            memory: 0,
+            evaluated: None,
             index,
             method,
+            frozen: None,
             stepper: None,
             training: Grid::new(experiment, false),
             p: vec![0.0; params],
@@ -99,6 +102,47 @@ impl ExperimentLoss {
             weights: vec![0.0; outputs],
             scratch: vec![0.0; scratch_len(&problem.kernels)],
         }
+    }
+
+    pub fn gradient_method(&self) -> &'static str {
+        self.method.name()
+    }
+
+    /// Keeps the steps that are taken at θ; false where they cannot be taken again.
+    pub fn freeze(
+        &mut self,
+        problem: &Problem,
+        theta: &[f64],
+        horizon: f64,
+        stepper: &dyn Fn() -> Box<dyn Stepper>,
+        replay: &dyn Fn(Vec<f64>) -> Option<Box<dyn Stepper>>,
+    ) -> Result<bool, Failure> {
+        let experiment = &problem.experiments[self.index];
+        let rows = self.training.rows_within(experiment.t0, horizon);
+        if rows == 0 || self.training.times[rows - 1] <= experiment.t0 {
+            return Ok(true);
+        }
+        assemble_params(experiment, theta, &mut self.p);
+        initial_state(problem, self.index, &self.p, &mut self.u0, &mut self.scratch)?;
+        let saves = &self.training.times[..rows];
+        let ivp = Ivp {
+            rhs: &*problem.kernels.rhs,
+            t0: experiment.t0,
+            t1: saves[rows - 1],
+            u0: &self.u0,
+            p: &self.p,
+        };
+        let mut record = StepTimes::default();
+        let mut states = vec![0.0; rows * self.u0.len()];
+        let (settings, observer) = (&problem.settings, Some(&mut record as &mut dyn StepObserver));
+        drive(&mut *stepper(), &ivp, settings, saves, &mut states, observer)
+            .map_err(|error| Failure::from_solve(self.index, &experiment.name, error))?;
+        self.frozen = replay(record.times);
+        Ok(self.frozen.is_some())
+    }
+
+    pub fn thaw(&mut self) {
+        self.frozen = None;
     }
 
     pub fn has_hold_out(&self) -> bool {
@@ -166,10 +210,22 @@ impl ExperimentLoss {
                 p: &self.p,
             };
             let (grad_u0, grad_p) = (&mut self.grad_u0, &mut self.grad_p);
-            let result =
-                self.method.evaluate(&ivp, &problem.settings, saves, &mut loss, grad_u0, grad_p);
+            let settings = &problem.settings;
+            let result = match &mut self.frozen {
+                Some(steps) => {
+                    let mut states = vec![0.0; rows * n];
+                    drive(&mut **steps, &ivp, settings, saves, &mut states, None).map(|_| {
+                        loss(&states, &mut vec![0.0; rows * n]);
+                    })
+                }
+                None => {
+                    let gradient =
+                        self.method.evaluate(&ivp, settings, saves, &mut loss, grad_u0, grad_p);
+                    gradient.map(|evaluated| self.evaluated = Some(evaluated))
+                }
+            };
             match result {
-                Ok(evaluated) => self.memory = evaluated.memory,
+                Ok(()) => {}
                 Err(error) if failure.is_none() => {
                     return Err(Failure::from_solve(self.index, &experiment.name, error));
                 }

@@ -5,7 +5,8 @@
 
 use slopefield_adjoint::DiscreteAdjoint;
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
-use slopefield_solve::Settings;
+use slopefield_solve::runge_kutta::TSIT5;
+use slopefield_solve::{FrozenSteps, Settings};
 use slopefield_train::{
     Experiment, Methods, ModelKernels, NoiseKind, ObservationSpec, ParamKind, ParamSpec, Scale,
     Series, Source,
@@ -146,6 +147,7 @@ pub fn methods() -> Methods {
     Methods {
         gradient: Arc::new(|_| Box::new(DiscreteAdjoint::named("tsit5").unwrap())),
         stepper: Arc::new(|_| slopefield_solve::method("tsit5").unwrap()),
+        replay: Arc::new(|_, times| Some(Box::new(FrozenSteps::new(&TSIT5, times)))),
     }
 }
 

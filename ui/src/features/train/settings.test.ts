@@ -3,7 +3,7 @@ import type { PluginList, StageFile, StudyFile, TrainingFile } from "../../gener
 import * as is from "./settings";
 
 const stage = (iterations: number, over: Partial<StageFile> = {}): StageFile => ({ optimiser: "adam", iterations, rate: 0.05, horizon: 1, ...over });
-const own = (...stages: StageFile[]): TrainingFile => ({ recipe: "custom", gradient: "auto", iterations: null, l2: 0, stages });
+const own = (...stages: StageFile[]): TrainingFile => ({ recipe: "custom", gradient: "auto", memory: "256 MiB", check: true, iterations: null, l2: 0, stages });
 const counts = (t: TrainingFile) => t.stages.map((s) => s.iterations);
 
 describe("the recipe", () => {
@@ -101,14 +101,20 @@ describe("solvers and gradients", () => {
   });
 
   test("a gradient that cannot go through a plugin's solver says so", () => {
-    expect(is.gradientHint("discrete", "org.a/rodas")).toContain("cannot go through");
-    for (const id of ["gauss", "auto"]) expect(is.gradientHint(id, "org.a/rodas")).not.toContain("cannot");
-    expect(is.gradientHint("discrete", "tsit5")).toContain("Exact reverse");
+    const known = [
+      { id: "discrete", title: "Discrete adjoint", description: "Exact reverse.", exact: true },
+      { id: "gauss", title: "Gauss adjoint", description: "Continuous.", exact: false },
+    ];
+    expect(is.gradientHint("discrete", "org.a/rodas", known)).toContain("cannot go through");
+    for (const id of ["gauss", "auto"]) expect(is.gradientHint(id, "org.a/rodas", known)).not.toContain("cannot");
+    expect(is.gradientHint("discrete", "tsit5", known)).toContain("Exact reverse");
+    expect(is.gradientHint("reverse", "tsit5", known)).toContain("no such gradient");
+    expect(is.gradientMenu(known).map((c) => c.name)).toEqual(["Automatic", "Discrete adjoint", "Gauss adjoint"]);
   });
 
   test("the engine's sentence is shown in two", () => {
     expect(is.methodParts("solver Tsit5, the default; gradient The discrete adjoint, because it costs 5.")).toEqual({ solver: "Tsit5, the default.", gradient: "The discrete adjoint, because it costs 5." });
-    expect(is.methodParts("solver BS3, as the study says; gradient gauss, as the study says")).toEqual({ solver: "BS3, as the study says.", gradient: "Gauss adjoint, as the study says." });
+    expect(is.methodParts("solver BS3, as the study says; gradient Gauss adjoint, as the study says")).toEqual({ solver: "BS3, as the study says.", gradient: "Gauss adjoint, as the study says." });
     expect(is.methodParts("forward")).toBeNull();
   });
 });

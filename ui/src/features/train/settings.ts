@@ -1,6 +1,6 @@
 // Solver and training settings of the study: what can be chosen, what a typed text may be, and edits of the recipe.
 
-import type { PluginList, SolverSummary, StageFile, StageView, StudyFile, TrainingFile } from "../../generated/api";
+import type { GradientSummary, PluginList, SolverSummary, StageFile, StageView, StudyFile, TrainingFile } from "../../generated/api";
 import { parseNumber } from "../../shared/numbers";
 
 export type Choice = { id: string; name: string; hint: string };
@@ -13,12 +13,10 @@ export const REACTIONS: Choice[] = [
   { id: "jumps", name: "One by one", hint: "Every reaction is a random event: exact for few particles, and the amounts are counts." },
 ];
 
-export const GRADIENTS: Choice[] = [
-  { id: "auto", name: "Automatic", hint: "Chosen by cost from the number of states and parameters." },
-  { id: "discrete", name: "Discrete adjoint", hint: "Exact reverse of the accepted steps; its cost does not grow with the number of parameters." },
-  { id: "forward", name: "Forward sensitivities", hint: "Tangents along the same steps; cheapest for very few parameters." },
-  { id: "gauss", name: "Gauss adjoint", hint: "An adjoint equation solved backwards in time; goes through every solver, those of plugins too." },
-];
+const AUTO_GRADIENT: Choice = { id: "auto", name: "Automatic", hint: "Chosen by cost, which is measured on this study; the Gradient lab compares all of them." };
+
+/** Gradient methods to choose from. */
+export const gradientMenu = (known: GradientSummary[]): Choice[] => [AUTO_GRADIENT, ...known.map((m) => ({ id: m.id, name: m.title, hint: m.description }))];
 
 /** Solvers to choose from: the built-in ones by what they are for, one group for each plugin that has some, and a stored value that neither has. */
 export type SolverMenu = { groups: Array<{ name: string; solvers: Choice[] }>; unknown: string | null };
@@ -47,10 +45,10 @@ export function solverHint(stored: string, menu: SolverMenu, plugins: PluginList
 /** Names of plugins' solvers have the plugin's id before a slash. */
 export const isPlugins = (solver: string): boolean => solver.includes("/");
 
-export function gradientHint(stored: string, solver: string): string {
-  const found = GRADIENTS.find((c) => c.id === stored);
+export function gradientHint(stored: string, solver: string, known: GradientSummary[]): string {
+  const found = gradientMenu(known).find((c) => c.id === stored);
   if (!found) return "There is no such gradient; choose another.";
-  if (isPlugins(solver) && (stored === "discrete" || stored === "forward")) return "It cannot go through a plugin's solver; take the Gauss adjoint, or let it be chosen.";
+  if (isPlugins(solver) && known.some((m) => m.id === stored && m.exact)) return "It cannot go through a plugin's solver; take the Gauss adjoint, or let it be chosen.";
   return found.hint;
 }
 
@@ -66,6 +64,7 @@ const unless = (fits: (value: number) => boolean, wanted: string): Refuse => (te
 // For `TextInput.refuse`, like those of `shared/numbers`.
 export const refuseTolerance = unless((v) => v > 0 && v < 1, "a number between 0 and 1, such as 1e-6");
 export const refuseCount = unless((v) => Number.isInteger(v) && v >= 1 && v <= MOST, "a whole number from 1 on");
+export const refuseMemory: Refuse = (text) => (/^\d+(\.\d+)?\s*([kmgt]i?b?|b)?$/i.test(text) && parseFloat(text) > 0 ? null : "an amount such as 64 MB or 2 GB");
 export const refuseCountOrNothing: Refuse = (text) => (text === "" ? null : refuseCount(text));
 export const refuseRate = unless((v) => v > 0, "a positive number, such as 0.05");
 export const refusePercent = unless((v) => v > 0 && v <= 100, "a share above 0 and up to 100 %");
@@ -150,6 +149,8 @@ export function digest({ seed, solver, training }: StudyFile): string {
     REACTIONS.find((r) => r.id === solver.reactions && r.id !== "ode")?.name.toLowerCase() ?? null,
     `rtol ${written(solver.rtol)}`,
     training.gradient === "auto" ? null : training.gradient,
+    training.memory === "256 MiB" ? null : `≤ ${training.memory}`,
+    training.check ? null : "gradient unchecked",
     training.iterations === null ? null : `≤ ${training.iterations} iterations`,
     training.l2 > 0 ? `l2 ${written(training.l2)}` : null,
     `seed ${seed}`,
@@ -164,9 +165,7 @@ export function methodParts(method: string): { solver: string; gradient: string 
   return found?.[1] && found[2] ? { solver: sentence(found[1]), gradient: sentence(found[2]) } : null;
 }
 
-/** Begins with a capital, except what is a name in small letters, and ends with a full stop. */
+/** Ends with a full stop. */
 export function sentence(text: string): string {
-  const known = GRADIENTS.find((c) => c.id !== "auto" && text.startsWith(`${c.id},`));
-  const said = known ? known.name + text.slice(known.id.length) : text;
-  return /[.!?]$/.test(said) ? said : `${said}.`;
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -6,6 +6,7 @@ import type { CommandName, Platform, Reply, Request, WorkerEvent } from "../type
 import { Block } from "./block";
 import { check } from "./language";
 import { grid, lotka } from "./lotka";
+import { FakeComparison, GRADIENTS } from "./gradients";
 import { FakeProject } from "./project";
 import { EXAMPLES, PLUGINS, RECENT } from "./samples";
 import { previewOf } from "./table";
@@ -28,6 +29,7 @@ const bare = <T>(value: T): Framed<T> => ({ value, block: new Float64Array() });
 export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: FakeOptions = {}): FakePlatform {
   let project: FakeProject | null = null;
   let training: FakeTraining | null = null;
+  let comparison: FakeComparison | null = null;
   const failures = new Map<CommandName, unknown>();
   const calls: FakePlatform["calls"] = [];
   const workerHandlers = new Set<(event: WorkerEvent) => void>();
@@ -44,7 +46,7 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
   const replace = (next: FakeProject): Framed<ProjectView> => (project = next).view();
 
   const handlers: Handlers = {
-    app_info: () => bare({ version: "0.1.0", processor: "x86-64, AVX2, FMA", worker_pid: 41235, examples: EXAMPLES, recent: RECENT, solvers: SOLVERS }),
+    app_info: () => bare({ version: "0.1.0", processor: "x86-64, AVX2, FMA", worker_pid: 41235, examples: EXAMPLES, recent: RECENT, solvers: SOLVERS, gradients: GRADIENTS }),
     model_check: ({ text }) => bare(check(text)),
     simulate: (request) => simulate(request),
     data_preview: (request) => previewOf(request),
@@ -73,6 +75,7 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
     project_redo: () => change((p) => p.redo()),
     job: ({ action }) => {
       training?.job(action);
+      if (action === "stop") comparison?.stop();
       return bare({});
     },
     run_view: ({ run }) => {
@@ -103,6 +106,16 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
       const summary = await training.run();
       training = null;
       return bare(summary);
+    },
+    async gradient(request, onProgress) {
+      calls.push({ command: "gradient", request: structuredClone(request) });
+      if (failures.has("gradient")) {
+        const error = failures.get("gradient");
+        failures.delete("gradient");
+        throw error;
+      }
+      comparison = new FakeComparison(onProgress, 12 * step_ms);
+      return bare(await comparison.run());
     },
     pickOpen: async (kind) => (kind === "data" ? "/home/ada/data/hudson_bay_lynx_hare.csv" : "/home/ada/studies/hare-lynx.slopefield"),
     pickSave: async (defaultName) => `/home/ada/studies/${defaultName}`,

@@ -36,11 +36,11 @@ function capped(stages: StageView[], most: number | null): StageView[] {
 }
 
 export function solverReason({ solver }: StudyFile): string {
-  return solver.method === "auto" ? "Tsit5, the default for ordinary differential equations that are not stiff" : `${solver.method}, as the study says`;
+  return solver.method === "auto" ? "Tsit5, or an implicit method if a trial solve at the start values finds the equations stiff" : `${solver.method}, as the study says`;
 }
 
 export function gradientReason({ training }: StudyFile): string {
-  return training.gradient === "auto" ? "Forward sensitivities, because they cost about 9.1 solves for 8 unknown and the discrete adjoint about 11.5." : `${training.gradient}, as the study says`;
+  return training.gradient === "auto" ? "Discrete adjoint: about 2.6 forward solves (58 µs) for 8 unknowns, and exact; 9.1 by forward, 4.0 by gauss." : `${training.gradient}, as the study says`;
 }
 
 export function settingProblems({ solver, training }: StudyFile): StudyProblem[] {
@@ -51,6 +51,7 @@ export function settingProblems({ solver, training }: StudyFile): StudyProblem[]
   }
   if (!(solver.max_steps > 0)) wrong("solver.max_steps", "at least one step is needed");
   if (!["default", "custom"].includes(training.recipe)) wrong("training.recipe", `\`${training.recipe}\` is unknown; there are \`default\` and \`custom\``);
+  if (!/^[\d.]+ *([kmgt]?i?b)?$/i.test(training.memory)) wrong("training.memory", `\`${training.memory}\` is no amount of memory; write it like \`64 MB\` or \`2 GB\``);
   if (!["auto", "forward", "discrete", "gauss"].includes(training.gradient)) wrong("training.gradient", `\`${training.gradient}\` is unknown; there are \`auto\`, \`forward\`, \`discrete\` and \`gauss\``);
   if (!(training.l2 >= 0)) wrong("training.l2", "the weight must be 0 or a positive number");
   if (training.recipe === "custom" && training.stages.length === 0) wrong("training.stages", "a custom recipe needs at least one stage, `[[training.stages]]`");

@@ -4,7 +4,7 @@ import { getVersion } from "@tauri-apps/api/app";
 import { Channel, invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
 import { getCurrentWindow } from "@tauri-apps/api/window";
-import type { Progress, RunSummary } from "../../generated/api";
+import type { GradientReply, Progress, RunSummary } from "../../generated/api";
 import { decodeFrame, type Framed } from "../frame";
 import { toApiError, type LaunchRequest, type Platform, type Reply, type WorkerEvent } from "../types";
 
@@ -34,6 +34,11 @@ export function createTauriPlatform(): Platform {
         handle(value, block);
       };
       return decodeFrame<RunSummary>(bytesOf(await call("rpc_stream", { command: "train", request, onProgress })));
+    },
+    async gradient(request, handle): Promise<Framed<GradientReply>> {
+      const onProgress = new Channel<ArrayBuffer | number[]>();
+      onProgress.onmessage = (message) => handle(decodeFrame<Progress>(bytesOf(message)).value);
+      return decodeFrame<GradientReply>(bytesOf(await call("rpc_stream", { command: "gradient", request, onProgress })));
     },
     pickOpen: (kind) => invoke<string | null>("pick_open", { kind }),
     pickSave: (defaultName) => invoke<string | null>("pick_save", { defaultName }),

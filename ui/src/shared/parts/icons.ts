@@ -8,6 +8,7 @@ export const ICONS = {
   copy: "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
   train: "M2.5 2.5v11h11M4.5 5c1 4.5 3 6.5 9 6.5",
   results: "M2.5 13.5h11M4.5 11v-3M8 11V3.5M11.5 11V6",
+  gradients: "M2.5 13.5h11M2.5 13.5L11 4M11 4v3.2M11 4H7.8",
   plugins: "M6 2.5v3M10 2.5v3M4 5.5h8v3a4 4 0 0 1-8 0zM8 12.5v1.5",
   play: "M5 3.2v9.6l7.5-4.8z",
   pause: "M5.5 3.5v9M10.5 3.5v9",
