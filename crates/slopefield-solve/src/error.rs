@@ -88,6 +88,12 @@ pub enum SolveError {
         /// The budget.
         steps: u64,
     },
+    /// The time that the solve was given is over.
+    #[error("the time allowed was used up; stopped at t = {t}")]
+    OutOfTime {
+        /// Time reached.
+        t: f64,
+    },
     /// Somebody cancelled.
     #[error("cancelled at t = {t}")]
     Cancelled {
@@ -129,6 +135,10 @@ impl SolveError {
             SolveError::TooManySteps { .. } => {
                 "Loosen the tolerances or raise the step budget; a stiff problem needs an \
                  implicit method."
+            }
+            SolveError::OutOfTime { .. } => {
+                "Allow more time, loosen the tolerances, or shorten the time span; a stiff problem \
+                 needs an implicit method."
             }
             SolveError::NotConverged { .. } => {
                 "The equations may have a kink or a jump here, or no solution beyond it: look at \

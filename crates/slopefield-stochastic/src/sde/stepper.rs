@@ -115,8 +115,8 @@ impl<S: Scheme<T>, T: Real> SdeStepper<S, T> {
     }
 
     fn check_budget(&self, settings: &Settings) -> Result<(), SolveError> {
-        if settings.cancelled() {
-            return Err(SolveError::Cancelled { t: self.t });
+        if let Some(interruption) = settings.interruption(self.t) {
+            return Err(interruption);
         }
         if self.stats.accepted + self.stats.rejected >= settings.max_steps {
             return Err(SolveError::TooManySteps { t: self.t, steps: settings.max_steps });
