@@ -109,7 +109,7 @@ impl<T: Real> Driven<'_, '_, T> {
         mut observer: Option<&mut dyn StepObserver<T>>,
     ) -> Result<Option<Stop>, SolveError> {
         let (ivp, settings) = (self.ivp, self.settings);
-        let mut events = EventLoop::new(ivp)?;
+        let mut events = EventLoop::new(ivp, settings)?;
         let mut stop = None;
         let at_once = events.as_ref().is_some_and(|events| events.scheduled_at(ivp.t0));
         if ivp.t0 == ivp.t1 && !at_once {
