@@ -125,8 +125,9 @@ impl SolveError {
     pub fn advice(&self) -> &'static str {
         match self {
             SolveError::StepTooSmall { .. } => {
-                "The solution may blow up or the problem may be stiff here: loosen the \
-                 tolerances, shorten the time span, or look at the parameters near this time."
+                "The solution may blow up here, the problem may be stiff, or tolerances may be so \
+                 loose that the solution has gone astray: try an implicit method, tighter or looser \
+                 tolerances, a shorter time span, and look at the parameters near this time."
             }
             SolveError::NonFinite { .. } => {
                 "Look for a division by zero, or a logarithm, root or power of a negative \
