@@ -79,6 +79,11 @@ impl<S: Scheme<T>, T: Real> SdeStepper<S, T> {
         SdeStepper { lanes, ..Self::with(scheme) }
     }
 
+    /// The last step: states before and after, coefficients of the noise before, increments.
+    pub(super) fn last(&self) -> (&[T], &[T], &[T], &[f64]) {
+        (&self.before, &self.after, self.scheme.coefficients(), &self.w)
+    }
+
     /// Length of a first step: small changes by drift and by noise, each against the state.
     fn first_length(&mut self, system: &mut System<'_, '_, T>) -> f64 {
         let ivp = system.ivp;
