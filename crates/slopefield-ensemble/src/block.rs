@@ -1,7 +1,7 @@
 //! A block of lanes that step together, each with its own time, step and controller.
 
 use slopefield_kernel::{BatchPoint, LANE_GROUP};
-use slopefield_solve::{SolveError, Stats};
+use slopefield_solve::{Settings, SolveError, Stats};
 
 use crate::problem::Ensemble;
 use crate::queue::Trajectory;
@@ -232,11 +232,12 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// Ends all trajectories as cancelled.
-    pub(crate) fn cancel(&mut self, rules: &Rules) {
+    /// Ends all trajectories, as cancelled or out of time.
+    pub(crate) fn interrupt(&mut self, rules: &Rules, settings: &Settings) {
         for lane in (0..self.lanes.len()).rev() {
             let t = self.number(Control::T, lane);
-            self.end(rules, lane, Err(SolveError::Cancelled { t }));
+            let why = settings.interruption(t).unwrap_or(SolveError::Cancelled { t });
+            self.end(rules, lane, Err(why));
             self.lanes.truncate(lane);
         }
     }

@@ -149,8 +149,8 @@ fn work(
     }
     let mut unreported = block.busy();
     while block.busy() > 0 {
-        if settings.cancelled() {
-            block.cancel(context.rules);
+        if settings.interruption(context.rules.t0).is_some() {
+            block.interrupt(context.rules, settings);
             break;
         }
         block.step(context, &mut scratch);
@@ -164,8 +164,8 @@ fn work(
         }
     }
     lanes_filled(unreported);
-    if settings.cancelled() {
-        starts.cancel(context);
+    if let Some(interruption) = settings.interruption(context.rules.t0) {
+        starts.interrupt(context, &interruption);
     }
     totals.attempts.fetch_add(block.attempts, Ordering::Relaxed);
     totals.lane_steps.fetch_add(block.lane_steps, Ordering::Relaxed);

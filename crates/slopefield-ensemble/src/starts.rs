@@ -82,13 +82,12 @@ impl<'a> Starts<'a> {
         true
     }
 
-    /// Ends what waits, here and in the queue, as cancelled.
-    pub(crate) fn cancel(&mut self, context: &Context<'_, 'a>) {
+    /// Ends what waits, here and in the queue, for this reason.
+    pub(crate) fn interrupt(&mut self, context: &Context<'_, 'a>, why: &SolveError) {
         loop {
             for mut trajectory in self.waiting.drain(..) {
                 let u = context.ensemble.u0.of(trajectory.index, self.states).to_vec();
-                let error = SolveError::Cancelled { t: context.rules.t0 };
-                trajectory.fail(error, u, Stats::default());
+                trajectory.fail(why.clone(), u, Stats::default());
             }
             context.queue.take(usize::MAX, &mut self.waiting);
             if self.waiting.is_empty() {

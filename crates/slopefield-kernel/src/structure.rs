@@ -33,6 +33,15 @@ pub struct Structure<'a, T = f64> {
     pub noise: Option<Noise<'a, T>>,
     /// Random jumps.
     pub jumps: Option<Jumps<'a, T>>,
+    /// `(t, u, p) →` for each jump a number that its rate does not exceed from `t` on, along any
+    /// solution from `u`, as long as no jump happens; and one number more, for how long at least
+    /// that holds (positive, perhaps infinite). For simulation by thinning, which needs nothing
+    /// else of rates that vary between jumps.
+    pub rate_bounds: Option<&'a dyn Kernel<T>>,
+    /// Each rate as a function of its own, `(t, u, p) →` one number, in the order of
+    /// [`Jumps::rates`] and to the last bit the same; empty where they are not to be had. With them
+    /// a jump costs the rates that it alters, and not all.
+    pub single_rates: &'a [Arc<dyn Kernel<T>>],
     /// Events.
     pub events: Option<Events<'a, T>>,
 }
@@ -48,6 +57,8 @@ impl<T> Default for Structure<'_, T> {
             delays: None,
             noise: None,
             jumps: None,
+            rate_bounds: None,
+            single_rates: &[],
             events: None,
         }
     }

@@ -1,5 +1,6 @@
 //! Times of the parts of an implicit step on two Brusselators: right-hand side, Jacobian,
-//! factorisation and solution, beside faer's sparse factorisation of the same matrix.
+//! factorisation and solution, beside faer's sparse factorisation and a banded one of the same
+//! matrix.
 //!
 //! `cargo run --release -p slopefield-linear --example factor_timings`
 
@@ -77,6 +78,7 @@ fn parts(problem: &Problem) {
     );
     if n >= 40 {
         by_faer(&jacobian, a, u0);
+        in_a_band(&jacobian, a, u0);
     }
 }
 
@@ -124,4 +126,180 @@ fn by_faer(jacobian: &Jacobian<f64>, a: f64, u0: &[f64]) {
         });
         println!("{:>26}: factor {factor:.3} µs, solve {solve:.3}", format!("faer {name}"));
     }
+}
+
+/// Factorisation with partial pivoting in a band (as LAPACK's `dgbtf2`), with the states in the
+/// order of Cuthill and McKee, which makes the band narrow.
+struct Band {
+    n: usize,
+    /// Diagonals below and above.
+    below: usize,
+    above: usize,
+    /// Column by column, each `2 below + above + 1` high.
+    values: Vec<f64>,
+    pivots: Vec<usize>,
+}
+
+impl Band {
+    fn height(&self) -> usize {
+        2 * self.below + self.above + 1
+    }
+
+    fn at(&self, i: usize, j: usize) -> usize {
+        j * self.height() + self.below + self.above + i - j
+    }
+
+    fn factor(&mut self) {
+        let (n, below) = (self.n, self.below);
+        let stride = self.height() - 1;
+        let mut last = 0;
+        for j in 0..n {
+            let rows = below.min(n - 1 - j);
+            let diagonal = self.at(j, j);
+            let column = &self.values[diagonal..=diagonal + rows];
+            let mut pivot = 0;
+            for (i, x) in column.iter().enumerate() {
+                if x.abs() > column[pivot].abs() {
+                    pivot = i;
+                }
+            }
+            self.pivots[j] = pivot;
+            last = last.max((j + self.above + pivot).min(n - 1));
+            if pivot > 0 {
+                for c in 0..=last - j {
+                    self.values.swap(diagonal + c * stride, diagonal + pivot + c * stride);
+                }
+            }
+            let reciprocal = 1.0 / self.values[diagonal];
+            let (left, right) = self.values.split_at_mut(diagonal + rows + 1);
+            let factors = &mut left[diagonal + 1..];
+            for x in factors.iter_mut() {
+                *x *= reciprocal;
+            }
+            for c in 1..=last - j {
+                let top = diagonal + c * stride - (diagonal + rows + 1);
+                let u = right[top];
+                if u != 0.0 {
+                    for (x, l) in right[top + 1..=top + rows].iter_mut().zip(&*factors) {
+                        *x -= u * *l;
+                    }
+                }
+            }
+        }
+    }
+
+    fn solve(&self, x: &mut [f64]) {
+        let (n, below) = (self.n, self.below);
+        for j in 0..n {
+            x.swap(j, j + self.pivots[j]);
+            let (rows, first, xj) = (below.min(n - 1 - j), self.at(j, j) + 1, x[j]);
+            for (x, l) in x[j + 1..=j + rows].iter_mut().zip(&self.values[first..]) {
+                *x -= xj * l;
+            }
+        }
+        for j in (0..n).rev() {
+            let diagonal = self.at(j, j);
+            x[j] /= self.values[diagonal];
+            let (rows, xj) = ((below + self.above).min(j), x[j]);
+            let column = &self.values[diagonal - rows..diagonal];
+            for (x, u) in x[j - rows..j].iter_mut().zip(column) {
+                *x -= xj * u;
+            }
+        }
+    }
+}
+
+/// The order of Cuthill and McKee, from a state far from the others.
+fn narrow_order(pattern: &Pattern) -> Vec<usize> {
+    let n = pattern.width();
+    let mut neighbours = vec![Vec::new(); n];
+    for j in 0..n {
+        for i in pattern.column(j) {
+            neighbours[j].push(*i as usize);
+            neighbours[*i as usize].push(j);
+        }
+    }
+    let mut from = 0;
+    let mut order = Vec::new();
+    for _ in 0..3 {
+        order.clear();
+        let mut seen = vec![false; n];
+        for root in std::iter::once(from).chain(0..n) {
+            if std::mem::replace(&mut seen[root], true) {
+                continue;
+            }
+            let mut next = order.len();
+            order.push(root);
+            while next < order.len() {
+                let mut found: Vec<usize> = neighbours[order[next]].clone();
+                found.sort_by_key(|k| neighbours[*k].len());
+                for k in found {
+                    if !std::mem::replace(&mut seen[k], true) {
+                        order.push(k);
+                    }
+                }
+                next += 1;
+            }
+        }
+        from = order[n - 1];
+    }
+    order
+}
+
+fn in_a_band(jacobian: &Jacobian<f64>, a: f64, u0: &[f64]) {
+    let n = jacobian.size();
+    let Some(pattern) = jacobian.pattern() else { return };
+    let order = narrow_order(pattern);
+    let mut place = vec![0; n];
+    for (at, state) in order.iter().enumerate() {
+        place[*state] = at;
+    }
+    let (mut below, mut above) = (0, 0);
+    let mut entries = Vec::new();
+    for j in 0..n {
+        for (i, v) in pattern.column(j).iter().zip(&jacobian.values()[pattern.range(j)]) {
+            let (row, column) = (place[*i as usize], place[j]);
+            below = below.max(row.saturating_sub(column));
+            above = above.max(column.saturating_sub(row));
+            entries.push((row, column, -v));
+        }
+        entries.push((place[j], place[j], a));
+    }
+    if below + above > n / 4 {
+        return;
+    }
+    let mut band = Band { n, below, above, values: Vec::new(), pivots: vec![0; n] };
+    band.values.resize(n * band.height(), 0.0);
+    let places: Vec<usize> = entries.iter().map(|(i, j, _)| band.at(*i, *j)).collect();
+    let factor = least(|| {
+        band.values.fill(0.0);
+        for (place, (.., value)) in places.iter().zip(&entries) {
+            band.values[*place] += *value;
+        }
+        band.factor();
+        black_box(&band.values);
+    });
+    let (mut x, mut ordered) = (u0.to_vec(), vec![0.0; n]);
+    let solve = least(|| {
+        for (x, state) in ordered.iter_mut().zip(&order) {
+            *x = u0[*state];
+        }
+        band.solve(black_box(&mut ordered));
+        for (value, state) in ordered.iter().zip(&order) {
+            x[*state] = *value;
+        }
+    });
+    // The residual tells that it is the same matrix.
+    let mut residual = u0.to_vec();
+    for j in 0..n {
+        for (i, v) in pattern.column(j).iter().zip(&jacobian.values()[pattern.range(j)]) {
+            residual[*i as usize] += v * x[j];
+        }
+        residual[j] -= a * x[j];
+    }
+    let worst = residual.iter().fold(0.0_f64, |worst, r| worst.max(r.abs()));
+    println!(
+        "{:>26}: {below} + {above} diagonals, factor {factor:.3} µs, solve {solve:.3}, residual {worst:.1e}",
+        "band"
+    );
 }

@@ -50,20 +50,35 @@ impl<T: Real, M: OneStep<T>> Adaptive<M, T> {
         (&mut self.method, &mut self.stats)
     }
 
+    /// The first state whose slope at the end of a tiny step, from the state at its beginning, is
+    /// not finite: solutions of linear systems would spread it over all states.
+    fn first_non_finite(&self, ivp: &Ivp<'_, T>, t: f64) -> Option<usize> {
+        let u = self.method.beginning();
+        if ivp.rhs.shape().states != u.len() {
+            return None;
+        }
+        let mut slope = vec![T::ZERO; u.len()];
+        let mut scratch = vec![T::ZERO; ivp.rhs.scratch_len()];
+        ivp.rhs.eval(T::of(t), u, ivp.p, &mut slope, &mut scratch);
+        slope.iter().position(|slope| !slope.finite())
+    }
+
     /// Why no step can be taken, however small.
-    fn collapsed(&self, attempt: Attempt, h: f64) -> SolveError {
+    fn collapsed(&self, ivp: &Ivp<'_, T>, attempt: Attempt, h: f64) -> SolveError {
         let t = self.t;
         match attempt {
             Attempt::Failed { reason: Failure::Singular, .. } => SolveError::Singular { t },
             Attempt::Failed { reason: Failure::NotConverged, .. } => {
                 SolveError::NotConverged { t, h }
             }
-            Attempt::Measured(error) => match self.method.first_non_finite() {
-                Some(state) if !error.is_finite() => {
-                    SolveError::non_finite(t, state, self.method.beginning())
+            Attempt::Measured(error) if error.is_finite() => SolveError::StepTooSmall { t, h },
+            Attempt::Measured(_) => {
+                let slope = self.first_non_finite(ivp, t + h);
+                match slope.or_else(|| self.method.first_non_finite()) {
+                    Some(state) => SolveError::non_finite(t, state, self.method.beginning()),
+                    None => SolveError::StepTooSmall { t, h },
                 }
-                _ => SolveError::StepTooSmall { t, h },
-            },
+            }
         }
     }
 }
@@ -142,7 +157,7 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
             rejected += 1;
             self.stats.rejected += 1;
             if tried <= floor {
-                return Err(self.collapsed(attempt, signed(tried)));
+                return Err(self.collapsed(ivp, attempt, signed(tried)));
             }
             h = (tried * factor).max(floor);
         }

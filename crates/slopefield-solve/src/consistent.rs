@@ -123,6 +123,16 @@ impl<T: Real> Consistency<T> {
         check(t, u, slope)
     }
 
+    /// Adds to `out` a direction along all that the algebraic equations determine, for the system
+    /// looked at last. Its parts differ, so that what depends on several does not cancel.
+    pub(crate) fn algebraic_direction(&self, out: &mut [T]) {
+        for k in 0..self.count {
+            for (i, v) in self.right.get(k) {
+                out[*i] += T::of(v / (k as f64 + 1.3));
+            }
+        }
+    }
+
     /// Finds the algebraic equations and the directions that they determine.
     fn look_at_mass(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T]) {
         let n = u.len();

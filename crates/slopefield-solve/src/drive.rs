@@ -109,15 +109,15 @@ impl<T: Real> Driven<'_, '_, T> {
         mut observer: Option<&mut dyn StepObserver<T>>,
     ) -> Result<Option<Stop>, SolveError> {
         let (ivp, settings) = (self.ivp, self.settings);
-        let mut events = EventLoop::new(ivp)?;
+        let mut events = EventLoop::new(ivp, settings)?;
         let mut stop = None;
         let at_once = events.as_ref().is_some_and(|events| events.scheduled_at(ivp.t0));
         if ivp.t0 == ivp.t1 && !at_once {
             rows.save_at(ivp.t0, ivp.u0);
             return Ok(None);
         }
-        if settings.cancelled() {
-            return Err(SolveError::Cancelled { t: ivp.t0 });
+        if let Some(interruption) = settings.interruption(ivp.t0) {
+            return Err(interruption);
         }
         self.stepper.start(ivp, settings)?;
         if let Some(events) = &mut events {
@@ -209,8 +209,8 @@ impl<T: Real> Driven<'_, '_, T> {
     }
 
     fn check_budget(&self, t: f64) -> Result<(), SolveError> {
-        if self.settings.cancelled() {
-            return Err(SolveError::Cancelled { t });
+        if let Some(interruption) = self.settings.interruption(t) {
+            return Err(interruption);
         }
         let now = self.stepper.stats();
         let steps = self.spent.accepted + self.spent.rejected + now.accepted + now.rejected;

@@ -88,6 +88,12 @@ pub enum SolveError {
         /// The budget.
         steps: u64,
     },
+    /// The time that the solve was given is over.
+    #[error("the time allowed was used up; stopped at t = {t}")]
+    OutOfTime {
+        /// Time reached.
+        t: f64,
+    },
     /// Somebody cancelled.
     #[error("cancelled at t = {t}")]
     Cancelled {
@@ -119,8 +125,9 @@ impl SolveError {
     pub fn advice(&self) -> &'static str {
         match self {
             SolveError::StepTooSmall { .. } => {
-                "The solution may blow up or the problem may be stiff here: loosen the \
-                 tolerances, shorten the time span, or look at the parameters near this time."
+                "The solution may blow up here, the problem may be stiff, or tolerances may be so \
+                 loose that the solution has gone astray: try an implicit method, tighter or looser \
+                 tolerances, a shorter time span, and look at the parameters near this time."
             }
             SolveError::NonFinite { .. } => {
                 "Look for a division by zero, or a logarithm, root or power of a negative \
@@ -129,6 +136,10 @@ impl SolveError {
             SolveError::TooManySteps { .. } => {
                 "Loosen the tolerances or raise the step budget; a stiff problem needs an \
                  implicit method."
+            }
+            SolveError::OutOfTime { .. } => {
+                "Allow more time, loosen the tolerances, or shorten the time span; a stiff problem \
+                 needs an implicit method."
             }
             SolveError::NotConverged { .. } => {
                 "The equations may have a kink or a jump here, or no solution beyond it: look at \

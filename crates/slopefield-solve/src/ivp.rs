@@ -4,6 +4,7 @@ use crate::{Real, SolveError};
 use slopefield_kernel::Kernel;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// What to integrate: `u' = f(t, u, p)` from `t0` to `t1` (either direction).
 #[derive(Clone, Copy)]
@@ -83,6 +84,9 @@ pub struct Settings {
     pub path: u64,
     /// Looked at before every step; set from anywhere to stop with `SolveError::Cancelled`.
     pub cancel: Option<Arc<AtomicBool>>,
+    /// Looked at before every attempt at a step: past it the solve ends with
+    /// `SolveError::OutOfTime`. What is computed until then does not depend on it.
+    pub deadline: Option<Instant>,
 }
 
 impl Default for Settings {
@@ -97,6 +101,7 @@ impl Default for Settings {
             seed: 0,
             path: 0,
             cancel: None,
+            deadline: None,
         }
     }
 }
@@ -105,6 +110,23 @@ impl Settings {
     /// Default settings with these tolerances, `atol` for all states.
     pub fn with_tolerances(rtol: f64, atol: f64) -> Self {
         Settings { rtol, atol: vec![atol], ..Settings::default() }
+    }
+
+    /// These settings, for solves that must end within a time from now on. A length beyond what
+    /// the clock can count is no limit.
+    #[must_use]
+    pub fn within(self, time: Duration) -> Self {
+        Settings { deadline: Instant::now().checked_add(time), ..self }
+    }
+
+    /// Why a solve that has reached `t` may not go on, if it may not: somebody has asked to stop,
+    /// or its time is over.
+    pub fn interruption(&self, t: f64) -> Option<SolveError> {
+        if self.cancelled() {
+            return Some(SolveError::Cancelled { t });
+        }
+        let over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        over.then_some(SolveError::OutOfTime { t })
     }
 
     /// Whether somebody has asked to stop.

@@ -14,8 +14,8 @@ pub(crate) fn shortest_step<T: Real>(t: f64, ivp: &Ivp<'_, T>, settings: &Settin
 
 /// Whether another attempt may be made.
 pub(crate) fn check_budget(t: f64, stats: &Stats, settings: &Settings) -> Result<(), SolveError> {
-    if settings.cancelled() {
-        return Err(SolveError::Cancelled { t });
+    if let Some(interruption) = settings.interruption(t) {
+        return Err(interruption);
     }
     if stats.accepted + stats.rejected >= settings.max_steps {
         return Err(SolveError::TooManySteps { t, steps: settings.max_steps });

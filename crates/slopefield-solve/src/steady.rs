@@ -139,8 +139,8 @@ impl<'a, T: Real> Continuation<'a, T> {
             if self.value.iter().all(|v| *v == T::ZERO) {
                 return Ok(self.found());
             }
-            if settings.cancelled() {
-                return Err(SolveError::Cancelled { t });
+            if let Some(interruption) = settings.interruption(t) {
+                return Err(interruption);
             }
             if iteration >= settings.max_steps {
                 return Err(SolveError::TooManySteps { t, steps: settings.max_steps });

@@ -7,7 +7,7 @@ use common::{distance, end_state, ivp};
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
 use slopefield_problems::{
     Equations, Function, Number, Problem, System, beam, brusselator_1d, hires, lotka_volterra,
-    medical_akzo_nobel, oregonator, pollution, robertson, van_der_pol,
+    medical_akzo_nobel, oregonator, pleiades, pollution, robertson, van_der_pol,
 };
 use slopefield_solve::{
     Bdf, Ivp, Settings, SolveError, Stats, Step, StepObserver, Stepper, drive, method,
@@ -327,6 +327,52 @@ impl Equations for Impossible {
     fn mass(&self) -> Vec<(u32, u32, f64)> {
         vec![(0, 0, 1.0)]
     }
+}
+
+/// Shortest distance of two of the seven stars of the Pleiades.
+fn nearest(u: &[f64]) -> f64 {
+    let pairs = (0..7).flat_map(|i| (0..i).map(move |j| (i, j)));
+    pairs.fold(f64::INFINITY, |least, (i, j)| least.min((u[i] - u[j]).hypot(u[7 + i] - u[7 + j])))
+}
+
+/// Where stars pass each other within the tolerance of their places, nothing controls the error of
+/// their orbits, and damped methods let them spiral into each other. That, and nothing else, ends a
+/// solve, and tolerances that see the passages give the published state.
+#[test]
+fn only_stars_that_a_loose_tolerance_lets_collide_end_the_solve() {
+    let problem = pleiades();
+    let reference = problem.references.last().unwrap();
+    let run = |tolerance: f64| {
+        let mut closest = f64::INFINITY;
+        let mut watch = |_: &Step, solution: &mut dyn Stepper| {
+            closest = closest.min(nearest(solution.state()));
+            Ok(())
+        };
+        let settings = Settings::with_tolerances(tolerance, tolerance);
+        let mut out = vec![0.0; 28];
+        let ivp = ivp(&problem);
+        let solved = drive(&mut Bdf::new(), &ivp, &settings, &[ivp.t1], &mut out, Some(&mut watch));
+        (solved, closest, distance(&out, &reference.u))
+    };
+    for tolerance in [3e-3, 1e-3] {
+        let (solved, closest, _) = run(tolerance);
+        if let Err(error) = solved {
+            assert!(matches!(error, SolveError::StepTooSmall { .. }), "{error}");
+            assert!(error.advice().contains("tighter"), "{error}");
+            assert!(closest < 1e-7, "they have not collided: {closest:e}");
+        }
+    }
+    // In truth they keep apart.
+    let errors: Vec<f64> = [1e-4, 1e-5, 1e-6, 1e-7]
+        .into_iter()
+        .map(|tolerance| {
+            let (solved, closest, error) = run(tolerance);
+            solved.unwrap();
+            assert!(closest > 1e-3, "{closest:e} at {tolerance:e}");
+            error
+        })
+        .collect();
+    assert!(errors.windows(2).all(|pair| pair[1] < 0.5 * pair[0]), "{errors:?}");
 }
 
 #[test]

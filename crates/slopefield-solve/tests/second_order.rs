@@ -423,6 +423,31 @@ fn solutions_within_steps_have_their_orders() {
 }
 
 #[test]
+fn between_steps_the_nystrom_method_has_order_six_in_positions_and_five_in_velocities() {
+    let (rhs, start) = (System::new(Kepler), kepler_at(0.3, 0.7));
+    let worst = |h: f64| {
+        let ivp = Ivp { rhs: &rhs, t0: 0.7, t1: 0.7 + h, u0: &start, p: &[] };
+        let saves: Vec<f64> = (1..8).map(|i| 0.7 + h * f64::from(i) / 8.0).collect();
+        let mut out = vec![0.0; 4 * saves.len()];
+        let settings = Settings { rtol: 1e9, atol: vec![1e9], ..of_length(h) };
+        drive(&mut Nystrom::new(&DPRKN6), &ivp, &settings, &saves, &mut out, None).unwrap();
+        let mut worst = [0.0_f64; 2];
+        for (t, u) in saves.iter().zip(out.chunks_exact(4)) {
+            let exact = kepler_at(0.3, *t);
+            worst[0] = worst[0].max(distance(&u[..2], &exact[..2]));
+            worst[1] = worst[1].max(distance(&u[2..], &exact[2..]));
+        }
+        worst
+    };
+    for (part, size) in [(0, 7.0), (1, 6.0)] {
+        let errors: Vec<(f64, f64)> =
+            [0.2, 0.15, 0.1, 0.08].into_iter().map(|h| (h, worst(h)[part])).collect();
+        let order = slope(&errors);
+        assert!((order - size).abs() < 0.3, "{part}: {order} {errors:?}");
+    }
+}
+
+#[test]
 fn the_nystrom_method_converges_on_a_nonlinear_problem() {
     let (rhs, start) = (System::new(Kepler), kepler_start(0.3));
     let errors: Vec<(f64, f64)> = [40, 50, 64, 80]

@@ -216,3 +216,52 @@ fn backward_time_returns_to_the_start() {
         assert!(error < 1e-10, "{}: {error:e}", table.id);
     }
 }
+
+#[test]
+fn single_precision_is_as_good_as_it_can_be() {
+    let (problem, body) = (lotka_volterra(), rigid_body());
+    for problem in [&problem, &body] {
+        let reference = problem.references.last().unwrap();
+        let exact: Vec<f64> = {
+            let there = Ivp { t1: reference.t, ..ivp(problem) };
+            let saves = [0.37 * reference.t, reference.t];
+            let mut out = vec![0.0; 2 * problem.u0.len()];
+            let settings = Settings::with_tolerances(1e-12, 1e-12);
+            drive(&mut ExplicitRungeKutta::new(&VERN8), &there, &settings, &saves, &mut out, None)
+                .unwrap();
+            out
+        };
+        let single = problem.single.as_ref().unwrap();
+        let u0: Vec<f32> = problem.u0.iter().map(|x| *x as f32).collect();
+        let p: Vec<f32> = problem.p.iter().map(|x| *x as f32).collect();
+        for table in TABLES {
+            let info = method_info(table.id).unwrap();
+            let run = |tolerance: f64, back: bool| {
+                let (t0, t1) = (problem.t0, reference.t);
+                let ivp = Ivp::<f32> { rhs: &**single, t0, t1, u0: &u0, p: &p };
+                // At the end, and within a step, where stages of its own are needed.
+                let saves = [0.37 * t1, t1];
+                let mut out = vec![0.0_f32; 2 * u0.len()];
+                let settings = Settings::with_tolerances(tolerance, tolerance);
+                let mut stepper = (info.single)();
+                drive(&mut *stepper, &ivp, &settings, &saves, &mut out, None).unwrap();
+                if back {
+                    let end = out[u0.len()..].to_vec();
+                    let back = Ivp { t0: t1, t1: t0, u0: &end, ..ivp };
+                    let mut out = vec![0.0_f32; u0.len()];
+                    drive(&mut *stepper, &back, &settings, &[t0], &mut out, None).unwrap();
+                    let off = |(a, b): (&f32, &f32)| f64::from((a - b).abs());
+                    return out.iter().zip(&u0).map(off).fold(0.0, f64::max);
+                }
+                let off = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs();
+                out.iter().zip(&exact).map(off).fold(0.0, f64::max)
+            };
+            let (rough, fine) = (run(1e-3, false), run(1e-6, false));
+            assert!(rough < 0.05, "{} on {}: {rough:e}", table.id, problem.id);
+            // Some hundred roundings of numbers up to 6.
+            assert!(fine < 1e-4, "{} on {}: {fine:e}", table.id, problem.id);
+            let back = run(1e-6, true);
+            assert!(back < 2e-4, "{} on {}: {back:e}", table.id, problem.id);
+        }
+    }
+}

@@ -34,7 +34,7 @@ mod random;
 mod sde;
 
 pub use brownian::BrownianMotion;
-pub use jump::{JumpDiffusion, PureJump, Selection, TauLeaping};
+pub use jump::{JumpDiffusion, PureJump, Selection, TauLeaping, Thinning};
 pub use lanes::{LaneSystem, paths_in_lanes};
 pub use methods::{MethodInfo, Process, choose, choose_jumps, method, method_info, methods};
 pub use paths::{Paths, paths};

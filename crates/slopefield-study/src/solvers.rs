@@ -5,7 +5,7 @@ use crate::system::{calculus, is_constant_between, noise_kind};
 use slopefield_kernel::Structure;
 use slopefield_lang::Model;
 use slopefield_solve::{MethodClass, Stepper};
-use slopefield_stochastic::{JumpDiffusion, Process};
+use slopefield_stochastic::{JumpDiffusion, Process, Thinning};
 
 /// Where solvers come from: the built-in methods, and those of plugins.
 pub trait Solvers: Sync {
@@ -159,6 +159,9 @@ pub fn choose(model: &Model, method: &str, rtol: f64) -> Choice {
         };
     }
     if !model.noises.is_empty() {
+        if !model.delays.is_empty() {
+            return named("em", "the equations have noise and delays");
+        }
         let (kind, calculus) = (noise_kind(model), calculus(model));
         let (id, why) = slopefield_stochastic::choose(kind, model.noises.len(), calculus, false);
         return named(id, why);
@@ -246,6 +249,9 @@ pub fn stepper(
             "the solver `{method}` is for rates that are constant between jumps; here equations, noise or \
              the time change them in between: use `auto` or a solver for those"
         ));
+    }
+    if structure.rate_bounds.is_some() {
+        return Ok(Box::new(Thinning::new(own)));
     }
     Ok(Box::new(JumpDiffusion::new(own)))
 }

@@ -77,6 +77,7 @@ impl Failure {
             | SolveError::EventStorm { t, .. }
             | SolveError::BadLag { t, .. }
             | SolveError::TooManySteps { t, .. }
+            | SolveError::OutOfTime { t }
             | SolveError::Plugin { t, .. } => failure.time = Some(t),
             SolveError::NoSteadyState { state, .. } => failure.state = Some(state),
             SolveError::Invalid(_) => {}

@@ -5,10 +5,12 @@
 //! doi:10.1007/978-1-5041-2940-4_12. Errors of public copies of the set are not repeated: E2 reads
 //! `u'(t − 0.42)`, its second history rises, C4 has γ = 0.1, C2 goes to t = 40, F1 to t = 1.
 
+mod chemistry;
 mod constant;
 mod neutral;
 mod state_dependent;
 
+pub use chemistry::{delay_oregonator, quorum_sensing};
 pub use constant::{
     delay_logistic, delay_lotka_volterra, delay_robertson, granulopoiesis, mackey_glass, unit_delay,
 };
@@ -31,6 +33,8 @@ pub fn delays() -> Vec<Problem> {
         delay_logistic(),
         delay_lotka_volterra(),
         delay_robertson(),
+        delay_oregonator(),
+        quorum_sensing(),
         ddetst_b1(),
         ddetst_b2(),
         ddetst_c1(),

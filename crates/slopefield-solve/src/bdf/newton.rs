@@ -149,8 +149,12 @@ impl<T: Real> Newton<T> {
     ) -> Solved {
         let near = ((to.c / self.made_for) - 1.0).abs() <= REUSE;
         if !near && !self.make_matrix(ivp, to, counts) {
-            let finite = self.jacobian.values().iter().all(|x| x.finite());
-            return if finite { Solved::Singular } else { Solved::NotFinite };
+            if self.jacobian.values().iter().all(|x| x.finite()) {
+                return Solved::Singular;
+            }
+            // A shorter step looks at another point.
+            self.outdated = true;
+            return Solved::NotFinite;
         }
         let ratio = to.c / self.made_for;
         let correction = T::of(2.0 / (1.0 + ratio));

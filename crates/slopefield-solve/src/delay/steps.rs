@@ -288,7 +288,7 @@ impl<T: Real, M: OneStep<T>> OneStep<T> for MethodOfSteps<M, T> {
         }
         self.settings.rtol = settings.rtol;
         self.settings.atol.clone_from(&settings.atol);
-        let Settings { h_init, h_min, h_max, max_steps, seed, path, .. } = *settings;
+        let Settings { h_init, h_min, h_max, max_steps, seed, path, deadline, .. } = *settings;
         let cancel = settings.cancel.clone();
         let atol = std::mem::take(&mut self.settings.atol);
         self.settings = Settings {
@@ -301,6 +301,7 @@ impl<T: Real, M: OneStep<T>> OneStep<T> for MethodOfSteps<M, T> {
             seed,
             path,
             cancel,
+            deadline,
         };
         self.state.clear();
         self.state.extend_from_slice(u);

@@ -9,6 +9,7 @@ mod locate;
 mod roots;
 mod samples;
 mod schedule;
+mod slopes;
 
 pub(crate) use cut::Cut;
 pub(crate) use locate::{Bracket, narrow};
@@ -69,7 +70,7 @@ impl<'a, T: Real> EventLoop<'a, T> {
     ///
     /// # Errors
     /// [`SolveError::Invalid`] for times, periods and numbers that make no sense.
-    pub(crate) fn new(ivp: &Ivp<'a, T>) -> Result<Option<Self>, SolveError> {
+    pub(crate) fn new(ivp: &Ivp<'a, T>, settings: &Settings) -> Result<Option<Self>, SolveError> {
         let structure = ivp.rhs.structure();
         let Some(events) = structure.events.filter(|events| !events.list.is_empty()) else {
             return Ok(None);
@@ -84,7 +85,7 @@ impl<'a, T: Real> EventLoop<'a, T> {
             }
         }
         let roots = match events.roots {
-            Some(kernel) => Some(RootSearch::new(ivp, kernel, events.list)?),
+            Some(kernel) => Some(RootSearch::new(ivp, settings, kernel, events.list)?),
             None => None,
         };
         Ok(Some(EventLoop {

@@ -6,9 +6,11 @@
 //! evaluated there: two crossings between samples are found that way. Only signs of the numbers
 //! themselves make an event, never those of the polynomial.
 
+use super::STORM_SPAN;
 use super::locate::{Bracket, narrow};
 use super::samples::{DEGREE, Samples};
-use crate::{Ivp, Real, SolveError, Step, Stepper};
+use super::slopes::Slopes;
+use crate::{Ivp, Real, Settings, SolveError, Step, Stepper};
 use slopefield_kernel::{Crossing, Event, Kernel, Point, Tangent, Trigger};
 
 /// Intervals are not halved below this fraction of a step.
@@ -20,6 +22,8 @@ pub(super) struct RootSearch<'a, T: Real> {
     /// For each root, whether an event waits for it to rise and to fall, as time grows.
     wanted: Vec<[bool; 2]>,
     direction: f64,
+    rtol: f64,
+    atol: Vec<f64>,
     n: usize,
     /// Where the search has got to.
     t: f64,
@@ -28,6 +32,15 @@ pub(super) struct RootSearch<'a, T: Real> {
     /// Size up to which the value of each number there is no more than a rounding error.
     noise: Vec<f64>,
     samples: Samples,
+    slopes: Slopes<T>,
+    /// When each number last passed 0 for an event,
+    fired_at: Vec<f64>,
+    /// from which side,
+    came_from: Vec<f64>,
+    /// how long after the time before,
+    flight: Vec<f64>,
+    /// and whether that was a moment only, as when a ball comes to rest.
+    piling_up: Vec<bool>,
     /// Signs before a change of the state.
     before: Vec<f64>,
     /// Numbers that pass 0 at the instant found: in growing time −1 falling, +1 rising, 0 neither.
@@ -37,6 +50,7 @@ pub(super) struct RootSearch<'a, T: Real> {
     u: Vec<T>,
     values: Vec<T>,
     rates: Vec<T>,
+    leeway: Vec<T>,
     dependence: Vec<T>,
     tangent: Vec<T>,
     no_parameters: Vec<T>,
@@ -46,6 +60,7 @@ pub(super) struct RootSearch<'a, T: Real> {
 impl<'a, T: Real> RootSearch<'a, T> {
     pub(super) fn new(
         ivp: &Ivp<'_, T>,
+        settings: &Settings,
         kernel: &'a dyn Kernel<T>,
         list: &[Event],
     ) -> Result<Self, SolveError> {
@@ -63,26 +78,33 @@ impl<'a, T: Real> RootSearch<'a, T> {
             }
         }
         let (m, n) = (shape.outputs, ivp.u0.len());
-        let scratch = kernel.scratch_len().max(ivp.rhs.scratch_len());
         Ok(RootSearch {
             kernel,
             wanted,
             direction: ivp.direction(),
+            rtol: settings.rtol,
+            atol: settings.atol.clone(),
             n,
             t: ivp.t0,
             signs: vec![0.0; m],
             noise: vec![0.0; m],
             samples: Samples::new(m),
+            slopes: Slopes::new(ivp, settings),
+            fired_at: vec![f64::NAN; m],
+            came_from: vec![0.0; m],
+            flight: vec![f64::INFINITY; m],
+            piling_up: vec![false; m],
             before: vec![0.0; m],
             fired: vec![0.0; m],
             brackets: vec![None; m],
             u: vec![T::ZERO; shape.states],
             values: vec![T::ZERO; m],
             rates: vec![T::ZERO; m],
+            leeway: vec![T::ZERO; m],
             dependence: vec![T::ZERO; m],
             tangent: vec![T::ZERO; shape.states],
             no_parameters: vec![T::ZERO; ivp.p.len()],
-            scratch: vec![T::ZERO; scratch],
+            scratch: vec![T::ZERO; kernel.scratch_len()],
         })
     }
 
@@ -143,34 +165,33 @@ impl<'a, T: Real> RootSearch<'a, T> {
     fn look(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T]) -> Result<(), SolveError> {
         self.t = t;
         self.u.copy_from_slice(u);
-        let structure = ivp.rhs.structure();
-        let with_rates = structure.mass.is_none();
-        if with_rates {
-            let n = self.n;
-            ivp.rhs.eval(T::of(t), u, ivp.p, &mut self.tangent[..n], &mut self.scratch);
-            let at = Point { t: T::of(t), u, p: ivp.p };
-            // Against the direction of time everything changes the other way.
-            for slope in &mut self.tangent {
-                *slope *= T::of(self.direction);
-            }
-            let along =
-                Tangent { t: T::of(self.direction), u: &self.tangent, p: &self.no_parameters };
-            self.kernel.jvp(at, along, &mut self.values, &mut self.rates, &mut self.scratch);
-            if structure.delays.is_some() {
-                self.forget_delayed_rates(at);
-            }
-        } else {
-            self.kernel.eval(T::of(t), u, ivp.p, &mut self.values, &mut self.scratch);
+        let n = self.n;
+        self.slopes.write(ivp, t, u, &mut self.tangent[..n])?;
+        // Against the direction of time everything changes the other way.
+        for slope in &mut self.tangent {
+            *slope *= T::of(self.direction);
+        }
+        let at = Point { t: T::of(t), u, p: ivp.p };
+        let along = Tangent { t: T::of(self.direction), u: &self.tangent, p: &self.no_parameters };
+        self.kernel.jvp(at, along, &mut self.values, &mut self.rates, &mut self.scratch);
+        self.measure_leeway(at);
+        if ivp.rhs.structure().delays.is_some() {
+            self.forget_delayed_rates(at);
         }
         check_finite(&self.values, t)?;
         let moment = 8.0 * f64::EPSILON * t.abs().max(1e-3 * (ivp.t1 - ivp.t0).abs());
         for root in 0..self.signs.len() {
             let value = self.values[root].f64();
-            let rate = if with_rates { self.rates[root].f64() } else { 0.0 };
+            let rate = self.rates[root].f64();
+            // Bounces so low that the tolerances hide which way they go: down again, for sure.
+            let leeway = self.leeway[root].f64().abs();
+            let hidden = self.piling_up[root] && rate.abs() * self.flight[root] <= leeway;
             let noise = self.noise[root].max(moment * rate.abs());
             self.noise[root] = if value.abs() <= noise { noise } else { 0.0 };
             self.signs[root] = if value.abs() > noise {
                 value.signum()
+            } else if hidden {
+                self.came_from[root]
             } else if rate != 0.0 && !rate.is_nan() {
                 rate.signum()
             } else {
@@ -180,10 +201,28 @@ impl<'a, T: Real> RootSearch<'a, T> {
         Ok(())
     }
 
+    /// Writes to `leeway` what the tolerances of the states let the numbers be off by, where numbers
+    /// pass 0 again and again.
+    fn measure_leeway(&mut self, at: Point<'_, T>) {
+        self.leeway.fill(T::ZERO);
+        if !self.piling_up.iter().any(|piling_up| *piling_up) {
+            return;
+        }
+        self.tangent[self.n..].fill(T::ZERO);
+        for (k, change) in self.tangent[..self.n].iter_mut().enumerate() {
+            let atol = self.atol[k.min(self.atol.len() - 1)];
+            let tolerance = atol + self.rtol * at.u[k].f64().abs();
+            // Different ones, so that dependencies do not cancel.
+            *change = T::of(tolerance * (1.0 + 1.0 / (k as f64 + 1.3)));
+        }
+        let along = Tangent { t: T::ZERO, u: &self.tangent, p: &self.no_parameters };
+        self.kernel.jvp(at, along, &mut self.values, &mut self.leeway, &mut self.scratch);
+    }
+
     /// Forgets the rates of change of numbers that depend on delayed values, whose rates are not
-    /// known.
+    /// known, and on algebraic variables, which may follow them.
     fn forget_delayed_rates(&mut self, at: Point<'_, T>) {
-        self.tangent[..self.n].fill(T::ZERO);
+        self.slopes.algebraic(&mut self.tangent[..self.n]);
         // Different ones, so that dependencies do not cancel.
         for (k, change) in self.tangent[self.n..].iter_mut().enumerate() {
             *change = T::of(1.0 / (k as f64 + 1.3));
@@ -408,6 +447,10 @@ impl<'a, T: Real> RootSearch<'a, T> {
                     };
                     self.fire(root, -before);
                     self.signs[root] = -before;
+                    let since = (instant - self.fired_at[root]).abs();
+                    self.flight[root] = since;
+                    self.piling_up[root] = since <= STORM_SPAN * instant.abs();
+                    (self.fired_at[root], self.came_from[root]) = (instant, before);
                     self.noise[root] =
                         4.0 * found.at_a.abs().max(found.at_b.abs()).max(value.abs());
                 }

@@ -209,8 +209,8 @@ impl<T: Real> Stepper<T> for Symplectic<T> {
         t_limit: f64,
     ) -> Result<Step, SolveError> {
         let t = self.t;
-        if settings.cancelled() {
-            return Err(SolveError::Cancelled { t });
+        if let Some(interruption) = settings.interruption(t) {
+            return Err(interruption);
         }
         if self.stats.accepted >= settings.max_steps {
             return Err(SolveError::TooManySteps { t, steps: settings.max_steps });

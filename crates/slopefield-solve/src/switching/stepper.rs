@@ -151,6 +151,7 @@ impl<T: Real> Switching<T> {
             seed: settings.seed,
             path: settings.path,
             cancel: settings.cancel.clone(),
+            deadline: settings.deadline,
         };
     }
 
@@ -251,7 +252,10 @@ impl<T: Real> Stepper<T> for Switching<T> {
                 .and_then(|()| self.methods.active_mut().step(ivp, &self.inner, t_limit));
             let decisive = matches!(
                 again,
-                Ok(_) | Err(SolveError::Cancelled { .. } | SolveError::TooManySteps { .. })
+                Ok(_)
+                    | Err(SolveError::Cancelled { .. }
+                        | SolveError::OutOfTime { .. }
+                        | SolveError::TooManySteps { .. })
             );
             if decisive {
                 taken = again;

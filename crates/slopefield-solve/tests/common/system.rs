@@ -1,8 +1,8 @@
 //! Systems with events and delays, written as closures, in either precision.
 
 use slopefield_kernel::{
-    Cotangent, Crossing, DelayedRead, Delays, Event, Events, Kernel, Point, Shape, Structure,
-    Tangent, Trigger,
+    Cotangent, Crossing, DelayedRead, Delays, Event, Events, Kernel, MatrixKernel, MatrixPattern,
+    Point, Shape, Structure, Tangent, Trigger,
 };
 use slopefield_solve::Real;
 use std::sync::Arc;
@@ -134,6 +134,33 @@ pub struct System {
     affects_f32: Vec<Arc<dyn Kernel<f32>>>,
     reads: Vec<DelayedRead>,
     lags: Option<(Function, Vec<bool>, Function, bool)>,
+    mass: Option<Mass>,
+}
+
+/// A constant matrix, all entries held.
+struct Mass {
+    n: usize,
+    starts: Vec<usize>,
+    rows: Vec<u32>,
+    /// Column by column.
+    entries: Vec<f64>,
+}
+
+impl<T: Real> MatrixKernel<T> for Mass {
+    fn pattern(&self) -> MatrixPattern<'_> {
+        MatrixPattern { height: self.n, starts: &self.starts, rows: &self.rows }
+    }
+    fn scratch_len(&self) -> usize {
+        0
+    }
+    fn eval(&self, _: T, _: &[T], _: &[T], values: &mut [T], _: &mut [T]) {
+        for (value, entry) in values.iter_mut().zip(&self.entries) {
+            *value = T::of(*entry);
+        }
+    }
+    fn is_constant(&self) -> bool {
+        true
+    }
 }
 
 impl System {
@@ -154,7 +181,20 @@ impl System {
             affects_f32: Vec::new(),
             reads: Vec::new(),
             lags: None,
+            mass: None,
         }
+    }
+
+    /// With the mass matrix of these rows.
+    pub fn mass<const N: usize>(mut self, rows: [[f64; N]; N]) -> Self {
+        assert_eq!(self.states, N);
+        self.mass = Some(Mass {
+            n: N,
+            starts: (0..=N).map(|j| j * N).collect(),
+            rows: (0..N).flat_map(|_| 0..N as u32).collect(),
+            entries: (0..N * N).map(|at| rows[at % N][at / N]).collect(),
+        });
+        self
     }
 
     /// With delayed values behind the states in `f`: `reads` are (state, lag, slope); `lags` is
@@ -296,6 +336,7 @@ macro_rules! kernel {
                         history,
                         jumps_at_start: *jumps,
                     }),
+                    mass: self.mass.as_ref().map(|mass| mass as &dyn MatrixKernel<$t>),
                     ..Structure::default()
                 }
             }

@@ -82,6 +82,7 @@ impl<T: Real> JumpDiffusion<T> {
         own.seed = settings.seed;
         own.path = settings.path;
         own.cancel.clone_from(&settings.cancel);
+        own.deadline = settings.deadline;
     }
 
     /// Time within the last inner step at which `Λ` is the threshold, by false position with the
@@ -172,8 +173,8 @@ impl<T: Real> Stepper<T> for JumpDiffusion<T> {
         };
         if structure.mass.is_some() || structure.delays.is_some() {
             return refuse(
-                "jumps are simulated along solutions of equations without delays and mass \
-                 matrices only",
+                "jumps whose rates are integrated are simulated along solutions of equations \
+                 without delays and mass matrices only; with delays, rates need bounds",
             );
         }
         if ivp.t1 < ivp.t0 {

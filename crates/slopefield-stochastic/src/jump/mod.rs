@@ -7,8 +7,11 @@ mod pure;
 mod queue;
 mod rates;
 mod tau_leaping;
+mod thinning;
+mod without_jumps;
 
 pub use diffusion::JumpDiffusion;
 pub(crate) use methods::METHODS;
 pub use pure::{PureJump, Selection};
 pub use tau_leaping::TauLeaping;
+pub use thinning::Thinning;

@@ -79,8 +79,16 @@ impl<T: Real> PureJump<T> {
         jumps: &Jumps<'_, T>,
         happened: Option<usize>,
     ) -> Result<(), SolveError> {
-        self.total = self.rates.evaluate(ivp, jumps, self.t, &self.after)?;
+        match happened {
+            None => {
+                self.rates.evaluate(ivp, jumps, self.t, &self.after)?;
+            }
+            Some(happened) => {
+                self.rates.refresh(ivp, jumps, happened, self.t, &self.after)?;
+            }
+        }
         if self.selection != Selection::NextReaction {
+            self.total = self.rates.total();
             self.next = self.t + self.wait(self.total);
             return Ok(());
         }

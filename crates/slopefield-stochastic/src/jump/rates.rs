@@ -1,6 +1,6 @@
 //! Rates of jumps and what a jump does to the state.
 
-use slopefield_kernel::{JumpChange, Jumps};
+use slopefield_kernel::{JumpChange, Jumps, Kernel};
 use slopefield_solve::{Ivp, Real, SolveError};
 
 /// Rates at a point, and the work space to evaluate them.
@@ -9,11 +9,12 @@ pub(crate) struct Rates<T> {
     values: Vec<T>,
     scratch: Vec<T>,
     changed: Vec<T>,
+    bounds: Vec<T>,
 }
 
 impl<T> Default for Rates<T> {
     fn default() -> Self {
-        Rates { values: Vec::new(), scratch: Vec::new(), changed: Vec::new() }
+        Rates { values: Vec::new(), scratch: Vec::new(), changed: Vec::new(), bounds: Vec::new() }
     }
 }
 
@@ -39,9 +40,30 @@ impl<T: Real> Rates<T> {
             JumpChange::Add(_) => 0,
             JumpChange::Set(kernel) => kernel.scratch_len(),
         };
+        let structure = ivp.rhs.structure();
+        let singles = structure.single_rates;
+        if !singles.is_empty() && singles.len() != rates {
+            return Err(SolveError::Invalid(format!(
+                "the system has {rates} rates, but {} of them as functions of their own",
+                singles.len()
+            )));
+        }
+        if let Some(bounds) = structure.rate_bounds
+            && bounds.shape().outputs != rates + 1
+        {
+            return Err(SolveError::Invalid(format!(
+                "{rates} rates need as many bounds and for how long they hold, but the system gives \
+                 {} numbers",
+                bounds.shape().outputs
+            )));
+        }
         let sets = jumps.changes.iter().map(set).max().unwrap_or(0);
+        let single = singles.iter().map(|rate| rate.scratch_len()).max().unwrap_or(0);
+        let bound = structure.rate_bounds.map_or(0, |bounds| bounds.scratch_len());
+        let scratch = jumps.rates.scratch_len().max(sets).max(single).max(bound);
         self.values.resize(rates, T::ZERO);
-        self.scratch.resize(jumps.rates.scratch_len().max(sets), T::ZERO);
+        self.bounds.resize(rates + 1, T::ZERO);
+        self.scratch.resize(scratch, T::ZERO);
         self.changed.resize(ivp.u0.len(), T::ZERO);
         Ok(())
     }
@@ -58,20 +80,89 @@ impl<T: Real> Rates<T> {
         u: &[T],
     ) -> Result<f64, SolveError> {
         jumps.rates.eval(T::of(t), u, ivp.p, &mut self.values, &mut self.scratch);
-        let mut total = 0.0;
         for (jump, rate) in self.values.iter_mut().enumerate() {
-            if !rate.finite() {
+            *rate = checked(*rate, jump, t, u)?;
+        }
+        Ok(self.total())
+    }
+
+    /// Evaluates the rates that jump `happened` can have altered, or all where they cannot be had
+    /// one by one. The system must be one of jumps alone.
+    ///
+    /// # Errors
+    /// Those of [`Rates::evaluate`].
+    pub(crate) fn refresh(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        jumps: &Jumps<'_, T>,
+        happened: usize,
+        t: f64,
+        u: &[T],
+    ) -> Result<(), SolveError> {
+        let singles = ivp.rhs.structure().single_rates;
+        if singles.is_empty() {
+            return self.evaluate(ivp, jumps, t, u).map(|_| ());
+        }
+        for jump in jumps.alters[happened].iter().map(|jump| *jump as usize) {
+            let value = &mut self.values[jump..=jump];
+            singles[jump].eval(T::of(t), u, ivp.p, value, &mut self.scratch);
+            value[0] = checked(value[0], jump, t, u)?;
+        }
+        Ok(())
+    }
+
+    /// The sum of the rates last evaluated.
+    pub(crate) fn total(&self) -> f64 {
+        self.values.iter().fold(0.0, |total, rate| total + rate.f64())
+    }
+
+    /// Evaluates the bounds of the rates from `t` on; their sum, and for how long they hold.
+    ///
+    /// # Errors
+    /// [`SolveError::Invalid`] with time and index for a bound or a length of time that makes no
+    /// sense.
+    pub(crate) fn bound(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        bounds: &dyn Kernel<T>,
+        t: f64,
+        u: &[T],
+    ) -> Result<(f64, f64), SolveError> {
+        bounds.eval(T::of(t), u, ivp.p, &mut self.bounds, &mut self.scratch);
+        let (numbers, length) = self.bounds.split_at(self.bounds.len() - 1);
+        let length = length[0].f64();
+        if !(length > 0.0) {
+            return Err(SolveError::Invalid(format!(
+                "the bounds of rates hold for a time of {length} from t = {t} on; it must be positive"
+            )));
+        }
+        let mut total = 0.0;
+        for (jump, bound) in numbers.iter().enumerate() {
+            if !bound.finite() {
                 return Err(SolveError::Invalid(format!(
-                    "the rate of jump {jump} is {rate} at t = {t}; look for a division by zero, or \
-                     a logarithm, root or power of a negative number, at the state {u:?}"
+                    "the bound of the rate of jump {jump} is {bound} at t = {t}"
                 )));
             }
-            if *rate < T::ZERO {
-                *rate = T::ZERO;
-            }
-            total += rate.f64();
+            total += bound.f64().max(0.0);
         }
-        Ok(total)
+        Ok((total, length))
+    }
+
+    /// Checks the rates last evaluated against the bounds last evaluated.
+    ///
+    /// # Errors
+    /// [`SolveError::Invalid`] with time, index and both numbers for a rate above its bound.
+    pub(crate) fn check_bounds(&self, t: f64) -> Result<(), SolveError> {
+        for (jump, (rate, bound)) in self.values.iter().zip(&self.bounds).enumerate() {
+            let bound = bound.f64().max(0.0);
+            if rate.f64() > bound * (1.0 + 64.0 * T::EPSILON) {
+                return Err(SolveError::Invalid(format!(
+                    "the rate of jump {jump} is {rate} at t = {t}, above its bound {bound}: jumps \
+                     would be missed; give a larger bound"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The rates last evaluated.
@@ -96,7 +187,7 @@ impl<T: Real> Rates<T> {
         last
     }
 
-    /// Changes the state as a jump does.
+    /// Changes the state as a jump does; `u` may have delayed values behind the states, which stay.
     ///
     /// # Errors
     /// [`SolveError::NonFinite`] where the new state is not.
@@ -119,11 +210,22 @@ impl<T: Real> Rates<T> {
                 if let Some(state) = self.changed.iter().position(|v| !v.finite()) {
                     return Err(SolveError::non_finite(t, state, u));
                 }
-                u.copy_from_slice(&self.changed);
+                u[..self.changed.len()].copy_from_slice(&self.changed);
             }
         }
         Ok(())
     }
+}
+
+/// A rate as it counts: negative ones are 0.
+fn checked<T: Real>(rate: T, jump: usize, t: f64, u: &[T]) -> Result<T, SolveError> {
+    if !rate.finite() {
+        return Err(SolveError::Invalid(format!(
+            "the rate of jump {jump} is {rate} at t = {t}; look for a division by zero, or a \
+             logarithm, root or power of a negative number, at the state {u:?}"
+        )));
+    }
+    Ok(if rate < T::ZERO { T::ZERO } else { rate })
 }
 
 /// The jumps of a system whose state changes by jumps alone.

@@ -1,6 +1,7 @@
 //! The methods for stochastic differential equations by name.
 
 use super::SdeStepper;
+use super::delayed::DelayedEuler;
 use super::dri1::Dri1;
 use super::euler::{EulerHeun, EulerMaruyama};
 use super::milstein::{ImplicitMilstein, Milstein};
@@ -105,10 +106,10 @@ pub(crate) static METHODS: [MethodInfo; 9] = [
         strong_order: 0.5,
         weak_order: 1.0,
         dense_order: 0.5,
-        advice: "Any noise; the simplest method.",
+        advice: "Any noise, also with constant delays; the simplest method.",
         reference: "10.1007/BF02846028",
-        build: stepper!(EulerMaruyama::default()),
-        single: stepper!(EulerMaruyama::default()),
+        build: || Box::new(DelayedEuler::new()),
+        single: || Box::new(DelayedEuler::new()),
     },
     MethodInfo {
         id: "euler-heun",

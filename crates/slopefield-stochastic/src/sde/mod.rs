@@ -1,10 +1,12 @@
 //! Stochastic differential equations `du = f dt + Σ g_j dW_j`.
 
+mod delayed;
 mod dri1;
 mod euler;
 mod methods;
 mod milstein;
 mod newton;
+mod past;
 mod rows;
 mod scheme;
 mod sra;

@@ -79,6 +79,11 @@ impl<S: Scheme<T>, T: Real> SdeStepper<S, T> {
         SdeStepper { lanes, ..Self::with(scheme) }
     }
 
+    /// The last step: states before and after, coefficients of the noise before, increments.
+    pub(super) fn last(&self) -> (&[T], &[T], &[T], &[f64]) {
+        (&self.before, &self.after, self.scheme.coefficients(), &self.w)
+    }
+
     /// Length of a first step: small changes by drift and by noise, each against the state.
     fn first_length(&mut self, system: &mut System<'_, '_, T>) -> f64 {
         let ivp = system.ivp;
@@ -115,8 +120,8 @@ impl<S: Scheme<T>, T: Real> SdeStepper<S, T> {
     }
 
     fn check_budget(&self, settings: &Settings) -> Result<(), SolveError> {
-        if settings.cancelled() {
-            return Err(SolveError::Cancelled { t: self.t });
+        if let Some(interruption) = settings.interruption(self.t) {
+            return Err(interruption);
         }
         if self.stats.accepted + self.stats.rejected >= settings.max_steps {
             return Err(SolveError::TooManySteps { t: self.t, steps: settings.max_steps });

@@ -210,7 +210,9 @@ pub(crate) fn noise_of<'i, T: Real>(
         ));
     }
     if structure.delays.is_some() {
-        return refuse(format!("the method {method} solves no equations with delays"));
+        return refuse(format!(
+            "the method {method} solves no equations with delays; em does, with constant ones"
+        ));
     }
     if structure.jumps.is_some() {
         return refuse(format!(
