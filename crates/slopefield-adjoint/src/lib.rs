@@ -24,6 +24,8 @@ mod method;
 mod methods;
 mod moments;
 mod saves;
+mod steady;
+mod stochastic;
 mod tape;
 
 pub use check::{Case, CheckReport, DirectionCheck, Replay, check};
@@ -33,3 +35,5 @@ pub use forward::ForwardSensitivity;
 pub use gauss::GaussAdjoint;
 pub use method::{Evaluated, GradientMethod, Loss};
 pub use methods::{METHODS, MethodInfo, Through, applicable, method_info};
+pub use steady::{SteadyAdjoint, SteadyEvaluated, SteadyLoss};
+pub use stochastic::{FrozenPath, StochasticAdjoint, StochasticForward};

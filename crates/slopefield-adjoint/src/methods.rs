@@ -1,7 +1,7 @@
 //! The gradient methods by name: what each is, through which solvers and systems it goes, and how
 //! one is made.
 
-use crate::{DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod};
+use crate::{DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod, stochastic};
 use slopefield_kernel::Structure;
 use slopefield_solve::{Stepper, tableau};
 
@@ -41,6 +41,7 @@ pub static METHODS: &[MethodInfo] = &[
                       parameters.",
         exact: true,
         make: |through| match tableau(through.solver) {
+            _ if through.structure.noise.is_some() => stochastic::adjoint(through),
             Some(table) => {
                 without(through, &[])?;
                 Ok(Box::new(DiscreteAdjoint::new(table).with_memory(through.memory)))
@@ -54,6 +55,7 @@ pub static METHODS: &[MethodInfo] = &[
         description: "Tangent of the solver's own steps; one product per step and parameter.",
         exact: true,
         make: |through| match tableau(through.solver) {
+            _ if through.structure.noise.is_some() => stochastic::forward(through),
             Some(table) => {
                 without(through, &[])?;
                 Ok(Box::new(ForwardSensitivity::new(table).with_memory(through.memory)))
@@ -85,7 +87,10 @@ pub fn applicable(through: &Through<'_>) -> Vec<&'static MethodInfo> {
 }
 
 /// Refuses systems with parts besides those `honoured`.
-fn without(through: &Through<'_>, honoured: &[slopefield_kernel::Part]) -> Result<(), String> {
+pub(crate) fn without(
+    through: &Through<'_>,
+    honoured: &[slopefield_kernel::Part],
+) -> Result<(), String> {
     match through.structure.beyond(honoured) {
         Some(part) => Err(format!(
             "this gradient method does not differentiate systems with {}",
@@ -95,6 +100,6 @@ fn without(through: &Through<'_>, honoured: &[slopefield_kernel::Part]) -> Resul
     }
 }
 
-fn not_reversible(solver: &str) -> String {
+pub(crate) fn not_reversible(solver: &str) -> String {
     format!("the steps of `{solver}` cannot be differentiated one by one")
 }

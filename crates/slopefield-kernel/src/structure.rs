@@ -5,7 +5,7 @@
 //! they need when they start; one that cannot honour a part refuses the system. Plain functions
 //! have an empty structure.
 
-use crate::Kernel;
+use crate::{HessianProduct, Kernel};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -190,6 +190,9 @@ pub struct Noise<'a, T = f64> {
     pub kind: NoiseKind,
     /// Meaning of the stochastic integral.
     pub calculus: Calculus,
+    /// Second derivatives of the coefficients, for gradients through methods that use their first
+    /// ones.
+    pub hessian: Option<&'a dyn HessianProduct>,
 }
 
 /// What is known of the coefficients of noise.

@@ -274,6 +274,54 @@ impl<T: Float, const K: usize> Number for Jet<T, K> {
     }
 }
 
+/// Numbers without derivatives, with respect to numbers that have them: second derivatives are
+/// derivatives of derivatives.
+impl Float for Jet<f64, 1> {
+    fn of(x: f64) -> Self {
+        Jet::constant(x)
+    }
+    fn sin(self) -> Self {
+        Number::sin(self)
+    }
+    fn cos(self) -> Self {
+        Number::cos(self)
+    }
+    fn exp(self) -> Self {
+        Number::exp(self)
+    }
+    fn ln(self) -> Self {
+        Number::ln(self)
+    }
+    fn atan(self) -> Self {
+        Number::atan(self)
+    }
+    fn sqrt(self) -> Self {
+        Number::sqrt(self)
+    }
+    fn powf(self, exponent: f64) -> Self {
+        Number::powf(self, exponent)
+    }
+}
+
+impl Default for Jet<f64, 1> {
+    fn default() -> Self {
+        Jet::constant(0.0)
+    }
+}
+
+/// Compares values alone.
+impl PartialEq for Jet<f64, 1> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl PartialOrd for Jet<f64, 1> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        self.value.partial_cmp(&other.value)
+    }
+}
+
 /// Which of up to 64 inputs a number depends on, one bit each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen(pub u64);

@@ -8,7 +8,8 @@ mod queue;
 mod rates;
 mod tau_leaping;
 
+pub use augmented::Augmented;
 pub use diffusion::JumpDiffusion;
 pub(crate) use methods::METHODS;
-pub use pure::{PureJump, Selection};
+pub use pure::{Happened, PureJump, Selection};
 pub use tau_leaping::TauLeaping;
