@@ -74,6 +74,15 @@ pub static METHODS: &[MethodInfo] = &[
             Ok(Box::new(GaussAdjoint::new((through.stepper)()?)))
         },
     },
+    MethodInfo {
+        id: "score",
+        title: "Likelihood ratio",
+        description: "For means over random jumps: the derivative of how likely the jumps are, and \
+                      of the path between them; an unbiased estimate, whose error falls with the \
+                      number of paths.",
+        exact: false,
+        make: stochastic::score,
+    },
 ];
 
 /// The method called `id`.
