@@ -26,6 +26,8 @@ mod method;
 mod methods;
 mod moments;
 mod saves;
+mod steady;
+mod stochastic;
 mod tape;
 
 pub use check::{Case, CheckReport, DirectionCheck, Replay, check};
@@ -37,3 +39,8 @@ pub use gauss::GaussAdjoint;
 pub use implicit::{ImplicitAdjoint, ImplicitSensitivity};
 pub use method::{Evaluated, GradientMethod, Loss};
 pub use methods::{METHODS, MethodInfo, Through, applicable, method_info};
+pub use steady::{SteadyAdjoint, SteadyEvaluated, SteadyLoss};
+pub use stochastic::{
+    FrozenPath, JumpDiffusionGradient, JumpScore, MeanGradient, Moments, PathGradient, PathLoss,
+    PathMethod, Pathwise, StochasticAdjoint, StochasticForward, mean_gradient, moment_gradient,
+};

@@ -3,7 +3,7 @@
 
 use crate::{
     DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod, ImplicitAdjoint,
-    ImplicitSensitivity,
+    ImplicitSensitivity, stochastic,
 };
 use slopefield_kernel::{Part, Structure};
 use slopefield_solve::{Stepper, tableau};
@@ -44,6 +44,7 @@ pub static METHODS: &[MethodInfo] = &[
                       parameters.",
         exact: true,
         make: |through| match tableau(through.solver) {
+            _ if through.structure.noise.is_some() => stochastic::adjoint(through),
             Some(table) => {
                 without(through, &[])?;
                 Ok(Box::new(DiscreteAdjoint::new(table).with_memory(through.memory)))
@@ -64,6 +65,7 @@ pub static METHODS: &[MethodInfo] = &[
         description: "Tangent of the solver's own steps; one product per step and parameter.",
         exact: true,
         make: |through| match tableau(through.solver) {
+            _ if through.structure.noise.is_some() => stochastic::forward(through),
             Some(table) => {
                 without(through, &[])?;
                 Ok(Box::new(ForwardSensitivity::new(table).with_memory(through.memory)))
@@ -89,6 +91,15 @@ pub static METHODS: &[MethodInfo] = &[
             Ok(Box::new(GaussAdjoint::new((through.stepper)()?)))
         },
     },
+    MethodInfo {
+        id: "score",
+        title: "Likelihood ratio",
+        description: "For means over random jumps: the derivative of how likely the jumps are, and \
+                      of the path between them; an unbiased estimate, whose error falls with the \
+                      number of paths.",
+        exact: false,
+        make: stochastic::score,
+    },
 ];
 
 /// The method called `id`.
@@ -102,7 +113,10 @@ pub fn applicable(through: &Through<'_>) -> Vec<&'static MethodInfo> {
 }
 
 /// Refuses systems with parts besides those `honoured`.
-fn without(through: &Through<'_>, honoured: &[slopefield_kernel::Part]) -> Result<(), String> {
+pub(crate) fn without(
+    through: &Through<'_>,
+    honoured: &[slopefield_kernel::Part],
+) -> Result<(), String> {
     match through.structure.beyond(honoured) {
         Some(part) => Err(format!(
             "this gradient method does not differentiate systems with {}",
@@ -112,6 +126,6 @@ fn without(through: &Through<'_>, honoured: &[slopefield_kernel::Part]) -> Resul
     }
 }
 
-fn not_reversible(solver: &str) -> String {
+pub(crate) fn not_reversible(solver: &str) -> String {
     format!("the steps of `{solver}` cannot be differentiated one by one")
 }

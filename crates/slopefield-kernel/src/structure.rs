@@ -219,6 +219,9 @@ pub struct Noise<'a, T = f64> {
     pub kind: NoiseKind,
     /// Meaning of the stochastic integral.
     pub calculus: Calculus,
+    /// Second derivatives of the coefficients, for gradients through methods that use their first
+    /// ones.
+    pub hessian: Option<&'a dyn HessianProduct>,
 }
 
 /// What is known of the coefficients of noise.

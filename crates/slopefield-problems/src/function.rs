@@ -1,7 +1,7 @@
 //! Functions written once over any [`Number`], as kernels.
 
 use crate::number::{Float, Jet, Number};
-use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
+use slopefield_kernel::{Cotangent, HessianProduct, Kernel, Point, Shape, Tangent};
 
 /// A vector function `(t, u, p) → out`, written over any number type. An implementation reads
 /// inputs by index and writes each output exactly once, whatever the values are.
@@ -69,6 +69,46 @@ impl<F: Function, T: Float> Kernel<T> for Derived<F> {
                     _ => break,
                 };
                 *place = *place + sum;
+            }
+        }
+    }
+}
+
+/// Second derivatives by forward accumulation of forward accumulation.
+impl<F: Function> HessianProduct for Derived<F> {
+    fn shape(&self) -> Shape {
+        self.0.shape()
+    }
+
+    fn scratch_len(&self) -> usize {
+        0
+    }
+
+    fn hvp(
+        &self,
+        at: Point<'_>,
+        along: Tangent<'_>,
+        w: &[f64],
+        grad: Cotangent<'_>,
+        _: &mut [f64],
+    ) {
+        let (n, count) = (at.u.len(), at.u.len() + at.p.len() + 1);
+        for column in 0..count {
+            let seed = |value: f64, slope: f64, this: usize| Jet::<Jet<f64, 1>, 1> {
+                value: Jet { value, slopes: [slope] },
+                slopes: [Float::of(if this == column { 1.0 } else { 0.0 })],
+            };
+            let mut sum = 0.0;
+            self.0.eval(
+                seed(at.t, along.t, count - 1),
+                |i| seed(at.u[i], along.u[i], i),
+                |i| seed(at.p[i], along.p[i], n + i),
+                |i, x| sum += w[i] * x.slopes[0].slopes[0],
+            );
+            match column {
+                c if c < n => grad.u[c] += sum,
+                c if c + 1 < count => grad.p[c - n] += sum,
+                _ => *grad.t += sum,
             }
         }
     }

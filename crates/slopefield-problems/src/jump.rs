@@ -193,6 +193,7 @@ impl Equations for Merton {
                 sources: 1,
                 kind: NoiseKind::Diagonal,
                 calculus: Calculus::Ito,
+                hessian: Some(&Derived(MertonNoise)),
             }),
             jumps: Some(Jumps {
                 rates: &Derived(MertonRate),

@@ -28,6 +28,7 @@ macro_rules! noisy {
                         sources: $sources,
                         kind: NoiseKind::$kind,
                         calculus: Calculus::$calculus,
+                        hessian: Some(&Derived($noise)),
                     }),
                     ..Default::default()
                 }

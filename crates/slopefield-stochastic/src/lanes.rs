@@ -91,6 +91,7 @@ impl Kernel for AllLanes<'_> {
                 sources: self.coefficients.shape().outputs,
                 kind: NoiseKind::Diagonal,
                 calculus: Calculus::Ito,
+                hessian: None,
             }),
             ..Structure::default()
         }

@@ -32,9 +32,10 @@ mod methods;
 mod paths;
 mod random;
 mod sde;
+pub mod tables;
 
 pub use brownian::BrownianMotion;
-pub use jump::{JumpDiffusion, PureJump, Selection, TauLeaping, Thinning};
+pub use jump::{Augmented, Happened, JumpDiffusion, PureJump, Selection, TauLeaping, Thinning};
 pub use lanes::{LaneSystem, paths_in_lanes};
 pub use methods::{MethodInfo, Process, choose, choose_jumps, method, method_info, methods};
 pub use paths::{Paths, paths};

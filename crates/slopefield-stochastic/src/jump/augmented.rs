@@ -1,12 +1,13 @@
 //! A system with one more state: the integral of the rates of its jumps.
 
 use slopefield_kernel::{
-    Calculus, Cotangent, Kernel, Noise, NoiseKind, Point, Shape, Structure, Tangent,
+    Calculus, Cotangent, HessianProduct, Kernel, Noise, NoiseKind, Point, Shape, Structure, Tangent,
 };
 use slopefield_solve::Real;
 
-/// `u' = f(t, u, p) + noise`, `Λ' = Σ rates(t, u, p)`. Negative rates count as 0.
-pub(crate) struct Augmented<'a, T> {
+/// A system with one more state, the hazard: `u' = f(t, u, p) + noise`, `Λ' = Σ rates(t, u, p)`.
+/// Negative rates count as 0. It has no jumps of its own.
+pub struct Augmented<'a, T> {
     rhs: &'a dyn Kernel<T>,
     rates: &'a dyn Kernel<T>,
     noise: Option<WithoutNoise<'a, T>>,
@@ -19,11 +20,13 @@ struct WithoutNoise<'a, T> {
     kind: NoiseKind,
     calculus: Calculus,
     states: usize,
+    hessian: Option<&'a dyn HessianProduct>,
 }
 
 impl<'a, T: Real> Augmented<'a, T> {
     /// The system of a right-hand side with these rates and noise.
-    pub(crate) fn new(
+    #[must_use]
+    pub fn new(
         rhs: &'a dyn Kernel<T>,
         rates: &'a dyn Kernel<T>,
         noise: Option<Noise<'a, T>>,
@@ -35,6 +38,7 @@ impl<'a, T: Real> Augmented<'a, T> {
             kind: noise.kind,
             calculus: noise.calculus,
             states,
+            hessian: noise.hessian,
         });
         Augmented { rhs, rates, noise }
     }
@@ -112,6 +116,7 @@ impl<T: Real> Kernel<T> for Augmented<'_, T> {
             sources: noise.sources + usize::from(noise.kind == NoiseKind::Diagonal),
             kind: noise.kind,
             calculus: noise.calculus,
+            hessian: noise.hessian.map(|_| noise as &dyn HessianProduct),
         });
         Structure { noise, ..Structure::default() }
     }
@@ -175,5 +180,37 @@ impl<T: Real> Kernel<T> for WithoutNoise<'_, T> {
         let Cotangent { t, u, p } = grad;
         let at = Point { u: &at.u[..n], ..at };
         self.coefficients.vjp(at, weights, Cotangent { t, u: &mut u[..n], p }, scratch);
+    }
+}
+
+/// Second derivatives of the coefficients; the additional state takes no part in them.
+impl<T: Real> HessianProduct for WithoutNoise<'_, T> {
+    fn shape(&self) -> Shape {
+        Kernel::<T>::shape(self)
+    }
+
+    fn scratch_len(&self) -> usize {
+        self.coefficients.shape().outputs + self.hessian.map_or(0, HessianProduct::scratch_len)
+    }
+
+    fn hvp(
+        &self,
+        at: Point<'_>,
+        along: Tangent<'_>,
+        w: &[f64],
+        grad: Cotangent<'_>,
+        scratch: &mut [f64],
+    ) {
+        let Some(hessian) = self.hessian else { return };
+        let (n, columns) = (self.states, self.columns());
+        let (weights, scratch) = scratch.split_at_mut(columns * n);
+        for column in 0..columns {
+            let part = &w[column * (n + 1)..column * (n + 1) + n];
+            weights[column * n..(column + 1) * n].copy_from_slice(part);
+        }
+        let Cotangent { t, u, p } = grad;
+        let at = Point { u: &at.u[..n], ..at };
+        let along = Tangent { u: &along.u[..n], ..along };
+        hessian.hvp(at, along, weights, Cotangent { t, u: &mut u[..n], p }, scratch);
     }
 }

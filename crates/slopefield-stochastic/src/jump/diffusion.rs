@@ -1,6 +1,7 @@
 //! Jumps on top of a differential equation, with or without noise, under any method.
 
 use super::augmented::Augmented;
+use super::pure::Happened;
 use super::rates::Rates;
 use crate::random::{Draws, Purpose};
 use slopefield_kernel::Jumps;
@@ -35,6 +36,7 @@ pub struct JumpDiffusion<T: Real = f64> {
     /// Time of the jump that the inner method is on its way to.
     target: Option<f64>,
     after: Vec<T>,
+    record: Option<Vec<Happened>>,
     /// Counters of inner solves that have ended, and of jumps.
     stats: Stats,
 }
@@ -61,8 +63,22 @@ impl<T: Real> JumpDiffusion<T> {
             begin: Vec::new(),
             target: None,
             after: Vec::new(),
+            record: None,
             stats: Stats::default(),
         }
+    }
+
+    /// Keeps a list of the jumps since the start; see [`JumpDiffusion::happened`].
+    #[must_use]
+    pub fn recording(mut self) -> Self {
+        self.record = Some(Vec::new());
+        self
+    }
+
+    /// The jumps since the start, if a list was asked for.
+    #[must_use]
+    pub fn happened(&self) -> &[Happened] {
+        self.record.as_deref().unwrap_or_default()
     }
 
     /// Takes over the settings, with a tolerance for `Λ`.
@@ -125,6 +141,9 @@ impl<T: Real> JumpDiffusion<T> {
             let jump = self.rates.pick(at);
             self.rates.apply(ivp, jumps, jump, self.t, &mut self.after)?;
             self.stats.events += 1;
+            if let Some(record) = &mut self.record {
+                record.push(Happened { t: self.t, jump: jump as u32 });
+            }
         }
         self.absorb();
         self.start[..n].copy_from_slice(&self.after);
@@ -202,6 +221,9 @@ impl<T: Real> Stepper<T> for JumpDiffusion<T> {
         (self.hazard, self.length) = (0.0, 0.0);
         self.stats = Stats::default();
         self.restart = false;
+        if let Some(record) = &mut self.record {
+            record.clear();
+        }
         let augmented = Augmented::new(ivp.rhs, jumps.rates, ivp.rhs.structure().noise);
         let inner = Ivp { rhs: &augmented, u0: &self.start, ..*ivp };
         self.inner.start(&inner, &self.settings)

@@ -10,8 +10,9 @@ mod tau_leaping;
 mod thinning;
 mod without_jumps;
 
+pub use augmented::Augmented;
 pub use diffusion::JumpDiffusion;
 pub(crate) use methods::METHODS;
-pub use pure::{PureJump, Selection};
+pub use pure::{Happened, PureJump, Selection};
 pub use tau_leaping::TauLeaping;
 pub use thinning::Thinning;

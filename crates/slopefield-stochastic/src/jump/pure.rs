@@ -20,6 +20,15 @@ pub enum Selection {
     NextReaction,
 }
 
+/// A jump that has happened.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Happened {
+    /// When.
+    pub t: f64,
+    /// Which: its index among [`Jumps::changes`].
+    pub jump: u32,
+}
+
 /// Jumps without time passing that are too many.
 const STORM: u64 = 100_000;
 
@@ -40,6 +49,7 @@ pub struct PureJump<T: Real = f64> {
     next: f64,
     before: Vec<T>,
     after: Vec<T>,
+    record: Option<Vec<Happened>>,
     stats: Stats,
 }
 
@@ -60,8 +70,22 @@ impl<T: Real> PureJump<T> {
             next: f64::INFINITY,
             before: Vec::new(),
             after: Vec::new(),
+            record: None,
             stats: Stats::default(),
         }
+    }
+
+    /// Keeps a list of the jumps since the start; see [`PureJump::happened`].
+    #[must_use]
+    pub fn recording(mut self) -> Self {
+        self.record = Some(Vec::new());
+        self
+    }
+
+    /// The jumps since the start, if a list was asked for.
+    #[must_use]
+    pub fn happened(&self) -> &[Happened] {
+        self.record.as_deref().unwrap_or_default()
     }
 
     fn id(&self) -> &'static str {
@@ -188,6 +212,9 @@ impl<T: Real> Stepper<T> for PureJump<T> {
         self.after.copy_from_slice(ivp.u0);
         (self.t_prev, self.t) = (ivp.t0, ivp.t0);
         self.stats = Stats::default();
+        if let Some(record) = &mut self.record {
+            record.clear();
+        }
         self.schedule(ivp, &jumps, None)
     }
 
@@ -202,6 +229,9 @@ impl<T: Real> Stepper<T> for PureJump<T> {
             self.t = self.next;
             self.rates.apply(ivp, &jumps, jump, self.t, &mut self.after)?;
             self.stats.events += 1;
+            if let Some(record) = &mut self.record {
+                record.push(Happened { t: self.t, jump: jump as u32 });
+            }
             self.schedule(ivp, &jumps, Some(jump))?;
             if self.t > self.t_prev {
                 return Ok(Step { t_prev: self.t_prev, t: self.t, rejected: 0 });

@@ -142,7 +142,7 @@ struct Filled<'a, T: Real> {
 impl<'a, T: Real> Filled<'a, T> {
     fn new(rhs: &'a dyn Kernel<T>, past: &'a Past<T>) -> Option<Self> {
         let structure = rhs.structure();
-        let Noise { coefficients, sources, kind, calculus } = structure.noise?;
+        let Noise { coefficients, sources, kind, calculus, hessian: _ } = structure.noise?;
         let coefficients = FilledKernel { kernel: coefficients, system: rhs, past, noise: None };
         Some(Filled { rhs, coefficients, sources, kind, calculus, past })
     }
@@ -157,6 +157,7 @@ impl<'a, T: Real> Filled<'a, T> {
                 sources: self.sources,
                 kind: self.kind,
                 calculus: self.calculus,
+                hessian: None,
             }),
         }
     }
@@ -260,6 +261,7 @@ impl<T: Real> Kernel<T> for FilledKernel<'_, T> {
             sources: noise.sources,
             kind: noise.kind,
             calculus: noise.calculus,
+            hessian: None,
         });
         Structure { noise, ..Structure::default() }
     }

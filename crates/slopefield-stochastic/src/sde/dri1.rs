@@ -32,6 +32,56 @@ const ALPHA: [f64; 3] = [1.0 / 6.0, 2.0 / 3.0, 1.0 / 6.0];
 const BETA1: [f64; 3] = [193.0 / 684.0, 491.0 / 1368.0, 491.0 / 1368.0];
 const BETA3: [f64; 3] = [-4955.0 / 7072.0, 4955.0 / 14144.0, 4955.0 / 14144.0];
 
+/// The coefficients of DRI1, in the notation of its paper; those that do not stand here are 0, or
+/// follow from symmetry between the second and the third stage.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dri1Table {
+    /// Weights of the drifts.
+    pub alpha: [f64; 3],
+    /// Second stage of the drift: weight of the first drift; its time too.
+    pub a02: f64,
+    /// Third stage of the drift: weights of the first two drifts.
+    pub a03: [f64; 2],
+    /// Second stage of the drift: weight of the noise.
+    pub b02: f64,
+    /// Third stage of the drift: weight of the noise.
+    pub b03: f64,
+    /// Stages of the noise: weight of the first drift; their time too.
+    pub a1: f64,
+    /// Stages of the noise of a source: weight of its coefficients times `±√h`.
+    pub b1: f64,
+    /// Stages of the noise of other sources: weights of the first and of both other stages.
+    pub b2: [f64; 2],
+    /// Weights of the noise with the increments.
+    pub beta1: [f64; 3],
+    /// Weight with the doubled integral of a source with itself.
+    pub beta2: f64,
+    /// Weights of the stages of other sources with the increments.
+    pub beta3: [f64; 3],
+    /// Weight with the doubled integral of two sources.
+    pub beta4: f64,
+}
+
+/// The coefficients of DRI1.
+#[must_use]
+pub fn dri1_table() -> Dri1Table {
+    let Roots { b02, b03, b1, b2, beta2, beta4 } = roots();
+    Dri1Table {
+        alpha: ALPHA,
+        a02: A02,
+        a03: A03,
+        b02,
+        b03,
+        a1: A1,
+        b1,
+        b2,
+        beta1: BETA1,
+        beta2,
+        beta3: BETA3,
+        beta4,
+    }
+}
+
 /// The coefficients that are no fractions.
 struct Roots {
     b02: f64,

@@ -16,5 +16,9 @@ mod system;
 #[cfg(test)]
 mod tests;
 
+pub use dri1::{Dri1Table, dri1_table};
+pub use sra::{SOSRA, SRA1, SraTable};
+pub use sri::{SOSRI, SRIW1, STAGES, SriTable};
+
 pub(crate) use methods::{METHODS, lane_stepper};
 pub(crate) use stepper::SdeStepper;

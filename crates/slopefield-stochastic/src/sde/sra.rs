@@ -9,19 +9,27 @@ use slopefield_solve::Real;
 /// approximation of solutions of stochastic differential equations*, SIAM J. Numer. Anal. 48 (2010)
 /// 922, doi:10.1137/09076636X, eq. 5.1).
 #[derive(Debug)]
-pub(crate) struct SraTable {
-    pub(crate) id: &'static str,
-    pub(crate) alpha: &'static [f64],
-    pub(crate) beta1: &'static [f64],
-    pub(crate) beta2: &'static [f64],
-    pub(crate) a0: &'static [&'static [f64]],
-    pub(crate) b0: &'static [&'static [f64]],
-    pub(crate) c0: &'static [f64],
-    pub(crate) c1: &'static [f64],
+pub struct SraTable {
+    /// Name of the method.
+    pub id: &'static str,
+    /// Weights of the drifts.
+    pub alpha: &'static [f64],
+    /// Weights of the coefficients of noise with the increments.
+    pub beta1: &'static [f64],
+    /// Those with the mean increments `∫ W dt / h`.
+    pub beta2: &'static [f64],
+    /// Stages: weights of drifts.
+    pub a0: &'static [&'static [f64]],
+    /// Stages: weights of coefficients with the mean increments.
+    pub b0: &'static [&'static [f64]],
+    /// Times of the drifts.
+    pub c0: &'static [f64],
+    /// Times of the coefficients.
+    pub c1: &'static [f64],
 }
 
 /// SRA1 (Rößler 2010, table 6.3).
-pub(crate) static SRA1: SraTable = SraTable {
+pub static SRA1: SraTable = SraTable {
     id: "sra1",
     alpha: &[1.0 / 3.0, 2.0 / 3.0],
     beta1: &[1.0, 0.0],
@@ -35,7 +43,7 @@ pub(crate) static SRA1: SraTable = SraTable {
 /// SOSRA: the SRA method with the largest region of stability among those with three stages
 /// (Rackauckas & Nie, *Stability-optimized high order methods and stiffness detection for pathwise
 /// stiff stochastic differential equations*, 2018, arXiv:1804.04344).
-pub(crate) static SOSRA: SraTable = SraTable {
+pub static SOSRA: SraTable = SraTable {
     id: "sosra",
     alpha: &[0.288_987_496_689_288_5, 0.685_988_044_083_993_7, 0.025_024_459_226_717_772],
     beta1: &[-16.792_534_242_221_663, 17.514_995_785_380_226, 0.277_538_456_841_438_35],

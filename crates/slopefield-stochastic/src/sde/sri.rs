@@ -7,32 +7,41 @@ use slopefield_kernel::{Calculus, NoiseKind};
 use slopefield_solve::Real;
 
 /// Number of stages.
-pub(crate) const STAGES: usize = 4;
+pub const STAGES: usize = 4;
 
 type Row = [f64; STAGES];
 
 /// Coefficients of an SRI method with four stages, in Rößler's notation (SIAM J. Numer. Anal. 48
 /// (2010) 922, doi:10.1137/09076636X, section 5.2).
 #[derive(Debug)]
-pub(crate) struct SriTable {
-    pub(crate) id: &'static str,
+pub struct SriTable {
+    /// Name of the method.
+    pub id: &'static str,
     /// Stages of the drift that differ from the first and are used.
-    pub(crate) drift_stages: usize,
-    pub(crate) alpha: Row,
-    pub(crate) beta: [Row; 4],
-    pub(crate) a0: [Row; STAGES],
-    pub(crate) a1: [Row; STAGES],
-    pub(crate) b0: [Row; STAGES],
-    pub(crate) b1: [Row; STAGES],
-    pub(crate) c0: Row,
-    pub(crate) c1: Row,
+    pub drift_stages: usize,
+    /// Weights of the drifts.
+    pub alpha: [f64; STAGES],
+    /// Weights of the coefficients of noise with `I_1`, `I_11/√h`, `I_10/h` and `I_111/h`.
+    pub beta: [[f64; STAGES]; 4],
+    /// Stages of the drift: weights of drifts.
+    pub a0: [[f64; STAGES]; STAGES],
+    /// Stages of the noise: weights of drifts.
+    pub a1: [[f64; STAGES]; STAGES],
+    /// Stages of the drift: weights of coefficients with the mean increments `I_10/h`.
+    pub b0: [[f64; STAGES]; STAGES],
+    /// Stages of the noise: weights of coefficients with `√h`.
+    pub b1: [[f64; STAGES]; STAGES],
+    /// Times of the drifts.
+    pub c0: [f64; STAGES],
+    /// Times of the coefficients.
+    pub c1: [f64; STAGES],
 }
 
 const NONE: Row = [0.0; STAGES];
 
 /// SRIW1 (Rößler 2010, table 6.2). The third stage of its drift is the first, so its coefficient in
 /// the fourth stage of the noise stands with the first.
-pub(crate) static SRIW1: SriTable = SriTable {
+pub static SRIW1: SriTable = SriTable {
     id: "sriw1",
     drift_stages: 2,
     alpha: [1.0 / 3.0, 2.0 / 3.0, 0.0, 0.0],
@@ -53,7 +62,7 @@ pub(crate) static SRIW1: SriTable = SriTable {
 /// SOSRI: the SRI method with the largest region of stability (Rackauckas & Nie, *Stability-optimized
 /// high order methods and stiffness detection for pathwise stiff stochastic differential equations*,
 /// 2018, arXiv:1804.04344). Second moments converge with order 3/2, not 2 as those of SRIW1.
-pub(crate) static SOSRI: SriTable = SriTable {
+pub static SOSRI: SriTable = SriTable {
     id: "sosri",
     drift_stages: 4,
     alpha: [

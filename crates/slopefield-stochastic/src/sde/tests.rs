@@ -207,8 +207,13 @@ fn weak_errors(
 ) -> Vec<(f64, f64)> {
     let drift_matrices = [drift];
     let (drift_kernel, noise_kernel) = (Linear(&drift_matrices, n), Linear(noise, n));
-    let described =
-        Noise { coefficients: &noise_kernel, sources: noise.len(), kind, calculus: Calculus::Ito };
+    let described = Noise {
+        coefficients: &noise_kernel,
+        sources: noise.len(),
+        kind,
+        calculus: Calculus::Ito,
+        hessian: None,
+    };
     let apply = |matrix: &[Vec<f64>], v: &[f64]| -> Vec<f64> {
         matrix.iter().map(|row| row.iter().zip(v).map(|(a, b)| a * b).sum()).collect()
     };

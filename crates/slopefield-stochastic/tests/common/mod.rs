@@ -218,6 +218,7 @@ impl<T: Real> Kernel<T> for Model<T> {
                 sources: noise.sources,
                 kind: noise.kind,
                 calculus: noise.calculus,
+                hessian: None,
             }),
             jumps: self.system.rates.as_ref().map(|rates| Jumps {
                 rates,

@@ -1,0 +1,99 @@
+//! Gradients of random systems: along one path of an equation with noise, of means over many
+//! paths, and of jump processes.
+//!
+//! The derivations, and which estimators are unbiased, are on the page
+//! `docs/derivations/stochastic-gradients.md`.
+
+mod adjoint;
+mod estimate;
+mod forward;
+mod frozen;
+mod implicit;
+mod jump_diffusion;
+mod path;
+mod schemes;
+mod score;
+mod system;
+mod tape;
+#[cfg(test)]
+mod tests;
+
+use crate::GradientMethod;
+use crate::methods::{Through, not_reversible, without};
+use slopefield_kernel::{Noise, Part, Structure};
+
+pub use adjoint::StochasticAdjoint;
+pub use estimate::{
+    MeanGradient, Moments, PathGradient, PathLoss, PathMethod, Pathwise, mean_gradient,
+    moment_gradient,
+};
+pub use forward::StochasticForward;
+pub use frozen::FrozenPath;
+pub use jump_diffusion::JumpDiffusionGradient;
+pub use score::JumpScore;
+
+/// The discrete adjoint through a system with noise.
+pub(crate) fn adjoint(through: &Through<'_>) -> Result<Box<dyn GradientMethod>, String> {
+    let method = StochasticAdjoint::named(through.solver);
+    let method = method.ok_or_else(|| not_reversible(through.solver))?;
+    check(through).map(|()| Box::new(method) as Box<dyn GradientMethod>)
+}
+
+/// Forward sensitivities through a system with noise.
+pub(crate) fn forward(through: &Through<'_>) -> Result<Box<dyn GradientMethod>, String> {
+    let method = StochasticForward::named(through.solver);
+    let method = method.ok_or_else(|| not_reversible(through.solver))?;
+    check(through).map(|()| Box::new(method) as Box<dyn GradientMethod>)
+}
+
+/// The likelihood ratio through a system with jumps.
+pub(crate) fn score(through: &Through<'_>) -> Result<Box<dyn GradientMethod>, String> {
+    let (solver, structure) = (through.solver, through.structure);
+    let Some(jumps) = &structure.jumps else {
+        return Err("likelihood ratios are for systems with random jumps, and this has none".into());
+    };
+    if jumps.constant_between {
+        without(through, &[Part::Jumps])?;
+        return match JumpScore::named(solver) {
+            Some(method) => Ok(Box::new(method)),
+            None => Err(format!(
+                "the likelihood of what `{solver}` simulates is not known; use direct, \
+                 sorting-direct or next-reaction"
+            )),
+        };
+    }
+    without(through, &[Part::Noise, Part::Jumps])?;
+    // Between jumps the system is one without them.
+    let between = Structure { noise: copy_of_noise(structure), ..Structure::default() };
+    let stepper = || {
+        let made = match between.noise {
+            Some(_) => slopefield_stochastic::method(solver),
+            None => slopefield_solve::method(solver),
+        };
+        made.ok_or_else(|| not_reversible(solver))
+    };
+    let inner = Through { structure: &between, stepper: &stepper, ..*through };
+    let gradient = crate::method_info("discrete").map(|info| (info.make)(&inner));
+    let gradient = gradient.unwrap_or_else(|| Err(not_reversible(solver)))?;
+    Ok(Box::new(JumpDiffusionGradient::new(stepper()?, stepper()?, gradient)))
+}
+
+fn copy_of_noise<'a>(structure: &Structure<'a>) -> Option<Noise<'a>> {
+    structure.noise.as_ref().map(|noise| Noise {
+        coefficients: noise.coefficients,
+        sources: noise.sources,
+        kind: noise.kind,
+        calculus: noise.calculus,
+        hessian: noise.hessian,
+    })
+}
+
+fn check(through: &Through<'_>) -> Result<(), String> {
+    without(through, &[Part::Noise])?;
+    let (Some(scheme), Some(noise)) =
+        (schemes::Scheme::named(through.solver), &through.structure.noise)
+    else {
+        return Err(not_reversible(through.solver));
+    };
+    system::correction(scheme, noise).map(|_| ())
+}
