@@ -4,7 +4,10 @@
 mod common;
 
 use common::{HEUN, ivp, spread, squares};
-use slopefield_adjoint::{DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod};
+use slopefield_adjoint::{
+    DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod, ImplicitAdjoint,
+    ImplicitSensitivity,
+};
 use slopefield_kernel::Kernel;
 use slopefield_problems::all;
 use slopefield_solve::runge_kutta::{BS3, TSIT5};
@@ -95,4 +98,33 @@ fn steps_taken_whole_allocate_nothing_once_their_code_is_made() {
     }
     assert!(counts[0] > 0, "the counter counts");
     assert_eq!(counts[1..], [0, 0]);
+}
+
+#[test]
+fn a_repeated_gradient_through_an_implicit_method_allocates_nothing_per_step() {
+    let problem = slopefield_problems::hires();
+    for name in ["rosenbrock23", "rodas5p", "kencarp4", "kvaerno5", "radau"] {
+        let methods: [Box<dyn GradientMethod>; 3] = [
+            Box::new(ImplicitAdjoint::named(name).unwrap()),
+            Box::new(ImplicitAdjoint::named(name).unwrap().with_memory(4000)),
+            Box::new(ImplicitSensitivity::named(name).unwrap()),
+        ];
+        for mut method in methods {
+            let saves = spread(problem.t0, problem.t1, 15);
+            let settings = Settings::with_tolerances(1e-4, 1e-7);
+            let (mut by_u0, mut by_p) = (vec![0.0; 8], vec![0.0; 12]);
+            let mut counts = [0; 3];
+            for count in &mut counts {
+                let before = ALLOCATIONS.with(Cell::get);
+                let ivp = ivp(&problem);
+                method
+                    .evaluate(&ivp, &settings, &saves, &mut squares, &mut by_u0, &mut by_p)
+                    .unwrap();
+                *count = ALLOCATIONS.with(Cell::get) - before;
+            }
+            let name = format!("{} through {name}", method.name());
+            assert!(counts[0] > 0, "the counter counts: {name}");
+            assert_eq!(counts[2], 0, "{name}: {counts:?}");
+        }
+    }
 }

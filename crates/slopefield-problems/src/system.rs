@@ -59,6 +59,9 @@ pub struct System<E, T = f64> {
 
 const NONE: u32 = u32::MAX;
 
+/// Takes the derivatives of one output along the columns of a group.
+type Row<'a, X> = dyn FnMut(usize, [X; LANES]) + 'a;
+
 impl<E: Equations, T: Float> System<E, T> {
     /// Finds the pattern of the Jacobian and colours it.
     pub fn new(equations: E) -> Self {
@@ -89,7 +92,7 @@ impl<E: Equations, T: Float> System<E, T> {
         params: usize,
         w: &[X],
         grad: Cotangent<'_, X>,
-        evaluate: &mut dyn FnMut(Columns<'_>, usize, &mut dyn FnMut(usize, [X; LANES])),
+        evaluate: &mut dyn FnMut(Columns<'_>, usize, &mut Row<'_, X>),
     ) {
         let n = self.colours.len();
         let columns = self.columns(states);

@@ -173,13 +173,12 @@ impl RadauEquations {
 
     /// Writes the solution for one Jacobian and the residual to `update`.
     fn precondition(&mut self, n: usize, transposed: bool) {
-        let entry = |matrix: &[[f64; 3]; 3], i: usize, j: usize| {
-            if transposed { matrix[j][i] } else { matrix[i][j] }
-        };
         // K = T Λ T⁻¹, so that Kᵀ = T⁻ᵀ Λᵀ Tᵀ.
-        let (first, last) =
-            if transposed { (&TRANSFORM, &T_INVERSE) } else { (&T_INVERSE, &TRANSFORM) };
-        transform(first, &entry, &mut self.residual, n);
+        let (first, last) = match transposed {
+            true => (transpose(&TRANSFORM), transpose(&T_INVERSE)),
+            false => (T_INVERSE, TRANSFORM),
+        };
+        transform(&first, &mut self.residual, n);
         let (real, rest) = self.residual.split_at_mut(n);
         let (re, im) = rest.split_at_mut(n);
         let sign = if transposed { -1.0 } else { 1.0 };
@@ -197,19 +196,17 @@ impl RadauEquations {
             let (x, y) = f64::parts(*pair);
             (*re, *im) = (x, sign * y);
         }
-        transform(last, &entry, &mut self.residual, n);
+        transform(&last, &mut self.residual, n);
         self.update.copy_from_slice(&self.residual);
     }
 }
 
+fn transpose(matrix: &[[f64; 3]; 3]) -> [[f64; 3]; 3] {
+    std::array::from_fn(|i| std::array::from_fn(|j| matrix[j][i]))
+}
+
 /// Replaces three vectors by combinations of them.
-fn transform(
-    matrix: &[[f64; 3]; 3],
-    entry: &dyn Fn(&[[f64; 3]; 3], usize, usize) -> f64,
-    x: &mut [f64],
-    n: usize,
-) {
-    let rows: [[f64; 3]; 3] = std::array::from_fn(|i| std::array::from_fn(|j| entry(matrix, i, j)));
+fn transform(rows: &[[f64; 3]; 3], x: &mut [f64], n: usize) {
     for k in 0..n {
         let old = [x[k], x[n + k], x[2 * n + k]];
         for (i, row) in rows.iter().enumerate() {
@@ -263,7 +260,7 @@ impl StageEquations for RadauEquations {
         self.factor(ivp, step)?;
         self.given.copy_from_slice(cotangents);
         self.solve(step, true)?;
-        for i in 0..3 {
+        for (i, c) in C.into_iter().enumerate() {
             let t = self.argument(step, i);
             let q = &self.solution[i * n..(i + 1) * n];
             let at = (t, &self.point[..]);
@@ -281,7 +278,7 @@ impl StageEquations for RadauEquations {
                 self.linear.mass.add_product(&self.back, &mut self.point);
                 let along: f64 = q.iter().zip(&self.point).map(|(q, x)| q * x).sum();
                 *sums.t += by_time;
-                *sums.h += C[i] * by_time + along / h;
+                *sums.h += c * by_time + along / h;
             }
         }
         Ok(3)
