@@ -101,6 +101,12 @@ async function tour(theme) {
   await id("question").waitFor();
   await shot("8-question");
   await id("answer-cancel").click();
+  await id("nav-gradients").click();
+  await id("gradients-empty").waitFor();
+  await shot("6-gradients-empty");
+  await id("gradients-run").click();
+  await id("gradients-table").waitFor();
+  await shot("6-gradients");
   await id("nav-plugins").click();
   await id("plugins").waitFor();
   await shot("7-plugins");

@@ -87,7 +87,7 @@ pub fn check(
     let mut frozen;
     // Stiff equations bear no large changes of their values.
     let stiff = matches!(replay, Replay::Steps(_));
-    let first_increment = if stiff { 1.0 / 512.0 } else { 1.0 / 32.0 };
+    let starts = if stiff { &INCREMENTS[..] } else { &[1.0 / 32.0] };
     let solver: &mut dyn Stepper = match replay {
         Replay::Adaptive(stepper) => stepper,
         Replay::Frozen(tableau) => {
@@ -128,7 +128,7 @@ pub fn check(
             .map(|(g, d)| g * d)
             .fold((0.0, 0.0), |(sum, size): (f64, f64), x| (sum + x, size + x.abs()));
         let (difference, uncertainty) =
-            extrapolated(first_increment, &mut |h| perturbed.loss_at(&along_u0, &along_p, h))?;
+            difference(starts, &mut |h| perturbed.loss_at(&along_u0, &along_p, h))?;
         let off = (gradient - difference).abs();
         let relative = if off == 0.0 { 0.0 } else { off / size };
         report.directions.push(DirectionCheck { gradient, difference, uncertainty, relative });
@@ -166,6 +166,40 @@ impl Perturbed<'_, '_> {
 
 /// Rows of the extrapolation table: increments `h`, `h/2`, `h/4`, …
 const ROWS: usize = 8;
+
+/// First increments for stiff systems, 2⁻⁹, 2⁻¹⁷ and 2⁻²⁵. The later ones serve solutions that are
+/// wild only a little way off: with the steps of another solution, which are long where that one
+/// rests, stiff equations may leave every bound.
+const INCREMENTS: [f64; 3] = [1.0 / 512.0, 1.0 / 131_072.0, 1.0 / 33_554_432.0];
+/// A relative uncertainty below this needs no smaller increments.
+const CERTAIN: f64 = 1e-7;
+
+/// Derivative at 0 of a function and an estimate of its error, from the first of the increments
+/// that gives it well, else from the best.
+fn difference(
+    starts: &[f64],
+    function: &mut dyn FnMut(f64) -> Result<f64, SolveError>,
+) -> Result<(f64, f64), SolveError> {
+    let mut best = Ok((f64::NAN, f64::INFINITY));
+    for first in starts {
+        let found = match extrapolated(*first, function) {
+            Err(error @ SolveError::Cancelled { .. }) => return Err(error),
+            found => found,
+        };
+        let better = match (&best, &found) {
+            (Ok(best), Ok(found)) => found.1 < best.1,
+            (Ok(best), Err(_)) => best.1.is_infinite(),
+            (Err(_), found) => found.is_ok(),
+        };
+        if better {
+            best = found;
+        }
+        if best.as_ref().is_ok_and(|(value, error)| *error <= CERTAIN * value.abs()) {
+            break;
+        }
+    }
+    best
+}
 
 /// Derivative at 0 of a function and an estimate of its error: central differences for halved
 /// increments, extrapolated in h²; the entry that changes least between neighbours is taken.

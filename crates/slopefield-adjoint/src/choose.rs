@@ -31,6 +31,17 @@ pub struct GradientChoice {
 
 /// An inexact method displaces an exact one when its estimated time is below this share.
 const CLEARLY_CHEAPER: f64 = 0.4;
+/// Evaluations of a restart of the way back: the first step's length and a short first step.
+const RESTART: f64 = 16.0;
+/// Seconds to look up the stored path and to take a share of a step of a method that is not
+/// compiled for the system: per evaluation, and per state.
+const LOOKUP: f64 = 40e-9;
+const LOOKUP_STATE: f64 = 4e-9;
+/// The same for tangents along the recorded stages.
+const TANGENT: f64 = 8e-9;
+const TANGENT_STATE: f64 = 4e-9;
+/// Seconds of a parameter that is carried as a state of the reverse system, per evaluation.
+const CARRIED: f64 = 2e-9;
 /// Bytes of a number.
 const NUMBER: f64 = 8.0;
 
@@ -81,6 +92,9 @@ pub fn estimate(costs: &Costs, method: &MethodInfo, memory: u64) -> Option<Estim
     let again = accepted * costs.linear_algebra() + steps * costs.jacobian;
     let substitutions = costs.trial.solves as f64 * accepted * costs.substitution();
     let states_only = reverse_product.min(2.5 * evaluation);
+    // The way back begins anew at every save point, and looks up the path at every evaluation.
+    let back = 1.2 * evaluations + RESTART * costs.saves as f64;
+    let lookup = LOOKUP + LOOKUP_STATE * n;
     let tape = NUMBER * n * (evaluations + steps);
     let path = NUMBER * n * 8.0 * steps;
     let (seconds, bytes) = match method.id {
@@ -90,26 +104,28 @@ pub fn estimate(costs: &Costs, method: &MethodInfo, memory: u64) -> Option<Estim
             (solve + replay + reverse, tape.min(memory as f64))
         }
         "forward" => {
-            let tangents = directions * (products * forward_product + substitutions);
+            let product = forward_product + TANGENT + TANGENT_STATE * n;
+            let tangents = directions * (products * product + substitutions);
             (solve + tangents + again, tape.min(memory as f64) + NUMBER * 2.0 * n * directions)
         }
         // One product by the states per stage on the way back, three by the parameters per step.
         "gauss" => {
-            let reverse = evaluations * states_only + 3.0 * steps * reverse_product;
-            (solve + 1.2 * reverse + again, path)
+            let quadrature = 3.0 * (steps + costs.saves as f64) * (reverse_product + lookup);
+            (solve + back * (states_only + lookup) + quadrature + again, path)
         }
         // The parameters are carried as states of the reverse system.
         "interpolating" => {
-            let carried = evaluations * (params as f64) * 2e-9;
-            (solve + 1.2 * evaluations * reverse_product + carried + again, path)
+            let carried = CARRIED * params as f64;
+            (solve + back * (reverse_product + lookup + carried) + again, path)
         }
         // A second path is stored, and an adaptive quadrature goes over both.
         "quadrature" => {
-            let reverse = 1.2 * evaluations * states_only + 15.0 * steps * reverse_product;
-            (solve + reverse + again, 2.0 * path)
+            let quadrature = 15.0 * (steps + costs.saves as f64) * (reverse_product + lookup);
+            (solve + back * (states_only + lookup) + quadrature + again, 2.0 * path)
         }
         "backsolve" => {
-            let reverse = 1.2 * evaluations * (reverse_product + evaluation);
+            let carried = CARRIED * params as f64;
+            let reverse = back * (reverse_product + evaluation + lookup + carried);
             (solve + reverse + again, NUMBER * (2.0 * n + params as f64))
         }
         // One linear system with the transposed Jacobian.
@@ -199,6 +215,7 @@ mod tests {
             evaluation: f,
             forward_product: 1.3 * f,
             reverse_product: 2.1 * f,
+            saves: 20,
             jacobian: 0.0,
             solve: 1.2 * 601.0 * f,
             trial,
@@ -213,9 +230,9 @@ mod tests {
         assert!(few.reason.contains("for 1 unknown,"), "{}", few.reason);
         let many = choose(&explicit(2, 252), &all(), memory).unwrap();
         assert_eq!(many.method, "discrete");
-        // 1 + 2.1/1.2 solves, and 1 + 254·1.3/1.2.
+        // 1 + 2.1/1.2 solves, and 1 + 254·(1.3·20 + 16)/(1.2·20) with what tangents cost besides.
         assert!(many.reason.contains("about 2.8 forward solves"), "{}", many.reason);
-        assert!(many.reason.contains("276.2 by forward"), "{}", many.reason);
+        assert!(many.reason.contains("445.4 by forward"), "{}", many.reason);
         assert!(many.reason.contains("254 unknowns") && many.reason.contains("100 steps"));
         assert_eq!(many.estimates.len(), METHODS.len());
     }

@@ -13,6 +13,8 @@ pub struct Costs {
     pub states: usize,
     /// Number of parameters of the right-hand side.
     pub params: usize,
+    /// Number of save points, over all experiments.
+    pub saves: usize,
     /// Seconds of an evaluation of the right-hand side,
     pub evaluation: f64,
     /// of a product `J·v` along states and parameters,
@@ -60,6 +62,7 @@ impl Costs {
         Costs {
             states: ivp.u0.len(),
             params: m,
+            saves: 0,
             evaluation,
             forward_product,
             reverse_product,

@@ -911,7 +911,7 @@ pub struct GradientReply {
     pub states: u32,
     /// Which solver, and why.
     pub solver: String,
-    /// Median seconds of one forward solve of all experiments,
+    /// Seconds of one forward solve of all experiments, the least of a few,
     pub forward_seconds: f64,
     /// and how often it evaluates the right-hand side.
     #[ts(type = "number")]
@@ -939,7 +939,7 @@ pub struct GradientResult {
     pub description: String,
     /// It differentiates the very steps of the solver.
     pub exact: bool,
-    /// Median seconds of one evaluation.
+    /// Seconds of one evaluation, the least of a few.
     pub seconds: f64,
     /// The same over the time of one forward solve.
     pub over_forward: f64,
@@ -959,6 +959,8 @@ pub struct GradientResult {
     pub agreement: f64,
     /// Largest relative difference from finite differences of the same steps, when checked.
     pub check: Option<f64>,
+    /// Why it could not be checked although that was asked for.
+    pub unchecked: Option<String>,
     /// Largest such difference that a right gradient of this kind may have at the tolerances.
     pub allowed: f64,
     /// Values.

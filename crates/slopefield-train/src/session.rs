@@ -239,6 +239,14 @@ impl Session<'_> {
         &mut self,
         optimiser: &OptimiserState,
     ) -> Result<Option<Vec<f64>>, StopReason> {
+        if self.objective.gradient_method().0 == ON_AVERAGE {
+            self.note(
+                "The gradient was not checked: it is that of the mean over paths, and right on \
+                 average only."
+                    .into(),
+            );
+            return Ok(None);
+        }
         let (z, gradient) = (optimiser.z(), optimiser.gradient());
         let (check, told) = self.compare_gradient(z, gradient)?;
         if !check.clearly_wrong() {
@@ -383,6 +391,9 @@ impl Session<'_> {
         }
     }
 }
+
+/// The gradient method whose values are no derivatives of the loss along one path.
+const ON_AVERAGE: &str = "score";
 
 /// A place with what is known of it.
 pub(crate) fn place(z: &[f64], evaluation: &Evaluation, horizon: f64, iteration: u64) -> Best {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-/// Timed evaluations of each method at most; the median counts.
+/// Timed evaluations of each method at most; the least counts.
 const REPEATS: usize = 7;
 /// Seconds after which no further evaluation of a method is timed.
 const TIMED: f64 = 1.5;
@@ -129,7 +129,7 @@ fn measure(
     objective.set_cancel(Some(control.cancel.clone()));
     let z = objective.z_start();
     let mut grad = vec![0.0; z.len()];
-    let seconds = median(|| {
+    let seconds = least(|| {
         let value = objective.evaluate(&z, 1.0, Some(&mut grad));
         value.map(|e| *loss = e.loss).map_err(|f| error(Code::Solve, explain(prepared, &f)))
     })?;
@@ -141,14 +141,13 @@ fn measure(
         .zip(&grad)
         .map(|((t, &z), g)| g / t.theta(z).1)
         .collect();
-    let check = match request.check {
-        true => {
-            let worst =
-                check(prepared, method.id, &**solvers, DIRECTIONS).map_err(failure::study)?;
-            // JSON has no NaN: it would arrive as "not checked".
-            Some(if worst.is_finite() { worst } else { f64::MAX })
-        }
-        false => None,
+    let checked =
+        request.check.then(|| check(prepared, method.id, &**solvers, DIRECTIONS)).transpose();
+    let (check, unchecked) = match checked {
+        // JSON has no NaN: it would arrive as "not checked".
+        Ok(worst) => (worst.map(|w| if w.is_finite() { w } else { f64::MAX }), None),
+        Err(e) if request.compare => (None, Some(e.to_string())),
+        Err(e) => return Err(failure::study(e)),
     };
     let (forward_evaluations, reverse_products) = objective.gradient_work();
     Ok(GradientResult {
@@ -164,12 +163,13 @@ fn measure(
         reverse_products,
         agreement: 0.0,
         check,
+        unchecked,
         allowed: allowed(&prepared.route(&**solvers), method, &prepared.problem.settings),
         values,
     })
 }
 
-/// Median seconds of one forward solve of all experiments, with the values at the times of the
+/// Seconds of one forward solve of all experiments, with the values at the times of the
 /// data, and its evaluations; the work arrays are reused as in training.
 fn forward(
     prepared: &Prepared,
@@ -186,7 +186,7 @@ fn forward(
     let mut states: Vec<Vec<f64>> =
         cases.iter().map(|case| vec![0.0; case.saves.len() * case.u0.len()]).collect();
     let mut evaluations = 0;
-    let seconds = median(|| {
+    let seconds = least(|| {
         evaluations = 0;
         for (case, states) in cases.iter().zip(&mut states) {
             let ivp = case.ivp(prepared);
@@ -202,8 +202,8 @@ fn forward(
     Ok((seconds, evaluations))
 }
 
-/// Median seconds of several calls.
-fn median(mut call: impl FnMut() -> Result<(), ApiError>) -> Result<f64, ApiError> {
+/// Seconds of a call, the least of several: other work on the machine only adds.
+fn least(mut call: impl FnMut() -> Result<(), ApiError>) -> Result<f64, ApiError> {
     let mut times = Vec::with_capacity(REPEATS);
     let started = Instant::now();
     while times.is_empty() || (times.len() < REPEATS && started.elapsed().as_secs_f64() < TIMED) {
@@ -211,8 +211,7 @@ fn median(mut call: impl FnMut() -> Result<(), ApiError>) -> Result<f64, ApiErro
         call()?;
         times.push(began.elapsed().as_secs_f64());
     }
-    times.sort_by(f64::total_cmp);
-    Ok(times[times.len() / 2])
+    Ok(times.into_iter().fold(f64::INFINITY, f64::min))
 }
 
 /// Largest difference over the largest entry.

@@ -477,7 +477,7 @@ states: number,
  */
 solver: string, 
 /**
- * Median seconds of one forward solve of all experiments,
+ * Seconds of one forward solve of all experiments, the least of a few,
  */
 forward_seconds: number, 
 /**
@@ -551,7 +551,7 @@ description: string,
  */
 exact: boolean, 
 /**
- * Median seconds of one evaluation.
+ * Seconds of one evaluation, the least of a few.
  */
 seconds: number, 
 /**
@@ -583,6 +583,10 @@ agreement: number,
  * Largest relative difference from finite differences of the same steps, when checked.
  */
 check: number | null, 
+/**
+ * Why it could not be checked although that was asked for.
+ */
+unchecked: string | null, 
 /**
  * Largest such difference that a right gradient of this kind may have at the tolerances.
  */

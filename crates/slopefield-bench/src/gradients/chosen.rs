@@ -168,7 +168,8 @@ impl Chosen {
             )?;
             least = least.min(began.elapsed().as_secs_f64());
         }
-        let costs = Costs::measure(&problem.ivp(), stepper.stats(), least);
+        let measured = Costs::measure(&problem.ivp(), stepper.stats(), least);
+        let costs = Costs { saves: problem.saves.len(), ..measured };
         let applicable = route.applicable();
         let name = slopefield_adjoint::choose(&costs, &applicable, MEMORY)
             .map_or("discrete", |c| c.method);

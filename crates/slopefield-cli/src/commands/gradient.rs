@@ -59,7 +59,7 @@ fn json(reply: &GradientReply) -> serde_json::Value {
                 "over_forward": m.over_forward, "estimate": m.estimate, "memory": m.memory,
                 "forward_evaluations": m.forward_evaluations,
                 "reverse_products": m.reverse_products, "agreement": m.agreement,
-                "check": m.check, "allowed": m.allowed, "values": values,
+                "check": m.check, "unchecked": m.unchecked, "allowed": m.allowed, "values": values,
             })
         })
         .collect();
@@ -111,6 +111,9 @@ fn print(reply: &GradientReply) {
         "from differences",
     ];
     output::print(&output::table(&header, &rows));
+    for (m, why) in reply.methods.iter().filter_map(|m| Some((m, m.unchecked.as_ref()?))) {
+        output::print(&format!("\n{} was not checked: {why}\n", m.method));
+    }
     if !reply.refused.is_empty() {
         output::print("\nnot run:\n");
         for m in &reply.refused {

@@ -4,7 +4,7 @@ import { bytes, difference, share, summary, time, verdict } from "./figures";
 
 const result = (over: Partial<GradientResult>): GradientResult => ({
   method: "discrete", title: "Discrete adjoint", description: "", exact: true, seconds: 3e-5, over_forward: 2.5, estimate: null, memory: 1,
-  forward_evaluations: 1, reverse_products: 1, agreement: 0, check: 1e-10, allowed: 1e-6, values: [], ...over,
+  forward_evaluations: 1, reverse_products: 1, agreement: 0, check: 1e-10, unchecked: null, allowed: 1e-6, values: [], ...over,
 });
 
 test("times, sizes and differences are read at a glance", () => {

@@ -34,7 +34,7 @@ export type Verdict = { tone: "good" | "bad" | "neutral"; text: string; tip: str
 
 /** What the comparison with differences says of a method. */
 export function verdict(m: GradientResult): Verdict {
-  if (m.check === null) return { tone: "neutral", text: "not checked", tip: "Not compared with differences." };
+  if (m.check === null) return { tone: "neutral", text: "not checked", tip: m.unchecked ?? "Not compared with differences." };
   const off = `Largest difference from differences of the solution along random directions: ${difference(m.check)}; at the tolerances of the study ${difference(m.allowed)} is allowed.`;
   return m.check <= m.allowed ? { tone: "good", text: "right", tip: off } : { tone: "bad", text: "wrong", tip: off };
 }

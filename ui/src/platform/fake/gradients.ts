@@ -18,7 +18,7 @@ const measured = (at: number, over: Partial<GradientResult>): GradientResult => 
   const seconds = over.seconds ?? FORWARD;
   return {
     method: id, title, description, exact, seconds, over_forward: seconds / FORWARD, estimate: 0.9 * seconds, memory: 26_000, forward_evaluations: 463,
-    reverse_products: 462, agreement: 0, check: 3e-10, allowed: exact ? 1e-6 : 1e-2, values: VALUES, ...over,
+    reverse_products: 462, agreement: 0, check: 3e-10, unchecked: null, allowed: exact ? 1e-6 : 1e-2, values: VALUES, ...over,
   };
 };
 
