@@ -169,8 +169,18 @@ impl<T: Real> Gmres<T> {
     }
 }
 
+/// Eight sums at once, which do not wait for each other.
 fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a.f64() * b.f64()).sum()
+    let (a, a_rest) = a.as_chunks::<8>();
+    let (b, b_rest) = b.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a.f64() * b.f64();
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a.f64() * b.f64()).sum();
+    sums.iter().sum::<f64>() + rest
 }
 
 fn norm<T: Real>(a: &[T]) -> f64 {

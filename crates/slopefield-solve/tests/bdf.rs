@@ -6,8 +6,9 @@ mod common;
 use common::{distance, end_state, ivp};
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
 use slopefield_problems::{
-    Equations, Function, Number, Problem, System, beam, brusselator_1d, hires, lotka_volterra,
-    medical_akzo_nobel, oregonator, pleiades, pollution, robertson, van_der_pol,
+    Equations, Function, Number, Problem, System, beam, brusselator_1d, brusselator_2d, hires,
+    lotka_volterra, medical_akzo_nobel, oregonator, pleiades, pollution, robertson, robertson_dae,
+    van_der_pol,
 };
 use slopefield_solve::{
     Bdf, Ivp, Settings, SolveError, Stats, Step, StepObserver, Stepper, drive, method,
@@ -398,4 +399,46 @@ fn jumps_of_the_right_hand_side_are_passed() {
     let exact = [-1.0, 1.0 - 2.0 * (-1.0_f64).exp(), 1.0, -1.0];
     assert!(distance(&out, &exact) < 2e-4, "{out:?} {exact:?}");
     assert!(stats.accepted + stats.rejected < 700, "{stats:?}");
+}
+
+/// Systems that are iterated give what factored ones give, and errors fall with the tolerance.
+#[test]
+fn iterated_systems_are_as_good_as_factored_ones() {
+    for (problem, scale) in [(brusselator_2d(12), 1.0), (medical_akzo_nobel(), 1e-2)] {
+        let ivp = ivp(&problem);
+        let tight = Settings::with_tolerances(1e-10, 1e-10);
+        let (exact, _) = end_state(&mut Bdf::new(), &ivp, &tight).unwrap();
+        let errors = [1e-4, 1e-6, 1e-8].map(|rtol| {
+            let settings = Settings::with_tolerances(rtol, rtol);
+            let (u, stats) = end_state(&mut Bdf::iterated(), &ivp, &settings).unwrap();
+            let (v, factored) = end_state(&mut Bdf::new(), &ivp, &settings).unwrap();
+            assert!(stats.solves > stats.iterations, "{}: {stats:?}", problem.id);
+            let more = stats.accepted as f64 / factored.accepted as f64;
+            assert!(more < 1.4, "{}: {stats:?} {factored:?}", problem.id);
+            [relative(&u, &exact, scale), relative(&v, &exact, scale)]
+        });
+        for [iterated, factored] in errors {
+            assert!(iterated < 3.0 * factored, "{}: {errors:?}", problem.id);
+        }
+        let falls = |pair: &[[f64; 2]]| pair[1][0] < 0.3 * pair[0][0];
+        assert!(errors.windows(2).all(falls), "{}: {errors:?}", problem.id);
+    }
+}
+
+#[test]
+fn iterated_systems_with_a_mass_matrix_and_the_references_of_small_problems() {
+    let settings = Settings::with_tolerances(1e-9, 1e-14);
+    let dae = robertson_dae();
+    let reference = dae.references.iter().find(|r| r.t == 1e5).unwrap();
+    let span = Ivp { t1: 1e5, ..ivp(&dae) };
+    let (u, _) = end_state(&mut *method("bdf-gmres").unwrap(), &span, &settings).unwrap();
+    assert!(relative(&u, &reference.u, 0.0) < 1e-6, "{u:?}");
+    for (problem, t1, scale) in references() {
+        let reference = problem.references.iter().find(|r| r.t == t1).unwrap();
+        let span = Ivp { t1, ..ivp(&problem) };
+        let settings = Settings::with_tolerances(1e-10, 1e-12 * scale);
+        let (u, _) = end_state(&mut *method("bdf-gmres").unwrap(), &span, &settings).unwrap();
+        let error = relative(&u, &reference.u, scale);
+        assert!(error < 1e-6, "{}: {error:e}", problem.id);
+    }
 }

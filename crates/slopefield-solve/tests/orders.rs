@@ -186,7 +186,7 @@ fn error_within_from(
 
 /// Methods that choose their order, which equal steps do not show: their errors are measured
 /// against the number of steps that tolerances make them take.
-const OF_VARIABLE_ORDER: [&str; 2] = ["vcabm", "bdf"];
+const OF_VARIABLE_ORDER: [&str; 3] = ["vcabm", "bdf", "bdf-gmres"];
 
 /// Numbers of steps at which errors of a method of this order are far from rounding.
 fn steps(class: MethodClass, order: u32) -> Vec<u32> {

@@ -15,6 +15,7 @@
 
 mod coefficients;
 mod history;
+mod linear;
 mod methods;
 mod newton;
 mod stepper;

@@ -5,9 +5,10 @@
 //! (C. W. Gear, Y. Saad; as in CVODE, section 2.1 of its guide, doi:10.1145/1089014.1089020).
 
 use super::coefficients::ERROR;
+use super::linear::Linear;
 use crate::multistep::weighted_square;
 use crate::{Ivp, Real, Stats};
-use slopefield_linear::{IterationMatrix, Jacobian, Mass};
+use slopefield_linear::{Jacobian, Mass};
 
 /// How an iteration ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(super) enum Solved {
 pub(super) struct Newton<T: Real> {
     jacobian: Jacobian<T>,
     pub mass: Mass<T>,
-    matrix: IterationMatrix<T>,
+    linear: Linear<T>,
     /// `c` of the matrix; NaN for none.
     made_for: f64,
     /// Number of accepted steps when the Jacobian was evaluated.
@@ -55,6 +56,8 @@ pub(super) struct Target<'a, T> {
 
 /// The error that an iteration leaves, in units of the local error allowed.
 const ACCURACY: f64 = 0.1;
+/// The part of that which the solution of a linear system may leave, where it is iterated.
+const LINEAR_ACCURACY: f64 = 0.05;
 const MAX_ITERATIONS: u32 = 3;
 /// Corrections that grow by this factor do not converge.
 const DIVERGENCE: f64 = 2.0;
@@ -67,11 +70,11 @@ const SHORTEST_USE: u64 = 10;
 const LONGEST_USE: u64 = 50;
 
 impl<T: Real> Newton<T> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(linear: Linear<T>) -> Self {
         Newton {
             jacobian: Jacobian::new(),
             mass: Mass::new(),
-            matrix: IterationMatrix::new(),
+            linear,
             made_for: f64::NAN,
             jacobian_step: 0,
             current: false,
@@ -88,7 +91,7 @@ impl<T: Real> Newton<T> {
     pub(super) fn begin(&mut self, ivp: &Ivp<'_, T>) {
         self.mass.evaluate(ivp.rhs, ivp.t0, ivp.u0, ivp.p);
         self.jacobian.prepare(ivp.rhs);
-        self.matrix.prepare(&self.jacobian, &self.mass);
+        self.linear.prepare(&self.jacobian, &self.mass);
         let n = ivp.u0.len();
         self.residual.resize(n, T::ZERO);
         self.sum.resize(n, T::ZERO);
@@ -133,7 +136,7 @@ impl<T: Real> Newton<T> {
         }
         counts.factorisations += 1;
         self.rate = 1.0;
-        let made = self.matrix.factor(T::ONE, T::of(to.c), &self.jacobian, &self.mass).is_ok();
+        let made = self.linear.factor(T::of(to.c), &self.jacobian, &self.mass);
         self.made_for = if made { to.c } else { f64::NAN };
         made
     }
@@ -156,7 +159,8 @@ impl<T: Real> Newton<T> {
             self.outdated = true;
             return Solved::NotFinite;
         }
-        let ratio = to.c / self.made_for;
+        let ratio = if self.linear.follows() { 1.0 } else { to.c / self.made_for };
+        self.linear.follow(T::of(to.c), &self.jacobian, &self.mass);
         let correction = T::of(2.0 / (1.0 + ratio));
         // Corrected like that, the errors of slow and of stiff components are reduced by no more.
         let mismatch = ((ratio - 1.0) / (ratio + 1.0)).abs();
@@ -168,9 +172,13 @@ impl<T: Real> Newton<T> {
             counts.rhs += 1;
             counts.iterations += 1;
             self.take_residual(to, d);
-            self.matrix.solve(&mut self.residual);
-            counts.solves += 1;
             let n = d.len();
+            let tolerance = LINEAR_ACCURACY * ACCURACY / ERROR[to.order] * (n as f64).sqrt();
+            let Some(solves) = self.linear.solve(&mut self.residual, to.weights, tolerance) else {
+                let finite = self.residual.iter().all(|x| x.finite());
+                return if finite { Solved::Slowly } else { Solved::NotFinite };
+            };
+            counts.solves += solves;
             let (step, predicted) = (&mut self.residual[..n], &to.predicted[..n]);
             let u = &mut u[..n];
             for i in 0..n {

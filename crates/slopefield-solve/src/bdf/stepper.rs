@@ -2,6 +2,7 @@
 
 use super::coefficients::{ALPHA, ERROR, MAX_ORDER};
 use super::history::History;
+use super::linear::Linear;
 use super::newton::{Newton, Solved, Target};
 use crate::consistent::Consistency;
 use crate::limits::{check_budget, end_of_step, shortest_step};
@@ -12,6 +13,8 @@ use crate::{ErrorNorm, Ivp, Real, Settings, SolveError, Stats, Step, Stepper};
 /// Backward differentiation of variable order 1 to 5, for stiff systems and for systems
 /// `M u' = f` with a constant mass matrix, which may be singular (algebraic equations of index 1).
 pub struct Bdf<T: Real = f64> {
+    /// Begins sentences about what it does not solve.
+    who: &'static str,
     pub(super) t: f64,
     pub(super) t_prev: f64,
     /// Length of the next attempt, positive.
@@ -64,7 +67,18 @@ impl<T: Real> Bdf<T> {
     /// If `max_order` is not 1 to [`MAX_ORDER`].
     pub fn up_to(max_order: usize) -> Self {
         assert!((1..=MAX_ORDER).contains(&max_order), "order {max_order}");
+        Self::with(max_order, "the method bdf", Linear::factored())
+    }
+
+    /// The method with all orders whose linear systems are iterated by GMRES with incomplete
+    /// factors, for thousands of states on a grid, where complete factors fill in.
+    pub fn iterated() -> Self {
+        Self::with(MAX_ORDER, "the method bdf-gmres", Linear::iterated())
+    }
+
+    fn with(max_order: usize, who: &'static str, linear: Linear<T>) -> Self {
         Bdf {
+            who,
             t: 0.0,
             t_prev: 0.0,
             h: 0.0,
@@ -74,7 +88,7 @@ impl<T: Real> Bdf<T> {
             equal_steps: 0,
             holds_step: false,
             history: History::new(),
-            newton: Newton::new(),
+            newton: Newton::new(linear),
             consistency: Consistency::default(),
             norm: ErrorNorm::default(),
             predicted: Vec::new(),
@@ -232,7 +246,7 @@ impl<T: Real> Bdf<T> {
 
 impl<T: Real> Stepper<T> for Bdf<T> {
     fn start(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
-        refuse_unsupported(ivp, "the method bdf")?;
+        refuse_unsupported(ivp, self.who)?;
         self.size(ivp.u0.len());
         self.norm.configure(settings, ivp.u0.len());
         self.stats = Stats::default();

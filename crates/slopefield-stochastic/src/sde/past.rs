@@ -41,6 +41,8 @@ pub(super) struct Past<T> {
     width: usize,
     free: Vec<usize>,
     motion: Mutex<Motion>,
+    /// To evaluate the lags: state with delayed values, lags, work space.
+    work: [Vec<T>; 3],
 }
 
 impl<T> Default for Past<T> {
@@ -57,6 +59,7 @@ impl<T> Default for Past<T> {
             width: 0,
             free: Vec::new(),
             motion: Mutex::default(),
+            work: [Vec::new(), Vec::new(), Vec::new()],
         }
     }
 }
@@ -88,11 +91,13 @@ impl<T: Real> Past<T> {
         }
         self.n = ivp.u0.len();
         (self.sources, self.diagonal, self.t0) = (sources, diagonal, ivp.t0);
-        let mut point = vec![T::ZERO; ivp.rhs.shape().states];
-        point[..self.n].copy_from_slice(ivp.u0);
-        let mut lags = vec![T::ZERO; delays.constant.len()];
-        let mut scratch = vec![T::ZERO; delays.lags.scratch_len()];
-        delays.lags.eval(T::of(ivp.t0), &point, ivp.p, &mut lags, &mut scratch);
+        let [point, lags, scratch] = &mut self.work;
+        point.clear();
+        point.extend_from_slice(ivp.u0);
+        point.resize(ivp.rhs.shape().states, T::ZERO);
+        lags.resize(delays.constant.len(), T::ZERO);
+        scratch.resize(delays.lags.scratch_len(), T::ZERO);
+        delays.lags.eval(T::of(ivp.t0), point, ivp.p, lags, scratch);
         self.lags.clear();
         self.lags.extend(lags.iter().map(|lag| lag.f64()));
         let bad = |lag: &f64| !(lag.is_finite() && *lag >= 0.0);
