@@ -125,6 +125,18 @@ pub fn lower_hessian(
     compile(model, &networks, &layout, function, Entry::Hvp, &mut |_, _| {})
 }
 
+/// [`lower_hessian`] of a model that has been lowered.
+///
+/// # Errors
+/// As for [`lower`].
+pub fn lower_hessian_of(
+    model: &Model,
+    lowered: &LoweredModel,
+    function: ModelFunction,
+) -> Result<Plan, LowerError> {
+    compile(model, &lowered.networks, &lowered.layout, function, Entry::Hvp, &mut |_, _| {})
+}
+
 /// The Jacobian of the right-hand side with respect to the states, as a function of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JacobianPlan {

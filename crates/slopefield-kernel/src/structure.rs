@@ -5,7 +5,7 @@
 //! they need when they start; one that cannot honour a part refuses the system. Plain functions
 //! have an empty structure.
 
-use crate::{HessianProduct, Kernel};
+use crate::{HessianProduct, Kernel, Point};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,6 +17,9 @@ use std::sync::Arc;
 pub struct Structure<'a, T = f64> {
     /// `∂f/∂u`, `n × n`.
     pub jacobian: Option<&'a dyn MatrixKernel<T>>,
+    /// Products with the second derivatives of `f`, for derivatives of methods that have the Jacobian
+    /// in their formulas. Asked for anything but [`HessianProduct::shape`], it may be made first.
+    pub hessian: Option<&'a dyn HessianProduct>,
     /// The mass matrix `M(p)`, `n × n`; the identity when there is none. Rows of zeros are
     /// algebraic equations.
     pub mass: Option<&'a dyn MatrixKernel<T>>,
@@ -38,6 +41,7 @@ impl<T> Default for Structure<'_, T> {
     fn default() -> Self {
         Structure {
             jacobian: None,
+            hessian: None,
             mass: None,
             pairs: &[],
             split: None,
@@ -128,6 +132,20 @@ pub trait MatrixKernel<T = f64>: Send + Sync {
 
     /// Whether the entries do not depend on `t` and `u`.
     fn is_constant(&self) -> bool {
+        false
+    }
+
+    /// Adds `Σ_k w_k ∂values_k/∂p` to `grad`, with a weight for each entry in the order of the
+    /// pattern. False, and nothing added, where these derivatives are not known; matrices of
+    /// numbers have none and say true.
+    fn parameter_vjp(
+        &self,
+        at: Point<'_, T>,
+        weights: &[T],
+        grad: &mut [T],
+        scratch: &mut [T],
+    ) -> bool {
+        let _ = (at, weights, grad, scratch);
         false
     }
 }

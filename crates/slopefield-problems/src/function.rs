@@ -160,6 +160,29 @@ pub(crate) fn forward<F: Function, T: Float>(
     );
 }
 
+/// How the derivatives of [`seeded`] change along a direction. One instance for each function.
+#[inline(never)]
+pub(crate) fn curved<F: Function>(
+    f: &F,
+    at: Point<'_>,
+    along: Tangent<'_>,
+    columns: Columns<'_>,
+    base: usize,
+    out: &mut dyn FnMut(usize, [f64; LANES]),
+) {
+    let seed = |value: f64, slope: f64, column: usize| {
+        let chosen = column.wrapping_sub(base);
+        let one = |k| Jet::constant(if k == chosen { 1.0 } else { 0.0 });
+        Jet { value: Jet { value, slopes: [slope] }, slopes: std::array::from_fn(one) }
+    };
+    f.eval(
+        seed(at.t, along.t, columns.first_parameter + at.p.len()),
+        |i| seed(at.u[i], along.u[i], columns.of_state(i)),
+        |i| seed(at.p[i], along.p[i], columns.first_parameter + i),
+        |i, x: Jet<Jet<f64, 1>, LANES>| out(i, x.slopes.map(|slope| slope.slopes[0])),
+    );
+}
+
 /// Evaluates with derivatives along the columns from `base` on, which go to `out` row by row. One
 /// instance for each function and number type: they are most of what there is to compile.
 #[inline(never)]

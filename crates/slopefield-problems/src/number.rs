@@ -274,42 +274,13 @@ impl<T: Float, const K: usize> Number for Jet<T, K> {
     }
 }
 
-/// Numbers without derivatives, with respect to numbers that have them: second derivatives are
-/// derivatives of derivatives.
-impl Float for Jet<f64, 1> {
-    fn of(x: f64) -> Self {
-        Jet::constant(x)
-    }
-    fn sin(self) -> Self {
-        Number::sin(self)
-    }
-    fn cos(self) -> Self {
-        Number::cos(self)
-    }
-    fn exp(self) -> Self {
-        Number::exp(self)
-    }
-    fn ln(self) -> Self {
-        Number::ln(self)
-    }
-    fn atan(self) -> Self {
-        Number::atan(self)
-    }
-    fn sqrt(self) -> Self {
-        Number::sqrt(self)
-    }
-    fn powf(self, exponent: f64) -> Self {
-        Number::powf(self, exponent)
-    }
-}
-
 impl Default for Jet<f64, 1> {
     fn default() -> Self {
         Jet::constant(0.0)
     }
 }
 
-/// Compares values alone.
+/// Conditions have no derivative.
 impl PartialEq for Jet<f64, 1> {
     fn eq(&self, other: &Self) -> bool {
         self.value == other.value
@@ -319,6 +290,42 @@ impl PartialEq for Jet<f64, 1> {
 impl PartialOrd for Jet<f64, 1> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         self.value.partial_cmp(&other.value)
+    }
+}
+
+/// So that jets of jets have second derivatives.
+impl Float for Jet<f64, 1> {
+    #[inline(always)]
+    fn of(x: f64) -> Self {
+        Jet::constant(x)
+    }
+    #[inline(always)]
+    fn sin(self) -> Self {
+        Number::sin(self)
+    }
+    #[inline(always)]
+    fn cos(self) -> Self {
+        Number::cos(self)
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        Number::exp(self)
+    }
+    #[inline(always)]
+    fn ln(self) -> Self {
+        Number::ln(self)
+    }
+    #[inline(always)]
+    fn atan(self) -> Self {
+        Number::atan(self)
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Number::sqrt(self)
+    }
+    #[inline(always)]
+    fn powf(self, exponent: f64) -> Self {
+        Number::powf(self, exponent)
     }
 }
 

@@ -1,10 +1,10 @@
 //! Right-hand sides with everything that is known of their systems.
 
-use crate::function::{Columns, Function, LANES, forward, seeded, value};
+use crate::function::{Columns, Function, LANES, curved, forward, seeded, value};
 use crate::number::{Float, Number, Seen};
 use slopefield_kernel::{
-    Cotangent, JumpChange, Kernel, MatrixKernel, MatrixPattern, Pair, Point, Shape, Structure,
-    Tangent,
+    Cotangent, HessianProduct, JumpChange, Kernel, MatrixKernel, MatrixPattern, Pair, Point, Shape,
+    Structure, Tangent,
 };
 use std::sync::Arc;
 
@@ -80,6 +80,46 @@ impl<E: Equations, T: Float> System<E, T> {
         let affects = equations.affects();
         let (changes, alters) = equations.changes();
         System { equations, starts, rows, colours, count, places, mass, affects, changes, alters }
+    }
+
+    /// Adds `wᵀ` times the columns that `evaluate` gives, group by group, to `grad`.
+    fn weigh<X: Float>(
+        &self,
+        states: usize,
+        params: usize,
+        w: &[X],
+        grad: Cotangent<'_, X>,
+        evaluate: &mut dyn FnMut(Columns<'_>, usize, &mut dyn FnMut(usize, [X; LANES])),
+    ) {
+        let n = self.colours.len();
+        let columns = self.columns(states);
+        let (delayed, time) = (states - n, columns.first_parameter + params);
+        for base in (0..=time).step_by(LANES) {
+            let mut sums = [X::default(); LANES];
+            evaluate(columns, base, &mut |i, slopes| {
+                for (k, slope) in slopes.into_iter().enumerate() {
+                    let product = w[i] * slope;
+                    if base + k >= self.count {
+                        sums[k] = sums[k] + product;
+                    } else if let (_, column) = self.places[(base + k) * n + i]
+                        && column != NONE
+                    {
+                        let place = &mut grad.u[column as usize];
+                        *place = *place + product;
+                    }
+                }
+            });
+            for (k, sum) in sums.into_iter().enumerate() {
+                let place = match base + k {
+                    c if c < self.count => continue,
+                    c if c < self.count + delayed => &mut grad.u[n + c - self.count],
+                    c if c < time => &mut grad.p[c - columns.first_parameter],
+                    c if c == time => &mut *grad.t,
+                    _ => break,
+                };
+                *place = *place + sum;
+            }
+        }
     }
 
     fn columns(&self, at_states: usize) -> Columns<'_> {
@@ -165,40 +205,15 @@ impl<E: Equations, T: Float> Kernel<T> for System<E, T> {
     }
 
     fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, _: &mut [T]) {
-        let n = self.colours.len();
-        let columns = self.columns(at.u.len());
-        let (delayed, time) = (at.u.len() - n, columns.first_parameter + at.p.len());
-        for base in (0..=time).step_by(LANES) {
-            let mut sums = [T::default(); LANES];
-            seeded(&self.equations, at, columns, base, &mut |i, slopes| {
-                for (k, slope) in slopes.into_iter().enumerate() {
-                    let product = w[i] * slope;
-                    if base + k >= self.count {
-                        sums[k] = sums[k] + product;
-                    } else if let (_, column) = self.places[(base + k) * n + i]
-                        && column != NONE
-                    {
-                        let place = &mut grad.u[column as usize];
-                        *place = *place + product;
-                    }
-                }
-            });
-            for (k, sum) in sums.into_iter().enumerate() {
-                let place = match base + k {
-                    c if c < self.count => continue,
-                    c if c < self.count + delayed => &mut grad.u[n + c - self.count],
-                    c if c < time => &mut grad.p[c - columns.first_parameter],
-                    c if c == time => &mut *grad.t,
-                    _ => break,
-                };
-                *place = *place + sum;
-            }
-        }
+        self.weigh(at.u.len(), at.p.len(), w, grad, &mut |columns, base, out| {
+            seeded(&self.equations, at, columns, base, out);
+        });
     }
 
     fn structure(&self) -> Structure<'_, T> {
         let mut structure = self.equations.structure();
         structure.jacobian = Some(self);
+        structure.hessian = Some(self);
         structure.mass = self.mass.as_ref().map(|mass| mass as &dyn MatrixKernel<T>);
         structure.pairs = self.equations.pairs();
         if let Some(events) = &mut structure.events {
@@ -208,6 +223,30 @@ impl<E: Equations, T: Float> Kernel<T> for System<E, T> {
             (jumps.changes, jumps.alters) = (&self.changes, &self.alters);
         }
         structure
+    }
+}
+
+/// Second derivatives, whatever the precision of the rest.
+impl<E: Equations, T: Float> HessianProduct for System<E, T> {
+    fn shape(&self) -> Shape {
+        self.equations.shape()
+    }
+
+    fn scratch_len(&self) -> usize {
+        0
+    }
+
+    fn hvp(
+        &self,
+        at: Point<'_>,
+        along: Tangent<'_>,
+        w: &[f64],
+        grad: Cotangent<'_>,
+        _: &mut [f64],
+    ) {
+        self.weigh(at.u.len(), at.p.len(), w, grad, &mut |columns, base, out| {
+            curved(&self.equations, at, along, columns, base, out);
+        });
     }
 }
 
@@ -282,6 +321,10 @@ impl<T: Float> MatrixKernel<T> for ConstantMatrix {
     }
 
     fn is_constant(&self) -> bool {
+        true
+    }
+
+    fn parameter_vjp(&self, _: Point<'_, T>, _: &[T], _: &mut [T], _: &mut [T]) -> bool {
         true
     }
 }

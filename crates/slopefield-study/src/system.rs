@@ -1,8 +1,10 @@
 //! A model's right-hand side together with the rest of its system: Jacobian, mass matrix, delays,
 //! noise, jumps, events.
 
+mod hessian;
 mod jacobian;
 
+use hessian::LazyHessian;
 use jacobian::LazyJacobian;
 use slopefield_graph::plan::Plans;
 use slopefield_graph::sparse::Pattern;
@@ -23,6 +25,7 @@ pub(crate) type Compile<'a> = &'a mut dyn FnMut(&Plans) -> Arc<dyn Kernel>;
 pub(crate) struct SystemKernel {
     rhs: Arc<dyn Kernel>,
     jacobian: LazyJacobian,
+    hessian: LazyHessian,
     mass: Option<MassMatrix>,
     pairs: Vec<Pair>,
     delays: Option<DelayParts>,
@@ -51,6 +54,7 @@ struct NoiseParts {
     sources: usize,
     kind: NoiseKind,
     calculus: Calculus,
+    hessian: LazyHessian,
 }
 
 struct JumpParts {
@@ -84,7 +88,7 @@ impl SystemKernel {
             history,
             jumps_at_start: model.states.iter().any(|s| s.history.is_some()),
         });
-        let noise = noise(model, &mut kernel);
+        let noise = noise(model, lowered, &mut kernel);
         let jumps = kernel(ModelFunction::Rates).map(|rates| {
             let pattern = lowered.plans(ModelFunction::Rates).map(|p| Pattern::of(&p.eval));
             let changes = (0..).zip(&model.jumps).map(|(i, jump)| match constant_change(jump) {
@@ -105,6 +109,7 @@ impl SystemKernel {
         let mass = kernel(ModelFunction::Mass).map(|entries| MassMatrix::new(model, entries));
         SystemKernel {
             jacobian: LazyJacobian::new(model, lowered, Arc::clone(&rhs)),
+            hessian: LazyHessian::new(model, lowered, ModelFunction::Rhs, rhs.shape()),
             mass,
             pairs: model.pairs.iter().map(pair).collect(),
             delays,
@@ -154,6 +159,7 @@ impl Kernel for SystemKernel {
     fn structure(&self) -> Structure<'_> {
         Structure {
             jacobian: Some(&self.jacobian),
+            hessian: Some(&self.hessian),
             mass: self.mass.as_ref().map(|mass| mass as &dyn MatrixKernel),
             pairs: &self.pairs,
             split: self.split.as_ref().map(|parts| Split {
@@ -173,6 +179,7 @@ impl Kernel for SystemKernel {
                 sources: noise.sources,
                 kind: noise.kind,
                 calculus: noise.calculus,
+                hessian: Some(&noise.hessian),
             }),
             jumps: self.jumps.as_ref().map(|jumps| Jumps {
                 rates: &*jumps.rates,
@@ -213,6 +220,7 @@ fn pair((position, velocity): &(StateId, StateId)) -> Pair {
 /// The noise of a model.
 fn noise(
     model: &Model,
+    lowered: &LoweredModel,
     kernel: &mut dyn FnMut(ModelFunction) -> Option<Arc<dyn Kernel>>,
 ) -> Option<NoiseParts> {
     let (kind, calculus) = (noise_kind(model), calculus(model));
@@ -221,7 +229,9 @@ fn noise(
         NoiseKind::Diagonal => (ModelFunction::DiagonalNoise, model.states.len()),
         _ => (ModelFunction::Noise, model.noises.len()),
     };
-    Some(NoiseParts { coefficients: kernel(function)?, sources, kind, calculus })
+    let coefficients = kernel(function)?;
+    let hessian = LazyHessian::new(model, lowered, function, coefficients.shape());
+    Some(NoiseParts { coefficients, sources, kind, calculus, hessian })
 }
 
 /// What is known of a model's noise.
@@ -388,6 +398,22 @@ impl MatrixKernel for MassMatrix {
     }
 
     fn is_constant(&self) -> bool {
+        true
+    }
+
+    fn parameter_vjp(
+        &self,
+        at: Point<'_>,
+        weights: &[f64],
+        grad: &mut [f64],
+        scratch: &mut [f64],
+    ) -> bool {
+        let (list, scratch) = scratch.split_at_mut(self.places.len());
+        for (place, weight) in self.places.iter().zip(&mut *list) {
+            *weight = weights[*place];
+        }
+        let grad = Cotangent { t: &mut 0.0, u: &mut [], p: grad };
+        self.entries.vjp(Point { u: &[], ..at }, list, grad, scratch);
         true
     }
 }

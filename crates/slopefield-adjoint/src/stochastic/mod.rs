@@ -21,6 +21,7 @@ mod tests;
 use crate::GradientMethod;
 use crate::methods::{Through, not_reversible, without};
 use slopefield_kernel::{Noise, Part, Structure};
+use slopefield_stochastic::Process;
 
 pub use adjoint::StochasticAdjoint;
 pub use estimate::{
@@ -52,15 +53,16 @@ pub(crate) fn score(through: &Through<'_>) -> Result<Box<dyn GradientMethod>, St
     let Some(jumps) = &structure.jumps else {
         return Err("likelihood ratios are for systems with random jumps, and this has none".into());
     };
-    if jumps.constant_between {
+    let constant = jumps.constant_between;
+    if let Some(method) = JumpScore::named(solver).filter(|_| constant) {
         without(through, &[Part::Jumps])?;
-        return match JumpScore::named(solver) {
-            Some(method) => Ok(Box::new(method)),
-            None => Err(format!(
-                "the likelihood of what `{solver}` simulates is not known; use direct, \
-                 sorting-direct or next-reaction"
-            )),
-        };
+        return Ok(Box::new(method));
+    }
+    if slopefield_stochastic::method_info(solver).is_some_and(|m| m.process == Process::Jumps) {
+        return Err(format!(
+            "the likelihood of what `{solver}` simulates here is not known; use direct, \
+             sorting-direct or next-reaction where rates are constant between jumps"
+        ));
     }
     without(through, &[Part::Noise, Part::Jumps])?;
     // Between jumps the system is one without them.
