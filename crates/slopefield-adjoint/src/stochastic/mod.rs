@@ -11,6 +11,7 @@ mod frozen;
 mod implicit;
 mod jump_diffusion;
 mod path;
+mod record;
 mod schemes;
 mod score;
 mod system;
@@ -37,14 +38,16 @@ pub use score::JumpScore;
 pub(crate) fn adjoint(through: &Through<'_>) -> Result<Box<dyn GradientMethod>, String> {
     let method = StochasticAdjoint::named(through.solver);
     let method = method.ok_or_else(|| not_reversible(through.solver))?;
-    check(through).map(|()| Box::new(method) as Box<dyn GradientMethod>)
+    check(through)?;
+    Ok(Box::new(method.with_memory(through.memory)))
 }
 
 /// Forward sensitivities through a system with noise.
 pub(crate) fn forward(through: &Through<'_>) -> Result<Box<dyn GradientMethod>, String> {
     let method = StochasticForward::named(through.solver);
     let method = method.ok_or_else(|| not_reversible(through.solver))?;
-    check(through).map(|()| Box::new(method) as Box<dyn GradientMethod>)
+    check(through)?;
+    Ok(Box::new(method.with_memory(through.memory)))
 }
 
 /// The likelihood ratio through a system with jumps.
