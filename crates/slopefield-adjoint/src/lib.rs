@@ -1,12 +1,17 @@
 //! Gradients through solvers.
 //!
-//! Three methods behind one trait, [`GradientMethod`]:
+//! Methods behind one trait, [`GradientMethod`]:
 //!
 //! | method | what it is | cost | for |
 //! |---|---|---|---|
 //! | [`DiscreteAdjoint`] | exact reverse of the accepted steps | a few solves, whatever the number of parameters | explicit Runge–Kutta methods |
 //! | [`ForwardSensitivity`] | tangent of the accepted steps | one product per stage and direction | few unknowns; also gives Jacobians |
 //! | [`GaussAdjoint`] | continuous adjoint over stored dense output | a second solve backward | every stepper, plugins included |
+//! | [`StochasticAdjoint`], [`StochasticForward`] | the same along one path of an equation with noise | as above | methods for noise |
+//! | [`JumpScore`], [`JumpDiffusionGradient`] | likelihood ratio, and the path between jumps | a few solves per path | means over random jumps |
+//!
+//! [`mean_gradient`] and [`moment_gradient`] make gradients of means over many paths of those along
+//! one; [`SteadyAdjoint`] differentiates steady states, which have no times.
 //!
 //! [`check`] compares any of them with differences of the very same steps, and [`choose`] says
 //! which one to take.

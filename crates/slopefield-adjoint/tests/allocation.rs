@@ -5,13 +5,13 @@ mod common;
 
 use common::{HEUN, ivp, spread, squares};
 use slopefield_adjoint::{
-    DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod, ImplicitAdjoint,
-    ImplicitSensitivity,
+    DiscreteAdjoint, Evaluated, ForwardSensitivity, GaussAdjoint, GradientMethod, ImplicitAdjoint,
+    ImplicitSensitivity, JumpScore, Loss, PathGradient, StochasticAdjoint, StochasticForward,
 };
 use slopefield_kernel::Kernel;
 use slopefield_problems::all;
 use slopefield_solve::runge_kutta::{BS3, TSIT5};
-use slopefield_solve::{ExplicitRungeKutta, Ivp, Settings};
+use slopefield_solve::{ExplicitRungeKutta, Ivp, Settings, SolveError};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -72,6 +72,77 @@ fn a_repeated_gradient_allocates_nothing() {
                 assert_eq!(counts[1], 0, "{name}");
             }
         }
+    }
+}
+
+#[test]
+fn a_repeated_gradient_along_a_path_allocates_nothing() {
+    use slopefield_problems::{birth_death, kubo_oscillator, lorenz_noise, lotka_volterra_noise};
+    let cases: [(_, &[&str]); 4] = [
+        (
+            lotka_volterra_noise(),
+            &["em", "euler-heun", "milstein", "implicit-milstein", "sosri", "dri1"],
+        ),
+        (kubo_oscillator(), &["milstein", "sriw1", "dri1"]),
+        (lorenz_noise(), &["sra1", "sosra"]),
+        (birth_death(), &["direct", "next-reaction"]),
+    ];
+    for (problem, solvers) in cases {
+        for solver in solvers {
+            let methods: Vec<Box<dyn GradientMethod>> = match JumpScore::named(solver) {
+                Some(score) => vec![Box::new(OnePath(score))],
+                None => vec![
+                    Box::new(StochasticAdjoint::named(solver).unwrap()),
+                    Box::new(StochasticAdjoint::named(solver).unwrap().with_memory(1000)),
+                    Box::new(StochasticForward::named(solver).unwrap()),
+                ],
+            };
+            for mut method in methods {
+                let t1 = problem.t1.min(1.0);
+                let ivp = Ivp { t1, ..ivp(&problem) };
+                let saves = spread(0.0, t1, 15);
+                let h = 1.0 / 256.0;
+                let settings = Settings { h_init: Some(h), h_max: h, ..Settings::default() };
+                let mut by_u0 = vec![0.0; problem.u0.len()];
+                let mut by_p = vec![0.0; problem.p.len()];
+                let mut counts = [0; 2];
+                for count in &mut counts {
+                    let before = ALLOCATIONS.with(Cell::get);
+                    method
+                        .evaluate(&ivp, &settings, &saves, &mut squares, &mut by_u0, &mut by_p)
+                        .unwrap();
+                    *count = ALLOCATIONS.with(Cell::get) - before;
+                }
+                let name = format!("{} through {solver} on {}", method.name(), problem.id);
+                assert!(counts[0] > 0, "the counter counts: {name}");
+                assert_eq!(counts[1], 0, "{name}");
+            }
+        }
+    }
+}
+
+/// The score of one path, without the mean over paths.
+struct OnePath(JumpScore);
+
+impl GradientMethod for OnePath {
+    fn name(&self) -> &'static str {
+        "score of one path"
+    }
+
+    fn evaluate(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        loss: &mut Loss<'_>,
+        grad_u0: &mut [f64],
+        grad_p: &mut [f64],
+    ) -> Result<Evaluated, SolveError> {
+        let mut weighted = |u: &[f64], by_state: &mut [f64], weights: &mut [f64]| {
+            weights.fill(1.0);
+            loss(u, by_state)
+        };
+        self.0.path_gradient(ivp, settings, saves, &mut weighted, grad_u0, grad_p)
     }
 }
 

@@ -339,3 +339,30 @@ fn the_path_is_that_of_the_plain_solve() {
         assert_eq!(seen, plain);
     }
 }
+
+/// With little memory states are computed again, with the same bits.
+#[test]
+fn memory_changes_nothing() {
+    let cases = cases().into_iter().chain([("implicit-milstein", NoiseKind::Diagonal, false)]);
+    for (method, kind, scalar) in cases {
+        let rhs = noisy(kind, scalar, Calculus::Ito);
+        let (problem, settings) = (ivp(&rhs, 1.3), fixed(1.0 / 512.0, 2));
+        let run = |gradient: &mut dyn GradientMethod| {
+            let (mut by_u0, mut by_p) = ([0.0; 2], [0.0; 5]);
+            let result = gradient
+                .evaluate(&problem, &settings, &SAVES, &mut loss, &mut by_u0, &mut by_p)
+                .expect("a gradient");
+            (by_u0, by_p, result.memory)
+        };
+        let adjoint = || StochasticAdjoint::named(method).expect("a method");
+        let (u0, p, all) = run(&mut adjoint());
+        let (u0_again, p_again, few) = run(&mut adjoint().with_memory(1000));
+        assert_eq!((u0, p), (u0_again, p_again), "{method}");
+        // 666 steps: all times, and 52 states or so.
+        assert!(few + 8000 < all, "{method}: {few} for {all}");
+        let forward = || StochasticForward::named(method).expect("a method");
+        let ((u0, p, _), (u0_again, p_again, _)) =
+            (run(&mut forward()), run(&mut forward().with_memory(1000)));
+        assert_eq!((u0, p), (u0_again, p_again), "{method}");
+    }
+}

@@ -54,6 +54,7 @@ struct NoiseParts {
     sources: usize,
     kind: NoiseKind,
     calculus: Calculus,
+    hessian: LazyHessian,
 }
 
 struct JumpParts {
@@ -87,7 +88,7 @@ impl SystemKernel {
             history,
             jumps_at_start: model.states.iter().any(|s| s.history.is_some()),
         });
-        let noise = noise(model, &mut kernel);
+        let noise = noise(model, lowered, &mut kernel);
         let jumps = kernel(ModelFunction::Rates).map(|rates| {
             let pattern = lowered.plans(ModelFunction::Rates).map(|p| Pattern::of(&p.eval));
             let changes = (0..).zip(&model.jumps).map(|(i, jump)| match constant_change(jump) {
@@ -108,7 +109,7 @@ impl SystemKernel {
         let mass = kernel(ModelFunction::Mass).map(|entries| MassMatrix::new(model, entries));
         SystemKernel {
             jacobian: LazyJacobian::new(model, lowered, Arc::clone(&rhs)),
-            hessian: LazyHessian::new(model, lowered, rhs.shape()),
+            hessian: LazyHessian::new(model, lowered, ModelFunction::Rhs, rhs.shape()),
             mass,
             pairs: model.pairs.iter().map(pair).collect(),
             delays,
@@ -178,6 +179,7 @@ impl Kernel for SystemKernel {
                 sources: noise.sources,
                 kind: noise.kind,
                 calculus: noise.calculus,
+                hessian: Some(&noise.hessian),
             }),
             jumps: self.jumps.as_ref().map(|jumps| Jumps {
                 rates: &*jumps.rates,
@@ -218,6 +220,7 @@ fn pair((position, velocity): &(StateId, StateId)) -> Pair {
 /// The noise of a model.
 fn noise(
     model: &Model,
+    lowered: &LoweredModel,
     kernel: &mut dyn FnMut(ModelFunction) -> Option<Arc<dyn Kernel>>,
 ) -> Option<NoiseParts> {
     let (kind, calculus) = (noise_kind(model), calculus(model));
@@ -226,7 +229,9 @@ fn noise(
         NoiseKind::Diagonal => (ModelFunction::DiagonalNoise, model.states.len()),
         _ => (ModelFunction::Noise, model.noises.len()),
     };
-    Some(NoiseParts { coefficients: kernel(function)?, sources, kind, calculus })
+    let coefficients = kernel(function)?;
+    let hessian = LazyHessian::new(model, lowered, function, coefficients.shape());
+    Some(NoiseParts { coefficients, sources, kind, calculus, hessian })
 }
 
 /// What is known of a model's noise.

@@ -24,6 +24,15 @@ impl StochasticAdjoint {
     pub fn named(id: &str) -> Option<Self> {
         Some(StochasticAdjoint { path: Path::named(id)?, lambda: Vec::new() })
     }
+
+    /// Keeps the states at step ends below `bytes` where that is possible: all times and about the
+    /// root of as many states are needed. States that are not kept are computed again, at the cost
+    /// of another solve; 256 MiB unless told otherwise.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: u64) -> Self {
+        self.path.set_budget(bytes);
+        self
+    }
 }
 
 impl GradientMethod for StochasticAdjoint {
@@ -59,7 +68,7 @@ impl GradientMethod for StochasticAdjoint {
             if inside.is_empty() && self.lambda.iter().all(|l| *l == 0.0) {
                 continue; // nothing depends on what happens after the last save point
             }
-            let recorded = path.replay(&system, step, saves, inside);
+            let recorded = path.replay(&system, step, saves, inside)?;
             path.tape.clear_cotangents();
             add(path.tape.cotangent(recorded.end), &self.lambda);
             for (save, row) in &path.rows {

@@ -24,6 +24,15 @@ impl StochasticForward {
         Some(StochasticForward { path: Path::named(id)?, tangents: Vec::new(), next: Vec::new() })
     }
 
+    /// Keeps the states at step ends below `bytes` where that is possible: all times and about the
+    /// root of as many states are needed. States that are not kept are computed again, at the cost
+    /// of another solve; 256 MiB unless told otherwise.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: u64) -> Self {
+        self.path.set_budget(bytes);
+        self
+    }
+
     /// Solves and writes the states at `saves` to `states` (`saves.len() × n`) and their
     /// derivatives to `jacobian`: row `m·n + i` belongs to state `i` at save time `m` and holds
     /// `n` derivatives by the initial state, then those by the parameters.
@@ -90,7 +99,7 @@ impl StochasticForward {
                 return Err(SolveError::Cancelled { t: t_new });
             }
             let last = first + saves[first..].iter().take_while(|save| **save <= t_new).count();
-            let recorded = path.replay(&system, step, saves, first..last);
+            let recorded = path.replay(&system, step, saves, first..last)?;
             first = last;
             if !path.tape.propagate(&system, &self.tangents, n) {
                 return Err(no_derivative(t_new));

@@ -72,20 +72,31 @@ impl Stepper for FrozenPath {
 impl FrozenPath {
     fn step_between(&mut self, ivp: &Ivp<'_>, t: f64, end: f64) -> Result<Step, SolveError> {
         self.next += 1;
-        // Steps lie within intervals of the tree of the motion, so that one that may be longer than
-        // all of them goes to its limit; without a look at errors, because two lengths are equal.
-        (self.settings.h_init, self.settings.h_max) = (Some(LONG), LONG);
         let part = Ivp { t0: t, t1: end, u0: &self.state, ..*ivp };
-        self.inner.start(&part, &self.settings)?;
-        let step = self.inner.step(&part, &self.settings, end)?;
-        if step.t != end {
-            return Err(SolveError::Invalid(format!(
-                "the step from t = {t} to {end} cannot be repeated: it ends at {} now",
-                step.t
-            )));
-        }
+        let step = step_again(&mut *self.inner, &part, &mut self.settings)?;
         self.stats += self.inner.stats();
         self.state.copy_from_slice(self.inner.state());
         Ok(step)
     }
+}
+
+/// Takes one step of a method for noise over the whole span of `ivp`, which has to be a step that it
+/// took before.
+pub(super) fn step_again(
+    stepper: &mut dyn Stepper,
+    ivp: &Ivp<'_>,
+    settings: &mut Settings,
+) -> Result<Step, SolveError> {
+    // Steps lie within intervals of the tree of the motion, so that one that may be longer than all of
+    // them goes to its limit; without a look at errors, because two lengths are equal.
+    (settings.h_init, settings.h_max) = (Some(LONG), LONG);
+    stepper.start(ivp, settings)?;
+    let step = stepper.step(ivp, settings, ivp.t1)?;
+    if step.t != ivp.t1 {
+        return Err(SolveError::Invalid(format!(
+            "the step from t = {} to {} cannot be repeated: it ends at {} now",
+            ivp.t0, ivp.t1, step.t
+        )));
+    }
+    Ok(step)
 }

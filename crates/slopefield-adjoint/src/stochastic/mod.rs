@@ -11,6 +11,7 @@ mod frozen;
 mod implicit;
 mod jump_diffusion;
 mod path;
+mod record;
 mod schemes;
 mod score;
 mod system;
@@ -21,6 +22,7 @@ mod tests;
 use crate::GradientMethod;
 use crate::methods::{Through, not_reversible, without};
 use slopefield_kernel::{Noise, Part, Structure};
+use slopefield_stochastic::Process;
 
 pub use adjoint::StochasticAdjoint;
 pub use estimate::{
@@ -36,14 +38,16 @@ pub use score::JumpScore;
 pub(crate) fn adjoint(through: &Through<'_>) -> Result<Box<dyn GradientMethod>, String> {
     let method = StochasticAdjoint::named(through.solver);
     let method = method.ok_or_else(|| not_reversible(through.solver))?;
-    check(through).map(|()| Box::new(method) as Box<dyn GradientMethod>)
+    check(through)?;
+    Ok(Box::new(method.with_memory(through.memory)))
 }
 
 /// Forward sensitivities through a system with noise.
 pub(crate) fn forward(through: &Through<'_>) -> Result<Box<dyn GradientMethod>, String> {
     let method = StochasticForward::named(through.solver);
     let method = method.ok_or_else(|| not_reversible(through.solver))?;
-    check(through).map(|()| Box::new(method) as Box<dyn GradientMethod>)
+    check(through)?;
+    Ok(Box::new(method.with_memory(through.memory)))
 }
 
 /// The likelihood ratio through a system with jumps.
@@ -52,15 +56,16 @@ pub(crate) fn score(through: &Through<'_>) -> Result<Box<dyn GradientMethod>, St
     let Some(jumps) = &structure.jumps else {
         return Err("likelihood ratios are for systems with random jumps, and this has none".into());
     };
-    if jumps.constant_between {
+    let constant = jumps.constant_between;
+    if let Some(method) = JumpScore::named(solver).filter(|_| constant) {
         without(through, &[Part::Jumps])?;
-        return match JumpScore::named(solver) {
-            Some(method) => Ok(Box::new(method)),
-            None => Err(format!(
-                "the likelihood of what `{solver}` simulates is not known; use direct, \
-                 sorting-direct or next-reaction"
-            )),
-        };
+        return Ok(Box::new(method));
+    }
+    if slopefield_stochastic::method_info(solver).is_some_and(|m| m.process == Process::Jumps) {
+        return Err(format!(
+            "the likelihood of what `{solver}` simulates here is not known; use direct, \
+             sorting-direct or next-reaction where rates are constant between jumps"
+        ));
     }
     without(through, &[Part::Noise, Part::Jumps])?;
     // Between jumps the system is one without them.

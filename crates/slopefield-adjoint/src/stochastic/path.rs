@@ -1,11 +1,12 @@
 //! A solved path with its accepted steps, and the steps again as tapes.
 
+use super::record::Record;
 use super::schemes::{Recorded, Scheme, Taken};
 use super::system::System;
 use super::tape::{Row, StepTape};
 use crate::Loss;
 use crate::saves::SavedStates;
-use slopefield_solve::{Ivp, Settings, SolveError, Stats, Step, StepObserver, Stepper, drive};
+use slopefield_solve::{Ivp, Settings, SolveError, Stats, Stepper, drive};
 use slopefield_stochastic::BrownianMotion;
 use std::ops::Range;
 
@@ -27,26 +28,6 @@ pub(super) struct Path {
     pub(super) rows: Vec<(usize, Row)>,
 }
 
-/// Ends of the accepted steps.
-#[derive(Default)]
-struct Record {
-    /// The start, then the ends.
-    times: Vec<f64>,
-    states: Vec<f64>,
-}
-
-impl StepObserver for Record {
-    fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper) -> Result<(), SolveError> {
-        self.times.push(step.t);
-        self.states.extend_from_slice(solution.state());
-        Ok(())
-    }
-
-    fn interpolates(&self) -> bool {
-        false
-    }
-}
-
 impl Path {
     /// Paths by the method called `id`, if its steps can be differentiated.
     pub(super) fn named(id: &str) -> Option<Path> {
@@ -66,6 +47,11 @@ impl Path {
         })
     }
 
+    /// Keeps states below `bytes`, where that is possible.
+    pub(super) fn set_budget(&mut self, bytes: u64) {
+        self.record.set_budget(bytes);
+    }
+
     /// The system of a problem for the method; see [`System::new`].
     ///
     /// # Errors
@@ -83,11 +69,7 @@ impl Path {
     ) -> Result<Stats, SolveError> {
         let ivp = system.ivp;
         self.saved.resize(saves.len(), ivp.u0.len());
-        let Record { times, states } = &mut self.record;
-        times.clear();
-        times.push(ivp.t0);
-        states.clear();
-        states.extend_from_slice(ivp.u0);
+        self.record.begin(ivp, settings);
         let out = &mut self.saved.states;
         let stats = drive(&mut *self.stepper, ivp, settings, saves, out, Some(&mut self.record))?;
         self.motion.start(settings.seed, settings.path, system.noise.sources)?;
@@ -105,34 +87,39 @@ impl Path {
 
     /// Number of accepted steps.
     pub(super) fn steps(&self) -> usize {
-        self.record.times.len() - 1
+        self.record.steps()
     }
 
     /// Start and end of a step.
     pub(super) fn times(&self, step: usize) -> (f64, f64) {
-        (self.record.times[step], self.record.times[step + 1])
+        self.record.times(step)
     }
 
     /// State at the end of a step.
     #[cfg(test)]
-    pub(super) fn end(&self, step: usize, n: usize) -> &[f64] {
-        &self.record.states[(step + 1) * n..(step + 2) * n]
+    pub(super) fn end(&mut self, ivp: &Ivp<'_>, step: usize) -> Vec<f64> {
+        let states = self.record.states(&mut *self.stepper, ivp, step).expect("a step again");
+        states[ivp.u0.len()..].to_vec()
     }
 
     /// Puts a step on the tape, with the save points within it and at its end, whose indices are
     /// `inside`.
+    ///
+    /// # Errors
+    /// Those of steps taken again where states were not kept.
     pub(super) fn replay(
         &mut self,
         system: &System<'_>,
         step: usize,
         saves: &[f64],
         inside: Range<usize>,
-    ) -> Recorded {
+    ) -> Result<Recorded, SolveError> {
         let n = system.ivp.u0.len();
         let (t, t_new) = self.times(step);
-        let (before, rest) = self.record.states[step * n..].split_at(n);
+        let states = self.record.states(&mut *self.stepper, system.ivp, step)?;
+        let (before, end) = states.split_at(n);
         self.motion.increment(t, t_new, &mut self.w, &mut self.area);
-        let taken = Taken { t, t_new, w: &self.w, area: &self.area, end: &rest[..n] };
+        let taken = Taken { t, t_new, w: &self.w, area: &self.area, end };
         let u = self.tape.begin(before);
         self.begin = u;
         let recorded = self.scheme.record(&mut self.tape, system, &taken, u);
@@ -153,13 +140,12 @@ impl Path {
             let row = self.tape.sum(terms);
             self.rows.push((save, row));
         }
-        recorded
+        Ok(recorded)
     }
 
     /// Bytes of the path and the tape.
     pub(super) fn bytes(&self) -> u64 {
-        let path = self.record.times.capacity() + self.record.states.capacity();
-        8 * path as u64 + self.tape.bytes()
+        self.record.bytes() + self.tape.bytes()
     }
 }
 

@@ -293,9 +293,9 @@ pub(super) fn mean_over(
     // The first pass finds the losses, of which baselines are made.
     for pass in usize::from(count == 1)..2 {
         let sum: f64 = values.iter().sum();
-        for k in 0..count {
+        for (k, kept) in values.iter_mut().enumerate() {
             settings.path = first + k as u64;
-            let own = values[k];
+            let own = *kept;
             let mut value = 0.0;
             let mut weighted = |u: &[f64], by_state: &mut [f64], weights: &mut [f64]| {
                 value = loss(u, by_state);
@@ -315,7 +315,7 @@ pub(super) fn mean_over(
                 &mut by_u0,
                 &mut by_p,
             )?;
-            values[k] = value;
+            *kept = value;
             total.forward += one.forward;
             total.reverse_products += one.reverse_products;
             total.memory = total.memory.max(one.memory);

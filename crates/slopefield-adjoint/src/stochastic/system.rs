@@ -20,13 +20,16 @@ pub(super) struct System<'a> {
     /// What is added to the drift, as a multiple of `Σ_j (∂g_j/∂u) g_j`, for a method of the other
     /// calculus.
     pub(super) correction: f64,
+    /// Whether second derivatives of the noise are used; they may have to be compiled first.
+    second: bool,
 }
 
-/// What a method adds to the drift of a system with such noise.
+/// What a method adds to the drift of a system with such noise, and whether its gradients need
+/// second derivatives of the noise.
 ///
 /// # Errors
 /// A sentence where its gradients need second derivatives that the system does not offer.
-pub(super) fn correction(scheme: Scheme, noise: &Noise<'_>) -> Result<f64, String> {
+pub(super) fn correction(scheme: Scheme, noise: &Noise<'_>) -> Result<(f64, bool), String> {
     let wants = scheme.calculus(noise.calculus);
     let correction = match (noise.kind, noise.calculus, wants) {
         (NoiseKind::Additive, _, _) => 0.0,
@@ -44,7 +47,7 @@ pub(super) fn correction(scheme: Scheme, noise: &Noise<'_>) -> Result<f64, Strin
             if noise.calculus == Calculus::Ito { "em or dri1" } else { "euler-heun" }
         ));
     }
-    Ok(correction)
+    Ok((correction, second))
 }
 
 impl<'a> System<'a> {
@@ -67,8 +70,8 @@ impl<'a> System<'a> {
                 scheme.id()
             )));
         };
-        let correction = correction(scheme, &noise).map_err(SolveError::Invalid)?;
-        Ok(System { ivp, noise, correction })
+        let (correction, second) = correction(scheme, &noise).map_err(SolveError::Invalid)?;
+        Ok(System { ivp, noise, correction, second })
     }
 
     /// Whether source `i` acts on state `i` alone.
@@ -91,6 +94,7 @@ impl<'a> System<'a> {
     /// Work space that any function asks for.
     pub(super) fn scratch_len(&self) -> usize {
         let first = self.ivp.rhs.scratch_len().max(self.noise.coefficients.scratch_len());
-        first.max(self.noise.hessian.map_or(0, HessianProduct::scratch_len))
+        let second = self.noise.hessian.filter(|_| self.second);
+        first.max(second.map_or(0, HessianProduct::scratch_len))
     }
 }

@@ -1,4 +1,4 @@
-//! Second derivatives of a model's right-hand side, made when a method first asks for them.
+//! Second derivatives of functions of a model, made when a method first asks for them.
 
 use slopefield_graph::{HessianInterpreter, LoweredModel, ModelFunction, lower_hessian_of};
 use slopefield_kernel::{Cotangent, HessianProduct, Point, Shape, Tangent};
@@ -10,19 +10,26 @@ use std::sync::OnceLock;
 pub(super) struct LazyHessian {
     model: Model,
     lowered: LoweredModel,
+    function: ModelFunction,
     shape: Shape,
     made: OnceLock<Box<dyn HessianProduct>>,
 }
 
 impl LazyHessian {
-    pub(super) fn new(model: &Model, lowered: &LoweredModel, shape: Shape) -> Self {
+    /// Of one function, whose sizes are `shape`.
+    pub(super) fn new(
+        model: &Model,
+        lowered: &LoweredModel,
+        function: ModelFunction,
+        shape: Shape,
+    ) -> Self {
         let (model, lowered) = (model.clone(), lowered.clone());
-        LazyHessian { model, lowered, shape, made: OnceLock::new() }
+        LazyHessian { model, lowered, function, shape, made: OnceLock::new() }
     }
 
     fn product(&self) -> &dyn HessianProduct {
         &**self.made.get_or_init(|| {
-            let Ok(plan) = lower_hessian_of(&self.model, &self.lowered, ModelFunction::Rhs) else {
+            let Ok(plan) = lower_hessian_of(&self.model, &self.lowered, self.function) else {
                 return Box::new(Unknown(self.shape));
             };
             match slopefield_cpu::compile_hessian(&plan) {
