@@ -1,11 +1,12 @@
 //! Gradients through solvers.
 //!
-//! Three methods behind one trait, [`GradientMethod`]:
+//! Methods behind one trait, [`GradientMethod`]:
 //!
 //! | method | what it is | cost | for |
 //! |---|---|---|---|
 //! | [`DiscreteAdjoint`] | exact reverse of the accepted steps | a few solves, whatever the number of parameters | explicit Runge–Kutta methods |
 //! | [`ForwardSensitivity`] | tangent of the accepted steps | one product per stage and direction | few unknowns; also gives Jacobians |
+//! | [`HybridAdjoint`], [`HybridForward`] | the same through events and delays | the same; the whole solve is kept | explicit Runge–Kutta methods |
 //! | [`GaussAdjoint`] | continuous adjoint over stored dense output | a second solve backward | every stepper, plugins included |
 //!
 //! [`check`] compares any of them with differences of the very same steps, and [`choose`] says
@@ -20,6 +21,7 @@ mod dense;
 mod discrete;
 mod forward;
 mod gauss;
+mod hybrid;
 mod method;
 mod methods;
 mod moments;
@@ -31,5 +33,6 @@ pub use choose::choose;
 pub use discrete::DiscreteAdjoint;
 pub use forward::ForwardSensitivity;
 pub use gauss::GaussAdjoint;
+pub use hybrid::{HybridAdjoint, HybridForward};
 pub use method::{Evaluated, GradientMethod, Loss};
 pub use methods::{METHODS, MethodInfo, Through, applicable, method_info};
