@@ -60,6 +60,8 @@ pub fn check(
     directions: usize,
 ) -> Result<f64, StudyError> {
     let solver = &prepared.solver.0;
+    let structure = prepared.model.rhs.structure();
+    let plain = structure.events.is_none() && structure.delays.is_none();
     let mut worst = 0.0f64;
     for start in Case::all(prepared) {
         let settings = &prepared.problem.settings;
@@ -72,7 +74,8 @@ pub fn check(
         let mut gradient = method(&prepared.model, name, solver, solvers)?;
         let mut adaptive;
         let replay = match slopefield_solve::tableau(solver) {
-            Some(tableau) if name != "gauss" => Replay::Frozen(tableau),
+            // Recorded steps know nothing of events and of the past.
+            Some(tableau) if name != "gauss" && plain => Replay::Frozen(tableau),
             _ => {
                 adaptive = crate::solvers::stepper(&prepared.model, solver, solvers)
                     .map_err(StudyError::Solver)?;
