@@ -5,6 +5,7 @@
 //! first-same-as-last stages are part of that map. The derivation is on the page
 //! `docs/derivations/discrete-adjoint.md`; its symbols are the names used here.
 
+use crate::hybrid::StartTime;
 use crate::method::{ensure_finite, validate_gradients};
 use crate::moments::Moments;
 use crate::saves::{SavedStates, saves_at_start, saves_in_step};
@@ -22,6 +23,7 @@ pub struct DiscreteAdjoint {
     tape: Tape,
     saved: SavedStates,
     sweep: Sweep,
+    start: StartTime,
 }
 
 /// Bytes of tape allowed unless told otherwise.
@@ -35,6 +37,7 @@ impl DiscreteAdjoint {
             tape: Tape::new(tableau, DEFAULT_MEMORY),
             saved: SavedStates::default(),
             sweep: Sweep::new(tableau),
+            start: StartTime::new(tableau),
         }
     }
 
@@ -73,12 +76,29 @@ impl GradientMethod for DiscreteAdjoint {
         let forward = drive(&mut self.stepper, ivp, settings, saves, states, Some(&mut self.tape))?;
         let loss = self.saved.evaluate(loss);
         grad_p.fill(0.0);
+        let mut by_start_time = None;
         self.sweep.begin(ivp, saves.len());
         for index in (0..self.tape.segments()).rev() {
             let segment = self.tape.segment(ivp, index);
             for i in (0..segment.len()).rev() {
                 if settings.cancelled() {
                     return Err(SolveError::Cancelled { t: segment.times[i + 1] });
+                }
+                if index == 0 && i == 0 {
+                    let (sweep, n) = (&self.sweep, ivp.u0.len());
+                    let block = segment.block(0);
+                    let end = (segment.times[1], &block[block.len() - n..]);
+                    let (lambda, kappa) = (&sweep.lambda[..], &sweep.kappa[..]);
+                    let saves = &saves[..sweep.saves_end];
+                    by_start_time = Some(self.start.derivative(
+                        ivp,
+                        settings,
+                        end,
+                        lambda,
+                        kappa,
+                        saves,
+                        &self.saved,
+                    )?);
                 }
                 self.sweep.reverse_step(ivp, &segment, i, saves, &self.saved, grad_p)?;
             }
@@ -90,7 +110,7 @@ impl GradientMethod for DiscreteAdjoint {
             forward,
             reverse_products: self.sweep.products + self.tape.recomputed,
             memory: self.tape.bytes(),
-            by_start_time: None,
+            by_start_time,
         })
     }
 }

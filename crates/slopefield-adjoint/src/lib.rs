@@ -6,6 +6,7 @@
 //! |---|---|---|---|
 //! | [`DiscreteAdjoint`] | exact reverse of the accepted steps | a few solves, whatever the number of parameters | explicit Runge–Kutta methods |
 //! | [`ForwardSensitivity`] | tangent of the accepted steps | one product per stage and direction | few unknowns; also gives Jacobians |
+//! | [`HybridAdjoint`], [`HybridForward`] | the same through events and delays | the same; the whole solve is kept | explicit Runge–Kutta methods |
 //! | [`GaussAdjoint`] | continuous adjoint over stored dense output | a second solve backward | every stepper, plugins included |
 //! | [`StochasticAdjoint`], [`StochasticForward`] | the same along one path of an equation with noise | as above | methods for noise |
 //! | [`JumpScore`], [`JumpDiffusionGradient`] | likelihood ratio, and the path between jumps | a few solves per path | means over random jumps |
@@ -26,6 +27,7 @@ mod dense;
 mod discrete;
 mod forward;
 mod gauss;
+mod hybrid;
 mod implicit;
 mod method;
 mod methods;
@@ -41,6 +43,7 @@ pub use costs::Costs;
 pub use discrete::DiscreteAdjoint;
 pub use forward::ForwardSensitivity;
 pub use gauss::GaussAdjoint;
+pub use hybrid::{HybridAdjoint, HybridForward};
 pub use implicit::{ImplicitAdjoint, ImplicitSensitivity};
 pub use method::{Evaluated, GradientMethod, Loss};
 pub use methods::{METHODS, MethodInfo, Through, applicable, method_info};

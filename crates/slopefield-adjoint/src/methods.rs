@@ -1,9 +1,10 @@
 //! The gradient methods by name: what each is, through which solvers and systems it goes, and how
 //! one is made.
 
+use crate::hybrid::HONOURED;
 use crate::{
-    DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod, ImplicitAdjoint,
-    ImplicitSensitivity, stochastic,
+    DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod, HybridAdjoint,
+    HybridForward, ImplicitAdjoint, ImplicitSensitivity, stochastic,
 };
 use slopefield_kernel::{Part, Structure};
 use slopefield_solve::{Stepper, tableau};
@@ -45,6 +46,10 @@ pub static METHODS: &[MethodInfo] = &[
         exact: true,
         make: |through| match tableau(through.solver) {
             _ if through.structure.noise.is_some() => stochastic::adjoint(through),
+            Some(table) if is_hybrid(through) => {
+                without(through, &HONOURED)?;
+                Ok(Box::new(HybridAdjoint::new(table)))
+            }
             Some(table) => {
                 without(through, &[])?;
                 Ok(Box::new(DiscreteAdjoint::new(table).with_memory(through.memory)))
@@ -66,6 +71,10 @@ pub static METHODS: &[MethodInfo] = &[
         exact: true,
         make: |through| match tableau(through.solver) {
             _ if through.structure.noise.is_some() => stochastic::forward(through),
+            Some(table) if is_hybrid(through) => {
+                without(through, &HONOURED)?;
+                Ok(Box::new(HybridForward::new(table)))
+            }
             Some(table) => {
                 without(through, &[])?;
                 Ok(Box::new(ForwardSensitivity::new(table).with_memory(through.memory)))
@@ -110,6 +119,11 @@ pub fn method_info(id: &str) -> Option<&'static MethodInfo> {
 /// Those that go through a solver and a system.
 pub fn applicable(through: &Through<'_>) -> Vec<&'static MethodInfo> {
     METHODS.iter().filter(|m| (m.make)(through).is_ok()).collect()
+}
+
+/// Whether the system has events or delays, which gradients go through step by step.
+fn is_hybrid(through: &Through<'_>) -> bool {
+    through.structure.events.is_some() || through.structure.delays.is_some()
 }
 
 /// Refuses systems with parts besides those `honoured`.

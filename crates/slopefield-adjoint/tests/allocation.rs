@@ -5,10 +5,11 @@ mod common;
 
 use common::{HEUN, ivp, spread, squares};
 use slopefield_adjoint::{
-    DiscreteAdjoint, Evaluated, ForwardSensitivity, GaussAdjoint, GradientMethod, ImplicitAdjoint,
-    ImplicitSensitivity, JumpScore, Loss, PathGradient, StochasticAdjoint, StochasticForward,
+    DiscreteAdjoint, Evaluated, ForwardSensitivity, GaussAdjoint, GradientMethod, HybridAdjoint,
+    HybridForward, ImplicitAdjoint, ImplicitSensitivity, JumpScore, Loss, PathGradient,
+    StochasticAdjoint, StochasticForward,
 };
-use slopefield_kernel::Kernel;
+use slopefield_kernel::{Cotangent, DelayedRead, Delays, Kernel, Point, Shape, Structure, Tangent};
 use slopefield_problems::all;
 use slopefield_solve::runge_kutta::{BS3, TSIT5};
 use slopefield_solve::{ExplicitRungeKutta, Ivp, Settings, SolveError};
@@ -197,5 +198,102 @@ fn a_repeated_gradient_through_an_implicit_method_allocates_nothing_per_step() {
             assert!(counts[0] > 0, "the counter counts: {name}");
             assert_eq!(counts[2], 0, "{name}: {counts:?}");
         }
+    }
+}
+
+/// `u' = −a u(t − τ) + sin 2t` with the history `a`, without allocations; parameters `a`, `τ`.
+struct Delayed;
+
+/// Its lag and its history.
+struct Lag;
+struct History;
+
+impl Kernel for Delayed {
+    fn shape(&self) -> Shape {
+        Shape { states: 2, params: 2, outputs: 1 }
+    }
+    fn scratch_len(&self) -> usize {
+        0
+    }
+    fn eval(&self, t: f64, u: &[f64], p: &[f64], out: &mut [f64], _: &mut [f64]) {
+        out[0] = -p[0] * u[1] + (2.0 * t).sin();
+    }
+    fn jvp(&self, at: Point<'_>, d: Tangent<'_>, out: &mut [f64], dout: &mut [f64], _: &mut [f64]) {
+        self.eval(at.t, at.u, at.p, out, &mut []);
+        dout[0] = -d.p[0] * at.u[1] - at.p[0] * d.u[1] + 2.0 * (2.0 * at.t).cos() * d.t;
+    }
+    fn vjp(&self, at: Point<'_>, w: &[f64], grad: Cotangent<'_>, _: &mut [f64]) {
+        *grad.t += w[0] * 2.0 * (2.0 * at.t).cos();
+        grad.u[1] -= w[0] * at.p[0];
+        grad.p[0] -= w[0] * at.u[1];
+    }
+    fn structure(&self) -> Structure<'_> {
+        let delays = Delays {
+            reads: &[DelayedRead { state: 0, lag: 0, slope: false }],
+            lags: &Lag,
+            constant: &[true],
+            history: &History,
+            jumps_at_start: true,
+        };
+        Structure { delays: Some(delays), ..Structure::default() }
+    }
+}
+
+/// A function that is one of the parameters.
+macro_rules! parameter {
+    ($name:ident, $states:literal, $index:literal) => {
+        impl Kernel for $name {
+            fn shape(&self) -> Shape {
+                Shape { states: $states, params: 2, outputs: 1 }
+            }
+            fn scratch_len(&self) -> usize {
+                0
+            }
+            fn eval(&self, _: f64, _: &[f64], p: &[f64], out: &mut [f64], _: &mut [f64]) {
+                out[0] = p[$index];
+            }
+            fn jvp(
+                &self,
+                at: Point<'_>,
+                d: Tangent<'_>,
+                out: &mut [f64],
+                dout: &mut [f64],
+                _: &mut [f64],
+            ) {
+                (out[0], dout[0]) = (at.p[$index], d.p[$index]);
+            }
+            fn vjp(&self, _: Point<'_>, w: &[f64], grad: Cotangent<'_>, _: &mut [f64]) {
+                grad.p[$index] += w[0];
+            }
+        }
+    };
+}
+parameter!(Lag, 2, 1);
+parameter!(History, 0, 0);
+
+#[test]
+fn steps_with_delays_allocate_nothing() {
+    let settings = Settings::with_tolerances(1e-5, 1e-5);
+    let methods: [Box<dyn GradientMethod>; 2] =
+        [Box::new(HybridAdjoint::new(&TSIT5)), Box::new(HybridForward::new(&TSIT5))];
+    for mut method in methods {
+        let (mut by_u0, mut by_p) = ([0.0], [0.0; 2]);
+        let mut repeated = |t1: f64| {
+            let ivp = Ivp { rhs: &Delayed, t0: 0.0, t1, u0: &[0.5], p: &[1.1, 0.8] };
+            let saves = spread(0.0, t1, 15);
+            let mut counts = [0; 2];
+            for count in &mut counts {
+                let before = ALLOCATIONS.with(Cell::get);
+                method
+                    .evaluate(&ivp, &settings, &saves, &mut squares, &mut by_u0, &mut by_p)
+                    .unwrap();
+                *count = ALLOCATIONS.with(Cell::get) - before;
+            }
+            assert!(counts[0] > 0, "the counter counts");
+            counts[1]
+        };
+        let (short, long) = (repeated(5.0), repeated(50.0));
+        assert_eq!(short, long, "{} allocates in steps", method.name());
+        assert!(long < 10, "{}: {long}", method.name());
     }
 }

@@ -13,13 +13,19 @@ pub trait StepObserver<T: Real = f64> {
     /// solution within it and for its stages. An error stops the solve and is passed on.
     ///
     /// A step within which an event changes the state or stops the solve ends there, before the
-    /// event; it has no stages then.
+    /// event; it has no stages then, and [`StepObserver::cut`] was called before.
     fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper<T>) -> Result<(), SolveError>;
 
     /// Whether [`StepObserver::accepted`] asks for the solution within the step, which costs
     /// evaluations with some methods.
     fn interpolates(&self) -> bool {
         true
+    }
+
+    /// Called before [`StepObserver::accepted`] shows a step that an event cuts short, with the step
+    /// as the method took it: the solution up to the event is the one within this whole step.
+    fn cut(&mut self, whole: &Step) {
+        let _ = whole;
     }
 
     /// Called for each event, after the step up to it was accepted (for events that change
@@ -181,6 +187,7 @@ impl<T: Real> Driven<'_, '_, T> {
                     if t == step.t {
                         accept(observer, ivp, &part, self.stepper)?;
                     } else {
+                        observer.cut(step);
                         let state = events.state(ivp);
                         let mut cut = Cut { whole: &mut *self.stepper, state };
                         accept(observer, ivp, &part, &mut cut)?;

@@ -61,6 +61,12 @@ pub trait Stepper<T: Real = f64>: Send {
     fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {
         None
     }
+    /// For each lag of a system with delays, whether the last accepted step took the values behind it
+    /// as the state plus a difference of the step's own dense output, as methods do with lags that
+    /// are short against the step.
+    fn coupled_lags(&self) -> &[bool] {
+        &[]
+    }
     /// What a method that switches between others has found since `start`.
     fn switches(&self) -> Option<&SwitchReport> {
         None

@@ -1,6 +1,9 @@
 //! What the tests of this crate share.
 #![allow(dead_code, reason = "every test file uses a part")]
 
+pub mod dual;
+pub mod replay;
+
 use slopefield_adjoint::{
     DiscreteAdjoint, Evaluated, ForwardSensitivity, GaussAdjoint, GradientMethod, Loss,
 };
@@ -109,3 +112,77 @@ pub static HEUN: Tableau = Tableau {
     advice: "For tests.",
     reference: "",
 };
+
+/// A system with events or delays on a span.
+pub struct Hybrid<'a> {
+    pub system: &'a dual::System,
+    pub span: (f64, f64),
+    pub u0: &'a [f64],
+    pub p: &'a [f64],
+    pub saves: &'a [f64],
+    pub tolerance: f64,
+}
+
+/// A gradient by start time, initial state and parameters, in this order.
+pub fn hybrid_gradient(
+    method: &mut dyn GradientMethod,
+    case: &Hybrid<'_>,
+) -> Result<Vec<f64>, SolveError> {
+    let ivp = case.ivp();
+    let settings = Settings::with_tolerances(case.tolerance, case.tolerance);
+    let (found, by_u0, by_p) = gradient(method, &ivp, &settings, case.saves, &mut reached_squares)?;
+    let by_t0 = found.by_start_time.unwrap_or(0.0);
+    Ok([by_t0].into_iter().chain(by_u0).chain(by_p).collect())
+}
+
+/// [`squares`] of the states that were reached; what it says of the others must not matter.
+pub fn reached_squares(states: &[f64], by_state: &mut [f64]) -> f64 {
+    let mut sum = 0.0;
+    for (i, (w, x)) in by_state.iter_mut().zip(states).enumerate() {
+        let off = x - (0.7 * i as f64).sin();
+        *w = 2.0 * off;
+        if x.is_finite() {
+            sum += off * off;
+        }
+    }
+    sum
+}
+
+impl Hybrid<'_> {
+    pub fn ivp(&self) -> Ivp<'_> {
+        let (t0, t1) = self.span;
+        Ivp { rhs: self.system, t0, t1, u0: self.u0, p: self.p }
+    }
+
+    /// The same gradient by dual numbers on the same steps. With `at_start`, events happen at the
+    /// start, which cannot move then.
+    pub fn replayed(&self, table: &'static Tableau, at_start: bool) -> Vec<f64> {
+        use dual::{D, c};
+        let settings = Settings::with_tolerances(self.tolerance, self.tolerance);
+        let (mut replay, states) =
+            replay::Replay::new(self.system, table, &self.ivp(), &settings, self.saves);
+        let mut weights = vec![0.0; states.len()];
+        reached_squares(&states, &mut weights);
+        let n = self.u0.len();
+        let mut out = Vec::new();
+        for index in 0..1 + n + self.p.len() {
+            let seed = |x: &[f64], first: usize| -> Vec<D> {
+                let d = |i: usize| f64::from(u8::from(first + i == index));
+                x.iter().enumerate().map(|(i, &v)| D { v, d: d(i) }).collect()
+            };
+            let t0 = if at_start { c(self.span.0) } else { seed(&[self.span.0], 0)[0] };
+            let rows = replay.run(t0, &seed(self.u0, 1), &seed(self.p, 1 + n), self.saves);
+            let mut sum = 0.0;
+            for (row, found) in rows.iter().enumerate() {
+                for (i, x) in found.iter().enumerate() {
+                    let solved = states[row * n + i];
+                    let same = 1e-9 * (1.0 + solved.abs());
+                    assert!((x.v - solved).abs() < same, "row {row} {i}: {x:?} {solved}");
+                    sum += weights[row * n + i] * x.d;
+                }
+            }
+            out.push(sum);
+        }
+        out
+    }
+}

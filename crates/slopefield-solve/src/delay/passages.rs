@@ -159,7 +159,7 @@ impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
             let (low, high) = self.lags.bounds[lag];
             let met = |bound: f64| {
                 let slack = 8.0 * T::EPSILON * (span.1.abs() + (span.1 - end).abs());
-                (bound - end).abs() <= slack + 1e-6 * (bound - begin).abs()
+                bound.is_finite() && (bound - end).abs() <= slack + 1e-6 * (bound - begin).abs()
             };
             let piece = self.lags.piece[lag];
             if end > begin && met(high) {

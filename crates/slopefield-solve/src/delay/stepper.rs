@@ -72,4 +72,8 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for DelayStepper<M, T> {
     fn stats(&self) -> Stats {
         self.steps.stats()
     }
+
+    fn coupled_lags(&self) -> &[bool] {
+        &self.steps.method().lags.coupled
+    }
 }

@@ -44,5 +44,9 @@ impl<T: Real> Stepper<T> for Cut<'_, T> {
     fn stats(&self) -> Stats {
         self.whole.stats()
     }
+
+    fn coupled_lags(&self) -> &[bool] {
+        self.whole.coupled_lags()
+    }
     // No stages: those of the whole step are not those of a step to here.
 }

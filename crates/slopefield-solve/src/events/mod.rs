@@ -26,6 +26,9 @@ pub struct Happening<'a, T> {
     pub t: f64,
     /// Index into [`Events::list`].
     pub event: usize,
+    /// How many rounds of changes at this instant came before: 0 for the events that the instant
+    /// itself brings, more for those that changes trigger.
+    pub round: u32,
     /// State before; where several events happen at one instant, after the one before.
     pub before: &'a [T],
     /// State after.
@@ -159,6 +162,7 @@ impl<'a, T: Real> EventLoop<'a, T> {
     ) -> Result<Option<Stop>, SolveError> {
         let n = ivp.u0.len();
         let mut stop = None;
+        let mut round = 0;
         while self.due.iter().any(|&times| times > 0) {
             let mut changed = false;
             for event in 0..self.due.len() {
@@ -181,7 +185,7 @@ impl<'a, T: Real> EventLoop<'a, T> {
                     }
                     if let Some(observer) = observer.as_deref_mut() {
                         let (before, after) = (&self.u[..n], &self.next[..]);
-                        observer.happened(&Happening { t, event, before, after })?;
+                        observer.happened(&Happening { t, event, round, before, after })?;
                     }
                     self.u[..n].copy_from_slice(&self.next);
                     if declared.stop && stop.is_none() {
@@ -195,6 +199,7 @@ impl<'a, T: Real> EventLoop<'a, T> {
             if stop.is_some() {
                 break;
             }
+            round += 1;
             self.restart(ivp, settings, stepper, t, spent)?;
             if let Some(roots) = &mut self.roots {
                 roots.change(ivp, t, &self.u)?;

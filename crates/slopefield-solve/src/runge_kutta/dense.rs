@@ -66,24 +66,45 @@ impl<T: Real> Stages<T> {
 impl Tableau {
     /// Writes the derivatives `b_i'(θ)` of the interpolation weights to the first
     /// [`Tableau::dense_stages`] entries.
-    fn dense_slope_weights(&self, theta: f64, weights: &mut [f64]) {
+    pub(crate) fn dense_slope_weights(&self, theta: f64, weights: &mut [f64]) {
+        self.dense_derivative_weights(1, theta, weights);
+    }
+
+    /// Writes the derivatives of order `order`, at most 2, of the interpolation weights `b_i(θ)` by
+    /// `θ` to the first [`Tableau::dense_stages`] entries.
+    pub fn dense_derivative_weights(&self, order: usize, theta: f64, weights: &mut [f64]) {
+        if order == 0 {
+            return self.dense_weights(theta, weights);
+        }
         if self.extra.a.is_empty() {
+            // Of the term with θ^(j + 1).
+            let factor = |j: usize| {
+                let power = j as f64 + 1.0;
+                if order == 1 { power } else { power * (power - 1.0) }
+            };
             for (weight, row) in weights.iter_mut().zip(self.dense) {
-                let terms = row.iter().enumerate().rev();
-                *weight = terms.fold(0.0, |sum, (power, c)| sum * theta + (power as f64 + 1.0) * c);
+                let first = order - 1;
+                let terms = row.iter().enumerate().skip(first).rev();
+                *weight = terms.fold(0.0, |sum, (j, c)| sum * theta + factor(j) * c);
             }
             return;
         }
-        // (θ T_j(x))' = T_j + 2 θ T_j' at x = 2 θ − 1, with T_j' = 2 T_(j−1) + 2 x T_(j−1)' − T_(j−2)'.
+        // With x = 2 θ − 1: (θ T_j)' = T_j + 2 θ T_j' and (θ T_j)'' = 4 T_j' + 4 θ T_j'', where
+        // T_j' = 2 T_(j−1) + 2 x T_(j−1)' − T_(j−2)' and T_j'' = 4 T_(j−1)' + 2 x T_(j−1)'' − T_(j−2)''.
         let x = 2.0 * theta - 1.0;
         let mut value = [1.0, x, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
         let mut slope = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+        let mut curve = [0.0; 12];
         for j in 2..value.len() {
             value[j] = 2.0 * x * value[j - 1] - value[j - 2];
             slope[j] = 2.0 * value[j - 1] + 2.0 * x * slope[j - 1] - slope[j - 2];
+            curve[j] = 4.0 * slope[j - 1] + 2.0 * x * curve[j - 1] - curve[j - 2];
         }
+        let basis: [f64; 12] = std::array::from_fn(|j| match order {
+            1 => value[j] + 2.0 * theta * slope[j],
+            _ => 4.0 * slope[j] + 4.0 * theta * curve[j],
+        });
         for (weight, row) in weights.iter_mut().zip(self.extra.dense) {
-            let basis = value.iter().zip(&slope).map(|(value, slope)| value + 2.0 * theta * slope);
             *weight = row.iter().zip(basis).map(|(d, b)| d * b).sum();
         }
     }
@@ -105,6 +126,10 @@ mod tests {
             for theta in [0.0, 0.3, 0.8, 1.0] {
                 let mut slopes = [0.0; MAX_DENSE_STAGES];
                 table.dense_slope_weights(theta, &mut slopes[..table.dense_stages()]);
+                let mut curves = [0.0; MAX_DENSE_STAGES];
+                let every = ..table.dense_stages();
+                table.dense_derivative_weights(2, theta, &mut curves[every]);
+                let here = at(theta);
                 let h = 1e-3;
                 let (a, b, c, d) =
                     (at(theta - 2.0 * h), at(theta - h), at(theta + h), at(theta + 2.0 * h));
@@ -112,6 +137,10 @@ mod tests {
                     let difference = (8.0 * (c[i] - b[i]) - (d[i] - a[i])) / (12.0 * h);
                     let error = (slopes[i] - difference).abs();
                     assert!(error < 1e-6, "{} weight {i} at {theta}: {error:e}", table.id);
+                    let difference =
+                        (16.0 * (b[i] + c[i]) - (a[i] + d[i]) - 30.0 * here[i]) / (12.0 * h * h);
+                    let error = (curves[i] - difference).abs();
+                    assert!(error < 1e-4, "{} curve {i} at {theta}: {error:e}", table.id);
                 }
             }
         }

@@ -1,0 +1,69 @@
+//! The derivative by the start time of a solve without events and delays: only the first step
+//! depends on it.
+
+use super::build::Builder;
+use super::record::{Entry, Record};
+use super::reverse::Reverse;
+use super::system::System;
+use super::trace::Trace;
+use crate::saves::SavedStates;
+use slopefield_solve::{Ivp, Settings, SolveError, Tableau};
+
+/// Reverses first steps with respect to their beginning in time.
+pub(crate) struct StartTime {
+    record: Record,
+    builder: Builder,
+    trace: Trace,
+    reverse: Reverse,
+    grad_u0: Vec<f64>,
+    grad_p: Vec<f64>,
+}
+
+impl StartTime {
+    pub fn new(tableau: &'static Tableau) -> Self {
+        StartTime {
+            record: Record::default(),
+            builder: Builder::default(),
+            trace: Trace::new(tableau),
+            reverse: Reverse::default(),
+            grad_u0: Vec::new(),
+            grad_p: Vec::new(),
+        }
+    }
+
+    /// The derivative of the loss by the start time of `ivp`, whose first step ends at `end` with the
+    /// state `state` and the cotangents `lambda` of that and `kappa` of the slope there. `saves` are
+    /// those up to the end of the step.
+    ///
+    /// # Errors
+    /// Derivatives that are not finite.
+    #[allow(clippy::too_many_arguments, reason = "all that is known of the first step")]
+    pub fn derivative(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        (end, state): (f64, &[f64]),
+        lambda: &[f64],
+        kappa: &[f64],
+        saves: &[f64],
+        saved: &SavedStates,
+    ) -> Result<f64, SolveError> {
+        let system = System::new(ivp);
+        self.record.clear(0);
+        self.record.entries.push(Entry::Step { begin: ivp.t0, end, cut: end });
+        self.record.states.extend_from_slice(state);
+        let direction = ivp.direction();
+        let within = |begin: f64, end: f64| {
+            let inside = |s: &f64| (s - begin) * direction > 0.0 && (end - s) * direction > 0.0;
+            saves.iter().any(inside)
+        };
+        self.builder.build(&system, settings, &self.record, &within, &mut self.trace)?;
+        self.reverse.begin(&system, &self.trace);
+        self.reverse.seed(&self.trace, lambda, kappa);
+        self.grad_u0.resize(system.n, 0.0);
+        self.grad_p.resize(ivp.p.len(), 0.0);
+        let (by_u0, by_p) = (&mut self.grad_u0, &mut self.grad_p);
+        self.reverse.run(&system, &self.trace, saves, saved, by_u0, by_p)?;
+        Ok(self.reverse.moments[0])
+    }
+}
