@@ -208,7 +208,7 @@ mod tests {
     /// to cost (2.1 and 1.3 evaluations), and a solve a fifth more than its evaluations.
     fn explicit(states: usize, params: usize) -> Costs {
         let trial = Stats { accepted: 100, rhs: 601, ..Stats::default() };
-        let f = 1e-8 * states as f64;
+        let f = 1e-7 * states as f64;
         Costs {
             states,
             params,
@@ -230,9 +230,9 @@ mod tests {
         assert!(few.reason.contains("for 1 unknown,"), "{}", few.reason);
         let many = choose(&explicit(2, 252), &all(), memory).unwrap();
         assert_eq!(many.method, "discrete");
-        // 1 + 2.1/1.2 solves, and 1 + 254·(1.3·20 + 16)/(1.2·20) with what tangents cost besides.
+        // 1 + 2.1/1.2 solves, and 1 + 254·(1.3·200 + 16)/(1.2·200) with what tangents cost besides.
         assert!(many.reason.contains("about 2.8 forward solves"), "{}", many.reason);
-        assert!(many.reason.contains("445.4 by forward"), "{}", many.reason);
+        assert!(many.reason.contains("293.1 by forward"), "{}", many.reason);
         assert!(many.reason.contains("254 unknowns") && many.reason.contains("100 steps"));
         assert_eq!(many.estimates.len(), METHODS.len());
     }
@@ -287,15 +287,15 @@ mod tests {
             solves: 400,
             ..Stats::default()
         };
-        let costs = Costs { jacobian: 1e-7, solve: 1e-4, trial, ..explicit(3, 3) };
-        let linear = 1e-4 - 400.0 * costs.evaluation - 50.0 * 1e-7;
+        let costs = Costs { jacobian: 1e-7, solve: 1e-3, trial, ..explicit(3, 3) };
+        let linear = 1e-3 - 400.0 * costs.evaluation - 50.0 * 1e-7;
         assert!((costs.linear_algebra() - linear).abs() < 1e-15);
         let of = |id: &str| {
             let method = METHODS.iter().find(|m| m.id == id).unwrap();
             estimate(&costs, method, 1 << 30).unwrap().seconds
         };
-        let reverse = 1e-4 + 800.0 * costs.reverse_product + linear + 50.0 * 1e-7;
+        let reverse = 1e-3 + 800.0 * costs.reverse_product + linear + 50.0 * 1e-7;
         assert!((of("discrete") - reverse).abs() < 1e-12, "{} {reverse}", of("discrete"));
-        assert!(of("forward") > 1e-4);
+        assert!(of("forward") > 1e-3);
     }
 }

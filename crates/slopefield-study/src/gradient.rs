@@ -109,7 +109,7 @@ pub fn bytes(text: &str) -> Result<u64, String> {
         _ => f64::NAN,
     };
     let bytes = number.parse::<f64>().unwrap_or(f64::NAN) * factor;
-    match bytes >= 1.0 && bytes <= 1e18 {
+    match (1.0..=1e18).contains(&bytes) {
         true => Ok(bytes as u64),
         false => Err(format!("`{text}` is no amount of memory; write it like `64 MB` or `2 GB`")),
     }

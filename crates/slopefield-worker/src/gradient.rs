@@ -194,7 +194,10 @@ fn forward(
                 continue;
             }
             slopefield_solve::drive(&mut *stepper, &ivp, &settings, &case.saves, states, None)
-                .map_err(|e| error(Code::Solve, prepared.model.explain(&e, &case.p)))?;
+                .map_err(|e| {
+                    let why = prepared.model.explain(&e, &case.p);
+                    error(Code::Solve, format!("experiment {}: {why}", case.experiment))
+                })?;
             evaluations += stepper.stats().rhs;
         }
         Ok(())
