@@ -27,14 +27,16 @@ impl StepObserver for Log {
     }
 }
 
-/// The state at `t1` and the events on the way.
+/// The state at `t1`, and the events on the way: when, and which.
+type Found = (Vec<f64>, Vec<(f64, usize)>);
+
 fn solve(
     stepper: &mut dyn Stepper,
     system: &System,
     (t0, t1): (f64, f64),
     u0: &[f64],
     tolerance: f64,
-) -> Result<(Vec<f64>, Vec<(f64, usize)>), SolveError> {
+) -> Result<Found, SolveError> {
     let mut log = Log::default();
     let mut out = vec![0.0; u0.len()];
     let ivp = Ivp { rhs: system, t0, t1, u0, p: &[] };

@@ -179,7 +179,7 @@ fn driven_exact(settings: &Settings) -> f64 {
 
 fn root_mean_square(errors: impl Iterator<Item = f64>) -> f64 {
     let (sum, n) = errors.fold((0.0, 0.0), |(sum, n), e| (sum + e * e, n + 1.0));
-    (sum / n as f64).sqrt()
+    (sum / n).sqrt()
 }
 
 #[test]

@@ -187,6 +187,9 @@ impl Kernel for SystemKernel {
                 alters: &jumps.alters,
                 constant_between: jumps.constant_between,
             }),
+            // The language has no bounds of rates yet; rates are compiled together.
+            rate_bounds: None,
+            single_rates: &[],
             events: self.events.as_ref().map(|events| Events {
                 list: &events.list,
                 roots: events.roots.as_deref(),

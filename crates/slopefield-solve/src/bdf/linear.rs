@@ -24,6 +24,7 @@ pub(super) struct Iterated<T> {
     c: T,
     right: Vec<T>,
     work: Vec<T>,
+    rest: Vec<T>,
 }
 
 impl<T: Real> Linear<T> {
@@ -38,6 +39,7 @@ impl<T: Real> Linear<T> {
             c: T::ZERO,
             right: Vec::new(),
             work: Vec::new(),
+            rest: Vec::new(),
         }))
     }
 
@@ -56,6 +58,7 @@ impl<T: Real> Linear<T> {
                     own.gmres = Gmres::new(n, RESTART);
                     own.right.resize(n, T::ZERO);
                     own.work.resize(n, T::ZERO);
+                    own.rest.resize(n, T::ZERO);
                 }
                 own.matrix.prepare(jacobian, mass);
             }
@@ -83,10 +86,11 @@ impl<T: Real> Linear<T> {
         }
     }
 
-    /// Replaces `x` by the solution with right-hand side `x`. Where it is iterated, preconditioned
-    /// from the left, so that residuals are about the error in `x`: to `tolerance` in the norm with
-    /// `weights` (root of the sum of squares). The number of solutions, or of products; none when the
-    /// iteration does not converge.
+    /// Replaces `x` by the solution with right-hand side `x`. Where it is iterated, until both the
+    /// residual and what the incomplete factors make of it are at most `tolerance` in the norm with
+    /// `weights` (root of the sum of squares): the first bounds the error of what decays, the second
+    /// is the error where the factors are nearly complete. The number of solutions, or of products;
+    /// none when the iteration does not converge.
     pub(super) fn solve(&mut self, x: &mut [T], weights: &[T], tolerance: f64) -> Option<u64> {
         let own = match self {
             Linear::Factored(matrix) => {
@@ -95,30 +99,67 @@ impl<T: Real> Linear<T> {
             }
             Linear::Iterated(own) => own,
         };
-        let Iterated { gmres, matrix, right, work, .. } = &mut **own;
-        // In the units of the tolerances.
-        let approach = |x: &mut [T]| {
-            matrix.solve(x);
-            for (x, w) in x.iter_mut().zip(weights) {
-                *x *= *w;
-            }
-        };
-        right.copy_from_slice(x);
-        approach(right);
-        let size: f64 = right.iter().map(|r| r.f64() * r.f64()).sum();
-        let tolerance = tolerance.max(ROUNDING * T::EPSILON * size.sqrt());
+        let Iterated { gmres, matrix, right, work, rest, .. } = &mut **own;
+        for ((right, x), w) in right.iter_mut().zip(&*x).zip(weights) {
+            *right = *x * *w;
+        }
         x.fill(T::ZERO);
-        let product = |x: &[T], out: &mut [T]| {
-            for ((work, x), w) in work.iter_mut().zip(x).zip(weights) {
-                *work = *x / *w;
+        let least = ROUNDING * T::EPSILON * size(right);
+        let (mut aim, mut products) = (tolerance.max(least), 0);
+        loop {
+            // In the units of the tolerances.
+            let product = |x: &[T], out: &mut [T]| {
+                scale(x, weights, work);
+                matrix.multiply(work, out);
+                for (out, w) in out.iter_mut().zip(weights) {
+                    *out *= *w;
+                }
+            };
+            let precondition = |x: &mut [T]| {
+                for (x, w) in x.iter_mut().zip(weights) {
+                    *x /= *w;
+                }
+                matrix.solve(x);
+                for (x, w) in x.iter_mut().zip(weights) {
+                    *x *= *w;
+                }
+            };
+            let budget = MOST_PRODUCTS - products;
+            let ended = gmres.solve(product, precondition, right, x, aim, budget);
+            products += ended.products;
+            if !ended.converged || products >= MOST_PRODUCTS {
+                return None;
             }
-            matrix.multiply(work, out);
-            approach(out);
-        };
-        let ended = gmres.solve(product, |_| {}, right, x, tolerance, MOST_PRODUCTS);
+            scale(x, weights, work);
+            matrix.multiply(work, rest);
+            for ((rest, right), w) in rest.iter_mut().zip(&*right).zip(weights) {
+                *rest = *right / *w - *rest;
+            }
+            matrix.solve(rest);
+            for (rest, w) in rest.iter_mut().zip(weights) {
+                *rest *= *w;
+            }
+            let error = size(rest);
+            if error <= tolerance || aim <= least {
+                break;
+            }
+            aim = (0.5 * aim * tolerance / error).max(least);
+        }
         for (x, w) in x.iter_mut().zip(weights) {
             *x /= *w;
         }
-        ended.converged.then_some(ended.products as u64)
+        Some(products as u64)
     }
+}
+
+/// Writes `x` divided by the weights to `out`.
+fn scale<T: Real>(x: &[T], weights: &[T], out: &mut [T]) {
+    for ((out, x), w) in out.iter_mut().zip(x).zip(weights) {
+        *out = *x / *w;
+    }
+}
+
+/// Root of the sum of squares.
+fn size<T: Real>(x: &[T]) -> f64 {
+    x.iter().map(|x| x.f64() * x.f64()).sum::<f64>().sqrt()
 }

@@ -173,7 +173,7 @@ struct FilledKernel<'a, T: Real> {
 }
 
 impl<T: Real> FilledKernel<'_, T> {
-    fn states(&self) -> usize {
+    fn height(&self) -> usize {
         self.system.shape().outputs
     }
 
@@ -183,7 +183,7 @@ impl<T: Real> FilledKernel<'_, T> {
 
     /// States with delayed values, a direction, and the rest of the work space.
     fn fill<'s>(&self, t: T, u: &[T], p: &[T], scratch: &'s mut [T]) -> [&'s mut [T]; 3] {
-        let (n, all) = (self.states(), self.system.shape().states);
+        let (n, all) = (self.height(), self.system.shape().states);
         let (full, rest) = scratch.split_at_mut(all);
         let (before, rest) = rest.split_at_mut(n);
         full[..n].copy_from_slice(u);
@@ -196,7 +196,7 @@ impl<T: Real> FilledKernel<'_, T> {
 
     /// A direction of the states, and of the delayed values that are the states.
     fn point(&self, along: &[T], direction: &mut [T]) {
-        let n = self.states();
+        let n = self.height();
         direction.fill(T::ZERO);
         direction[..n].copy_from_slice(along);
         let Some(delays) = self.delays() else { return };
@@ -210,13 +210,13 @@ impl<T: Real> FilledKernel<'_, T> {
 
 impl<T: Real> Kernel<T> for FilledKernel<'_, T> {
     fn shape(&self) -> Shape {
-        Shape { states: self.states(), ..self.kernel.shape() }
+        Shape { states: self.height(), ..self.kernel.shape() }
     }
 
     fn scratch_len(&self) -> usize {
         let history = self.delays().map_or(0, |delays| delays.history.scratch_len());
         let all = self.system.shape().states;
-        2 * all + self.states() + self.kernel.scratch_len().max(history)
+        2 * all + self.height() + self.kernel.scratch_len().max(history)
     }
 
     fn eval(&self, t: T, u: &[T], p: &[T], out: &mut [T], scratch: &mut [T]) {
@@ -239,7 +239,7 @@ impl<T: Real> Kernel<T> for FilledKernel<'_, T> {
     }
 
     fn vjp(&self, at: Point<'_, T>, w: &[T], grad: Cotangent<'_, T>, scratch: &mut [T]) {
-        let n = self.states();
+        let n = self.height();
         let [full, direction, rest] = self.fill(at.t, at.u, at.p, scratch);
         direction.fill(T::ZERO);
         let Cotangent { t, u, p } = grad;
