@@ -1,11 +1,12 @@
 //! Gradients through solvers.
 //!
-//! Three methods behind one trait, [`GradientMethod`]:
+//! Methods behind one trait, [`GradientMethod`]:
 //!
 //! | method | what it is | cost | for |
 //! |---|---|---|---|
 //! | [`DiscreteAdjoint`] | exact reverse of the accepted steps | a few solves, whatever the number of parameters | explicit Runge–Kutta methods |
 //! | [`ForwardSensitivity`] | tangent of the accepted steps | one product per stage and direction | few unknowns; also gives Jacobians |
+//! | [`ImplicitAdjoint`], [`ImplicitSensitivity`] | the same two for implicit steps | likewise, with a factorisation per step or stage | Rosenbrock, diagonally implicit and Radau methods, algebraic equations, automatic switching |
 //! | [`GaussAdjoint`] | continuous adjoint over stored dense output | a second solve backward | every stepper, plugins included |
 //!
 //! [`check`] compares any of them with differences of the very same steps, and [`choose`] says

@@ -96,6 +96,7 @@ impl ImplicitSensitivity {
                 if settings.cancelled() {
                     return Err(SolveError::Cancelled { t: step.t });
                 }
+                equations.select(step.explicit);
                 self.tangents.step(ivp, equations, &step, saves, sink)?;
             }
         }
