@@ -92,7 +92,7 @@ impl GradientMethod for ImplicitAdjoint {
             reverse_products: self.sweep.products
                 + self.path.record.recomputed
                 + self.path.repeated,
-            memory: self.path.record.bytes(),
+            memory: self.path.bytes(),
             by_start_time: (segments > 0 && !self.path.equations.switches())
                 .then_some(by_start_time),
         })

@@ -66,8 +66,15 @@ impl Path {
 
     /// Keeps the record below `bytes` where that is possible.
     pub fn set_memory(&mut self, bytes: u64) {
-        self.record.set_budget(bytes);
-        self.guesses.room = usize::try_from(bytes / 16).unwrap_or(usize::MAX);
+        // Half for where iterations begin again, where there are any.
+        let share = if self.frozen.is_some() { bytes / 2 } else { bytes };
+        self.record.set_budget(share);
+        self.guesses.room = usize::try_from(share / 8).unwrap_or(usize::MAX);
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> u64 {
+        self.record.bytes() + self.frozen.as_ref().map_or(0, FrozenSteps::guess_bytes)
     }
 
     /// Whether the system has what the derivatives need; otherwise a sentence.

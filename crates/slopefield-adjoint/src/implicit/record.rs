@@ -149,7 +149,8 @@ impl Record {
         self.segment.clear();
         for (i, pair) in times.windows(2).enumerate() {
             let attempt = method.attempt(ivp, (pair[0], pair[1]), i > 0, norm, &mut counts);
-            let (Attempt::Measured(_), Some(taken)) = (attempt, method.unknowns()) else {
+            let solved = matches!(attempt, Attempt::Measured(error) if !error.is_nan());
+            let Some(taken) = method.unknowns().filter(|_| solved) else {
                 return Err(SolveError::NotConverged { t: pair[0], h: pair[1] - pair[0] });
             };
             self.segment.extend_from_slice(taken.start);

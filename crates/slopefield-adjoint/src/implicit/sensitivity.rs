@@ -144,7 +144,7 @@ impl GradientMethod for ImplicitSensitivity {
             reverse_products: self.tangents.products
                 + self.path.record.recomputed
                 + self.path.repeated,
-            memory: self.path.record.bytes() + self.tangents.bytes(),
+            memory: self.path.bytes() + self.tangents.bytes(),
             by_start_time: None,
         })
     }
