@@ -31,6 +31,9 @@ pub enum Replay<'a> {
     /// With the steps that the one-step method of this name takes on the unperturbed problem,
     /// whose equations are solved to rounding. Right for exact gradients of that method.
     Steps(&'a str),
+    /// By a stepper that repeats given steps, such as [`FrozenSteps`]. Right for exact gradients of
+    /// those steps.
+    Given(&'a mut dyn Stepper),
     /// Adaptively by a stepper. The differences are then no better than the tolerances allow;
     /// right for continuous adjoints and plugin solvers.
     Adaptive(&'a mut dyn Stepper),
@@ -86,10 +89,10 @@ pub fn check(
     method.evaluate(ivp, case.settings, case.saves, loss, &mut grad_u0, &mut grad_p)?;
     let mut frozen;
     // Stiff equations bear no large changes of their values.
-    let stiff = matches!(replay, Replay::Steps(_));
+    let stiff = matches!(replay, Replay::Steps(_) | Replay::Given(_));
     let starts = if stiff { &INCREMENTS[..] } else { &[1.0 / 32.0] };
     let solver: &mut dyn Stepper = match replay {
-        Replay::Adaptive(stepper) => stepper,
+        Replay::Adaptive(stepper) | Replay::Given(stepper) => stepper,
         Replay::Frozen(tableau) => {
             let mut record = StepTimes::default();
             let mut stepper = ExplicitRungeKutta::new(tableau);

@@ -1,5 +1,6 @@
 //! Gradients of the very steps of implicit methods: against differences of the same steps, against
 //! each other, and between levels of memory.
+#![allow(clippy::unwrap_used, reason = "also in the functions that the tests share")]
 
 mod common;
 
@@ -15,7 +16,10 @@ use slopefield_problems::{
     Problem, forced_relaxation, hires, lotka_volterra, robertson, robertson_dae,
     transistor_amplifier, van_der_pol,
 };
-use slopefield_solve::{FrozenSteps, Ivp, Settings, StepTimes, drive, method, one_step};
+use slopefield_solve::{
+    Attempt, ErrorNorm, FrozenSteps, Ivp, OneStep, Settings, SolveError, Stats, Step, StepTimes,
+    Stepper, drive, method, one_step,
+};
 
 const METHODS: [&str; 7] =
     ["rosenbrock23", "rodas4p", "rodas5p", "trbdf2", "kencarp4", "kvaerno5", "radau"];
@@ -370,5 +374,101 @@ fn what_cannot_be_differentiated_is_refused() {
         let events = slopefield_problems::bouncing_ball();
         assert!(make("rodas5p", &events.rhs.structure()).unwrap_err().contains("events"));
         assert!(make("bdf", &whole).unwrap_err().contains("bdf"));
+    }
+}
+
+/// Repeats steps of automatic switching, each by the method that took it.
+struct Sides {
+    methods: [Box<dyn OneStep>; 2],
+    kinds: Vec<usize>,
+    taken: usize,
+    active: usize,
+    settings: Settings,
+}
+
+impl OneStep for Sides {
+    fn error_order(&self) -> u32 {
+        self.methods[self.active].error_order()
+    }
+    fn begin(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        t: f64,
+        u: &[f64],
+        counts: &mut Stats,
+    ) -> Result<(), SolveError> {
+        (self.taken, self.active) = (0, self.kinds[0]);
+        self.settings = settings.clone();
+        self.methods[self.active].begin(ivp, settings, t, u, counts)
+    }
+    fn first_length(&mut self, _: &Ivp<'_>, _: &ErrorNorm, h: f64, _: &mut Stats) -> f64 {
+        h
+    }
+    fn attempt(
+        &mut self,
+        ivp: &Ivp<'_>,
+        span: (f64, f64),
+        from_end: bool,
+        norm: &ErrorNorm,
+        counts: &mut Stats,
+    ) -> Attempt {
+        let (kind, before) = (self.kinds[self.taken], self.active);
+        self.taken += 1;
+        self.active = kind;
+        if kind != before {
+            let state = self.methods[before].end().to_vec();
+            self.methods[kind].begin(ivp, &self.settings, span.0, &state, counts).unwrap();
+        }
+        self.methods[kind].attempt(ivp, span, from_end && kind == before, norm, counts)
+    }
+    fn beginning(&self) -> &[f64] {
+        self.methods[self.active].beginning()
+    }
+    fn end(&self) -> &[f64] {
+        self.methods[self.active].end()
+    }
+    fn prepare_dense(&mut self, ivp: &Ivp<'_>, counts: &mut Stats) {
+        self.methods[self.active].prepare_dense(ivp, counts);
+    }
+    fn interpolate(&mut self, t: f64, out: &mut [f64]) -> Result<(), SolveError> {
+        self.methods[self.active].interpolate(t, out)
+    }
+}
+
+#[test]
+fn every_step_of_automatic_switching_is_reversed_by_its_own_method() {
+    let problem = van_der_pol();
+    // Up to the fast change of the relaxation oscillation, which no other steps meet at its time.
+    let (u0, p) = ([2.0, -0.6], problem.p.clone());
+    let ivp = Ivp { u0: &u0, p: &p, t1: 0.5, ..ivp(&problem) };
+    for (settings, explicit) in [
+        (Settings::with_tolerances(1e-5, 1e-6), "tsit5"),
+        (Settings::with_tolerances(1e-7, 1e-8), "vern7"),
+    ] {
+        let (mut times, mut kinds) = (Vec::new(), Vec::new());
+        let mut observe = |step: &Step, solution: &mut dyn Stepper| {
+            if times.is_empty() {
+                times.push(step.t_prev);
+            }
+            times.push(step.t);
+            kinds.push(usize::from(solution.unknowns().is_some()));
+            Ok(())
+        };
+        let mut stepper = method("auto-switch").unwrap();
+        drive(&mut *stepper, &ivp, &settings, &[], &mut [], Some(&mut observe)).unwrap();
+        let changes = kinds.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        assert!(changes >= 1, "{explicit}: {changes} changes in {} steps", kinds.len());
+        let methods = [one_step(explicit).unwrap(), one_step("rodas5p").unwrap()];
+        let (active, taken) = (0, 0);
+        let sides = Sides { methods, kinds, taken, active, settings: settings.clone() };
+        let mut frozen = FrozenSteps::of(Box::new(sides), times);
+        let saves = spread(ivp.t0, ivp.t1, 23);
+        for mut gradient_method in exact_methods("auto-switch") {
+            let case = Case { ivp, settings: &settings, saves: &saves };
+            let replay = Replay::Given(&mut frozen);
+            let report = check(&mut *gradient_method, &case, replay, &mut squares, 3, 7).unwrap();
+            assert!(report.worst() < 1e-9, "{explicit}: {report:#?}");
+        }
     }
 }

@@ -112,6 +112,11 @@ impl<T: Real> FrozenSteps<T> {
         }
     }
 
+    /// Bytes of the guesses held.
+    pub fn guess_bytes(&self) -> u64 {
+        std::mem::size_of_val(&self.guesses[..]) as u64
+    }
+
     /// Takes over recorded steps, in exchange for those held before.
     pub fn exchange(&mut self, record: &mut StepGuesses<T>) {
         std::mem::swap(&mut self.times, &mut record.times);

@@ -1,4 +1,5 @@
 //! Steps at given times: close to the adaptive ones, and smooth functions of the initial state.
+#![allow(clippy::unwrap_used, reason = "also in the functions that the tests share")]
 
 mod common;
 

@@ -10,7 +10,8 @@ use slopefield_kernel::{Cotangent, Point, Structure};
 use slopefield_solve::{ConsistentSums, Ivp, Settings, SolveError};
 
 /// Exact reverse of the accepted steps of an implicit one-step method: Rosenbrock23, Rodas4P,
-/// Rodas5P, TR-BDF2, KenCarp4, Kvaerno5 or Radau IIA 5. Mass matrices are honoured, and so is the
+/// Rodas5P, TR-BDF2, KenCarp4, Kvaerno5 or Radau IIA 5, and of automatic switching between Rodas5P
+/// and explicit methods. Mass matrices are honoured, and so is the
 /// way from the given to the consistent initial state.
 pub struct ImplicitAdjoint {
     path: Path,
@@ -72,7 +73,8 @@ impl GradientMethod for ImplicitAdjoint {
                 if settings.cancelled() {
                     return Err(SolveError::Cancelled { t: step.t_new });
                 }
-                self.sweep.timed = index == 0 && i == 0;
+                equations.select(step.explicit);
+                self.sweep.timed = index == 0 && i == 0 && !equations.switches();
                 self.sweep.reverse_step(ivp, equations, &step, saves, &self.saved, grad_p)?;
             }
         }
@@ -90,8 +92,9 @@ impl GradientMethod for ImplicitAdjoint {
             reverse_products: self.sweep.products
                 + self.path.record.recomputed
                 + self.path.repeated,
-            memory: self.path.record.bytes(),
-            by_start_time: (segments > 0).then_some(by_start_time),
+            memory: self.path.bytes(),
+            by_start_time: (segments > 0 && !self.path.equations.switches())
+                .then_some(by_start_time),
         })
     }
 }
@@ -217,6 +220,8 @@ impl Sweep {
         }
         if self.timed {
             self.by_start_time += by_t - by_h;
+        }
+        if step.t == ivp.t0 {
             for row in 0..self.saves_end {
                 add_scaled(&mut self.lambda, 1.0, saved.row_by_state(row, n));
             }

@@ -3,15 +3,14 @@
 use super::diagonal::DiagonalEquations;
 use super::radau::RadauEquations;
 use super::rosenbrock::RosenbrockEquations;
+use super::switched::SwitchedEquations;
 use slopefield_solve::rosenbrock::{RODAS4P, RODAS5P, ROSENBROCK23};
+use slopefield_solve::runge_kutta::MAX_DENSE_STAGES;
 use slopefield_solve::sdirk::{KENCARP4, KVAERNO5, TRBDF2};
-use slopefield_solve::{Ivp, SolveError};
-
-/// Most unknowns of a step.
-pub(super) const MAX_STAGES: usize = 8;
+use slopefield_solve::{Ivp, SolveError, Tableau};
 
 /// Weights of the unknowns in something that leaves the step.
-pub(super) type Weights = [f64; MAX_STAGES];
+pub(super) type Weights = [f64; MAX_DENSE_STAGES];
 
 /// One recorded step.
 #[derive(Clone, Copy)]
@@ -22,6 +21,8 @@ pub(super) struct StepView<'a> {
     pub start: &'a [f64],
     /// The unknowns, row by row.
     pub rows: &'a [f64],
+    /// The table of the step, where a method that switches has taken an explicit one.
+    pub explicit: Option<&'static Tableau>,
 }
 
 impl StepView<'_> {
@@ -82,6 +83,16 @@ pub(super) trait StageEquations: Send {
         false
     }
 
+    /// Whether the method switches between an explicit and an implicit one.
+    fn switches(&self) -> bool {
+        false
+    }
+
+    /// Names the kind of the steps that follow, for methods that switch.
+    fn select(&mut self, explicit: Option<&'static Tableau>) {
+        let _ = explicit;
+    }
+
     /// Weights of the unknowns in the end.
     fn end_weights(&self) -> Weights;
 
@@ -129,6 +140,9 @@ pub(super) fn equations(name: &str) -> Option<Box<dyn StageEquations>> {
     }
     if let Some(table) = [&KENCARP4, &KVAERNO5, &TRBDF2].into_iter().find(|t| t.id == name) {
         return Some(Box::new(DiagonalEquations::new(table)));
+    }
+    if name == "auto-switch" {
+        return Some(Box::new(SwitchedEquations::new()));
     }
     (name == "radau").then(|| Box::new(RadauEquations::new()) as Box<dyn StageEquations>)
 }

@@ -60,6 +60,11 @@ impl Linear {
         self.matrix.factor(a, b, &self.jacobian, &self.mass).map_err(|_| SolveError::Singular { t })
     }
 
+    /// Writes `f`.
+    pub fn value(&mut self, ivp: &Ivp<'_>, t: f64, u: &[f64], out: &mut [f64]) {
+        ivp.rhs.eval(t, u, ivp.p, out, &mut self.scratch);
+    }
+
     /// Adds `wᵀ ∂f` to `by_u` and `by_p`; returns `wᵀ ∂f/∂t`.
     pub fn pull_back(
         &mut self,

@@ -17,6 +17,7 @@ mod radau;
 mod record;
 mod rosenbrock;
 mod sensitivity;
+mod switched;
 
 pub use adjoint::ImplicitAdjoint;
 pub use sensitivity::ImplicitSensitivity;

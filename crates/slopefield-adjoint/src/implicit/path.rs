@@ -3,10 +3,10 @@
 use super::equations::{StageEquations, equations};
 use super::record::{Record, Segment};
 use super::rosenbrock::NEEDS_CURVATURE;
-use slopefield_kernel::{Part, Structure};
+use slopefield_kernel::{MatrixKernel, Part, Structure};
 use slopefield_solve::{
     Consistency, ErrorNorm, FrozenSteps, Ivp, OneStep, Settings, SolveError, Stats, StepGuesses,
-    Stepper, drive, method, one_step,
+    Stepper, Switching, drive, method, one_step,
 };
 
 /// The parts of systems that implicit methods honour here.
@@ -24,9 +24,10 @@ const DEFAULT_MEMORY: u64 = 256 << 20;
 pub(super) struct Path {
     pub equations: Box<dyn StageEquations>,
     stepper: Box<dyn Stepper>,
-    frozen: FrozenSteps,
-    /// Takes steps of the record again.
-    again: Box<dyn OneStep>,
+    /// Takes the steps of methods with an iteration again.
+    frozen: Option<FrozenSteps>,
+    /// Takes steps of the record again, where those are not all kept.
+    again: Option<Box<dyn OneStep>>,
     norm: ErrorNorm,
     guesses: StepGuesses,
     pub record: Record,
@@ -41,15 +42,20 @@ pub(super) struct Path {
 impl Path {
     pub fn named(name: &str) -> Option<Self> {
         let equations = equations(name)?;
-        let mut again = one_step(name)?;
-        again.freeze();
+        let mut again = one_step(name);
+        if let Some(again) = &mut again {
+            again.freeze();
+        }
+        let iterates = !equations.solved_exactly();
         Some(Path {
             stepper: method(name)?,
-            frozen: FrozenSteps::of(one_step(name)?, Vec::new()),
+            frozen: one_step(name)
+                .filter(|_| iterates)
+                .map(|method| FrozenSteps::of(method, Vec::new())),
             again,
             norm: ErrorNorm::default(),
             guesses: StepGuesses::new(DEFAULT_MEMORY as usize / 16),
-            record: Record::new(equations.stages(), DEFAULT_MEMORY),
+            record: Record::new(equations.stages(), equations.switches(), DEFAULT_MEMORY),
             consistency: Consistency::default(),
             start: Vec::new(),
             slope: Vec::new(),
@@ -60,16 +66,33 @@ impl Path {
 
     /// Keeps the record below `bytes` where that is possible.
     pub fn set_memory(&mut self, bytes: u64) {
-        self.record.set_budget(bytes);
-        self.guesses.room = usize::try_from(bytes / 16).unwrap_or(usize::MAX);
+        // Half for where iterations begin again, where there are any.
+        let share = if self.frozen.is_some() { bytes / 2 } else { bytes };
+        self.record.set_budget(share);
+        self.guesses.room = usize::try_from(share / 8).unwrap_or(usize::MAX);
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> u64 {
+        self.record.bytes() + self.frozen.as_ref().map_or(0, FrozenSteps::guess_bytes)
     }
 
     /// Whether the system has what the derivatives need; otherwise a sentence.
     pub fn suits(&self, structure: &Structure<'_>) -> Result<(), String> {
-        match self.equations.have_the_jacobian() && structure.hessian.is_none() {
-            true => Err(NEEDS_CURVATURE.into()),
-            false => Ok(()),
+        if self.equations.have_the_jacobian() && structure.hessian.is_none() {
+            return Err(NEEDS_CURVATURE.into());
         }
+        let large = |jacobian: &dyn MatrixKernel| {
+            jacobian.pattern().width() > Switching::<f64>::LARGEST_FOR_RODAS5P
+        };
+        if self.equations.switches() && structure.jacobian.is_some_and(large) {
+            return Err(
+                "automatic switching uses BDF for systems of this size, whose steps cannot \
+                        be differentiated one by one"
+                    .into(),
+            );
+        }
+        Ok(())
     }
 
     /// Solves, writes the states at `saves` and records the steps.
@@ -85,14 +108,14 @@ impl Path {
         self.record.clear(ivp.u0.len());
         self.repeated = 0;
         let record = Some(&mut self.record as &mut dyn slopefield_solve::StepObserver);
-        if self.equations.solved_exactly() {
+        let Some(frozen) = &mut self.frozen else {
             return drive(&mut *self.stepper, ivp, settings, saves, states, record);
-        }
+        };
         self.guesses.clear();
         let guesses = Some(&mut self.guesses as &mut dyn slopefield_solve::StepObserver);
         let stats = drive(&mut *self.stepper, ivp, settings, &[], &mut [], guesses)?;
-        self.frozen.exchange(&mut self.guesses);
-        self.repeated = drive(&mut self.frozen, ivp, settings, saves, states, record)?.rhs;
+        frozen.exchange(&mut self.guesses);
+        self.repeated = drive(frozen, ivp, settings, saves, states, record)?.rhs;
         Ok(stats)
     }
 
@@ -111,7 +134,9 @@ impl Path {
         }
         if self.record.segments() > 1 {
             self.norm.configure(settings, ivp.u0.len());
-            self.again.begin(ivp, settings, ivp.t0, ivp.u0, &mut counts)?;
+            if let Some(again) = &mut self.again {
+                again.begin(ivp, settings, ivp.t0, ivp.u0, &mut counts)?;
+            }
         }
         self.repeated += counts.rhs;
         Ok(())
@@ -124,7 +149,8 @@ impl Path {
         settings: &Settings,
         index: usize,
     ) -> Result<(Segment<'_>, &mut dyn StageEquations), SolveError> {
-        let segment = self.record.segment(ivp, settings, index, &mut *self.again, &self.norm)?;
+        let again = self.again.as_mut().map(|again| &mut **again as &mut dyn OneStep);
+        let segment = self.record.segment(ivp, settings, index, again, &self.norm)?;
         Ok((segment, &mut *self.equations))
     }
 }

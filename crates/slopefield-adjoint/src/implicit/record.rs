@@ -5,6 +5,7 @@
 use super::equations::StepView;
 use slopefield_solve::{
     Attempt, ErrorNorm, Ivp, OneStep, Settings, SolveError, Stats, Step, StepObserver, Stepper,
+    Tableau,
 };
 
 const BYTES: usize = std::mem::size_of::<f64>();
@@ -23,8 +24,12 @@ pub(super) struct Record {
     budget: usize,
     level: Level,
     n: usize,
-    /// Unknowns per step.
+    /// Unknowns per step, at most.
     stages: usize,
+    /// Whether steps may be of two kinds; every step is kept then, whatever the budget.
+    switches: bool,
+    /// The tables of explicit steps, where steps may be.
+    explicit: Vec<Option<&'static Tableau>>,
     /// Start of the first step, then the end of each.
     pub times: Vec<f64>,
     data: Vec<f64>,
@@ -38,6 +43,7 @@ pub(super) struct Record {
 pub(super) struct Segment<'a> {
     times: &'a [f64],
     data: &'a [f64],
+    explicit: &'a [Option<&'static Tableau>],
     n: usize,
     block: usize,
 }
@@ -52,17 +58,20 @@ impl Segment<'_> {
     pub fn step(&self, i: usize) -> StepView<'_> {
         let block = &self.data[i * self.block..(i + 1) * self.block];
         let (start, rows) = block.split_at(self.n);
-        StepView { t: self.times[i], t_new: self.times[i + 1], start, rows }
+        let explicit = self.explicit.get(i).copied().flatten();
+        StepView { t: self.times[i], t_new: self.times[i + 1], start, rows, explicit }
     }
 }
 
 impl Record {
-    pub fn new(stages: usize, budget_bytes: u64) -> Self {
+    pub fn new(stages: usize, switches: bool, budget_bytes: u64) -> Self {
         let mut record = Record {
             budget: 0,
             level: Level::Unknowns,
             n: 0,
             stages,
+            switches,
+            explicit: Vec::new(),
             times: Vec::new(),
             data: Vec::new(),
             segment: Vec::new(),
@@ -81,6 +90,7 @@ impl Record {
         self.level = Level::Unknowns;
         self.n = n;
         self.times.clear();
+        self.explicit.clear();
         self.data.clear();
         self.segment.clear();
         self.recomputed = 0;
@@ -119,12 +129,16 @@ impl Record {
         ivp: &Ivp<'_>,
         settings: &Settings,
         index: usize,
-        method: &mut dyn OneStep,
+        method: Option<&mut (dyn OneStep + '_)>,
         norm: &ErrorNorm,
     ) -> Result<Segment<'_>, SolveError> {
         let (n, block) = (self.n, self.block(Level::Unknowns));
         let Level::States { stride } = self.level else {
-            return Ok(Segment { times: &self.times, data: &self.data, n, block });
+            let (times, data, explicit) = (&self.times, &self.data, &self.explicit);
+            return Ok(Segment { times, data, explicit, n, block });
+        };
+        let Some(method) = method else {
+            return Err(SolveError::Invalid("steps of this method are not taken again".into()));
         };
         let first = index * stride;
         let last = (first + stride).min(self.steps());
@@ -135,14 +149,15 @@ impl Record {
         self.segment.clear();
         for (i, pair) in times.windows(2).enumerate() {
             let attempt = method.attempt(ivp, (pair[0], pair[1]), i > 0, norm, &mut counts);
-            let (Attempt::Measured(_), Some(taken)) = (attempt, method.unknowns()) else {
+            let solved = matches!(attempt, Attempt::Measured(error) if !error.is_nan());
+            let Some(taken) = method.unknowns().filter(|_| solved) else {
                 return Err(SolveError::NotConverged { t: pair[0], h: pair[1] - pair[0] });
             };
             self.segment.extend_from_slice(taken.start);
             self.segment.extend_from_slice(taken.rows);
         }
         self.recomputed += counts.rhs;
-        Ok(Segment { times, data: &self.segment, n, block })
+        Ok(Segment { times, data: &self.segment, explicit: &[], n, block })
     }
 
     /// Values held at a level with so much data.
@@ -159,7 +174,7 @@ impl Record {
     fn keep_within_budget(&mut self) {
         loop {
             let held = self.size(self.level, self.data.len());
-            if held * BYTES <= self.budget {
+            if held * BYTES <= self.budget || self.switches {
                 return;
             }
             let stride = match self.level {
@@ -195,19 +210,55 @@ impl Record {
     }
 }
 
+fn shows_no_stages() -> SolveError {
+    SolveError::Invalid(
+        "this solver shows no stages, which gradients of its very steps need (automatic switching \
+         shows none above 50 states, where its implicit side is BDF); use the gauss method"
+            .into(),
+    )
+}
+
+impl Record {
+    /// A step of an explicit or of an implicit method.
+    fn accepted_of_either_kind(
+        &mut self,
+        step: &Step,
+        solution: &dyn Stepper,
+    ) -> Result<(), SolveError> {
+        if self.times.is_empty() {
+            self.times.push(step.t_prev);
+        }
+        self.times.push(step.t);
+        let end = self.data.len() + (1 + self.stages) * self.n;
+        if let Some(taken) = solution.unknowns() {
+            self.data.extend_from_slice(taken.start);
+            self.data.extend_from_slice(taken.rows);
+            self.explicit.push(None);
+        } else if let Some(stages) = solution.stages() {
+            let h = step.t - step.t_prev;
+            self.data.extend_from_slice(stages.state(0));
+            for i in 0..stages.tableau().stages() {
+                self.data.extend(stages.slope(i).iter().map(|k| h * k));
+            }
+            self.explicit.push(Some(stages.tableau()));
+        } else {
+            return Err(shows_no_stages());
+        }
+        self.data.resize(end, 0.0);
+        Ok(())
+    }
+}
+
 impl StepObserver for Record {
     fn interpolates(&self) -> bool {
         false
     }
 
     fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper) -> Result<(), SolveError> {
-        let Some(taken) = solution.unknowns() else {
-            return Err(SolveError::Invalid(
-                "this solver shows no stages, which gradients of its very steps need; use the \
-                 gauss method"
-                    .into(),
-            ));
-        };
+        if self.switches {
+            return self.accepted_of_either_kind(step, solution);
+        }
+        let Some(taken) = solution.unknowns() else { return Err(shows_no_stages()) };
         if self.times.is_empty() {
             self.times.push(step.t_prev);
         }

@@ -96,6 +96,7 @@ impl ImplicitSensitivity {
                 if settings.cancelled() {
                     return Err(SolveError::Cancelled { t: step.t });
                 }
+                equations.select(step.explicit);
                 self.tangents.step(ivp, equations, &step, saves, sink)?;
             }
         }
@@ -143,7 +144,7 @@ impl GradientMethod for ImplicitSensitivity {
             reverse_products: self.tangents.products
                 + self.path.record.recomputed
                 + self.path.repeated,
-            memory: self.path.record.bytes() + self.tangents.bytes(),
+            memory: self.path.bytes() + self.tangents.bytes(),
             by_start_time: None,
         })
     }

@@ -1,8 +1,8 @@
 //! The parts of systems beyond their right-hand sides.
 
-use super::{check_products, eval, number, point};
+use super::{check_products, eval, number, point, size};
 use crate::everything;
-use slopefield_kernel::{Event, JumpChange, Kernel, NoiseKind, Tangent, Trigger};
+use slopefield_kernel::{Cotangent, Event, JumpChange, Kernel, NoiseKind, Point, Tangent, Trigger};
 
 #[test]
 fn products_of_every_part_match_differences() {
@@ -141,4 +141,52 @@ fn jumps_alter_the_rates_that_they_say() {
             }
         }
     }
+}
+
+/// Products with second derivatives are differences of reverse products along the direction.
+#[test]
+fn second_derivatives_match_differences() {
+    let mut checked = 0;
+    for problem in everything() {
+        let Some(hessian) = problem.rhs.structure().hessian else { continue };
+        let (t, u, p) = point(&problem, problem.rhs.shape().states);
+        if u.len() > 100 {
+            continue; // the same code with more columns
+        }
+        checked += 1;
+        let (n, m) = (u.len(), p.len());
+        let du: Vec<f64> = u.iter().enumerate().map(|(i, x)| number(i) * size(*x)).collect();
+        let dp: Vec<f64> = p.iter().enumerate().map(|(i, x)| number(70 + i) * size(*x)).collect();
+        // Signals of electronics change within that time.
+        let fast = ["ring-modulator", "transistor-amplifier"].contains(&problem.id);
+        let (dt, h) = (if fast { 1e-4 } else { 0.3 }, 1e-5);
+        let w: Vec<f64> = (0..problem.rhs.shape().outputs).map(|i| number(500 + i)).collect();
+        let (mut by_t, mut by_u, mut by_p) = (0.0, vec![0.0; n], vec![0.0; m]);
+        let grad = Cotangent { t: &mut by_t, u: &mut by_u, p: &mut by_p };
+        let along = Tangent { t: dt, u: &du, p: &dp };
+        hessian.hvp(Point { t, u: &u, p: &p }, along, &w, grad, &mut []);
+        let reverse = |x: f64| {
+            let moved = |a: &[f64], d: &[f64]| -> Vec<f64> {
+                a.iter().zip(d).map(|(a, d)| a + x * d).collect()
+            };
+            let (u, p) = (moved(&u, &du), moved(&p, &dp));
+            let (mut by_t, mut by_u, mut by_p) = (0.0, vec![0.0; n], vec![0.0; m]);
+            let grad = Cotangent { t: &mut by_t, u: &mut by_u, p: &mut by_p };
+            let at = Point { t: t + x * dt, u: &u, p: &p };
+            problem.rhs.vjp(at, &w, grad, &mut []);
+            [vec![by_t], by_u, by_p].concat()
+        };
+        let (above, below) = (reverse(h), reverse(-h));
+        let found = [vec![by_t], by_u, by_p].concat();
+        for (k, found) in found.iter().enumerate() {
+            let expected = (above[k] - below[k]) / (2.0 * h);
+            let scale = above[k].abs() + expected.abs() + 1e-9;
+            assert!(
+                (found - expected).abs() < 1e-5 * scale,
+                "{}, column {k}: {found} {expected}",
+                problem.id
+            );
+        }
+    }
+    assert!(checked > 60, "{checked}");
 }

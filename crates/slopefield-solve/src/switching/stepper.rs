@@ -80,7 +80,7 @@ impl<T: Real> Methods<T> {
 /// Relative tolerance below which Vern7 is cheaper than Tsit5.
 const TIGHT: f64 = 1e-6;
 /// Largest number of states for Rodas5P, which factors a matrix in each step.
-const LARGEST_FOR_RODAS5P: usize = 50;
+const LARGEST: usize = 50;
 /// So many explicit steps at the bound of stability in a row ask for the implicit method,
 const STIFF_STEPS: u32 = 10;
 /// and so many implicit steps within it for the explicit one.
@@ -110,6 +110,9 @@ impl<T: Real> Default for Switching<T> {
 }
 
 impl<T: Real> Switching<T> {
+    /// Number of states above which the implicit side is BDF.
+    pub const LARGEST_FOR_RODAS5P: usize = LARGEST;
+
     /// The method.
     pub fn new() -> Self {
         Switching {
@@ -216,7 +219,7 @@ impl<T: Real> Stepper<T> for Switching<T> {
         let side = if self.implicit_only { Side::Implicit } else { Side::Explicit };
         let methods = &mut self.methods;
         methods.tight = settings.rtol < TIGHT;
-        methods.large = n > LARGEST_FOR_RODAS5P;
+        methods.large = n > LARGEST;
         methods.side = side;
         let implicit = if methods.large { "BDF" } else { "Rodas5P" };
         let explicit = if methods.tight { "Vern7" } else { "Tsit5" };
