@@ -1,6 +1,6 @@
 //! The figures that the project aims at, judged on measured curves.
 
-use super::{Curve, Report};
+use super::{Curve, PathsPoint, Point, Report};
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -8,8 +8,8 @@ enum Measure {
     /// Time of our best method over that of the best of the others whose name begins so, at equal
     /// error; the worst of all errors asked for.
     AtEqualError { of: &'static [&'static str], others: &'static [&'static str] },
-    /// Seconds of our best method of these at a tolerance.
-    Seconds { of: &'static [&'static str], rtol: f64 },
+    /// Seconds of our best method of these for an error.
+    Seconds { of: &'static [&'static str], error: f64 },
 }
 
 /// A figure to reach on one contest.
@@ -67,31 +67,39 @@ static GOALS: &[Goal] = {
         contest: &'static str,
         what: &'static str,
         of: &'static [&'static str],
-        rtol: f64,
+        error: f64,
         most: f64,
     ) -> Goal {
-        Goal { contest, what, measure: Measure::Seconds { of, rtol }, most }
+        Goal { contest, what, measure: Measure::Seconds { of, error }, most }
     }
     const CVODE: &[&str] = &["CVODE"];
     const C: &[&str] = &["C: "];
     const TO_CVODE: &str = "best method over best of CVODE, at equal error";
+    const DIFFRAX: &[&str] = &["diffrax"];
+    const LSODA: &[&str] = &["scipy: LSODA"];
+    const TO_DIFFRAX: &str = "best method over best of diffrax, at equal error";
+    const TO_LSODA: &str = "best method over SciPy's LSODA, at equal error";
     const TO_C: &str = "Tsit5 over Tsit5 in C, at equal error";
     &[
         equal("lotka-volterra", TO_CVODE, ALL, CVODE, 0.2),
         equal("lotka-volterra", TO_C, &["tsit5"], C, 1.2),
+        equal("lotka-volterra", TO_DIFFRAX, ALL, DIFFRAX, 0.2),
         equal("rigid-body", TO_CVODE, ALL, CVODE, 0.2),
         equal("rigid-body", TO_C, &["tsit5"], C, 1.2),
         equal("lorenz-5", TO_CVODE, ALL, CVODE, 0.2),
         equal("lorenz-5", TO_C, &["tsit5"], C, 1.2),
+        equal("lorenz-5", TO_DIFFRAX, ALL, DIFFRAX, 0.2),
         equal("pleiades", TO_CVODE, ALL, CVODE, 0.2),
         equal("pleiades", TO_C, &["tsit5"], C, 1.2),
-        seconds("rober", "best Rosenbrock method at 1e-6", ROSENBROCK, 1e-6, 45e-6),
-        seconds("rober", "BDF at 1e-6", &["bdf"], 1e-6, 120e-6),
+        equal("rober", TO_LSODA, ALL, LSODA, 0.2),
+        equal("rober", TO_DIFFRAX, ALL, DIFFRAX, 0.2),
+        seconds("rober", "best Rosenbrock method for an error of 1e-6", ROSENBROCK, 1e-6, 45e-6),
+        seconds("rober", "BDF for an error of 1e-6", &["bdf"], 1e-6, 120e-6),
         equal("hires", TO_CVODE, ALL, CVODE, 1.0),
         equal("orego", TO_CVODE, ALL, CVODE, 1.0),
         equal("pollu", TO_CVODE, ALL, CVODE, 1.0),
         equal("vdp", TO_CVODE, ALL, CVODE, 1.0),
-        seconds("brusselator-1d-200", "best method at 1e-6", ALL, 1e-6, 1.2e-3),
+        seconds("brusselator-1d-200", "best method for an error of 1e-6", ALL, 1e-6, 1.2e-3),
         equal("brusselator-2d", TO_CVODE, ALL, CVODE, 1.0),
     ]
 };
@@ -107,6 +115,39 @@ pub fn judge(report: &Report) -> Vec<Judged> {
     goals.map(|goal| goal.judge(report)).collect()
 }
 
+/// Judges what a strong error of 1e-3 costs, against torchsde among the curves of others.
+#[must_use]
+pub fn judge_paths(points: &[PathsPoint], others: Vec<Curve>) -> Judged {
+    let mut curves = others;
+    for PathsPoint { method, steps, error, time, .. } in points {
+        let (rtol, error, time) = (1.0 / f64::from(*steps), *error, *time);
+        let point = Point { rtol, error, time, counts: Default::default() };
+        match curves.iter_mut().find(|curve| curve.ours && curve.solver == *method) {
+            Some(curve) => curve.points.push(point),
+            None => curves.push(Curve {
+                solver: method.clone(),
+                ours: true,
+                points: vec![point],
+                failed: Vec::new(),
+            }),
+        }
+    }
+    let report = Report { contest: "gbm", about: "", curves, notes: Vec::new() };
+    let ours = best_at(&report, STRONG_ERROR, |c| c.ours);
+    let theirs = best_at(&report, STRONG_ERROR, |c| !c.ours && named(c, &["torchsde"]));
+    Judged {
+        contest: "gbm",
+        what: "best method over best of torchsde, at equal strong error",
+        figure: ours.zip(theirs).map(|(ours, theirs)| ours / theirs),
+        seconds: false,
+        most: 0.05,
+        at_error: Some(STRONG_ERROR),
+    }
+}
+
+/// The strong error that is asked of paths.
+const STRONG_ERROR: f64 = 1e-3;
+
 impl Goal {
     fn judge(&self, report: &Report) -> Judged {
         let (figure, at_error) = match self.measure {
@@ -118,12 +159,8 @@ impl Goal {
                 });
                 worst.max_by(|a, b| a.0.total_cmp(&b.0)).unzip()
             }
-            Measure::Seconds { of, rtol } => {
-                let curves = report.curves.iter().filter(|c| c.ours && named(c, of));
-                let points = curves.flat_map(|c| &c.points).filter(|p| p.rtol == rtol);
-                // A method that misses the tolerance by far is no help.
-                let points = points.filter(|p| p.error < 1e3 * rtol);
-                (points.map(|p| p.time.median).reduce(f64::min), None)
+            Measure::Seconds { of, error } => {
+                (best_at(report, error, |c| c.ours && named(c, of)), Some(error))
             }
         };
         let seconds = matches!(self.measure, Measure::Seconds { .. });
@@ -166,12 +203,14 @@ mod tests {
             curve("CVODE: Adams", false, [10.0, 20.0]),
             curve("CVODE: BDF, dense", false, [20.0, 10.0]),
             curve("C: Tsit5", false, [1.0, 2.0]),
+            curve("diffrax: Tsit5", false, [4.0, 6.0]),
         ];
         let report = Report { contest: "lotka-volterra", about: "", curves, notes: vec![] };
         let judged = judge(&report);
         let figures: Vec<f64> = judged.iter().map(|j| j.figure.unwrap()).collect();
         assert!((figures[0] - 0.3).abs() < 1e-12, "{judged:?}");
         assert!((figures[1] - 2.0).abs() < 1e-12, "{judged:?}");
+        assert!((figures[2] - 0.5).abs() < 1e-12, "{judged:?}");
         assert_eq!(judged[0].at_error, Some(1e-6));
         assert!(judged.iter().all(|j| j.reached() == Some(false)));
     }
@@ -181,6 +220,42 @@ mod tests {
         let curves = vec![curve("tsit5", true, [1.0, 4.0])];
         let report = Report { contest: "pleiades", about: "", curves, notes: vec![] };
         assert!(judge(&report).iter().all(|j| j.figure.is_none() && j.reached().is_none()));
+    }
+
+    #[test]
+    fn paths_are_judged_at_equal_strong_error() {
+        let point = |method: &str, steps, error, median| PathsPoint {
+            method: method.into(),
+            steps,
+            error,
+            time: Timing { min: median, median, p90: median, rounds: 3 },
+            paths: 10,
+        };
+        let points = [
+            point("em", 16, 1e-1, 0.1),
+            point("sriw1", 16, 1e-2, 0.2),
+            point("sriw1", 256, 1e-4, 0.8),
+        ];
+        let mut theirs = curve("torchsde: srk", false, [0.0, 0.0]);
+        for (point, (error, seconds)) in theirs.points.iter_mut().zip([(1e-2, 2.0), (1e-4, 8.0)]) {
+            point.error = error;
+            point.time.median = seconds;
+        }
+        let judged = judge_paths(&points, vec![theirs]);
+        assert!((judged.figure.unwrap() - 0.1).abs() < 1e-12, "{judged:?}");
+        assert_eq!(judge_paths(&points, Vec::new()).reached(), None);
+    }
+
+    #[test]
+    fn seconds_are_those_for_an_error() {
+        let curves = vec![curve("rodas5p", true, [1e-6, 1e-4]), curve("bdf", true, [1e-5, 2e-5])];
+        let report = Report { contest: "rober", about: "", curves, notes: vec![] };
+        let judged = judge(&report);
+        let of = |what: &str| judged.iter().find(|j| j.what.starts_with(what)).unwrap();
+        assert_eq!(of("best Rosenbrock").figure, Some(1e-4));
+        assert_eq!(of("BDF").figure, Some(2e-5));
+        assert_eq!(of("best Rosenbrock").reached(), Some(false));
+        assert!(of("BDF").seconds && of("BDF").reached() == Some(true));
     }
 
     #[test]

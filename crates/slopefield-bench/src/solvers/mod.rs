@@ -10,11 +10,13 @@
 mod contest;
 mod entrant;
 mod goal;
+mod others;
 mod paths;
 mod picture;
 
 pub use contest::{Contest, Curve, Options, Point, Report, choose, contests, measure};
 pub use entrant::Counts;
-pub use goal::{Goal, Judged, judge};
+pub use goal::{Goal, Judged, judge, judge_paths};
+pub use others::curves_of_others;
 pub use paths::{PathsPoint, geometric_brownian_motion};
 pub use picture::picture;

@@ -2,8 +2,9 @@
 //! identities that never change a value.
 //!
 //! What is *not* done: anything that would turn NaN or infinity into a number, such as `0*x = 0`,
-//! or reorder sums. Powers with exponents 2, 3, 4 and -1 become products and quotients; they
-//! differ from a correctly rounded power by at most one more rounding per product.
+//! or reorder sums. Powers with exponents 2, 3, 4, ±1/2, ±3/2, 5/2, -1, -2 and -3 become products,
+//! quotients and roots; they differ from a correctly rounded power by at most one more rounding
+//! per operation.
 
 use std::collections::HashMap;
 
@@ -105,6 +106,8 @@ impl BlockBuilder {
         let exponent = exponent?;
         Some(if exponent == 0.0 {
             self.constant(1.0)
+        } else if exponent == 1.0 {
+            a
         } else if exponent == 2.0 {
             self.mul(a, a)
         } else if exponent == 3.0 {
@@ -113,9 +116,16 @@ impl BlockBuilder {
         } else if exponent == 4.0 {
             let square = self.mul(a, a);
             self.mul(square, square)
-        } else if exponent == -1.0 {
+        } else if exponent == 0.5 {
+            self.unary(Unary::Sqrt, a)
+        } else if [1.5, 2.5].contains(&exponent) {
+            let root = self.unary(Unary::Sqrt, a);
+            let power = self.small_power(a, Some(exponent - 0.5))?;
+            self.mul(power, root)
+        } else if [-0.5, -1.0, -1.5, -2.0, -3.0].contains(&exponent) {
+            let power = if exponent == -1.0 { a } else { self.small_power(a, Some(-exponent))? };
             let one = self.constant(1.0);
-            self.div(one, a)
+            self.div(one, power)
         } else {
             return None;
         })
@@ -252,5 +262,30 @@ impl BlockBuilder {
         }
         let outputs = outputs.iter().map(|v| new[*v as usize]).collect();
         Block { inputs: self.inputs, code, outputs }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn powers_with_small_exponents_become_products_and_roots() {
+        for exponent in [-3.0, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0_f64] {
+            let mut builder = BlockBuilder::new(vec![1]);
+            let (x, y) = (builder.input(0, 0), builder.constant(exponent));
+            let power = builder.binary(Binary::Pow, x, y);
+            let block = builder.finish(&[power]);
+            let is_power = |i: &Scalar| matches!(i, Scalar::Binary(Binary::Pow, ..));
+            assert!(!block.code.iter().any(is_power), "{exponent}");
+            for x in [0.0, 1e-60, 0.3, 1.0, 7.7, 1e50, f64::INFINITY] {
+                let (got, want) = (block.evaluate(&[&[x]])[0], x.powf(exponent));
+                let error = if got == want { 0.0 } else { (got / want - 1.0).abs() };
+                assert!(error < 8e-16, "{x}^{exponent} is {got:e}, not {want:e}");
+            }
+            if exponent.fract() != 0.0 {
+                assert!(block.evaluate(&[&[-2.0]])[0].is_nan(), "(-2)^{exponent}");
+            }
+        }
     }
 }

@@ -7,8 +7,8 @@ use crate::output;
 use serde_json::{Value, json};
 use slopefield_api::{ApiError, Code};
 use slopefield_bench::solvers::{
-    Judged, Options, PathsPoint, Point, Report, choose, contests, geometric_brownian_motion, judge,
-    measure, picture,
+    Judged, Options, PathsPoint, Point, Report, choose, contests, curves_of_others,
+    geometric_brownian_motion, judge, judge_paths, measure, picture,
 };
 use slopefield_bench::{BenchError, Comparators, Machine, Peers, Record, cache_folder};
 use std::process::ExitCode;
@@ -78,11 +78,14 @@ pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError
     let options = Options { comparators: &comparators, seconds: bench.seconds, patience: PATIENCE };
     let (mut reports, mut judged, mut records) = (Vec::new(), Vec::new(), Vec::new());
     for contest in &chosen {
-        let report = measure(contest, &options).map_err(failure)?;
-        let goals = judge(&report);
+        let mut report = measure(contest, &options).map_err(failure)?;
         let others = of_peers(session, bench, peers.as_ref(), contest.name)?;
         if !session.json {
             output::print(&table(&report, &others));
+        }
+        report.curves.extend(curves_of_others(&others));
+        let goals = judge(&report);
+        if !session.json {
             goals.iter().for_each(|goal| output::print(&sentence(goal)));
         }
         reports.push(report);
@@ -94,9 +97,12 @@ pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError
         walks =
             geometric_brownian_motion(PATHS.1, bench.seconds, PATIENCE / 4.0).map_err(failure)?;
         let others = of_peers(session, bench, peers.as_ref(), PATHS.0)?;
+        let goal = judge_paths(&walks, curves_of_others(&others));
         if !session.json {
             output::print(&paths_table(&walks, &others));
+            output::print(&sentence(&goal));
         }
+        judged.push(goal);
         records.extend(others);
     }
     if let Some(path) = &bench.plot {
