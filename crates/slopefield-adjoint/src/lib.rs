@@ -9,6 +9,8 @@
 //! | [`ImplicitAdjoint`], [`ImplicitSensitivity`] | the same two for implicit steps | likewise, with a factorisation per step or stage | Rosenbrock, diagonally implicit and Radau methods, algebraic equations, automatic switching |
 //! | [`HybridAdjoint`], [`HybridForward`] | the same through events and delays | the same; the whole solve is kept | explicit Runge–Kutta methods |
 //! | [`GaussAdjoint`] | continuous adjoint over stored dense output | a second solve backward | every stepper, plugins included |
+//! | [`InterpolatingAdjoint`], [`QuadratureAdjoint`] | the same with other parameter integrals | likewise | likewise |
+//! | [`BacksolveAdjoint`] | continuous adjoint with the solution integrated backward | likewise, in constant memory | solutions that come back |
 //! | [`StochasticAdjoint`], [`StochasticForward`] | the same along one path of an equation with noise | as above | methods for noise |
 //! | [`JumpScore`], [`JumpDiffusionGradient`] | likelihood ratio, and the path between jumps | a few solves per path | means over random jumps |
 //!
@@ -23,11 +25,10 @@
 
 mod check;
 mod choose;
+mod continuous;
 mod costs;
-mod dense;
 mod discrete;
 mod forward;
-mod gauss;
 mod hybrid;
 mod implicit;
 mod method;
@@ -40,10 +41,13 @@ mod tape;
 
 pub use check::{Case, CheckReport, DirectionCheck, Replay, check};
 pub use choose::{Estimate, GradientChoice, choose, estimate};
+pub use continuous::{
+    BacksolveAdjoint, ContinuousAdjoint, GaussAdjoint, InterpolatingAdjoint, QuadratureAdjoint,
+    Reversal, reversal,
+};
 pub use costs::Costs;
 pub use discrete::DiscreteAdjoint;
 pub use forward::ForwardSensitivity;
-pub use gauss::GaussAdjoint;
 pub use hybrid::{HybridAdjoint, HybridForward};
 pub use implicit::{ImplicitAdjoint, ImplicitSensitivity};
 pub use method::{Evaluated, GradientMethod, Loss};

@@ -321,6 +321,10 @@ impl<T: Real> Stepper<T> for Bdf<T> {
         Ok(())
     }
 
+    fn dense_degree(&self) -> usize {
+        self.order_taken
+    }
+
     fn stats(&self) -> Stats {
         self.stats
     }
