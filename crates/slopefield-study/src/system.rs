@@ -193,6 +193,7 @@ impl Kernel for SystemKernel {
                 times: events.times.as_deref(),
                 affects: &events.affects,
             }),
+            ..Structure::default()
         }
     }
 
