@@ -114,6 +114,7 @@ macro_rules! kernel {
                         sources: 1,
                         kind: self.delayed.kind,
                         calculus: self.delayed.calculus,
+                        hessian: None,
                     }),
                     delays: Some(Delays {
                         reads: &self.reads,

@@ -1,7 +1,9 @@
 //! The gradient methods that a study can use, by name, and their check on the study itself.
 
 use crate::{CompiledModel, Prepared, Solvers, StudyError, error::Problem};
-use slopefield_adjoint::{Evaluated, GradientMethod, Loss, METHODS, MethodInfo, Replay, Through};
+use slopefield_adjoint::{
+    Evaluated, FrozenPath, GradientMethod, Loss, METHODS, MethodInfo, Replay, Through,
+};
 use slopefield_kernel::Part;
 use slopefield_solve::{FrozenSteps, Ivp, OneStep, Settings, SolveError, Stats, Step, Stepper};
 use slopefield_train::Source;
@@ -39,8 +41,18 @@ impl Route<'_> {
     /// solver is no one-step method, or where more than its equations makes the steps.
     #[must_use]
     pub fn replay(&self, times: Vec<f64>) -> Option<Box<dyn Stepper>> {
+        if let Some(method) = self.path_method() {
+            return Some(Box::new(FrozenPath::new(method, times)));
+        }
         let step = self.one_step()?;
         Some(Box::new(FrozenSteps::of(step, times)))
+    }
+
+    /// The method for noise, of a system that has noise and nothing else.
+    fn path_method(&self) -> Option<Box<dyn Stepper>> {
+        let structure = self.model.rhs.structure();
+        let alone = structure.noise.is_some() && structure.beyond(&[Part::Noise]).is_none();
+        if alone { slopefield_stochastic::method(self.solver) } else { None }
     }
 
     fn one_step(&self) -> Option<Box<dyn OneStep>> {

@@ -196,6 +196,7 @@ impl Kernel for SystemKernel {
                 times: events.times.as_deref(),
                 affects: &events.affects,
             }),
+            ..Structure::default()
         }
     }
 

@@ -9,7 +9,16 @@ use slopefield_graph::BuiltinNetworks;
 use slopefield_lang::ReactionMode;
 use slopefield_solve::{Ivp, Settings, StepTimes, drive};
 use slopefield_stochastic::Paths;
-use slopefield_study::{BuiltinSolvers, CompiledModel, gradient};
+use slopefield_study::gradient::Route;
+use slopefield_study::{BuiltinSolvers, CompiledModel};
+
+fn route<'a>(model: &'a CompiledModel, solver: &'a str) -> Route<'a> {
+    Route { model, solver, solvers: &BuiltinSolvers, memory: 1 << 28 }
+}
+
+fn applicable(model: &CompiledModel, solver: &str) -> Vec<&'static str> {
+    route(model, solver).applicable().iter().map(|method| method.id).collect()
+}
 
 fn example(name: &str, reactions: ReactionMode) -> CompiledModel {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/models/");
@@ -33,7 +42,7 @@ fn agrees(model: &CompiledModel, span: f64, solvers: &[&str]) {
     let settings = Settings { rtol: 1e-2, atol: vec![1e-2], seed: 3, ..Settings::default() };
     for solver in solvers {
         for name in ["discrete", "forward"] {
-            let mut method = gradient::method(model, name, solver, &BuiltinSolvers).unwrap();
+            let mut method = route(model, solver).method(name).unwrap();
             let mut record = StepTimes::default();
             let mut stepper = slopefield_stochastic::method(solver).unwrap();
             drive(&mut *stepper, &ivp, &settings, &[], &mut [], Some(&mut record)).unwrap();
@@ -52,7 +61,7 @@ fn noise_of_the_examples() {
     agrees(&model, 1.0, &["sosri", "milstein", "em", "euler-heun", "dri1"]);
     let model = example("stochastic-lotka-volterra", ReactionMode::Ode);
     agrees(&model, 2.0, &["sosri", "sriw1", "milstein", "em", "euler-heun", "dri1"]);
-    assert!(gradient::applicable(&model, "em", &BuiltinSolvers).contains(&"discrete"));
+    assert!(applicable(&model, "em").contains(&"discrete"));
 }
 
 /// The gradient of the mean of a state at the end, over paths of a model.
@@ -116,15 +125,15 @@ fn births_and_deaths_one_by_one() {
     let slopes = [("birth_rate", (1.0 - e) / 10.0), ("death_rate", by_death)];
     found_is(&found, &model, 100.0 * (1.0 - e), &slopes);
     // A study asks for it by name.
-    assert_eq!(gradient::applicable(&model, "direct", &BuiltinSolvers), ["score"]);
-    let mut score = gradient::method(&model, "score", "direct", &BuiltinSolvers).unwrap();
+    assert_eq!(applicable(&model, "direct"), ["score"]);
+    let mut score = route(&model, "direct").method("score").unwrap();
     let p = model.start_params(1);
     let ivp = Ivp { rhs: &*model.rhs, t0: 0.0, t1: t, u0: &[0.0], p: &p };
     let (mut by_u0, mut by_p) = ([0.0], vec![0.0; p.len()]);
     let settings = Settings { seed: 7, ..Settings::default() };
     score.evaluate(&ivp, &settings, &[t], &mut squares, &mut by_u0, &mut by_p).unwrap();
     assert!(by_p[0] > 0.0 && by_p[1] < 0.0, "{by_p:?}");
-    let why = gradient::method(&model, "score", "tau-leaping", &BuiltinSolvers).err().unwrap();
+    let why = route(&model, "tau-leaping").method("score").err().unwrap();
     assert!(why.to_string().contains("likelihood"), "{why}");
 }
 
@@ -132,8 +141,8 @@ fn births_and_deaths_one_by_one() {
 #[test]
 fn a_price_that_falls_now_and_then() {
     let model = example("jump-diffusion", ReactionMode::Ode);
-    assert_eq!(gradient::applicable(&model, "sosri", &BuiltinSolvers), ["score"]);
-    let mut score = gradient::method(&model, "score", "sosri", &BuiltinSolvers).unwrap();
+    assert_eq!(applicable(&model, "sosri"), ["score"]);
+    let mut score = route(&model, "sosri").method("score").unwrap();
     let p = model.start_params(1);
     let u0 = model.initial_state(0.0, &p, &[]);
     let ivp = Ivp { rhs: &*model.rhs, t0: 0.0, t1: 1.0, u0: &u0, p: &p };
