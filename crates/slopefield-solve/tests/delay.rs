@@ -700,3 +700,28 @@ fn a_stiff_reaction_with_a_delay_much_shorter_than_the_steps() {
         assert!(stats.accepted < 1000, "{id}: {stats:?}");
     }
 }
+
+#[test]
+fn lags_that_meet_a_discontinuity_beside_lags_that_have_none_ahead() {
+    // Lags that move with time only, so the same equation with constant names for them is a
+    // reference: u' = −u(t − 1 − sin(t)/10) + u(t − 1/5) / 3 from a history that does not fit.
+    let system = System::delayed(
+        1,
+        0,
+        |_, u, _, out| out[0] = -u[1] + u[2] / 3.0,
+        &[(0, 0, false), (0, 1, false)],
+        &[false, false],
+        |t, _, _, out| (out[0], out[1]) = (1.0 + 0.1 * t.sin(), 0.2),
+        constant_history(&[0.5]),
+    )
+    .jumps_at_start();
+    let saves = [0.1, 0.9, 1.4, 3.0, 6.0];
+    let solved = |id: &str, tolerance: f64| {
+        solve(id, &system, (0.0, 6.0), &[1.0], &saves, tolerance).unwrap().0
+    };
+    let reference = solved("vern9", 1e-12);
+    for id in ["tsit5", "dp5", "bs3", "vern7"] {
+        let off = distance(&solved(id, 1e-7), &reference);
+        assert!(off < 1e-5, "{id}: {off:e}");
+    }
+}
