@@ -375,7 +375,8 @@ fn check_settings(file: &StudyFile, problems: &mut Vec<Problem>) {
     }
     let training = &file.training;
     one_of("training.recipe", &training.recipe, &["default", "custom"], problems);
-    let gradients = ["auto", "forward", "discrete", "gauss"];
+    let methods = slopefield_adjoint::METHODS.iter().map(|m| m.id);
+    let gradients: Vec<&str> = std::iter::once("auto").chain(methods).collect();
     one_of("training.gradient", &training.gradient, &gradients, problems);
     if !(training.l2 >= 0.0 && training.l2.is_finite()) {
         problems.push(Problem::error("training.l2", "the weight must be 0 or a positive number"));
