@@ -227,8 +227,7 @@ impl Sweep {
     /// Asks the kernel for code that reverses whole steps.
     fn ask_for_whole_steps(&mut self, ivp: &Ivp<'_>) {
         let taken = std::mem::take(&mut self.taken);
-        let table = self.tableau.step_table();
-        self.whole = table.and_then(|table| ivp.rhs.explicit_step_reverse(&table, taken));
+        self.whole = ivp.rhs.explicit_step_reverse(&self.tableau.step_table(), taken);
     }
 
     /// The stages that only the interpolant needs, whose cotangents are collected, last to first.

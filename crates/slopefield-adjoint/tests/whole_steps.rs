@@ -10,7 +10,7 @@ use slopefield_adjoint::{DiscreteAdjoint, GradientMethod};
 use slopefield_cpu::{CompiledKernel, Isa, Options, compile_with};
 use slopefield_graph::BuiltinNetworks;
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
-use slopefield_solve::runge_kutta::{BS3, DP5, TSIT5};
+use slopefield_solve::runge_kutta::{BS3, DP5, TSIT5, VERN6, VERN7, VERN8, VERN9};
 use slopefield_solve::{
     ExplicitRungeKutta, FrozenSteps, Ivp, Settings, SolveError, Stats, Step, StepTimes, Stepper,
     Tableau, drive,
@@ -95,7 +95,12 @@ const CASES: [Case; 8] = [
     },
 ];
 
+/// Methods whose steps are also reversed whole.
 const TABLES: [&Tableau; 3] = [&TSIT5, &DP5, &BS3];
+
+/// Methods whose steps are taken whole: with and without a last stage that is the result, with stages
+/// that only the interpolant needs, with short and long rows.
+const ALL_TABLES: [&Tableau; 8] = [&TSIT5, &DP5, &BS3, &HEUN, &VERN6, &VERN7, &VERN8, &VERN9];
 
 /// A compiled model with its start.
 struct Model {
@@ -126,10 +131,14 @@ impl Model {
     }
 
     /// Makes the code for whole steps of `table` now.
+    fn prepare_steps(&self, table: &Tableau) -> bool {
+        self.kernel.explicit_step(&table.step_table(), u64::MAX).is_some()
+    }
+
+    /// Makes the code for whole steps of `table` and for their reverse now.
     fn prepare(&self, table: &Tableau) -> bool {
-        let steps = table.step_table().unwrap();
-        self.kernel.explicit_step(&steps, u64::MAX).is_some()
-            && self.kernel.explicit_step_reverse(&steps, u64::MAX).is_some()
+        let steps = table.step_table();
+        self.prepare_steps(table) && self.kernel.explicit_step_reverse(&steps, u64::MAX).is_some()
     }
 }
 
@@ -203,8 +212,10 @@ fn saves(case: &Case) -> Vec<f64> {
 fn solves_have_the_same_bits() {
     for case in &CASES {
         let model = model(case);
-        for table in TABLES {
-            assert!(model.prepare(table), "{} with {}", case.name, table.id);
+        for table in ALL_TABLES {
+            // Steps of sixteen stages and states are too long.
+            let too_long = case.name == "sixteen states" && table.stages() > 11;
+            assert_eq!(model.prepare_steps(table), !too_long, "{} with {}", case.name, table.id);
             for tolerance in [1e-2, 1e-5, 1e-9] {
                 let mut settings = Settings::with_tolerances(tolerance, 0.3 * tolerance);
                 if model.u0.len() == 3 {
@@ -309,8 +320,9 @@ fn solves_that_fail_say_the_same() {
     };
     for case in [&leaves_the_domain, &blows_up, &overflows, &CASES[0]] {
         let model = model(case);
-        for table in TABLES {
-            assert!(model.prepare(table));
+        // A method of order 2 would take too long to the last case's tolerance.
+        for table in ALL_TABLES.into_iter().filter(|table| table.order > 2) {
+            assert!(model.prepare_steps(table));
             let settings = Settings { max_steps: 40, ..Settings::with_tolerances(1e-9, 1e-9) };
             let patient = Settings { max_steps: 100_000, ..settings.clone() };
             for settings in [settings, patient] {
@@ -357,7 +369,7 @@ fn a_cancelled_solve_stops_at_the_same_step() {
 fn a_kernel_changes_over_when_it_has_taken_enough_steps() {
     let case = &CASES[0];
     let model = model(case);
-    let steps = TSIT5.step_table().unwrap();
+    let steps = TSIT5.step_table();
     let is_made = || model.kernel.explicit_step(&steps, 0).is_some();
     let ivp = model.ivp(&model.kernel, case);
     let settings = Settings::default();
@@ -415,12 +427,17 @@ fn several_threads_may_ask_and_step_at_once() {
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert!(found.windows(2).all(|pair| pair[0] == pair[1]));
-    assert!(model.kernel.explicit_step(&TSIT5.step_table().unwrap(), 0).is_some());
+    assert!(model.kernel.explicit_step(&TSIT5.step_table(), 0).is_some());
 }
 
 #[test]
 fn systems_and_methods_that_do_not_suit_are_solved_one_evaluation_at_a_time() {
-    assert!(HEUN.step_table().is_none(), "its last stage is not its result");
+    // Steps whose end or interpolant is not of their stages are not reversed whole.
+    let model = model(&CASES[0]);
+    for table in [&HEUN, &VERN6, &VERN7] {
+        let steps = table.step_table();
+        assert!(model.kernel.explicit_step_reverse(&steps, u64::MAX).is_none(), "{}", table.id);
+    }
     let network = "state x = 2\nstate y = 0\n\
                    network f: mlp(inputs: 2, outputs: 2, hidden: [50], activation: tanh)\n\
                    let v = f(x, y)\nx' = v[1]\ny' = v[2]";
@@ -430,7 +447,7 @@ fn systems_and_methods_that_do_not_suit_are_solved_one_evaluation_at_a_time() {
     }
     for text in [network, &large] {
         let model = compiled(text, Options::default());
-        let steps = TSIT5.step_table().unwrap();
+        let steps = TSIT5.step_table();
         assert!(model.kernel.explicit_step(&steps, u64::MAX).is_none(), "{text}");
         assert!(model.kernel.explicit_step_reverse(&steps, u64::MAX).is_none(), "{text}");
     }
@@ -440,7 +457,7 @@ fn systems_and_methods_that_do_not_suit_are_solved_one_evaluation_at_a_time() {
 #[should_panic(expected = "`atol` has 1 elements instead of 2")]
 fn arrays_of_another_length_are_refused() {
     let model = model(&CASES[0]);
-    let step = model.kernel.explicit_step(&TSIT5.step_table().unwrap(), u64::MAX).unwrap();
+    let step = model.kernel.explicit_step(&TSIT5.step_table(), u64::MAX).unwrap();
     step.attempt(slopefield_kernel::StepAttempt {
         t: 0.0,
         t_new: 0.1,

@@ -31,6 +31,7 @@ mod matrix;
 mod native;
 mod simd;
 mod step;
+mod unroll;
 mod vmath;
 
 pub use dense::table::Isa;
@@ -50,13 +51,15 @@ pub struct Options {
     /// Make equal elementary functions that do not depend on each other in one vector call, and the
     /// backward pass of a dense layer in one call.
     pub gather: bool,
+    /// Write out short loops over elements.
+    pub unroll: bool,
     /// Largest number of steps in one generated function.
     pub chunk_length: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { isa: Isa::best(), gather: true, chunk_length: 1000 }
+        Options { isa: Isa::best(), gather: true, unroll: true, chunk_length: 1000 }
     }
 }
 

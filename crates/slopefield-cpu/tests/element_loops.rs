@@ -95,7 +95,7 @@ fn elements_in_vectors_have_the_bits_of_elements_one_by_one() {
     for n in [1, 15, 16, 17, 23, 24, 127, 128, 129, 300, 1027] {
         let plans = eval_only(writer(n).plan);
         for isa in isas() {
-            let base = Options { isa, ..Options::default() };
+            let base = Options { isa, unroll: false, ..Options::default() };
             let vectors = compiled(&plans, base);
             // Without gathering loops go element by element.
             let single = compiled(&plans, Options { gather: false, ..base });

@@ -6,19 +6,29 @@
 //! from [`Kernel::explicit_step`](crate::Kernel::explicit_step), and for the reverse pass of the
 //! discrete adjoint a [`ReverseStepKernel`].
 
-/// Coefficients of an explicit Runge–Kutta pair whose last stage is the result and the first stage
-/// of the next step (first same as last). Two tables are the same when their slices are.
+/// Coefficients of an explicit Runge–Kutta pair. Two tables are the same when their slices are.
 #[derive(Debug, Clone, Copy)]
 pub struct StepTable {
-    /// Stage matrix: row `i` has `i` entries; the last row holds the weights of the result.
+    /// Stage matrix: row `i` has `i` entries.
     pub a: &'static [&'static [f64]],
+    /// Weights of the result, one per stage. Empty where the last stage is the result and the first
+    /// stage of the next step (first same as last): then the last row of `a` holds them.
+    pub b: &'static [f64],
     /// Weights of the error estimate, one per stage.
     pub b_error: &'static [f64],
     /// Stage times, one per stage.
     pub c: &'static [f64],
     /// Row `i`: coefficients `d_i1, d_i2, …` of `θ, θ², …` in the interpolation weight of stage
-    /// `i`.
+    /// `i`. No rows where the interpolant needs further stages; such steps are not reversed whole.
     pub dense: &'static [&'static [f64]],
+}
+
+impl StepTable {
+    /// Rows of states that a step has: its stages, and the result where no stage is.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.c.len() + usize::from(!self.b.is_empty())
+    }
 }
 
 /// An attempt at a step, with `s` stages and `n` states.
@@ -29,7 +39,8 @@ pub struct StepAttempt<'a, T = f64> {
     /// Where it ends. Its length is the rounded difference of the two.
     pub t_new: f64,
     /// Whether the arrays hold an accepted step that ends at `t`, whose last row is to become the
-    /// first; otherwise their first rows hold the beginning.
+    /// first; otherwise their first rows hold the beginning. Only for methods whose last stage is
+    /// the result: of others the slope at the end is not there.
     pub from_end: bool,
     /// Parameters.
     pub p: &'a [T],
@@ -37,9 +48,10 @@ pub struct StepAttempt<'a, T = f64> {
     pub rtol: f64,
     /// Absolute tolerance of each state.
     pub atol: &'a [f64],
-    /// Stage states, `s × n`, row by row. The first row is the beginning; all others are written.
+    /// Stage states, row by row, and the result where no stage is ([`StepTable::rows`]). The first
+    /// row is the beginning; all others are written.
     pub states: &'a mut [T],
-    /// Slopes of the stages, `s × n`, like `states`.
+    /// Slopes of the stages, `s × n`.
     pub slopes: &'a mut [T],
     /// Work space, as long as the kernel asks for.
     pub scratch: &'a mut [T],
@@ -59,6 +71,10 @@ pub trait StepKernel<T = f64>: Send + Sync {
     /// r   = (e + 0·u_last) / max(atol + rtol max(|u|, |u_last|), smallest normal number)
     /// result: (Σ r²) (1/n), sums from the first to the last
     /// ```
+    ///
+    /// `u_last` is the state of the last stage or, where no stage is the result, the sum with the
+    /// weights `b` in place of `a_ij`. In sums of more than seven terms for a state, and of any
+    /// number but four and seven for an error, terms whose coefficient is 0 are left out.
     ///
     /// The result is NaN when a slope or the end is not finite.
     ///

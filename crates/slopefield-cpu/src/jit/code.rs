@@ -19,6 +19,7 @@ use crate::dense::table::Isa;
 use crate::error::CompileError;
 use crate::lanes::Loops;
 use crate::native::Native;
+use crate::unroll::unroll;
 
 /// One plan as machine code.
 #[derive(Debug)]
@@ -207,6 +208,7 @@ struct Generator<'a> {
 
 impl Generator<'_> {
     fn define<T: Native>(&mut self, plan: &Plan) -> Result<Draft<T>, CompileError> {
+        let plan = &*unroll(plan, self.options.unroll);
         let fused = self.fuse(plan);
         let schedule = self.schedule(plan, &fused, T::PAIRS);
         let chunks = chunk(plan, &schedule, self.options.chunk_length.max(1));

@@ -22,11 +22,12 @@ pub(super) const ARGUMENTS: [ir::Type; 9] = {
 /// Type of the result.
 pub(super) const RESULTS: [ir::Type; 1] = [types::F64];
 
-/// The numbers of a table that the code reads: rows of `a`, then `b_error`, then `c`.
+/// The numbers of a table that the code reads: rows of `a`, then `b_error`, then `c`, then `b`.
 pub(super) fn numbers(table: &StepTable) -> Vec<f64> {
     let mut numbers = table.a.concat();
     numbers.extend_from_slice(table.b_error);
     numbers.extend_from_slice(table.c);
+    numbers.extend_from_slice(table.b);
     numbers
 }
 
@@ -43,20 +44,29 @@ pub(super) fn write(
     };
     let h = e.builder.ins().fsub(t_new, t);
     let writer = Writer { e, numbers, h };
-    let mut step = Step { writer, s: table.c.len(), n, states, slopes, p, scratch };
+    let s = table.c.len();
+    let mut step = Step { writer, s, last: table.rows() - 1, n, states, slopes, p, scratch };
     let mut newest = step.begin(begin);
     for (stage, &c) in table.c.iter().enumerate().skip(1) {
-        let state = step.combine(stage, &newest);
+        let weights = step.weights(place(stage, 0), table.a[stage], |terms| terms <= 7);
+        let state = step.combine(stage, &weights, &newest);
         let time = if c == 1.0 { t_new } else { step.time(stage, t) };
         newest = step.evaluate(stage, time, &state);
     }
-    let squared = step.squared_error(rtol, atol, &newest);
+    if !table.b.is_empty() {
+        let weights = step.weights(place(s, 0) + 2 * s, table.b, |terms| terms <= 7);
+        step.combine(s, &weights, &newest);
+    }
+    let weights = step.weights(place(s, 0), table.b_error, |terms| terms == 4 || terms == 7);
+    let squared = step.squared_error(rtol, atol, &weights, &newest);
     step.writer.e.builder.ins().return_(&[squared]);
 }
 
 struct Step<'w, 'a, 'b> {
     writer: Writer<'w, 'a, 'b>,
     s: usize,
+    /// Row of the result.
+    last: usize,
     n: usize,
     states: ir::Value,
     slopes: ir::Value,
@@ -81,32 +91,52 @@ impl Step<'_, '_, '_> {
         slope
     }
 
-    /// Adds `weights_j k_j` for the slopes of component `i` from the `first` on, the last of which
-    /// is `newest`: it arrives last, and only one product and one sum wait for it.
+    /// `h` times the coefficients of a row of the table, whose first one is its `first` number, with
+    /// the stages they belong to. Without those that are 0, unless `all` says of their number that
+    /// the plain formulas keep them.
+    fn weights(
+        &mut self,
+        first: usize,
+        row: &[f64],
+        all: impl Fn(usize) -> bool,
+    ) -> Vec<(usize, ir::Value)> {
+        let kept = |j: &usize| row[*j] != 0.0 || all(row.len());
+        (0..row.len()).filter(kept).map(|j| (j, self.writer.weight(first + j))).collect()
+    }
+
+    /// The slope of a stage for component `i`; that of the stage before row `row` is `newest`.
+    fn slope(&mut self, j: usize, row: usize, i: usize, newest: ir::Value) -> ir::Value {
+        if j + 1 == row { newest } else { self.writer.load(self.slopes, j * self.n + i) }
+    }
+
+    /// Adds `weights_j k_j` for the slopes of component `i`, of stages before `row`, the last of
+    /// which is `newest`: it arrives last, and only one product and one sum wait for it.
     fn add_slopes(
         &mut self,
         mut sum: ir::Value,
-        i: usize,
-        first: usize,
-        weights: &[ir::Value],
+        (row, i): (usize, usize),
+        weights: &[(usize, ir::Value)],
         newest: ir::Value,
     ) -> ir::Value {
-        for (j, &weight) in weights.iter().enumerate().skip(first) {
-            let last = j + 1 == weights.len();
-            let slope = if last { newest } else { self.writer.load(self.slopes, j * self.n + i) };
+        for &(j, weight) in weights {
+            let slope = self.slope(j, row, i, newest);
             let term = self.writer.multiply(weight, slope);
             sum = self.writer.add(sum, term);
         }
         sum
     }
 
-    /// The state of a stage, which is also stored.
-    fn combine(&mut self, stage: usize, newest: &[ir::Value]) -> Vec<ir::Value> {
-        let weights: Vec<_> = (0..stage).map(|j| self.writer.weight(place(stage, j))).collect();
+    /// The state of a stage, or the result as the row after the last stage; it is also stored.
+    fn combine(
+        &mut self,
+        stage: usize,
+        weights: &[(usize, ir::Value)],
+        newest: &[ir::Value],
+    ) -> Vec<ir::Value> {
         let mut state = Vec::with_capacity(self.n);
         for (i, &newest) in newest.iter().enumerate() {
             let u = self.writer.load(self.states, i);
-            let sum = self.add_slopes(u, i, 0, &weights, newest);
+            let sum = self.add_slopes(u, (stage, i), weights, newest);
             self.writer.store(sum, self.states, stage * self.n + i);
             state.push(sum);
         }
@@ -139,17 +169,21 @@ impl Step<'_, '_, '_> {
         &mut self,
         rtol: ir::Value,
         atol: ir::Value,
+        weights: &[(usize, ir::Value)],
         newest: &[ir::Value],
     ) -> ir::Value {
-        let weights: Vec<_> =
-            (0..self.s).map(|j| self.writer.weight(place(self.s, 0) + j)).collect();
         let mut squares = Vec::with_capacity(self.n);
         for (i, &newest) in newest.iter().enumerate() {
-            let end = self.writer.load(self.states, (self.s - 1) * self.n + i);
+            let end = self.writer.load(self.states, self.last * self.n + i);
             let scale = self.scale(rtol, atol, i, end);
-            let slope = self.writer.load(self.slopes, i);
-            let first = self.writer.multiply(weights[0], slope);
-            let error = self.add_slopes(first, i, 1, &weights, newest);
+            let error = match *weights {
+                [(j, weight), ref rest @ ..] => {
+                    let slope = self.slope(j, self.s, i, newest);
+                    let first = self.writer.multiply(weight, slope);
+                    self.add_slopes(first, (self.s, i), rest, newest)
+                }
+                [] => self.writer.e.number(0.0),
+            };
             // An infinite end would make the scale infinite and hide itself: ∞·0 is NaN.
             let zero = self.writer.e.number(0.0);
             let poison = self.writer.multiply(end, zero);

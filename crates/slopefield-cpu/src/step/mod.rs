@@ -24,6 +24,7 @@ use crate::Options;
 use crate::error::CompileError;
 use crate::jit::code::{Code, generate_around};
 use crate::kernel::Raw;
+use crate::unroll::unroll;
 use cache::Cache;
 
 /// Systems of more states do not gain: their loops over states hide the passage through memory.
@@ -31,8 +32,10 @@ const MOST_STATES: usize = 16;
 
 /// The steps of a kernel.
 pub(crate) struct WholeSteps {
-    /// The programs, if steps can be made of them.
-    plans: Option<[Plan; 2]>,
+    /// The function, if steps can be made of it.
+    eval: Option<Plan>,
+    /// Its reverse product, if steps can be reversed with it.
+    vjp: Option<Plan>,
     options: Options,
     forward: Cache<Attempt>,
     reverse: Cache<Reverse>,
@@ -41,11 +44,13 @@ pub(crate) struct WholeSteps {
 impl WholeSteps {
     /// Of the kernel of `plans`, which have been verified, in numbers of type `kind`.
     pub fn new(plans: &Plans, options: Options, kind: ir::Type) -> Self {
+        let [eval, vjp] = [&plans.eval, &plans.vjp].map(|plan| unroll(plan, options.unroll));
         let suitable = kind == ir::types::F64 // as solvers compute
-            && is_suitable(&plans.eval)
-            && plans.vjp.code.iter().all(is_scalar);
+            && is_suitable(&eval);
+        let reversible = suitable && vjp.code.iter().all(is_scalar);
         WholeSteps {
-            plans: suitable.then(|| [plans.eval.clone(), plans.vjp.clone()]),
+            eval: suitable.then(|| eval.into_owned()),
+            vjp: reversible.then(|| vjp.into_owned()),
             options,
             forward: Cache::new(),
             reverse: Cache::new(),
@@ -54,14 +59,18 @@ impl WholeSteps {
 
     /// The step of `table`, once `taken` steps more without it are enough to make it.
     pub fn forward(&self, table: &StepTable, taken: u64) -> Option<Arc<dyn StepKernel>> {
-        let [eval, _] = self.plans.as_ref()?;
+        let eval = self.eval.as_ref()?;
         let make = || Attempt::new(eval, table, &self.options);
         Some(self.forward.get(table, taken, length(eval, table)?, make)?)
     }
 
     /// The reversed step of `table`.
     pub fn reverse(&self, table: &StepTable, taken: u64) -> Option<Arc<dyn ReverseStepKernel>> {
-        let [_, vjp] = self.plans.as_ref()?;
+        let vjp = self.vjp.as_ref()?;
+        // Only steps that end with a stage and are interpolated from their stages.
+        if !table.b.is_empty() || table.dense.len() != table.c.len() {
+            return None;
+        }
         let make = || Reverse::new(vjp, table, &self.options);
         Some(self.reverse.get(table, taken, length(vjp, table)?, make)?)
     }
@@ -144,6 +153,10 @@ type AttemptFn = unsafe extern "C" fn(
 struct Attempt {
     shape: Shape,
     stages: usize,
+    /// Rows of states.
+    rows: usize,
+    /// Whether the last stage is the result.
+    ends_with_stage: bool,
     scratch_len: usize,
     function: AttemptFn,
     _pool: Box<[f64]>,
@@ -165,6 +178,8 @@ impl Attempt {
         Ok(Attempt {
             shape: plan.shape,
             stages: table.c.len(),
+            rows: table.rows(),
+            ends_with_stage: table.b.is_empty(),
             scratch_len: scratch_request(around.scratch_len),
             function,
             _pool: around.pool,
@@ -179,14 +194,15 @@ impl StepKernel for Attempt {
         let lens = [
             ("p", step.p.len(), self.shape.params),
             ("atol", step.atol.len(), n),
-            ("states", step.states.len(), self.stages * n),
+            ("states", step.states.len(), self.rows * n),
             ("slopes", step.slopes.len(), self.stages * n),
         ];
         check(&lens, step.scratch.len(), self.scratch_len);
+        assert!(self.ends_with_stage || !step.from_end, "the slope at the end is not known");
         let scratch = aligned(step.scratch);
         let begin = if step.from_end { (self.stages - 1) * n * size_of::<f64>() } else { 0 };
         // SAFETY: the code reads and writes rows of `n` elements of the two arrays, as many as the
-        // table has stages, `n` tolerances, and what the verified plan reads of the parameters and
+        // table has stages and for the states one more where no stage is the result, `n` tolerances, and what the verified plan reads of the parameters and
         // uses of scratch; all these lengths have just been checked.
         unsafe {
             (self.function)(

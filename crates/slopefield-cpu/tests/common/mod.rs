@@ -69,7 +69,7 @@ pub fn all_options() -> Vec<Options> {
     for isa in isas() {
         for gather in [true, false] {
             for chunk_length in [1, 7, 1000] {
-                all.push(Options { isa, gather, chunk_length });
+                all.push(Options { isa, gather, chunk_length, ..Options::default() });
             }
         }
     }

@@ -206,8 +206,7 @@ impl<T: Real> Stages<T> {
         // Steps that the last solve took with another kernel count for this one; that changes when
         // the code is made, not what it computes.
         let taken = std::mem::take(&mut self.taken);
-        let table = self.tableau.step_table();
-        self.whole = table.and_then(|table| ivp.rhs.explicit_step(&table, taken));
+        self.whole = ivp.rhs.explicit_step(&self.tableau.step_table(), taken);
     }
 
     /// Takes the step from `t` to `t_new` and measures its error; with `from_end`, begins with the
@@ -220,30 +219,51 @@ impl<T: Real> Stages<T> {
         from_end: bool,
         norm: &ErrorNorm,
     ) -> (u64, f64) {
-        if let Some(whole) = &self.whole {
-            self.t = t;
-            self.t_new = t_new;
-            self.dense = false;
-            let squared_error = whole.attempt(StepAttempt {
-                t,
-                t_new,
-                from_end,
-                p: ivp.p,
-                rtol: norm.rtol(),
-                atol: norm.atol(),
-                states: &mut self.states,
-                slopes: &mut self.slopes,
-                scratch: &mut self.scratch,
-            });
-            return (self.tableau.stages() as u64 - 1, squared_error);
+        if self.whole.is_some() && self.tableau.fsal {
+            return self.whole_attempt(ivp, (t, t_new), from_end, norm);
         }
         let mut evaluations = if from_end { self.promote(ivp) } else { 0 };
+        if self.whole.is_some() {
+            let (more, squared_error) = self.whole_attempt(ivp, (t, t_new), false, norm);
+            return (evaluations + more, squared_error);
+        }
         evaluations += self.attempt(ivp, t, t_new);
         self.taken += 1;
         if self.taken == ASK_AFTER {
             self.ask_for_whole_steps(ivp);
         }
         (evaluations, self.squared_error(norm))
+    }
+
+    /// The same through the kernel's own code, from the first row or, for methods whose last stage
+    /// is the result, from the end.
+    #[inline(always)]
+    fn whole_attempt(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        (t, t_new): (f64, f64),
+        from_end: bool,
+        norm: &ErrorNorm,
+    ) -> (u64, f64) {
+        let Some(whole) = &self.whole else { return (0, f64::NAN) };
+        self.t = t;
+        self.t_new = t_new;
+        self.dense = false;
+        let s = self.tableau.stages();
+        // Stages that only the interpolant needs come after the rows of a step.
+        let rows = (self.tableau.evaluations_per_step() + 1) * self.n;
+        let squared_error = whole.attempt(StepAttempt {
+            t,
+            t_new,
+            from_end,
+            p: ivp.p,
+            rtol: norm.rtol(),
+            atol: norm.atol(),
+            states: &mut self.states[..rows],
+            slopes: &mut self.slopes[..s * self.n],
+            scratch: &mut self.scratch,
+        });
+        (s as u64 - 1, squared_error)
     }
 
     /// Stage `I`, which has `I` terms.

@@ -118,14 +118,11 @@ impl Tableau {
         self.dense.iter().chain(self.extra.dense).map(|row| row.len()).max().unwrap_or(0)
     }
 
-    /// What code for whole steps needs to know; none for methods that are not first same as last,
-    /// and for those with stages that only the interpolant needs.
-    pub const fn step_table(&self) -> Option<StepTable> {
-        if self.fsal && self.extra.a.is_empty() {
-            Some(StepTable { a: self.a, b_error: self.b_error, c: self.c, dense: self.dense })
-        } else {
-            None
-        }
+    /// What code for whole steps needs to know.
+    pub const fn step_table(&self) -> StepTable {
+        let b: &[f64] = if self.fsal { &[] } else { self.b };
+        let dense: &[&[f64]] = if self.extra.a.is_empty() { self.dense } else { &[] };
+        StepTable { a: self.a, b, b_error: self.b_error, c: self.c, dense }
     }
 
     /// Writes the interpolation weights `b_i(θ)` to the first [`Tableau::dense_stages`] entries.
