@@ -94,6 +94,9 @@ impl StochasticForward {
             }
         }
         for step in 0..path.steps() {
+            if first == saves.len() {
+                break; // nothing asks for what happens after the last save point
+            }
             let (_, t_new) = path.times(step);
             if settings.cancelled() {
                 return Err(SolveError::Cancelled { t: t_new });
