@@ -2,8 +2,8 @@
 //! one is made.
 
 use crate::{
-    DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod, ImplicitAdjoint,
-    ImplicitSensitivity,
+    BacksolveAdjoint, DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod,
+    ImplicitAdjoint, ImplicitSensitivity, InterpolatingAdjoint, QuadratureAdjoint,
 };
 use slopefield_kernel::{Part, Structure};
 use slopefield_solve::{Stepper, tableau};
@@ -85,8 +85,43 @@ pub static METHODS: &[MethodInfo] = &[
                       through every solver.",
         exact: false,
         make: |through| {
-            without(through, &[])?;
-            Ok(Box::new(GaussAdjoint::new((through.stepper)()?)))
+            without(through, &[Part::Mass, Part::Events])?;
+            Ok(Box::new(GaussAdjoint::new((through.stepper)()?).with_memory(through.memory)))
+        },
+    },
+    MethodInfo {
+        id: "interpolating",
+        title: "Interpolating adjoint",
+        description: "Continuous adjoint along the stored solution, parameters as part of its \
+                      equation; through every solver, for few parameters.",
+        exact: false,
+        make: |through| {
+            without(through, &[Part::Mass, Part::Events])?;
+            let method = InterpolatingAdjoint::new((through.stepper)()?);
+            Ok(Box::new(method.with_memory(through.memory)))
+        },
+    },
+    MethodInfo {
+        id: "quadrature",
+        title: "Quadrature adjoint",
+        description: "Continuous adjoint along the stored solution, parameters by adaptive \
+                      quadrature afterwards; through every solver.",
+        exact: false,
+        make: |through| {
+            without(through, &[Part::Mass, Part::Events])?;
+            let method = QuadratureAdjoint::new((through.stepper)()?);
+            Ok(Box::new(method.with_memory(through.memory)))
+        },
+    },
+    MethodInfo {
+        id: "backsolve",
+        title: "Backsolve adjoint",
+        description: "Continuous adjoint with the solution integrated backward, in constant memory; \
+                      refuses solutions that do not come back.",
+        exact: false,
+        make: |through| {
+            without(through, &[Part::Events])?;
+            Ok(Box::new(BacksolveAdjoint::new((through.stepper)()?)))
         },
     },
 ];

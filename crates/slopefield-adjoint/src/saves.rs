@@ -2,7 +2,7 @@
 //! times belong to which step.
 
 use crate::Loss;
-use slopefield_solve::Ivp;
+use slopefield_solve::{Ivp, SolveError};
 
 /// States at the save times and the derivative of the loss by each, row by row.
 #[derive(Default)]
@@ -22,6 +22,29 @@ impl SavedStates {
     /// Calls the loss.
     pub fn evaluate(&mut self, loss: &mut Loss<'_>) -> f64 {
         loss(&self.states, &mut self.by_state)
+    }
+
+    /// Number of save times that a solve has reached which an event ended at `t`, or the end did.
+    ///
+    /// # Errors
+    /// [`SolveError::Invalid`] when the loss has a derivative by a state after it.
+    pub fn reached(
+        &self,
+        saves: &[f64],
+        t: f64,
+        direction: f64,
+        n: usize,
+    ) -> Result<usize, SolveError> {
+        let reached = saves.iter().take_while(|save| (**save - t) * direction <= 0.0).count();
+        for (row, save) in saves.iter().enumerate().skip(reached) {
+            if self.row_by_state(row, n).iter().any(|w| *w != 0.0) {
+                return Err(SolveError::Invalid(format!(
+                    "an event ended the solve at t = {t}, but the loss depends on the state at \
+                     t = {save}"
+                )));
+            }
+        }
+        Ok(reached)
     }
 
     pub fn row_by_state(&self, row: usize, n: usize) -> &[f64] {

@@ -162,6 +162,10 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
         self.method.interpolate(t, out)
     }
 
+    fn dense_degree(&self) -> usize {
+        self.method.dense_degree()
+    }
+
     fn stats(&self) -> Stats {
         self.stats
     }

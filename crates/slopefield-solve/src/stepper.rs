@@ -43,6 +43,11 @@ pub trait Stepper<T: Real = f64>: Send {
     }
     /// Solution at `t` within the last accepted step, after [`Stepper::prepare_dense`].
     fn interpolate(&mut self, t: f64, out: &mut [T]) -> Result<(), SolveError>;
+    /// Largest degree in time of the solution within the last accepted step, where that is a
+    /// polynomial; otherwise the degree that represents it well.
+    fn dense_degree(&self) -> usize {
+        6
+    }
     /// Delayed values at `t` within the last accepted step or before it, of systems with delays.
     fn delayed(&mut self, ivp: &Ivp<'_, T>, t: f64, out: &mut [T]) -> Result<(), SolveError> {
         let _ = (ivp, t);

@@ -357,6 +357,10 @@ impl<T: Real> Stepper<T> for Adams<T> {
         self.within_step(t, out)
     }
 
+    fn dense_degree(&self) -> usize {
+        self.order_taken + 1
+    }
+
     fn stats(&self) -> Stats {
         self.stats
     }

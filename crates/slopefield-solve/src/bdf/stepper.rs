@@ -307,6 +307,10 @@ impl<T: Real> Stepper<T> for Bdf<T> {
         Ok(())
     }
 
+    fn dense_degree(&self) -> usize {
+        self.order_taken
+    }
+
     fn stats(&self) -> Stats {
         self.stats
     }

@@ -110,6 +110,12 @@ impl Consistency<f64> {
         Ok(())
     }
 
+    /// Replaces `x`, a combination of rows of the mass matrix of the last linearisation, by a `ν` with
+    /// `Mᵀ ν = x`. Algebraic equations have the weights that the elimination gives them.
+    pub fn solve_transposed(&mut self, x: &mut [f64]) {
+        self.eliminated.solve_transposed(x);
+    }
+
     /// `out = W B⁻ᵀ Vᵀ x`.
     fn through_block(&mut self, x: &[f64], out: &mut [f64]) {
         out.fill(0.0);

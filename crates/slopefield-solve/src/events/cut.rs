@@ -37,6 +37,10 @@ impl<T: Real> Stepper<T> for Cut<'_, T> {
         self.whole.interpolate(t, out)
     }
 
+    fn dense_degree(&self) -> usize {
+        self.whole.dense_degree()
+    }
+
     fn delayed(&mut self, ivp: &Ivp<'_, T>, t: f64, out: &mut [T]) -> Result<(), SolveError> {
         self.whole.delayed(ivp, t, out)
     }

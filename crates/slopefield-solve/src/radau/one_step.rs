@@ -106,6 +106,10 @@ impl<T: Real> OneStep<T> for Radau<T> {
         self.interpolated(t, out)
     }
 
+    fn dense_degree(&self) -> usize {
+        3
+    }
+
     fn first_non_finite(&self) -> Option<usize> {
         self.not_finite.or_else(|| self.end.iter().position(|v| !v.finite()))
     }

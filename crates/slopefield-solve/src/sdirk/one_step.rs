@@ -127,6 +127,10 @@ impl<T: Real> OneStep<T> for DiagonallyImplicit<T> {
         self.interpolated(t, out)
     }
 
+    fn dense_degree(&self) -> usize {
+        self.tableau.dense.iter().map(|row| row.len()).max().unwrap_or(1)
+    }
+
     fn first_non_finite(&self) -> Option<usize> {
         self.not_finite.or_else(|| self.end.iter().position(|v| !v.finite()))
     }

@@ -289,6 +289,10 @@ impl<T: Real> Stepper<T> for Switching<T> {
         self.methods.active().unknowns()
     }
 
+    fn dense_degree(&self) -> usize {
+        self.methods.active().dense_degree()
+    }
+
     fn stats(&self) -> Stats {
         let mut stats = self.spent;
         stats += self.methods.active().stats();
