@@ -51,7 +51,8 @@ fn differences(
     let mut at = |t0: f64, u0: &[f64], p: &[f64]| {
         let moved = Ivp { t0, u0, p, ..ivp(problem) };
         let mut states = vec![0.0; saves.len() * n];
-        slopefield_solve::drive(&mut *solver, &moved, &settings, saves, &mut states, None).unwrap();
+        slopefield_solve::drive(&mut *solver, &moved, &settings, saves, &mut states, None)
+            .expect("the standard problems can be solved");
         loss(&states, &mut vec![0.0; saves.len() * n])
     };
     let (u0, p) = (problem.u0.clone(), problem.p.clone());
@@ -299,7 +300,7 @@ fn the_start_time_has_a_derivative() {
     {
         let span = problem.t1 - problem.t0;
         let saves = [problem.t0 + 0.3 * span, problem.t0 + 0.7 * span, problem.t1];
-        let (_, _, truth) = differences(&problem, solver, &saves, |u, w| squares(u, w));
+        let (_, _, truth) = differences(&problem, solver, &saves, squares);
         let settings = Settings::with_tolerances(1e-10, 1e-10);
         for mut method in every(solver) {
             let (found, _, _) =
