@@ -54,6 +54,7 @@ pub use method::{Evaluated, GradientMethod, Loss};
 pub use methods::{METHODS, MethodInfo, Through, applicable, method_info};
 pub use steady::{SteadyAdjoint, SteadyEvaluated, SteadyLoss};
 pub use stochastic::{
-    FrozenPath, JumpDiffusionGradient, JumpScore, MeanGradient, Moments, PathGradient, PathLoss,
-    PathMethod, Pathwise, StochasticAdjoint, StochasticForward, mean_gradient, moment_gradient,
+    FrozenPath, JumpDiffusionGradient, JumpScore, MeanGradient, MomentLoss, Moments, PathGradient,
+    PathLoss, PathMethod, Pathwise, StochasticAdjoint, StochasticForward, mean_gradient,
+    moment_gradient,
 };

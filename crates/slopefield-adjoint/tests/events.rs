@@ -104,7 +104,7 @@ fn the_bouncing_ball_has_the_derivatives_of_its_closed_form() {
 fn nothing_is_zero_that_enters_only_through_an_event() {
     // u' = −u and one parameter for each way into an event, tested with closed forms.
     let rate = |_: D, u: &[D], _: &[D], out: &mut [D]| out[0] = -u[0];
-    let up = |_: D, _: &[D], p: &[D], out: &mut [D]| out[0] = out[0] + p[0];
+    let up = |_: D, _: &[D], p: &[D], out: &mut [D]| out[0] += p[0];
     let (t1, u0) = (3.0_f64, 2.0_f64);
     type Make = Box<dyn Fn() -> System>;
     let cases: Vec<(&str, Make, f64, f64)> = vec![

@@ -196,7 +196,6 @@ impl Kernel for SystemKernel {
                 times: events.times.as_deref(),
                 affects: &events.affects,
             }),
-            ..Structure::default()
         }
     }
 

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use slopefield_graph::network::BuiltinNetworks;
-use slopefield_study::{BuiltinSolvers, Prepared, TableData, gradient};
+use slopefield_study::gradient::Route;
+use slopefield_study::{BuiltinSolvers, Prepared, TableData};
 use slopefield_train::{Control, Methods, Objective};
 use slopefield_uncertainty::{Draws, Posterior, SampleError, SampleSettings, sample};
 use std::collections::BTreeMap;
@@ -22,9 +23,12 @@ fn objective(prepared: &Prepared) -> Objective {
     let model = prepared.model.clone();
     let methods = Methods {
         gradient: Arc::new(move |_| {
-            gradient::method(&model, "discrete", "tsit5", &BuiltinSolvers).unwrap()
+            let (solver, solvers) = ("tsit5", &BuiltinSolvers);
+            let route = Route { model: &model, solver, solvers, memory: 1 << 28 };
+            route.method("discrete").unwrap()
         }),
         stepper: Arc::new(|_| slopefield_solve::method("tsit5").unwrap()),
+        replay: Arc::new(|_, _| None),
     };
     Objective::new(prepared.problem.clone(), methods).unwrap()
 }

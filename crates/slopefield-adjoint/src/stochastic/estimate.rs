@@ -91,6 +91,10 @@ pub struct MeanGradient {
     pub reverse_products: u64,
 }
 
+/// A loss of moments: writes its derivatives by each mean and each variance (given zeroed) and
+/// returns the loss.
+pub type MomentLoss<'a> = dyn FnMut(Moments<'_>, &mut [f64], &mut [f64]) -> f64 + 'a;
+
 /// Means and variances over paths, of each state at each save time, row by row.
 #[derive(Debug, Clone, Copy)]
 pub struct Moments<'a> {
@@ -145,8 +149,7 @@ pub fn mean_gradient(
     Ok(result)
 }
 
-/// The gradient of a loss of the means and variances of paths at the save times. `loss` writes its
-/// derivatives by each mean and each variance (given zeroed) and returns the loss.
+/// The gradient of a loss of the means and variances of paths at the save times.
 ///
 /// Exact derivative of the loss of the *sample* moments with the same random numbers where only
 /// Brownian motion drives the paths. As an estimate of the loss of the true moments and its gradient
@@ -161,7 +164,7 @@ pub fn moment_gradient(
     settings: &Settings,
     which: Paths,
     saves: &[f64],
-    loss: &mut dyn FnMut(Moments<'_>, &mut [f64], &mut [f64]) -> f64,
+    loss: &mut MomentLoss<'_>,
 ) -> Result<MeanGradient, SolveError> {
     if which.count < 2 {
         return Err(SolveError::Invalid("variances need at least two paths".into()));

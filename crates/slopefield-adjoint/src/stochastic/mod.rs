@@ -26,7 +26,7 @@ use slopefield_stochastic::Process;
 
 pub use adjoint::StochasticAdjoint;
 pub use estimate::{
-    MeanGradient, Moments, PathGradient, PathLoss, PathMethod, Pathwise, mean_gradient,
+    MeanGradient, MomentLoss, Moments, PathGradient, PathLoss, PathMethod, Pathwise, mean_gradient,
     moment_gradient,
 };
 pub use forward::StochasticForward;

@@ -41,7 +41,7 @@ impl Default for Record {
 impl StepObserver for Record {
     fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper) -> Result<(), SolveError> {
         self.times.push(step.t);
-        if self.steps() % self.every == 0 {
+        if self.steps().is_multiple_of(self.every) {
             self.kept.extend_from_slice(solution.state());
             let count = self.kept.len() / self.n;
             // A segment of more states than are kept would gain nothing.

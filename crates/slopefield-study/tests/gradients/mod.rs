@@ -3,6 +3,7 @@
 
 use slopefield_graph::BuiltinNetworks;
 use slopefield_solve::{Ivp, Settings, drive};
+use slopefield_study::gradient::Route;
 use slopefield_study::{BuiltinSolvers, CompiledModel};
 
 pub fn model(text: &str) -> CompiledModel {
@@ -55,7 +56,8 @@ impl<'a> Case<'a> {
 
     /// The gradient by initial states and by parameters.
     pub fn gradient(&self, method: &str, solver: &str, tolerance: f64) -> (Vec<f64>, Vec<f64>) {
-        let found = slopefield_study::gradient::method(self.model, method, solver, &BuiltinSolvers);
+        let (model, solvers) = (self.model, &BuiltinSolvers);
+        let found = Route { model, solver, solvers, memory: 1 << 28 }.method(method);
         let settings = Settings::with_tolerances(tolerance, tolerance);
         let (mut by_u0, mut by_p) = (vec![0.0; self.u0.len()], vec![0.0; self.p.len()]);
         let mut loss = |states: &[f64], by_state: &mut [f64]| {
