@@ -13,7 +13,7 @@ use crate::dense::DensePath;
 use crate::method::{ensure_finite, validate_gradients};
 use crate::saves::SavedStates;
 use crate::{Evaluated, GradientMethod, Loss};
-use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
+use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Structure, Tangent};
 use slopefield_solve::runge_kutta::TSIT5;
 use slopefield_solve::{
     ExplicitRungeKutta, Ivp, Settings, SolveError, Step, StepObserver, Stepper, drive,
@@ -153,6 +153,11 @@ struct AdjointKernel<'a> {
 }
 
 impl Kernel for AdjointKernel<'_> {
+    /// The integrand jumps where the right-hand side does.
+    fn structure(&self) -> Structure<'_> {
+        Structure { breaks: self.rhs.structure().breaks, ..Structure::default() }
+    }
+
     fn shape(&self) -> Shape {
         let states = self.rhs.shape().states;
         Shape { states, params: 0, outputs: states }
