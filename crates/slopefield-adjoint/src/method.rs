@@ -66,7 +66,20 @@ pub(crate) fn validate_gradients(
             ivp.p.len()
         )));
     }
-    match ivp.rhs.structure().beyond(honoured) {
+    validate_parts(ivp, honoured)
+}
+
+/// Checks that the system has no part besides those that the method honours.
+pub(crate) fn validate_parts(ivp: &Ivp<'_>, honoured: &[Part]) -> Result<(), SolveError> {
+    let structure = ivp.rhs.structure();
+    if structure.mass.is_some() && structure.breaks.iter().any(|b| b.jump) {
+        return Err(SolveError::Invalid(
+            "gradients of systems with algebraic variables or a mass matrix do not go across jumps of \
+             an input; use linear or cubic interpolation"
+                .into(),
+        ));
+    }
+    match structure.beyond(honoured) {
         Some(part) => Err(SolveError::Invalid(format!(
             "this gradient method does not differentiate systems with {}",
             part.words()

@@ -128,6 +128,8 @@ pub struct ModelReport {
     pub networks: Vec<NetworkView>,
     /// Named expressions.
     pub lets: Vec<String>,
+    /// Forcing signals.
+    pub inputs: Vec<InputView>,
     /// Observations.
     pub observations: Vec<ObservationView>,
     /// Equations as LaTeX, one a line, in order of the text.
@@ -247,6 +249,19 @@ pub struct ObservationView {
     pub unit: Option<String>,
 }
 
+/// A forcing signal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct InputView {
+    /// Name.
+    pub name: String,
+    /// Column of the data.
+    pub column: String,
+    /// `linear`, `previous` or `cubic`.
+    pub interpolation: String,
+    /// Unit.
+    pub unit: Option<String>,
+}
+
 // ---- simulation ----------------------------------------------------------------------------
 
 /// A simulation of a model text.
@@ -285,6 +300,22 @@ pub struct SimulateRequest {
     /// Instead of a trajectory the steady state near the initial values, as a single row at the
     /// start.
     pub steady: bool,
+    /// Tables of the model's inputs. Those that are not named come from the experiment.
+    pub inputs: Vec<InputTable>,
+    /// Experiment of the open project whose data drive the inputs; default the first that has them.
+    pub experiment: Option<String>,
+}
+
+/// A table that drives an input.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields, default)]
+pub struct InputTable {
+    /// Name of the input.
+    pub input: String,
+    /// File of the table; its time column is the one with the model's name of time, else the first.
+    pub file: String,
+    /// Column; default the one that the model names.
+    pub column: Option<String>,
 }
 
 /// A trajectory.

@@ -1,6 +1,7 @@
 //! What can be typed after `slopefield`.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use slopefield_api::types::InputTable;
 use std::path::PathBuf;
 
 /// Fit differential equations with unknown parameters and neural-network terms to data.
@@ -89,6 +90,10 @@ pub struct Simulate {
     /// Value of a parameter or of a state at the start; may be repeated.
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_value)]
     pub set: Vec<(String, f64)>,
+    /// Table that drives an input of the model, and its column when that is not the one that the
+    /// model names; may be repeated.
+    #[arg(long, value_name = "NAME=FILE[:COLUMN]", value_parser = input_table)]
+    pub input: Vec<InputTable>,
     /// Start time; default the model's.
     #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = finite)]
     pub from: Option<f64>,
@@ -304,6 +309,18 @@ fn duration(text: &str) -> Result<f64, String> {
 fn name_value(text: &str) -> Result<(String, f64), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
     Ok((name.trim().to_owned(), finite(value)?))
+}
+
+fn input_table(text: &str) -> Result<InputTable, String> {
+    let (name, rest) = text.split_once('=').ok_or("write it as NAME=FILE or NAME=FILE:COLUMN")?;
+    // A column behind the last colon, unless that is the one behind the letter of a drive.
+    let (file, column) = match rest.rsplit_once(':') {
+        Some((file, column)) if file.len() > 1 && !column.contains(['/', '\\']) => {
+            (file, Some(column.trim().to_owned()))
+        }
+        _ => (rest, None),
+    };
+    Ok(InputTable { input: name.trim().to_owned(), file: file.to_owned(), column })
 }
 
 /// A number that is neither infinite nor NaN: a message to the worker cannot carry those.

@@ -56,6 +56,19 @@ fn lotka_volterra_finds_what_made_the_data() {
 }
 
 #[test]
+fn rain_and_runoff_maximum_likelihood() {
+    let fit = fit("rainfall-runoff/study.toml");
+    let expected = [
+        ("share", 0.34727690),
+        ("k_quick", 0.62345457),
+        ("k_slow", 0.01999849),
+        ("scatter", 0.02460922),
+    ];
+    parameters(&fit, &expected, 1e-6);
+    close(number(&fit["log_likelihood"]), 84.86320766, 1e-8);
+}
+
+#[test]
 fn the_brusselator_finds_what_made_the_data() {
     let fit = fit("brusselator-1d/study.toml");
     parameters(&fit, &[("B", 3.0), ("D", 0.02)], 1e-6);

@@ -34,7 +34,7 @@ pub struct NonFiniteAt {
 /// Walks the right-hand sides at a point; `None` when all of them are finite.
 ///
 /// # Panics
-/// When `u` (the states, and delayed values behind them) or `p` have other lengths than the model's.
+/// When `u` (the states, and inputs and delayed values behind them) or `p` have other lengths than the model's.
 #[must_use]
 pub fn locate_non_finite(
     model: &Model,
@@ -43,11 +43,7 @@ pub fn locate_non_finite(
     u: &[f64],
     p: &[f64],
 ) -> Option<NonFiniteAt> {
-    assert_eq!(
-        u.len(),
-        model.states.len() + model.delays.len(),
-        "one value for each state and each delayed value"
-    );
+    assert_eq!(u.len(), model.variables(), "one value for each state, input and delayed value");
     assert_eq!(p.len(), lowered.layout.len, "one value for each parameter");
     let mut walk = Walk {
         model,

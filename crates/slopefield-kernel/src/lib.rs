@@ -11,7 +11,7 @@ mod structure;
 pub use batch::{BatchKernel, BatchPoint, LANE_GROUP};
 pub use step::{ReverseStepKernel, StepAttempt, StepKernel, StepReversal, StepTable};
 pub use structure::{
-    Calculus, Crossing, DelayedRead, Delays, Event, Events, JumpChange, Jumps, MatrixKernel,
+    Break, Calculus, Crossing, DelayedRead, Delays, Event, Events, JumpChange, Jumps, MatrixKernel,
     MatrixPattern, Noise, NoiseKind, Pair, Part, Split, Structure, Trigger,
 };
 

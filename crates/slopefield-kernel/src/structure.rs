@@ -44,6 +44,8 @@ pub struct Structure<'a, T = f64> {
     pub single_rates: &'a [Arc<dyn Kernel<T>>],
     /// Events.
     pub events: Option<Events<'a, T>>,
+    /// Times at which functions of the system are not smooth in time, ascending, each once.
+    pub breaks: &'a [Break],
 }
 
 impl<T> Default for Structure<'_, T> {
@@ -60,6 +62,7 @@ impl<T> Default for Structure<'_, T> {
             rate_bounds: None,
             single_rates: &[],
             events: None,
+            breaks: &[],
         }
     }
 }
@@ -178,6 +181,16 @@ pub struct Split<'a, T = f64> {
     pub rest: &'a dyn Kernel<T>,
     /// Whether `stiff` is linear in the states with constant coefficients, and has no other term.
     pub linear: bool,
+}
+
+/// A time at which functions of a system are not smooth in time: no step goes across it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Break {
+    /// When.
+    pub t: f64,
+    /// The functions themselves jump; at `t` they have the values of later times. Otherwise only
+    /// their derivatives do.
+    pub jump: bool,
 }
 
 /// Delays.

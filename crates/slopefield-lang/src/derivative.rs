@@ -30,6 +30,9 @@ pub enum NotDifferentiable {
     /// The gamma function, or its logarithm.
     #[error("the derivative of the gamma function is no function of the language")]
     Gamma(Span),
+    /// An input by time: what is known of it are its values.
+    #[error("the derivative of an input by time is not known")]
+    Input(Span),
     /// The least or greatest element of an array.
     #[error("the least or greatest of many has no formula for its derivative")]
     Extremum(Span),
@@ -91,7 +94,7 @@ impl Differentiator<'_> {
         Ok(match &expr.kind {
             ExprKind::Number(_) => zero(),
             ExprKind::Time => is(self.by == Variable::Time),
-            ExprKind::State(id) => is(self.by == Variable::State(*id)),
+            ExprKind::State(id) => self.of_state(*id, span)?,
             ExprKind::Param(id) => is(self.by == Variable::Param(*id)),
             ExprKind::Let(id, component) => self.of_let(*id, *component, span, depth)?,
             ExprKind::Output(call, _) => self.of_network(&self.arguments(call.0), None, span)?,
@@ -103,7 +106,7 @@ impl Differentiator<'_> {
                 Lanes::Elements(source, table) => {
                     let i = lane.and_then(|l| table.get(l)).copied().unwrap_or(0);
                     match source {
-                        Source::States => is(self.by == Variable::State(StateId(i))),
+                        Source::States => self.of_state(StateId(i), span)?,
                         Source::Params => is(self.by == Variable::Param(ParamId(i))),
                         Source::Let(id) => self.of_let(*id, i, span, depth)?,
                         Source::Call(call) => {
@@ -132,6 +135,13 @@ impl Differentiator<'_> {
                 choose(at_lane(c, lane), da, db, span)
             }
         })
+    }
+
+    fn of_state(&self, id: StateId, span: Span) -> Result<Expr, NotDifferentiable> {
+        if self.by == Variable::Time && self.model.input(id).is_some() {
+            return Err(NotDifferentiable::Input(span));
+        }
+        Ok(number(f64::from(u8::from(self.by == Variable::State(id))), span))
     }
 
     fn of_let(

@@ -108,6 +108,9 @@ pub(crate) fn reduce(model: &Model) -> Result<Index, IndexError> {
                 if !model.delays.is_empty() {
                     return Err(IndexError::Beyond(span, "delays"));
                 }
+                if !model.inputs.is_empty() {
+                    return Err(IndexError::Beyond(span, "inputs"));
+                }
                 let rows = system.slopes.keys();
                 if rows.into_iter().any(|row| !model.states[*row as usize].noise.is_empty()) {
                     return Err(IndexError::Beyond(span, "noise in a mass matrix"));
@@ -231,7 +234,8 @@ impl<'m> System<'m> {
     }
 
     fn add_state(&mut self, name: String, span: Span) -> usize {
-        let state = (self.model.states.len() + self.added.len()) as u32;
+        // Behind inputs and delayed values, where there are any; systems with those are not reduced.
+        let state = (self.model.variables() + self.added.len()) as u32;
         self.added.push((name.clone(), span));
         self.unknown(state, name)
     }

@@ -8,7 +8,8 @@ use crate::Span;
 use crate::syntax::Direction;
 use std::sync::Arc;
 
-/// Index into [`Model::states`], and from their number on into [`Model::delays`].
+/// Index into [`Model::states`], from their number on into [`Model::inputs`], and behind those into
+/// [`Model::delays`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StateId(pub u32);
 /// Index into [`Model::params`].
@@ -59,7 +60,9 @@ pub struct Model {
     /// Equations that are not of the form `x' = …`, as a matrix on the left; the identity when
     /// none.
     pub mass: Option<Mass>,
-    /// Delayed values that expressions read, as states numbered behind the last state.
+    /// Forcing signals: numbers of time that data give, numbered behind the last state.
+    pub inputs: Vec<Input>,
+    /// Delayed values that expressions read, numbered behind the last state and the last input.
     pub delays: Vec<Delay>,
     /// Lags of the delays; equal ones are one entry.
     pub lags: Vec<Lag>,
@@ -83,6 +86,20 @@ pub struct Model {
     pub class: Classification,
     /// No error was found.
     pub is_complete: bool,
+}
+
+impl Model {
+    /// Length of what functions of the state take: states, then inputs, then delayed values.
+    #[must_use]
+    pub fn variables(&self) -> usize {
+        self.states.len() + self.inputs.len() + self.delays.len()
+    }
+
+    /// The input that a state's number stands for, if it does.
+    #[must_use]
+    pub fn input(&self, id: StateId) -> Option<&Input> {
+        self.inputs.get((id.0 as usize).checked_sub(self.states.len())?)
+    }
 }
 
 /// `time t {unit} from 0`.
@@ -152,6 +169,45 @@ pub struct Invariant {
     pub span: Span,
     /// How often that has been differentiated by time.
     pub order: u32,
+}
+
+/// `input u = column("rain", linear)`: a number of time that a table gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    /// Name.
+    pub name: String,
+    /// Column of the data.
+    pub column: String,
+    /// What it is between the rows.
+    pub interpolation: Interpolation,
+    /// Unit text.
+    pub unit: Option<String>,
+    /// Declaration.
+    pub span: Span,
+}
+
+/// What a signal is between the points that are known of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Interpolation {
+    /// Straight lines.
+    #[default]
+    Linear,
+    /// The value of the last point, from its time on.
+    Previous,
+    /// A cubic spline, twice continuously differentiable, with second derivative 0 at its ends.
+    Cubic,
+}
+
+impl Interpolation {
+    /// As it is written.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Interpolation::Linear => "linear",
+            Interpolation::Previous => "previous",
+            Interpolation::Cubic => "cubic",
+        }
+    }
 }
 
 /// A delayed value.
@@ -615,8 +671,9 @@ pub enum ExprKind {
     Number(f64),
     /// The independent variable.
     Time,
-    /// A state; or a delayed value, which has the number of states plus its index in
-    /// [`Model::delays`] (functions of the state take delayed values behind the states).
+    /// A state; or an input, which has the number of states plus its index in [`Model::inputs`]; or
+    /// a delayed value, numbered behind the inputs. Functions of the state take all three, in this
+    /// order.
     State(StateId),
     /// A parameter.
     Param(ParamId),

@@ -79,7 +79,7 @@ fn is_commutative(model: &Model) -> Option<bool> {
     let columns: Vec<_> = sources.values().collect();
     for point in 0..POINTS {
         let mut random = Random(point + 1);
-        let count = model.states.len() + model.delays.len();
+        let count = model.variables();
         let states: Vec<f64> = (0..count).map(|_| random.near(1.0)).collect();
         let params: Vec<f64> = model.params.iter().map(|p| random.near(p.value)).collect();
         let mut values = Values::new(model, random.near(1.0), &states, &params);

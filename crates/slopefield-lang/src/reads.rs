@@ -1,6 +1,6 @@
 //! Which states an expression reads, element by element.
 
-use crate::model::{Expr, ExprKind, Lanes, Model, Source, VectorKind};
+use crate::model::{Expr, ExprKind, Lanes, Model, Source, StateId, VectorKind};
 use std::collections::{BTreeSet, HashSet};
 
 /// Most expressions that are looked at for one answer.
@@ -15,7 +15,7 @@ const MAX_DEPTH: u32 = 1_000;
 pub(crate) struct Reads {
     /// States and delayed values, by number.
     pub states: BTreeSet<u32>,
-    /// Time.
+    /// Time, or an input, which is a function of it.
     pub time: bool,
     /// Not everything was looked at: anything may be read.
     pub unknown: bool,
@@ -68,9 +68,7 @@ impl Walk<'_> {
         match &expr.kind {
             ExprKind::Number(_) | ExprKind::Param(_) => {}
             ExprKind::Time => self.found.time = true,
-            ExprKind::State(id) => {
-                self.found.states.insert(id.0);
-            }
+            ExprKind::State(id) => self.state(id.0),
             ExprKind::Let(id, i) => self.element(Source::Let(*id), *i, depth),
             ExprKind::Output(id, i) => self.element(Source::Call(*id), *i, depth),
             ExprKind::Element(id, i) => self.element(Source::Vector(*id), *i, depth),
@@ -94,6 +92,14 @@ impl Walk<'_> {
         }
     }
 
+    fn state(&mut self, id: u32) {
+        if self.model.input(StateId(id)).is_some() {
+            self.found.time = true;
+        } else {
+            self.found.states.insert(id);
+        }
+    }
+
     fn element(&mut self, source: Source, i: u32, depth: u32) {
         let model = self.model;
         self.steps += 1;
@@ -102,9 +108,7 @@ impl Walk<'_> {
             return;
         }
         match source {
-            Source::States => {
-                self.found.states.insert(i);
-            }
+            Source::States => self.state(i),
             Source::Params => {}
             Source::Let(id) => {
                 let value = model.lets.get(id.0 as usize).and_then(|l| l.value.get(i as usize));

@@ -63,9 +63,13 @@ impl Splitter {
         let rest = || (None, Some(expr.clone()));
         match &expr.kind {
             ExprKind::Number(x) if *x == 0.0 => (None, None),
-            ExprKind::State(_) => (Some(expr.clone()), None),
+            ExprKind::State(id) if self.is_state(id.0) => (Some(expr.clone()), None),
             ExprKind::Lanes(lanes) => match &**lanes {
-                Lanes::Elements(Source::States, _) => (Some(expr.clone()), None),
+                Lanes::Elements(Source::States, table)
+                    if table.iter().all(|i| self.is_state(*i)) =>
+                {
+                    (Some(expr.clone()), None)
+                }
                 Lanes::Elements(Source::Vector(id), table) => {
                     let (table, (linear, rest)) = (table.clone(), self.vector(*id));
                     let lanes = |id| {
@@ -145,6 +149,11 @@ impl Splitter {
     fn push(&mut self, kind: VectorKind, len: u32, span: crate::Span) -> VectorId {
         self.model.vectors.push(Vector { kind, len, span });
         VectorId(self.model.vectors.len() as u32 - 1)
+    }
+
+    /// A state, and no input.
+    fn is_state(&self, number: u32) -> bool {
+        (number as usize) < self.model.states.len()
     }
 
     /// Whether an expression depends on params and numbers only.

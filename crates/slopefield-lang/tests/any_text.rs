@@ -33,7 +33,7 @@ fn survives(text: &str) {
 
 fn models() -> Vec<String> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/models");
-    let mut files: Vec<_> = [root.clone(), root.join("later"), root.join("systems")]
+    let mut files: Vec<_> = [root.clone(), root.join("systems")]
         .iter()
         .flat_map(|folder| std::fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())

@@ -6,12 +6,12 @@ use proptest::prelude::*;
 use slopefield_lang::syntax::{
     Document, Expression, ExpressionKind as K, Line, Name, Number, Statement, StatementKind,
 };
-use slopefield_lang::{Binary, Severity, Span, Unary, format, parse, print};
+use slopefield_lang::{Binary, Span, Unary, format, parse, print};
 use std::path::{Path, PathBuf};
 
 fn models() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/models");
-    let mut files: Vec<PathBuf> = [root.clone(), root.join("later"), root.join("systems")]
+    let mut files: Vec<PathBuf> = [root.clone(), root.join("systems")]
         .iter()
         .flat_map(|folder| std::fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())
@@ -30,9 +30,7 @@ fn model_files_are_in_canonical_form() {
         let first = parse(&text).document;
         let again = parse(&formatted).document;
         assert!(first == again, "{}: printing changes the tree", path.display());
-        if !path.ends_with("later/grammar.slope") {
-            assert_eq!(text, formatted, "{}", path.display());
-        }
+        assert_eq!(text, formatted, "{}", path.display());
         assert_eq!(format(&formatted).as_deref(), Some(formatted.as_str()), "{}", path.display());
     }
 }
@@ -41,17 +39,8 @@ fn model_files_are_in_canonical_form() {
 fn model_files_check_without_findings() {
     for (path, text) in models() {
         let (model, diagnostics) = slopefield_lang::check(&text);
-        if path.ends_with("later/grammar.slope") {
-            assert!(!model.is_complete);
-            let other: Vec<_> = diagnostics
-                .iter()
-                .filter(|d| d.severity == Severity::Error && d.code != "not-yet")
-                .collect();
-            assert!(other.is_empty(), "{other:?}");
-        } else {
-            assert!(model.is_complete, "{}: {diagnostics:?}", path.display());
-            assert!(diagnostics.is_empty(), "{}: {diagnostics:?}", path.display());
-        }
+        assert!(model.is_complete, "{}: {diagnostics:?}", path.display());
+        assert!(diagnostics.is_empty(), "{}: {diagnostics:?}", path.display());
     }
 }
 

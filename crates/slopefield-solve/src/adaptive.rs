@@ -163,6 +163,10 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
         }
     }
 
+    fn begins_again_at_breaks(&self) -> bool {
+        false
+    }
+
     fn state(&self) -> &[T] {
         if self.holds_step { self.method.end() } else { self.method.beginning() }
     }

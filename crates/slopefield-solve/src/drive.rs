@@ -3,6 +3,7 @@
 //! It knows nothing of methods, losses or gradients; those who need every accepted step watch
 //! through a [`StepObserver`].
 
+use crate::breaks::{Breaks, Hop};
 use crate::events::{Cut, EventLoop, Happening, Stop};
 use crate::rows::Rows;
 use crate::{Ivp, Real, Settings, SolveError, Stats, Step, Stepper};
@@ -142,29 +143,80 @@ impl<T: Real> Driven<'_, '_, T> {
             rows.save_at(ivp.t0, self.stepper.state());
         }
         let mut t = ivp.t0;
+        let breaks = Breaks::new(ivp)?;
+        // Where the method has begun last.
+        let mut fresh = t;
+        let mut state = if breaks.is_some() { vec![T::ZERO; ivp.u0.len()] } else { Vec::new() };
         while t != ivp.t1 && stop.is_none() {
             self.check_budget(t)?;
-            let limit = events.as_ref().map_or(ivp.t1, |events| events.limit(ivp, t));
+            let mut limit = events.as_ref().map_or(ivp.t1, |events| events.limit(ivp, t));
+            if let Some(breaks) = &breaks {
+                let remembers = self.stepper.begins_again_at_breaks();
+                if fresh != t
+                    && let Some(behind) = breaks.begin_again(t, ivp.t1, remembers)
+                {
+                    state.copy_from_slice(self.stepper.state());
+                    self.begin_again(behind, &state)?;
+                    fresh = behind;
+                    if behind != t {
+                        let step = Step { t_prev: t, t: behind, rejected: 0 };
+                        (t, stop) = self.hop(&step, &mut events, rows, reborrow(&mut observer))?;
+                    }
+                    continue;
+                }
+                limit = breaks.limit(t, limit);
+            }
             let step = self.stepper.step(ivp, settings, limit)?;
             self.check_progress(t, &step, limit)?;
-            t = match &mut events {
-                None => {
-                    rows.save_step(ivp, &step, self.stepper)?;
-                    if let Some(observer) = observer.as_deref_mut() {
-                        accept(observer, ivp, &step, self.stepper)?;
-                    }
-                    step.t
-                }
-                Some(events) => {
-                    let (reached, stopped) =
-                        self.pass_events(events, &step, rows, reborrow(&mut observer))?;
-                    stop = stopped;
-                    reached
-                }
-            };
+            (t, stop) = self.pass(&step, &mut events, rows, reborrow(&mut observer))?;
         }
         self.spent += self.stepper.stats();
         Ok(stop)
+    }
+
+    /// Deals with a step that was taken: saves, observers, events. Returns where the solution has got
+    /// to, and the event that stopped it.
+    fn pass(
+        &mut self,
+        step: &Step,
+        events: &mut Option<EventLoop<'_, T>>,
+        rows: &mut Rows<'_, T>,
+        observer: Option<&mut dyn StepObserver<T>>,
+    ) -> Result<(f64, Option<Stop>), SolveError> {
+        if let Some(events) = events {
+            return self.pass_events(events, step, rows, observer);
+        }
+        rows.save_step(self.ivp, step, self.stepper)?;
+        if let Some(observer) = observer {
+            accept(observer, self.ivp, step, self.stepper)?;
+        }
+        Ok((step.t, None))
+    }
+
+    /// Lets the method begin again at `t` with the state `u`.
+    fn begin_again(&mut self, t: f64, u: &[T]) -> Result<(), SolveError> {
+        let ivp = self.ivp;
+        // Methods want a span that is not empty.
+        let t1 = if t == ivp.t1 { t + (ivp.t1 - ivp.t0) } else { ivp.t1 };
+        self.spent += self.stepper.stats();
+        self.stepper.restart(&Ivp { t0: t, t1, u0: u, ..*ivp }, self.settings)
+    }
+
+    /// Shows the gap at a jump, behind which the method has begun again, as a step.
+    fn hop(
+        &mut self,
+        step: &Step,
+        events: &mut Option<EventLoop<'_, T>>,
+        rows: &mut Rows<'_, T>,
+        observer: Option<&mut dyn StepObserver<T>>,
+    ) -> Result<(f64, Option<Stop>), SolveError> {
+        let (ivp, settings) = (self.ivp, self.settings);
+        let mut hop = Hop { behind: &mut *self.stepper };
+        let mut across = Driven { stepper: &mut hop, ivp, settings, spent: Stats::default() };
+        let passed = across.pass(step, events, rows, observer);
+        let spent = across.spent;
+        self.spent += spent;
+        passed
     }
 
     /// Deals with the events of a step. Returns where the solution has got to: the end of the step,

@@ -164,6 +164,10 @@ impl<T: Real> Stepper<T> for FrozenSteps<T> {
         }
     }
 
+    fn begins_again_at_breaks(&self) -> bool {
+        false
+    }
+
     fn state(&self) -> &[T] {
         if self.taken == 0 { self.method.beginning() } else { self.method.end() }
     }

@@ -24,6 +24,7 @@ pub mod adams;
 mod adaptive;
 mod barycentric;
 pub mod bdf;
+mod breaks;
 mod consistent;
 mod controller;
 mod delay;

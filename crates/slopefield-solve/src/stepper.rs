@@ -32,6 +32,13 @@ pub trait Stepper<T: Real = f64>: Send {
         settings: &Settings,
         t_limit: f64,
     ) -> Result<Step, SolveError>;
+    /// Whether the next step must begin afresh where the system has a [`slopefield_kernel::Break`],
+    /// because it would use what the method remembers of earlier steps. Methods that remember at most
+    /// the slope at the end of the last step step over a jump instead, with a step from just before it
+    /// to it.
+    fn begins_again_at_breaks(&self) -> bool {
+        true
+    }
     /// State at the end of the last accepted step.
     fn state(&self) -> &[T];
     /// Evaluates what [`Stepper::interpolate`] needs and the step does not: some methods have

@@ -52,7 +52,7 @@ pub(crate) fn solver(
     }
     let cases = Case::of(model, problem);
     let explicit = |reason: String| ("tsit5".to_owned(), format!("Tsit5: {reason}"));
-    let found = match trial(&mut Switching::new(), model, &problem.settings, &cases) {
+    let found = match trial(&mut Switching::new(), &problem.settings, &cases) {
         Ok(found) => found,
         Err(error) => {
             return explicit(format!("a trial solve at the start values failed ({error})"));
@@ -68,7 +68,7 @@ pub(crate) fn solver(
     // Being stiff somewhere is not enough: what counts is the time of a whole solve.
     let timed = |method: &str| {
         let mut stepper = crate::solvers::stepper(model, method, solvers).ok()?;
-        let run = trial(&mut *stepper, model, &problem.settings, &cases).ok()?;
+        let run = trial(&mut *stepper, &problem.settings, &cases).ok()?;
         run.whole.then_some(run)
     };
     match (timed("tsit5"), timed(STIFF)) {
@@ -146,16 +146,16 @@ pub fn automatic(route: &Route<'_>, problem: &Problem) -> (String, String) {
 pub fn costs(route: &Route<'_>, problem: &Problem) -> Option<Costs> {
     let cases = Case::of(route.model, problem);
     let mut stepper = crate::solvers::stepper(route.model, route.solver, route.solvers).ok()?;
-    let first = trial(&mut *stepper, route.model, &problem.settings, &cases).ok()?;
+    let first = trial(&mut *stepper, &problem.settings, &cases).ok()?;
     // The first solve of a stepper sizes its arrays.
     let again = match first.seconds < 0.2 {
-        true => trial(&mut *stepper, route.model, &problem.settings, &cases).ok()?,
+        true => trial(&mut *stepper, &problem.settings, &cases).ok()?,
         false => Trial { seconds: first.seconds, ..first },
     };
     let case = cases.first()?;
     let seconds = again.seconds.min(first.seconds);
     let saves = cases.iter().map(|case| case.saves.len()).sum();
-    let measured = Costs::measure(&case.through(route.model), again.stats, seconds);
+    let measured = Costs::measure(&case.ivp(), again.stats, seconds);
     Some(Costs { saves, ..measured })
 }
 
@@ -180,7 +180,6 @@ struct Trial {
 /// Solves all experiments at the start values, for at most [`LONGEST_TRIAL`].
 fn trial(
     stepper: &mut dyn Stepper,
-    model: &CompiledModel,
     settings: &Settings,
     cases: &[Case],
 ) -> Result<Trial, SolveError> {
@@ -189,7 +188,7 @@ fn trial(
     let mut done = Trial { stats: Stats::default(), seconds: 0.0, whole: true, report: None };
     for case in cases {
         let mut states = vec![0.0; case.saves.len() * case.u0.len()];
-        let ivp = case.through(model);
+        let ivp = case.ivp();
         if ivp.t1 <= ivp.t0 {
             continue;
         }

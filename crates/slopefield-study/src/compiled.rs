@@ -1,7 +1,8 @@
 //! A model text made callable.
 
 use crate::StudyError;
-use crate::system::SystemKernel;
+use crate::signal::Signals;
+use crate::system::{Functions, SystemKernel, driven};
 use slopefield_graph::network::NetworkLibrary;
 use slopefield_graph::plan::Plans;
 use slopefield_graph::{Interpreter, LoweredModel, ModelFunction};
@@ -34,10 +35,27 @@ pub struct CompiledModel {
     pub lets: Arc<dyn Kernel>,
     /// What is 0 along every solution of equations whose index was reduced.
     pub invariants: Option<Arc<dyn Kernel>>,
+    /// What drives its inputs; none while they have no data, when everything that depends on them is
+    /// NaN.
+    pub signals: Option<Arc<Signals>>,
     /// Seconds from text to callable.
     pub compile_s: f64,
     /// Native code could not be made and the interpreter stands in: why.
     pub interpreted: Option<String>,
+    /// Functions before signals are put in.
+    functions: Arc<Functions>,
+    /// Observations and named expressions before signals are put in.
+    outputs: [Arc<dyn Kernel>; 2],
+}
+
+/// The functions of a model that depend on inputs.
+pub struct DrivenFunctions {
+    /// Right-hand side, with the rest of the system in its structure.
+    pub rhs: Arc<dyn Kernel>,
+    /// Observations with their noise arguments.
+    pub observe: Arc<dyn Kernel>,
+    /// Named expressions.
+    pub lets: Arc<dyn Kernel>,
 }
 
 /// Native code for plans; where it cannot be made the interpreter, and why.
@@ -47,6 +65,40 @@ fn kernel(plans: &Plans) -> (Arc<dyn Kernel>, Option<String>) {
         // Some systems forbid memory that is both written and run.
         Err(e) => (Arc::new(Interpreter::new(plans.clone())), Some(e.to_string())),
     }
+}
+
+/// The functions with signals for the inputs, or with none yet.
+fn drive(
+    model: &Model,
+    functions: &Functions,
+    [observe, lets]: &[Arc<dyn Kernel>; 2],
+    signals: Option<&Arc<Signals>>,
+) -> Result<DrivenFunctions, StudyError> {
+    let count = model.inputs.len();
+    if let Some(signals) = signals.filter(|signals| signals.len() != count) {
+        let message = format!("{} signals were given for {count} inputs", signals.len());
+        return Err(StudyError::Study(vec![crate::error::Problem::error("inputs", message)]));
+    }
+    let absent;
+    let signals = match (count, signals) {
+        (0, _) => None,
+        (_, Some(signals)) => Some(signals),
+        (_, None) => {
+            absent = Arc::new(Signals::absent(count));
+            Some(&absent)
+        }
+    };
+    let with_inputs = |kernel: &Arc<dyn Kernel>| match signals {
+        Some(signals) => driven(Arc::clone(kernel), model.states.len(), signals),
+        None => Arc::clone(kernel),
+    };
+    let rhs = SystemKernel::new(model, functions, signals)
+        .ok_or_else(|| StudyError::Compile("the model has no right-hand side".into()))?;
+    Ok(DrivenFunctions {
+        rhs: Arc::new(rhs),
+        observe: with_inputs(observe),
+        lets: with_inputs(lets),
+    })
 }
 
 impl CompiledModel {
@@ -92,23 +144,79 @@ impl CompiledModel {
         };
         let initial = kernel(&lowered.initial);
         let rhs = kernel(&lowered.rhs);
-        let rhs = Arc::new(SystemKernel::new(&model, &lowered, rhs, &mut kernel));
-        let observe = kernel(&lowered.observe);
-        let lets = kernel(&lowered.lets);
-        let invariants = lowered.plans(ModelFunction::Invariants).map(&mut kernel);
+        let functions = Functions::new(&model, &lowered, rhs, &mut kernel);
+        let outputs = [kernel(&lowered.observe), kernel(&lowered.lets)];
+        let made = drive(&model, &functions, &outputs, None)?;
         Ok(CompiledModel {
             text: text.to_owned(),
             initial,
-            rhs,
-            observe,
-            lets,
-            invariants,
+            rhs: made.rhs,
+            observe: made.observe,
+            lets: made.lets,
+            // Equations with inputs are not reduced.
+            invariants: functions.get(ModelFunction::Invariants),
+            signals: None,
             model,
             reactions: mode,
             lowered,
             compile_s: began.elapsed().as_secs_f64(),
             interpreted,
+            functions: Arc::new(functions),
+            outputs,
         })
+    }
+
+    /// The functions with `signals` for the inputs, one for each.
+    ///
+    /// # Errors
+    /// Another number of signals than the model has inputs.
+    pub fn driven_by(&self, signals: &Arc<Signals>) -> Result<DrivenFunctions, StudyError> {
+        drive(&self.model, &self.functions, &self.outputs, Some(signals))
+    }
+
+    /// The same model, driven by signals.
+    ///
+    /// # Errors
+    /// Another number of signals than the model has inputs.
+    pub fn with_signals(&self, signals: Arc<Signals>) -> Result<CompiledModel, StudyError> {
+        let made = self.driven_by(&signals)?;
+        Ok(CompiledModel {
+            text: self.text.clone(),
+            model: self.model.clone(),
+            reactions: self.reactions,
+            lowered: self.lowered.clone(),
+            initial: Arc::clone(&self.initial),
+            rhs: made.rhs,
+            observe: made.observe,
+            lets: made.lets,
+            invariants: self.invariants.clone(),
+            signals: Some(signals),
+            compile_s: self.compile_s,
+            interpreted: self.interpreted.clone(),
+            functions: Arc::clone(&self.functions),
+            outputs: self.outputs.clone(),
+        })
+    }
+
+    /// Refuses a model whose inputs have no data.
+    ///
+    /// # Errors
+    /// The sentence that names the inputs and their columns.
+    pub fn require_signals(&self) -> Result<(), StudyError> {
+        if self.model.inputs.is_empty() || self.signals.is_some() {
+            return Ok(());
+        }
+        let inputs = self.model.inputs.iter().map(|input| input.name.as_str());
+        let columns = self.model.inputs.iter().map(|input| input.column.as_str());
+        let (inputs, columns) = (crate::error::listed(inputs), crate::error::listed(columns));
+        let problem = crate::error::Problem::error(
+            "inputs",
+            format!(
+                "the model is driven by data: {inputs} from {columns}; give a table with them, or \
+                 open the model in a study that has one"
+            ),
+        );
+        Err(StudyError::Study(vec![problem]))
     }
 
     /// The right-hand side with its split into linear terms and others, for methods that treat them
@@ -120,11 +228,12 @@ impl CompiledModel {
         let mut part = |model: &Model| {
             let lowered = self.lowered.with_rhs_of(model).ok()?;
             let rhs = kernel(&lowered.rhs);
-            Some(Arc::new(SystemKernel::new(model, &lowered, rhs, &mut kernel)) as Arc<dyn Kernel>)
+            let functions = Functions::new(model, &lowered, rhs, &mut kernel);
+            let system = SystemKernel::new(model, &functions, self.signals.as_ref())?;
+            Some(Arc::new(system) as Arc<dyn Kernel>)
         };
         let (linear, rest) = (part(&linear)?, part(&rest)?);
-        let rhs = kernel(&self.lowered.rhs);
-        let whole = SystemKernel::new(&self.model, &self.lowered, rhs, &mut kernel);
+        let whole = SystemKernel::new(&self.model, &self.functions, self.signals.as_ref())?;
         Some(Arc::new(whole.with_parts(linear, rest)))
     }
 
@@ -167,8 +276,18 @@ impl CompiledModel {
         if !self.model.delays.is_empty() {
             return None; // the delayed values there are not known
         }
-        let locate =
-            |t, u: &[f64]| slopefield_graph::locate_non_finite(&self.model, &self.lowered, t, u, p);
+        let inputs = self.model.inputs.len();
+        if inputs > 0 && self.signals.is_none() {
+            return None;
+        }
+        let locate = |t, u: &[f64]| {
+            let mut all = u.to_vec();
+            all.resize(u.len() + inputs, f64::NAN);
+            if let Some(signals) = &self.signals {
+                signals.write(t, &mut all[u.len()..]);
+            }
+            slopefield_graph::locate_non_finite(&self.model, &self.lowered, t, &all, p)
+        };
         if let Some(found) = locate(t, u) {
             return Some(found);
         }

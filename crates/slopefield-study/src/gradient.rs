@@ -4,9 +4,10 @@ use crate::{CompiledModel, Prepared, Solvers, StudyError, error::Problem};
 use slopefield_adjoint::{
     Evaluated, FrozenPath, GradientMethod, Loss, METHODS, MethodInfo, Replay, Through,
 };
-use slopefield_kernel::Part;
+use slopefield_kernel::{Kernel, Part};
 use slopefield_solve::{FrozenSteps, Ivp, OneStep, Settings, SolveError, Stats, Step, Stepper};
 use slopefield_train::Source;
+use std::sync::Arc;
 
 /// The solver of a study, through which gradients are to go.
 #[derive(Clone, Copy)]
@@ -147,8 +148,7 @@ pub fn check(
     let mut worst = 0.0f64;
     for start in Case::all(prepared) {
         let settings = &prepared.problem.settings;
-        let case =
-            slopefield_adjoint::Case { ivp: start.ivp(prepared), settings, saves: &start.saves };
+        let case = slopefield_adjoint::Case { ivp: start.ivp(), settings, saves: &start.saves };
         let mut loss = |u: &[f64], slope: &mut [f64]| {
             slope.copy_from_slice(u);
             0.5 * u.iter().map(|x| x * x).sum::<f64>()
@@ -171,7 +171,7 @@ pub fn check(
             message: format!(
                 "experiment {}: {}",
                 start.experiment,
-                prepared.model.explain(&error, &start.p)
+                prepared.explain(start.index, &error, &start.p)
             ),
             advice: "check the start values".into(),
         })?;
@@ -196,8 +196,12 @@ pub fn allowed(route: &Route<'_>, method: &MethodInfo, settings: &Settings) -> f
 
 /// An experiment at the start values, as an initial value problem.
 pub struct Case {
-    /// Name of the experiment.
+    /// Its number,
+    pub index: usize,
+    /// and name.
     pub experiment: String,
+    /// Its right-hand side.
+    pub rhs: Arc<dyn Kernel>,
     /// Start time.
     pub t0: f64,
     /// Parameters of the model.
@@ -229,7 +233,7 @@ impl Case {
     /// The same before the study is prepared.
     pub fn of(model: &CompiledModel, problem: &slopefield_train::Problem) -> Vec<Case> {
         let mut cases = Vec::new();
-        for e in &problem.experiments {
+        for (index, e) in problem.experiments.iter().enumerate() {
             let p = start_params(problem, e);
             let u0 = model.initial_state(e.t0, &p, &e.fixed_initial);
             let times = e.series.iter().flat_map(|s| s.times.iter().zip(&s.held_out));
@@ -237,21 +241,17 @@ impl Case {
             saves.sort_by(f64::total_cmp);
             saves.dedup();
             if !saves.is_empty() {
-                cases.push(Case { experiment: e.name.clone(), t0: e.t0, p, u0, saves });
+                let rhs = Arc::clone(&problem.kernels_of(index).rhs);
+                cases.push(Case { index, experiment: e.name.clone(), rhs, t0: e.t0, p, u0, saves });
             }
         }
         cases
     }
 
     /// The problem to solve.
-    pub fn ivp<'a>(&'a self, prepared: &'a Prepared) -> Ivp<'a> {
-        self.through(&prepared.model)
-    }
-
-    /// The same before the study is prepared.
-    pub fn through<'a>(&'a self, model: &'a CompiledModel) -> Ivp<'a> {
+    pub fn ivp(&self) -> Ivp<'_> {
         let t1 = self.saves.last().copied().unwrap_or(self.t0);
-        Ivp { rhs: &*model.rhs, t0: self.t0, t1, u0: &self.u0, p: &self.p }
+        Ivp { rhs: &*self.rhs, t0: self.t0, t1, u0: &self.u0, p: &self.p }
     }
 }
 

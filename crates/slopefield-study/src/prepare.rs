@@ -8,7 +8,7 @@ use crate::{Choice, CompiledModel, Solvers, StudyError, StudyFile, TableData, er
 use slopefield_adjoint::GradientMethod;
 use slopefield_graph::network::NetworkLibrary;
 use slopefield_lang::{Model, Noise, ReactionMode, Scale as LangScale};
-use slopefield_solve::Settings;
+use slopefield_solve::{Settings, SolveError};
 use slopefield_train::{
     self as train, ModelKernels, NoiseKind, ObservationSpec, ParamKind, ParamSpec, Recipe, Scale,
     Source, Stage,
@@ -73,6 +73,7 @@ impl Prepared {
         if !resolved.ok() {
             return Err(StudyError::Study(resolved.problems));
         }
+        let driven = driven(&model, &resolved)?;
         let memory = memory(&file.training)?;
         let theta = Theta::new(&model, file.seed, &resolved.experiments);
         let settings = Settings {
@@ -87,6 +88,7 @@ impl Prepared {
                 rhs: model.rhs.clone(),
                 observe: model.observe.clone(),
             },
+            driven,
             observations: observations(&model),
             theta: theta.specs,
             experiments: theta.experiments,
@@ -133,10 +135,37 @@ impl Prepared {
 
     /// End of the forecast: as the study says, else a quarter of the span beyond the data.
     pub fn forecast_end(&self) -> f64 {
-        let last = self.resolved.last_time();
-        let first = self.resolved.experiments.iter().map(|e| e.start).fold(f64::INFINITY, f64::min);
-        self.file.forecast.until.unwrap_or(last + 0.25 * (last - first)).max(last)
+        self.resolved.forecast_end(self.file.forecast.until)
     }
+
+    /// The model as it is in an experiment, driven by its signals.
+    ///
+    /// # Errors
+    /// None for experiments of this study.
+    pub fn model_of(&self, experiment: usize) -> Result<Arc<CompiledModel>, StudyError> {
+        let found = self.resolved.experiments.get(experiment);
+        match found.and_then(|e| e.signals.clone()) {
+            Some(signals) => self.model.with_signals(signals).map(Arc::new),
+            None => Ok(Arc::clone(&self.model)),
+        }
+    }
+
+    /// One sentence for a solve that failed in an experiment.
+    pub fn explain(&self, experiment: usize, error: &SolveError, p: &[f64]) -> String {
+        let model = self.model_of(experiment).unwrap_or_else(|_| Arc::clone(&self.model));
+        model.explain(error, p)
+    }
+}
+
+/// The functions of each experiment, where the model has inputs.
+fn driven(model: &CompiledModel, resolved: &Resolved) -> Result<Vec<ModelKernels>, StudyError> {
+    let signals = resolved.experiments.iter().filter_map(|e| e.signals.as_ref());
+    let kernels = signals.map(|signals| {
+        let made = model.driven_by(signals)?;
+        let initial = Arc::clone(&model.initial);
+        Ok(ModelKernels { initial, rhs: made.rhs, observe: made.observe })
+    });
+    kernels.collect()
 }
 
 /// How a study runs reactions.

@@ -1,11 +1,16 @@
 //! From the raw study and the tables to experiments with points: names are looked up, ranges
 //! read, settings checked. Everything that is wrong is collected, not only the first thing.
 
+mod inputs;
+
 use crate::error::{Problem, listed, nearest};
 use crate::file::{DataSource, ExperimentFile, StudyFile};
 use crate::load::TableData;
+use crate::signal::Signals;
 use slopefield_lang::{ArrayElements, Model};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A study with every name resolved.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +40,8 @@ pub struct Experiment {
     pub set_states: Vec<(usize, f64)>,
     /// Params fitted for this experiment alone.
     pub local: Vec<usize>,
+    /// What drives the inputs of the model; none for a model without.
+    pub signals: Option<Arc<Signals>>,
 }
 
 /// Points of one observation.
@@ -61,6 +68,16 @@ impl Resolved {
         let series = self.experiments.iter().flat_map(|e| &e.series);
         series.flat_map(|s| &s.times).copied().fold(f64::NEG_INFINITY, f64::max)
     }
+
+    /// End of the forecast: as the study says, else a quarter of the span beyond the data, but no
+    /// further than the data of inputs reach.
+    pub fn forecast_end(&self, until: Option<f64>) -> f64 {
+        let last = self.last_time();
+        let first = self.experiments.iter().map(|e| e.start).fold(f64::INFINITY, f64::min);
+        let signals = self.experiments.iter().filter_map(|e| e.signals.as_ref());
+        let known = signals.map(|signals| signals.end()).fold(f64::INFINITY, f64::min);
+        until.unwrap_or_else(|| (last + 0.25 * (last - first)).min(known)).max(last)
+    }
 }
 
 /// Resolves a study against its model and its tables.
@@ -77,18 +94,7 @@ pub fn resolve(model: &Model, file: &StudyFile, tables: &BTreeMap<String, TableD
     if file.data.is_empty() {
         problems.push(Problem::error("data", "the study has no data; import a table"));
     }
-    let implied: Vec<ExperimentFile>;
-    let experiments = if file.experiment.is_empty() {
-        let whole = |name: &String| ExperimentFile {
-            name: name.clone(),
-            data: name.clone(),
-            ..ExperimentFile::default()
-        };
-        implied = file.data.keys().map(whole).collect();
-        &implied
-    } else {
-        &file.experiment
-    };
+    let experiments = experiments(file);
     for (i, experiment) in experiments.iter().enumerate() {
         let place = format!("experiment {} ({})", i + 1, experiment.name);
         if experiments[..i].iter().any(|e| e.name == experiment.name) {
@@ -115,8 +121,22 @@ pub fn resolve(model: &Model, file: &StudyFile, tables: &BTreeMap<String, TableD
         let unseen: Vec<usize> =
             (0..model.observations.len()).filter(|i| !seen.contains(i)).collect();
         warn_unseen(model, &unseen, &mut resolved.problems);
+        inputs::warn_beyond(model, file.forecast.until, &mut resolved);
     }
     resolved
+}
+
+/// The experiments of a study: those it names, or else one for each table.
+fn experiments(file: &StudyFile) -> Cow<'_, [ExperimentFile]> {
+    if !file.experiment.is_empty() {
+        return Cow::Borrowed(&file.experiment);
+    }
+    let whole = |name: &String| ExperimentFile {
+        name: name.clone(),
+        data: name.clone(),
+        ..ExperimentFile::default()
+    };
+    Cow::Owned(file.data.keys().map(whole).collect())
 }
 
 /// One warning for an observation without data, or for all such elements of an array.
@@ -155,6 +175,37 @@ fn warn_unseen(model: &Model, unseen: &[usize], problems: &mut Vec<Problem>) {
     }
 }
 
+/// The signals that drive a model in an experiment of a study, by name or else the first that has
+/// them; whatever else may be wrong with the study does not matter.
+///
+/// # Errors
+/// No such experiment, or data that give no signals: with the places.
+pub fn signals(
+    model: &Model,
+    file: &StudyFile,
+    tables: &BTreeMap<String, TableData>,
+    experiment: Option<&str>,
+) -> Result<Arc<Signals>, Vec<Problem>> {
+    let sources = experiments(file);
+    let mut chosen = sources.iter().filter(|e| experiment.is_none_or(|name| e.name == name));
+    let mut problems = Vec::new();
+    let found = chosen.find_map(|e| {
+        let (source, table) = (file.data.get(&e.data)?, tables.get(&e.data)?);
+        let place = format!("data.{}", e.data);
+        let times = time_column(model, source, table, &place, &mut problems)?;
+        let columns = inputs::Columns { source, table, times: &times, measured: &[] };
+        inputs::signals(model, &columns, &place, &mut problems)
+    });
+    if found.is_none() && problems.is_empty() {
+        let message = match experiment {
+            Some(name) => format!("the study has no experiment `{name}` with data"),
+            None => "the study has no data; import a table".into(),
+        };
+        problems.push(Problem::error("data", message));
+    }
+    found.map(Arc::new).ok_or(problems)
+}
+
 fn one_experiment(
     model: &Model,
     file: &ExperimentFile,
@@ -187,8 +238,10 @@ fn one_experiment(
         problems.push(Problem::error(format!("{place}: start"), message));
     }
     for name in source.columns.keys() {
-        if !model.observations.iter().any(|o| o.name == *name) {
-            let near = nearest(name, model.observations.iter().map(|o| o.name.as_str()));
+        let observed = || model.observations.iter().map(|o| o.name.as_str());
+        let inputs = || model.inputs.iter().map(|input| input.name.as_str());
+        if !observed().chain(inputs()).any(|known| known == name) {
+            let near = nearest(name, observed().chain(inputs()));
             let message = format!(
                 "the model has no observation `{name}`{near}; it observes {}",
                 listed(model.observations.iter().map(|o| o.name.as_str()))
@@ -221,8 +274,18 @@ fn one_experiment(
         let message = "every point is held out; leave some for training";
         problems.push(Problem::error(format!("{place}: hold_out"), message));
     }
+    let mut measured = vec![false; times.len()];
+    for observation in &model.observations {
+        let name = source.columns.get(&observation.name).unwrap_or(&observation.name);
+        if let Ok(values) = number_column(table, name) {
+            measured.iter_mut().zip(values).for_each(|(any, value)| *any |= value.is_finite());
+        }
+    }
+    let columns = inputs::Columns { source, table, times: &times, measured: &measured };
+    let signals = inputs::signals(model, &columns, &data_place, problems);
     let missing: usize = series.iter().map(|s| times.len() - s.times.len()).sum();
-    if missing > 0 {
+    // Rows may be there for the inputs alone.
+    if missing > 0 && model.inputs.is_empty() {
         let cells = if missing == 1 { "empty cell is" } else { "empty cells are" };
         let warning = Problem::warning(data_place, format!("{missing} {cells} left out"));
         // Experiments may share a table.
@@ -241,6 +304,7 @@ fn one_experiment(
         set_params,
         set_states,
         local,
+        signals: signals.map(Arc::new),
     })
 }
 
@@ -287,20 +351,42 @@ fn time_column(
     place: &str,
     problems: &mut Vec<Problem>,
 ) -> Option<Vec<f64>> {
-    let name = match &source.time {
-        Some(name) => name.clone(),
-        None => {
-            let named = table.numeric.iter().find(|c| c.0 == model.time.name);
-            named.or(table.numeric.first()).map(|c| c.0.clone()).unwrap_or_default()
-        }
-    };
-    match table.numeric.iter().find(|c| c.0 == name) {
-        Some(column) => Some(column.1.clone()),
-        None => {
-            problems.push(Problem::error(format!("{place}.time"), missing_column(table, &name)));
+    match time_values(model, source.time.as_deref(), table) {
+        Ok(times) => Some(times.to_vec()),
+        Err(message) => {
+            problems.push(Problem::error(format!("{place}.time"), message));
             None
         }
     }
+}
+
+/// The times of a table: the column `named`, else the one with the model's name of time, else the
+/// first.
+///
+/// # Errors
+/// A sentence when there is no such column of numbers.
+pub fn time_values<'t>(
+    model: &Model,
+    named: Option<&str>,
+    table: &'t TableData,
+) -> Result<&'t [f64], String> {
+    let name = match named {
+        Some(name) => name,
+        None => {
+            let named = table.numeric.iter().find(|c| c.0 == model.time.name);
+            named.or(table.numeric.first()).map_or("", |c| c.0.as_str())
+        }
+    };
+    number_column(table, name)
+}
+
+/// A column of numbers.
+///
+/// # Errors
+/// A sentence when the table has none of that name.
+pub fn number_column<'t>(table: &'t TableData, name: &str) -> Result<&'t [f64], String> {
+    let column = table.numeric.iter().find(|c| c.0 == name);
+    column.map(|c| c.1.as_slice()).ok_or_else(|| missing_column(table, name))
 }
 
 fn missing_column(table: &TableData, name: &str) -> String {

@@ -116,6 +116,7 @@ pub fn simulate(
     solvers: &dyn Solvers,
 ) -> Result<Simulated, StudyError> {
     let last = check_times(options)?;
+    model.require_signals()?;
     let rhs = right_hand_side(model, &options.method)?;
     let ivp = Ivp { rhs: &*rhs, t0: options.from, t1: last, u0, p };
     if let Some(count) = options.paths {
@@ -157,6 +158,9 @@ pub fn simulate(
         }
     }
     let columns = Columns::new(model, p, model.model.delays.len());
+    let mut notes: Vec<String> =
+        stepper.switches().map(|report| report.sentence()).into_iter().collect();
+    notes.extend(leaving_data(model, options.from, last));
     let [states, lets, observations] =
         columns.apart(columns.of_trajectory(&times, &rows, &delayed));
     Ok(Simulated {
@@ -166,7 +170,7 @@ pub fn simulate(
         spreads: Vec::new(),
         times,
         events,
-        notes: stepper.switches().map(|report| report.sentence()).into_iter().collect(),
+        notes,
         stats: outcome.stats,
         solve_s,
     })
@@ -183,6 +187,13 @@ pub fn steady(
     u0: &[f64],
     settings: &Settings,
 ) -> Result<Simulated, StudyError> {
+    if let Some(input) = model.model.inputs.first() {
+        let message = format!(
+            "a model that the input `{}` drives does not come to rest; simulate it over time",
+            input.name
+        );
+        return Err(StudyError::Study(vec![Problem::error("steady state", message)]));
+    }
     let began = Instant::now();
     let found = steady_state(&*model.rhs, t, u0, p, settings).map_err(|e| failed(model, &e, p))?;
     let solve_s = began.elapsed().as_secs_f64();
@@ -220,6 +231,12 @@ fn check_times(options: &SimulateOptions) -> Result<f64, StudyError> {
         before = (t, "the time");
     }
     Ok(last)
+}
+
+/// What is said of a solve that leaves the data of inputs.
+fn leaving_data(model: &CompiledModel, from: f64, to: f64) -> Vec<String> {
+    let signals = model.signals.as_ref();
+    signals.map_or_else(Vec::new, |signals| signals.leaving(from, to, &model.model.time.name))
 }
 
 /// The right-hand side as the method wants it.

@@ -1,18 +1,22 @@
 //! A model's right-hand side together with the rest of its system: Jacobian, mass matrix, delays,
 //! noise, jumps, events.
 
+mod driven;
 mod hessian;
 mod jacobian;
 
+use crate::signal::Signals;
+pub(crate) use driven::driven;
+use driven::{DrivenHessian, DrivenMatrix};
 use hessian::LazyHessian;
 use jacobian::LazyJacobian;
 use slopefield_graph::plan::Plans;
 use slopefield_graph::sparse::Pattern;
 use slopefield_graph::{LoweredModel, ModelFunction};
 use slopefield_kernel::{
-    Calculus, Cotangent, Crossing, DelayedRead, Delays, Event, Events, JumpChange, Jumps, Kernel,
-    MatrixKernel, MatrixPattern, Noise, NoiseKind, Pair, Point, ReverseStepKernel, Shape, Split,
-    StepKernel, StepTable, Structure, Tangent, Trigger,
+    Calculus, Cotangent, Crossing, DelayedRead, Delays, Event, Events, HessianProduct, JumpChange,
+    Jumps, Kernel, MatrixKernel, MatrixPattern, Noise, NoiseKind, Pair, Point, ReverseStepKernel,
+    Shape, Split, StepKernel, StepTable, Structure, Tangent, Trigger,
 };
 use slopefield_lang::syntax::Direction;
 use slopefield_lang::{Binary, EventTrigger, Expr, ExprKind, Jump, Model, NoiseStructure, StateId};
@@ -21,11 +25,76 @@ use std::sync::Arc;
 /// Makes kernels of plans.
 pub(crate) type Compile<'a> = &'a mut dyn FnMut(&Plans) -> Arc<dyn Kernel>;
 
+/// The compiled functions of a system, which take the values of inputs behind the states.
+pub(crate) struct Functions {
+    kernels: Vec<(ModelFunction, Arc<dyn Kernel>)>,
+    jacobian: Arc<LazyJacobian>,
+    hessian: Arc<LazyHessian>,
+    noise_hessian: Option<Arc<LazyHessian>>,
+    /// For each jump the rates that depend on what it changes.
+    alters: Vec<Vec<u32>>,
+}
+
+impl Functions {
+    /// Those of a model whose right-hand side has been compiled.
+    pub(crate) fn new(
+        model: &Model,
+        lowered: &LoweredModel,
+        rhs: Arc<dyn Kernel>,
+        compile: Compile<'_>,
+    ) -> Functions {
+        let jacobian = Arc::new(LazyJacobian::new(model, lowered, Arc::clone(&rhs)));
+        let hessian = Arc::new(LazyHessian::new(model, lowered, ModelFunction::Rhs, rhs.shape()));
+        let mut kernels = vec![(ModelFunction::Rhs, rhs)];
+        let is_needed = |function: &ModelFunction| match function {
+            ModelFunction::JumpAffect(i) => constant_change(&model.jumps[*i as usize]).is_none(),
+            _ => true,
+        };
+        for function in ModelFunction::others(model).into_iter().filter(is_needed) {
+            if let Some(plans) = lowered.plans(function) {
+                kernels.push((function, compile(plans)));
+            }
+        }
+        let rates = lowered.plans(ModelFunction::Rates).map(|plans| Pattern::of(&plans.eval));
+        let alters = rates.map_or_else(Vec::new, |rates| alters(model, &rates));
+        let function = noise_function(model);
+        let noise = kernels.iter().find(|(known, _)| *known == function);
+        let noise_hessian = noise.map(|(_, coefficients)| {
+            Arc::new(LazyHessian::new(model, lowered, function, coefficients.shape()))
+        });
+        Functions { kernels, jacobian, hessian, noise_hessian, alters }
+    }
+
+    /// Second derivatives of a function, driven by signals where the model has inputs.
+    fn hessian(
+        &self,
+        product: &Arc<LazyHessian>,
+        function: ModelFunction,
+        states: usize,
+        signals: Option<&Arc<Signals>>,
+    ) -> Option<Arc<dyn HessianProduct>> {
+        let product = Arc::clone(product);
+        Some(match signals {
+            Some(signals) => {
+                Arc::new(DrivenHessian::new(product, self.get(function)?, states, signals))
+            }
+            None => product,
+        })
+    }
+
+    /// A function, where the model has it.
+    pub(crate) fn get(&self, function: ModelFunction) -> Option<Arc<dyn Kernel>> {
+        let found = self.kernels.iter().find(|(known, _)| *known == function);
+        found.map(|(_, kernel)| Arc::clone(kernel))
+    }
+}
+
 /// The right-hand side of a model, with everything else that methods ask a system for.
 pub(crate) struct SystemKernel {
     rhs: Arc<dyn Kernel>,
-    jacobian: LazyJacobian,
-    hessian: LazyHessian,
+    jacobian: Arc<dyn MatrixKernel>,
+    hessian: Arc<dyn HessianProduct>,
+    signals: Option<Arc<Signals>>,
     mass: Option<MassMatrix>,
     pairs: Vec<Pair>,
     delays: Option<DelayParts>,
@@ -54,7 +123,7 @@ struct NoiseParts {
     sources: usize,
     kind: NoiseKind,
     calculus: Calculus,
-    hessian: LazyHessian,
+    hessian: Arc<dyn HessianProduct>,
 }
 
 struct JumpParts {
@@ -72,14 +141,21 @@ struct EventParts {
 }
 
 impl SystemKernel {
-    /// The system of a model whose right-hand side has been compiled.
+    /// The system of a model, driven by signals where it has inputs.
     pub(crate) fn new(
         model: &Model,
-        lowered: &LoweredModel,
-        rhs: Arc<dyn Kernel>,
-        compile: Compile<'_>,
-    ) -> SystemKernel {
-        let mut kernel = |function| lowered.plans(function).map(&mut *compile);
+        functions: &Functions,
+        signals: Option<&Arc<Signals>>,
+    ) -> Option<SystemKernel> {
+        let n = model.states.len();
+        let mut kernel = |function| {
+            let kernel = functions.get(function)?;
+            Some(match signals {
+                Some(signals) => driven(kernel, n, signals),
+                None => kernel,
+            })
+        };
+        let rhs = kernel(ModelFunction::Rhs)?;
         let delays = kernel(ModelFunction::Lags).zip(kernel(ModelFunction::History));
         let delays = delays.map(|(lags, history)| DelayParts {
             reads: model.delays.iter().map(read).collect(),
@@ -88,9 +164,8 @@ impl SystemKernel {
             history,
             jumps_at_start: model.states.iter().any(|s| s.history.is_some()),
         });
-        let noise = noise(model, lowered, &mut kernel);
+        let noise = noise(model, functions, signals, &mut kernel);
         let jumps = kernel(ModelFunction::Rates).map(|rates| {
-            let pattern = lowered.plans(ModelFunction::Rates).map(|p| Pattern::of(&p.eval));
             let changes = (0..).zip(&model.jumps).map(|(i, jump)| match constant_change(jump) {
                 Some(list) => JumpChange::Add(list),
                 None => match kernel(ModelFunction::JumpAffect(i)) {
@@ -101,15 +176,24 @@ impl SystemKernel {
             JumpParts {
                 rates,
                 changes: changes.collect(),
-                alters: pattern.map_or_else(Vec::new, |p| alters(model, &p)),
+                alters: functions.alters.clone(),
                 constant_between: is_constant_between(model),
             }
         });
         let events = (!model.events.is_empty()).then(|| events(model, &mut kernel));
         let mass = kernel(ModelFunction::Mass).map(|entries| MassMatrix::new(model, entries));
-        SystemKernel {
-            jacobian: LazyJacobian::new(model, lowered, Arc::clone(&rhs)),
-            hessian: LazyHessian::new(model, lowered, ModelFunction::Rhs, rhs.shape()),
+        let matrix = Arc::clone(&functions.jacobian);
+        let jacobian: Arc<dyn MatrixKernel> = match signals {
+            Some(signals) => {
+                let (all, signals) = (model.variables(), Arc::clone(signals));
+                Arc::new(DrivenMatrix { inner: matrix, states: n, all, signals })
+            }
+            None => matrix,
+        };
+        Some(SystemKernel {
+            jacobian,
+            hessian: functions.hessian(&functions.hessian, ModelFunction::Rhs, n, signals)?,
+            signals: signals.cloned(),
             mass,
             pairs: model.pairs.iter().map(pair).collect(),
             delays,
@@ -118,7 +202,7 @@ impl SystemKernel {
             events,
             split: None,
             rhs,
-        }
+        })
     }
 
     /// The same system with its right-hand side also as a linear part and a rest.
@@ -158,8 +242,8 @@ impl Kernel for SystemKernel {
 
     fn structure(&self) -> Structure<'_> {
         Structure {
-            jacobian: Some(&self.jacobian),
-            hessian: Some(&self.hessian),
+            jacobian: Some(&*self.jacobian),
+            hessian: Some(&*self.hessian),
             mass: self.mass.as_ref().map(|mass| mass as &dyn MatrixKernel),
             pairs: &self.pairs,
             split: self.split.as_ref().map(|parts| Split {
@@ -179,7 +263,7 @@ impl Kernel for SystemKernel {
                 sources: noise.sources,
                 kind: noise.kind,
                 calculus: noise.calculus,
-                hessian: Some(&noise.hessian),
+                hessian: Some(&*noise.hessian),
             }),
             jumps: self.jumps.as_ref().map(|jumps| Jumps {
                 rates: &*jumps.rates,
@@ -196,6 +280,7 @@ impl Kernel for SystemKernel {
                 times: events.times.as_deref(),
                 affects: &events.affects,
             }),
+            breaks: self.signals.as_ref().map_or(&[], |signals| signals.breaks()),
         }
     }
 
@@ -223,18 +308,29 @@ fn pair((position, velocity): &(StateId, StateId)) -> Pair {
 /// The noise of a model.
 fn noise(
     model: &Model,
-    lowered: &LoweredModel,
+    functions: &Functions,
+    signals: Option<&Arc<Signals>>,
     kernel: &mut dyn FnMut(ModelFunction) -> Option<Arc<dyn Kernel>>,
 ) -> Option<NoiseParts> {
     let (kind, calculus) = (noise_kind(model), calculus(model));
+    let function = noise_function(model);
     // A method for diagonal noise has a source for each state.
-    let (function, sources) = match kind {
-        NoiseKind::Diagonal => (ModelFunction::DiagonalNoise, model.states.len()),
-        _ => (ModelFunction::Noise, model.noises.len()),
+    let sources = match kind {
+        NoiseKind::Diagonal => model.states.len(),
+        _ => model.noises.len(),
     };
     let coefficients = kernel(function)?;
-    let hessian = LazyHessian::new(model, lowered, function, coefficients.shape());
+    let product = functions.noise_hessian.as_ref()?;
+    let hessian = functions.hessian(product, function, model.states.len(), signals)?;
     Some(NoiseParts { coefficients, sources, kind, calculus, hessian })
+}
+
+/// The function that gives the coefficients of noise.
+fn noise_function(model: &Model) -> ModelFunction {
+    match noise_kind(model) {
+        NoiseKind::Diagonal => ModelFunction::DiagonalNoise,
+        _ => ModelFunction::Noise,
+    }
 }
 
 /// What is known of a model's noise.
@@ -301,7 +397,8 @@ fn mentions_time(model: &Model, expr: &Expr) -> bool {
     // Loops and networks are rare in rates: their presence counts as time.
     match &expr.kind {
         ExprKind::Time | ExprKind::Element(..) | ExprKind::Lanes(_) | ExprKind::Output(..) => true,
-        ExprKind::Number(_) | ExprKind::State(_) | ExprKind::Param(_) => false,
+        ExprKind::State(id) => model.input(*id).is_some(),
+        ExprKind::Number(_) | ExprKind::Param(_) => false,
         ExprKind::Let(id, k) => mentions_time(model, &model.lets[id.0 as usize].value[*k as usize]),
         ExprKind::Unary(_, a) => mentions_time(model, a),
         ExprKind::Binary(_, a, b) => mentions_time(model, a) || mentions_time(model, b),

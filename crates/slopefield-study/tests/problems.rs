@@ -139,28 +139,15 @@ fn compare(problem: &Problem, model: &CompiledModel) {
     assert_eq!(parts(&ours), parts(&theirs), "{id}: delays, noise, jumps, events, mass matrix");
 }
 
-/// Problems with features that the checker may still refuse, which it must then say. When it takes
-/// them, they are compared like the others.
-const MAY_BE_REFUSED: [(&str, &[&str]); 1] = [(
-    "algebraic equations and mass matrices",
-    &["rober-dae", "transistor-amplifier", "pendulum", "pendulum-index-1"],
-)];
-
 #[test]
 fn model_texts_are_the_equations_written_by_hand() {
-    let (mut compared, mut refused) = (0, 0);
+    let mut compared = 0;
     for problem in everything() {
         let Some(text) = problem.text else { continue };
         let (_, diagnostics) = slopefield_lang::check(text);
         let rendered = slopefield_lang::render(text, problem.id, &diagnostics, false);
         let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error);
         let codes: Vec<_> = errors.map(|d| d.code).collect();
-        if codes.contains(&"not-yet") {
-            let known = MAY_BE_REFUSED.iter().any(|(_, ids)| ids.contains(&problem.id));
-            assert!(known && codes.iter().all(|code| *code == "not-yet"), "{rendered}");
-            refused += 1;
-            continue;
-        }
         assert!(codes.is_empty(), "{}:\n{rendered}", problem.id);
         let mode =
             if problem.class == Class::Jump { ReactionMode::Jumps } else { ReactionMode::Ode };
@@ -170,5 +157,5 @@ fn model_texts_are_the_equations_written_by_hand() {
     }
     // Without a text: two networks with weights of their own, the beam, the medical problem, and
     // neutral equations.
-    assert_eq!(compared + refused, everything().len() - 2 - 2 - 13);
+    assert_eq!(compared, everything().len() - 2 - 2 - 13);
 }

@@ -31,7 +31,7 @@ impl Objective {
         times: &[f64],
     ) -> (Vec<Vec<f64>>, Option<Failure>) {
         let problem = self.problem();
-        let observe = &problem.kernels.observe;
+        let observe = &problem.kernels_of(experiment).observe;
         let n = problem.states();
         let mut p = vec![0.0; problem.params()];
         assemble_params(&problem.experiments[experiment], theta, &mut p);
@@ -74,11 +74,17 @@ impl Objective {
         let mut p = vec![0.0; problem.params()];
         assemble_params(spec, theta, &mut p);
         let mut u0 = vec![0.0; problem.states()];
-        let mut scratch = vec![0.0; scratch_len(&problem.kernels)];
+        let mut scratch = vec![0.0; scratch_len(problem.kernels_of(experiment))];
         if let Err(failure) = initial_state(problem, experiment, &p, &mut u0, &mut scratch) {
             return (states, Some(failure));
         }
-        let ivp = Ivp { rhs: &*problem.kernels.rhs, t0: spec.t0, t1: last, u0: &u0, p: &p };
+        let ivp = Ivp {
+            rhs: &*problem.kernels_of(experiment).rhs,
+            t0: spec.t0,
+            t1: last,
+            u0: &u0,
+            p: &p,
+        };
         let mut stepper = self.stepper(experiment);
         let result = drive(&mut *stepper, &ivp, &problem.settings, times, &mut states, None);
         (states, result.err().map(|e| Failure::from_solve(experiment, &spec.name, e)))

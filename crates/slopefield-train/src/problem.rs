@@ -122,6 +122,9 @@ pub struct Experiment {
 pub struct Problem {
     /// Model functions.
     pub kernels: ModelKernels,
+    /// Model functions of each experiment, where they differ because experiments are driven by
+    /// signals of their own; empty when all experiments use [`Problem::kernels`].
+    pub driven: Vec<ModelKernels>,
     /// Measured quantities.
     pub observations: Vec<ObservationSpec>,
     /// The vector θ.
@@ -176,6 +179,12 @@ pub enum ProblemError {
 }
 
 impl Problem {
+    /// Model functions of an experiment.
+    #[must_use]
+    pub fn kernels_of(&self, experiment: usize) -> &ModelKernels {
+        self.driven.get(experiment).unwrap_or(&self.kernels)
+    }
+
     /// Length of the state vector.
     #[must_use]
     pub fn states(&self) -> usize {
@@ -235,6 +244,17 @@ impl Problem {
         let observe = self.kernels.observe.shape();
         let n = rhs.states;
         let refuse = |what: String| Err(ProblemError::Kernels(what));
+        if !self.driven.is_empty() && self.driven.len() != self.experiments.len() {
+            return refuse(format!(
+                "{} sets of functions for {} experiments",
+                self.driven.len(),
+                self.experiments.len()
+            ));
+        }
+        let shapes = |k: &ModelKernels| [k.initial.shape(), k.rhs.shape(), k.observe.shape()];
+        if self.driven.iter().any(|own| shapes(own) != shapes(&self.kernels)) {
+            return refuse("those of an experiment have other sizes".into());
+        }
         if rhs.outputs != n {
             return refuse(format!("{n} states but {} derivatives", rhs.outputs));
         }

@@ -207,6 +207,7 @@ fn problem(seed: u64) -> Problem {
             ],
         )],
         settings: slopefield_solve::Settings::default(),
+        driven: Vec::new(),
         l2: 0.0,
     }
 }

@@ -24,6 +24,7 @@ fn problem(start: [f64; 4], data: Vec<slopefield_train::Series>, tolerance: f64)
         theta: names.iter().zip(start).map(|(n, v)| scalar(n, v)).collect(),
         experiments: vec![experiment(0.0, 4, data)],
         settings: tight(tolerance),
+        driven: Vec::new(),
         l2: 0.0,
     }
 }

@@ -82,6 +82,7 @@ fn hudson_bay(experiment: Experiment) -> Problem {
         ],
         experiments: vec![experiment],
         settings: slopefield_solve::Settings::default(),
+        driven: Vec::new(),
         l2: 0.0,
     }
 }
@@ -172,6 +173,7 @@ fn influenza_reaches_the_least_squares_solution() {
         theta: vec![positive("beta", 1.0, FREE), positive("gamma", 0.3, FREE)],
         experiments: vec![experiment(0.0, 2, vec![in_bed])],
         settings: slopefield_solve::Settings::default(),
+        driven: Vec::new(),
         l2: 0.0,
     };
     let (_, fit) = fit_default(problem);

@@ -104,6 +104,7 @@ fn problem() -> Problem {
         ],
         experiments: vec![first, second, third],
         settings: tight(1e-12),
+        driven: Vec::new(),
         l2: 0.7,
     }
 }
@@ -307,6 +308,7 @@ fn a_solve_that_breaks_down_is_a_failure_with_time_and_state() {
         theta: vec![scalar("k", 1.0)],
         experiments: vec![experiment(0.0, 1, vec![held])],
         settings: slopefield_solve::Settings { max_steps: 20_000, ..Default::default() },
+        driven: Vec::new(),
         l2: 0.0,
     };
     let mut objective = Objective::new(problem, methods()).unwrap();

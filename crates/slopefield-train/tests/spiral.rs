@@ -94,6 +94,7 @@ fn spiral(seed: u64) -> Problem {
             vec![series(0, &t, &component(0)), series(1, &t, &component(1))],
         )],
         settings: slopefield_solve::Settings::default(),
+        driven: Vec::new(),
         l2: 0.0,
     }
 }

@@ -34,6 +34,7 @@ fn decay(start: [f64; 2], held_out_from: f64) -> Problem {
         theta: vec![positive("k", start[0], (0.01, 10.0)), scalar("s", start[1])],
         experiments: vec![experiment(0.0, 2, vec![data])],
         settings: Settings::default(),
+        driven: Vec::new(),
         l2: 0.0,
     }
 }
@@ -245,6 +246,7 @@ fn cliff() -> Problem {
         theta: vec![scalar("k", 3.0)],
         experiments: vec![experiment(0.0, 1, vec![series(0, &[1.0], &[0.0])])],
         settings: Settings::default(),
+        driven: Vec::new(),
         l2: 0.0,
     }
 }
@@ -291,6 +293,7 @@ fn blow_up(start: f64) -> Problem {
         theta: vec![scalar("k", start)],
         experiments: vec![experiment(0.0, 1, vec![series(0, &t, &exact)])],
         settings: Settings { max_steps: 5000, ..Settings::default() },
+        driven: Vec::new(),
         l2: 0.0,
     }
 }
@@ -479,6 +482,7 @@ fn a_model_at_rest_is_not_refused() {
         theta: ["a", "b", "d", "g"].iter().map(|n| scalar(n, 5.0)).collect(),
         experiments: vec![experiment(0.0, 4, vec![series(0, &t, &[2.0; 101])])],
         settings: Settings::default(),
+        driven: Vec::new(),
         l2: 0.0,
     };
     let mut objective = Objective::new(rest(NoiseKind::LeastSquares), methods()).unwrap();

@@ -6,9 +6,9 @@ use crate::folders::Folders;
 use crate::job::Jobs;
 use crate::numbers::Numbers;
 use crate::plugins::Plugins;
-use crate::session::{self, Session, Shared, lock, project_error};
+use crate::session::{self, Session, Shared, bound_tables, lock, project_error};
 use crate::settings::Settings;
-use crate::{data, examples, gradient, model, report, runs, sampling, simulation};
+use crate::{data, examples, gradient, inputs, model, report, runs, sampling, simulation};
 use slopefield_api::schema::{Block, Emit};
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code, Commands};
@@ -114,6 +114,32 @@ impl Engine {
         Ok(model)
     }
 
+    /// A model with the signals of its inputs: from the tables that the request names, else from an
+    /// experiment of the open project.
+    fn driven(
+        &self,
+        model: Arc<CompiledModel>,
+        request: &SimulateRequest,
+    ) -> Result<Arc<CompiledModel>, ApiError> {
+        if model.model.inputs.is_empty() && request.inputs.is_empty() {
+            return Ok(model);
+        }
+        let own = inputs::of_files(&model.model, &request.inputs)?;
+        let signals = match (own.complete(), self.session().as_ref()) {
+            (false, Some(session)) => {
+                let study = session.study()?;
+                let tables = bound_tables(&lock(&session.project), &study)?;
+                let experiment = request.experiment.as_deref();
+                own.filled(&model.model, &study, &tables, experiment)?
+            }
+            _ => own,
+        };
+        match signals.all() {
+            Some(signals) => model.with_signals(signals).map(Arc::new).map_err(failure::study),
+            None => model.require_signals().map(|()| model.clone()).map_err(failure::study),
+        }
+    }
+
     /// A run of a project prepared again from what was frozen in it, with its best parameters.
     fn prepared_run(
         &self,
@@ -176,6 +202,7 @@ impl Commands for Engine {
 
     fn simulate(&self, request: SimulateRequest, _: Emit<'_>) -> Answer<Simulation> {
         let model = self.compiled(&request.text, request.reactions.as_deref().unwrap_or("ode"))?;
+        let model = self.driven(model, &request)?;
         let run = match &request.run {
             None => None,
             Some(id) => Some(self.with(|s| {

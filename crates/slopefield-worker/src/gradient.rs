@@ -189,13 +189,13 @@ fn forward(
     let seconds = least(|| {
         evaluations = 0;
         for (case, states) in cases.iter().zip(&mut states) {
-            let ivp = case.ivp(prepared);
+            let ivp = case.ivp();
             if ivp.t1 <= ivp.t0 {
                 continue;
             }
             slopefield_solve::drive(&mut *stepper, &ivp, &settings, &case.saves, states, None)
                 .map_err(|e| {
-                    let why = prepared.model.explain(&e, &case.p);
+                    let why = prepared.explain(case.index, &e, &case.p);
                     error(Code::Solve, format!("experiment {}: {why}", case.experiment))
                 })?;
             evaluations += stepper.stats().rhs;
@@ -226,12 +226,13 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 
 /// A failed evaluation at the start values in a sentence: experiment, equation and expression.
 pub fn explain(prepared: &Prepared, failure: &Failure) -> String {
-    let experiment = failure.experiment.and_then(|e| prepared.problem.experiments.get(e));
+    let experiments = &prepared.problem.experiments;
+    let experiment = failure.experiment.and_then(|e| Some((e, experiments.get(e)?)));
     match (failure.time, failure.state, experiment) {
-        (Some(t), Some(state), Some(experiment)) => {
+        (Some(t), Some(state), Some((index, experiment))) => {
             let solve = slopefield_solve::SolveError::NonFinite { t, state, u: failure.u.clone() };
             let p = slopefield_study::gradient::start_params(&prepared.problem, experiment);
-            format!("experiment {}: {}", experiment.name, prepared.model.explain(&solve, &p))
+            format!("experiment {}: {}", experiment.name, prepared.explain(index, &solve, &p))
         }
         _ => failure.message.clone(),
     }

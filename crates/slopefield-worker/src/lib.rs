@@ -12,6 +12,7 @@ mod fitting;
 mod folders;
 mod gradient;
 mod info;
+mod inputs;
 mod job;
 mod model;
 mod numbers;

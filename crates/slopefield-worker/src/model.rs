@@ -38,6 +38,16 @@ pub fn report(text: &str, plugins: &Plugins) -> ModelReport {
         free_count: model.params.len() as u32 + weights,
         networks,
         lets: model.lets.iter().map(|l| l.name.clone()).collect(),
+        inputs: model
+            .inputs
+            .iter()
+            .map(|input| InputView {
+                name: input.name.clone(),
+                column: input.column.clone(),
+                interpolation: input.interpolation.word().into(),
+                unit: input.unit.clone(),
+            })
+            .collect(),
         observations: model
             .observations
             .iter()

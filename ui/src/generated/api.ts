@@ -618,6 +618,44 @@ description: string,
 exact: boolean, };
 
 /**
+ * A table that drives an input.
+ */
+export type InputTable = { 
+/**
+ * Name of the input.
+ */
+input: string, 
+/**
+ * File of the table; its time column is the one with the model's name of time, else the first.
+ */
+file: string, 
+/**
+ * Column; default the one that the model names.
+ */
+column: string | null, };
+
+/**
+ * A forcing signal.
+ */
+export type InputView = { 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Column of the data.
+ */
+column: string, 
+/**
+ * `linear`, `previous` or `cubic`.
+ */
+interpolation: string, 
+/**
+ * Unit.
+ */
+unit: string | null, };
+
+/**
  * What to do with the running job.
  */
 export type JobAction = "pause" | "resume" | "stop";
@@ -679,6 +717,10 @@ networks: Array<NetworkView>,
  * Named expressions.
  */
 lets: Array<string>, 
+/**
+ * Forcing signals.
+ */
+inputs: Array<InputView>, 
 /**
  * Observations.
  */
@@ -1514,7 +1556,15 @@ paths: number | null,
  * Instead of a trajectory the steady state near the initial values, as a single row at the
  * start.
  */
-steady: boolean, };
+steady: boolean, 
+/**
+ * Tables of the model's inputs. Those that are not named come from the experiment.
+ */
+inputs: Array<InputTable>, 
+/**
+ * Experiment of the open project whose data drive the inputs; default the first that has them.
+ */
+experiment: string | null, };
 
 /**
  * A trajectory.

@@ -198,6 +198,8 @@ export class ExploreStore {
       path: this.path,
       paths: this.path === null && this.random() ? MANY_PATHS : null,
       steady: false,
+      inputs: [],
+      experiment: this.shown()?.name ?? null,
     };
   }
 

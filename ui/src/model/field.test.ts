@@ -5,7 +5,7 @@ import { MODEL } from "../platform/fake/samples";
 import { gridPoints, segment, slopeField, type Window } from "./field";
 
 const window: Window = { x: [0, 85], y: [0, 60] };
-const base: SimulateRequest = { text: MODEL, set: {}, run: null, from: 1900, to: 1920, at: [], points: 401, method: null, rtol: null, atol: null, seed: 1, reactions: null, path: null, paths: null, steady: false };
+const base: SimulateRequest = { text: MODEL, set: {}, run: null, from: 1900, to: 1920, at: [], points: 401, method: null, rtol: null, atol: null, seed: 1, reactions: null, path: null, paths: null, steady: false, inputs: [], experiment: null };
 
 test("slopes are those of the equations", async () => {
   const platform = createFakePlatform({ delay_ms: 0 });

@@ -12,7 +12,7 @@ export class ImportStore {
   storing = $state(false);
   name = $state("");
   time = $state("");
-  /** Observation → column; an empty column leaves the observation out. */
+  /** Observation or input → column; an empty column leaves it out. */
   columns = $state<Record<string, string>>({});
 
   #source: PreviewRequest | null = null;
@@ -49,7 +49,7 @@ export class ImportStore {
       this.time = value.time ?? value.columns[0]?.name ?? "";
       const observations = report?.observations.map((o) => o.name) ?? [];
       const candidates = value.columns.filter((c) => c.numeric && c.name !== this.time).map((c) => c.name);
-      this.columns = guessColumns(observations, candidates);
+      this.columns = bindColumns(observations, report?.inputs ?? [], candidates);
     } catch (thrown) {
       this.errors.report(thrown, "Reading the table");
     } finally {
@@ -77,6 +77,13 @@ export class ImportStore {
     this.preview = null;
     this.block = new Float64Array();
   }
+}
+
+/** Columns of inputs, which the model names, and of observations among the others. */
+export function bindColumns(observations: string[], inputs: Array<{ name: string; column: string }>, columns: string[]): Record<string, string> {
+  const named = inputs.map((input) => [input.name, columns.includes(input.column) ? input.column : ""] as const);
+  const rest = columns.filter((c) => !named.some(([, column]) => column === c));
+  return { ...guessColumns(observations, rest), ...Object.fromEntries(named) };
 }
 
 /** Matches observations with columns: same name, then shared words, then the order they come in. */

@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { createFakePlatform } from "../platform/fake";
 import { PELTS_CSV } from "../platform/fake/samples";
-import { guessColumns } from "./import.svelte";
+import { bindColumns, guessColumns } from "./import.svelte";
 import { Session } from "./session.svelte";
 
 test.each([
@@ -14,6 +14,11 @@ test.each([
   [[], ["x"], {}],
 ])("columns of %j among %j", (observations: string[], columns: string[], expected) => {
   expect(guessColumns(observations, columns)).toEqual(expected);
+});
+
+test("the columns of inputs are those that the model names, and no observation takes them", () => {
+  const inputs = [{ name: "rain", column: "rain_mm" }, { name: "light", column: "PAR" }];
+  expect(bindColumns(["flow"], inputs, ["rain_mm", "gauge"])).toEqual({ flow: "gauge", rain: "rain_mm", light: "" });
 });
 
 test("a pasted table is previewed, stored and becomes an experiment with points", async () => {

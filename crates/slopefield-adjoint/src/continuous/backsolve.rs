@@ -10,7 +10,7 @@ use super::reverse::Reverse;
 use crate::method::{ensure_finite, validate_gradients};
 use crate::saves::SavedStates;
 use crate::{Evaluated, GradientMethod, Loss};
-use slopefield_kernel::{Cotangent, Kernel, Part, Point, Shape, Tangent};
+use slopefield_kernel::{Cotangent, Kernel, Part, Point, Shape, Structure, Tangent};
 use slopefield_solve::{
     Happening, Ivp, Settings, SolveError, Step, StepObserver, Stepper, drive, drive_to_stop,
 };
@@ -282,6 +282,11 @@ struct Backward<'a> {
 }
 
 impl Kernel for Backward<'_> {
+    /// The equation is smooth where the right-hand side is.
+    fn structure(&self) -> Structure<'_> {
+        Structure { breaks: self.rhs.structure().breaks, ..Structure::default() }
+    }
+
     fn shape(&self) -> Shape {
         let states = 2 * self.rhs.shape().outputs + self.p.len();
         Shape { states, params: 0, outputs: states }

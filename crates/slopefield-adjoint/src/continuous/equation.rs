@@ -126,6 +126,8 @@ impl Kernel for AdjointEquation<'_> {
         Structure {
             jacobian: Some(self),
             mass: self.mass.map(|mass| mass as &dyn MatrixKernel),
+            // The equation is smooth where the right-hand side is.
+            breaks: self.rhs.structure().breaks,
             ..Structure::default()
         }
     }

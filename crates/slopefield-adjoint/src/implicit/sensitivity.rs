@@ -3,7 +3,7 @@
 use super::equations::{Directions, StageEquations, StepView, add_scaled};
 use super::linear::Linear;
 use super::path::{HONOURED, Path};
-use crate::method::{ensure_finite, parameter_not_finite, validate_gradients};
+use crate::method::{ensure_finite, parameter_not_finite, validate_gradients, validate_parts};
 use crate::saves::SavedStates;
 use crate::{Evaluated, GradientMethod, Loss};
 use slopefield_kernel::Structure;
@@ -64,12 +64,7 @@ impl ImplicitSensitivity {
                 states.len()
             )));
         }
-        if let Some(part) = ivp.rhs.structure().beyond(HONOURED) {
-            return Err(SolveError::Invalid(format!(
-                "this gradient method does not differentiate systems with {}",
-                part.words()
-            )));
-        }
+        validate_parts(ivp, HONOURED)?;
         let stats = self.path.solve(ivp, settings, saves, states)?;
         self.propagate(ivp, settings, saves, &mut |row, column, tangent| {
             for (i, value) in tangent.iter().enumerate() {

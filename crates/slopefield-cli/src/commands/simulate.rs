@@ -28,6 +28,8 @@ pub async fn run(session: &Session, simulate: Simulate) -> Result<ExitCode, ApiE
         path: simulate.path,
         paths: simulate.paths,
         steady: simulate.steady,
+        inputs: simulate.input,
+        experiment: None,
     };
     let (simulation, block): (Simulation, _) =
         session.call(Command::simulate, &request, |_, _| {}).await?;

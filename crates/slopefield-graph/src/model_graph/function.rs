@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use slopefield_lang::{EventTrigger, Expr, ExprKind, Model, Noise, NoiseStructure, Span, StateId};
 
-/// The functions of a model. Those of the state take the states, and behind them the delayed values
-/// of a model with delays.
+/// The functions of a model. Those of the state take the states, and behind them the inputs and the
+/// delayed values of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModelFunction {
     /// Initial values of the states, of params and time.
@@ -128,7 +128,7 @@ impl ModelFunction {
         }
     }
 
-    /// Number of states it depends on, delayed values included.
+    /// Number of states it depends on, inputs and delayed values included.
     #[must_use]
     pub fn states(self, model: &Model) -> usize {
         match self {
@@ -136,7 +136,7 @@ impl ModelFunction {
             | ModelFunction::Mass
             | ModelFunction::History
             | ModelFunction::EventTimes => 0,
-            _ => model.states.len() + model.delays.len(),
+            _ => model.variables(),
         }
     }
 }

@@ -59,6 +59,7 @@ impl<'a> Checker<'a> {
             self.resolution.states.push(placed);
         }
         self.resolution.state_count = next;
+        self.inputs();
         next = 0;
         for index in 0..self.declared.params.len() {
             let target = &self.declared.params[index].0.target;

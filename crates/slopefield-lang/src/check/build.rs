@@ -88,6 +88,8 @@ pub(super) struct Resolution<'a> {
     pub element_derivatives: Vec<Option<Vec<Part>>>,
     /// Number of states.
     pub state_count: u32,
+    /// Number of the first delayed value: that of states and inputs.
+    pub first_delayed: u32,
     /// Named expressions that contain white noise.
     pub noisy: HashSet<usize>,
     /// Equations that come from elsewhere than `x' = …`, by state, and where they stand.

@@ -173,6 +173,10 @@ fn sentence(
     if !model.reactions.is_empty() {
         parts.push(count(model.reactions.len(), "reaction", "reactions"));
     }
+    if !model.inputs.is_empty() {
+        let signals = count(model.inputs.len(), "forcing signal", "forcing signals");
+        parts.push(format!("driven by {signals}"));
+    }
     if !model.events.is_empty() {
         parts.push(format!("with {}", count(model.events.len(), "event", "events")));
     }

@@ -2,8 +2,8 @@
 
 use super::Checker;
 use super::scope::{
-    EquationItem, EventItem, FunctionItem, GeneralItem, HamiltonianItem, HistoryItem, Kind,
-    LetItem, NetworkItem, NoiseItem, ObservationItem, ReactionItem, StateEntry, Symbol, When,
+    EquationItem, EventItem, FunctionItem, GeneralItem, HamiltonianItem, HistoryItem, InputItem,
+    Kind, LetItem, NetworkItem, NoiseItem, ObservationItem, ReactionItem, StateEntry, Symbol, When,
 };
 use crate::functions;
 use crate::syntax::{
@@ -114,9 +114,13 @@ impl<'a> Checker<'a> {
                     span,
                 });
             }
-            StatementKind::Input { name, .. } => {
-                self.enter(name, Kind::Later("an input"));
-                self.not_yet(span, "forcing signals (`input`)");
+            StatementKind::Input { name, column, interpolation, unit } => {
+                if name.text.is_empty() {
+                    return; // reported by the parser
+                }
+                self.enter(name, Kind::Input(self.declared.inputs.len()));
+                let (interpolation, unit) = (interpolation.as_ref(), unit.as_ref());
+                self.declared.inputs.push(InputItem { name, column, interpolation, unit, span });
             }
             StatementKind::History { target, value } => {
                 self.declared.histories.push(HistoryItem { target, value, span });

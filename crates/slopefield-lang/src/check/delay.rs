@@ -56,6 +56,12 @@ impl<'a> Checker<'a> {
             self.value(of, &outside);
             return None;
         };
+        if self.uses(&lag.expr).inputs {
+            let message = "a lag cannot depend on an input";
+            let hint = "a lag may depend on time, params and states as they are now";
+            self.error_hint("wrong-lag", by.span, message, hint);
+            return None;
+        }
         if self.uses(&lag.expr).delayed {
             let message = "a lag cannot depend on delayed values";
             let hint = "a lag may depend on time, params and states as they are now";
@@ -128,6 +134,14 @@ impl<'a> Checker<'a> {
             let lag = past.lags[lane.min(past.lags.len() - 1)];
             let (state, slope) =
                 if state >= SLOPES { (state - SLOPES, true) } else { (state, false) };
+            if state >= self.resolution.state_count && state < self.resolution.first_delayed {
+                let input = &self.declared.inputs[(state - self.resolution.state_count) as usize];
+                let message = format!("the input `{}` cannot be delayed", input.name.text);
+                let hint =
+                    "give the data a column that is shifted in time, and declare an input for it";
+                self.error_hint("misplaced-delay", span, message, hint);
+                return None;
+            }
             if state >= self.resolution.state_count {
                 let message = "a delay cannot stand inside a delay";
                 let hint = "add the lags: `delay(x, a + b)`";
@@ -139,7 +153,7 @@ impl<'a> Checker<'a> {
             if found == next {
                 self.model.delays.push(Delay { state: StateId(state), lag, slope, span });
             }
-            all.push(self.resolution.state_count + found);
+            all.push(self.resolution.first_delayed + found);
         }
         self.lane_elements(Source::States, all, span)
     }

@@ -12,6 +12,8 @@ use crate::model::{Expr, ExprKind, Lanes, Source, VectorKind};
 pub(super) struct Uses {
     pub time: bool,
     pub states: bool,
+    /// Inputs; they count as time too.
+    pub inputs: bool,
     pub delayed: bool,
     pub networks: bool,
 }
@@ -21,6 +23,7 @@ impl Uses {
         Uses {
             time: self.time || other.time,
             states: self.states || other.states,
+            inputs: self.inputs || other.inputs,
             delayed: self.delayed || other.delayed,
             networks: self.networks || other.networks,
         }
@@ -77,8 +80,12 @@ impl Checker<'_> {
     pub(super) fn uses(&self, expr: &Expr) -> Uses {
         let found = |list: &[Uses], id: u32| list.get(id as usize).copied().unwrap_or_default();
         let state = |id: u32| {
-            let delayed = id >= self.resolution.state_count && id < SLOPES;
-            Uses { states: !delayed, delayed, ..Uses::default() }
+            let (states, delayed) = (self.resolution.state_count, self.resolution.first_delayed);
+            match id {
+                _ if id < states || id >= SLOPES => Uses { states: true, ..Uses::default() },
+                _ if id < delayed => Uses { time: true, inputs: true, ..Uses::default() },
+                _ => Uses { delayed: true, ..Uses::default() },
+            }
         };
         match &expr.kind {
             ExprKind::Number(_) | ExprKind::Param(_) => Uses::default(),

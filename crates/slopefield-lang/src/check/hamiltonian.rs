@@ -136,6 +136,7 @@ impl<'a> Checker<'a> {
     pub(super) fn not_differentiable(&mut self, why: NotDifferentiable) {
         let (NotDifferentiable::Network(span)
         | NotDifferentiable::Gamma(span)
+        | NotDifferentiable::Input(span)
         | NotDifferentiable::Extremum(span)
         | NotDifferentiable::TooLarge(span)) = why;
         let hint = match why {

@@ -320,7 +320,10 @@ impl<'a> Checker<'a> {
         span: Span,
     ) {
         let unit = unit.map(|u| u.text.clone()).or_else(|| match value.kind {
-            ExprKind::State(id) => self.model.states.get(id.0 as usize)?.unit.clone(),
+            ExprKind::State(id) => match self.model.input(id) {
+                Some(input) => input.unit.clone(),
+                None => self.model.states.get(id.0 as usize)?.unit.clone(),
+            },
             _ => None,
         });
         self.model.observations.push(Observation { name, unit, value, noise, span });
@@ -435,6 +438,7 @@ impl<'a> Checker<'a> {
                 Kind::Function(_) => ("function", "remove it, or use it"),
                 Kind::Const(_) => ("constant", "remove it, or use it"),
                 Kind::Noise(_) => ("noise", "remove it, or use its white noise in an equation"),
+                Kind::Input(_) => ("input", "remove it, or use it"),
                 _ => continue,
             };
             let message = format!("the {what} `{name}` is never used");

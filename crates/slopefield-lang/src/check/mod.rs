@@ -17,6 +17,7 @@ mod facts;
 mod general;
 mod hamiltonian;
 mod index;
+mod input;
 mod items;
 mod lanes;
 mod name;
@@ -134,11 +135,6 @@ impl<'a> Checker<'a> {
         hint: impl Into<String>,
     ) {
         self.report(Diagnostic::error(code, span, message.into()).hint(hint));
-    }
-
-    /// "This version does not run … yet."
-    fn not_yet(&mut self, span: Span, what: &str) {
-        self.error("not-yet", span, format!("this version does not run {what} yet"));
     }
 
     fn has_errors(&self) -> bool {

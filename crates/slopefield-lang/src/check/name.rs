@@ -8,7 +8,7 @@ use super::expression::{Context, Scope};
 use super::lanes::one_element;
 use super::scope::{Kind, Placed, elements};
 use super::symbols::{SLOPES, has_symbols, has_symbols_in};
-use crate::model::{Array, ArrayElements, ExprKind, LetId, Source};
+use crate::model::{Array, ArrayElements, ExprKind, LetId, Source, StateId};
 use crate::syntax::{Declarator, Expression, ExpressionKind as K};
 use crate::{Span, functions, suggest};
 
@@ -91,6 +91,16 @@ impl<'a> Checker<'a> {
             (Kind::State(index), _) => {
                 let placed = self.resolution.states[index].clone();
                 return self.placed_value(Source::States, &placed, span);
+            }
+            (Kind::Input(_), Context::Before { what, .. }) => {
+                let message = format!("{what} cannot use the input `{name}`");
+                let hint = "inputs stand in equations, events and observations; \
+                            what holds before them uses params and constants";
+                self.error_hint("misplaced-input", span, message, hint);
+                return None;
+            }
+            (Kind::Input(index), _) => {
+                ExprKind::State(StateId(self.resolution.state_count + id(index)))
             }
             (Kind::Let(index), Context::Before { .. }) => {
                 return self.inline_let(index, span, scope);

@@ -20,6 +20,8 @@ pub(super) enum Kind {
     Function(usize),
     Network(usize),
     Observation,
+    /// A forcing signal.
+    Input(usize),
     /// A Wiener process.
     Noise(usize),
     Reaction,
@@ -39,6 +41,7 @@ impl Kind {
             Kind::Function(_) => "a function",
             Kind::Network(_) => "a network",
             Kind::Observation => "an observation",
+            Kind::Input(_) => "an input",
             Kind::Noise(_) => "a noise",
             Kind::Reaction => "a reaction",
             Kind::Later(what) => what,
@@ -157,6 +160,15 @@ pub(super) struct HistoryItem<'a> {
 }
 
 #[derive(Debug, Clone, Copy)]
+pub(super) struct InputItem<'a> {
+    pub name: &'a Name,
+    pub column: &'a Text,
+    pub interpolation: Option<&'a Name>,
+    pub unit: Option<&'a Text>,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, Copy)]
 pub(super) struct NoiseItem<'a> {
     pub target: &'a Declarator,
     pub stratonovich: bool,
@@ -212,6 +224,7 @@ pub(super) struct Declarations<'a> {
     pub equations: Vec<EquationItem<'a>>,
     pub general: Vec<GeneralItem<'a>>,
     pub histories: Vec<HistoryItem<'a>>,
+    pub inputs: Vec<InputItem<'a>>,
     pub noises: Vec<NoiseItem<'a>>,
     pub hamiltonians: Vec<HamiltonianItem<'a>>,
     pub reactions: Vec<ReactionItem<'a>>,

@@ -93,7 +93,11 @@ impl Breaks {
         }
     }
 
-    fn expect(&mut self, new: Break) {
+    /// A discontinuity is to come; those that the method does not notice are left out.
+    pub(super) fn expect(&mut self, new: Break) {
+        if new.order > self.highest {
+            return;
+        }
         let place = self.pending.partition_point(|known| known.t < new.t);
         let around = place.saturating_sub(1)..(place + 1).min(self.pending.len());
         for known in &mut self.pending[around] {

@@ -52,6 +52,10 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for DelayStepper<M, T> {
         })
     }
 
+    fn begins_again_at_breaks(&self) -> bool {
+        false
+    }
+
     fn state(&self) -> &[T] {
         self.steps.state()
     }

@@ -318,6 +318,9 @@ impl<T: Real, M: OneStep<T>> OneStep<T> for MethodOfSteps<M, T> {
         let first = Break { t, order: u32::from(!delays.jumps_at_start) };
         let highest = self.error_order() + BEYOND_ORDER;
         self.breaks.begin(first, highest, &self.lags.constant, delays.reads);
+        for b in structure.breaks.iter().filter(|b| b.t > t) {
+            self.breaks.expect(Break { t: b.t, order: if b.jump { 1 } else { 2 } });
+        }
         self.place_lags(ivp, t);
         self.begin_method(ivp, counts)
     }

@@ -251,15 +251,18 @@ impl<'a, T: Real> RootSearch<'a, T> {
         self.fired.fill(0.0);
         stepper.prepare_dense(ivp);
         let length = (step.t - step.t_prev).abs();
+        // Pieces as short as rounding errors of the time have no inside, as in the gap at a jump.
+        let shortest =
+            (SHORTEST_PIECE * length).max(8.0 * f64::EPSILON * step.t.abs().max(step.t_prev.abs()));
         let mut piece = step.t - self.t;
         while (step.t - self.t) * self.direction > 0.0 {
             let mut end = self.t + piece;
-            if (step.t - end) * self.direction <= 1e-3 * length {
+            if (step.t - end) * self.direction <= 1e-3 * length || end == self.t {
                 end = step.t;
             }
             self.sample(ivp, stepper, end)?;
             let halved = 0.5 * (end - self.t);
-            if !self.samples.resolved(T::EPSILON) && halved.abs() >= SHORTEST_PIECE * length {
+            if !self.samples.resolved(T::EPSILON) && halved.abs() >= shortest {
                 piece = halved;
                 continue;
             }

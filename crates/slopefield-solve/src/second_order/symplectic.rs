@@ -233,6 +233,10 @@ impl<T: Real> Stepper<T> for Symplectic<T> {
         }
     }
 
+    fn begins_again_at_breaks(&self) -> bool {
+        false
+    }
+
     fn state(&self) -> &[T] {
         &self.u
     }

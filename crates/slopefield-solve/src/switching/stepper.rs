@@ -8,6 +8,7 @@
 
 use super::power::PowerIteration;
 use super::report::{Side, SwitchReport};
+use crate::breaks::is_gap;
 use crate::rosenbrock::{RODAS5P, Rosenbrock};
 use crate::runge_kutta::{TSIT5, VERN7};
 use crate::{
@@ -270,10 +271,18 @@ impl<T: Real> Stepper<T> for Switching<T> {
             }
             other => other,
         })?;
-        (self.t, self.h) = (step.t, (step.t - step.t_prev).abs());
         self.report.stepped(step.t_prev, step.t, self.methods.side);
+        self.t = step.t;
+        if is_gap(&step, ivp) {
+            return Ok(step);
+        }
+        self.h = (step.t - step.t_prev).abs();
         self.look(ivp);
         Ok(step)
+    }
+
+    fn begins_again_at_breaks(&self) -> bool {
+        self.methods.active().begins_again_at_breaks()
     }
 
     fn state(&self) -> &[T] {

@@ -298,6 +298,10 @@ impl<T: Real> Stepper<T> for JumpDiffusion<T> {
         }
     }
 
+    fn begins_again_at_breaks(&self) -> bool {
+        self.inner.begins_again_at_breaks()
+    }
+
     fn state(&self) -> &[T] {
         &self.after
     }

@@ -247,6 +247,10 @@ impl<T: Real> Stepper<T> for PureJump<T> {
         Ok(Step { t_prev: self.t_prev, t: t_limit, rejected: 0 })
     }
 
+    fn begins_again_at_breaks(&self) -> bool {
+        false
+    }
+
     fn state(&self) -> &[T] {
         &self.after
     }

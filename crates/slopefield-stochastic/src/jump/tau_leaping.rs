@@ -306,6 +306,10 @@ impl<T: Real> Stepper<T> for TauLeaping<T> {
         Ok(Step { t_prev: self.t_prev, t: self.t, rejected })
     }
 
+    fn begins_again_at_breaks(&self) -> bool {
+        false
+    }
+
     fn state(&self) -> &[T] {
         &self.after
     }

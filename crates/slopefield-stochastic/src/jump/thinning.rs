@@ -220,6 +220,10 @@ impl<T: Real> Stepper<T> for Thinning<T> {
         Ok(step)
     }
 
+    fn begins_again_at_breaks(&self) -> bool {
+        self.inner.begins_again_at_breaks()
+    }
+
     fn state(&self) -> &[T] {
         &self.after[..self.start.len()]
     }

@@ -102,6 +102,10 @@ impl<T: Real> Stepper<T> for DelayedEuler<T> {
         Ok(step)
     }
 
+    fn begins_again_at_breaks(&self) -> bool {
+        false
+    }
+
     fn state(&self) -> &[T] {
         self.inner.state()
     }

@@ -267,6 +267,10 @@ impl<S: Scheme<T>, T: Real> Stepper<T> for SdeStepper<S, T> {
         }
     }
 
+    fn begins_again_at_breaks(&self) -> bool {
+        false
+    }
+
     fn state(&self) -> &[T] {
         &self.after
     }

@@ -48,6 +48,8 @@ pub(super) fn simulate(
         done += portion;
     }
     let (means, spreads) = moments.finish();
+    let mut notes = vec![format!("means of {count} random paths, with standard deviations")];
+    notes.extend(super::leaving_data(model, ivp.t0, ivp.t1));
     let [states, lets, observations] = columns.apart(means);
     Ok(Simulated {
         times: options.at.clone(),
@@ -56,7 +58,7 @@ pub(super) fn simulate(
         observations,
         spreads,
         events: Vec::new(),
-        notes: vec![format!("means of {count} random paths, with standard deviations")],
+        notes,
         stats,
         solve_s: began.elapsed().as_secs_f64(),
     })

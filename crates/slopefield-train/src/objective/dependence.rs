@@ -52,10 +52,11 @@ pub(super) fn noise_only(problem: &Problem) -> Vec<bool> {
                 }
             };
             let all = vec![1.0; n];
-            mark(&*kernels.initial, &[], &all, &mut in_model);
-            mark(&*kernels.rhs, &at, &all, &mut in_model);
-            mark(&*kernels.observe, &at, &value_rows, &mut in_model);
-            mark(&*kernels.observe, &at, &noise_rows, &mut in_noise);
+            let own = problem.kernels_of(index);
+            mark(&*own.initial, &[], &all, &mut in_model);
+            mark(&*own.rhs, &at, &all, &mut in_model);
+            mark(&*own.observe, &at, &value_rows, &mut in_model);
+            mark(&*own.observe, &at, &noise_rows, &mut in_noise);
         }
     }
     in_noise.iter().zip(&in_model).map(|(noise, model)| *noise && !*model).collect()

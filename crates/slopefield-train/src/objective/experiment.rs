@@ -54,7 +54,7 @@ pub(crate) fn initial_state(
     scratch: &mut [f64],
 ) -> Result<(), Failure> {
     let experiment = &problem.experiments[index];
-    problem.kernels.initial.eval(experiment.t0, &[], p, u0, scratch);
+    problem.kernels_of(index).initial.eval(experiment.t0, &[], p, u0, scratch);
     for &(state, value) in &experiment.fixed_initial {
         u0[state] = value;
     }
@@ -100,7 +100,7 @@ impl ExperimentLoss {
             held_out,
             observed: vec![0.0; outputs],
             weights: vec![0.0; outputs],
-            scratch: vec![0.0; scratch_len(&problem.kernels)],
+            scratch: vec![0.0; scratch_len(problem.kernels_of(index))],
         }
     }
 
@@ -126,7 +126,7 @@ impl ExperimentLoss {
         initial_state(problem, self.index, &self.p, &mut self.u0, &mut self.scratch)?;
         let saves = &self.training.times[..rows];
         let ivp = Ivp {
-            rhs: &*problem.kernels.rhs,
+            rhs: &*problem.kernels_of(self.index).rhs,
             t0: experiment.t0,
             t1: saves[rows - 1],
             u0: &self.u0,
@@ -172,7 +172,7 @@ impl ExperimentLoss {
         let n = self.u0.len();
         let saves = &self.training.times[..rows];
         let mut compare = Compare {
-            kernels: &problem.kernels,
+            kernels: problem.kernels_of(self.index),
             observations: &problem.observations,
             experiment,
             index: self.index,
@@ -203,7 +203,7 @@ impl ExperimentLoss {
             loss(&self.u0, &mut self.grad_u0);
         } else {
             let ivp = Ivp {
-                rhs: &*problem.kernels.rhs,
+                rhs: &*problem.kernels_of(self.index).rhs,
                 t0: experiment.t0,
                 t1: saves[rows - 1],
                 u0: &self.u0,
@@ -241,7 +241,7 @@ impl ExperimentLoss {
         }
         let (mut dt, at) = (0.0, Point { t: experiment.t0, u: &[], p: &self.p });
         let grad = Cotangent { t: &mut dt, u: &mut [], p: &mut self.direct_p };
-        problem.kernels.initial.vjp(at, &self.grad_u0, grad, &mut self.scratch);
+        problem.kernels_of(self.index).initial.vjp(at, &self.grad_u0, grad, &mut self.scratch);
         for (i, source) in experiment.params.iter().enumerate() {
             if let Source::Theta(j) = *source {
                 grad_theta[j] += self.grad_p[i] + self.direct_p[i];
@@ -263,7 +263,7 @@ impl ExperimentLoss {
         assemble_params(experiment, theta, &mut self.p);
         initial_state(problem, self.index, &self.p, &mut self.u0, &mut self.scratch)?;
         let ivp = Ivp {
-            rhs: &*problem.kernels.rhs,
+            rhs: &*problem.kernels_of(self.index).rhs,
             t0: experiment.t0,
             t1: last,
             u0: &self.u0,
@@ -274,7 +274,7 @@ impl ExperimentLoss {
         drive(&mut **stepper, &ivp, &problem.settings, saves, &mut self.states, None)
             .map_err(|error| Failure::from_solve(self.index, &experiment.name, error))?;
         let mut compare = Compare {
-            kernels: &problem.kernels,
+            kernels: problem.kernels_of(self.index),
             observations: &problem.observations,
             experiment,
             index: self.index,

@@ -15,7 +15,7 @@ export function check(text: string): ModelReport {
   };
   const report: ModelReport = {
     ok: true, diagnostics, title: null, classification: "", random: false, reactions: 0, time: { name: "t", unit: null, start: 0 },
-    states: [], parameters: [], networks: [], lets: [], observations: [], latex: [], formatted: null, free_count: 0, rendered: "",
+    states: [], parameters: [], networks: [], lets: [], inputs: [], observations: [], latex: [], formatted: null, free_count: 0, rendered: "",
   };
   const names = new Set<string>();
   const uses: Array<{ name: string; from: number }> = [];
