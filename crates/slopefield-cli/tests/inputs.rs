@@ -64,7 +64,8 @@ fn a_driven_study_goes_from_fit_to_report() {
     let place = Place::with_example("rainfall-runoff");
     place.run(&["fit", "study.toml", "--iterations", "20", "--out", "runoff.slopefield"]).good();
     // The rain is known for a month beyond the measurements.
-    let (header, rows) = table(&place.run(&["forecast", "runoff.slopefield"]).good());
+    let curves = place.run(&["forecast", "runoff.slopefield"]).good();
+    let (header, rows) = table(&curves);
     assert!(header.contains(&"discharge"), "{header:?}");
     let last = rows.last().unwrap();
     assert!(last[0] > 145.0 && last[0] <= 149.0 && last[1].is_finite(), "{last:?}");
