@@ -1,5 +1,6 @@
 //! Models driven by data: solutions against formulas, gradients against differences of the same
 //! steps, and every other function of a system that an input may stand in.
+
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use slopefield_adjoint::{
