@@ -3,7 +3,7 @@
 use super::{delayed, value};
 use crate::Problem;
 use crate::number::Number;
-use crate::problem::{Class, TIGHT};
+use crate::problem::{Class, TIGHT, model};
 
 /// `1/(1 + (k/x)^n)`.
 #[inline(always)]
@@ -51,6 +51,7 @@ pub fn quorum_sensing() -> Problem {
         QUORUM_START.to_vec(),
         vec![1.0, 0.1, 2.0],
     )
+    .with_text(model!("quorum_sensing"))
     .known_relative(
         10.0,
         &[0.9004545250831, 5.08474906114e10, 8.39838613414e-8, 3.89576638621e-8, 3.16206375745e2],
@@ -107,6 +108,7 @@ pub fn delay_oregonator() -> Problem {
         vec![1e-10, 1e-5],
         vec![1.34, 1.6e9, 8e3, 4e7, 1.0, 0.15],
     )
+    .with_text(model!("delay_oregonator"))
     .known_relative(3.0, &[5.14953906258e-11, 6.17297165305e-6], 1e-11, TIGHT)
     .known_relative(15.0, &[7.28485651e-11, 8.96369057408e-7], 1e-9, TIGHT)
     .known_relative(30.0, &[8.04294188e-10, 3.10577862e-7], 2e-9, TIGHT)
