@@ -5,11 +5,11 @@
 //! and count as constants, so the gradient equals that of the discrete adjoint up to rounding.
 //! Besides gradients this gives the Jacobian of the saved states, for least-squares methods.
 
-use crate::method::{ensure_finite, parameter_not_finite, validate_gradients};
+use crate::method::parameter_not_finite;
 use crate::saves::SavedStates;
+use crate::sensitivity::{Sink, TangentPass, sensitivities};
 use crate::tape::{Segment, Tape};
-use crate::{Evaluated, GradientMethod, Loss};
-use slopefield_kernel::{Point, Tangent};
+use slopefield_kernel::{Part, Point, Tangent};
 use slopefield_solve::runge_kutta::MAX_DENSE_STAGES;
 use slopefield_solve::{
     ExplicitRungeKutta, Ivp, Settings, SolveError, Stages, Stats, Tableau, drive, tableau,
@@ -17,10 +17,8 @@ use slopefield_solve::{
 
 /// Tangents of the accepted steps along all initial values and parameters.
 pub struct ForwardSensitivity {
-    stepper: ExplicitRungeKutta,
-    tape: Tape,
+    pass: Pass,
     saved: SavedStates,
-    tangents: Tangents,
 }
 
 /// Bytes of tape allowed unless told otherwise.
@@ -29,12 +27,12 @@ const DEFAULT_MEMORY: u64 = 256 << 20;
 impl ForwardSensitivity {
     /// Through the method of `tableau`, with up to 256 MiB of tape.
     pub fn new(tableau: &'static Tableau) -> Self {
-        ForwardSensitivity {
+        let pass = Pass {
             stepper: ExplicitRungeKutta::new(tableau),
             tape: Tape::new(tableau, DEFAULT_MEMORY),
-            saved: SavedStates::default(),
             tangents: Tangents::new(tableau),
-        }
+        };
+        ForwardSensitivity { pass, saved: SavedStates::default() }
     }
 
     /// Through the built-in method called `name` (see [`slopefield_solve::methods`]).
@@ -45,49 +43,42 @@ impl ForwardSensitivity {
     /// Keeps the tape below `bytes` where that is possible; see
     /// [`crate::DiscreteAdjoint::with_memory`].
     pub fn with_memory(mut self, bytes: u64) -> Self {
-        self.tape.set_budget(bytes);
+        self.pass.tape.set_budget(bytes);
         self
     }
+}
 
-    /// Solves and writes the states at `saves` to `states` (`saves.len() × n`) and their
-    /// derivatives to `jacobian`: row `m·n + i` belongs to state `i` at save time `m` and holds
-    /// `n` derivatives by the initial state, then those by the parameters.
-    ///
-    /// # Errors
-    /// As [`GradientMethod::evaluate`].
-    pub fn jacobian(
+sensitivities!(ForwardSensitivity);
+
+struct Pass {
+    stepper: ExplicitRungeKutta,
+    tape: Tape,
+    tangents: Tangents,
+}
+
+impl TangentPass for Pass {
+    fn honoured(&self) -> &'static [Part] {
+        &[]
+    }
+
+    fn solve(
         &mut self,
         ivp: &Ivp<'_>,
         settings: &Settings,
         saves: &[f64],
         states: &mut [f64],
-        jacobian: &mut [f64],
-    ) -> Result<Stats, SolveError> {
-        let n = ivp.u0.len();
-        let columns = n + ivp.p.len();
-        if jacobian.len() != states.len() * columns {
-            return Err(SolveError::Invalid(format!(
-                "room for a Jacobian of {} numbers was given, but {} × {columns} are needed",
-                jacobian.len(),
-                states.len()
-            )));
-        }
-        self.tape.clear(n);
+    ) -> Result<(Stats, usize), SolveError> {
+        self.tape.clear(ivp.u0.len());
         let stats = drive(&mut self.stepper, ivp, settings, saves, states, Some(&mut self.tape))?;
-        self.propagate(ivp, settings, saves, &mut |row, column, tangent| {
-            for (i, value) in tangent.iter().enumerate() {
-                jacobian[(row * n + i) * columns + column] = *value;
-            }
-        })?;
-        Ok(stats)
+        Ok((stats, saves.len()))
     }
 
-    /// Runs the tangents over the recorded steps and hands `(save, direction, tangent)` to `sink`.
     fn propagate(
         &mut self,
         ivp: &Ivp<'_>,
         settings: &Settings,
         saves: &[f64],
+        _: bool,
         sink: &mut Sink<'_>,
     ) -> Result<(), SolveError> {
         self.tangents.begin(ivp, saves, sink);
@@ -102,55 +93,15 @@ impl ForwardSensitivity {
         }
         Ok(())
     }
-}
 
-impl GradientMethod for ForwardSensitivity {
-    fn name(&self) -> &'static str {
-        "forward"
+    fn products(&self) -> u64 {
+        self.tangents.products + self.tape.recomputed
     }
 
-    fn evaluate(
-        &mut self,
-        ivp: &Ivp<'_>,
-        settings: &Settings,
-        saves: &[f64],
-        loss: &mut Loss<'_>,
-        grad_u0: &mut [f64],
-        grad_p: &mut [f64],
-    ) -> Result<Evaluated, SolveError> {
-        validate_gradients(ivp, grad_u0, grad_p, &[])?;
-        let n = ivp.u0.len();
-        self.saved.resize(saves.len(), n);
-        self.tape.clear(n);
-        let states = &mut self.saved.states;
-        let forward = drive(&mut self.stepper, ivp, settings, saves, states, Some(&mut self.tape))?;
-        let loss = self.saved.evaluate(loss);
-        grad_u0.fill(0.0);
-        grad_p.fill(0.0);
-        // The weights of the loss leave while the closure borrows the rest.
-        let saved = std::mem::take(&mut self.saved);
-        let swept = self.propagate(ivp, settings, saves, &mut |row, direction, tangent| {
-            let weights = saved.row_by_state(row, n);
-            let along: f64 = weights.iter().zip(tangent).map(|(w, s)| w * s).sum();
-            match direction.checked_sub(n) {
-                None => grad_u0[direction] += along,
-                Some(parameter) => grad_p[parameter] += along,
-            }
-        });
-        self.saved = saved;
-        swept?;
-        ensure_finite(ivp, &self.saved.by_state, grad_u0, grad_p)?;
-        Ok(Evaluated {
-            loss,
-            forward,
-            reverse_products: self.tangents.products + self.tape.recomputed,
-            memory: self.tape.bytes() + self.tangents.bytes(),
-            by_start_time: None,
-        })
+    fn bytes(&self) -> u64 {
+        self.tape.bytes() + self.tangents.bytes()
     }
 }
-
-type Sink<'a> = dyn FnMut(usize, usize, &[f64]) + 'a;
 
 /// The tangents carried along, one per direction: initial values first, then parameters.
 struct Tangents {

@@ -35,6 +35,7 @@ mod method;
 mod methods;
 mod moments;
 mod saves;
+mod sensitivity;
 mod steady;
 mod stochastic;
 mod tape;

@@ -18,6 +18,7 @@ mod trace;
 
 use crate::method::{ensure_finite, validate_gradients};
 use crate::saves::SavedStates;
+use crate::sensitivity::{Sink, TangentPass, sensitivities};
 use crate::{Evaluated, GradientMethod, Loss};
 use build::Builder;
 use record::Record;
@@ -157,78 +158,59 @@ impl GradientMethod for HybridAdjoint {
 /// Tangent of a solve with events and delays, along the start time, every initial value and every
 /// parameter.
 pub struct HybridForward {
-    traced: Traced,
-    forward: Forward,
+    pass: Pass,
     saved: SavedStates,
 }
 
 impl HybridForward {
     /// Through the method of `tableau`.
     pub fn new(tableau: &'static Tableau) -> Self {
-        HybridForward {
-            traced: Traced::new(tableau),
-            forward: Forward::default(),
-            saved: SavedStates::default(),
-        }
+        let pass = Pass { traced: Traced::new(tableau), forward: Forward::default() };
+        HybridForward { pass, saved: SavedStates::default() }
     }
 
     /// Through the built-in method called `name` (see [`slopefield_solve::methods`]).
     pub fn named(name: &str) -> Option<Self> {
         tableau(name).map(Self::new)
     }
+}
 
-    /// Solves and writes the states at `saves` to `states` and their derivatives to `jacobian`, as
-    /// [`crate::ForwardSensitivity::jacobian`] does. Rows that are not reached because an event stops
-    /// the solve have the derivative 0.
-    ///
-    /// # Errors
-    /// As [`GradientMethod::evaluate`].
-    pub fn jacobian(
+sensitivities!(HybridForward);
+
+struct Pass {
+    traced: Traced,
+    forward: Forward,
+}
+
+impl TangentPass for Pass {
+    fn honoured(&self) -> &'static [Part] {
+        &HONOURED
+    }
+
+    fn solve(
         &mut self,
         ivp: &Ivp<'_>,
         settings: &Settings,
         saves: &[f64],
         states: &mut [f64],
-        jacobian: &mut [f64],
-    ) -> Result<Stats, SolveError> {
-        validate_gradients(ivp, ivp.u0, ivp.p, &HONOURED)?;
-        let system = System::new(ivp);
-        let n = system.n;
-        let columns = n + ivp.p.len();
-        if jacobian.len() != states.len() * columns {
-            return Err(SolveError::Invalid(format!(
-                "room for a Jacobian of {} numbers was given, but {} × {columns} are needed",
-                jacobian.len(),
-                states.len()
-            )));
-        }
-        let (stats, reached) = self.traced.solve(&system, settings, saves, states)?;
-        jacobian.fill(0.0);
-        self.propagate(
-            &system,
-            settings,
-            &saves[..reached],
-            false,
-            &mut |row, column, tangent| {
-                for (i, value) in tangent.iter().enumerate() {
-                    jacobian[(row * n + i) * columns + column] = *value;
-                }
-            },
-        )?;
-        Ok(stats)
+    ) -> Result<(Stats, usize), SolveError> {
+        self.traced.solve(&System::new(ivp), settings, saves, states)
     }
 
-    /// Hands `(save, direction, tangent)` to `sink` for every direction: initial values, parameters
-    /// and, where asked for, the start time.
+    fn follows_start_time(&self) -> bool {
+        !self.traced.trace.has_events_at_start()
+    }
+
     fn propagate(
         &mut self,
-        system: &System<'_>,
+        ivp: &Ivp<'_>,
         settings: &Settings,
         saves: &[f64],
         start_time: bool,
-        sink: &mut dyn FnMut(usize, usize, &[f64]),
+        sink: &mut Sink<'_>,
     ) -> Result<(), SolveError> {
-        let (n, m) = (system.n, system.ivp.p.len());
+        let system = &System::new(ivp);
+        let (n, m) = (system.n, ivp.p.len());
         let trace = &self.traced.trace;
         self.forward.begin(system, trace)?;
         let coincidences = &self.traced.builder.coincidences;
@@ -236,7 +218,7 @@ impl HybridForward {
         let (mut u0, mut p) = (vec![0.0; n], vec![0.0; m]);
         for column in 0..n + m + usize::from(start_time) {
             if settings.cancelled() {
-                return Err(SolveError::Cancelled { t: system.ivp.t0 });
+                return Err(SolveError::Cancelled { t: ivp.t0 });
             }
             let unit = if column < n { u0.get_mut(column) } else { p.get_mut(column - n) };
             let t0 = if unit.is_none() { 1.0 } else { 0.0 };
@@ -252,51 +234,12 @@ impl HybridForward {
         }
         Ok(())
     }
-}
 
-impl GradientMethod for HybridForward {
-    fn name(&self) -> &'static str {
-        "forward"
+    fn products(&self) -> u64 {
+        self.forward.products + self.traced.builder.evaluations
     }
 
-    fn evaluate(
-        &mut self,
-        ivp: &Ivp<'_>,
-        settings: &Settings,
-        saves: &[f64],
-        loss: &mut Loss<'_>,
-        grad_u0: &mut [f64],
-        grad_p: &mut [f64],
-    ) -> Result<Evaluated, SolveError> {
-        validate_gradients(ivp, grad_u0, grad_p, &HONOURED)?;
-        let system = System::new(ivp);
-        let n = system.n;
-        self.saved.resize(saves.len(), n);
-        let (forward, reached) =
-            self.traced.solve(&system, settings, saves, &mut self.saved.states)?;
-        let loss = self.saved.evaluate(loss);
-        self.saved.by_state[reached * n..].fill(0.0);
-        let mut all = vec![0.0; n + ivp.p.len() + 1];
-        let movable = !self.traced.trace.has_events_at_start();
-        // The weights of the loss leave while the closure borrows the rest.
-        let saved = std::mem::take(&mut self.saved);
-        let reached = &saves[..reached];
-        let swept = self.propagate(&system, settings, reached, movable, &mut |row, d, tangent| {
-            let weights = saved.row_by_state(row, n);
-            all[d] += weights.iter().zip(tangent).map(|(w, s)| w * s).sum::<f64>();
-        });
-        self.saved = saved;
-        swept?;
-        grad_u0.copy_from_slice(&all[..n]);
-        grad_p.copy_from_slice(&all[n..n + ivp.p.len()]);
-        ensure_finite(ivp, &self.saved.by_state, grad_u0, grad_p)?;
-        let memory = self.traced.bytes() + self.forward.bytes();
-        Ok(Evaluated {
-            loss,
-            forward,
-            reverse_products: self.forward.products + self.traced.builder.evaluations,
-            memory: memory as u64,
-            by_start_time: movable.then_some(all[n + ivp.p.len()]),
-        })
+    fn bytes(&self) -> u64 {
+        (self.traced.bytes() + self.forward.bytes()) as u64
     }
 }

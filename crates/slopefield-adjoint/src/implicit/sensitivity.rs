@@ -3,27 +3,26 @@
 use super::equations::{Directions, StageEquations, StepView, add_scaled};
 use super::linear::Linear;
 use super::path::{HONOURED, Path};
-use crate::method::{ensure_finite, parameter_not_finite, validate_gradients, validate_parts};
+use crate::method::parameter_not_finite;
 use crate::saves::SavedStates;
-use crate::{Evaluated, GradientMethod, Loss};
-use slopefield_kernel::Structure;
+use crate::sensitivity::{Sink, TangentPass, sensitivities};
+use slopefield_kernel::{Part, Structure};
 use slopefield_solve::{ConsistentSums, Ivp, Settings, SolveError, Stats};
 
 /// Tangents of the accepted steps of an implicit one-step method along all initial values and
 /// parameters; the directions of a step share its factorisations. Besides gradients this gives the
 /// Jacobian of the saved states, for least-squares methods.
 pub struct ImplicitSensitivity {
-    path: Path,
+    pass: Pass,
     saved: SavedStates,
-    tangents: Tangents,
 }
 
 impl ImplicitSensitivity {
     /// Through the built-in implicit method called `name`, with up to 256 MiB of record; none for
     /// other methods.
     pub fn named(name: &str) -> Option<Self> {
-        let (path, saved) = (Path::named(name)?, SavedStates::default());
-        Some(ImplicitSensitivity { path, saved, tangents: Tangents::new() })
+        let pass = Pass { path: Path::named(name)?, tangents: Tangents::new() };
+        Some(ImplicitSensitivity { pass, saved: SavedStates::default() })
     }
 
     /// Whether the system has what the derivatives need; otherwise a sentence.
@@ -31,55 +30,44 @@ impl ImplicitSensitivity {
     /// # Errors
     /// Steps of Rosenbrock methods of systems whose second derivatives are not known.
     pub fn suits(&self, structure: &Structure<'_>) -> Result<(), String> {
-        self.path.suits(structure)
+        self.pass.path.suits(structure)
     }
 
     /// Keeps the record below `bytes` where that is possible; the tangents come on top.
     pub fn with_memory(mut self, bytes: u64) -> Self {
-        self.path.set_memory(bytes);
+        self.pass.path.set_memory(bytes);
         self
     }
+}
 
-    /// Solves and writes the states at the save times to `states` (row by row) and their Jacobian
-    /// to `jacobian`: for save `k` and state `i`, row `k·n + i` holds the derivatives by all
-    /// initial values, then by all parameters.
-    ///
-    /// # Errors
-    /// Those of the solve; [`SolveError::Invalid`] when `jacobian` has the wrong size or the system
-    /// a part that is not differentiated.
-    pub fn jacobian(
+sensitivities!(ImplicitSensitivity);
+
+struct Pass {
+    path: Path,
+    tangents: Tangents,
+}
+
+impl TangentPass for Pass {
+    fn honoured(&self) -> &'static [Part] {
+        HONOURED
+    }
+
+    fn solve(
         &mut self,
         ivp: &Ivp<'_>,
         settings: &Settings,
         saves: &[f64],
         states: &mut [f64],
-        jacobian: &mut [f64],
-    ) -> Result<Stats, SolveError> {
-        let n = ivp.u0.len();
-        let columns = n + ivp.p.len();
-        if jacobian.len() != states.len() * columns {
-            return Err(SolveError::Invalid(format!(
-                "room for a Jacobian of {} numbers was given, but {} × {columns} are needed",
-                jacobian.len(),
-                states.len()
-            )));
-        }
-        validate_parts(ivp, HONOURED)?;
-        let stats = self.path.solve(ivp, settings, saves, states)?;
-        self.propagate(ivp, settings, saves, &mut |row, column, tangent| {
-            for (i, value) in tangent.iter().enumerate() {
-                jacobian[(row * n + i) * columns + column] = *value;
-            }
-        })?;
-        Ok(stats)
+    ) -> Result<(Stats, usize), SolveError> {
+        Ok((self.path.solve(ivp, settings, saves, states)?, saves.len()))
     }
 
-    /// Runs the tangents over the recorded steps and hands `(save, direction, tangent)` to `sink`.
     fn propagate(
         &mut self,
         ivp: &Ivp<'_>,
         settings: &Settings,
         saves: &[f64],
+        _: bool,
         sink: &mut Sink<'_>,
     ) -> Result<(), SolveError> {
         self.path.begin(ivp, settings)?;
@@ -97,55 +85,15 @@ impl ImplicitSensitivity {
         }
         Ok(())
     }
-}
 
-impl GradientMethod for ImplicitSensitivity {
-    fn name(&self) -> &'static str {
-        "forward"
+    fn products(&self) -> u64 {
+        self.tangents.products + self.path.record.recomputed + self.path.repeated
     }
 
-    fn evaluate(
-        &mut self,
-        ivp: &Ivp<'_>,
-        settings: &Settings,
-        saves: &[f64],
-        loss: &mut Loss<'_>,
-        grad_u0: &mut [f64],
-        grad_p: &mut [f64],
-    ) -> Result<Evaluated, SolveError> {
-        validate_gradients(ivp, grad_u0, grad_p, HONOURED)?;
-        let n = ivp.u0.len();
-        self.saved.resize(saves.len(), n);
-        let forward = self.path.solve(ivp, settings, saves, &mut self.saved.states)?;
-        let loss = self.saved.evaluate(loss);
-        grad_u0.fill(0.0);
-        grad_p.fill(0.0);
-        // The weights of the loss leave while the closure borrows the rest.
-        let saved = std::mem::take(&mut self.saved);
-        let swept = self.propagate(ivp, settings, saves, &mut |row, direction, tangent| {
-            let weights = saved.row_by_state(row, n);
-            let along: f64 = weights.iter().zip(tangent).map(|(w, s)| w * s).sum();
-            match direction.checked_sub(n) {
-                None => grad_u0[direction] += along,
-                Some(parameter) => grad_p[parameter] += along,
-            }
-        });
-        self.saved = saved;
-        swept?;
-        ensure_finite(ivp, &self.saved.by_state, grad_u0, grad_p)?;
-        Ok(Evaluated {
-            loss,
-            forward,
-            reverse_products: self.tangents.products
-                + self.path.record.recomputed
-                + self.path.repeated,
-            memory: self.path.bytes() + self.tangents.bytes(),
-            by_start_time: None,
-        })
+    fn bytes(&self) -> u64 {
+        self.path.bytes() + self.tangents.bytes()
     }
 }
-
-type Sink<'a> = dyn FnMut(usize, usize, &[f64]) + 'a;
 
 /// The tangents carried along, one per direction: initial values first, then parameters.
 struct Tangents {

@@ -1,19 +1,16 @@
 //! Forward sensitivities along a path of an equation with noise.
 
 use super::path::{Path, no_derivative};
-use crate::method::{ensure_finite, validate_gradients};
-use crate::saves::saves_at_start;
-use crate::{Evaluated, GradientMethod, Loss};
+use crate::saves::{SavedStates, saves_at_start};
+use crate::sensitivity::{Sink, TangentPass, sensitivities};
 use slopefield_kernel::Part;
 use slopefield_solve::{Ivp, Settings, SolveError, Stats};
 
 /// Tangents of the accepted steps of a method for noise along all initial values and parameters, on
 /// the same Brownian motion. Equal to [`crate::StochasticAdjoint`] up to rounding.
 pub struct StochasticForward {
-    path: Path,
-    /// Tangents of the state, one after the other for each direction.
-    tangents: Vec<f64>,
-    next: Vec<f64>,
+    pass: Pass,
+    saved: SavedStates,
 }
 
 impl StochasticForward {
@@ -21,7 +18,8 @@ impl StochasticForward {
     /// no method for equations with noise.
     #[must_use]
     pub fn named(id: &str) -> Option<Self> {
-        Some(StochasticForward { path: Path::named(id)?, tangents: Vec::new(), next: Vec::new() })
+        let pass = Pass { path: Path::named(id)?, tangents: Vec::new(), next: Vec::new() };
+        Some(StochasticForward { pass, saved: SavedStates::default() })
     }
 
     /// Keeps the states at step ends below `bytes` where that is possible: all times and about the
@@ -29,53 +27,44 @@ impl StochasticForward {
     /// of another solve; 256 MiB unless told otherwise.
     #[must_use]
     pub fn with_memory(mut self, bytes: u64) -> Self {
-        self.path.set_budget(bytes);
+        self.pass.path.set_budget(bytes);
         self
     }
+}
 
-    /// Solves and writes the states at `saves` to `states` (`saves.len() × n`) and their
-    /// derivatives to `jacobian`: row `m·n + i` belongs to state `i` at save time `m` and holds
-    /// `n` derivatives by the initial state, then those by the parameters.
-    ///
-    /// # Errors
-    /// As [`GradientMethod::evaluate`].
-    pub fn jacobian(
+sensitivities!(StochasticForward);
+
+struct Pass {
+    path: Path,
+    /// Tangents of the state, one after the other for each direction.
+    tangents: Vec<f64>,
+    next: Vec<f64>,
+}
+
+impl TangentPass for Pass {
+    fn honoured(&self) -> &'static [Part] {
+        &[Part::Noise]
+    }
+
+    fn solve(
         &mut self,
         ivp: &Ivp<'_>,
         settings: &Settings,
         saves: &[f64],
         states: &mut [f64],
-        jacobian: &mut [f64],
-    ) -> Result<Stats, SolveError> {
-        let n = ivp.u0.len();
-        let columns = n + ivp.p.len();
-        if states.len() != saves.len() * n || jacobian.len() != states.len() * columns {
-            return Err(SolveError::Invalid(format!(
-                "room for {} states and a Jacobian of {} numbers was given, but {} and {} are \
-                 needed",
-                states.len(),
-                jacobian.len(),
-                saves.len() * n,
-                saves.len() * n * columns
-            )));
-        }
+    ) -> Result<(Stats, usize), SolveError> {
         let stats = self.path.solve(&self.path.system(ivp)?, settings, saves)?;
         states.copy_from_slice(&self.path.saved.states);
-        self.propagate(ivp, settings, saves, &mut |save, direction, tangent| {
-            for (i, value) in tangent.iter().enumerate() {
-                jacobian[(save * n + i) * columns + direction] = *value;
-            }
-        })?;
-        Ok(stats)
+        Ok((stats, saves.len()))
     }
 
-    /// Runs the tangents over the recorded steps and hands `(save, direction, tangent)` to `sink`.
     fn propagate(
         &mut self,
         ivp: &Ivp<'_>,
         settings: &Settings,
         saves: &[f64],
-        sink: &mut dyn FnMut(usize, usize, &[f64]),
+        _: bool,
+        sink: &mut Sink<'_>,
     ) -> Result<(), SolveError> {
         let n = ivp.u0.len();
         let directions = n + ivp.p.len();
@@ -118,46 +107,12 @@ impl StochasticForward {
         }
         Ok(())
     }
-}
 
-impl GradientMethod for StochasticForward {
-    fn name(&self) -> &'static str {
-        "forward"
+    fn products(&self) -> u64 {
+        self.path.tape.products
     }
 
-    fn evaluate(
-        &mut self,
-        ivp: &Ivp<'_>,
-        settings: &Settings,
-        saves: &[f64],
-        loss: &mut Loss<'_>,
-        grad_u0: &mut [f64],
-        grad_p: &mut [f64],
-    ) -> Result<Evaluated, SolveError> {
-        validate_gradients(ivp, grad_u0, grad_p, &[Part::Noise])?;
-        let n = ivp.u0.len();
-        let forward = self.path.solve(&self.path.system(ivp)?, settings, saves)?;
-        let loss = self.path.loss(loss);
-        grad_u0.fill(0.0);
-        grad_p.fill(0.0);
-        let by_state = std::mem::take(&mut self.path.saved.by_state);
-        let result = self.propagate(ivp, settings, saves, &mut |save, direction, tangent| {
-            let w = &by_state[save * n..(save + 1) * n];
-            let product: f64 = w.iter().zip(tangent).map(|(w, x)| w * x).sum();
-            match direction.checked_sub(n) {
-                None => grad_u0[direction] += product,
-                Some(parameter) => grad_p[parameter] += product,
-            }
-        });
-        self.path.saved.by_state = by_state;
-        result?;
-        ensure_finite(ivp, &self.path.saved.by_state, grad_u0, grad_p)?;
-        Ok(Evaluated {
-            loss,
-            forward,
-            reverse_products: self.path.tape.products,
-            memory: self.path.bytes(),
-            by_start_time: None,
-        })
+    fn bytes(&self) -> u64 {
+        self.path.bytes()
     }
 }
