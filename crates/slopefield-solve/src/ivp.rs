@@ -121,7 +121,17 @@ impl Settings {
 
     /// Why a solve that has reached `t` may not go on, if it may not: somebody has asked to stop,
     /// or its time is over.
+    #[inline]
     pub fn interruption(&self, t: f64) -> Option<SolveError> {
+        // Asked twice in every step, and answered in a few instructions.
+        if self.deadline.is_none() && !self.cancelled() {
+            return None;
+        }
+        self.reason_to_stop(t)
+    }
+
+    #[cold]
+    fn reason_to_stop(&self, t: f64) -> Option<SolveError> {
         if self.cancelled() {
             return Some(SolveError::Cancelled { t });
         }
