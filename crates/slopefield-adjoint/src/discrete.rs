@@ -26,15 +26,12 @@ pub struct DiscreteAdjoint {
     start: StartTime,
 }
 
-/// Bytes of tape allowed unless told otherwise.
-const DEFAULT_MEMORY: u64 = 256 << 20;
-
 impl DiscreteAdjoint {
     /// Through the method of `tableau`, with up to 256 MiB of tape.
     pub fn new(tableau: &'static Tableau) -> Self {
         DiscreteAdjoint {
             stepper: ExplicitRungeKutta::new(tableau),
-            tape: Tape::new(tableau, DEFAULT_MEMORY),
+            tape: Tape::new(tableau, crate::DEFAULT_MEMORY),
             saved: SavedStates::default(),
             sweep: Sweep::new(tableau),
             start: StartTime::new(tableau),

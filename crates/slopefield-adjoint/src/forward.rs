@@ -21,15 +21,12 @@ pub struct ForwardSensitivity {
     saved: SavedStates,
 }
 
-/// Bytes of tape allowed unless told otherwise.
-const DEFAULT_MEMORY: u64 = 256 << 20;
-
 impl ForwardSensitivity {
     /// Through the method of `tableau`, with up to 256 MiB of tape.
     pub fn new(tableau: &'static Tableau) -> Self {
         let pass = Pass {
             stepper: ExplicitRungeKutta::new(tableau),
-            tape: Tape::new(tableau, DEFAULT_MEMORY),
+            tape: Tape::new(tableau, crate::DEFAULT_MEMORY),
             tangents: Tangents::new(tableau),
         };
         ForwardSensitivity { pass, saved: SavedStates::default() }

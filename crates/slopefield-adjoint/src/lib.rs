@@ -51,7 +51,7 @@ pub use discrete::DiscreteAdjoint;
 pub use forward::ForwardSensitivity;
 pub use hybrid::{HybridAdjoint, HybridForward};
 pub use implicit::{ImplicitAdjoint, ImplicitSensitivity};
-pub use method::{Evaluated, GradientMethod, Loss};
+pub use method::{DEFAULT_MEMORY, Evaluated, GradientMethod, Loss};
 pub use methods::{METHODS, MethodInfo, Through, applicable, method_info};
 pub use steady::{SteadyAdjoint, SteadyEvaluated, SteadyLoss};
 pub use stochastic::{

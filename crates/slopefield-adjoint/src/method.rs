@@ -9,6 +9,9 @@ use slopefield_solve::{Ivp, Settings, SolveError, Stats};
 /// through the trajectory on its own side.
 pub type Loss<'a> = dyn FnMut(&[f64], &mut [f64]) -> f64 + 'a;
 
+/// Bytes of tape, records and checkpoints that a method may hold unless told otherwise.
+pub const DEFAULT_MEMORY: u64 = 256 << 20;
+
 /// Result of one gradient.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evaluated {

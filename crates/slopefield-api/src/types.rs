@@ -18,6 +18,14 @@ pub struct Slice {
     pub len: u32,
 }
 
+impl Slice {
+    /// Its numbers in the block.
+    #[must_use]
+    pub fn of(self, block: &[f64]) -> &[f64] {
+        &block[self.start as usize..(self.start + self.len) as usize]
+    }
+}
+
 /// Nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 pub struct Empty {}

@@ -89,6 +89,16 @@ pub fn read(path: &Path) -> Result<String, ApiError> {
     })
 }
 
+/// Writes text to a file that the user named.
+pub fn write(path: &Path, text: &str) -> Result<(), ApiError> {
+    std::fs::write(path, text).map_err(|e| ApiError {
+        code: Code::File,
+        message: format!("{} cannot be written: {e}", path.display()),
+        advice: None,
+        details: Vec::new(),
+    })
+}
+
 /// The path as text; the worker has the same working directory.
 pub fn path(path: &Path) -> String {
     path.to_string_lossy().into_owned()

@@ -176,6 +176,7 @@ impl<T: Real> Driven<'_, '_, T> {
 
     /// Deals with a step that was taken: saves, observers, events. Returns where the solution has got
     /// to, and the event that stopped it.
+    #[inline]
     fn pass(
         &mut self,
         step: &Step,

@@ -87,9 +87,16 @@ impl Draws {
         })
     }
 
-    /// What speaks against trusting the draws, in sentences; none when nothing does.
+    /// What the draws tell of every element of θ; nothing with fewer than four draws.
     #[must_use]
-    pub fn warnings(&self, names: &[String]) -> Vec<String> {
+    pub fn summaries(&self) -> Vec<Summary> {
+        (0..self.dimension).filter_map(|element| self.summary(element)).collect()
+    }
+
+    /// What speaks against trusting the draws, in sentences; none when nothing does. `names` and
+    /// `summaries` are those of all elements of θ.
+    #[must_use]
+    pub fn warnings(&self, names: &[String], summaries: &[Summary]) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.divergences > 0 {
             let total = self.len() * self.chains.len();
@@ -99,13 +106,11 @@ impl Draws {
                 self.divergences
             ));
         }
-        let summaries = |test: &dyn Fn(&Summary) -> bool| -> Vec<&str> {
-            let all = names.iter().enumerate();
-            all.filter(|(i, _)| self.summary(*i).is_some_and(|s| test(&s)))
-                .map(|(_, name)| name.as_str())
-                .collect()
+        let which = |test: fn(&Summary) -> bool| -> Vec<&str> {
+            let all = names.iter().zip(summaries);
+            all.filter(|(_, s)| test(s)).map(|(name, _)| name.as_str()).collect()
         };
-        let unmixed = summaries(&|s| !(s.scale_reduction <= 1.01));
+        let unmixed = which(|s| !(s.scale_reduction <= 1.01));
         if !unmixed.is_empty() {
             warnings.push(format!(
                 "the chains disagree about {} (R̂ above 1.01): take more warm-up and more draws, or \
@@ -113,7 +118,7 @@ impl Draws {
                 unmixed.join(", ")
             ));
         }
-        let few = summaries(&|s| !(s.bulk.min(s.tail) >= 400.0));
+        let few = which(|s| !(s.bulk.min(s.tail) >= 400.0));
         if !few.is_empty() {
             warnings.push(format!(
                 "fewer than 400 effective draws of {}: take more draws before you quote their \

@@ -67,7 +67,7 @@ fn the_posterior_of_a_mean_is_the_conjugate_one() {
     assert!(s.bulk > 1000.0 && s.scale_reduction < 1.01, "{s:?}");
     // The normal distribution has 90 % of its weight within 1.645 standard deviations.
     assert!((s.quantiles[2] - s.quantiles[0] - 2.0 * 1.644_853_6 * sd).abs() < 0.1 * sd, "{s:?}");
-    assert_eq!(draws.warnings(&["m".into()]), Vec::<String>::new());
+    assert_eq!(draws.warnings(&["m".into()], &draws.summaries()), Vec::<String>::new());
     assert_eq!((draws.divergences, draws.failures, draws.cancelled), (0, 0, false));
     assert_eq!((draws.len(), draws.get(1000)), (1000, Some(&draws.chains[1][..1])));
 }
@@ -189,7 +189,7 @@ fn the_same_seed_gives_the_same_draws_and_another_seed_others() {
     assert_eq!(first, draw(&prepared, few).unwrap());
     assert_ne!(first, draw(&prepared, SampleSettings { seed: 2, ..few }).unwrap());
     assert_ne!(first.chains[0], first.chains[1]);
-    let text = first.warnings(&["m".into()]).join("; ");
+    let text = first.warnings(&["m".into()], &first.summaries()).join("; ");
     assert!(text.contains("fewer than 400 effective draws of m"), "{text}");
 }
 

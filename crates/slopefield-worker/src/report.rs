@@ -114,7 +114,7 @@ fn fit_plot(
     block: &[f64],
     model: &slopefield_lang::Model,
 ) -> Plot {
-    let part = |s: Slice| block[s.start as usize..(s.start + s.len) as usize].to_vec();
+    let part = |s: Slice| s.of(block).to_vec();
     let mut plot = Plot::new();
     let times = part(curve.times);
     for (i, o) in curve.observations.iter().enumerate() {
@@ -174,7 +174,7 @@ fn fit_plot(
 }
 
 fn loss_plot(view: &RunView, block: &[f64]) -> Plot {
-    let part = |s: Slice| block[s.start as usize..(s.start + s.len) as usize].to_vec();
+    let part = |s: Slice| s.of(block).to_vec();
     let loss = part(view.history_loss);
     let positive = loss.iter().all(|&l| l.is_nan() || l > 0.0);
     let mut plot = Plot::new();

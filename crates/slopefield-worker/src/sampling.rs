@@ -51,19 +51,17 @@ pub fn run(
     let mut numbers = Numbers::default();
     let bands = bands(&shown, prepared, &draws, request.points.unwrap_or(201), &mut numbers);
     let names = prepared.theta_names.clone();
+    let summaries = draws.summaries();
     let scalar = |i: &usize| prepared.problem.theta[*i].kind == ParamKind::Scalar;
-    let parameters = (0..names.len()).filter(scalar).filter_map(|i| {
-        let s = draws.summary(i)?;
-        Some(SampledParameter {
-            name: names[i].clone(),
-            mean: s.mean,
-            sd: s.sd,
-            standard_error: s.standard_error,
-            quantiles: s.quantiles,
-            bulk: s.bulk,
-            tail: s.tail,
-            scale_reduction: s.scale_reduction,
-        })
+    let parameters = (0..names.len()).filter(scalar).map(|i| SampledParameter {
+        name: names[i].clone(),
+        mean: summaries[i].mean,
+        sd: summaries[i].sd,
+        standard_error: summaries[i].standard_error,
+        quantiles: summaries[i].quantiles,
+        bulk: summaries[i].bulk,
+        tail: summaries[i].tail,
+        scale_reduction: summaries[i].scale_reduction,
     });
     let reply = SampleReply {
         parameters: parameters.collect(),
@@ -75,7 +73,7 @@ pub fn run(
         gradients: draws.gradients,
         seconds,
         cancelled: draws.cancelled,
-        warnings: draws.warnings(&names),
+        warnings: draws.warnings(&names, &summaries),
         time: prepared.model.model.time.name.clone(),
         bands,
         names,

@@ -3,6 +3,7 @@
 use super::reverse::dot;
 use super::system::{System, refused};
 use super::trace::{Kind, Source, Trace};
+use super::zeros;
 use slopefield_kernel::{Cotangent, Kernel, Tangent};
 use slopefield_solve::SolveError;
 
@@ -42,10 +43,6 @@ pub(super) fn change_at(trace: &Trace, moment: usize) -> usize {
 
 impl Locator {
     pub fn begin(&mut self, system: &System<'_>, trace: &Trace) {
-        let zeros = |buffer: &mut Vec<f64>, len: usize| {
-            buffer.clear();
-            buffer.resize(len, 0.0);
-        };
         let most = trace.n.max(system.roots()).max(trace.lags).max(system.times());
         zeros(&mut self.row, trace.all);
         zeros(&mut self.direction, trace.all);

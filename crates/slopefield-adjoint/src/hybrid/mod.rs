@@ -36,6 +36,12 @@ use trace::Trace;
 /// The parts of a system whose derivative is part of these gradients.
 pub(crate) const HONOURED: [Part; 2] = [Part::Events, Part::Delays];
 
+/// Makes a buffer hold `len` zeros.
+fn zeros(buffer: &mut Vec<f64>, len: usize) {
+    buffer.clear();
+    buffer.resize(len, 0.0);
+}
+
 /// A solve with its trace.
 struct Traced {
     plain: ExplicitRungeKutta,

@@ -5,6 +5,7 @@ mod reads;
 use super::locate::Locator;
 use super::system::{System, refused};
 use super::trace::{Item, Kind, Trace};
+use super::zeros;
 use crate::saves::SavedStates;
 use slopefield_kernel::Cotangent;
 use slopefield_solve::SolveError;
@@ -48,10 +49,6 @@ impl Reverse {
     }
 
     pub fn begin(&mut self, system: &System<'_>, trace: &Trace) {
-        let zeros = |buffer: &mut Vec<f64>, len: usize| {
-            buffer.clear();
-            buffer.resize(len, 0.0);
-        };
         let (n, all) = (trace.n, trace.all);
         zeros(&mut self.lambda, n);
         zeros(&mut self.slopes, trace.slopes.len());

@@ -5,6 +5,7 @@ use super::locate::{Condition, Locator, change_at};
 use super::reverse::{DIFFERENCES, difference, dot};
 use super::system::{System, refused};
 use super::trace::{Item, Kind, Source, Trace};
+use super::zeros;
 use slopefield_kernel::Tangent;
 use slopefield_solve::SolveError;
 
@@ -55,10 +56,6 @@ impl Forward {
 
     /// Prepares for any number of directions.
     pub fn begin(&mut self, system: &System<'_>, trace: &Trace) -> Result<(), SolveError> {
-        let zeros = |buffer: &mut Vec<f64>, len: usize| {
-            buffer.clear();
-            buffer.resize(len, 0.0);
-        };
         let (n, all) = (trace.n, trace.all);
         zeros(&mut self.state, n);
         zeros(&mut self.slopes, trace.slopes.len());

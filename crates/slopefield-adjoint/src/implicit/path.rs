@@ -12,9 +12,6 @@ use slopefield_solve::{
 /// The parts of systems that implicit methods honour here.
 pub(super) const HONOURED: &[Part] = &[Part::Mass];
 
-/// Bytes of record allowed unless told otherwise.
-const DEFAULT_MEMORY: u64 = 256 << 20;
-
 /// Solver and record.
 ///
 /// Methods with an iteration leave a part of the tolerance of it in their stages, and the steps of
@@ -54,8 +51,8 @@ impl Path {
                 .map(|method| FrozenSteps::of(method, Vec::new())),
             again,
             norm: ErrorNorm::default(),
-            guesses: StepGuesses::new(DEFAULT_MEMORY as usize / 16),
-            record: Record::new(equations.stages(), equations.switches(), DEFAULT_MEMORY),
+            guesses: StepGuesses::new(crate::DEFAULT_MEMORY as usize / 16),
+            record: Record::new(equations.stages(), equations.switches(), crate::DEFAULT_MEMORY),
             consistency: Consistency::default(),
             start: Vec::new(),
             slope: Vec::new(),

@@ -3,9 +3,6 @@
 use super::frozen::step_again;
 use slopefield_solve::{Ivp, Settings, SolveError, Step, StepObserver, Stepper};
 
-/// Bytes of states allowed unless told otherwise.
-const DEFAULT_MEMORY: u64 = 256 << 20;
-
 /// Times of the steps, and the states at the beginning of every so many; those between are made
 /// again, bit for bit, from the one before.
 pub(super) struct Record {
@@ -30,7 +27,7 @@ impl Default for Record {
             kept: Vec::new(),
             every: 1,
             n: 0,
-            budget: DEFAULT_MEMORY,
+            budget: crate::DEFAULT_MEMORY,
             segment: Vec::new(),
             first: None,
             settings: Settings::default(),

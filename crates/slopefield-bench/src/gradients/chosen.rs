@@ -3,14 +3,12 @@
 use crate::core::compiled;
 use crate::core::solve::{Problem, grid};
 use crate::{BenchError, Case, Check, Reference, Saved, Setting, Subject, Target, Trial, stored};
-use slopefield_adjoint::{Costs, GradientMethod};
+use slopefield_adjoint::{Costs, DEFAULT_MEMORY, GradientMethod};
 use slopefield_solve::{Settings, drive};
 use slopefield_study::gradient::Route;
 use slopefield_study::{BuiltinSolvers, StudyError};
 use std::time::Instant;
 
-/// Bytes that a gradient may hold.
-const MEMORY: u64 = 256 << 20;
 /// The solver of the cases.
 const SOLVER: &str = "rodas5p";
 
@@ -151,7 +149,8 @@ impl Chosen {
         weights: Vec<f64>,
         unit: Vec<f64>,
     ) -> Result<Chosen, BenchError> {
-        let route = Route { model, solver: SOLVER, solvers: &BuiltinSolvers, memory: MEMORY };
+        let route =
+            Route { model, solver: SOLVER, solvers: &BuiltinSolvers, memory: DEFAULT_MEMORY };
         let mut stepper = slopefield_study::solvers::stepper(model, SOLVER, &BuiltinSolvers)
             .map_err(StudyError::Solver)?;
         let mut states = vec![0.0; data.len()];
@@ -171,7 +170,7 @@ impl Chosen {
         let measured = Costs::measure(&problem.ivp(), stepper.stats(), least);
         let costs = Costs { saves: problem.saves.len(), ..measured };
         let applicable = route.applicable();
-        let name = slopefield_adjoint::choose(&costs, &applicable, MEMORY)
+        let name = slopefield_adjoint::choose(&costs, &applicable, DEFAULT_MEMORY)
             .map_or("discrete", |c| c.method);
         let method = route.method(name)?;
         Ok(Chosen {

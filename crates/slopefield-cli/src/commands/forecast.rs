@@ -17,7 +17,7 @@ pub async fn run(session: &Session, forecast: Forecast) -> Result<ExitCode, ApiE
     };
     let (reply, block): (ForecastReply, _) =
         session.call(Command::forecast, &request, |_, _| {}).await?;
-    let part = |s: Slice| &block[s.start as usize..(s.start + s.len) as usize];
+    let part = |s: Slice| s.of(&block);
     if session.json || forecast.format == Format::Json {
         let curves: Vec<_> = reply
             .curves

@@ -1,13 +1,12 @@
 //! `slopefield sample STUDY`.
 
-use super::{Session, path};
+use super::{Session, path, write};
 use crate::arguments::Sample;
 use crate::output::{self, number};
 use crate::progress::Bar;
 use slopefield_api::schema::Block;
-use slopefield_api::types::{SampleReply, SampleRequest, Slice};
-use slopefield_api::{ApiError, Code, Command};
-use std::path::Path;
+use slopefield_api::types::{SampleReply, SampleRequest};
+use slopefield_api::{ApiError, Command};
 use std::process::ExitCode;
 
 /// Trains and draws; Ctrl+C ends it in good order and keeps the draws so far.
@@ -96,7 +95,7 @@ pub async fn run(session: &Session, sample: Sample) -> Result<ExitCode, ApiError
 /// All draws as a table.
 fn draws(reply: &SampleReply, block: &Block) -> String {
     let width = reply.names.len();
-    let values = part(block, reply.values);
+    let values = reply.values.of(block);
     let rows = values.len() / width.max(1);
     let column = |k: usize| values.iter().skip(k).step_by(width).copied().collect::<Vec<f64>>();
     let per_chain = reply.draws.max(1) as usize;
@@ -116,8 +115,8 @@ fn bands(reply: &SampleReply, block: &Block) -> String {
     let mut text = format!("experiment,observation,{},5 %,50 %,95 %\n", reply.time);
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     for band in &reply.bands {
-        let quantiles = band.quantiles.map(|q| part(block, q));
-        for (row, t) in part(block, band.times).iter().enumerate() {
+        let quantiles = band.quantiles.map(|q| q.of(block));
+        for (row, t) in band.times.of(block).iter().enumerate() {
             let [low, middle, high] = quantiles.map(|q| q[row]);
             text += &format!(
                 "{},{},{t},{low},{middle},{high}\n",
@@ -127,17 +126,4 @@ fn bands(reply: &SampleReply, block: &Block) -> String {
         }
     }
     text
-}
-
-fn part(block: &Block, slice: Slice) -> &[f64] {
-    &block[slice.start as usize..(slice.start + slice.len) as usize]
-}
-
-fn write(file: &Path, text: &str) -> Result<(), ApiError> {
-    std::fs::write(file, text).map_err(|e| ApiError {
-        code: Code::File,
-        message: format!("{} cannot be written: {e}", file.display()),
-        advice: None,
-        details: Vec::new(),
-    })
 }

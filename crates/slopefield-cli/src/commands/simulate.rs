@@ -35,7 +35,7 @@ pub async fn run(session: &Session, simulate: Simulate) -> Result<ExitCode, ApiE
         session.call(Command::simulate, &request, |_, _| {}).await?;
     let (report, _): (ModelReport, _) =
         session.call(Command::model_check, &ModelText { text }, |_, _| {}).await?;
-    let part = |s: Slice| &block[s.start as usize..(s.start + s.len) as usize];
+    let part = |s: Slice| s.of(&block);
     let mut names = vec![report.time.name.clone()];
     let mut columns = vec![part(simulation.times)];
     for kind in [ColumnKind::State, ColumnKind::Let, ColumnKind::Observation] {
