@@ -1,6 +1,7 @@
 //! Repeated gradients of the same size allocate nothing.
 #![allow(unsafe_code, reason = "a global allocator that counts can only be written with unsafe")]
 
+#[path = "suite/common/mod.rs"]
 mod common;
 
 use common::{HEUN, ivp, spread, squares};

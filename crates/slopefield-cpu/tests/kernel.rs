@@ -1,5 +1,6 @@
 //! The compiled kernel as a whole: no allocation, threads, memory, refusals.
 
+#[path = "suite/common/mod.rs"]
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};

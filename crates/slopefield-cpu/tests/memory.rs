@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "suite/common/mod.rs"]
 mod common;
 
 use common::*;

@@ -1,6 +1,7 @@
 //! Steps allocate nothing: an ensemble allocates as often for many steps as for few.
 #![allow(unsafe_code, reason = "a global allocator that counts can only be written with unsafe")]
 
+#[path = "suite/common/mod.rs"]
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 #![allow(unsafe_code, reason = "a counting allocator")]
 
+#[path = "suite/common/mod.rs"]
 mod common;
 
 use common::*;

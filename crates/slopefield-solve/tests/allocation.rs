@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "a global allocator that counts can only be written with unsafe")]
 #![allow(clippy::unwrap_used, reason = "also in the functions that the tests share")]
 
+#[path = "suite/common/mod.rs"]
 mod common;
 
 use common::parabolic::{Linear, Reaction, Semilinear};

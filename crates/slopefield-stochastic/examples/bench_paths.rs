@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p slopefield-stochastic --example bench_paths`
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/suite/common/mod.rs"]
 mod common;
 
 use common::*;

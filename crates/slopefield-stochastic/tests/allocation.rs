@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "a global allocator that counts can only be written with unsafe")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+#[path = "suite/common/mod.rs"]
 mod common;
 
 use common::*;

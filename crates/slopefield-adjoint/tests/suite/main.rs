@@ -1,0 +1,18 @@
+//! The tests of slopefield-adjoint as one program: one link instead of one for every subject.
+//! `cargo test -p slopefield-adjoint --test suite SUBJECT` runs one subject.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+mod common;
+mod continuous;
+mod delays;
+mod events;
+mod exactness;
+mod implicit;
+mod jumps;
+mod means;
+mod noisy;
+mod references;
+mod start_time;
+mod steady;
+mod stochastic;
+mod whole_steps;

@@ -1,0 +1,16 @@
+//! The tests of slopefield-cli as one program: one link instead of one for every subject.
+//! `cargo test -p slopefield-cli --test suite SUBJECT` runs one subject.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+mod bad_input;
+mod bench;
+mod common;
+mod examples;
+mod gradient;
+mod inputs;
+mod interruption;
+mod networks;
+mod plugins;
+mod project;
+mod sample;
+mod simulate;

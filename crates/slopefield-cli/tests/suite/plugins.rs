@@ -1,0 +1,159 @@
+//! Studies and models that use the bundled plugins, built and put in place as for packaging.
+use crate::common;
+
+use common::{Place, between, close, decay, number, repository};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// A folder with the bundled plugins, built with the same cargo, profile and target folder as
+/// the program.
+fn plugins() -> &'static Path {
+    static FOLDER: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, folder) = FOLDER.get_or_init(|| {
+        let products = Path::new(common::PROGRAM).parent().unwrap();
+        let profile = match products.file_name().unwrap().to_str().unwrap() {
+            "debug" => "dev",
+            other => other,
+        };
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let built = Command::new(cargo)
+            .args(["build", "--quiet", "--profile", profile])
+            .args(["-p", "slopefield-plugin-ode-extra", "-p", "slopefield-plugin-kan"])
+            .arg("--target-dir")
+            .arg(products.parent().unwrap())
+            .current_dir(repository())
+            .output()
+            .unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let kept = tempfile::tempdir().unwrap();
+        let folder = kept.path().join("plugins");
+        slopefield_plugin_host::bundle(&repository().join("plugins"), products, &folder).unwrap();
+        (kept, folder)
+    });
+    folder
+}
+
+fn run(place: &Place, arguments: &[&str]) -> common::Run {
+    place.run(&[arguments, &["--plugins", plugins().to_str().unwrap()]].concat())
+}
+
+#[test]
+fn the_list_names_what_plugins_offer() {
+    let place = Place::new();
+    let text = run(&place, &["plugin", "list"]).good();
+    let parts = [
+        "org.slopefield.ode-extra 0.1.0",
+        "solver   org.slopefield.ode-extra/dop853",
+        "org.slopefield.kan 0.1.0",
+        "network  org.slopefield.kan/kan",
+        "network  org.slopefield.kan/chebyshev",
+    ];
+    for part in parts {
+        assert!(text.contains(part), "`{part}` is not in\n{text}");
+    }
+    let json = run(&place, &["plugin", "list", "--json"]).json();
+    let ids: Vec<_> = json["plugins"].as_array().unwrap().iter().map(|p| &p["id"]).collect();
+    assert_eq!(ids, ["org.slopefield.kan", "org.slopefield.ode-extra"]);
+    assert!(json["plugins"].as_array().unwrap().iter().all(|p| p["problem"].is_null()));
+}
+
+/// The least-squares solution of the decay is the same through another solver, whose gradient
+/// can only be the continuous adjoint.
+#[test]
+fn a_study_is_trained_through_the_solver_of_a_plugin() {
+    let place = Place::new();
+    decay(&place);
+    let own = place.run(&["fit", "study.toml", "--json"]).json();
+    let solver =
+        "[solver]\nmethod = \"org.slopefield.ode-extra/dop853\"\nrtol = 1e-9\natol = 1e-10";
+    let study = place.read("study.toml");
+    place.write("study.toml", &format!("{study}\n{solver}\n"));
+    let text = run(&place, &["fit", "study.toml", "--json", "--out", "a.slopefield"]).good();
+    let fit: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
+    for name in ["a", "k"] {
+        close(number(&fit["parameters"][name]), number(&own["parameters"][name]), 1e-4);
+    }
+    let gradient =
+        run(&place, &["gradient", "study.toml", "--compare", "--check", "--json"]).json();
+    let methods = gradient["methods"].as_array().unwrap();
+    let names: Vec<_> = methods.iter().map(|m| m["method"].as_str().unwrap()).collect();
+    assert_eq!(names, ["gauss", "interpolating", "quadrature", "backsolve"]);
+    for method in methods {
+        assert!(number(&method["check"]) < 1e-6, "{method}");
+    }
+
+    let again = run(&place, &["fit", "study.toml", "--json", "--out", "b.slopefield"]).good();
+    let bits = |text: &str| between(text, "\"parameters\":", ",\"stop_reason\"").to_owned();
+    assert_eq!(bits(&text), bits(&again));
+    let forecast = |file: &str| run(&place, &["forecast", file]).good();
+    assert_eq!(forecast("a.slopefield"), forecast("b.slopefield"));
+
+    // A method that needs the steps of a built-in solver says so.
+    place.write("study.toml", &format!("{study}\n[training]\ngradient = \"discrete\"\n{solver}\n"));
+    let refused = run(&place, &["fit", "study.toml", "--out", "c.slopefield"]);
+    refused.bad(&["training.gradient", "`discrete` cannot go through", "dop853", "`gauss`"]);
+    assert!(!place.path("c.slopefield").exists());
+}
+
+#[test]
+fn a_model_is_trained_with_the_network_of_a_plugin() {
+    let place = Place::new();
+    decay(&place);
+    place.write(
+        "model.slope",
+        "state x = 1\nnetwork f: org.slopefield.kan/kan(inputs: 1, outputs: 1)\n\
+         let rate = f(x)\nx' = -rate\nobserve x_seen = x\n",
+    );
+    let points: Vec<_> =
+        (0..=20).map(|i| 0.1 * f64::from(i)).map(|t| format!("{t},{}\n", (-t).exp())).collect();
+    place.write("points.csv", &format!("t,x\n{}", points.concat()));
+    let fit = |out: &str| {
+        let arguments = ["fit", "study.toml", "--json", "--iterations", "250", "--out", out];
+        let fit = run(&place, &arguments).json();
+        (number(&fit["loss"]), run(&place, &["forecast", out]).good())
+    };
+    let (loss, curves) = fit("a.slopefield");
+    // Per point 3 in 1000 of the start value at most.
+    assert!(loss < 21.0 * 9e-6, "{loss}");
+    assert_eq!(curves, fit("b.slopefield").1);
+    let checked = run(&place, &["gradient", "study.toml", "--compare", "--check", "--json"]).json();
+    for method in checked["methods"].as_array().unwrap() {
+        let bound = if method["method"] == "gauss" { 1e-4 } else { 1e-8 };
+        assert!(number(&method["check"]) <= bound, "{method}");
+    }
+}
+
+#[test]
+fn what_no_plugin_offers_is_named_with_what_there_is() {
+    let place = Place::new();
+    decay(&place);
+    let study = place.read("study.toml");
+    let with = |method: &str| {
+        place.write("study.toml", &format!("{study}\n[solver]\nmethod = \"{method}\"\n"));
+        run(&place, &["fit", "study.toml"])
+    };
+    with("org.slopefield.ode-extra/rk99").bad(&[
+        "solver.method",
+        "rk99",
+        "org.slopefield.ode-extra/dop853",
+    ]);
+    with("org.example.none/dop853").bad(&[
+        "solver.method",
+        "org.example.none",
+        "org.slopefield.ode-extra/dop853",
+    ]);
+    place.write("study.toml", &study);
+    place.write(
+        "model.slope",
+        "state x = 1\nnetwork f: org.slopefield.kan/kann(inputs: 1, outputs: 1)\nx' = f(x)\nobserve x_seen = x\n",
+    );
+    run(&place, &["fit", "study.toml"]).bad(&["kann", "org.slopefield.kan/kan"]);
+    // Without the plugins nothing of this exists, and the program says where it looked. A built
+    // program may have them beside it, a copy of it has not.
+    let alone = place.path("slopefield-alone");
+    std::fs::copy(common::PROGRAM, &alone).unwrap();
+    let none = place.command_of(&alone, &["plugin", "list"]).output().unwrap();
+    let none = String::from_utf8(none.stdout).unwrap();
+    assert!(none.contains("no plugins are installed") && none.contains("plugins\n"), "{none}");
+}

@@ -1,0 +1,11 @@
+//! The tests of slopefield-plugin-host as one program: one link instead of one for every subject.
+//! `cargo test -p slopefield-plugin-host --test suite SUBJECT` runs one subject.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+mod bundling;
+mod common;
+mod discovery;
+mod faults;
+mod log;
+mod networks;
+mod solvers;

@@ -1,0 +1,17 @@
+//! The tests of slopefield-study as one program: one link instead of one for every subject.
+//! `cargo test -p slopefield-study --test suite SUBJECT` runs one subject.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+mod arrays;
+mod classes;
+mod gradient_choice;
+mod gradients;
+mod gradients_delays;
+mod gradients_events;
+mod gradients_implicit;
+mod gradients_random;
+mod inputs;
+mod problems;
+mod solvers;
+mod study;
+mod system;

@@ -1,0 +1,159 @@
+//! The model texts of the standard problems against their hand-written right-hand sides.
+use slopefield_graph::network::BuiltinNetworks;
+use slopefield_kernel::{DelayedRead, Delays, JumpChange, Kernel, NoiseKind};
+use slopefield_lang::{ReactionMode, Severity};
+use slopefield_problems::{Class, Problem, everything};
+use slopefield_study::CompiledModel;
+
+/// A deterministic number in [−1, 1].
+fn number(index: usize) -> f64 {
+    (index as f64 * 12.9898 + 0.345).sin()
+}
+
+fn eval(kernel: &dyn Kernel, t: f64, u: &[f64], p: &[f64]) -> Vec<f64> {
+    let mut out = vec![f64::NAN; kernel.shape().outputs];
+    let mut scratch = vec![0.0; kernel.scratch_len()];
+    kernel.eval(t, u, p, &mut out, &mut scratch);
+    out
+}
+
+#[track_caller]
+fn same(what: &str, ours: &[f64], theirs: &[f64], rounding: f64) {
+    assert_eq!(ours.len(), theirs.len(), "{what}");
+    let scale = theirs.iter().fold(1e-300_f64, |a, b| a.max(b.abs()));
+    for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
+        assert!((a - b).abs() <= rounding * scale, "{what}: value {i} is {a:e}, not {b:e}");
+    }
+}
+
+/// Where each delayed value of `theirs` stands among those of `ours`: the same state at the same
+/// time.
+fn places(ours: &Delays<'_>, theirs: &Delays<'_>, lags: [&[f64]; 2]) -> Vec<usize> {
+    let lag = |lags: &[f64], read: &DelayedRead| lags[read.lag as usize];
+    let place = |wanted: &DelayedRead| {
+        let matches = |read: &DelayedRead| {
+            read.state == wanted.state
+                && read.slope == wanted.slope
+                && (lag(lags[0], read) - lag(lags[1], wanted)).abs() < 1e-12
+        };
+        ours.reads.iter().position(matches).unwrap()
+    };
+    assert_eq!(ours.reads.len(), theirs.reads.len());
+    theirs.reads.iter().map(place).collect()
+}
+
+/// Compares everything that both know of the system at some points.
+fn compare(problem: &Problem, model: &CompiledModel) {
+    let id = problem.id;
+    let (ours, theirs) = (model.rhs.structure(), problem.rhs.structure());
+    let p = model.start_params(1);
+    same(&format!("{id}, parameters"), &p, &problem.p, 1e-15);
+    let start = model.initial_state(problem.t0, &p, &[]);
+    same(&format!("{id}, start"), &start, &problem.u0, 1e-14);
+    let n = problem.u0.len();
+    for k in 0..4 {
+        let t = problem.t0 + (0.13 + 0.2 * k as f64) * (problem.t1 - problem.t0).min(30.0);
+        let mut u: Vec<f64> = problem
+            .u0
+            .iter()
+            .enumerate()
+            .map(|(i, x)| x + 0.2 + 0.19 * number(100 * k + i))
+            .collect();
+        let mut reordered = u.clone();
+        if let (Some(ours), Some(theirs)) = (&ours.delays, &theirs.delays) {
+            let z = theirs.reads.len();
+            u.resize(n + z, 0.0);
+            let lags = [ours, theirs].map(|delays| eval(delays.lags, t, &u, &p));
+            let places = places(ours, theirs, [&lags[0], &lags[1]]);
+            reordered.resize(n + z, 0.0);
+            for (theirs, ours) in places.into_iter().enumerate() {
+                let past = 0.6 + 0.3 * number(17 * k + theirs);
+                (u[n + theirs], reordered[n + ours]) = (past, past);
+            }
+            for t in [problem.t0 - 0.03, problem.t0 - 50.0] {
+                // Histories that end at a time do not say more.
+                let [a, b] = [ours, theirs].map(|delays| eval(delays.history, t, &[], &p));
+                if b.iter().all(|x| x.is_finite()) {
+                    same(&format!("{id}, history"), &a, &b, 1e-14);
+                }
+            }
+        }
+        let [a, b] = [(&*model.rhs, &reordered), (&*problem.rhs, &u)]
+            .map(|(kernel, u)| eval(kernel, t, u, &p));
+        if theirs.mass.is_none() {
+            same(&format!("{id} at t = {t}"), &a, &b, 1e-11);
+        }
+        if let (Some(ours), Some(theirs)) = (&ours.noise, &theirs.noise) {
+            assert_eq!((ours.sources, ours.calculus), (theirs.sources, theirs.calculus), "{id}");
+            let [mut a, mut b] = [ours, theirs].map(|noise| {
+                let found = eval(noise.coefficients, t, &u, &p);
+                (found, noise.kind)
+            });
+            // One may know more than the other.
+            for (values, kind) in [&mut a, &mut b] {
+                if *kind == NoiseKind::Diagonal {
+                    let full =
+                        (0..n * n).map(|i| if i % (n + 1) == 0 { values[i / n] } else { 0.0 });
+                    *values = full.collect();
+                }
+            }
+            same(&format!("{id}, noise"), &a.0, &b.0, 1e-13);
+        }
+        if let (Some(ours), Some(theirs)) = (&ours.jumps, &theirs.jumps) {
+            let [a, b] = [ours, theirs].map(|jumps| eval(jumps.rates, t, &u, &p));
+            same(&format!("{id}, rates"), &a, &b, 1e-13);
+            for (ours, theirs) in ours.changes.iter().zip(theirs.changes) {
+                let [a, b] = [ours, theirs].map(|change| match change {
+                    JumpChange::Set(kernel) => eval(&**kernel, t, &u, &p),
+                    JumpChange::Add(list) => {
+                        let mut after = u.clone();
+                        list.iter().for_each(|(i, x)| after[*i as usize] += x);
+                        after
+                    }
+                });
+                same(&format!("{id}, change"), &a, &b, 1e-13);
+            }
+        }
+        if let (Some(ours), Some(theirs)) = (&ours.events, &theirs.events) {
+            assert_eq!(ours.list.len(), theirs.list.len(), "{id}");
+            if let (Some(a), Some(b)) = (ours.roots, theirs.roots) {
+                same(&format!("{id}, roots"), &eval(a, t, &u, &p), &eval(b, t, &u, &p), 1e-14);
+            }
+            assert_eq!(ours.affects.len(), theirs.affects.len(), "{id}");
+            for (a, b) in ours.affects.iter().zip(theirs.affects) {
+                same(
+                    &format!("{id}, affect"),
+                    &eval(&**a, t, &u, &p),
+                    &eval(&**b, t, &u, &p),
+                    1e-14,
+                );
+            }
+        }
+    }
+    let parts = |s: &slopefield_kernel::Structure<'_>| {
+        let (delays, noise) = (s.delays.is_some(), s.noise.is_some());
+        [delays, noise, s.jumps.is_some(), s.events.is_some(), s.mass.is_some()]
+    };
+    assert_eq!(parts(&ours), parts(&theirs), "{id}: delays, noise, jumps, events, mass matrix");
+}
+
+#[test]
+fn model_texts_are_the_equations_written_by_hand() {
+    let mut compared = 0;
+    for problem in everything() {
+        let Some(text) = problem.text else { continue };
+        let (_, diagnostics) = slopefield_lang::check(text);
+        let rendered = slopefield_lang::render(text, problem.id, &diagnostics, false);
+        let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error);
+        let codes: Vec<_> = errors.map(|d| d.code).collect();
+        assert!(codes.is_empty(), "{}:\n{rendered}", problem.id);
+        let mode =
+            if problem.class == Class::Jump { ReactionMode::Jumps } else { ReactionMode::Ode };
+        let model = CompiledModel::with_reactions(text, &BuiltinNetworks, mode).unwrap();
+        compare(&problem, &model);
+        compared += 1;
+    }
+    // Without a text: two networks with weights of their own, the beam, the medical problem, and
+    // neutral equations.
+    assert_eq!(compared, everything().len() - 2 - 2 - 13);
+}

@@ -1,0 +1,11 @@
+//! The tests of slopefield-train as one program: one link instead of one for every subject.
+//! `cargo test -p slopefield-train --test suite SUBJECT` runs one subject.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+mod hybrid;
+mod lotka_volterra;
+mod measured_data;
+mod objective;
+mod spiral;
+mod support;
+mod training;
