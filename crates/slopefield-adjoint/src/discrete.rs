@@ -11,7 +11,7 @@ use crate::moments::Moments;
 use crate::saves::{SavedStates, saves_at_start, saves_in_step};
 use crate::tape::{Segment, Tape};
 use crate::{Evaluated, GradientMethod, Loss};
-use slopefield_kernel::{Cotangent, Point, ReverseStepKernel, StepReversal};
+use slopefield_kernel::{Cotangent, Point, Recording, ReverseStepKernel, StepReversal};
 use slopefield_solve::{
     ExplicitRungeKutta, Ivp, Settings, SolveError, Stages, Tableau, drive, tableau,
 };
@@ -30,7 +30,7 @@ impl DiscreteAdjoint {
     /// Through the method of `tableau`, with up to 256 MiB of tape.
     pub fn new(tableau: &'static Tableau) -> Self {
         DiscreteAdjoint {
-            stepper: ExplicitRungeKutta::new(tableau),
+            stepper: ExplicitRungeKutta::new(tableau).recording(),
             tape: Tape::new(tableau, crate::DEFAULT_MEMORY),
             saved: SavedStates::default(),
             sweep: Sweep::new(tableau),
@@ -76,7 +76,7 @@ impl GradientMethod for DiscreteAdjoint {
         let mut by_start_time = None;
         self.sweep.begin(ivp, saves.len());
         for index in (0..self.tape.segments()).rev() {
-            let segment = self.tape.segment(ivp, index);
+            let mut segment = self.tape.segment(ivp, index);
             for i in (0..segment.len()).rev() {
                 if settings.cancelled() {
                     return Err(SolveError::Cancelled { t: segment.times[i + 1] });
@@ -97,10 +97,13 @@ impl GradientMethod for DiscreteAdjoint {
                         &self.saved,
                     )?);
                 }
-                self.sweep.reverse_step(ivp, &segment, i, saves, &self.saved, grad_p)?;
+                self.sweep.reverse_step(ivp, &mut segment, i, saves, &self.saved, grad_p)?;
+            }
+            if index == 0 {
+                self.sweep.pull_back_start(ivp, segment.record(0, 0), grad_p);
             }
         }
-        self.sweep.finish(ivp, saves, &self.saved, grad_u0, grad_p);
+        self.sweep.finish(ivp, saves, &self.saved, grad_u0);
         ensure_finite(ivp, &self.saved.by_state, grad_u0, grad_p)?;
         Ok(Evaluated {
             loss,
@@ -137,6 +140,8 @@ struct Sweep {
     whole: Option<Arc<dyn ReverseStepKernel>>,
     /// Steps reversed without it since the kernel was last asked for it.
     taken: u64,
+    /// The kernel's products for evaluations that wrote down what they need.
+    recording: Option<Arc<dyn Recording>>,
 }
 
 /// A kernel without code for whole steps is asked for it again after so many of them.
@@ -158,6 +163,7 @@ impl Sweep {
             moments: Moments::default(),
             whole: None,
             taken: 0,
+            recording: None,
         }
     }
 
@@ -168,7 +174,9 @@ impl Sweep {
             carried.resize(n, 0.0);
         }
         self.slopes.resize((self.tableau.dense_stages() + 1) * n, 0.0);
-        self.scratch.resize(ivp.rhs.scratch_len(), 0.0);
+        self.recording = ivp.rhs.recording();
+        let recorded = self.recording.as_ref().map_or(0, |recording| recording.scratch_len());
+        self.scratch.resize(ivp.rhs.scratch_len().max(recorded), 0.0);
         self.moments.resize(self.tableau.dense_degree(), n);
         self.saves_end = saves;
         self.products = 0;
@@ -178,7 +186,7 @@ impl Sweep {
     fn reverse_step(
         &mut self,
         ivp: &Ivp<'_>,
-        segment: &Segment<'_>,
+        segment: &mut Segment<'_>,
         i: usize,
         saves: &[f64],
         saved: &SavedStates,
@@ -202,7 +210,7 @@ impl Sweep {
                 return Ok(()); // nothing depends on what happens after the last save point
             }
             self.slopes.fill(0.0);
-            self.reverse_stages(ivp, t, t_new, block, false, grad_p);
+            self.reverse_stages(ivp, segment, i, false, grad_p);
         } else if let Some(whole) = &self.whole {
             whole.reverse(StepReversal {
                 t,
@@ -227,7 +235,7 @@ impl Sweep {
                 self.moments.scatter_each(table, (t, h), times, saved, interior.start, slopes);
                 self.reverse_extra_stages(ivp, t, t_new, &block[..n], grad_p);
             }
-            self.reverse_stages(ivp, t, t_new, block, within, grad_p);
+            self.reverse_stages(ivp, segment, i, within, grad_p);
             self.taken += 1;
             if self.taken == ASK_AFTER {
                 self.ask_for_whole_steps(ivp);
@@ -282,19 +290,20 @@ impl Sweep {
     fn reverse_stages(
         &mut self,
         ivp: &Ivp<'_>,
-        t: f64,
-        t_new: f64,
-        block: &[f64],
+        segment: &mut Segment<'_>,
+        step: usize,
         within: bool,
         grad_p: &mut [f64],
     ) {
+        let (t, t_new) = (segment.times[step], segment.times[step + 1]);
         let (n, s, h) = (ivp.u0.len(), self.tableau.stages(), t_new - t);
+        let block = segment.block(step);
         if self.tableau.fsal {
             // The last stage is the step's result, and its slope the next step's first.
             add(&mut self.kappa, &self.slopes[(s - 1) * n..s * n]);
             if within || !is_zero(&self.kappa) {
                 let end = &block[(s - 1) * n..s * n];
-                self.pull_back_kappa(ivp, t_new, end, grad_p);
+                self.pull_back_kappa(ivp, (t_new, end), segment.record(step, s - 1), grad_p);
             }
         }
         for (slope, weight) in self.slopes.chunks_exact_mut(n).zip(self.tableau.b) {
@@ -321,7 +330,8 @@ impl Sweep {
             self.stage.fill(0.0);
             let mut by_time = 0.0;
             let grad = Cotangent { t: &mut by_time, u: &mut self.stage, p: grad_p };
-            ivp.rhs.vjp(at, &this[..n], grad, &mut self.scratch);
+            let (record, scratch) = (segment.record(step, i), &mut self.scratch);
+            product(ivp, self.recording.as_deref(), at, &this[..n], record, grad, scratch);
             self.products += 1;
             for (slope, a) in before.chunks_exact_mut(n).zip(self.tableau.a[i]) {
                 add_scaled(slope, h * a, &self.stage);
@@ -334,28 +344,51 @@ impl Sweep {
     }
 
     /// `λ += (∂f/∂u)ᵀ κ` and the same for the parameters, at a step's end.
-    fn pull_back_kappa(&mut self, ivp: &Ivp<'_>, t: f64, u: &[f64], grad_p: &mut [f64]) {
+    fn pull_back_kappa(
+        &mut self,
+        ivp: &Ivp<'_>,
+        (t, u): (f64, &[f64]),
+        record: &mut [f64],
+        grad_p: &mut [f64],
+    ) {
         let mut by_time = 0.0;
         let grad = Cotangent { t: &mut by_time, u: &mut self.lambda, p: grad_p };
-        ivp.rhs.vjp(Point { t, u, p: ivp.p }, &self.kappa, grad, &mut self.scratch);
+        let (at, scratch) = (Point { t, u, p: ivp.p }, &mut self.scratch);
+        product(ivp, self.recording.as_deref(), at, &self.kappa, record, grad, scratch);
         self.products += 1;
     }
 
-    fn finish(
-        &mut self,
-        ivp: &Ivp<'_>,
-        saves: &[f64],
-        saved: &SavedStates,
-        grad_u0: &mut [f64],
-        grad_p: &mut [f64],
-    ) {
+    /// What the first slope depends on.
+    fn pull_back_start(&mut self, ivp: &Ivp<'_>, record: &mut [f64], grad_p: &mut [f64]) {
         if !is_zero(&self.kappa) {
-            self.pull_back_kappa(ivp, ivp.t0, ivp.u0, grad_p);
+            self.pull_back_kappa(ivp, (ivp.t0, ivp.u0), record, grad_p);
         }
+    }
+
+    fn finish(&mut self, ivp: &Ivp<'_>, saves: &[f64], saved: &SavedStates, grad_u0: &mut [f64]) {
         grad_u0.copy_from_slice(&self.lambda);
         for row in 0..saves_at_start(saves, ivp) {
             add(grad_u0, saved.row_by_state(row, ivp.u0.len()));
         }
+    }
+}
+
+/// The reverse product of a stage, from what its evaluation wrote down where it did.
+fn product(
+    ivp: &Ivp<'_>,
+    recording: Option<&dyn Recording>,
+    at: Point<'_>,
+    w: &[f64],
+    record: &mut [f64],
+    grad: Cotangent<'_>,
+    scratch: &mut [f64],
+) {
+    match recording {
+        Some(recording) if !record.is_empty() => {
+            record[..w.len()].copy_from_slice(w);
+            recording.vjp(at, record, grad, scratch);
+        }
+        _ => ivp.rhs.vjp(at, w, grad, scratch),
     }
 }
 

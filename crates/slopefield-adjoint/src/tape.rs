@@ -1,7 +1,7 @@
 //! What the forward solve leaves behind for the reverse pass.
 //!
-//! In order of memory, as the budget allows: all stage states of all steps; the state at the
-//! start of every step; the state at every second, fourth, … step. What is missing is computed
+//! In order of memory, as the budget allows: all stage states of all steps, and what their
+//! evaluations wrote down; the stage states alone; the state at the start of every step; the state at every second, fourth, … step. What is missing is computed
 //! again, segment by segment, by the same arithmetic on the same times, so every level gives the
 //! same bits. The levels are changed during the solve, when the number of steps shows.
 
@@ -29,6 +29,11 @@ pub(crate) struct Tape {
     times: Vec<f64>,
     /// `Level::Stages`: the blocks of all steps, then the final state. Otherwise start states.
     data: Vec<f64>,
+    /// What the evaluations of all stages wrote down, step by step, then of the final state where
+    /// that has been evaluated. Only with `Level::Stages`.
+    records: Vec<f64>,
+    /// Elements of a record; 0 where nothing is written down or there is no room for it.
+    record: usize,
     /// The recomputed blocks of one segment, then its final state.
     segment: Vec<f64>,
     replay: Stages,
@@ -43,6 +48,9 @@ pub(crate) struct Segment<'a> {
     data: &'a [f64],
     block: usize,
     n: usize,
+    records: &'a mut [f64],
+    record: usize,
+    rows: usize,
 }
 
 impl<'a> Segment<'a> {
@@ -55,6 +63,13 @@ impl<'a> Segment<'a> {
     pub fn block(&self, i: usize) -> &'a [f64] {
         &self.data[i * self.block..(i + 1) * self.block + self.n]
     }
+
+    /// What the evaluation of a stage of step `i` wrote down; the stage after the last is the
+    /// first of the next step. Empty where nothing was kept.
+    pub fn record(&mut self, i: usize, stage: usize) -> &mut [f64] {
+        let first = (i * self.rows + stage) * self.record;
+        &mut self.records[first..first + self.record]
+    }
 }
 
 impl Tape {
@@ -66,6 +81,8 @@ impl Tape {
             rows: tableau.evaluations_per_step(),
             times: Vec::new(),
             data: Vec::new(),
+            records: Vec::new(),
+            record: 0,
             segment: Vec::new(),
             replay: Stages::new(tableau),
             recomputed: 0,
@@ -82,6 +99,8 @@ impl Tape {
         self.n = n;
         self.times.clear();
         self.data.clear();
+        self.records.clear();
+        self.record = 0;
         self.segment.clear();
         self.recomputed = 0;
     }
@@ -106,14 +125,23 @@ impl Tape {
 
     /// Bytes of the values held, including the buffer for recomputed segments.
     pub fn bytes(&self) -> u64 {
-        (self.size(self.level, self.times.len(), self.data.len()) * BYTES) as u64
+        let held = self.size(self.level, self.times.len(), self.data.len());
+        ((held + self.records.len()) * BYTES) as u64
     }
 
     /// The steps of one segment with their stage states, recomputed if need be.
     pub fn segment(&mut self, ivp: &Ivp<'_>, index: usize) -> Segment<'_> {
         let block = self.rows * self.n;
         let Level::States { stride } = self.level else {
-            return Segment { times: &self.times, data: &self.data, block, n: self.n };
+            return Segment {
+                times: &self.times,
+                data: &self.data,
+                block,
+                n: self.n,
+                records: &mut self.records,
+                record: self.record,
+                rows: self.rows,
+            };
         };
         let first = index * stride;
         let last = (first + stride).min(self.steps());
@@ -130,7 +158,8 @@ impl Tape {
             self.recomputed += self.replay.attempt(ivp, pair[0], pair[1]);
             self.segment.extend_from_slice(self.replay.states_and_end());
         }
-        Segment { times, data: &self.segment, block, n: self.n }
+        let (data, records) = (&self.segment, &mut []);
+        Segment { times, data, block, n: self.n, records, record: 0, rows: self.rows }
     }
 
     /// Values held at a level with so many times and so much data.
@@ -145,8 +174,13 @@ impl Tape {
     fn keep_within_budget(&mut self) {
         loop {
             let held = self.size(self.level, self.times.len(), self.data.len());
-            if held * BYTES <= self.budget {
+            if (held + self.records.len()) * BYTES <= self.budget {
                 return;
+            }
+            if self.record > 0 {
+                self.records = Vec::new();
+                self.record = 0;
+                continue;
             }
             let steps = self.steps();
             let stride = match self.level {
@@ -186,6 +220,7 @@ impl StepObserver for Tape {
         };
         if self.times.is_empty() {
             self.times.push(step.t_prev);
+            self.record = stages.records().map_or(0, |rows| rows.len() / stages.tableau().stages());
         }
         let index = self.steps();
         self.times.push(step.t);
@@ -193,6 +228,10 @@ impl StepObserver for Tape {
             Level::Stages => {
                 self.data.truncate(index * self.rows * self.n);
                 self.data.extend_from_slice(stages.states_and_end());
+                if let Some(rows) = stages.records().filter(|_| self.record > 0) {
+                    self.records.truncate(index * self.rows * self.record);
+                    self.records.extend_from_slice(rows);
+                }
             }
             Level::States { stride } => {
                 if index.is_multiple_of(stride) {

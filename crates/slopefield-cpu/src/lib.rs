@@ -29,6 +29,7 @@ mod kernel;
 mod lanes;
 mod matrix;
 mod native;
+mod recording;
 mod simd;
 mod step;
 mod unroll;
@@ -42,6 +43,7 @@ pub use kernel::{
 };
 pub use lanes::{BatchOptions, CompiledBatch, compile_batch, compile_batch_with};
 pub use matrix::{CompiledMatrix, compile_matrix};
+pub use recording::{CompiledRecording, compile_recording, compile_recording_with};
 
 /// How to compile. The default is best for use; other values are for tests and comparisons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ mod identities;
 mod jacobian;
 mod op;
 mod parse;
+pub(crate) mod recording;
 mod rules;
 mod simplify;
 mod table;

@@ -27,8 +27,8 @@ pub use graph::GraphTextError;
 pub use interpreter::{HessianInterpreter, Interpreter, MatrixInterpreter};
 pub use layout::Layout;
 pub use lower::{
-    JacobianPlan, LoweredModel, ObserveSlot, dump, lower, lower_hessian, lower_hessian_of,
-    lower_jacobian, lower_text,
+    JacobianPlan, LoweredModel, ObserveSlot, RecordingPlans, dump, lower, lower_hessian,
+    lower_hessian_of, lower_jacobian, lower_recording, lower_text,
 };
 pub use model_graph::ModelFunction;
 pub use network::{BuiltinNetworks, NetworkBuilder, NetworkGraph, NetworkLibrary};

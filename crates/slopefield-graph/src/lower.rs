@@ -14,12 +14,12 @@ use crate::emit::emit;
 use crate::error::LowerError;
 use crate::graph::{
     Columns, FoldConstants, FormLayers, Forward, FuseLanes, GraphTextError, Identities, MergeEqual,
-    MergeLoops, RemoveDead, Reverse, parse_function, text,
+    MergeLoops, RemoveDead, Reverse, parse_function, recording, text,
 };
 use crate::layout::Layout;
 use crate::model_graph::{self, ModelFunction, noise_arguments};
 use crate::network::{NetworkGraph, NetworkLibrary};
-use crate::plan::{Entry, Plan, Plans};
+use crate::plan::{Entry, Instruction, Plan, Plans};
 use crate::sparse::{Colouring, Pattern};
 
 /// Longest parameter vector.
@@ -135,6 +135,66 @@ pub fn lower_hessian_of(
     function: ModelFunction,
 ) -> Result<Plan, LowerError> {
     compile(model, &lowered.networks, &lowered.layout, function, Entry::Hvp, &mut |_, _| {})
+}
+
+/// A function that writes down what its reverse product needs again, and the product that reads it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordingPlans {
+    /// A plan for [`Entry::Eval`]. Its results are those of the function, followed by what is
+    /// written down.
+    pub function: Plan,
+    /// A plan for [`Entry::Vjp`]. Its weights are those of the function's results, followed by
+    /// what was written down at the same point.
+    pub product: Plan,
+    /// Results of the function itself.
+    pub outputs: usize,
+}
+
+/// The right-hand side of a lowered model that has dense layers, cut into function and product;
+/// `None` where writing down has nothing to save. Made on demand, because only some methods reverse
+/// evaluations that they have made themselves.
+///
+/// # Errors
+/// As for [`lower`].
+pub fn lower_recording(
+    model: &Model,
+    lowered: &LoweredModel,
+) -> Result<Option<RecordingPlans>, LowerError> {
+    let is_dense =
+        |i: &Instruction| matches!(i, Instruction::Layer { .. } | Instruction::MatVec { .. });
+    if !lowered.rhs.eval.code.iter().any(is_dense) {
+        return Ok(None);
+    }
+    let function = ModelFunction::Rhs;
+    let outputs = function.outputs(model).len();
+    // The same graph twice, because luminal's do not copy.
+    let joint = || -> Result<Graph, LowerError> {
+        let mut graph = model_graph::build(model, &lowered.networks, &lowered.layout, function)?;
+        simplify(&mut graph);
+        recording::reverse_keeping_outputs(&mut graph);
+        simplify(&mut graph);
+        Ok(graph)
+    };
+    let plan = |mut graph: Graph, entry: Entry, recorded: usize| -> Result<Plan, LowerError> {
+        simplify(&mut graph);
+        graph.compile((FormLayers, FuseLanes, MergeLoops, Identities, RemoveDead), ());
+        let states = function.states(model);
+        let shape = Shape { states, params: lowered.layout.len, outputs: outputs + recorded };
+        let plan = emit(&graph, entry, shape);
+        plan.verify()?;
+        Ok(plan)
+    };
+    let (mut forth, mut back) = (joint()?, joint()?);
+    let cut = recording::cut(&forth);
+    let recorded = cut.iter().map(|tensor| tensor.dims.len()).sum();
+    if recorded == 0 {
+        return Ok(None);
+    }
+    recording::keep_function(&mut forth, &cut, outputs as u32);
+    recording::keep_product(&mut back, &cut, outputs as u32);
+    let function = plan(forth, Entry::Eval, recorded)?;
+    let product = plan(back, Entry::Vjp, recorded)?;
+    Ok(Some(RecordingPlans { function, product, outputs }))
 }
 
 /// The Jacobian of the right-hand side with respect to the states, as a function of its own.

@@ -5,10 +5,12 @@
 //! the other. The crate holds no code that computes and depends on nothing.
 
 mod batch;
+mod recording;
 mod step;
 mod structure;
 
 pub use batch::{BatchKernel, BatchPoint, LANE_GROUP};
+pub use recording::Recording;
 pub use step::{ReverseStepKernel, StepAttempt, StepKernel, StepReversal, StepTable};
 pub use structure::{
     Break, Calculus, Crossing, DelayedRead, Delays, Event, Events, JumpChange, Jumps, MatrixKernel,
@@ -85,6 +87,12 @@ pub trait Kernel<T = f64>: Send + Sync {
         taken: u64,
     ) -> Option<Arc<dyn ReverseStepKernel>> {
         let _ = (table, taken);
+        None
+    }
+
+    /// Evaluations whose reverse products need not compute the function again, where that saves
+    /// work worth the memory. The first call may take as long as a compilation.
+    fn recording(&self) -> Option<Arc<dyn Recording<T>>> {
         None
     }
 }

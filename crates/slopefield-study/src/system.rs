@@ -4,19 +4,21 @@
 mod driven;
 mod hessian;
 mod jacobian;
+mod recording;
 
 use crate::signal::Signals;
 pub(crate) use driven::driven;
 use driven::{DrivenHessian, DrivenMatrix};
 use hessian::LazyHessian;
 use jacobian::LazyJacobian;
+use recording::LazyRecording;
 use slopefield_graph::plan::Plans;
 use slopefield_graph::sparse::Pattern;
 use slopefield_graph::{LoweredModel, ModelFunction};
 use slopefield_kernel::{
     Calculus, Cotangent, Crossing, DelayedRead, Delays, Event, Events, HessianProduct, JumpChange,
-    Jumps, Kernel, MatrixKernel, MatrixPattern, Noise, NoiseKind, Pair, Point, ReverseStepKernel,
-    Shape, Split, StepKernel, StepTable, Structure, Tangent, Trigger,
+    Jumps, Kernel, MatrixKernel, MatrixPattern, Noise, NoiseKind, Pair, Point, Recording,
+    ReverseStepKernel, Shape, Split, StepKernel, StepTable, Structure, Tangent, Trigger,
 };
 use slopefield_lang::syntax::Direction;
 use slopefield_lang::{Binary, EventTrigger, Expr, ExprKind, Jump, Model, NoiseStructure, StateId};
@@ -31,6 +33,7 @@ pub(crate) struct Functions {
     jacobian: Arc<LazyJacobian>,
     hessian: Arc<LazyHessian>,
     noise_hessian: Option<Arc<LazyHessian>>,
+    recording: Arc<LazyRecording>,
     /// For each jump the rates that depend on what it changes.
     alters: Vec<Vec<u32>>,
 }
@@ -62,7 +65,8 @@ impl Functions {
         let noise_hessian = noise.map(|(_, coefficients)| {
             Arc::new(LazyHessian::new(model, lowered, function, coefficients.shape()))
         });
-        Functions { kernels, jacobian, hessian, noise_hessian, alters }
+        let recording = Arc::new(LazyRecording::new(model, lowered));
+        Functions { kernels, jacobian, hessian, noise_hessian, recording, alters }
     }
 
     /// Second derivatives of a function, driven by signals where the model has inputs.
@@ -94,6 +98,8 @@ pub(crate) struct SystemKernel {
     rhs: Arc<dyn Kernel>,
     jacobian: Arc<dyn MatrixKernel>,
     hessian: Arc<dyn HessianProduct>,
+    /// None where signals drive the model.
+    recording: Option<Arc<LazyRecording>>,
     signals: Option<Arc<Signals>>,
     mass: Option<MassMatrix>,
     pairs: Vec<Pair>,
@@ -193,6 +199,7 @@ impl SystemKernel {
         Some(SystemKernel {
             jacobian,
             hessian: functions.hessian(&functions.hessian, ModelFunction::Rhs, n, signals)?,
+            recording: signals.is_none().then(|| Arc::clone(&functions.recording)),
             signals: signals.cloned(),
             mass,
             pairs: model.pairs.iter().map(pair).collect(),
@@ -294,6 +301,10 @@ impl Kernel for SystemKernel {
         taken: u64,
     ) -> Option<Arc<dyn ReverseStepKernel>> {
         self.rhs.explicit_step_reverse(table, taken)
+    }
+
+    fn recording(&self) -> Option<Arc<dyn Recording>> {
+        self.recording.as_ref()?.get()
     }
 }
 

@@ -11,4 +11,5 @@ mod models;
 mod operations;
 mod pairs;
 mod random_plans;
+mod recording;
 mod unrolled_loops;

@@ -5,6 +5,7 @@ mod dense;
 mod dp5;
 mod methods;
 mod one_step;
+mod records;
 mod stages;
 mod tableau;
 mod tsit5;

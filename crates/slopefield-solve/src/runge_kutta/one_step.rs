@@ -20,6 +20,14 @@ impl<T: Real> ExplicitRungeKutta<T> {
     pub fn with_controller(tableau: &'static Tableau, controller: PiController) -> Self {
         Adaptive::with(Stages::new(tableau), controller)
     }
+
+    /// Writes down what reversing its evaluations needs, where the kernel offers that: the steps
+    /// and their numbers are the same, a solve takes a little longer and its reversal much less.
+    #[must_use]
+    pub fn recording(mut self) -> Self {
+        self.parts().0.record();
+        self
+    }
 }
 
 impl<T: Real> OneStep<T> for Stages<T> {

@@ -4,9 +4,10 @@
 //! adjoint all take their steps here, so a step taken again has the same bits. Nothing here
 //! accepts or rejects.
 
+use super::records::Records;
 use super::tableau::{MAX_DENSE_STAGES, MAX_STAGES, Tableau};
 use crate::{ErrorNorm, Ivp, Real};
-use slopefield_kernel::{StepAttempt, StepKernel};
+use slopefield_kernel::{Point, StepAttempt, StepKernel};
 use std::sync::Arc;
 
 /// Stage states and slopes of one explicit Runge–Kutta step, row by row.
@@ -27,6 +28,7 @@ pub struct Stages<T: Real = f64> {
     whole: Option<Arc<dyn StepKernel<T>>>,
     /// Steps taken without it since the kernel was last asked for it.
     taken: u64,
+    records: Records<T>,
 }
 
 /// A kernel without code for whole steps is asked for it again after so many of them.
@@ -55,7 +57,20 @@ impl<T: Real> Stages<T> {
             dense: false,
             whole: None,
             taken: 0,
+            records: Records::new(),
         }
+    }
+
+    /// From the next [`Stages::begin`] on, evaluations write down what their reverse products need
+    /// ([`slopefield_kernel::Recording`]), where the kernel offers that.
+    pub(crate) fn record(&mut self) {
+        self.records.want();
+    }
+
+    /// What the stages have written down, a row each, those that only the interpolant needs
+    /// excepted; none where nothing is.
+    pub fn records(&self) -> Option<&[T]> {
+        self.records.rows()
     }
 
     /// The coefficients.
@@ -72,7 +87,8 @@ impl<T: Real> Stages<T> {
         self.states.resize((self.end_row() + 1 + extra) * n, T::ZERO);
         self.slopes.resize(self.tableau.dense_stages() * n, T::ZERO);
         self.error.resize(n, T::ZERO);
-        self.scratch.resize(ivp.rhs.scratch_len(), T::ZERO);
+        let recorded = self.records.begin(ivp, self.tableau.stages());
+        self.scratch.resize(ivp.rhs.scratch_len().max(recorded), T::ZERO);
         self.t = t;
         self.t_new = t;
         self.dense = false;
@@ -87,8 +103,9 @@ impl<T: Real> Stages<T> {
         self.states.copy_within(end..end + n, 0);
         if self.tableau.fsal {
             self.slopes.copy_within(end..end + n, 0);
+            self.records.promote(self.end_row());
             0
-        } else if self.dense && self.tableau.extra_begins_with_end() {
+        } else if self.dense && self.tableau.extra_begins_with_end() && !self.records.is_on() {
             // The interpolant has had it evaluated.
             let s = self.tableau.stages();
             self.slopes.copy_within(s * n..(s + 1) * n, 0);
@@ -349,7 +366,10 @@ impl<T: Real> Stages<T> {
     fn evaluate(&mut self, ivp: &Ivp<'_, T>, i: usize, t: f64) {
         let rows = i * self.n..(i + 1) * self.n;
         let (u, out) = (&self.states[rows.clone()], &mut self.slopes[rows]);
-        ivp.rhs.eval(T::of(t), u, ivp.p, out, &mut self.scratch);
+        let at = Point { t: T::of(t), u, p: ivp.p };
+        if !self.records.evaluate(i, at, out, &mut self.scratch) {
+            ivp.rhs.eval(T::of(t), u, ivp.p, out, &mut self.scratch);
+        }
     }
 
     pub(super) fn ends(&self) -> (f64, f64) {

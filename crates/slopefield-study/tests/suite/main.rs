@@ -12,6 +12,7 @@ mod gradients_implicit;
 mod gradients_random;
 mod inputs;
 mod problems;
+mod recording;
 mod solvers;
 mod study;
 mod system;
