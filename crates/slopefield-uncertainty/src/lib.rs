@@ -10,9 +10,11 @@ mod diagnostics;
 mod draws;
 mod normal;
 mod posterior;
+mod predictive;
 mod sample;
 
 pub use diagnostics::{effective_draws, quantiles, scale_reduction};
 pub use draws::{Draws, Summary};
 pub use posterior::Posterior;
+pub use predictive::{Predicted, distribution, measured_quantiles};
 pub use sample::{SampleError, SampleProgress, SampleSettings, sample};
