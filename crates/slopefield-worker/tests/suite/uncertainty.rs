@@ -64,7 +64,7 @@ fn parameters_bands_and_coverage_are_those_of_the_known_posterior() {
         place.engine.uncertainty(request(&run), &mut |p, _| progress.push(p)).unwrap();
     let result = &view.result;
     assert_eq!((view.summary.method.as_str(), &view.summary.run), ("nuts", &run.id));
-    assert_eq!(result.warnings, [String::new(); 0]);
+    assert!(result.warnings.is_empty(), "{:?}", result.warnings);
     let m = &result.parameters[0];
     let chains = m.chains.as_ref().unwrap();
     assert_eq!(m.name, "m");
@@ -182,4 +182,110 @@ fn a_stop_keeps_the_draws_there_are_and_says_so() {
     assert!(view.result.warnings[0].contains("was stopped"), "{:?}", view.result.warnings);
     let draws = view.result.draws.unwrap();
     assert!(draws.draws > 100 && draws.draws * draws.every < 2_000_000, "{draws:?}");
+}
+
+/// Numbers of the first array called `key` in the figure with an id.
+fn numbers_of(page: &str, figure: &str, key: &str) -> Vec<f64> {
+    let rest = &page[page.find(&format!("id=\"{figure}\"")).unwrap()..];
+    let opening = format!("\"{key}\":[");
+    let rest = &rest[rest.find(&opening).unwrap() + opening.len()..];
+    rest[..rest.find(']').unwrap()].split(',').map(|x| x.parse().unwrap()).collect()
+}
+
+#[test]
+fn the_page_of_a_run_has_residuals_and_after_asking_bands_and_intervals() {
+    let (place, run) = place(MODEL);
+    let quiet = &mut |_: Progress, _: Vec<f64>| ();
+    let page = |quiet: &mut (dyn FnMut(Progress, Vec<f64>) + Send)| {
+        let path = place.engine.report(ReportRequest::default(), quiet).unwrap().0.path;
+        std::fs::read_to_string(path).unwrap()
+    };
+    let before = page(quiet);
+    assert!(before.contains("It has no band: how sure it is has not been asked."));
+    assert!(!before.contains("<h2>How sure</h2>"));
+
+    // The fit is the mean 1.3 of the four points trained on, whose distances have the root mean
+    // square √0.185; normal numbers in the middle of four equal shares lie at ±1.1503 and ±0.3186.
+    let scale = 0.185f64.sqrt();
+    let expected = [-0.1, -0.6, 0.6, 0.1].map(|r| r / scale);
+    let found = numbers_of(&before, "residuals", "y");
+    assert_eq!(found.len(), 4);
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-5, "{found} for {expected}");
+    }
+    let across = numbers_of(&before, "quantiles", "x");
+    let up = numbers_of(&before, "quantiles", "y");
+    for (found, expected) in across.iter().zip([
+        -1.150_349_380_376_008_3,
+        -0.318_639_363_964_375_15,
+        0.318_639_363_964_375_15,
+        1.150_349_380_376_008_3,
+    ]) {
+        assert!((found - expected).abs() < 1e-12, "{across:?}");
+    }
+    assert!(up.windows(2).all(|w| w[0] <= w[1]) && up.len() == 4, "{up:?}");
+
+    place.engine.uncertainty(request(&run), quiet).unwrap();
+    let after = page(quiet);
+    for part in [
+        "The dark bands hold the model",
+        "It holds 4 of 4 points trained on. It holds 1 of 2 points held out.",
+        "y, 90 % of measurements",
+        "<h2>How sure</h2>",
+        "<th>effective draws</th>",
+        "Draws from the posterior (NUTS).",
+    ] {
+        assert!(after.contains(part), "{part}");
+    }
+    // The outermost band is drawn first: there and back over all its times.
+    let there_and_back = numbers_of(&after, "fit0", "x");
+    assert_eq!(there_and_back.len() % 2, 0);
+    assert_eq!(there_and_back.first(), there_and_back.last());
+}
+
+/// A study with a network, log-normal noise and a hold-out: weights are drawn and not kept, and a
+/// measurement scatters more than the model's value.
+#[test]
+fn of_a_network_the_scalars_are_kept_and_measurements_scatter_more_than_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = engine(folder.path());
+    let quiet = &mut |_: Progress, _: Vec<f64>| ();
+    let study =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/hudson-bay-neural/study.toml");
+    let path = folder.path().join("n.slopefield").to_string_lossy().into_owned();
+    let request = FitRequest {
+        study: study.to_string_lossy().into_owned(),
+        out: Some(path.clone()),
+        iterations: Some(40),
+        ..FitRequest::default()
+    };
+    engine.fit(request, quiet).unwrap();
+    let run = engine.project_open(PathRequest { path }, quiet).unwrap().0.runs[0].id.clone();
+    let request = UncertaintyRequest {
+        run: run.clone(),
+        chains: Some(1),
+        warmup: Some(20),
+        draws: Some(10),
+        points: Some(21),
+        ..UncertaintyRequest::default()
+    };
+    let (view, block) = engine.uncertainty(request, quiet).unwrap();
+    let fitted = engine.run_view(RunRequest { run }, quiet).unwrap().0.parameters;
+    let result = view.result;
+    let names: Vec<_> = result.parameters.iter().map(|p| &p.name).collect();
+    assert_eq!(names, fitted.iter().map(|p| &p.name).collect::<Vec<_>>());
+    assert_eq!(names, result.draws.as_ref().unwrap().names.iter().collect::<Vec<_>>());
+    for (found, fitted) in result.parameters.iter().zip(&fitted) {
+        assert_eq!((found.fitted, &found.unit), (Some(fitted.value), &fitted.unit));
+    }
+    assert_eq!(result.bands.len(), 2);
+    for band in &result.bands {
+        let at = |s: Slice| value(s, &block);
+        let [low, high] = band.measured.unwrap().map(at);
+        let (inner, outer) = (at(band.value[0]), at(band.value[4]));
+        for row in 0..low.len() {
+            assert!(low[row] > 0.0 && low[row] <= inner[row] && outer[row] <= high[row], "{row}");
+        }
+    }
+    assert!(result.coverage.iter().any(|c| c.held_out && c.points > 0), "{:?}", result.coverage);
 }
