@@ -56,7 +56,7 @@ describe("how sure a run is", () => {
     await see("sure-table");
     expect(platform.calls.find((c) => c.command === "uncertainty")?.request).toEqual({ run: "run-1", method: null, points: null, chains: null, warmup: null, draws: null, seed: null });
     expect(text("sure-done")).toContain("4,000 draws of 4 chains");
-    expect(text("sure-alpha")).toMatch(/1\/year.*…/s);
+    expect(text("sure-alpha")).toMatch(/alpha.*\d \(0\.\d+ … 0\.\d+\)/s);
     expect(text("sure-good")).toContain("The chains agree");
     expect(text("sure-coverage")).toMatch(/It holds \d+ of \d+ held-out points/);
     await see("sure-histogram");

@@ -101,7 +101,7 @@ export function chainFigure(p: UncertainParameter, chains: Float64Array[], every
 /** `0.55 (0.51 … 0.60)`: the middle and where the parameter lies with 90 %. */
 export function interval(p: UncertainParameter): string {
   const [low, , middle, , high] = p.quantiles;
-  return `${number(middle)} (${number(low)} … ${number(high)})`;
+  return `${number(middle, 3)} (${number(low, 3)} … ${number(high, 3)})`;
 }
 
 /** What was done, in a line: `4,000 draws of 4 chains in 2.1 s`. */
