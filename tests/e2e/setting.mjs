@@ -63,11 +63,12 @@ export async function writeModel(page, text) {
   );
 }
 
-/** The traces of all panels of a figure: mode, line style, colour, times. */
+/** The traces of all panels of a figure: mode, colour, fill, numbers. */
 export const traces = (page, name) =>
   page.js(
-    `const plots = document.querySelectorAll('[data-testid^="' + arguments[0] + '"] .js-plotly-plot');
-     return [...plots].flatMap((p) => p.data).map((t) => ({
-       mode: t.mode, colour: t.marker?.color ?? t.line?.color, x: [...t.x], y: [...t.y] }))`,
+    `const plots = [...document.querySelectorAll(".js-plotly-plot")];
+     const mine = plots.filter((p) => p.closest('[data-testid^="' + arguments[0] + '"]'));
+     return mine.flatMap((p) => p.data).map((t) => ({
+       mode: t.mode, fill: t.fill, colour: t.marker?.color ?? t.line?.color, x: [...t.x], y: [...t.y] }))`,
     name,
   );

@@ -9,6 +9,7 @@ pub mod error;
 pub mod frame;
 pub mod schema;
 pub mod types;
+pub mod uncertainty;
 
 pub use error::{ApiError, Code};
 pub use schema::{Command, Commands};

@@ -146,6 +146,14 @@ commands! {
     gradient(GradientRequest) -> GradientReply;
     /// Draws from the posterior distribution of a study from files, after training it.
     sample(SampleRequest) -> SampleReply;
+    /// Asks how sure a run of the open project is, and stores the answer beside the run.
+    uncertainty(UncertaintyRequest) -> UncertaintyView;
+    /// Stored answers about a run, newest first.
+    uncertainty_list(RunRequest) -> UncertaintyList;
+    /// One stored answer.
+    uncertainty_view(UncertaintyChoice) -> UncertaintyView;
+    /// Deletes a stored answer; what is left of the run's.
+    uncertainty_delete(UncertaintyChoice) -> UncertaintyList;
     /// What is in a project file.
     project_info(PathRequest) -> ProjectInfo;
     /// Checks a project file.

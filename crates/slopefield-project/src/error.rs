@@ -119,6 +119,12 @@ pub enum ProjectError {
         /// The id.
         id: String,
     },
+    /// No result about uncertainty with this id.
+    #[error("the project has no result `{id}` about uncertainty")]
+    UnknownUncertainty {
+        /// The id.
+        id: String,
+    },
     /// No table with this name.
     #[error("the project has no table `{name}`")]
     UnknownTable {
@@ -229,6 +235,9 @@ impl ProjectError {
                 "Try again; if it happens again, verify the file and work from a copy."
             }
             ProjectError::UnknownRun { .. } => "List the runs again; it may have been deleted.",
+            ProjectError::UnknownUncertainty { .. } => {
+                "List the results of the run again; it may have been deleted."
+            }
             ProjectError::UnknownTable { .. } => "List the tables again; it may have been removed.",
             ProjectError::UnknownVersion { .. } => "List the history of the model again.",
             ProjectError::NameTaken { .. } => {

@@ -10,7 +10,7 @@ use crate::private::PrivateFolder;
 use crate::project::{self, Project, create_file, quiet_link};
 use crate::registry;
 use crate::schema::{self, Agreement};
-use crate::tables::{self, Table};
+use crate::tables::Table;
 use crate::verify::{self, Pages};
 use rusqlite::Connection;
 use std::fs;
@@ -89,9 +89,10 @@ fn newer(conn: &Connection, path: &Path, error: ProjectError) -> ProjectError {
 fn copy_rows(from: &Link, to: &Link) -> Result<(), ProjectError> {
     const DOING: &str = "importing the project";
     let tx = to.whole_file().unchecked_transaction().doing(DOING)?;
-    // The fresh file has the rows of its own ledger; the ones of the original are equal.
-    tx.execute("DELETE FROM migration", []).doing(DOING)?;
-    for table in tables::ALL {
+    // The fresh file has the rows of its own ledger; those that the original has are equal.
+    let newest = schema::newest_step(from.whole_file())?;
+    tx.execute("DELETE FROM migration WHERE step <= ?1", [newest]).doing(DOING)?;
+    for table in schema::tables_of(from.whole_file())? {
         let mut read = from.whole_file().prepare(&verify::select_all(table)).doing(DOING)?;
         let mut write = tx.prepare(&insert_all(table)).doing(DOING)?;
         let mut rows = read.query([]).doing(DOING)?;

@@ -80,6 +80,7 @@ pub use tables::run::{Fact, FactKind, NewRun, Run, RunDetail, RunState, RunStatu
 pub use tables::run_history::{History, HistoryPoint};
 pub use tables::run_note::RunNote;
 pub use tables::trajectory::Curve;
+pub use tables::uncertainty::{NewUncertainty, Uncertainty};
 pub use text::{MAX_BODY_BYTES, MAX_LINE_BYTES, MAX_NAME_BYTES};
 pub use verify::{Check, VerifyReport, verify};
 

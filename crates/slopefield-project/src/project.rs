@@ -147,7 +147,10 @@ impl Project {
         let state = gate(&link, &path)?;
         run::mark_interrupted(link.conn(), "the program ended while this run was going on")?;
         let state = match state {
-            State::Viewing => State::Working(claim),
+            State::Viewing => {
+                schema::upgrade(&link)?;
+                State::Working(claim)
+            }
             other => other,
         };
         Ok(Project { link, path, state, seen: None, private: None })
@@ -229,6 +232,7 @@ impl Project {
                     leave_working(&link)?;
                     return Err(ProjectError::ReadOnly { reason });
                 }
+                schema::upgrade(&link)?;
                 meta::set(link.conn(), "last_written_by", PROGRAM)?;
                 self.link = link;
                 self.state = State::Working(claim);

@@ -19,10 +19,13 @@ struct Step {
 }
 
 /// All steps in order. The first one is the schema of version 1.
-const STEPS: &[Step] = &[Step { number: 1, name: "version 1", sql: version_1 }];
+const STEPS: &[Step] = &[
+    Step { number: 1, name: "version 1", sql: || statements(tables::FIRST) },
+    Step { number: 2, name: "uncertainty", sql: || statements(tables::SECOND) },
+];
 
-fn version_1() -> Vec<String> {
-    tables::ALL
+fn statements(tables: &[&tables::Table]) -> Vec<String> {
+    tables
         .iter()
         .flat_map(|table| std::iter::once(table.create).chain(table.indexes.iter().copied()))
         .map(String::from)
@@ -35,23 +38,47 @@ fn hash(sql: &[String]) -> String {
 
 /// Creates every table in an empty database, without rows except those of the ledger.
 pub(crate) fn create(link: &Link) -> Result<(), ProjectError> {
+    create_steps(link, known_steps())
+}
+
+/// As [`create`], the schema as it was after a step.
+pub(crate) fn create_steps(link: &Link, last: i64) -> Result<(), ProjectError> {
     link.maintenance(|conn| {
         set_pragma(conn, "application_id", &APPLICATION_ID.to_string())?;
         set_pragma(conn, "user_version", &READER_VERSION.to_string())?;
         let tx = conn.unchecked_transaction().doing(CREATING)?;
-        for step in STEPS {
-            let sql = (step.sql)();
-            for statement in &sql {
-                tx.execute(statement, []).doing(CREATING)?;
-            }
-            tx.execute(
-                "INSERT INTO migration (step, name, sql_hash, applied_utc_ms) VALUES (?1, ?2, ?3, ?4)",
-                params![step.number, step.name, hash(&sql), now_utc_ms()],
-            )
-            .doing(CREATING)?;
-        }
+        let steps = STEPS.iter().filter(|step| step.number <= last);
+        steps.into_iter().try_for_each(|step| apply(&tx, step))?;
         tx.commit().doing(CREATING)
     })
+}
+
+/// Brings the schema of a file that an older version wrote up to date: the steps it lacks, all or
+/// none. What is in the file stays as it is.
+pub(crate) fn upgrade(link: &Link) -> Result<(), ProjectError> {
+    let found = newest_step(link.conn())?;
+    if found >= known_steps() {
+        return Ok(());
+    }
+    link.maintenance(|conn| {
+        let tx = conn.unchecked_transaction().doing(CREATING)?;
+        let steps = STEPS.iter().filter(|step| step.number > found);
+        steps.into_iter().try_for_each(|step| apply(&tx, step))?;
+        tx.commit().doing(CREATING)
+    })
+}
+
+fn apply(conn: &Connection, step: &Step) -> Result<(), ProjectError> {
+    let sql = (step.sql)();
+    for statement in &sql {
+        conn.execute(statement, []).doing(CREATING)?;
+    }
+    conn.execute(
+        "INSERT INTO migration (step, name, sql_hash, applied_utc_ms) VALUES (?1, ?2, ?3, ?4)",
+        params![step.number, step.name, hash(&sql), now_utc_ms()],
+    )
+    .doing(CREATING)?;
+    Ok(())
 }
 
 /// Number of the last step this program knows.
@@ -65,8 +92,9 @@ pub(crate) fn newest_step(conn: &Connection) -> Result<i64, ProjectError> {
         .doing("reading the ledger of schema steps")
 }
 
-/// The ledger must begin with exactly our steps and hashes; steps that a newer version added may
-/// follow when the agreement is [`Agreement::Additive`].
+/// The ledger must begin with exactly our steps and hashes. A file of an older version lacks our
+/// last ones, together with their tables; steps that a newer version added may follow when the
+/// agreement is [`Agreement::Additive`].
 pub(crate) fn check_ledger(
     conn: &Connection,
     path: &Path,
@@ -82,11 +110,10 @@ pub(crate) fn check_ledger(
         .doing(DOING)?;
     let ours: Vec<(i64, String)> =
         STEPS.iter().map(|step| (step.number, hash(&(step.sql)()))).collect();
-    let fits = match agreement {
-        Agreement::Additive => found.starts_with(&ours),
-        Agreement::Exact => found == ours,
-    };
-    if fits {
+    let older = !found.is_empty() && ours.starts_with(&found);
+    let fits = older || (agreement == Agreement::Additive && found.starts_with(&ours));
+    let claimed = found.last().map_or(0, |(step, _)| *step).min(known_steps());
+    if fits && claimed == step_of(&entries(conn)?) {
         Ok(())
     } else {
         Err(ProjectError::Refused {
@@ -105,6 +132,21 @@ pub(crate) enum Agreement {
     Additive,
 }
 
+/// Last step whose tables are in a schema, by their names alone: nothing is read from a table
+/// before its definition has been compared.
+fn step_of(found: &Entries) -> i64 {
+    let there = |table: &tables::Table| {
+        found.keys().any(|(kind, name, _)| kind == "table" && name == table.name)
+    };
+    tables::all().filter(|(_, table)| there(table)).map(|(step, _)| step).max().unwrap_or(1)
+}
+
+/// The tables that a file has whose schema was checked: all of ours up to its last step.
+pub(crate) fn tables_of(conn: &Connection) -> Result<Vec<&'static tables::Table>, ProjectError> {
+    let newest = newest_step(conn)?;
+    Ok(tables::all().filter(|(step, _)| *step <= newest).map(|(_, table)| table).collect())
+}
+
 /// Type, name and table of an entry → its SQL.
 type Entries = BTreeMap<(String, String, String), String>;
 
@@ -115,10 +157,10 @@ pub(crate) fn check(
     agreement: Agreement,
 ) -> Result<(), ProjectError> {
     let refused = |reason: String| ProjectError::Refused { path: path.to_path_buf(), reason };
-    let expected_in = Link::in_memory()?;
-    create(&expected_in)?;
-    let expected = entries(expected_in.conn())?;
     let found = entries(conn)?;
+    let expected_in = Link::in_memory()?;
+    create_steps(&expected_in, step_of(&found))?;
+    let expected = entries(expected_in.conn())?;
     for (key @ (kind, name, _), sql) in &found {
         let shown = crate::text::clean_line(name);
         match (kind.as_str(), expected.get(key)) {

@@ -6,7 +6,7 @@ use crate::identify::{self, MAX_FILE_BYTES};
 use crate::project::{Project, quiet_link, write_version};
 use crate::registry;
 use crate::schema::{self, Agreement};
-use crate::tables::{self, Holds, array, data_table, run, run_history, trajectory};
+use crate::tables::{self, Holds, array, data_table, run, run_history, trajectory, uncertainty};
 use crate::text;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -121,7 +121,10 @@ fn check_all(report: &mut VerifyReport, link: &Link, path: &Path) {
 /// The checks that need our schema and nothing else.
 pub(crate) fn content(report: &mut VerifyReport, conn: &Connection) {
     report.add("references", references(conn));
-    if !report.add("values", tables::ALL.iter().try_for_each(|table| values(conn, table))) {
+    if !report.add(
+        "values",
+        schema::tables_of(conn).and_then(|all| all.into_iter().try_for_each(|t| values(conn, t))),
+    ) {
         return;
     }
     report.add("head", head(conn));
@@ -132,6 +135,7 @@ pub(crate) fn content(report: &mut VerifyReport, conn: &Connection) {
     report.add("runs", for_each(conn, each_run, run::verify));
     report.add("histories", for_each(conn, each_run, run_history::verify));
     report.add("curves", for_each(conn, each_run, trajectory::verify));
+    report.add("uncertainty", for_each(conn, each_run, uncertainty::verify));
 }
 
 /// First finding of [`content`], as an error.

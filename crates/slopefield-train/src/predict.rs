@@ -31,6 +31,26 @@ impl Objective {
         times: &[f64],
     ) -> (Vec<Vec<f64>>, Option<Failure>) {
         let problem = self.problem();
+        let mut curves = vec![Vec::with_capacity(times.len()); problem.observations.len()];
+        let failure = self.observe(theta, experiment, times, &mut |outputs| {
+            for (curve, spec) in curves.iter_mut().zip(&problem.observations) {
+                curve.push(outputs[spec.value]);
+            }
+        });
+        (curves, failure)
+    }
+
+    /// Tells `take` at each of the ascending `times` everything that the model says of the
+    /// observations: the outputs of [`ModelKernels::observe`](crate::ModelKernels::observe), values
+    /// and noise arguments. A failed solve leaves NaN from where it stopped and is returned.
+    pub fn observe(
+        &self,
+        theta: &[f64],
+        experiment: usize,
+        times: &[f64],
+        take: &mut dyn FnMut(&[f64]),
+    ) -> Option<Failure> {
+        let problem = self.problem();
         let observe = &problem.kernels_of(experiment).observe;
         let n = problem.states();
         let mut p = vec![0.0; problem.params()];
@@ -38,7 +58,6 @@ impl Objective {
         let (states, failure) = self.states(theta, experiment, times);
         let mut outputs = vec![0.0; observe.shape().outputs];
         let mut scratch = vec![0.0; observe.scratch_len()];
-        let mut curves = vec![Vec::with_capacity(times.len()); problem.observations.len()];
         for (row, &t) in times.iter().enumerate() {
             let u = &states[row * n..(row + 1) * n];
             // A state that was not reached must not show as the number of an observation that
@@ -48,11 +67,9 @@ impl Objective {
             } else {
                 observe.eval(t, u, &p, &mut outputs, &mut scratch);
             }
-            for (curve, spec) in curves.iter_mut().zip(&problem.observations) {
-                curve.push(outputs[spec.value]);
-            }
+            take(&outputs);
         }
-        (curves, failure)
+        failure
     }
 
     /// States at ascending `times`, row by row; NaN from where a failed solve stopped.

@@ -10,9 +10,12 @@ mod diagnostics;
 mod draws;
 mod normal;
 mod posterior;
+mod predictive;
 mod sample;
 
 pub use diagnostics::{effective_draws, quantiles, scale_reduction};
 pub use draws::{Draws, Summary};
+pub use normal::quantile as normal_quantile;
 pub use posterior::Posterior;
+pub use predictive::{Predicted, distribution, measured_quantiles};
 pub use sample::{SampleError, SampleProgress, SampleSettings, sample};

@@ -3,7 +3,8 @@
 /// The value below which a standard normal number lies with probability `p`, for `p` in (0, 1),
 /// with a relative error of about 1e-16: M. J. Wichura, Algorithm AS 241, Applied Statistics 37
 /// (1988), routine PPND16.
-pub(crate) fn quantile(p: f64) -> f64 {
+#[must_use]
+pub fn quantile(p: f64) -> f64 {
     let q = p - 0.5;
     if q.abs() <= 0.425 {
         let r = 0.180_625 - q * q;

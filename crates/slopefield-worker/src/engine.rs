@@ -8,7 +8,9 @@ use crate::numbers::Numbers;
 use crate::plugins::Plugins;
 use crate::session::{self, Session, Shared, bound_tables, lock, project_error};
 use crate::settings::Settings;
-use crate::{data, examples, gradient, inputs, model, report, runs, sampling, simulation};
+use crate::{
+    data, examples, gradient, inputs, model, report, runs, sampling, simulation, uncertainty,
+};
 use slopefield_api::schema::{Block, Emit};
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code, Commands};
@@ -365,6 +367,32 @@ impl Commands for Engine {
         let (prepared, _) = self.begun(None, &fit)?;
         let solvers = self.plugins.clone().solvers();
         sampling::run(&prepared, &request, &solvers, &job.control, emit)
+    }
+
+    fn uncertainty(&self, request: UncertaintyRequest, emit: Emit<'_>) -> Answer<UncertaintyView> {
+        let job = self.jobs.start()?;
+        let project: Shared = self.with(|s| Ok(s.project.clone()))?;
+        let (prepared, theta, run) =
+            self.prepared_run(&lock(&project), Some(request.run.as_str()))?;
+        let solvers = self.plugins.clone().solvers();
+        let found = uncertainty::ask(&prepared, &theta, &request, &solvers, &job.control, emit)?;
+        uncertainty::store(&mut lock(&project), &run.id, found)
+    }
+
+    fn uncertainty_list(&self, request: RunRequest, _: Emit<'_>) -> Answer<UncertaintyList> {
+        self.with(|s| plain(uncertainty::list(&lock(&s.project), &request.run)?))
+    }
+
+    fn uncertainty_view(&self, request: UncertaintyChoice, _: Emit<'_>) -> Answer<UncertaintyView> {
+        self.with(|s| uncertainty::view(&lock(&s.project), &request.id))
+    }
+
+    fn uncertainty_delete(
+        &self,
+        request: UncertaintyChoice,
+        _: Emit<'_>,
+    ) -> Answer<UncertaintyList> {
+        self.with(|s| plain(uncertainty::delete(&mut lock(&s.project), &request.id)?))
     }
 
     fn project_info(&self, request: PathRequest, _: Emit<'_>) -> Answer<ProjectInfo> {

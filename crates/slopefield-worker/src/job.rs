@@ -7,7 +7,7 @@ use slopefield_train::Control;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// At most one training or comparison of gradients at a time.
+/// At most one training, comparison of gradients or drawing from a posterior at a time.
 #[derive(Default)]
 pub struct Jobs(Mutex<Option<Arc<Control>>>);
 
@@ -35,7 +35,7 @@ impl Jobs {
         if current.is_some() {
             return Err(error(
                 Code::Request,
-                "a training or a comparison of gradients is already running; stop it first",
+                "a training, a comparison of gradients or a drawing is already running; stop it first",
             ));
         }
         let control = Arc::new(Control::default());

@@ -24,6 +24,7 @@ mod server;
 mod session;
 mod settings;
 mod simulation;
+mod uncertainty;
 
 pub use engine::Engine;
 pub use folders::Folders;

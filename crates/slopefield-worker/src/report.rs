@@ -1,5 +1,8 @@
 //! The `report` command: one standalone web page about a run, with figures that can be zoomed.
 
+mod residuals;
+mod sure;
+
 use crate::failure;
 use crate::numbers::Numbers;
 use crate::runs;
@@ -11,6 +14,7 @@ use slopefield_api::types::*;
 use slopefield_project::Project;
 use std::fmt::Write;
 use std::path::Path;
+use sure::Sure;
 
 /// Okabe and Ito's palette: distinguishable with every kind of colour vision.
 const COLOURS: [&str; 7] =
@@ -23,11 +27,17 @@ pub fn write(project: &Project, run: Option<&str>, out: &Path) -> Result<(), Api
     let view = runs::view(project, &run.id, &mut numbers)?;
     let block = numbers.into_block();
     let model = slopefield_lang::check(&view.model).0;
-    let page = page(&view, &block, &model);
+    let sure = Sure::newest(project, &run.id)?;
+    let page = page(&view, &block, &model, sure.as_ref());
     std::fs::write(out, page).map_err(|e| failure::file(out, "written", &e))
 }
 
-fn page(view: &RunView, block: &[f64], model: &slopefield_lang::Model) -> String {
+fn page(
+    view: &RunView,
+    block: &[f64],
+    model: &slopefield_lang::Model,
+    sure: Option<&Sure>,
+) -> String {
     let title = escape(model.title.as_deref().unwrap_or("Untitled model"));
     let s = &view.summary;
     let mut body =
@@ -42,12 +52,16 @@ fn page(view: &RunView, block: &[f64], model: &slopefield_lang::Model) -> String
     body += "<h2>Fit and forecast</h2>\n";
     for (i, curve) in view.curves.iter().enumerate() {
         let experiment = view.experiments.iter().find(|e| e.name == curve.experiment);
-        let plot = fit_plot(curve, experiment, block, model);
+        let plot = fit_plot(curve, experiment, block, model, sure);
         body += &plot.to_inline_html(Some(&format!("fit{i}")));
     }
     body += "<p class=\"note\">Filled points were used for training, hollow ones were held out. \
-             Beyond the last point the curve is an extrapolation without a band: its uncertainty has \
-             not been estimated.</p>\n<h2>Parameters</h2>\n";
+             Beyond the last point the curve is an extrapolation. ";
+    body += &match sure {
+        Some(sure) => format!("{}</p>\n", escape(&sure.words())),
+        None => "It has no band: how sure it is has not been asked.</p>\n".into(),
+    };
+    body += "<h2>Parameters</h2>\n";
     body += &table(
         &["parameter", "unit", "start", "fitted", "bounds", ""],
         view.parameters.iter().map(|p| {
@@ -62,6 +76,9 @@ fn page(view: &RunView, block: &[f64], model: &slopefield_lang::Model) -> String
             ]
         }),
     );
+    if let Some(sure) = sure {
+        body += &sure.parameters();
+    }
     body += "<h2>Distance from the data</h2>\n";
     body += &table(
         &["experiment", "observation", "points", "error (rms)", "held out", "error (rms)"],
@@ -76,6 +93,7 @@ fn page(view: &RunView, block: &[f64], model: &slopefield_lang::Model) -> String
             ]
         }),
     );
+    body += &residuals::section(view, block, model);
     body += "<h2>Training</h2>\n";
     body += &loss_plot(view, block).to_inline_html(Some("loss"));
     if !view.log.is_empty() {
@@ -113,12 +131,16 @@ fn fit_plot(
     experiment: Option<&ExperimentView>,
     block: &[f64],
     model: &slopefield_lang::Model,
+    sure: Option<&Sure>,
 ) -> Plot {
     let part = |s: Slice| s.of(block).to_vec();
     let mut plot = Plot::new();
     let times = part(curve.times);
     for (i, o) in curve.observations.iter().enumerate() {
         let colour = COLOURS[i % COLOURS.len()];
+        for band in sure.iter().flat_map(|s| s.bands(&curve.experiment, &o.name, colour)) {
+            plot.add_trace(band);
+        }
         let line = Scatter::new(times.clone(), part(o.values))
             .mode(Mode::Lines)
             .name(escape(&o.name))
@@ -150,10 +172,7 @@ fn fit_plot(
             plot.add_trace(points);
         }
     }
-    let time = match &model.time.unit {
-        Some(unit) => format!("{} ({unit})", model.time.name),
-        None => model.time.name.clone(),
-    };
+    let time = time_title(model);
     let mut layout = layout(&escape(&curve.experiment), &escape(&time), "");
     if let Some(from) = experiment.and_then(|e| e.hold_out_from) {
         let line = ShapeLine::new().color("#8a8f98").width(1.0).dash(DashType::Dash);
@@ -171,6 +190,13 @@ fn fit_plot(
     }
     plot.set_layout(layout);
     plot
+}
+
+fn time_title(model: &slopefield_lang::Model) -> String {
+    match &model.time.unit {
+        Some(unit) => format!("{} ({unit})", model.time.name),
+        None => model.time.name.clone(),
+    }
 }
 
 fn loss_plot(view: &RunView, block: &[f64]) -> Plot {

@@ -82,7 +82,7 @@ pub fn run(
 }
 
 /// Refuses before anything is trained what could not be drawn from.
-fn refuse(prepared: &Prepared) -> Result<(), ApiError> {
+pub(crate) fn refuse(prepared: &Prepared) -> Result<(), ApiError> {
     let mut observations = prepared.problem.observations.iter();
     match observations.find(|o| !o.noise.has_likelihood()) {
         Some(o) => {
@@ -94,7 +94,7 @@ fn refuse(prepared: &Prepared) -> Result<(), ApiError> {
 }
 
 /// Works in a thread of its own and tells its progress from this one.
-fn told<T: Send>(
+pub(crate) fn told<T: Send>(
     emit: Emit<'_>,
     began: Instant,
     work: impl FnOnce(&(dyn Fn(SampleProgress) + Sync)) -> T + Send,

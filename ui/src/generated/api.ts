@@ -77,6 +77,27 @@ times: Slice,
 quantiles: [Slice, Slice, Slice], };
 
 /**
+ * How much draws are worth (Vehtari, Gelman, Simpson, Carpenter, Bürkner 2021).
+ */
+export type ChainDiagnostics = { 
+/**
+ * Monte-Carlo standard error of the mean.
+ */
+standard_error: number | null, 
+/**
+ * Effective number of draws in the bulk of the distribution.
+ */
+bulk: number | null, 
+/**
+ * Effective number of draws in its tails.
+ */
+tail: number | null, 
+/**
+ * R̂; near 1 when the chains agree.
+ */
+scale_reduction: number | null, };
+
+/**
  * Stable codes; a screen may choose on them. Add one only when somebody needs to tell it apart.
  */
 export type Code = "model" | "data" | "study" | "solve" | "gradient" | "project" | "file" | "plugin" | "cancelled" | "worker-died" | "request" | "internal";
@@ -102,6 +123,31 @@ values: Slice, };
  * What a column is.
  */
 export type ColumnKind = "state" | "let" | "observation" | "spread";
+
+/**
+ * How many of the measurements of an observation lie in the 90 % band of a measurement.
+ */
+export type Coverage = { 
+/**
+ * Experiment.
+ */
+experiment: string, 
+/**
+ * Observation.
+ */
+observation: string, 
+/**
+ * Held out: the method has not seen them.
+ */
+held_out: boolean, 
+/**
+ * Measurements.
+ */
+points: number, 
+/**
+ * Of these, inside.
+ */
+inside: number, };
 
 /**
  * Curves of one experiment.
@@ -668,6 +714,31 @@ export type JobRequest = {
  * The action.
  */
 action: JobAction, };
+
+/**
+ * Draws of the scalar parameters, thinned where there were very many.
+ */
+export type KeptDraws = { 
+/**
+ * Names, in the order of the numbers of a draw.
+ */
+names: Array<string>, 
+/**
+ * Chains.
+ */
+chains: number, 
+/**
+ * Draws of each that are kept.
+ */
+draws: number, 
+/**
+ * Every how many-th draw is kept.
+ */
+every: number, 
+/**
+ * Chain by chain and draw by draw, as many numbers as there are names each.
+ */
+values: Slice, };
 
 /**
  * Everything the editor shows about a text.
@@ -1971,6 +2042,195 @@ l2: number,
 stages: Array<StageFile>, };
 
 /**
+ * Where an observation lies.
+ */
+export type UncertainBand = { 
+/**
+ * Experiment.
+ */
+experiment: string, 
+/**
+ * Observation.
+ */
+observation: string, 
+/**
+ * Times.
+ */
+times: Slice, 
+/**
+ * 5 %, 25 %, 50 %, 75 % and 95 % quantiles of the model's value at these.
+ */
+value: [Slice, Slice, Slice, Slice, Slice], 
+/**
+ * 5 % and 95 % quantiles of a measurement: the model's value with the scatter of its noise
+ * model. Absent where the method gives none.
+ */
+measured: [Slice, Slice] | null, };
+
+/**
+ * How well a parameter is known.
+ */
+export type UncertainParameter = { 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Unit.
+ */
+unit: string | null, 
+/**
+ * Value of the fit.
+ */
+fitted: number | null, 
+/**
+ * Mean.
+ */
+mean: number | null, 
+/**
+ * Standard deviation.
+ */
+sd: number | null, 
+/**
+ * 5 %, 25 %, 50 %, 75 % and 95 % quantiles.
+ */
+quantiles: [number | null, number | null, number | null, number | null, number | null], 
+/**
+ * How well the chains agree, when there are some.
+ */
+chains: ChainDiagnostics | null, };
+
+/**
+ * Names a stored answer.
+ */
+export type UncertaintyChoice = { 
+/**
+ * Its id.
+ */
+id: string, };
+
+/**
+ * The stored answers about a run, newest first.
+ */
+export type UncertaintyList = { 
+/**
+ * They.
+ */
+answers: Array<UncertaintySummary>, };
+
+/**
+ * Asks how sure a run of the open project is. What is absent has its usual value.
+ */
+export type UncertaintyRequest = { 
+/**
+ * Run id.
+ */
+run: string, 
+/**
+ * How: `nuts`, draws from the posterior, when absent.
+ */
+method: string | null, 
+/**
+ * Chains.
+ */
+chains: number | null, 
+/**
+ * Draws of each chain that it learns from and that are thrown away.
+ */
+warmup: number | null, 
+/**
+ * Draws of each chain that are kept.
+ */
+draws: number | null, 
+/**
+ * Seed; that of the study when absent.
+ */
+seed: number | null, 
+/**
+ * Times of the bands of each experiment.
+ */
+points: number | null, };
+
+/**
+ * What a method found. This is also the form in which a project file keeps it.
+ */
+export type UncertaintyResult = { 
+/**
+ * What was done, for people: e.g. "Draws from the posterior (NUTS)".
+ */
+title: string, 
+/**
+ * Settings and costs: name and value.
+ */
+settings: Array<[string, string]>, 
+/**
+ * One entry per scalar parameter.
+ */
+parameters: Array<UncertainParameter>, 
+/**
+ * Observations over the data and the forecast.
+ */
+bands: Array<UncertainBand>, 
+/**
+ * Draws, when the method makes some.
+ */
+draws: KeptDraws | null, 
+/**
+ * How often measurements lie in their band.
+ */
+coverage: Array<Coverage>, 
+/**
+ * What speaks against trusting the answer.
+ */
+warnings: Array<string>, 
+/**
+ * Name of the time.
+ */
+time: string, 
+/**
+ * Seconds it took.
+ */
+seconds: number, 
+/**
+ * Stopped before its end; what there was by then is kept.
+ */
+cancelled: boolean, };
+
+/**
+ * A stored answer in a line.
+ */
+export type UncertaintySummary = { 
+/**
+ * Its id.
+ */
+id: string, 
+/**
+ * Run it is about.
+ */
+run: string, 
+/**
+ * Method, e.g. `nuts`.
+ */
+method: string, 
+/**
+ * When it was made, milliseconds since 1970 UTC.
+ */
+made_ms: number, };
+
+/**
+ * A stored answer in full.
+ */
+export type UncertaintyView = { 
+/**
+ * Id, run and method.
+ */
+summary: UncertaintySummary, 
+/**
+ * What it says.
+ */
+result: UncertaintyResult, };
+
+/**
  * Result of checking a project file.
  */
 export type VerifyReply = { 
@@ -2006,6 +2266,10 @@ export type Commands = {
   forecast: { request: ForecastRequest; reply: ForecastReply };
   gradient: { request: GradientRequest; reply: GradientReply };
   sample: { request: SampleRequest; reply: SampleReply };
+  uncertainty: { request: UncertaintyRequest; reply: UncertaintyView };
+  uncertainty_list: { request: RunRequest; reply: UncertaintyList };
+  uncertainty_view: { request: UncertaintyChoice; reply: UncertaintyView };
+  uncertainty_delete: { request: UncertaintyChoice; reply: UncertaintyList };
   project_info: { request: PathRequest; reply: ProjectInfo };
   project_verify: { request: PathRequest; reply: VerifyReply };
   report: { request: ReportRequest; reply: PathRequest };

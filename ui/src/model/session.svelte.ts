@@ -12,6 +12,7 @@ import { ProjectStore } from "./project.svelte";
 import { ResultsStore } from "./results.svelte";
 import { TextStore } from "./text.svelte";
 import { TrainingStore } from "./training.svelte";
+import { UncertaintyStore } from "./uncertainty.svelte";
 
 const KEY = Symbol("session");
 
@@ -29,6 +30,7 @@ export class Session {
   readonly training: TrainingStore;
   readonly results: ResultsStore;
   readonly gradients: GradientStore;
+  readonly uncertainty: UncertaintyStore;
   readonly imports: ImportStore;
 
   constructor(readonly platform: Platform) {
@@ -38,6 +40,7 @@ export class Session {
     this.training = new TrainingStore(platform, this.project, this.errors);
     this.results = new ResultsStore(platform, this.project, this.errors);
     this.gradients = new GradientStore(platform, this.project, this.errors);
+    this.uncertainty = new UncertaintyStore(platform, this.project, this.errors);
     this.imports = new ImportStore(platform, this.project, this.errors);
     this.project.beforeCommand = this.text.flush;
   }
@@ -95,6 +98,7 @@ export class Session {
     if (this.training.active || !this.project.isOpen) return;
     this.go("train");
     await this.gradients.stopAndWait();
+    await this.uncertainty.stopAndWait();
     await this.project.beforeCommand();
     if (this.project.view?.problem.ok) await this.training.start(request);
   };
@@ -104,6 +108,7 @@ export class Session {
     await this.project.beforeCommand();
     const view = this.project.view;
     await this.gradients.stopAndWait();
+    await this.uncertainty.stopAndWait();
     if (this.training.active) {
       const answer = await this.ui.ask({
         title: "A training is running",

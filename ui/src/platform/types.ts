@@ -1,6 +1,6 @@
 // What the window needs from its host. Every method is named here, so a host that lacks one does not compile.
 
-import type { ApiError, Commands, GradientReply, GradientRequest, Progress, RunSummary, TrainRequest } from "../generated/api";
+import type { ApiError, Commands, GradientReply, GradientRequest, Progress, RunSummary, TrainRequest, UncertaintyRequest, UncertaintyView } from "../generated/api";
 import type { Framed } from "./frame";
 
 export type CommandName = keyof Commands;
@@ -22,6 +22,8 @@ export interface Platform {
   train(request: TrainRequest, onProgress: (progress: Progress, block: Float64Array) => void): Promise<Framed<RunSummary>>;
   /** Compares gradient methods; progress with each method that begins. */
   gradient(request: GradientRequest, onProgress: (progress: Progress) => void): Promise<Framed<GradientReply>>;
+  /** Asks how sure a run is; progress while it draws. */
+  uncertainty(request: UncertaintyRequest, onProgress: (progress: Progress) => void): Promise<Framed<UncertaintyView>>;
   /** The system's dialog; null when the user changed their mind. */
   pickOpen(kind: PickKind): Promise<string | null>;
   pickSave(defaultName: string): Promise<string | null>;

@@ -9,12 +9,17 @@ import type { Figure, Series } from "./plot/figure";
 /** Curves of one experiment: values by observation (or state) at common times. */
 export type Curves = { times: ArrayLike<number>; values: Record<string, ArrayLike<number>> };
 
+/** Where an observation lies with some probability; the outer bands come first. */
+export type Band = { observation: string; times: ArrayLike<number>; low: ArrayLike<number>; high: ArrayLike<number>; name: string; cover: number };
+
 export type FitInput = {
   experiment: ExperimentView | null;
   block: Float64Array;
   curves: Curves | null;
   observations: ObservationView[];
   time: TimeView | null;
+  /** How sure the curves are, when that has been asked. */
+  bands?: Band[];
   /** The axis of time reaches at least here, so that nothing moves when the curve arrives. */
   until: number | null;
   /** Keeps zoom between redraws of the same thing. */
@@ -57,6 +62,7 @@ function panel(input: FitInput, names: string[], unit: string): Figure {
   for (const name of names) {
     const colour = input.observations.findIndex((o) => o.name === name);
     const values = curves?.values[name];
+    for (const b of input.bands ?? []) if (b.observation === name) series.push(bandSeries(b, colour));
     if (curves && values) series.push(...solidThenDashed(name, curves.times, values, boundary, colour));
     const data = experiment?.series.find((s) => s.observation === name);
     if (!data) continue;
@@ -86,6 +92,21 @@ function panel(input: FitInput, names: string[], unit: string): Figure {
     ],
     marks: heldFrom !== null ? [{ x: heldFrom, label: "" }] : [],
     view: `${input.view}:${unit}`,
+  };
+}
+
+/** The area of a band; where it has no limits, it has no area. */
+export function bandSeries({ observation, times, low, high, name, cover }: Band, colour: number): Series {
+  const at = Array.from(times, (_, i) => i).filter((i) => Number.isFinite(low[i]) && Number.isFinite(high[i]));
+  const back = [...at].reverse();
+  return {
+    name: `${observation}, ${name}`,
+    x: [...at, ...back].map((i) => times[i] as number),
+    y: [...at.map((i) => high[i] as number), ...back.map((i) => low[i] as number)],
+    look: "band",
+    colour,
+    cover,
+    legend: false,
   };
 }
 

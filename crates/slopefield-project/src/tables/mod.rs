@@ -16,6 +16,7 @@ pub(crate) mod run_history;
 pub(crate) mod run_note;
 pub(crate) mod study;
 pub(crate) mod trajectory;
+pub(crate) mod uncertainty;
 
 use crate::text::Rule;
 
@@ -51,8 +52,8 @@ pub(crate) struct Table {
     pub columns: &'static [(&'static str, Holds)],
 }
 
-/// All tables, each after those it refers to.
-pub(crate) const ALL: &[&Table] = &[
+/// Tables of the first step of the schema, each after those it refers to.
+pub(crate) const FIRST: &[&Table] = &[
     &meta::META,
     &meta::MIGRATION,
     &array::ARRAY,
@@ -76,7 +77,18 @@ pub(crate) const ALL: &[&Table] = &[
     &trajectory::TRAJECTORY,
 ];
 
+/// Tables that the second step added.
+pub(crate) const SECOND: &[&Table] = &[&uncertainty::RUN_UNCERTAINTY];
+
+/// All tables with the step that made them, each after those it refers to.
+pub(crate) fn all() -> impl Iterator<Item = (i64, &'static Table)> {
+    let step = |number, tables: &'static [&'static Table]| {
+        tables.iter().map(move |&table| (number, table))
+    };
+    step(1, FIRST).chain(step(2, SECOND))
+}
+
 /// Is this one of our tables?
 pub(crate) fn is_known(name: &str) -> bool {
-    ALL.iter().any(|table| table.name == name)
+    all().any(|(_, table)| table.name == name)
 }

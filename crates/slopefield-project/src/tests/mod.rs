@@ -9,3 +9,4 @@ mod publish;
 mod runs;
 mod samples;
 mod schema;
+mod uncertainty;

@@ -1,8 +1,8 @@
 //! A project with something in every table.
 
 use crate::{
-    ColumnValues, Curve, Fact, FactKind, HistoryPoint, NewRun, NewTable, Parameters, Project, Role,
-    RunState, RunStatus, TableColumn, Weights,
+    ColumnValues, Curve, Fact, FactKind, HistoryPoint, NewRun, NewTable, NewUncertainty,
+    Parameters, Project, Role, RunState, RunStatus, TableColumn, Weights,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,15 @@ pub(super) fn point(iteration: u32) -> HistoryPoint {
         best: loss,
         hold_out: iteration.is_multiple_of(2).then_some(loss * 1.5),
         parameters: vec![loss, 2.0 * loss],
+    }
+}
+
+/// A result about how sure a run is.
+pub(super) fn uncertainty() -> NewUncertainty {
+    NewUncertainty {
+        method: "nuts".into(),
+        result_json: r#"{"parameters": []}"#.into(),
+        numbers: vec![0.5, f64::NAN, -1.0],
     }
 }
 
@@ -93,6 +102,7 @@ pub(super) fn full(path: &Path) -> (Project, String) {
             ],
         )
         .unwrap();
+    project.add_uncertainty(&run, &uncertainty()).unwrap();
     let state = RunState {
         iterations: 4,
         best_loss: Some(2.5),
@@ -134,6 +144,9 @@ pub(super) fn everything(project: &Project) -> String {
             project.networks(id).unwrap(),
             project.curves(id).unwrap(),
         );
+        for found in project.uncertainties(id).unwrap() {
+            all += &format!("{:?}\n", project.uncertainty(&found.id).unwrap());
+        }
     }
     all
 }

@@ -11,6 +11,7 @@ import { FakeProject } from "./project";
 import { EXAMPLES, PLUGINS, RECENT } from "./samples";
 import { previewOf } from "./table";
 import { FakeTraining } from "./training";
+import { FakeDraws } from "./uncertainty";
 
 /** Knobs for tests. */
 export type FakeOptions = { delay_ms?: number; step_ms?: number; stride?: number };
@@ -30,6 +31,7 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
   let project: FakeProject | null = null;
   let training: FakeTraining | null = null;
   let comparison: FakeComparison | null = null;
+  let draws: FakeDraws | null = null;
   const failures = new Map<CommandName, unknown>();
   const calls: FakePlatform["calls"] = [];
   const workerHandlers = new Set<(event: WorkerEvent) => void>();
@@ -76,12 +78,20 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
     job: ({ action }) => {
       training?.job(action);
       if (action === "stop") comparison?.stop();
+      if (action === "stop") draws?.stop();
       return bare({});
     },
     run_view: ({ run }) => {
       const found = opened().runs.find((r) => r.value.summary.id === run);
       if (!found) throw { code: "project", message: `there is no run ${run}`, advice: null };
       return found;
+    },
+    uncertainty_list: ({ run }) => bare({ answers: opened().answersOf(run) }),
+    uncertainty_view: ({ id }) => opened().answer(id),
+    uncertainty_delete: ({ id }) => {
+      const { run } = opened().answer(id).value.summary;
+      opened().answers = opened().answers.filter((a) => a.value.summary.id !== id);
+      return bare({ answers: opened().answersOf(run) });
     },
     report: ({ run }) => bare({ path: `/home/ada/studies/hare-lynx ${run ?? ""}.html` }),
     plugin_list: () => bare(PLUGINS),
@@ -116,6 +126,16 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
       }
       comparison = new FakeComparison(onProgress, 12 * step_ms);
       return bare(await comparison.run());
+    },
+    async uncertainty(request, onProgress) {
+      calls.push({ command: "uncertainty", request: structuredClone(request) });
+      if (failures.has("uncertainty")) {
+        const error = failures.get("uncertainty");
+        failures.delete("uncertainty");
+        throw error;
+      }
+      draws = new FakeDraws(opened(), request, onProgress, step_ms);
+      return draws.run();
     },
     pickOpen: async (kind) => (kind === "data" ? "/home/ada/data/hudson_bay_lynx_hare.csv" : "/home/ada/studies/hare-lynx.slopefield"),
     pickSave: async (defaultName) => `/home/ada/studies/${defaultName}`,

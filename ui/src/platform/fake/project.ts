@@ -1,6 +1,6 @@
 // The open project of the recorded host: edits with undo, and what the study amounts to.
 
-import type { Edit, ProjectView, RunView, StudyFile, StudyProblem, StudyReport } from "../../generated/api";
+import type { Edit, ProjectView, UncertaintySummary, UncertaintyView, RunView, StudyFile, StudyProblem, StudyReport } from "../../generated/api";
 import type { Framed } from "../frame";
 import { Block } from "./block";
 import { check } from "./language";
@@ -18,6 +18,7 @@ export class FakeProject {
   path: string | null = null;
   saved = false;
   runs: StoredRun[] = [];
+  answers: Array<Framed<UncertaintyView>> = [];
   #undo: Array<{ what: string; before: Content }> = [];
   #redo: Array<{ what: string; after: Content }> = [];
 
@@ -38,6 +39,17 @@ export class FakeProject {
 
   static empty(): FakeProject {
     return new FakeProject("Untitled", { model: EMPTY_MODEL, study: emptyStudy(), tables: {} });
+  }
+
+  /** Stored answers about how sure a run is, newest first. */
+  answersOf(run: string): UncertaintySummary[] {
+    return this.answers.map((a) => a.value.summary).filter((a) => a.run === run).reverse();
+  }
+
+  answer(id: string): Framed<UncertaintyView> {
+    const found = this.answers.find((a) => a.value.summary.id === id);
+    if (!found) throw { code: "project", message: `the project has no result \`${id}\` about uncertainty`, advice: null };
+    return found;
   }
 
   edit(edit: Edit): void {

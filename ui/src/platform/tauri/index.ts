@@ -4,7 +4,7 @@ import { getVersion } from "@tauri-apps/api/app";
 import { Channel, invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
 import { getCurrentWindow } from "@tauri-apps/api/window";
-import type { GradientReply, Progress, RunSummary } from "../../generated/api";
+import type { GradientReply, Progress, RunSummary, UncertaintyView } from "../../generated/api";
 import { decodeFrame, type Framed } from "../frame";
 import { toApiError, type LaunchRequest, type Platform, type Reply, type WorkerEvent } from "../types";
 
@@ -39,6 +39,11 @@ export function createTauriPlatform(): Platform {
       const onProgress = new Channel<ArrayBuffer | number[]>();
       onProgress.onmessage = (message) => handle(decodeFrame<Progress>(bytesOf(message)).value);
       return decodeFrame<GradientReply>(bytesOf(await call("rpc_stream", { command: "gradient", request, onProgress })));
+    },
+    async uncertainty(request, handle): Promise<Framed<UncertaintyView>> {
+      const onProgress = new Channel<ArrayBuffer | number[]>();
+      onProgress.onmessage = (message) => handle(decodeFrame<Progress>(bytesOf(message)).value);
+      return decodeFrame<UncertaintyView>(bytesOf(await call("rpc_stream", { command: "uncertainty", request, onProgress })));
     },
     pickOpen: (kind) => invoke<string | null>("pick_open", { kind }),
     pickSave: (defaultName) => invoke<string | null>("pick_save", { defaultName }),

@@ -1,6 +1,7 @@
 // What a screen wants drawn, in the words of the screens; `plotly.ts` turns it into what Plotly wants.
 
-export type Look = "line" | "points" | "hollow";
+/** `dots` are many small points; a `band` is the area that the line around it encloses. */
+export type Look = "line" | "points" | "hollow" | "dots" | "band";
 /** Index into the data palette, or one of the interface's own colours. */
 export type Colour = number | "text" | "muted" | "accent";
 
@@ -16,6 +17,8 @@ export type Series = {
   legend?: boolean;
   /** Background: pale, and silent under the pointer. */
   faint?: boolean;
+  /** How strongly a band covers what is below it, 0 to 1. */
+  cover?: number;
 };
 
 export type Axis = {

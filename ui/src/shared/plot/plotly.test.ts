@@ -36,4 +36,9 @@ describe("what Plotly is given", () => {
     expect(data[0]?.["marker"]).toMatchObject({ color: theme.surface, line: { color: theme.series[1] } });
     expect((layout["shapes"] as Array<{ layer: string }>)[0]?.layer).toBe("below");
   });
+
+  test("a band is an area without a line that is silent under the pointer", () => {
+    const { data } = made(figure({ series: [{ name: "y, 90 %", x: [0, 1, 1, 0], y: [2, 2, 1, 1], look: "band", colour: 1, cover: 0.2 }] }));
+    expect(data[0]).toMatchObject({ mode: "lines", fill: "toself", fillcolor: theme.series[1], opacity: 0.2, hoverinfo: "skip", line: { width: 0 } });
+  });
 });

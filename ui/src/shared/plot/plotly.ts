@@ -38,6 +38,12 @@ function traceOf(s: Series, theme: PlotTheme): object {
     opacity: s.faint ? 0.55 : 1,
     ...(s.faint ? { hoverinfo: "skip" } : { hovertemplate: "%{y:.4g}" }),
   };
+  if (s.look === "band") {
+    return { ...common, opacity: s.cover ?? 0.2, hoverinfo: "skip", hovertemplate: null, mode: "lines", fill: "toself", fillcolor: colour, line: { width: 0, color: colour } };
+  }
+  if (s.look === "dots") {
+    return { ...common, opacity: 0.4, hoverinfo: "skip", hovertemplate: null, mode: "markers", marker: { color: colour, size: 3 } };
+  }
   if (s.look === "line") {
     return { ...common, mode: "lines", line: { color: colour, width: s.width ?? 2, dash: s.dash ? "5px,4px" : "solid" } };
   }

@@ -1,0 +1,340 @@
+//! How sure a run of the project is: asked, stored beside the run, read again.
+
+use crate::failure::{self, error};
+use crate::model::finite;
+use crate::numbers::Numbers;
+use crate::session::project_error;
+use crate::{gradient, sampling};
+use slopefield_api::schema::{Block, Emit};
+use slopefield_api::types::*;
+use slopefield_api::{ApiError, Code};
+use slopefield_project::{NewUncertainty, Project, Uncertainty};
+use slopefield_study::simulate::spaced;
+use slopefield_study::{Prepared, Solvers};
+use slopefield_train::{Control, MAX_ARGUMENTS, Objective, ParamKind};
+use slopefield_uncertainty::{
+    Draws, Predicted, SampleSettings, measured_quantiles, quantiles, sample,
+};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The method of draws from the posterior.
+pub const NUTS: &str = "nuts";
+/// Draws whose curves make the bands, and numbers of these curves that are held at a time.
+const CURVES: usize = 400;
+const CURVE_NUMBERS: usize = 20_000_000;
+/// Draws that are stored.
+const KEPT: usize = 8000;
+/// Quantiles of parameters and bands.
+const SHARES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
+
+/// An answer that is not stored yet.
+pub struct Found {
+    /// How it was found.
+    pub method: String,
+    /// What it says.
+    pub result: UncertaintyResult,
+    /// Its numbers.
+    pub block: Block,
+}
+
+/// Asks how sure a fit at `theta` is.
+///
+/// # Errors
+/// An unknown method, a study without a likelihood, a posterior that cannot be drawn from, and a
+/// stop before there was anything to tell.
+pub fn ask(
+    prepared: &Prepared,
+    theta: &[f64],
+    request: &UncertaintyRequest,
+    solvers: &Arc<dyn Solvers + Send + Sync>,
+    control: &Control,
+    emit: Emit<'_>,
+) -> Result<Found, ApiError> {
+    match request.method.as_deref().unwrap_or(NUTS) {
+        NUTS => draw(prepared, theta, request, solvers, control, emit),
+        other => Err(error(
+            Code::Request,
+            format!("there is no method `{other}` to ask how sure a run is; there is `{NUTS}`"),
+        )),
+    }
+}
+
+fn draw(
+    prepared: &Prepared,
+    theta: &[f64],
+    request: &UncertaintyRequest,
+    solvers: &Arc<dyn Solvers + Send + Sync>,
+    control: &Control,
+    emit: Emit<'_>,
+) -> Result<Found, ApiError> {
+    let default = SampleSettings::default();
+    let settings = SampleSettings {
+        chains: request.chains.unwrap_or(default.chains),
+        warmup: request.warmup.unwrap_or(default.warmup),
+        draws: request.draws.unwrap_or(default.draws),
+        seed: request.seed.unwrap_or(prepared.file.seed),
+    };
+    if settings.chains == 0 || settings.draws < 4 {
+        return Err(error(Code::Request, "at least 1 chain of at least 4 draws is needed"));
+    }
+    sampling::refuse(prepared)?;
+    let make = || gradient::objective(prepared, &prepared.gradient.0, solvers);
+    let shown = make().map_err(failure::study)?;
+    let began = Instant::now();
+    let draws =
+        sampling::told(emit, began, |progress| sample(&make, theta, &settings, control, progress))
+            .map_err(|e| error(Code::Solve, e.to_string()))?;
+    if draws.len() < 4 {
+        return Err(error(Code::Cancelled, "stopped before there were draws to tell of"));
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let mut numbers = Numbers::default();
+    let (bands, coverage) =
+        bands(&shown, prepared, &draws, request.points.unwrap_or(201), &mut numbers);
+    let summaries = draws.summaries();
+    let names = &prepared.theta_names;
+    let scalars: Vec<usize> =
+        (0..names.len()).filter(|&i| prepared.problem.theta[i].kind == ParamKind::Scalar).collect();
+    let parameters = scalars.iter().map(|&i| {
+        let s = &summaries[i];
+        // A parameter fitted per experiment is called `k [experiment]`.
+        let base = names[i].split(" [").next().unwrap_or(&names[i]);
+        let declared = prepared.model.model.params.iter().find(|p| p.name == base);
+        UncertainParameter {
+            name: names[i].clone(),
+            unit: declared.and_then(|p| p.unit.clone()),
+            fitted: finite(theta[i]),
+            mean: finite(s.mean),
+            sd: finite(s.sd),
+            quantiles: quantiles(column(&draws, i), SHARES).map(finite),
+            chains: Some(ChainDiagnostics {
+                standard_error: finite(s.standard_error),
+                bulk: finite(s.bulk),
+                tail: finite(s.tail),
+                scale_reduction: finite(s.scale_reduction),
+            }),
+        }
+    });
+    let mut told = vec![
+        ("chains".to_owned(), draws.chains.len().to_string()),
+        ("warm-up draws of each".into(), settings.warmup.to_string()),
+        ("draws of each".into(), draws.len().to_string()),
+        ("seed".into(), settings.seed.to_string()),
+        ("gradients".into(), draws.gradients.to_string()),
+        ("divergences".into(), draws.divergences.to_string()),
+    ];
+    if draws.failures > 0 {
+        told.push(("places without a solution".into(), draws.failures.to_string()));
+    }
+    let mut warnings = draws.warnings(names, &summaries);
+    if draws.cancelled {
+        warnings.insert(0, "the drawing was stopped; this is what there was by then".into());
+    }
+    let result = UncertaintyResult {
+        title: "Draws from the posterior (NUTS)".into(),
+        settings: told,
+        parameters: parameters.collect(),
+        draws: Some(kept(&draws, &scalars, names, &mut numbers)),
+        bands,
+        coverage,
+        warnings,
+        time: prepared.model.model.time.name.clone(),
+        seconds,
+        cancelled: draws.cancelled,
+    };
+    Ok(Found { method: NUTS.into(), result, block: numbers.into_block() })
+}
+
+/// All draws of an element of θ.
+fn column(draws: &Draws, element: usize) -> Vec<f64> {
+    let values = |chain: &Vec<f64>| {
+        chain.iter().skip(element).step_by(draws.dimension).copied().collect::<Vec<_>>()
+    };
+    draws.chains.iter().flat_map(values).collect()
+}
+
+/// The draws of scalars, thinned to what is stored.
+fn kept(draws: &Draws, scalars: &[usize], names: &[String], numbers: &mut Numbers) -> KeptDraws {
+    let every = (draws.len() * draws.chains.len()).div_ceil(KEPT).max(1);
+    let values = draws.chains.iter().flat_map(|chain| {
+        let rows = chain.chunks_exact(draws.dimension).step_by(every);
+        rows.flat_map(|row| scalars.iter().map(|&i| row[i]))
+    });
+    KeptDraws {
+        names: scalars.iter().map(|&i| names[i].clone()).collect(),
+        chains: draws.chains.len() as u32,
+        draws: draws.len().div_ceil(every) as u32,
+        every: every as u32,
+        values: numbers.add(values),
+    }
+}
+
+/// Quantiles of all observations over the data and the forecast, those of a measurement where one
+/// is measured, and how often the measurements lie between the outer two.
+fn bands(
+    objective: &Objective,
+    prepared: &Prepared,
+    draws: &Draws,
+    points: u32,
+    numbers: &mut Numbers,
+) -> (Vec<UncertainBand>, Vec<Coverage>) {
+    let problem = &prepared.problem;
+    let total = draws.len() * draws.chains.len();
+    let (mut all, mut covered) = (Vec::new(), Vec::new());
+    for (i, experiment) in problem.experiments.iter().enumerate() {
+        let mut times = spaced(experiment.t0, prepared.forecast_end(), points.max(2) as usize);
+        // The times of the points exactly, so that a measurement is compared at its own time.
+        times.extend(experiment.series.iter().flat_map(|s| s.times.iter().copied()));
+        times.retain(|t| t.is_finite());
+        times.sort_by(f64::total_cmp);
+        times.dedup();
+        let width = problem.kernels_of(i).observe.shape().outputs;
+        let most = (CURVE_NUMBERS / (times.len() * width).max(1)).clamp(20, CURVES);
+        let curves: Vec<Vec<f64>> = (0..total)
+            .step_by(total.div_ceil(most).max(1))
+            .filter_map(|k| draws.get(k))
+            .map(|theta| {
+                let mut rows = Vec::with_capacity(times.len() * width);
+                objective.observe(theta, i, &times, &mut |outputs| rows.extend(outputs));
+                rows
+            })
+            .collect();
+        let shared = numbers.add(times.iter().copied());
+        for (o, observation) in problem.observations.iter().enumerate() {
+            let at = |row: usize| {
+                let values = curves.iter().map(|c| c[row * width + observation.value]);
+                quantiles(values.filter(|v| v.is_finite()).collect(), SHARES)
+            };
+            let rows: Vec<[f64; 5]> = (0..times.len()).map(at).collect();
+            let series: Vec<_> = experiment.series.iter().filter(|s| s.observation == o).collect();
+            let measured = (!series.is_empty() && observation.noise.has_likelihood()).then(|| {
+                let at = |row: usize| {
+                    let predicted = |curve: &Vec<f64>| {
+                        let outputs = &curve[row * width..(row + 1) * width];
+                        let mut arguments = [0.0; MAX_ARGUMENTS];
+                        for (to, from) in
+                            arguments.iter_mut().zip(&outputs[observation.noise_args.clone()])
+                        {
+                            *to = *from;
+                        }
+                        Predicted { value: outputs[observation.value], arguments }
+                    };
+                    let all: Vec<Predicted> = curves.iter().map(predicted).collect();
+                    measured_quantiles(observation.noise, &all, [0.05, 0.95])
+                        .unwrap_or([f64::NAN; 2])
+                };
+                (0..times.len()).map(at).collect::<Vec<[f64; 2]>>()
+            });
+            // Categories and hits have no band.
+            let measured = measured.filter(|rows| rows.iter().flatten().any(|v| v.is_finite()));
+            for held_out in [false, true] {
+                let mut found = Coverage {
+                    experiment: experiment.name.clone(),
+                    observation: observation.name.clone(),
+                    held_out,
+                    ..Coverage::default()
+                };
+                for s in &series {
+                    for (k, (t, y)) in s.times.iter().zip(&s.values).enumerate() {
+                        let row = times.partition_point(|x| x < t);
+                        let Some([low, high]) = measured.as_ref().and_then(|m| m.get(row)) else {
+                            continue;
+                        };
+                        if y.is_finite() && s.is_held_out(k) == held_out {
+                            found.points += 1;
+                            found.inside += u32::from(low <= y && y <= high);
+                        }
+                    }
+                }
+                if found.points > 0 {
+                    covered.push(found);
+                }
+            }
+            all.push(UncertainBand {
+                experiment: experiment.name.clone(),
+                observation: observation.name.clone(),
+                times: shared,
+                value: [0, 1, 2, 3, 4].map(|q| numbers.add(rows.iter().map(|r| r[q]))),
+                measured: measured
+                    .map(|rows| [0, 1].map(|q| numbers.add(rows.iter().map(|r| r[q])))),
+            });
+        }
+    }
+    (all, covered)
+}
+
+fn summary(stored: Uncertainty) -> UncertaintySummary {
+    UncertaintySummary {
+        id: stored.id,
+        run: stored.run,
+        method: stored.method,
+        made_ms: stored.made_utc_ms,
+    }
+}
+
+/// Stores an answer beside its run, and gives it back as it was stored.
+pub fn store(
+    project: &mut Project,
+    run: &str,
+    found: Found,
+) -> Result<(UncertaintyView, Block), ApiError> {
+    let result_json = serde_json::to_string(&found.result)
+        .map_err(|e| error(Code::Internal, format!("the answer cannot be written: {e}")))?;
+    let new = NewUncertainty { method: found.method, result_json, numbers: found.block };
+    let id = project.add_uncertainty(run, &new).map_err(project_error)?;
+    view(project, &id)
+}
+
+/// Answers about a run, newest first.
+pub fn list(project: &Project, run: &str) -> Result<UncertaintyList, ApiError> {
+    let mut stored = project.uncertainties(run).map_err(project_error)?;
+    stored.reverse();
+    Ok(UncertaintyList { answers: stored.into_iter().map(summary).collect() })
+}
+
+/// An answer with its numbers.
+///
+/// # Errors
+/// No such answer, and one whose text or places are not those of an answer: a project file may
+/// come from anywhere.
+pub fn view(project: &Project, id: &str) -> Result<(UncertaintyView, Block), ApiError> {
+    let (stored, found) = project.uncertainty(id).map_err(project_error)?;
+    let broken = |why: String| {
+        error(Code::Project, format!("the stored answer `{id}` cannot be read: {why}"))
+    };
+    let result: UncertaintyResult =
+        serde_json::from_str(&found.result_json).map_err(|e| broken(e.to_string()))?;
+    check(&result, found.numbers.len()).map_err(|why| broken(why.into()))?;
+    Ok((UncertaintyView { summary: summary(stored), result }, found.numbers))
+}
+
+/// All places lie in the block, and arrays that belong together have one length.
+fn check(result: &UncertaintyResult, len: usize) -> Result<(), &'static str> {
+    let inside = |s: &Slice| u64::from(s.start) + u64::from(s.len) <= len as u64;
+    for band in &result.bands {
+        let curves = band.value.iter().chain(band.measured.iter().flatten());
+        for slice in curves.chain([&band.times]) {
+            if !inside(slice) {
+                return Err("a band refers to numbers that are not there");
+            }
+            if slice.len != band.times.len {
+                return Err("a band has not one value for each time");
+            }
+        }
+    }
+    let Some(draws) = &result.draws else { return Ok(()) };
+    let count = u64::from(draws.chains) * u64::from(draws.draws);
+    let expected = count.checked_mul(draws.names.len() as u64);
+    match inside(&draws.values) && expected == Some(u64::from(draws.values.len)) {
+        true => Ok(()),
+        false => Err("the draws are not as many as it says"),
+    }
+}
+
+/// Deletes an answer; what is left of its run's.
+pub fn delete(project: &mut Project, id: &str) -> Result<UncertaintyList, ApiError> {
+    let run = project.uncertainty(id).map_err(project_error)?.0.run;
+    project.delete_uncertainty(id).map_err(project_error)?;
+    list(project, &run)
+}
