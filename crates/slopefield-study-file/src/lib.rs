@@ -109,6 +109,10 @@ impl Default for SolverFile {
 pub struct TrainingFile {
     /// `default` chooses stages from the model and the data; `custom` takes `stages`.
     pub recipe: String,
+    /// Where training begins: `given`, at the start values; `changes`, where the equations have the
+    /// changes of the smoothed data, if the loss is lower there; `auto`, as the recipe chooses (at
+    /// the start values with `custom`).
+    pub start: String,
     /// `auto`, or a method of docs/reference/gradients.md such as `discrete`, `forward`, `gauss`.
     pub gradient: String,
     /// What one gradient may hold in memory where it has a choice: `64 MB`, `1.5 GB`, `256 MiB`.
@@ -127,6 +131,7 @@ impl Default for TrainingFile {
     fn default() -> Self {
         TrainingFile {
             recipe: "default".into(),
+            start: "auto".into(),
             gradient: "auto".into(),
             memory: "256 MiB".into(),
             check: true,

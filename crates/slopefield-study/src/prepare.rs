@@ -10,8 +10,8 @@ use slopefield_graph::network::NetworkLibrary;
 use slopefield_lang::{Model, Noise, ReactionMode, Scale as LangScale};
 use slopefield_solve::{Settings, SolveError};
 use slopefield_train::{
-    self as train, ModelKernels, NoiseKind, ObservationSpec, ParamKind, ParamSpec, Recipe, Scale,
-    Source, Stage,
+    self as train, Beginning, ModelKernels, NoiseKind, ObservationSpec, ParamKind, ParamSpec,
+    Recipe, Scale, Source, Stage,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -319,7 +319,7 @@ fn observations(model: &CompiledModel) -> Vec<ObservationSpec> {
 
 /// The stages that a study asks for, else those that fit the data.
 fn recipe(training: &TrainingFile, default: impl FnOnce() -> Recipe) -> Recipe {
-    let recipe = if training.recipe == "custom" {
+    let mut recipe = if training.recipe == "custom" {
         let stages = training.stages.iter().map(|s| match s.optimiser.as_str() {
             "adam" => Stage::adam(s.iterations, s.rate, s.horizon),
             _ => Stage::lbfgs(s.iterations, s.horizon),
@@ -328,6 +328,11 @@ fn recipe(training: &TrainingFile, default: impl FnOnce() -> Recipe) -> Recipe {
     } else {
         default()
     };
+    match training.start.as_str() {
+        "given" => recipe.beginning = Beginning::Given,
+        "changes" => recipe.beginning = Beginning::Changes,
+        _ => {}
+    }
     match training.iterations {
         Some(most) => recipe.capped(u64::from(most)),
         None => recipe,

@@ -240,6 +240,7 @@ pub(crate) fn fingerprint(problem: &Problem, recipe: &Recipe) -> u64 {
     h.number(problem.settings.rtol);
     problem.settings.atol.iter().for_each(|a| h.number(*a));
     h.bytes(&format::stages(&recipe.stages, recipe.early_stopping));
+    h.bytes(&[recipe.beginning as u8]);
     h.0
 }
 

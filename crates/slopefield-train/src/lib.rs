@@ -11,6 +11,7 @@
 mod bytes;
 mod check;
 mod checkpoint;
+mod collocation;
 mod control;
 mod failure;
 mod fit;
@@ -30,6 +31,7 @@ mod transform;
 
 pub use check::{DirectionCheck, GradientCheck, Standard};
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use collocation::{Matched, Smooth, SmoothedState, match_changes};
 pub use control::{Control, Event, Start};
 pub use failure::{Failure, FailureKind};
 pub use fit::{Fit, StopReason};
@@ -44,7 +46,7 @@ pub use problem::{
     Experiment, ModelKernels, ObservationSpec, ParamKind, ParamSpec, Problem, ProblemError, Scale,
     Series, Source,
 };
-pub use recipe::{EarlyStopping, Optimiser, Recipe, Stage};
+pub use recipe::{Beginning, EarlyStopping, Optimiser, Recipe, Stage};
 pub use scores::Score;
 pub use session::train;
 pub use transform::{Transform, TransformError};

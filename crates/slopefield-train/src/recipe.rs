@@ -114,9 +114,22 @@ pub struct EarlyStopping {
     pub patience: u32,
 }
 
+/// Where training begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Beginning {
+    /// At the start values.
+    #[default]
+    Given,
+    /// Where the equations have the changes of the smoothed data ([`crate::match_changes`]), if
+    /// that can be found and the loss is lower there; else at the start values.
+    Changes,
+}
+
 /// What training will do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recipe {
+    /// Where the first stage begins.
+    pub beginning: Beginning,
     /// Stages in order; each begins at the best of the one before.
     pub stages: Vec<Stage>,
     /// Why these, one sentence.
@@ -132,6 +145,7 @@ impl Recipe {
     #[must_use]
     pub fn custom(stages: Vec<Stage>) -> Recipe {
         Recipe {
+            beginning: Beginning::Given,
             stages,
             reason: "The stages are those of the study.".into(),
             early_stopping: None,

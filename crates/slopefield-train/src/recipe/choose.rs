@@ -3,7 +3,7 @@
 //! Oscillating data need a growing horizon (on the full span a wrong frequency makes the flat line
 //! a local minimum); networks need a robust first-order start; everything is finished by L-BFGS.
 
-use super::{Recipe, Scope, Stage};
+use super::{Beginning, Recipe, Scope, Stage};
 use crate::grid::Grid;
 use crate::optimise::{Clip, Schedule};
 use crate::problem::{Experiment, ParamKind, Problem};
@@ -25,7 +25,9 @@ pub fn for_data(networks: bool, scalars: usize, experiments: &[Experiment]) -> R
     } else {
         without_networks(scalars, experiments, turns)
     };
-    Recipe { stages, reason, early_stopping: None, check_gradient: true }
+    // A network that follows every change of noisy data is no good place to begin.
+    let beginning = if networks { Beginning::Given } else { Beginning::Changes };
+    Recipe { beginning, stages, reason, early_stopping: None, check_gradient: true }
 }
 
 fn with_networks(experiments: &[Experiment], turns: usize) -> (Vec<Stage>, String) {

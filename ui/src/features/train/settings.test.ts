@@ -3,7 +3,7 @@ import type { PluginList, StageFile, StudyFile, TrainingFile } from "../../gener
 import * as is from "./settings";
 
 const stage = (iterations: number, over: Partial<StageFile> = {}): StageFile => ({ optimiser: "adam", iterations, rate: 0.05, horizon: 1, ...over });
-const own = (...stages: StageFile[]): TrainingFile => ({ recipe: "custom", gradient: "auto", memory: "256 MiB", check: true, iterations: null, l2: 0, stages });
+const own = (...stages: StageFile[]): TrainingFile => ({ recipe: "custom", start: "auto", gradient: "auto", memory: "256 MiB", check: true, iterations: null, l2: 0, stages });
 const counts = (t: TrainingFile) => t.stages.map((s) => s.iterations);
 
 describe("the recipe", () => {

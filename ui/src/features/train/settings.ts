@@ -13,6 +13,13 @@ export const REACTIONS: Choice[] = [
   { id: "jumps", name: "One by one", hint: "Every reaction is a random event: exact for few particles, and the amounts are counts." },
 ];
 
+/** Where a training begins. */
+export const STARTS: Choice[] = [
+  { id: "auto", name: "Automatic", hint: "As the recipe chooses: from the data where there is no network and every state was measured." },
+  { id: "given", name: "At the start values", hint: "Where the model text has its parameters." },
+  { id: "changes", name: "From the data", hint: "Where the equations have the changes of the smoothed data, if the loss is lower there. Needs every state measured." },
+];
+
 const AUTO_GRADIENT: Choice = { id: "auto", name: "Automatic", hint: "Chosen by cost, which is measured on this study; the Gradient lab compares all of them." };
 
 /** Gradient methods to choose from. */
@@ -148,6 +155,7 @@ export function digest({ seed, solver, training }: StudyFile): string {
     solver.method === "auto" ? null : solver.method.split("/").at(-1),
     REACTIONS.find((r) => r.id === solver.reactions && r.id !== "ode")?.name.toLowerCase() ?? null,
     `rtol ${written(solver.rtol)}`,
+    training.start === "auto" ? null : STARTS.find((r) => r.id === training.start)?.name.toLowerCase() ?? null,
     training.gradient === "auto" ? null : training.gradient,
     training.memory === "256 MiB" ? null : `≤ ${training.memory}`,
     training.check ? null : "gradient unchecked",
