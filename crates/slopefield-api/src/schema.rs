@@ -146,6 +146,8 @@ commands! {
     gradient(GradientRequest) -> GradientReply;
     /// Draws from the posterior distribution of a study from files, after training it.
     sample(SampleRequest) -> SampleReply;
+    /// How sure the fit of a study from files is, after training it.
+    assess(AssessRequest) -> AssessReply;
     /// What is in a project file.
     project_info(PathRequest) -> ProjectInfo;
     /// Checks a project file.

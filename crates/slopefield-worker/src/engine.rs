@@ -8,7 +8,9 @@ use crate::numbers::Numbers;
 use crate::plugins::Plugins;
 use crate::session::{self, Session, Shared, bound_tables, lock, project_error};
 use crate::settings::Settings;
-use crate::{data, examples, gradient, inputs, model, report, runs, sampling, simulation};
+use crate::{
+    assessing, data, examples, gradient, inputs, model, report, runs, sampling, simulation,
+};
 use slopefield_api::schema::{Block, Emit};
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code, Commands};
@@ -365,6 +367,14 @@ impl Commands for Engine {
         let (prepared, _) = self.begun(None, &fit)?;
         let solvers = self.plugins.clone().solvers();
         sampling::run(&prepared, &request, &solvers, &job.control, emit)
+    }
+
+    fn assess(&self, request: AssessRequest, emit: Emit<'_>) -> Answer<AssessReply> {
+        let job = self.jobs.start()?;
+        let fit = FitRequest { study: request.study.clone(), ..FitRequest::default() };
+        let (prepared, _) = self.begun(None, &fit)?;
+        let solvers = self.plugins.clone().solvers();
+        assessing::run(&prepared, &request, &solvers, &job.control, emit)
     }
 
     fn project_info(&self, request: PathRequest, _: Emit<'_>) -> Answer<ProjectInfo> {

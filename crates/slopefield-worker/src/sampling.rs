@@ -94,7 +94,7 @@ fn refuse(prepared: &Prepared) -> Result<(), ApiError> {
 }
 
 /// Works in a thread of its own and tells its progress from this one.
-fn told<T: Send>(
+pub fn told<T: Send>(
     emit: Emit<'_>,
     began: Instant,
     work: impl FnOnce(&(dyn Fn(SampleProgress) + Sync)) -> T + Send,
