@@ -3,6 +3,7 @@
 //! The only place that knows how requests, replies and progress look on the wire. The worker
 //! implements the commands, the window and the command line call them.
 
+pub mod assessment;
 pub mod client;
 pub mod envelope;
 pub mod error;

@@ -154,6 +154,8 @@ commands! {
     uncertainty_view(UncertaintyChoice) -> UncertaintyView;
     /// Deletes a stored answer; what is left of the run's.
     uncertainty_delete(UncertaintyChoice) -> UncertaintyList;
+    /// How sure the fit of a study from files is, after training it.
+    assess(AssessRequest) -> AssessReply;
     /// What is in a project file.
     project_info(PathRequest) -> ProjectInfo;
     /// Checks a project file.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use ts_rs::TS;
 
+pub use crate::assessment::*;
 pub use crate::uncertainty::*;
 pub use slopefield_study_file::StudyFile;
 

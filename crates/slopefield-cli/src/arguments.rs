@@ -41,6 +41,8 @@ pub enum Task {
     Fit(Fit),
     /// How sure a fit is: train a study, then draw from the posterior distribution of its parameters.
     Sample(Sample),
+    /// How sure a fit is, by any method: intervals, what only a combination fixes, bands, coverage.
+    Uncertainty(Uncertainty),
     /// Curves of a trained project, beyond the data.
     Forecast(Forecast),
     /// The gradient of a study's loss; compare and check the ways of computing it.
@@ -186,6 +188,34 @@ pub struct Sample {
     #[arg(long, value_name = "FILE.csv")]
     pub out: Option<PathBuf>,
     /// Table of the 5 %, 50 % and 95 % quantiles of the observations over data and forecast to write.
+    #[arg(long, value_name = "FILE.csv")]
+    pub bands: Option<PathBuf>,
+}
+
+/// `slopefield uncertainty`.
+#[derive(Debug, Args)]
+pub struct Uncertainty {
+    /// Study file (`study.toml`).
+    pub study: PathBuf,
+    /// The normal distribution around the fit, refits along each parameter, refits to new data,
+    /// trainings from other starts, or draws from the posterior.
+    #[arg(long, value_parser = ["laplace", "profile", "bootstrap", "ensemble", "nuts"], default_value = "laplace")]
+    pub method: String,
+    /// Draws or refits [default: laplace 1000, bootstrap 200, ensemble 20, nuts 1000 of each chain].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(4..=1_000_000))]
+    pub draws: Option<u32>,
+    /// Seed [default: the study's].
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Where the new data of the bootstrap come from: the noise models, the residuals, or the
+    /// points themselves.
+    #[arg(long, value_parser = ["parametric", "residual", "case"], default_value = "parametric")]
+    pub resampling: String,
+    /// Table of the parameters of all draws or refits to write.
+    #[arg(long, value_name = "FILE.csv")]
+    pub out: Option<PathBuf>,
+    /// Table of the quantiles of the observations over data and forecast to write: of the model's
+    /// value and of measurements.
     #[arg(long, value_name = "FILE.csv")]
     pub bands: Option<PathBuf>,
 }

@@ -9,6 +9,7 @@ pub mod plugin;
 pub mod project;
 pub mod sample;
 pub mod simulate;
+pub mod uncertainty;
 
 use slopefield_api::client::Client;
 use slopefield_api::schema::Block;

@@ -9,7 +9,8 @@ use crate::plugins::Plugins;
 use crate::session::{self, Session, Shared, bound_tables, lock, project_error};
 use crate::settings::Settings;
 use crate::{
-    data, examples, gradient, inputs, model, report, runs, sampling, simulation, uncertainty,
+    assessing, data, examples, gradient, inputs, model, report, runs, sampling, simulation,
+    uncertainty,
 };
 use slopefield_api::schema::{Block, Emit};
 use slopefield_api::types::*;
@@ -393,6 +394,14 @@ impl Commands for Engine {
         _: Emit<'_>,
     ) -> Answer<UncertaintyList> {
         self.with(|s| plain(uncertainty::delete(&mut lock(&s.project), &request.id)?))
+    }
+
+    fn assess(&self, request: AssessRequest, emit: Emit<'_>) -> Answer<AssessReply> {
+        let job = self.jobs.start()?;
+        let fit = FitRequest { study: request.study.clone(), ..FitRequest::default() };
+        let (prepared, _) = self.begun(None, &fit)?;
+        let solvers = self.plugins.clone().solvers();
+        assessing::run(&prepared, &request, &solvers, &job.control, emit)
     }
 
     fn project_info(&self, request: PathRequest, _: Emit<'_>) -> Answer<ProjectInfo> {

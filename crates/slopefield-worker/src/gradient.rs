@@ -7,7 +7,7 @@ use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code};
 use slopefield_study::gradient::{Route, Unavailable, allowed, check};
 use slopefield_study::{Prepared, Solvers, StudyError, choice};
-use slopefield_train::{Control, Failure, Methods, Objective};
+use slopefield_train::{Control, Failure, Methods, Objective, Problem};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -244,6 +244,16 @@ pub fn objective(
     gradient: &str,
     solvers: &Arc<dyn Solvers + Send + Sync>,
 ) -> Result<Objective, StudyError> {
+    objective_of(prepared, prepared.problem.clone(), gradient, solvers)
+}
+
+/// The same of other data.
+pub fn objective_of(
+    prepared: &Prepared,
+    problem: Problem,
+    gradient: &str,
+    solvers: &Arc<dyn Solvers + Send + Sync>,
+) -> Result<Objective, StudyError> {
     // Made once here, so that a wrong name or a broken plugin is told before anything runs.
     prepared.gradient_method(gradient, &**solvers)?;
     let (solver, memory) = (prepared.solver.0.clone(), prepared.memory);
@@ -265,6 +275,5 @@ pub fn objective(
             stepper.unwrap_or_else(|message| Box::new(Unavailable::because(message)))
         }),
     };
-    Objective::new(prepared.problem.clone(), methods)
-        .map_err(|e| StudyError::Compile(e.to_string()))
+    Objective::new(problem, methods).map_err(|e| StudyError::Compile(e.to_string()))
 }

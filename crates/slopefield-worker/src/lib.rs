@@ -4,6 +4,7 @@
 //! ends; then it exits. Plugin code runs here and nowhere else. The same code serves the window
 //! and the command line.
 
+mod assessing;
 mod data;
 mod engine;
 mod examples;

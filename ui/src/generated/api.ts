@@ -56,6 +56,177 @@ solvers: Array<SolverSummary>,
 gradients: Array<GradientSummary>, };
 
 /**
+ * How to find out how sure a fit is.
+ */
+export type AssessMethod = "laplace" | "profile" | "bootstrap" | "ensemble" | "nuts";
+
+/**
+ * How sure a fit is.
+ */
+export type AssessReply = { 
+/**
+ * One entry per parameter that is no network weight.
+ */
+parameters: Array<AssessedParameter>, 
+/**
+ * Correlations of these parameters, row by row; NaN where there is none.
+ */
+correlation: Slice, 
+/**
+ * Profiles, of that method.
+ */
+profiles: Array<ProfileView>, 
+/**
+ * Bands, from all methods.
+ */
+bands: Array<AssessedBand>, 
+/**
+ * Held-out points within the bands of measurements.
+ */
+coverage: Array<AssessedCoverage>, 
+/**
+ * Names of everything in the samples, weights too.
+ */
+names: Array<string>, 
+/**
+ * The samples of the parameters that the bands are made of, one after the other.
+ */
+samples: Slice, 
+/**
+ * Name of the time.
+ */
+time: string, 
+/**
+ * Refits that failed.
+ */
+failed: number, 
+/**
+ * Trainings of an ensemble that fit worse than chance allows.
+ */
+rejected: number, 
+/**
+ * Seconds, training excluded.
+ */
+seconds: number, 
+/**
+ * Stopped before its end.
+ */
+cancelled: boolean, 
+/**
+ * What speaks against trusting it.
+ */
+warnings: Array<string>, };
+
+/**
+ * Trains a study and finds out how sure the fit is.
+ */
+export type AssessRequest = { 
+/**
+ * Path of `study.toml`.
+ */
+study: string, 
+/**
+ * How.
+ */
+method: AssessMethod, 
+/**
+ * Draws of the normal distribution (default 1000), refits of the bootstrap (200), trainings of
+ * the ensemble (20), draws of each chain (1000).
+ */
+draws: number | null, 
+/**
+ * Seed; default the study's.
+ */
+seed: number | null, 
+/**
+ * Where the data of the bootstrap come from.
+ */
+resampling: ResamplingChoice, 
+/**
+ * Number of times of the bands; default 201.
+ */
+points: number | null, };
+
+/**
+ * Quantiles of an observation over time.
+ */
+export type AssessedBand = { 
+/**
+ * Experiment.
+ */
+experiment: string, 
+/**
+ * Observation.
+ */
+observation: string, 
+/**
+ * Times.
+ */
+times: Slice, 
+/**
+ * 2.5 %, 5 %, 25 %, 50 %, 75 %, 95 % and 97.5 % quantiles of the model's value.
+ */
+value: [Slice, Slice, Slice, Slice, Slice, Slice, Slice], 
+/**
+ * The same of measurements.
+ */
+measured: [Slice, Slice, Slice, Slice, Slice, Slice, Slice], };
+
+/**
+ * Held-out points of an observation within the bands of measurements.
+ */
+export type AssessedCoverage = { 
+/**
+ * Experiment.
+ */
+experiment: string, 
+/**
+ * Observation.
+ */
+observation: string, 
+/**
+ * Held-out points.
+ */
+points: number, 
+/**
+ * Points within the 50 %, 90 % and 95 % bands.
+ */
+inside: [number, number, number], };
+
+/**
+ * What is known of a parameter.
+ */
+export type AssessedParameter = { 
+/**
+ * Name.
+ */
+name: string, 
+/**
+ * Fitted value.
+ */
+value: number, 
+/**
+ * Standard error or standard deviation of the samples.
+ */
+standard_error: number | null, 
+/**
+ * Lower end of the 95 % interval.
+ */
+low: number | null, 
+/**
+ * Upper end of the 95 % interval.
+ */
+high: number | null, 
+/**
+ * Whether the data fix it, in words.
+ */
+verdict: string, 
+/**
+ * Names of the parameters with which it forms what alone is fixed.
+ */
+partners: Array<string>, };
+
+/**
  * Quantiles of an observation over time: of the model's value, without the scatter of measurements.
  */
 export type BandView = { 
@@ -1004,6 +1175,23 @@ text: string | null,
 sheet: string | null, };
 
 /**
+ * The profile of a parameter.
+ */
+export type ProfileView = { 
+/**
+ * Parameter.
+ */
+name: string, 
+/**
+ * Its values.
+ */
+values: Slice, 
+/**
+ * Rise of twice the loss over the fit; 3.84 bounds the 95 % interval.
+ */
+rises: Slice, };
+
+/**
  * Progress of a job, at most 30 a second. The stream ends with `Finished` or `Failed`, always.
  */
 export type Progress = { "event": "started", 
@@ -1264,6 +1452,11 @@ run: string | null,
  * Where to write; default beside the project.
  */
 out: string | null, };
+
+/**
+ * Where the new data of a bootstrap come from.
+ */
+export type ResamplingChoice = "parametric" | "residual" | "case";
 
 /**
  * Asks for one run.
@@ -2270,6 +2463,7 @@ export type Commands = {
   uncertainty_list: { request: RunRequest; reply: UncertaintyList };
   uncertainty_view: { request: UncertaintyChoice; reply: UncertaintyView };
   uncertainty_delete: { request: UncertaintyChoice; reply: UncertaintyList };
+  assess: { request: AssessRequest; reply: AssessReply };
   project_info: { request: PathRequest; reply: ProjectInfo };
   project_verify: { request: PathRequest; reply: VerifyReply };
   report: { request: ReportRequest; reply: PathRequest };

@@ -14,3 +14,4 @@ mod plugins;
 mod project;
 mod sample;
 mod simulate;
+mod uncertainty;

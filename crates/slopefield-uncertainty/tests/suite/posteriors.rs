@@ -1,5 +1,4 @@
 //! Draws against posteriors that are known: by algebra, and from long runs of another program.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use slopefield_graph::network::BuiltinNetworks;
 use slopefield_study::gradient::Route;
@@ -10,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-fn prepared(model: &str, settings: &str, columns: &[(&str, &[f64])]) -> Prepared {
+pub fn prepared(model: &str, settings: &str, columns: &[(&str, &[f64])]) -> Prepared {
     let text = format!("[data.d]\nfile = \"d\"\n{settings}");
     let study = slopefield_study::load::parse(&text, Path::new("study.toml")).unwrap();
     let numeric = columns.iter().map(|(n, v)| ((*n).to_owned(), v.to_vec())).collect();
@@ -19,7 +18,12 @@ fn prepared(model: &str, settings: &str, columns: &[(&str, &[f64])]) -> Prepared
     Prepared::new(model, &study, &tables, &BuiltinNetworks, &BuiltinSolvers).unwrap()
 }
 
-fn objective(prepared: &Prepared) -> Objective {
+pub fn objective(prepared: &Prepared) -> Objective {
+    objective_of(prepared, prepared.problem.clone())
+}
+
+/// The same model with other data.
+pub fn objective_of(prepared: &Prepared, problem: slopefield_train::Problem) -> Objective {
     let model = prepared.model.clone();
     let methods = Methods {
         gradient: Arc::new(move |_| {
@@ -30,10 +34,10 @@ fn objective(prepared: &Prepared) -> Objective {
         stepper: Arc::new(|_| slopefield_solve::method("tsit5").unwrap()),
         replay: Arc::new(|_, _| None),
     };
-    Objective::new(prepared.problem.clone(), methods).unwrap()
+    Objective::new(problem, methods).unwrap()
 }
 
-fn draw(prepared: &Prepared, settings: SampleSettings) -> Result<Draws, SampleError> {
+pub fn draw(prepared: &Prepared, settings: SampleSettings) -> Result<Draws, SampleError> {
     let start: Vec<f64> = prepared.problem.theta.iter().map(|s| s.start).collect();
     sample(
         &|| Ok::<_, String>(objective(prepared)),
@@ -124,7 +128,7 @@ const LYNX: [f64; 21] = [
     15.8, 9.7, 10.1, 8.6,
 ];
 
-fn hare_and_lynx(settings: &str) -> Prepared {
+pub fn hare_and_lynx(settings: &str) -> Prepared {
     let model = "\
 state hare = hare0
 state lynx = lynx0
