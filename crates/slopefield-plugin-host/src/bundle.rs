@@ -37,7 +37,7 @@ pub enum BundleError {
 }
 
 /// Copies every plugin whose source folder lies in `sources` (a folder with `plugin.toml` and
-/// `Cargo.toml`) from the folder of build products `built` (such as `target/debug`) to `out`, and
+/// `Cargo.toml`, or with coefficients and no code) from the folder of build products `built` (such as `target/debug`) to `out`, and
 /// returns the folders it wrote. The hash of the library is added to the manifest.
 pub fn bundle(sources: &Path, built: &Path, out: &Path) -> Result<Vec<PathBuf>, BundleError> {
     let entries = fs::read_dir(sources).map_err(|e| io(sources, e))?;
@@ -46,7 +46,8 @@ pub fn bundle(sources: &Path, built: &Path, out: &Path) -> Result<Vec<PathBuf>, 
         .map(|e| e.path())
         .filter(|p| p.join("plugin.toml").is_file())
         .collect();
-    folders.sort();
+    // Code first: what has not been built is told before anything is written.
+    folders.sort_by_key(|folder| (!folder.join("Cargo.toml").is_file(), folder.clone()));
     folders.iter().map(|folder| bundle_one(folder, built, out)).collect()
 }
 
@@ -63,6 +64,13 @@ fn bundle_one(folder: &Path, built: &Path, out: &Path) -> Result<PathBuf, Bundle
     if !manifest.libraries.is_empty() {
         let message = "leave out [native.library.…]: bundling writes it".to_owned();
         return Err(source(&manifest_path, message));
+    }
+    if manifest.is_tableau() {
+        let place = out.join(&manifest.id).join(&manifest.version);
+        fs::create_dir_all(&place).map_err(|e| io(&place, e))?;
+        copy(folder, &place, &["plugin.toml", crate::tableau::FILE])?;
+        copy_texts(folder, &place)?;
+        return Ok(place);
     }
     let package = package_name(folder)?;
     let file = format!("{DLL_PREFIX}{}{DLL_SUFFIX}", package.replace('-', "_"));
@@ -86,13 +94,21 @@ fn bundle_one(folder: &Path, built: &Path, out: &Path) -> Result<PathBuf, Bundle
     );
     let installed = place.join("plugin.toml");
     fs::write(&installed, text).map_err(|e| io(&installed, e))?;
-    for extra in ["LICENSE", "README.md"] {
-        let from = folder.join(extra);
-        if from.is_file() {
-            fs::copy(&from, place.join(extra)).map_err(|e| io(&from, e))?;
-        }
-    }
+    copy_texts(folder, &place)?;
     Ok(place)
+}
+
+fn copy_texts(folder: &Path, place: &Path) -> Result<(), BundleError> {
+    let texts = ["LICENSE", "README.md"].into_iter().filter(|name| folder.join(name).is_file());
+    copy(folder, place, &texts.collect::<Vec<_>>())
+}
+
+fn copy(folder: &Path, place: &Path, names: &[&str]) -> Result<(), BundleError> {
+    for name in names {
+        let from = folder.join(name);
+        fs::copy(&from, place.join(name)).map_err(|e| io(&from, e))?;
+    }
+    Ok(())
 }
 
 fn package_name(folder: &Path) -> Result<String, BundleError> {

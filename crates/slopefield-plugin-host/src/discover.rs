@@ -27,9 +27,12 @@ impl Found {
         Some(self.path.join(file))
     }
 
-    /// BLAKE3 of the library file in hexadecimal: what a project records, so that a result says
-    /// which code made it.
+    /// BLAKE3 of the library file in hexadecimal, or of the coefficients of a tableau plugin: what a
+    /// project records, so that a result says what made it.
     pub fn hash(&self) -> io::Result<String> {
+        if self.manifest.as_ref().is_some_and(Manifest::is_tableau) {
+            return hash_file(&self.path.join(crate::tableau::FILE));
+        }
         let path = self.library().ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotFound, "the plugin has no library for this machine")
         })?;
@@ -133,6 +136,9 @@ fn objection(folder: &Path, manifest: &Manifest) -> Option<PluginError> {
     let ours = (abi::SLF_ABI_MAJOR, abi::SLF_ABI_MINOR);
     if manifest.abi.0 != ours.0 || manifest.abi.1 > ours.1 {
         return Some(version_error(&manifest.id, manifest.abi));
+    }
+    if manifest.is_tableau() {
+        return None;
     }
     let here = platform();
     let Some(library) = manifest.libraries.get(&here) else {

@@ -2,6 +2,7 @@
 //!
 //! [`discover`] reads manifests and touches no code. [`Registry::load`] loads libraries, which
 //! runs foreign code: call it in a process that may die, never in the one that owns the window.
+//! Tableau plugins have no code: [`register_tableaus`] reads and checks their coefficients.
 //! A loaded solver is a [`slopefield_solve::Stepper`] like the built-in ones; a loaded network
 //! kind goes through [`PluginNetworks`] and leaves a recorded graph that needs no plugin any more.
 //!
@@ -16,6 +17,7 @@ mod names;
 mod native;
 mod networks;
 mod registry;
+mod tableau;
 
 pub use bundle::{BundleError, bundle};
 pub use describe::{NetworkDescription, OptionDescription, OptionKind, SolverDescription};
@@ -25,3 +27,4 @@ pub use manifest::{CAPS, LibraryFile, Manifest, Provides, ProvidesKind, platform
 pub use native::{PluginSolver, set_log};
 pub use networks::PluginNetworks;
 pub use registry::{Plugin, Registry};
+pub use tableau::register_tableaus;

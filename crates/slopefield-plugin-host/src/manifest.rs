@@ -43,11 +43,11 @@ pub struct LibraryFile {
     pub blake3: String,
 }
 
-/// One solver or network kind.
+/// One solver, network kind or tableau.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provides {
-    /// Solver or network.
+    /// Solver, network or tableau.
     pub kind: ProvidesKind,
     /// Id inside the plugin.
     pub id: String,
@@ -66,6 +66,8 @@ pub enum ProvidesKind {
     Solver,
     /// A network architecture.
     Network,
+    /// An integrator given by its coefficients, without code.
+    Tableau,
 }
 
 #[derive(Deserialize)]
@@ -82,7 +84,7 @@ struct RawManifest {
     homepage: String,
     #[serde(default)]
     min_app: String,
-    native: RawNative,
+    native: Option<RawNative>,
     provides: Vec<Provides>,
 }
 
@@ -139,15 +141,25 @@ impl Manifest {
         if texts.into_iter().chain(&raw.authors).any(|t| t.len() > MAX_TEXT) {
             return Err(format!("a text is longer than {MAX_TEXT} bytes"));
         }
-        let abi = raw
-            .native
-            .abi
-            .split_once('.')
-            .and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)))
-            .ok_or_else(|| {
-                format!("native.abi must be major.minor, e.g. \"1.0\", not \"{}\"", raw.native.abi)
-            })?;
-        for (platform, library) in &raw.native.library {
+        let kinds: Vec<ProvidesKind> = raw.provides.iter().map(|p| p.kind).collect();
+        crate::tableau::check_kinds(&kinds, raw.native.is_some())?;
+        let (abi, libraries) = match raw.native {
+            None => ((1, 0), BTreeMap::new()),
+            Some(native) => {
+                let abi = native
+                    .abi
+                    .split_once('.')
+                    .and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)))
+                    .ok_or_else(|| {
+                        format!(
+                            "native.abi must be major.minor, e.g. \"1.0\", not \"{}\"",
+                            native.abi
+                        )
+                    })?;
+                (abi, native.library)
+            }
+        };
+        for (platform, library) in &libraries {
             check_library(platform, library)?;
         }
         if raw.provides.is_empty() || raw.provides.len() > MAX_PROVIDES {
@@ -174,9 +186,14 @@ impl Manifest {
             homepage: raw.homepage,
             min_app: raw.min_app,
             abi,
-            libraries: raw.native.library,
+            libraries,
             provides: raw.provides,
         })
+    }
+
+    /// Whether the plugin is coefficients only and has no library.
+    pub fn is_tableau(&self) -> bool {
+        self.provides.iter().all(|p| p.kind == ProvidesKind::Tableau)
     }
 }
 

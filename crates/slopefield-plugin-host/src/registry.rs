@@ -2,11 +2,12 @@
 
 use crate::describe::{NetworkDescription, SolverDescription};
 use crate::discover::{Found, discover};
-use crate::manifest::{VersionKey, version_key};
+use crate::manifest::{Manifest, VersionKey, version_key};
 use crate::native::{Library, NetworkEntry, PluginSolver, SolverEntry};
+use crate::tableau::{self, TableauEntry};
 use crate::{PluginError, names};
 use slopefield_lang::OptionValue;
-use slopefield_solve::Stepper;
+use slopefield_solve::{ExplicitRungeKutta, Stepper};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -17,6 +18,7 @@ pub struct Registry {
     problems: Vec<(Found, PluginError)>,
     solvers: BTreeMap<String, SolverEntry>,
     networks: BTreeMap<String, NetworkEntry>,
+    tableaus: BTreeMap<String, TableauEntry>,
 }
 
 /// A loaded plugin.
@@ -28,7 +30,7 @@ pub struct Plugin {
     pub id: String,
     /// Version.
     pub version: String,
-    /// BLAKE3 of its library.
+    /// BLAKE3 of its library, or of its coefficients.
     pub hash: String,
     /// Its solvers.
     pub solvers: Vec<SolverDescription>,
@@ -63,6 +65,13 @@ impl Registry {
             }
         }
         for (_, found) in newest.into_values() {
+            if found.manifest.as_ref().is_some_and(Manifest::is_tableau) {
+                match tableau::load(&found) {
+                    Ok(entries) => registry.add_tableaus(found, entries),
+                    Err(problem) => registry.problems.push((found, problem)),
+                }
+                continue;
+            }
             match Library::load(&found) {
                 Ok(library) => registry.add(found, library),
                 Err(problem) => registry.problems.push((found, problem)),
@@ -88,6 +97,19 @@ impl Registry {
         }
     }
 
+    fn add_tableaus(&mut self, found: Found, entries: Vec<TableauEntry>) {
+        self.plugins.push(Plugin {
+            id: found.manifest.as_ref().map(|m| m.id.clone()).unwrap_or_default(),
+            version: found.manifest.as_ref().map(|m| m.version.clone()).unwrap_or_default(),
+            // Just read, so it can be read again; if not, a record says that nothing is known.
+            hash: found.hash().unwrap_or_default(),
+            found,
+            solvers: entries.iter().map(|e| e.description.clone()).collect(),
+            networks: Vec::new(),
+        });
+        self.tableaus.extend(entries.into_iter().map(|e| (e.description.id.clone(), e)));
+    }
+
     /// The loaded plugins, in the order of their ids.
     pub fn plugins(&self) -> &[Plugin] {
         &self.plugins
@@ -98,9 +120,11 @@ impl Registry {
         &self.problems
     }
 
-    /// All solvers, in the order of their ids.
+    /// All solvers: those of native code, then those given by coefficients, each in the order of
+    /// their ids.
     pub fn solvers(&self) -> impl Iterator<Item = &SolverDescription> {
-        self.solvers.values().map(|s| &s.description)
+        let native = self.solvers.values().map(|s| &s.description);
+        native.chain(self.tableaus.values().map(|t| &t.description))
     }
 
     /// All network kinds, in the order of their ids.
@@ -119,6 +143,15 @@ impl Registry {
         id: &str,
         options: &[(String, OptionValue)],
     ) -> Result<Box<dyn Stepper>, PluginError> {
+        if let Some(entry) = self.tableaus.get(id) {
+            return match options.first() {
+                None => Ok(Box::new(ExplicitRungeKutta::new(entry.table))),
+                Some((name, _)) => Err(PluginError::Refused {
+                    plugin: id.to_owned(),
+                    message: format!("`{name}` is not an option; tableaus have none"),
+                }),
+            };
+        }
         let entry = self.solvers.get(id).ok_or_else(|| self.unknown("solver", id))?;
         Ok(Box::new(PluginSolver::new(entry.clone(), options.to_vec())))
     }
@@ -135,7 +168,7 @@ impl Registry {
             .iter()
             .find(|(found, _)| found.manifest.as_ref().is_some_and(|m| m.id == plugin));
         let known: Vec<&str> = if kind == "solver" {
-            self.solvers.keys().map(String::as_str).collect()
+            self.solvers.keys().chain(self.tableaus.keys()).map(String::as_str).collect()
         } else {
             self.networks.keys().map(String::as_str).collect()
         };

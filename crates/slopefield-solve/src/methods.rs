@@ -1,9 +1,10 @@
 //! The built-in methods by name.
 
+use crate::registered::registered;
 use crate::runge_kutta::{self, BS3, DP5, TSIT5, VERN6, VERN7, VERN8, VERN9};
 use crate::{
-    OneStep, Stepper, Tableau, adams, bdf, exponential, radau, rosenbrock, sdirk, second_order,
-    stabilised, switching,
+    ExplicitRungeKutta, OneStep, Stepper, Tableau, adams, bdf, exponential, radau, rosenbrock,
+    sdirk, second_order, stabilised, switching,
 };
 
 /// What is said about a method where the user chooses one, and how to make it.
@@ -71,10 +72,11 @@ pub fn method_info(name: &str) -> Option<&'static MethodInfo> {
     methods().find(|info| info.id == id)
 }
 
-/// Coefficients of the explicit Runge–Kutta method called `name`; `auto` stands for `tsit5`.
+/// Coefficients of the explicit Runge–Kutta method called `name`, built in or
+/// [registered](crate::register); `auto` stands for `tsit5`.
 pub fn tableau(name: &str) -> Option<&'static Tableau> {
     let id = if name == "auto" { "tsit5" } else { name };
-    TABLES.iter().copied().find(|table| table.id == id)
+    TABLES.iter().copied().find(|table| table.id == id).or_else(|| registered(id))
 }
 
 /// The one-step method called `name` without a controller of its lengths; `auto` stands for `tsit5`.
@@ -86,5 +88,8 @@ pub fn one_step(name: &str) -> Option<Box<dyn OneStep>> {
 
 /// A new stepper for the method called `name`; `auto` stands for `tsit5`.
 pub fn method(name: &str) -> Option<Box<dyn Stepper>> {
-    method_info(name).map(|info| (info.build)())
+    match method_info(name) {
+        Some(info) => Some((info.build)()),
+        None => registered(name).map(|table| Box::new(ExplicitRungeKutta::new(table)) as _),
+    }
 }

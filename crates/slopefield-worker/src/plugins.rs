@@ -4,7 +4,7 @@
 use slopefield_api::types::{PluginList, PluginView};
 use slopefield_graph::network::{BuiltinNetworks, NetworkError, NetworkGraph, NetworkLibrary};
 use slopefield_lang::{Network, OptionValue};
-use slopefield_plugin_host::{Found, PluginNetworks, Registry};
+use slopefield_plugin_host::{Found, PluginNetworks, Registry, register_tableaus};
 use slopefield_project::{Fact, FactKind};
 use slopefield_solve::Stepper;
 use slopefield_study::{BuiltinSolvers, Prepared, Solvers};
@@ -18,8 +18,9 @@ pub struct Plugins {
 }
 
 impl Plugins {
-    /// Nothing is read yet.
+    /// Makes methods known that plugins give as coefficients. No code is loaded yet.
     pub fn new(folders: Vec<PathBuf>) -> Plugins {
+        register_tableaus(&folders);
         Plugins { folders, registry: OnceLock::new() }
     }
 

@@ -48,13 +48,16 @@ fn the_list_names_what_plugins_offer() {
         "org.slopefield.kan 0.1.0",
         "network  org.slopefield.kan/kan",
         "network  org.slopefield.kan/chebyshev",
+        "solver   org.slopefield.explicit-pairs/bs5",
     ];
     for part in parts {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }
     let json = run(&place, &["plugin", "list", "--json"]).json();
     let ids: Vec<_> = json["plugins"].as_array().unwrap().iter().map(|p| &p["id"]).collect();
-    assert_eq!(ids, ["org.slopefield.kan", "org.slopefield.ode-extra"]);
+    let bundled =
+        ["org.slopefield.explicit-pairs", "org.slopefield.kan", "org.slopefield.ode-extra"];
+    assert_eq!(ids, bundled);
     assert!(json["plugins"].as_array().unwrap().iter().all(|p| p["problem"].is_null()));
 }
 
@@ -94,6 +97,30 @@ fn a_study_is_trained_through_the_solver_of_a_plugin() {
     let refused = run(&place, &["fit", "study.toml", "--out", "c.slopefield"]);
     refused.bad(&["training.gradient", "`discrete` cannot go through", "dop853", "`gauss`"]);
     assert!(!place.path("c.slopefield").exists());
+}
+
+/// Coefficients of a plugin are reversed exactly, as those that are built in, and lead to the same
+/// fit.
+#[test]
+fn a_study_is_trained_through_a_tableau_of_a_plugin() {
+    let place = Place::new();
+    decay(&place);
+    let own = place.run(&["fit", "study.toml", "--json"]).json();
+    let solver =
+        "[solver]\nmethod = \"org.slopefield.explicit-pairs/bs5\"\nrtol = 1e-9\natol = 1e-10";
+    let study = place.read("study.toml");
+    place.write("study.toml", &format!("{study}\n[training]\ngradient = \"discrete\"\n{solver}\n"));
+    let fit = run(&place, &["fit", "study.toml", "--json", "--out", "a.slopefield"]).json();
+    for name in ["a", "k"] {
+        close(number(&fit["parameters"][name]), number(&own["parameters"][name]), 1e-4);
+    }
+    let gradient =
+        run(&place, &["gradient", "study.toml", "--compare", "--check", "--json"]).json();
+    let methods = gradient["methods"].as_array().unwrap();
+    for exact in ["discrete", "forward"] {
+        let method = methods.iter().find(|m| m["method"] == exact).unwrap();
+        assert!(number(&method["check"]) < 1e-8, "{method}");
+    }
 }
 
 #[test]

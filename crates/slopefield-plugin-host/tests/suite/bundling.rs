@@ -11,12 +11,17 @@ use std::process::Command;
 fn bundled_plugins_are_in_order() {
     let found = discover(&[bundled()]);
     let ids: Vec<_> = found.iter().map(|f| f.manifest.as_ref().unwrap().id.as_str()).collect();
-    assert_eq!(ids, ["org.slopefield.kan", "org.slopefield.ode-extra"]);
+    let all = ["org.slopefield.explicit-pairs", "org.slopefield.kan", "org.slopefield.ode-extra"];
+    assert_eq!(ids, all);
     for f in &found {
         assert_eq!(f.problem, None);
+        assert!(f.path.join("LICENSE").is_file());
+        if f.manifest.as_ref().unwrap().is_tableau() {
+            assert!(f.path.join("tableaus.toml").is_file());
+            continue;
+        }
         let named = &f.manifest.as_ref().unwrap().libraries[&platform()].blake3;
         assert_eq!(*named, f.hash().unwrap());
-        assert!(f.path.join("LICENSE").is_file());
     }
 }
 

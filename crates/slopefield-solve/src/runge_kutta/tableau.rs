@@ -11,7 +11,7 @@ pub const MAX_DENSE_STAGES: usize = 32;
 
 /// Stages that only the interpolant needs. They are evaluated when somebody asks for the solution
 /// within a step.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct ExtraStages {
     /// Stage matrix: row `i` has an entry for each of the `s` stages of the step and the `i` extra
     /// ones before it.
@@ -39,7 +39,7 @@ impl ExtraStages {
 ///
 /// First same as last (`fsal`) means that the last stage is the result: its row of `a` equals
 /// `b`, and its slope is the first slope of the next step.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Tableau {
     /// Name in study files.
     pub id: &'static str,
