@@ -5,6 +5,7 @@
 //! and count as constants, so the gradient equals that of the discrete adjoint up to rounding.
 //! Besides gradients this gives the Jacobian of the saved states, for least-squares methods.
 
+use crate::hybrid::StartTime;
 use crate::method::parameter_not_finite;
 use crate::saves::SavedStates;
 use crate::sensitivity::{Sink, TangentPass, sensitivities};
@@ -28,6 +29,7 @@ impl ForwardSensitivity {
             stepper: ExplicitRungeKutta::new(tableau),
             tape: Tape::new(tableau, crate::DEFAULT_MEMORY),
             tangents: Tangents::new(tableau),
+            start: None,
         };
         ForwardSensitivity { pass, saved: SavedStates::default() }
     }
@@ -43,6 +45,13 @@ impl ForwardSensitivity {
         self.pass.tape.set_budget(bytes);
         self
     }
+
+    /// Carries a tangent along the start time too, for [`crate::Evaluated::by_start_time`]: one
+    /// direction more.
+    pub fn with_start_time(mut self) -> Self {
+        self.pass.start = Some(StartTime::new(self.pass.tangents.tableau));
+        self
+    }
 }
 
 sensitivities!(ForwardSensitivity);
@@ -51,6 +60,8 @@ struct Pass {
     stepper: ExplicitRungeKutta,
     tape: Tape,
     tangents: Tangents,
+    /// The tangent of the first step along the start time, where it is wanted.
+    start: Option<StartTime>,
 }
 
 impl TangentPass for Pass {
@@ -70,12 +81,16 @@ impl TangentPass for Pass {
         Ok((stats, saves.len()))
     }
 
+    fn follows_start_time(&self) -> bool {
+        self.start.is_some() && self.tape.steps() > 0
+    }
+
     fn propagate(
         &mut self,
         ivp: &Ivp<'_>,
         settings: &Settings,
         saves: &[f64],
-        _: bool,
+        start_time: bool,
         sink: &mut Sink<'_>,
     ) -> Result<(), SolveError> {
         self.tangents.begin(ivp, saves, sink);
@@ -86,6 +101,9 @@ impl TangentPass for Pass {
                     return Err(SolveError::Cancelled { t: segment.times[i] });
                 }
                 self.tangents.step(ivp, &segment, i, saves, sink)?;
+                if let (0, 0, true, Some(start)) = (index, i, start_time, &mut self.start) {
+                    self.tangents.begin_start_time(ivp, settings, &segment, start, saves, sink)?;
+                }
             }
         }
         Ok(())
@@ -100,7 +118,8 @@ impl TangentPass for Pass {
     }
 }
 
-/// The tangents carried along, one per direction: initial values first, then parameters.
+/// The tangents carried along, one per direction: initial values first, then parameters, and after the
+/// first step perhaps the start time.
 struct Tangents {
     tableau: &'static Tableau,
     /// Tangent of the state at the start of the step, direction by direction.
@@ -176,6 +195,44 @@ impl Tangents {
         }
     }
 
+    /// Adds the direction of the start time, behind the first step.
+    fn begin_start_time(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        segment: &Segment<'_>,
+        start: &mut StartTime,
+        saves: &[f64],
+        sink: &mut Sink<'_>,
+    ) -> Result<(), SolveError> {
+        let n = ivp.u0.len();
+        let d = n + ivp.p.len();
+        let block = segment.block(0);
+        let (t, u) = (segment.times[1], &block[block.len() - n..]);
+        let inside = &saves[..self.next_save];
+        let before = inside.iter().take_while(|save| **save != t).count();
+        let states = &mut self.states;
+        states.truncate(d * n);
+        let mut hand_out = |row: usize, tangent: &[f64]| {
+            if row < before {
+                sink(row, d, tangent);
+            } else {
+                states.extend_from_slice(tangent);
+            }
+        };
+        start.tangents(ivp, settings, (t, u), inside, &mut hand_out)?;
+        for row in before..self.next_save {
+            sink(row, d, &self.states[d * n..]);
+        }
+        if self.tableau.fsal {
+            self.stage.copy_from_slice(&self.states[d * n..]);
+            self.product(ivp, t, u, d, 0);
+            self.first_slopes.truncate(d * n);
+            self.first_slopes.extend_from_slice(&self.slopes[..n]);
+        }
+        Ok(())
+    }
+
     /// Carries all tangents over one step and hands out those at its save points.
     fn step(
         &mut self,
@@ -202,7 +259,7 @@ impl Tangents {
             self.extra.clear();
             self.extra.extend_from_slice(self.replay.extra_states());
         }
-        for d in 0..n + ivp.p.len() {
+        for d in 0..self.states.len() / n {
             self.stages_along(ivp, d, t, t_new, block);
             if dense {
                 self.extra_stages_along(ivp, d, t, t_new);
@@ -220,7 +277,7 @@ impl Tangents {
                 sink(row, d, state);
             }
             if let Some(bad) = state.iter().position(|v| !v.is_finite()) {
-                return Err(match d.checked_sub(n) {
+                return Err(match d.checked_sub(n).filter(|p| *p < ivp.p.len()) {
                     None => SolveError::NonFinite { t, state: bad, u: block[..n].to_vec() },
                     Some(parameter) => parameter_not_finite(parameter),
                 });
@@ -268,7 +325,7 @@ impl Tangents {
     /// Writes the tangent of slope `stage` from the tangent of its state and direction `d`.
     fn product(&mut self, ivp: &Ivp<'_>, t: f64, u: &[f64], d: usize, stage: usize) {
         let n = u.len();
-        let parameter = d.checked_sub(n);
+        let parameter = d.checked_sub(n).filter(|p| *p < self.unit.len());
         if let Some(parameter) = parameter {
             self.unit[parameter] = 1.0;
         }

@@ -6,6 +6,7 @@
 //! |---|---|---|---|
 //! | [`DiscreteAdjoint`] | exact reverse of the accepted steps | a few solves, whatever the number of parameters | explicit Runge–Kutta methods |
 //! | [`ForwardSensitivity`] | tangent of the accepted steps | one product per stage and direction | few unknowns; also gives Jacobians |
+//! | [`SecondOrderAdjoint`] | exact product with the Hessian of a loss | about four solves per direction | explicit Runge–Kutta methods, where second derivatives are known |
 //! | [`ImplicitAdjoint`], [`ImplicitSensitivity`] | the same two for implicit steps | likewise, with a factorisation per step or stage | Rosenbrock, diagonally implicit and Radau methods, algebraic equations, automatic switching |
 //! | [`HybridAdjoint`], [`HybridForward`] | the same through events and delays | the same; the whole solve is kept | explicit Runge–Kutta methods |
 //! | [`GaussAdjoint`] | continuous adjoint over stored dense output | a second solve backward | every stepper, plugins included |
@@ -35,6 +36,7 @@ mod method;
 mod methods;
 mod moments;
 mod saves;
+mod second_order;
 mod sensitivity;
 mod steady;
 mod stochastic;
@@ -53,6 +55,7 @@ pub use hybrid::{HybridAdjoint, HybridForward};
 pub use implicit::{ImplicitAdjoint, ImplicitSensitivity};
 pub use method::{DEFAULT_MEMORY, Evaluated, GradientMethod, Loss};
 pub use methods::{METHODS, MethodInfo, Through, applicable, method_info};
+pub use second_order::{CurvedLoss, SecondOrder, SecondOrderAdjoint};
 pub use steady::{SteadyAdjoint, SteadyEvaluated, SteadyLoss};
 pub use stochastic::{
     FrozenPath, JumpDiffusionGradient, JumpScore, MeanGradient, MomentLoss, Moments, PathGradient,

@@ -5,16 +5,19 @@ use super::build::Builder;
 use super::record::{Entry, Record};
 use super::reverse::Reverse;
 use super::system::System;
+use super::tangent::{Direction, Forward};
 use super::trace::Trace;
 use crate::saves::SavedStates;
 use slopefield_solve::{Ivp, Settings, SolveError, Tableau};
 
-/// Reverses first steps with respect to their beginning in time.
+/// Differentiates first steps with respect to their beginning in time, in reverse and forward.
 pub(crate) struct StartTime {
     record: Record,
     builder: Builder,
     trace: Trace,
     reverse: Reverse,
+    forward: Forward,
+    times: Vec<f64>,
     grad_u0: Vec<f64>,
     grad_p: Vec<f64>,
 }
@@ -26,6 +29,8 @@ impl StartTime {
             builder: Builder::default(),
             trace: Trace::new(tableau),
             reverse: Reverse::default(),
+            forward: Forward::default(),
+            times: Vec::new(),
             grad_u0: Vec::new(),
             grad_p: Vec::new(),
         }
@@ -48,6 +53,48 @@ impl StartTime {
         saves: &[f64],
         saved: &SavedStates,
     ) -> Result<f64, SolveError> {
+        let system = self.trace(ivp, settings, (end, state), saves)?;
+        self.reverse.begin(&system, &self.trace);
+        self.reverse.seed(&self.trace, lambda, kappa);
+        self.grad_u0.resize(system.n, 0.0);
+        self.grad_p.resize(ivp.p.len(), 0.0);
+        let (by_u0, by_p) = (&mut self.grad_u0, &mut self.grad_p);
+        self.reverse.run(&system, &self.trace, saves, saved, by_u0, by_p)?;
+        Ok(self.reverse.moments[0])
+    }
+
+    /// The tangents of the first step along the start time: hands `(save, tangent)` to `sink` for
+    /// the `saves` before its end, and last that at the end.
+    ///
+    /// # Errors
+    /// Derivatives that are not finite.
+    pub fn tangents(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        (end, state): (f64, &[f64]),
+        saves: &[f64],
+        sink: &mut dyn FnMut(usize, &[f64]),
+    ) -> Result<(), SolveError> {
+        let system = self.trace(ivp, settings, (end, state), saves)?;
+        let before = |save: &&f64| (end - **save) * ivp.direction() > 0.0;
+        self.times.clear();
+        self.times.extend(saves.iter().take_while(before));
+        self.times.push(end);
+        self.forward.begin(&system, &self.trace)?;
+        let (u0, p) = (vec![0.0; system.n], vec![0.0; ivp.p.len()]);
+        let along = Direction { t0: 1.0, u0: &u0, p: &p };
+        self.forward.run(&system, &self.trace, along, &self.times, sink)
+    }
+
+    /// Traces the first step.
+    fn trace<'a>(
+        &mut self,
+        ivp: &Ivp<'a>,
+        settings: &Settings,
+        (end, state): (f64, &[f64]),
+        saves: &[f64],
+    ) -> Result<System<'a>, SolveError> {
         let system = System::new(ivp);
         self.record.clear(0);
         self.record.entries.push(Entry::Step { begin: ivp.t0, end, cut: end });
@@ -58,12 +105,6 @@ impl StartTime {
             saves.iter().any(inside)
         };
         self.builder.build(&system, settings, &self.record, &within, &mut self.trace)?;
-        self.reverse.begin(&system, &self.trace);
-        self.reverse.seed(&self.trace, lambda, kappa);
-        self.grad_u0.resize(system.n, 0.0);
-        self.grad_p.resize(ivp.p.len(), 0.0);
-        let (by_u0, by_p) = (&mut self.grad_u0, &mut self.grad_p);
-        self.reverse.run(&system, &self.trace, saves, saved, by_u0, by_p)?;
-        Ok(self.reverse.moments[0])
+        Ok(system)
     }
 }

@@ -74,11 +74,11 @@ impl GradientMethod for ImplicitAdjoint {
                     return Err(SolveError::Cancelled { t: step.t_new });
                 }
                 equations.select(step.explicit);
-                self.sweep.timed = index == 0 && i == 0 && !equations.switches();
+                self.sweep.timed = index == 0 && i == 0;
                 self.sweep.reverse_step(ivp, equations, &step, saves, &self.saved, grad_p)?;
             }
         }
-        let by_start_time = self.sweep.finish(ivp, &mut self.path, grad_p)?;
+        let by_start_time = self.sweep.finish(ivp, &mut self.path, &self.saved, grad_p)?;
         grad_u0.copy_from_slice(&self.sweep.lambda);
         if segments == 0 {
             for row in 0..saves_at_start(saves, ivp) {
@@ -93,8 +93,7 @@ impl GradientMethod for ImplicitAdjoint {
                 + self.path.record.recomputed
                 + self.path.repeated,
             memory: self.path.bytes(),
-            by_start_time: (segments > 0 && !self.path.equations.switches())
-                .then_some(by_start_time),
+            by_start_time: (segments > 0).then_some(by_start_time),
         })
     }
 }
@@ -107,6 +106,8 @@ struct Sweep {
     kappa: Vec<f64>,
     /// Cotangents of the unknowns of the step.
     unknowns: Vec<f64>,
+    /// The unknowns themselves, of the first step.
+    rows: Vec<f64>,
     /// Gradient by the entries of the mass matrix.
     by_mass: Vec<f64>,
     /// Its derivative by parameters.
@@ -127,6 +128,7 @@ impl Sweep {
             lambda: Vec::new(),
             kappa: Vec::new(),
             unknowns: Vec::new(),
+            rows: Vec::new(),
             by_mass: Vec::new(),
             mass: Linear::new(),
             timed: false,
@@ -187,6 +189,9 @@ impl Sweep {
                 by_h -= dot(&self.kappa, step.row(last)) / (h * h);
             }
         }
+        if self.timed {
+            equations.unknowns(ivp, step, &mut self.rows);
+        }
         for row in inside.filter(within) {
             let w = saved.row_by_state(row, n);
             let theta = (saves[row] - step.t) / h;
@@ -196,7 +201,8 @@ impl Sweep {
                 add_scaled(unknown, weights[i], w);
                 if self.timed {
                     // θ changes with the beginning by (θ − 1)/h at a fixed end.
-                    self.by_start_time += slopes[i] * dot(w, step.row(i)) * (theta - 1.0) / h;
+                    let along = self.rows.get(i * n..(i + 1) * n).map_or(0.0, |row| dot(w, row));
+                    self.by_start_time += slopes[i] * along * (theta - 1.0) / h;
                 }
             }
         }
@@ -240,10 +246,15 @@ impl Sweep {
         &mut self,
         ivp: &Ivp<'_>,
         path: &mut Path,
+        saved: &SavedStates,
         grad_p: &mut [f64],
     ) -> Result<f64, SolveError> {
         if path.record.steps() == 0 {
             return Ok(0.0);
+        }
+        for row in 0..self.saves_end {
+            // A later start is an earlier point of the solution from there.
+            self.by_start_time -= dot(saved.row_by_state(row, ivp.u0.len()), &path.slope);
         }
         if ivp.rhs.structure().mass.is_some() {
             path.consistency.linearise(ivp, ivp.t0, &path.start)?;

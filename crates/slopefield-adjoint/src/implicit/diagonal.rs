@@ -129,9 +129,11 @@ impl StageEquations for DiagonalEquations {
     ) -> Result<u64, SolveError> {
         let (n, h, s) = (step.start.len(), step.h(), self.stages());
         let directions = along.states.len() / n;
-        for (rows, slope) in rows.chunks_exact_mut(s * n).zip(along.slopes.chunks_exact(n)) {
+        for (d, rows) in rows.chunks_exact_mut(s * n).enumerate() {
+            let (_, dh) = along.times(d, n);
             rows[..n].fill(0.0);
-            add_scaled(&mut rows[..n], h, slope);
+            add_scaled(&mut rows[..n], h, &along.slopes[d * n..(d + 1) * n]);
+            add_scaled(&mut rows[..n], dh / h, step.row(0));
         }
         for i in 1..s {
             let t = self.factor(ivp, step, i)?;
@@ -142,8 +144,16 @@ impl StageEquations for DiagonalEquations {
                 for (a, row) in self.table.a[i].iter().zip(before.chunks_exact(n)) {
                     add_scaled(&mut self.back, *a, row);
                 }
-                self.linear.push_forward(ivp, (t, &self.point), &self.back, d, own);
+                let (dt, dh) = along.times(d, n);
+                let change = (d, dt + self.table.c[i] * dh);
+                self.linear.push_forward(ivp, (t, &self.point), &self.back, change, own);
                 own.iter_mut().for_each(|x| *x *= h);
+                if dh != 0.0 {
+                    // h f is M z.
+                    self.back.fill(0.0);
+                    self.linear.mass.add_product(step.row(i), &mut self.back);
+                    add_scaled(own, dh / h, &self.back);
+                }
                 self.linear.add_mass_change(d, -1.0, step.row(i), own);
                 self.linear.matrix.solve(own);
             }

@@ -53,13 +53,25 @@ pub(super) struct Sums<'a> {
     pub h: &'a mut f64,
 }
 
-/// Directions along which tangents are carried: the initial values, then the parameters.
+/// Directions along which tangents are carried: the initial values, then the parameters, then perhaps
+/// the start time.
 #[derive(Clone, Copy)]
 pub(super) struct Directions<'a> {
     /// Tangents of the state at the beginning, direction by direction.
     pub states: &'a [f64],
     /// Tangents of the slope that is handed over there, likewise; empty where none is.
     pub slopes: &'a [f64],
+    /// Whether the step begins at the start and the last direction is the start time.
+    pub timed: bool,
+}
+
+impl Directions<'_> {
+    /// How the beginning of the step and its length change along direction `d` of states of length
+    /// `n`. A later start leaves the end where it is.
+    pub fn times(&self, d: usize, n: usize) -> (f64, f64) {
+        let last = (d + 1) * n == self.states.len();
+        if self.timed && last { (1.0, -1.0) } else { (0.0, 0.0) }
+    }
 }
 
 /// The equations of the unknowns of a step, and how they are used.
@@ -104,6 +116,13 @@ pub(super) trait StageEquations: Send {
     /// # Errors
     /// [`SolveError::Invalid`]: the system lacks what the derivatives need.
     fn prepare(&mut self, ivp: &Ivp<'_>) -> Result<(), SolveError>;
+
+    /// Writes all unknowns of a step to `out`, also those that were not recorded.
+    fn unknowns(&mut self, ivp: &Ivp<'_>, step: &StepView<'_>, out: &mut Vec<f64>) {
+        let _ = ivp;
+        out.clear();
+        out.extend_from_slice(step.rows);
+    }
 
     /// Pulls cotangents of the unknowns, which it overwrites, back to the beginning and the
     /// parameters, except through a slope handed over: the cotangent of the first unknown is left

@@ -80,20 +80,21 @@ impl Linear {
         by_time
     }
 
-    /// Writes `∂f/∂u du + ∂f/∂p dp` for direction `d`: that of a parameter behind those of the states.
+    /// Writes `∂f/∂t dt + ∂f/∂u du + ∂f/∂p dp` for direction `d`: that of a parameter behind those of
+    /// the states, and behind them one of neither.
     pub fn push_forward(
         &mut self,
         ivp: &Ivp<'_>,
         (t, u): (f64, &[f64]),
         du: &[f64],
-        d: usize,
+        (d, dt): (usize, f64),
         out: &mut [f64],
     ) {
-        let parameter = d.checked_sub(self.n);
+        let parameter = self.parameter(d);
         if let Some(parameter) = parameter {
             self.unit[parameter] = 1.0;
         }
-        let along = Tangent { t: 0.0, u: du, p: &self.unit };
+        let along = Tangent { t: dt, u: du, p: &self.unit };
         ivp.rhs.jvp(Point { t, u, p: ivp.p }, along, &mut self.value, out, &mut self.scratch);
         if let Some(parameter) = parameter {
             self.unit[parameter] = 0.0;
@@ -108,7 +109,7 @@ impl Linear {
 
     /// Adds `factor · dM x` for the change of the mass matrix along direction `d`.
     pub fn add_mass_change(&self, d: usize, factor: f64, x: &[f64], out: &mut [f64]) {
-        let Some(parameter) = d.checked_sub(self.n) else { return };
+        let Some(parameter) = self.parameter(d) else { return };
         let Some(pattern) = self.mass.pattern() else { return };
         let changes = &self.mass_by_p[parameter * pattern.len()..(parameter + 1) * pattern.len()];
         for (j, x) in x.iter().enumerate() {
@@ -126,6 +127,11 @@ impl Linear {
                 *by_p += by_mass.iter().zip(changes).map(|(w, m)| w * m).sum::<f64>();
             }
         }
+    }
+
+    /// The parameter that direction `d` is the one of.
+    fn parameter(&self, d: usize) -> Option<usize> {
+        d.checked_sub(self.n).filter(|parameter| *parameter < self.unit.len())
     }
 
     /// Number of entries of the mass matrix; 0 for the identity.

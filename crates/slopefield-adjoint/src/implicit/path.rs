@@ -32,6 +32,7 @@ pub(super) struct Path {
     /// Consistent state at the start, and the slope there.
     pub start: Vec<f64>,
     pub slope: Vec<f64>,
+    scratch: Vec<f64>,
     /// Evaluations besides those of the adaptive solve.
     pub repeated: u64,
 }
@@ -56,6 +57,7 @@ impl Path {
             consistency: Consistency::default(),
             start: Vec::new(),
             slope: Vec::new(),
+            scratch: Vec::new(),
             repeated: 0,
             equations,
         })
@@ -128,6 +130,10 @@ impl Path {
             self.consistency.configure(ivp, settings);
             let (start, slope) = (&mut self.start, &mut self.slope);
             self.consistency.establish(ivp, ivp.t0, start, slope, &mut counts)?;
+        } else {
+            self.scratch.resize(ivp.rhs.scratch_len(), 0.0);
+            ivp.rhs.eval(ivp.t0, ivp.u0, ivp.p, &mut self.slope, &mut self.scratch);
+            counts.rhs += 1;
         }
         if self.record.segments() > 1 {
             self.norm.configure(settings, ivp.u0.len());

@@ -295,11 +295,22 @@ impl StageEquations for RadauEquations {
         let directions = along.states.len() / n;
         self.factor(ivp, step)?;
         for (d, rows) in rows.chunks_exact_mut(3 * n).enumerate() {
-            for i in 0..3 {
+            for (i, c) in C.into_iter().enumerate() {
                 let t = self.argument(step, i);
                 let out = &mut self.given[i * n..(i + 1) * n];
                 let state = &along.states[d * n..(d + 1) * n];
-                self.linear.push_forward(ivp, (t, &self.point), state, d, out);
+                let (dt, dh) = along.times(d, n);
+                let change = (d, dt + c * dh);
+                self.linear.push_forward(ivp, (t, &self.point), state, change, out);
+                if dh != 0.0 {
+                    // f is M Σ (A⁻¹)_ij Z_j / h.
+                    self.back.fill(0.0);
+                    for j in 0..3 {
+                        let factor = self.inverse[i][j] * dh / (h * h);
+                        add_scaled(&mut self.back, factor, step.row(j));
+                    }
+                    self.linear.mass.add_product(&self.back, out);
+                }
                 for j in 0..3 {
                     let factor = -self.inverse[i][j] / h;
                     self.linear.add_mass_change(d, factor, step.row(j), out);

@@ -18,9 +18,10 @@ pub(super) struct RosenbrockEquations {
     other: Vec<f64>,
     still: Vec<f64>,
     scratch: Vec<f64>,
-    /// Rows of `∂(J U_i + γ_i h ∂f/∂t)/∂(u, p)`, for tangents.
+    /// Rows of `∂(J U_i + γ_i h ∂f/∂t)/∂(u, p, t)`, for tangents.
     by_states: Vec<f64>,
     by_params: Vec<f64>,
+    by_time: Vec<f64>,
 }
 
 impl RosenbrockEquations {
@@ -35,6 +36,7 @@ impl RosenbrockEquations {
             scratch: Vec::new(),
             by_states: Vec::new(),
             by_params: Vec::new(),
+            by_time: Vec::new(),
         }
     }
 
@@ -185,17 +187,19 @@ impl StageEquations for RosenbrockEquations {
         self.linear.factor(ivp, step.t, step.start, shape)?;
         self.by_states.resize(n * n, 0.0);
         self.by_params.resize(n * m, 0.0);
+        self.by_time.resize(n, 0.0);
         let at_start = Point { t: step.t, u: step.start, p: ivp.p };
         for i in 0..s {
             self.by_states.fill(0.0);
             self.by_params.fill(0.0);
+            self.by_time.fill(0.0);
             self.back.fill(0.0);
             let direction =
                 Tangent { t: self.table.gamma_sum[i] * h, u: step.row(i), p: &self.still };
             for k in 0..n {
                 self.back[k] = 1.0;
                 let grad = Cotangent {
-                    t: &mut 0.0,
+                    t: &mut self.by_time[k],
                     u: &mut self.by_states[k * n..(k + 1) * n],
                     p: &mut self.by_params[k * m..(k + 1) * m],
                 };
@@ -213,16 +217,25 @@ impl StageEquations for RosenbrockEquations {
                 for (a, row) in self.table.a[i].iter().zip(before.chunks_exact(n)) {
                     add_scaled(&mut self.back, *a, row);
                 }
-                self.linear.push_forward(ivp, (time, &self.point), &self.back, d, own);
+                let (dt, dh) = along.times(d, n);
+                let change = (d, dt + self.table.alpha[i] * dh);
+                self.linear.push_forward(ivp, (time, &self.point), &self.back, change, own);
+                if along.timed && dt != 0.0 {
+                    self.linear.time_derivative(ivp, step.t, step.start, &mut self.back);
+                    add_scaled(own, self.table.gamma_sum[i] * dh, &self.back);
+                    add_scaled(own, dt, &self.by_time);
+                }
                 self.back.fill(0.0);
                 for (c, row) in self.table.c[i].iter().zip(before.chunks_exact(n)) {
                     add_scaled(&mut self.back, c / h, row);
                 }
+                // Everything under the mass matrix has 1/h.
+                add_scaled(&mut self.back, -dh / h, &self.other);
                 self.linear.mass.add_product(&self.back, own);
                 self.linear.add_mass_change(d, 1.0, &self.other, own);
                 for (k, own) in own.iter_mut().enumerate() {
                     *own += dot(&self.by_states[k * n..(k + 1) * n], state);
-                    if let Some(parameter) = d.checked_sub(n) {
+                    if let Some(parameter) = d.checked_sub(n).filter(|p| *p < m) {
                         *own += self.by_params[k * m + parameter];
                     }
                 }

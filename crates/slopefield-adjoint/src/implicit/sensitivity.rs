@@ -21,7 +21,8 @@ impl ImplicitSensitivity {
     /// Through the built-in implicit method called `name`, with up to 256 MiB of record; none for
     /// other methods.
     pub fn named(name: &str) -> Option<Self> {
-        let pass = Pass { path: Path::named(name)?, tangents: Tangents::new() };
+        let (path, tangents) = (Path::named(name)?, Tangents::new());
+        let pass = Pass { path, tangents, start_time: false };
         Some(ImplicitSensitivity { pass, saved: SavedStates::default() })
     }
 
@@ -38,6 +39,13 @@ impl ImplicitSensitivity {
         self.pass.path.set_memory(bytes);
         self
     }
+
+    /// Carries a tangent along the start time too, for [`crate::Evaluated::by_start_time`]: one
+    /// direction more.
+    pub fn with_start_time(mut self) -> Self {
+        self.pass.start_time = true;
+        self
+    }
 }
 
 sensitivities!(ImplicitSensitivity);
@@ -45,6 +53,7 @@ sensitivities!(ImplicitSensitivity);
 struct Pass {
     path: Path,
     tangents: Tangents,
+    start_time: bool,
 }
 
 impl TangentPass for Pass {
@@ -62,16 +71,20 @@ impl TangentPass for Pass {
         Ok((self.path.solve(ivp, settings, saves, states)?, saves.len()))
     }
 
+    fn follows_start_time(&self) -> bool {
+        self.start_time && self.path.record.steps() > 0
+    }
+
     fn propagate(
         &mut self,
         ivp: &Ivp<'_>,
         settings: &Settings,
         saves: &[f64],
-        _: bool,
+        start_time: bool,
         sink: &mut Sink<'_>,
     ) -> Result<(), SolveError> {
         self.path.begin(ivp, settings)?;
-        self.tangents.begin(ivp, &mut self.path, saves, sink)?;
+        self.tangents.begin(ivp, &mut self.path, saves, start_time, sink)?;
         for index in 0..self.path.record.segments() {
             let (segment, equations) = self.path.segment(ivp, settings, index)?;
             for i in 0..segment.len() {
@@ -80,6 +93,7 @@ impl TangentPass for Pass {
                     return Err(SolveError::Cancelled { t: step.t });
                 }
                 equations.select(step.explicit);
+                self.tangents.timed = start_time && index == 0 && i == 0;
                 self.tangents.step(ivp, equations, &step, saves, sink)?;
             }
         }
@@ -95,7 +109,8 @@ impl TangentPass for Pass {
     }
 }
 
-/// The tangents carried along, one per direction: initial values first, then parameters.
+/// The tangents carried along, one per direction: initial values first, then parameters, then perhaps
+/// the start time.
 struct Tangents {
     /// Of the state at the beginning of the step.
     states: Vec<f64>,
@@ -104,6 +119,10 @@ struct Tangents {
     /// Of the unknowns of the step, direction by direction.
     unknowns: Vec<f64>,
     stage: Vec<f64>,
+    /// The unknowns themselves, of the first step.
+    rows: Vec<f64>,
+    /// Whether the step at hand is the first, and the last direction the start time.
+    timed: bool,
     linear: Linear,
     next_save: usize,
     products: u64,
@@ -116,6 +135,8 @@ impl Tangents {
             slopes: Vec::new(),
             unknowns: Vec::new(),
             stage: Vec::new(),
+            rows: Vec::new(),
+            timed: false,
             linear: Linear::new(),
             next_save: 0,
             products: 0,
@@ -132,10 +153,12 @@ impl Tangents {
         ivp: &Ivp<'_>,
         path: &mut Path,
         saves: &[f64],
+        start_time: bool,
         sink: &mut Sink<'_>,
     ) -> Result<(), SolveError> {
         let n = ivp.u0.len();
-        let directions = n + ivp.p.len();
+        let start = n + ivp.p.len();
+        let directions = start + usize::from(start_time);
         let hands_over = path.equations.hands_over_slope();
         self.linear.prepare(ivp)?;
         for (vector, len) in [
@@ -154,19 +177,25 @@ impl Tangents {
         }
         if path.record.steps() > 0 {
             if ivp.rhs.structure().mass.is_some() {
-                self.consistent_start(ivp, path)?;
+                self.consistent_start(ivp, path, start_time)?;
             } else if hands_over {
                 for d in 0..directions {
                     let state = &self.states[d * n..(d + 1) * n];
                     let out = &mut self.slopes[d * n..(d + 1) * n];
-                    self.linear.push_forward(ivp, (ivp.t0, ivp.u0), state, d, out);
+                    let change = (d, if d == start { 1.0 } else { 0.0 });
+                    self.linear.push_forward(ivp, (ivp.t0, ivp.u0), state, change, out);
                     self.products += 1;
                 }
             }
         }
         while saves.get(self.next_save) == Some(&ivp.t0) {
             for d in 0..directions {
-                sink(self.next_save, d, &self.states[d * n..(d + 1) * n]);
+                self.stage.copy_from_slice(&self.states[d * n..(d + 1) * n]);
+                if d == start {
+                    // A later start is an earlier point of the solution from there.
+                    add_scaled(&mut self.stage, -1.0, &path.slope);
+                }
+                sink(self.next_save, d, &self.stage);
             }
             self.next_save += 1;
         }
@@ -174,7 +203,12 @@ impl Tangents {
     }
 
     /// The Jacobian of consistent state and slope, by rows.
-    fn consistent_start(&mut self, ivp: &Ivp<'_>, path: &mut Path) -> Result<(), SolveError> {
+    fn consistent_start(
+        &mut self,
+        ivp: &Ivp<'_>,
+        path: &mut Path,
+        start_time: bool,
+    ) -> Result<(), SolveError> {
         let (n, m) = (ivp.u0.len(), ivp.p.len());
         let (mut by_u, mut by_p) = (vec![0.0; n], vec![0.0; m]);
         let mut by_mass = vec![0.0; self.linear.mass_entries()];
@@ -190,19 +224,21 @@ impl Tangents {
                 by_mass.fill(0.0);
                 unit[k] = if of_slope { 1.0 } else { 0.0 };
                 by_u[k] = if of_slope { 0.0 } else { 1.0 };
+                let mut by_t = 0.0;
                 let sums = ConsistentSums {
                     state: &mut by_u,
                     slope: &unit,
                     p: &mut by_p,
                     mass: &mut by_mass,
-                    t: &mut 0.0,
+                    t: &mut by_t,
                 };
                 let values = (ivp.u0, &path.start[..], &path.slope[..]);
                 path.consistency.reverse(ivp, ivp.t0, values, sums)?;
                 self.linear.add_mass_gradient(&by_mass, &mut by_p);
                 unit[k] = 0.0;
                 let out = if of_slope { &mut self.slopes } else { &mut self.states };
-                for (d, value) in by_u.iter().chain(&by_p).enumerate() {
+                let by_t = start_time.then_some(&by_t);
+                for (d, value) in by_u.iter().chain(&by_p).chain(by_t).enumerate() {
                     out[d * n + k] = *value;
                 }
             }
@@ -225,14 +261,25 @@ impl Tangents {
         let reached = |save: &&f64| (step.t_new - **save) * direction >= 0.0;
         self.next_save += saves[first_save..].iter().take_while(reached).count();
         let inside = first_save..self.next_save;
-        let along = Directions { states: &self.states, slopes: &self.slopes };
+        let along = Directions { states: &self.states, slopes: &self.slopes, timed: self.timed };
+        let timed = self.timed.then(|| self.states.len() / n - 1);
         self.products += equations.tangents(ivp, step, along, &mut self.unknowns)?;
         let end = equations.end_weights();
+        if self.timed {
+            equations.unknowns(ivp, step, &mut self.rows);
+        }
         for row in inside.clone().filter(|row| saves[*row] != step.t_new) {
-            let (weights, _) = equations.dense_weights((saves[row] - step.t) / step.h());
+            let theta = (saves[row] - step.t) / step.h();
+            let (weights, slopes) = equations.dense_weights(theta);
             for (d, unknowns) in self.unknowns.chunks_exact(s * n).enumerate() {
                 self.stage.copy_from_slice(&self.states[d * n..(d + 1) * n]);
                 add_weighted(&mut self.stage, &weights, unknowns);
+                if timed == Some(d) {
+                    // θ changes with the beginning by (θ − 1)/h at a fixed end.
+                    for (slope, row) in slopes.iter().zip(self.rows.chunks_exact(n)) {
+                        add_scaled(&mut self.stage, slope * (theta - 1.0) / step.h(), row);
+                    }
+                }
                 sink(row, d, &self.stage);
             }
         }
@@ -243,7 +290,7 @@ impl Tangents {
                 sink(row, d, state);
             }
             if let Some(bad) = state.iter().position(|v| !v.is_finite()) {
-                return Err(match d.checked_sub(n) {
+                return Err(match d.checked_sub(n).filter(|p| *p < ivp.p.len()) {
                     None => SolveError::NonFinite { t: step.t, state: bad, u: step.start.to_vec() },
                     Some(parameter) => parameter_not_finite(parameter),
                 });
@@ -252,6 +299,9 @@ impl Tangents {
                 let slope = &mut self.slopes[d * n..(d + 1) * n];
                 slope.fill(0.0);
                 add_scaled(slope, 1.0 / step.h(), &unknowns[(s - 1) * n..]);
+                if timed == Some(d) {
+                    add_scaled(slope, 1.0 / (step.h() * step.h()), step.row(s - 1));
+                }
             }
         }
         Ok(())

@@ -77,6 +77,10 @@ impl StageEquations for SwitchedEquations {
         }
     }
 
+    fn unknowns(&mut self, ivp: &Ivp<'_>, step: &StepView<'_>, out: &mut Vec<f64>) {
+        self.side().unknowns(ivp, step, out);
+    }
+
     fn prepare(&mut self, ivp: &Ivp<'_>) -> Result<(), SolveError> {
         self.implicit.prepare(ivp)?;
         self.explicit.prepare(ivp)
@@ -171,7 +175,15 @@ impl StageEquations for ExplicitEquations {
     fn dense_weights(&self, theta: f64) -> (Weights, Weights) {
         let mut weights = Weights::default();
         self.table.dense_weights(theta, &mut weights);
-        (weights, Weights::default())
+        let mut slopes = Weights::default();
+        self.table.dense_derivative_weights(1, theta, &mut slopes[..self.stages()]);
+        (weights, slopes)
+    }
+
+    fn unknowns(&mut self, ivp: &Ivp<'_>, step: &StepView<'_>, out: &mut Vec<f64>) {
+        self.take(ivp, step);
+        out.clear();
+        out.extend_from_slice(&self.rows);
     }
 
     fn prepare(&mut self, ivp: &Ivp<'_>) -> Result<(), SolveError> {
@@ -203,7 +215,13 @@ impl StageEquations for ExplicitEquations {
             }
             self.back.fill(0.0);
             let at = (t, &self.point[..]);
-            self.linear.pull_back(ivp, at, &self.weighted, &mut self.back, sums.p);
+            let by_time = self.linear.pull_back(ivp, at, &self.weighted, &mut self.back, sums.p);
+            if sums.timed {
+                let row = &self.rows[i * n..(i + 1) * n];
+                let along: f64 = own.iter().zip(row).map(|(v, x)| v * x).sum();
+                *sums.t += by_time;
+                *sums.h += self.table.stage(i).1 * by_time + along / h;
+            }
             for (a, before) in self.table.stage(i).0.iter().zip(before.chunks_exact_mut(n)) {
                 add_scaled(before, *a, &self.back);
             }
@@ -231,8 +249,11 @@ impl StageEquations for ExplicitEquations {
                 for (a, row) in self.table.stage(i).0.iter().zip(before.chunks_exact(n)) {
                     add_scaled(&mut self.back, *a, row);
                 }
-                self.linear.push_forward(ivp, (t, &self.point), &self.back, d, own);
+                let (dt, dh) = along.times(d, n);
+                let change = (d, dt + self.table.stage(i).1 * dh);
+                self.linear.push_forward(ivp, (t, &self.point), &self.back, change, own);
                 own.iter_mut().for_each(|x| *x *= step.h());
+                add_scaled(own, dh / step.h(), &self.rows[i * n..(i + 1) * n]);
             }
         }
         Ok((s * along.states.len() / n) as u64)

@@ -204,9 +204,6 @@ fn the_derivative_by_the_start_time_is_that_of_the_first_step() {
         let t0 = ivp.t0;
         let saves = [t0 + 0.3 * h, t0 + 0.7 * h, t0 + h, 0.5 * (t0 + t1), t1];
         for name in METHODS {
-            let mut method = ImplicitAdjoint::named(name).unwrap();
-            let (found, _, _) =
-                gradient(&mut method, &ivp, settings, &saves, &mut squares).unwrap();
             let mut record = StepTimes::default();
             let mut stepper = slopefield_solve::method(name).unwrap();
             drive(&mut *stepper, &ivp, settings, &[], &mut [], Some(&mut record)).unwrap();
@@ -223,11 +220,52 @@ fn the_derivative_by_the_start_time_is_that_of_the_first_step() {
             let slope = |x: f64| (loss_from(t0 + x) - loss_from(t0 - x)) / (2.0 * x);
             let (coarse, fine) = (slope(2e-3 * h), slope(1e-3 * h));
             let expected = fine + (fine - coarse) / 3.0;
-            let by_start = found.by_start_time.unwrap();
+            let found = by_start_time(name, &ivp, settings, &saves);
+            for by_start in found {
+                assert!(
+                    (by_start - expected).abs() < 1e-6 * expected.abs(),
+                    "{name} on {}: {by_start} {expected}",
+                    problem.id
+                );
+            }
+            let apart = (found[0] - found[1]).abs();
+            assert!(apart < 1e-9 * expected.abs(), "{name} on {}: {found:?}", problem.id);
+            // Save points at the start are points of the solution from there.
+            let at_start = [t0, t0, saves[0], t1];
+            let [reverse, forward] = by_start_time(name, &ivp, settings, &at_start);
+            let apart = (reverse - forward).abs();
+            assert!(apart < 1e-9 * reverse.abs(), "{name} on {}: {reverse} {forward}", problem.id);
+        }
+    }
+}
+
+/// The derivative by the start time from both exact methods.
+fn by_start_time(name: &str, ivp: &Ivp<'_>, settings: &Settings, saves: &[f64]) -> [f64; 2] {
+    let forward = ImplicitSensitivity::named(name).unwrap().with_start_time();
+    let methods: [Box<dyn GradientMethod>; 2] =
+        [Box::new(ImplicitAdjoint::named(name).unwrap()), Box::new(forward)];
+    methods.map(|mut method| {
+        let (found, _, _) = gradient(&mut *method, ivp, settings, saves, &mut squares).unwrap();
+        found.by_start_time.unwrap()
+    })
+}
+
+#[test]
+fn a_state_saved_at_the_start_moves_against_the_slope_there() {
+    let problem = lotka_volterra();
+    let ivp = until(&problem, 1.0);
+    let settings = Settings::with_tolerances(1e-4, 1e-5);
+    let n = ivp.u0.len();
+    let (mut slope, mut weights) = (vec![0.0; n], vec![0.0; n]);
+    ivp.rhs.eval(ivp.t0, ivp.u0, ivp.p, &mut slope, &mut vec![0.0; ivp.rhs.scratch_len()]);
+    squares(ivp.u0, &mut weights);
+    let expected: f64 = -weights.iter().zip(&slope).map(|(w, f)| w * f).sum::<f64>();
+    assert!(expected.abs() > 0.1, "{expected}");
+    for name in METHODS.into_iter().chain(["auto-switch"]) {
+        for found in by_start_time(name, &ivp, &settings, &[ivp.t0]) {
             assert!(
-                (by_start - expected).abs() < 1e-6 * expected.abs(),
-                "{name} on {}: {by_start} {expected}",
-                problem.id
+                (found - expected).abs() < 1e-13 * expected.abs(),
+                "{name}: {found} {expected}"
             );
         }
     }
@@ -457,11 +495,32 @@ fn every_step_of_automatic_switching_is_reversed_by_its_own_method() {
         drive(&mut *stepper, &ivp, &settings, &[], &mut [], Some(&mut observe)).unwrap();
         let changes = kinds.windows(2).filter(|pair| pair[0] != pair[1]).count();
         assert!(changes >= 1, "{explicit}: {changes} changes in {} steps", kinds.len());
-        let methods = [one_step(explicit).unwrap(), one_step("rodas5p").unwrap()];
-        let (active, taken) = (0, 0);
-        let sides = Sides { methods, kinds, taken, active, settings: settings.clone() };
-        let mut frozen = FrozenSteps::of(Box::new(sides), times);
+        let replay = |times: &[f64]| {
+            let methods = [one_step(explicit).unwrap(), one_step("rodas5p").unwrap()];
+            let (kinds, active, taken) = (kinds.clone(), 0, 0);
+            let sides = Sides { methods, kinds, taken, active, settings: settings.clone() };
+            FrozenSteps::of(Box::new(sides), times.to_vec())
+        };
+        let mut frozen = replay(&times);
         let saves = spread(ivp.t0, ivp.t1, 23);
+        // In the first step, at its end and later, with a start that moves.
+        let h = times[1] - times[0];
+        let late = [ivp.t0 + 0.4 * h, times[1], 0.2, ivp.t1];
+        let loss_from = |start: f64| {
+            let mut times = times.clone();
+            times[0] = start;
+            let moved = Ivp { t0: start, ..ivp };
+            let mut states = vec![0.0; late.len() * u0.len()];
+            let mut unused = states.clone();
+            drive(&mut replay(&times), &moved, &settings, &late, &mut states, None).unwrap();
+            squares(&states, &mut unused)
+        };
+        let slope = |x: f64| (loss_from(ivp.t0 + x) - loss_from(ivp.t0 - x)) / (2.0 * x);
+        let (coarse, fine) = (slope(0.04 * h), slope(0.02 * h));
+        let expected = fine + (fine - coarse) / 3.0;
+        for found in by_start_time("auto-switch", &ivp, &settings, &late) {
+            assert!((found - expected).abs() < 1e-6 * expected.abs(), "{found} {expected}");
+        }
         for mut gradient_method in exact_methods("auto-switch") {
             let case = Case { ivp, settings: &settings, saves: &saves };
             let replay = Replay::Given(&mut frozen);

@@ -3,7 +3,7 @@ use crate::common;
 
 use common::dual::System;
 use common::{HEUN, Hybrid, hybrid_gradient, relative_distance};
-use slopefield_adjoint::{DiscreteAdjoint, HybridAdjoint, HybridForward};
+use slopefield_adjoint::{DiscreteAdjoint, ForwardSensitivity, HybridAdjoint, HybridForward};
 use slopefield_solve::runge_kutta::{BS3, DP5, TSIT5, VERN6, VERN7, VERN8, VERN9};
 use slopefield_solve::{Ivp, Settings};
 
@@ -31,9 +31,11 @@ fn it_is_the_one_of_the_same_steps() {
             };
             let expected = case.replayed(table, false);
             let plain = hybrid_gradient(&mut DiscreteAdjoint::new(table), &case).unwrap();
+            let mut tangents = ForwardSensitivity::new(table).with_start_time();
+            let tangents = hybrid_gradient(&mut tangents, &case).unwrap();
             let adjoint = hybrid_gradient(&mut HybridAdjoint::new(table), &case).unwrap();
             let forward = hybrid_gradient(&mut HybridForward::new(table), &case).unwrap();
-            for found in [plain, adjoint, forward] {
+            for found in [plain, tangents, adjoint, forward] {
                 let off = relative_distance(&found, &expected);
                 assert!(off < 1e-10, "{}: {off:e} {found:?} {expected:?}", table.id);
             }
