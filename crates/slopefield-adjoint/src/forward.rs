@@ -43,6 +43,10 @@ impl ForwardSensitivity {
         self.pass.tape.set_budget(bytes);
         self
     }
+
+    fn again(&self) -> Option<Self> {
+        Some(Self::new(self.pass.tangents.tableau))
+    }
 }
 
 sensitivities!(ForwardSensitivity);

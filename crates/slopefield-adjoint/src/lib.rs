@@ -17,6 +17,9 @@
 //! [`mean_gradient`] and [`moment_gradient`] make gradients of means over many paths of those along
 //! one; [`SteadyAdjoint`] differentiates steady states, which have no times.
 //!
+//! [`StateSensitivities`] are the derivatives of saved states themselves, of the same steps as a
+//! gradient ([`GradientMethod::state_sensitivities`]).
+//!
 //! [`check`] compares any of them with differences of the very same steps, and [`choose`] says
 //! which one to take.
 //!
@@ -36,6 +39,7 @@ mod methods;
 mod moments;
 mod saves;
 mod sensitivity;
+mod states;
 mod steady;
 mod stochastic;
 mod tape;
@@ -53,6 +57,7 @@ pub use hybrid::{HybridAdjoint, HybridForward};
 pub use implicit::{ImplicitAdjoint, ImplicitSensitivity};
 pub use method::{DEFAULT_MEMORY, Evaluated, GradientMethod, Loss};
 pub use methods::{METHODS, MethodInfo, Through, applicable, method_info};
+pub use states::StateSensitivities;
 pub use steady::{SteadyAdjoint, SteadyEvaluated, SteadyLoss};
 pub use stochastic::{
     FrozenPath, JumpDiffusionGradient, JumpScore, MeanGradient, MomentLoss, Moments, PathGradient,

@@ -13,6 +13,7 @@ use slopefield_solve::{ConsistentSums, Ivp, Settings, SolveError, Stats};
 /// parameters; the directions of a step share its factorisations. Besides gradients this gives the
 /// Jacobian of the saved states, for least-squares methods.
 pub struct ImplicitSensitivity {
+    solver: String,
     pass: Pass,
     saved: SavedStates,
 }
@@ -22,7 +23,8 @@ impl ImplicitSensitivity {
     /// other methods.
     pub fn named(name: &str) -> Option<Self> {
         let pass = Pass { path: Path::named(name)?, tangents: Tangents::new() };
-        Some(ImplicitSensitivity { pass, saved: SavedStates::default() })
+        let (solver, saved) = (name.to_owned(), SavedStates::default());
+        Some(ImplicitSensitivity { solver, pass, saved })
     }
 
     /// Whether the system has what the derivatives need; otherwise a sentence.
@@ -37,6 +39,10 @@ impl ImplicitSensitivity {
     pub fn with_memory(mut self, bytes: u64) -> Self {
         self.pass.path.set_memory(bytes);
         self
+    }
+
+    fn again(&self) -> Option<Self> {
+        Self::named(&self.solver)
     }
 }
 

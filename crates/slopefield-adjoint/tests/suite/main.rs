@@ -13,6 +13,7 @@ mod means;
 mod noisy;
 mod references;
 mod start_time;
+mod states;
 mod steady;
 mod stochastic;
 mod whole_steps;
