@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod hybrid;
+mod information;
 mod lotka_volterra;
 mod measured_data;
 mod objective;
