@@ -10,7 +10,7 @@ use crate::method::{ensure_finite, validate_gradients};
 use crate::moments::Moments;
 use crate::saves::{SavedStates, saves_at_start, saves_in_step};
 use crate::tape::{Segment, Tape};
-use crate::{Evaluated, GradientMethod, Loss};
+use crate::{Evaluated, ForwardSensitivity, GradientMethod, Loss, StateSensitivities};
 use slopefield_kernel::{Cotangent, Point, Recording, ReverseStepKernel, StepReversal};
 use slopefield_solve::{
     ExplicitRungeKutta, Ivp, Settings, SolveError, Stages, Tableau, drive, tableau,
@@ -54,6 +54,10 @@ impl DiscreteAdjoint {
 impl GradientMethod for DiscreteAdjoint {
     fn name(&self) -> &'static str {
         "discrete"
+    }
+
+    fn state_sensitivities(&self) -> Option<Box<dyn StateSensitivities>> {
+        Some(Box::new(ForwardSensitivity::new(self.sweep.tableau)))
     }
 
     fn evaluate(

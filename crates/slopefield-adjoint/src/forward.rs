@@ -52,6 +52,10 @@ impl ForwardSensitivity {
         self.pass.start = Some(StartTime::new(self.pass.tangents.tableau));
         self
     }
+
+    fn again(&self) -> Option<Self> {
+        Some(Self::new(self.pass.tangents.tableau))
+    }
 }
 
 sensitivities!(ForwardSensitivity);

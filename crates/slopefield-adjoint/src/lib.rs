@@ -18,6 +18,9 @@
 //! [`mean_gradient`] and [`moment_gradient`] make gradients of means over many paths of those along
 //! one; [`SteadyAdjoint`] differentiates steady states, which have no times.
 //!
+//! [`StateSensitivities`] are the derivatives of saved states themselves, of the same steps as a
+//! gradient ([`GradientMethod::state_sensitivities`]).
+//!
 //! [`check`] compares any of them with differences of the very same steps, and [`choose`] says
 //! which one to take.
 //!
@@ -38,6 +41,7 @@ mod moments;
 mod saves;
 mod second_order;
 mod sensitivity;
+mod states;
 mod steady;
 mod stochastic;
 mod tape;
@@ -56,6 +60,7 @@ pub use implicit::{ImplicitAdjoint, ImplicitSensitivity};
 pub use method::{DEFAULT_MEMORY, Evaluated, GradientMethod, Loss};
 pub use methods::{METHODS, MethodInfo, Through, applicable, method_info};
 pub use second_order::{CurvedLoss, SecondOrder, SecondOrderAdjoint};
+pub use states::StateSensitivities;
 pub use steady::{SteadyAdjoint, SteadyEvaluated, SteadyLoss};
 pub use stochastic::{
     FrozenPath, JumpDiffusionGradient, JumpScore, MeanGradient, MomentLoss, Moments, PathGradient,

@@ -1,5 +1,6 @@
 //! The interface of every gradient method.
 
+use crate::StateSensitivities;
 use slopefield_kernel::Part;
 use slopefield_solve::{Ivp, Settings, SolveError, Stats};
 
@@ -49,6 +50,12 @@ pub trait GradientMethod: Send {
         grad_u0: &mut [f64],
         grad_p: &mut [f64],
     ) -> Result<Evaluated, SolveError>;
+
+    /// What gives the derivatives of the saved states over the very steps that this method
+    /// differentiates; none where it does not go step by step.
+    fn state_sensitivities(&self) -> Option<Box<dyn StateSensitivities>> {
+        None
+    }
 }
 
 /// Checks the lengths of the two gradients, and that the system has no part besides those that the

@@ -152,6 +152,10 @@ macro_rules! sensitivities {
                 "forward"
             }
 
+            fn state_sensitivities(&self) -> Option<Box<dyn $crate::StateSensitivities>> {
+                Some(Box::new(self.again()?))
+            }
+
             fn evaluate(
                 &mut self,
                 ivp: &slopefield_solve::Ivp<'_>,

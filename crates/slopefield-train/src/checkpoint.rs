@@ -6,7 +6,7 @@
 mod format;
 
 use crate::bytes::Fnv;
-use crate::optimise::{Adam, Lbfgs};
+use crate::optimise::{Adam, Lbfgs, LevenbergMarquardt};
 use crate::problem::{Problem, Source};
 use crate::recipe::{EarlyStopping, Recipe, Stage};
 
@@ -53,13 +53,15 @@ pub struct Checkpoint {
     pub notes: Vec<(u64, String)>,
 }
 
-/// State of either optimiser.
+/// State of an optimiser.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OptimiserState {
     /// Adam.
     Adam(Adam),
     /// L-BFGS.
     Lbfgs(Lbfgs),
+    /// Levenberg–Marquardt.
+    LevenbergMarquardt(LevenbergMarquardt),
 }
 
 impl OptimiserState {
@@ -69,6 +71,7 @@ impl OptimiserState {
         match self {
             OptimiserState::Adam(adam) => &adam.z,
             OptimiserState::Lbfgs(lbfgs) => &lbfgs.z,
+            OptimiserState::LevenbergMarquardt(lm) => &lm.z,
         }
     }
 
@@ -78,6 +81,7 @@ impl OptimiserState {
         match self {
             OptimiserState::Adam(adam) => adam.loss,
             OptimiserState::Lbfgs(lbfgs) => lbfgs.loss,
+            OptimiserState::LevenbergMarquardt(lm) => lm.loss,
         }
     }
 
@@ -87,6 +91,7 @@ impl OptimiserState {
         match self {
             OptimiserState::Adam(adam) => &adam.gradient,
             OptimiserState::Lbfgs(lbfgs) => &lbfgs.gradient,
+            OptimiserState::LevenbergMarquardt(lm) => &lm.gradient,
         }
     }
 }
@@ -179,6 +184,10 @@ impl Checkpoint {
                     && l.gradient.len() == n
                     && l.s.len() == l.y.len()
                     && (n > 0 && l.s.len() % n == 0)
+            }
+            Some(OptimiserState::LevenbergMarquardt(lm)) => {
+                [&lm.z, &lm.gradient, &lm.scale].iter().all(|v| v.len() == n)
+                    && n.checked_mul(n) == Some(lm.information.len())
             }
         };
         self.z.len() == n

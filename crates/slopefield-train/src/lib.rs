@@ -35,11 +35,12 @@ pub use collocation::{Matched, Smooth, SmoothedState, match_changes};
 pub use control::{Control, Event, Start};
 pub use failure::{Failure, FailureKind};
 pub use fit::{Fit, StopReason};
-pub use noise::{DomainError, MAX_ARGUMENTS, NoiseKind, Term};
+pub use noise::{DomainError, Information, MAX_ARGUMENTS, NoiseKind, Term};
 pub use objective::{Evaluation, Methods, Objective};
 pub use optimise::{
-    Adam, AdamSettings, AdamWork, Clip, EvaluateFn, Lbfgs, LbfgsSettings, LbfgsWork, Schedule,
-    StepError, Stepped,
+    Adam, AdamSettings, AdamWork, Clip, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings, LbfgsWork,
+    LevenbergMarquardt, LevenbergMarquardtSettings, LevenbergMarquardtWork, Schedule, StepError,
+    Stepped,
 };
 pub use prior::{Prior, PriorError};
 pub use problem::{

@@ -9,6 +9,9 @@ use crate::special::{
     ln_gamma_half_step, ln_rising, stirling_correction,
 };
 
+mod information;
+pub use information::Information;
+
 /// Largest number of noise arguments of any model.
 pub const MAX_ARGUMENTS: usize = 2;
 

@@ -10,6 +10,7 @@
 
 mod dependence;
 mod experiment;
+mod information;
 
 pub(crate) use experiment::{assemble_params, initial_state, scratch_len};
 
@@ -214,6 +215,20 @@ impl Objective {
     ) -> Result<Evaluation, Failure> {
         self.evaluations += 1;
         self.place(z)?;
+        let extra = self.add_priors()?;
+        let mut sums = Sums::default();
+        for experiment in &mut self.experiments {
+            experiment.add(&self.problem, &self.theta, horizon, &mut sums, &mut self.grad_theta)?;
+        }
+        let evaluation = self.evaluation(&sums, extra)?;
+        if let Some(grad) = grad {
+            self.gradient_by_z(grad)?;
+        }
+        Ok(evaluation)
+    }
+
+    /// Begins the gradient by θ with priors and regularisation, whose part of the loss is returned.
+    fn add_priors(&mut self) -> Result<f64, Failure> {
         self.grad_theta.fill(0.0);
         let mut extra = 0.0;
         for &(i, ref prior) in &self.priors {
@@ -235,25 +250,14 @@ impl Objective {
                 }
             }
         }
-        let mut sums = Sums::default();
-        for experiment in &mut self.experiments {
-            experiment.add(&self.problem, &self.theta, horizon, &mut sums, &mut self.grad_theta)?;
-        }
+        Ok(extra)
+    }
+
+    /// What an evaluation returns.
+    fn evaluation(&self, sums: &Sums, extra: f64) -> Result<Evaluation, Failure> {
         let loss = sums.loss() + extra;
         if !loss.is_finite() {
             return Err(Failure::new(FailureKind::NonFinite, format!("the loss is {loss}")));
-        }
-        if let Some(grad) = grad {
-            for (i, g) in grad.iter_mut().enumerate() {
-                *g = self.grad_theta[i] * self.slope[i];
-                if !g.is_finite() {
-                    let message = format!(
-                        "the gradient of the loss with respect to {} is {g}",
-                        self.problem.theta[i].name
-                    );
-                    return Err(Failure::new(FailureKind::NonFinite, message));
-                }
-            }
         }
         Ok(Evaluation {
             loss,
@@ -262,6 +266,21 @@ impl Objective {
             sse: sums.sse,
             points: sums.points(),
         })
+    }
+
+    /// Writes the gradient by `z` from that by θ.
+    fn gradient_by_z(&self, grad: &mut [f64]) -> Result<(), Failure> {
+        for (i, g) in grad.iter_mut().enumerate() {
+            *g = self.grad_theta[i] * self.slope[i];
+            if !g.is_finite() {
+                let message = format!(
+                    "the gradient of the loss with respect to {} is {g}",
+                    self.problem.theta[i].name
+                );
+                return Err(Failure::new(FailureKind::NonFinite, message));
+            }
+        }
+        Ok(())
     }
 
     /// Bytes of tape and checkpoints that the last gradient held at its peak, over all experiments.

@@ -5,11 +5,16 @@
 //! with the same bits.
 
 mod adam;
+mod cholesky;
 mod lbfgs;
+mod levenberg_marquardt;
 mod line_search;
 
 pub use adam::{Adam, AdamSettings, AdamWork, Clip, Schedule};
 pub use lbfgs::{Lbfgs, LbfgsSettings, LbfgsWork};
+pub use levenberg_marquardt::{
+    InformationFn, LevenbergMarquardt, LevenbergMarquardtSettings, LevenbergMarquardtWork,
+};
 
 /// The function to minimise: returns its value at the point and writes its gradient.
 pub type EvaluateFn<'a> = dyn FnMut(&[f64], &mut [f64]) -> Result<f64, StepError> + 'a;

@@ -188,6 +188,35 @@ impl Prior {
         };
         Some((self.constant + value, slope))
     }
+
+    /// Curvature of `−ln density` that stands for it in least-squares methods, never negative: the
+    /// second derivative where that is positive, or for densities of the logarithm the square of
+    /// the residual's slope. 0 where there is no density.
+    #[must_use]
+    pub fn information(&self, x: f64) -> f64 {
+        if self.log_density(x).is_none() {
+            return 0.0;
+        }
+        let (a, b) = (self.a, self.b);
+        let curvature = match self.kind {
+            Kind::Normal => 1.0 / (b * b),
+            Kind::LogNormal => 1.0 / (b * b * x * x),
+            Kind::Uniform
+            | Kind::LogUniform
+            | Kind::Exponential
+            | Kind::Laplace
+            | Kind::LogLaplace => 0.0,
+            Kind::Cauchy => {
+                let q = ((x - a) / b).powi(2);
+                2.0 * (1.0 - q) / (b * (1.0 + q)).powi(2)
+            }
+            Kind::Gamma => (a - 1.0) / (x * x),
+            Kind::Beta => (a - 1.0) / (x * x) + (b - 1.0) / (1.0 - x).powi(2),
+            Kind::ChiSquare => (0.5 * a - 1.0) / (x * x),
+            Kind::Rayleigh => 1.0 / (a * a) + 1.0 / (x * x),
+        };
+        if curvature.is_finite() { curvature.max(0.0) } else { 0.0 }
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub enum Optimiser {
     Adam,
     /// Quasi-Newton; finishes.
     Lbfgs,
+    /// Damped Gauss–Newton, or Fisher scoring for likelihoods: few parameters, in few iterations.
+    LevenbergMarquardt,
 }
 
 /// Which elements of θ a stage moves; the others keep their values.
@@ -88,6 +90,12 @@ impl Stage {
         Stage { optimiser: Optimiser::Lbfgs, ..Stage::adam(iterations, 0.0, horizon) }
     }
 
+    /// Levenberg–Marquardt.
+    #[must_use]
+    pub fn levenberg_marquardt(iterations: u32, horizon: f64) -> Stage {
+        Stage { optimiser: Optimiser::LevenbergMarquardt, ..Stage::adam(iterations, 0.0, horizon) }
+    }
+
     pub(crate) fn adam_settings(&self) -> AdamSettings {
         AdamSettings {
             rate: self.rate,
@@ -97,12 +105,13 @@ impl Stage {
         }
     }
 
-    /// `Adam` or `L-BFGS`.
+    /// `Adam`, `L-BFGS` or `Levenberg–Marquardt`.
     #[must_use]
     pub fn optimiser_name(&self) -> &'static str {
         match self.optimiser {
             Optimiser::Adam => "Adam",
             Optimiser::Lbfgs => "L-BFGS",
+            Optimiser::LevenbergMarquardt => "Levenberg–Marquardt",
         }
     }
 }

@@ -74,6 +74,21 @@ pub(crate) fn digamma(x: f64) -> f64 {
     shifted.ln() - 0.5 / shifted - digamma_series(shifted) - below
 }
 
+/// `ψ'(x)` for `x > 0`; asymptotic series 5.15.8.
+pub(crate) fn trigamma(x: f64) -> f64 {
+    const B: [f64; 7] =
+        [1.0 / 6.0, -1.0 / 30.0, 1.0 / 42.0, -1.0 / 30.0, 5.0 / 66.0, -691.0 / 2730.0, 7.0 / 6.0];
+    let mut shifted = x;
+    let mut below = 0.0;
+    while shifted < SERIES_FROM {
+        below += 1.0 / (shifted * shifted);
+        shifted += 1.0;
+    }
+    let r = 1.0 / (shifted * shifted);
+    let series = B.iter().rev().fold(0.0, |sum, b| sum * r + b) * r;
+    below + (1.0 + 0.5 / shifted + series) / shifted
+}
+
 /// `ln Γ(x + ½) − ln Γ(x)`, without cancellation for large `x`.
 pub(crate) fn ln_gamma_half_step(x: f64) -> f64 {
     if x < 50.0 {

@@ -3,11 +3,12 @@
 
 use crate::checkpoint::{Best, OptimiserState};
 use crate::control::Event;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::fit::StopReason;
 use crate::objective::Evaluation;
 use crate::optimise::{
-    Adam, AdamWork, EvaluateFn, Lbfgs, LbfgsSettings, LbfgsWork, StepError, Stepped,
+    Adam, AdamWork, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings, LbfgsWork, LevenbergMarquardt,
+    LevenbergMarquardtSettings, LevenbergMarquardtWork, StepError, Stepped,
 };
 use crate::recipe::{Optimiser, Stage, loss_unit};
 use crate::session::{Session, place};
@@ -28,6 +29,7 @@ const HALVINGS: u32 = 6;
 struct Work {
     adam: AdamWork,
     lbfgs: LbfgsWork,
+    levenberg_marquardt: LevenbergMarquardtWork,
 }
 
 /// What an iteration came to.
@@ -113,7 +115,7 @@ impl Session<'_> {
                     self.state.rollbacks = 0;
                     self.state.rollback = match &optimiser {
                         OptimiserState::Adam(adam) => Some(adam.clone()),
-                        OptimiserState::Lbfgs(_) => None,
+                        OptimiserState::Lbfgs(_) | OptimiserState::LevenbergMarquardt(_) => None,
                     };
                     return Ok(optimiser);
                 }
@@ -168,13 +170,27 @@ impl Session<'_> {
     }
 
     fn start_optimiser(&mut self, stage: &Stage, z: Vec<f64>) -> Result<OptimiserState, Failure> {
-        let started = self.with_evaluator(stage, |evaluate| match stage.optimiser {
-            Optimiser::Adam => Adam::start(z, evaluate).map(OptimiserState::Adam),
-            Optimiser::Lbfgs => Lbfgs::start(z, evaluate).map(OptimiserState::Lbfgs),
-        });
+        let started = match stage.optimiser {
+            Optimiser::Adam => self
+                .with_evaluator(stage, |evaluate| Adam::start(z, evaluate))
+                .map(OptimiserState::Adam),
+            Optimiser::Lbfgs => self
+                .with_evaluator(stage, |evaluate| Lbfgs::start(z, evaluate))
+                .map(OptimiserState::Lbfgs),
+            Optimiser::LevenbergMarquardt => {
+                if let Err(why) = self.objective.has_information() {
+                    return Err(Failure::new(FailureKind::Solve, why));
+                }
+                let settings = self.levenberg_marquardt_settings();
+                self.with_information(stage, |evaluate| {
+                    LevenbergMarquardt::start(z, &settings, evaluate)
+                })
+                .map(OptimiserState::LevenbergMarquardt)
+            }
+        };
         started.map_err(|_| {
             self.last_failure.take().unwrap_or_else(|| {
-                Failure::new(crate::FailureKind::NonFinite, "the loss is not finite".into())
+                Failure::new(FailureKind::NonFinite, "the loss is not finite".into())
             })
         })
     }
@@ -187,13 +203,24 @@ impl Session<'_> {
         work: &mut Work,
     ) -> Result<bool, StopReason> {
         let share = stage.schedule.share(self.state.stage_iteration, u64::from(stage.iterations));
-        let settings = self.lbfgs_settings();
-        let stepped = self.with_evaluator(stage, |evaluate| match optimiser {
-            OptimiserState::Adam(adam) => adam
-                .step(&stage.adam_settings(), share, &mut work.adam, evaluate)
-                .map(|()| Stepped::Moved),
-            OptimiserState::Lbfgs(lbfgs) => lbfgs.step(&settings, &mut work.lbfgs, evaluate),
-        });
+        let stepped = match optimiser {
+            OptimiserState::Adam(adam) => self.with_evaluator(stage, |evaluate| {
+                adam.step(&stage.adam_settings(), share, &mut work.adam, evaluate)
+                    .map(|()| Stepped::Moved)
+            }),
+            OptimiserState::Lbfgs(lbfgs) => {
+                let settings = self.lbfgs_settings();
+                self.with_evaluator(stage, |evaluate| {
+                    lbfgs.step(&settings, &mut work.lbfgs, evaluate)
+                })
+            }
+            OptimiserState::LevenbergMarquardt(lm) => {
+                let settings = self.levenberg_marquardt_settings();
+                self.with_information(stage, |evaluate| {
+                    lm.step(&settings, &mut work.levenberg_marquardt, evaluate)
+                })
+            }
+        };
         let outcome = match stepped {
             Ok(Stepped::Moved) => Outcome::Moved,
             Ok(Stepped::Stationary | Stepped::Settled | Stepped::Exhausted) => Outcome::Ended,
@@ -369,6 +396,13 @@ impl Session<'_> {
         }
     }
 
+    fn levenberg_marquardt_settings(&self) -> LevenbergMarquardtSettings {
+        LevenbergMarquardtSettings {
+            unit: loss_unit(self.objective),
+            ..LevenbergMarquardtSettings::default()
+        }
+    }
+
     /// The full evaluation behind a loss of the current iteration.
     fn traced(&self, loss: f64) -> Evaluation {
         if let Some(known) = self.trace.iter().rev().find(|e| e.loss == loss) {
@@ -400,6 +434,41 @@ impl Session<'_> {
                 Ok(evaluation) => {
                     for (g, moves) in gradient.iter_mut().zip(&moving) {
                         *g = if *moves { *g } else { 0.0 };
+                    }
+                    trace.push(evaluation);
+                    Ok(evaluation.loss)
+                }
+                Err(error) => {
+                    let cancelled = error.is_cancelled();
+                    *failure = Some(error);
+                    Err(if cancelled { StepError::Interrupted } else { StepError::Failed })
+                }
+            }
+        };
+        run(&mut evaluate)
+    }
+
+    /// Lends the objective with its information to an optimiser, likewise.
+    fn with_information<T>(
+        &mut self,
+        stage: &Stage,
+        run: impl FnOnce(&mut InformationFn<'_>) -> T,
+    ) -> T {
+        self.trace.clear();
+        let moving = self.objective.moving(stage.scope);
+        let (objective, trace) = (&mut *self.objective, &mut self.trace);
+        let (failure, count) = (&mut self.last_failure, &mut self.state.evaluations);
+        let mut evaluate = |z: &[f64], gradient: &mut [f64], information: &mut [f64]| {
+            *count += 1;
+            match objective.evaluate_information(z, stage.horizon, gradient, information) {
+                Ok(evaluation) => {
+                    let n = moving.len();
+                    for i in (0..n).filter(|i| !moving[*i]) {
+                        gradient[i] = 0.0;
+                        for j in 0..n {
+                            information[i * n + j] = 0.0;
+                            information[j * n + i] = 0.0;
+                        }
                     }
                     trace.push(evaluation);
                     Ok(evaluation.loss)

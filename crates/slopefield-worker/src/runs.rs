@@ -66,6 +66,7 @@ pub fn stage(stage: &Stage) -> StageView {
     let (optimiser, rate) = match stage.optimiser {
         Optimiser::Adam => ("Adam", Some(stage.rate)),
         Optimiser::Lbfgs => ("L-BFGS", None),
+        Optimiser::LevenbergMarquardt => ("Levenberg–Marquardt", None),
     };
     StageView {
         optimiser: optimiser.into(),

@@ -19,7 +19,7 @@ mod trace;
 use crate::method::{ensure_finite, validate_gradients};
 use crate::saves::SavedStates;
 use crate::sensitivity::{Sink, TangentPass, sensitivities};
-use crate::{Evaluated, GradientMethod, Loss};
+use crate::{Evaluated, GradientMethod, Loss, StateSensitivities};
 use build::Builder;
 use record::Record;
 use reverse::Reverse;
@@ -125,6 +125,10 @@ impl GradientMethod for HybridAdjoint {
         "discrete"
     }
 
+    fn state_sensitivities(&self) -> Option<Box<dyn StateSensitivities>> {
+        Some(Box::new(HybridForward::new(self.traced.trace.tableau)))
+    }
+
     fn evaluate(
         &mut self,
         ivp: &Ivp<'_>,
@@ -178,6 +182,12 @@ impl HybridForward {
     /// Through the built-in method called `name` (see [`slopefield_solve::methods`]).
     pub fn named(name: &str) -> Option<Self> {
         tableau(name).map(Self::new)
+    }
+}
+
+impl HybridForward {
+    fn again(&self) -> Option<Self> {
+        Some(Self::new(self.pass.traced.trace.tableau))
     }
 }
 

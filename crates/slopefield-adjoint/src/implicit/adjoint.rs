@@ -5,7 +5,7 @@ use super::linear::Linear;
 use super::path::{HONOURED, Path};
 use crate::method::{ensure_finite, validate_gradients};
 use crate::saves::{SavedStates, saves_at_start, saves_in_step};
-use crate::{Evaluated, GradientMethod, Loss};
+use crate::{Evaluated, GradientMethod, ImplicitSensitivity, Loss, StateSensitivities};
 use slopefield_kernel::{Cotangent, Point, Structure};
 use slopefield_solve::{ConsistentSums, Ivp, Settings, SolveError};
 
@@ -14,6 +14,7 @@ use slopefield_solve::{ConsistentSums, Ivp, Settings, SolveError};
 /// and explicit methods. Mass matrices are honoured, and so is the
 /// way from the given to the consistent initial state.
 pub struct ImplicitAdjoint {
+    solver: String,
     path: Path,
     saved: SavedStates,
     sweep: Sweep,
@@ -24,7 +25,8 @@ impl ImplicitAdjoint {
     /// other methods.
     pub fn named(name: &str) -> Option<Self> {
         let path = Path::named(name)?;
-        Some(ImplicitAdjoint { path, saved: SavedStates::default(), sweep: Sweep::new() })
+        let (solver, saved) = (name.to_owned(), SavedStates::default());
+        Some(ImplicitAdjoint { solver, path, saved, sweep: Sweep::new() })
     }
 
     /// Whether the system has what the derivatives need; otherwise a sentence.
@@ -46,6 +48,10 @@ impl ImplicitAdjoint {
 impl GradientMethod for ImplicitAdjoint {
     fn name(&self) -> &'static str {
         "discrete"
+    }
+
+    fn state_sensitivities(&self) -> Option<Box<dyn StateSensitivities>> {
+        Some(Box::new(ImplicitSensitivity::named(&self.solver)?))
     }
 
     fn evaluate(

@@ -13,6 +13,7 @@ use slopefield_solve::{ConsistentSums, Ivp, Settings, SolveError, Stats};
 /// parameters; the directions of a step share its factorisations. Besides gradients this gives the
 /// Jacobian of the saved states, for least-squares methods.
 pub struct ImplicitSensitivity {
+    solver: String,
     pass: Pass,
     saved: SavedStates,
 }
@@ -23,7 +24,8 @@ impl ImplicitSensitivity {
     pub fn named(name: &str) -> Option<Self> {
         let (path, tangents) = (Path::named(name)?, Tangents::new());
         let pass = Pass { path, tangents, start_time: false };
-        Some(ImplicitSensitivity { pass, saved: SavedStates::default() })
+        let (solver, saved) = (name.to_owned(), SavedStates::default());
+        Some(ImplicitSensitivity { solver, pass, saved })
     }
 
     /// Whether the system has what the derivatives need; otherwise a sentence.
@@ -45,6 +47,10 @@ impl ImplicitSensitivity {
     pub fn with_start_time(mut self) -> Self {
         self.pass.start_time = true;
         self
+    }
+
+    fn again(&self) -> Option<Self> {
+        Self::named(&self.solver)
     }
 }
 

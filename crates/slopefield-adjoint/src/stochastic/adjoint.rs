@@ -3,7 +3,7 @@
 use super::path::{Path, no_derivative};
 use crate::method::{ensure_finite, validate_gradients};
 use crate::saves::{saves_at_start, saves_in_step};
-use crate::{Evaluated, GradientMethod, Loss};
+use crate::{Evaluated, GradientMethod, Loss, StateSensitivities, StochasticForward};
 use slopefield_kernel::Part;
 use slopefield_solve::{Ivp, Settings, SolveError};
 
@@ -13,6 +13,7 @@ use slopefield_solve::{Ivp, Settings, SolveError};
 ///
 /// The derivation is on the page `docs/derivations/stochastic-gradients.md`.
 pub struct StochasticAdjoint {
+    solver: String,
     path: Path,
     lambda: Vec<f64>,
 }
@@ -22,7 +23,8 @@ impl StochasticAdjoint {
     /// no method for equations with noise.
     #[must_use]
     pub fn named(id: &str) -> Option<Self> {
-        Some(StochasticAdjoint { path: Path::named(id)?, lambda: Vec::new() })
+        let (solver, path) = (id.to_owned(), Path::named(id)?);
+        Some(StochasticAdjoint { solver, path, lambda: Vec::new() })
     }
 
     /// Keeps the states at step ends below `bytes` where that is possible: all times and about the
@@ -38,6 +40,10 @@ impl StochasticAdjoint {
 impl GradientMethod for StochasticAdjoint {
     fn name(&self) -> &'static str {
         "discrete"
+    }
+
+    fn state_sensitivities(&self) -> Option<Box<dyn StateSensitivities>> {
+        Some(Box::new(StochasticForward::named(&self.solver)?))
     }
 
     fn evaluate(

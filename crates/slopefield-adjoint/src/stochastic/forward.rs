@@ -9,6 +9,7 @@ use slopefield_solve::{Ivp, Settings, SolveError, Stats};
 /// Tangents of the accepted steps of a method for noise along all initial values and parameters, on
 /// the same Brownian motion. Equal to [`crate::StochasticAdjoint`] up to rounding.
 pub struct StochasticForward {
+    solver: String,
     pass: Pass,
     saved: SavedStates,
 }
@@ -19,7 +20,8 @@ impl StochasticForward {
     #[must_use]
     pub fn named(id: &str) -> Option<Self> {
         let pass = Pass { path: Path::named(id)?, tangents: Vec::new(), next: Vec::new() };
-        Some(StochasticForward { pass, saved: SavedStates::default() })
+        let (solver, saved) = (id.to_owned(), SavedStates::default());
+        Some(StochasticForward { solver, pass, saved })
     }
 
     /// Keeps the states at step ends below `bytes` where that is possible: all times and about the
@@ -29,6 +31,10 @@ impl StochasticForward {
     pub fn with_memory(mut self, bytes: u64) -> Self {
         self.pass.path.set_budget(bytes);
         self
+    }
+
+    fn again(&self) -> Option<Self> {
+        Self::named(&self.solver)
     }
 }
 

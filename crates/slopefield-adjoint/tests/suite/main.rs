@@ -15,6 +15,7 @@ mod noisy;
 mod references;
 mod second_order;
 mod start_time;
+mod states;
 mod steady;
 mod stochastic;
 mod whole_steps;

@@ -4,7 +4,7 @@
 
 use super::{Best, Checkpoint, CheckpointError, OptimiserState};
 use crate::bytes::{Fnv, Malformed, Reader, Writer};
-use crate::optimise::{Adam, Clip, Lbfgs, Schedule};
+use crate::optimise::{Adam, Clip, Lbfgs, LevenbergMarquardt, Schedule};
 use crate::recipe::{EarlyStopping, Optimiser, Scope, Stage};
 
 const MAGIC: &[u8; 8] = b"SLPFTRN\n";
@@ -35,6 +35,17 @@ pub(super) fn write(c: &Checkpoint) -> Vec<u8> {
             w.number(l.loss);
             w.count(u64::from(l.small_decreases));
             w.count(l.steps);
+        }
+        Some(OptimiserState::LevenbergMarquardt(lm)) => {
+            w.byte(3);
+            for v in [&lm.z, &lm.gradient, &lm.information, &lm.scale] {
+                w.numbers(v);
+            }
+            for v in [lm.loss, lm.damping, lm.growth] {
+                w.number(v);
+            }
+            w.count(u64::from(lm.small_decreases));
+            w.count(lm.steps);
         }
     }
     option(&mut w, c.best.as_ref(), write_best);
@@ -117,6 +128,17 @@ fn read_content(r: &mut Reader<'_>) -> Result<Checkpoint, Malformed> {
                 s: r.numbers()?,
                 y: r.numbers()?,
                 loss: r.number()?,
+                small_decreases: small(r)?,
+                steps: r.count()?,
+            })),
+            3 => Some(OptimiserState::LevenbergMarquardt(LevenbergMarquardt {
+                z: r.numbers()?,
+                gradient: r.numbers()?,
+                information: r.numbers()?,
+                scale: r.numbers()?,
+                loss: r.number()?,
+                damping: r.number()?,
+                growth: r.number()?,
                 small_decreases: small(r)?,
                 steps: r.count()?,
             })),
@@ -208,6 +230,7 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
         w.byte(match s.optimiser {
             Optimiser::Adam => 0,
             Optimiser::Lbfgs => 1,
+            Optimiser::LevenbergMarquardt => 2,
         });
         w.count(u64::from(s.iterations));
         w.number(s.rate);
@@ -244,6 +267,7 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
             optimiser: match r.byte()? {
                 0 => Optimiser::Adam,
                 1 => Optimiser::Lbfgs,
+                2 => Optimiser::LevenbergMarquardt,
                 _ => return Err(Malformed),
             },
             iterations: small(r)?,

@@ -339,3 +339,88 @@ const TABLE: &[Row] = &[
         [0.0, 0.0],
     ),
 ];
+
+/// The information is the mean of the products of scores over measurements that the model makes.
+#[test]
+fn information_is_the_mean_of_products_of_scores() {
+    let mean =
+        |kind: NoiseKind, v: f64, a: &[f64], points: &mut dyn Iterator<Item = (f64, f64)>| {
+            let mut sum = Information::default();
+            for (y, width) in points {
+                let term = kind.term(y, v, a).unwrap();
+                let weight = (-term.loss).exp() * width;
+                let score = [term.d_value, term.d_arguments[0], term.d_arguments[1]];
+                for (row, left) in sum.iter_mut().zip(score) {
+                    row.iter_mut().zip(score).for_each(|(s, right)| *s += weight * left * right);
+                }
+            }
+            sum
+        };
+    let check = |kind: NoiseKind, v: f64, a: &[f64], y: f64, mean: Information, tolerance: f64| {
+        let got = kind.information(y, v, a).unwrap();
+        let size = mean.iter().flatten().fold(0.0f64, |m, x| m.max(x.abs()));
+        for (got, want) in got.iter().flatten().zip(mean.iter().flatten()) {
+            assert!((got - want).abs() < tolerance * size, "{kind:?} {got:e} {want:e}");
+        }
+    };
+    // The tangent of a midpoint grid covers the line.
+    let n = 400_000;
+    let step = std::f64::consts::PI / f64::from(n);
+    let line = |m: f64, s: f64| {
+        (0..n).map(move |i| {
+            let angle = (f64::from(i) + 0.5) * step - 0.5 * std::f64::consts::PI;
+            (m + s * angle.tan(), s * step / angle.cos().powi(2))
+        })
+    };
+    for (kind, v, a) in [
+        (NoiseKind::Normal, 0.7, &[0.3][..]),
+        (NoiseKind::Laplace, -0.7, &[0.3]),
+        (NoiseKind::StudentT, 0.7, &[2.5, 0.3]),
+        (NoiseKind::StudentT, 0.7, &[6.0, 1.4]),
+    ] {
+        let scale = a[a.len() - 1];
+        check(kind, v, a, v + 0.1, mean(kind, v, a, &mut line(v, scale)), 1e-6);
+    }
+    let (v, a) = (0.7f64, [0.3]);
+    let mut positive = line(v.ln(), 0.3)
+        .filter(|(x, _)| x.abs() < 20.0)
+        .map(|(x, width)| (x.exp(), x.exp() * width));
+    check(NoiseKind::LogNormal, v, &a, 0.9, mean(NoiseKind::LogNormal, v, &a, &mut positive), 1e-6);
+    for (kind, v, a, most) in [
+        (NoiseKind::Poisson, 3.3, &[][..], 80),
+        (NoiseKind::Binomial, 0.3, &[12.0], 12),
+        (NoiseKind::Bernoulli, 0.3, &[], 1),
+    ] {
+        let mut sum = mean(kind, v, a, &mut (0..=most).map(|y| (f64::from(y), 1.0)));
+        // The number of trials is not a number to fit.
+        (sum[0][1], sum[1][0], sum[1][1]) = (0.0, 0.0, 0.0);
+        check(kind, v, a, 1.0, sum, 1e-12);
+    }
+    // Mean and dispersion: the first is the expectation, the second has it as its mean.
+    let (m, phi) = (3.3, 2.2);
+    let kind = NoiseKind::NegativeBinomial;
+    let sum = mean(kind, m, &[phi], &mut (0..600).map(|y| (f64::from(y), 1.0)));
+    let mut averaged = 0.0;
+    for y in 0..600 {
+        let y = f64::from(y);
+        let weight = (-kind.term(y, m, &[phi]).unwrap().loss).exp();
+        averaged += weight * kind.information(y, m, &[phi]).unwrap()[1][1];
+    }
+    assert!((kind.information(1.0, m, &[phi]).unwrap()[0][0] - sum[0][0]).abs() < 1e-12);
+    assert!((averaged - sum[1][1]).abs() < 1e-12 && sum[0][1].abs() < 1e-12);
+}
+
+/// Reference: mpmath, 50 digits, of the formula with trigamma functions.
+#[test]
+fn information_about_many_degrees_of_freedom_does_not_cancel() {
+    for (df, want) in [
+        (1.0, 0.447_467_033_424_113_2),
+        (30.0, 3.835_253_948_162_875e-6),
+        (199.0, 2.190_772_901_315_355e-9),
+        (200.0, 2.147_483_030_498_354e-9),
+        (1e4, 3.498_700_394_881_036e-16),
+    ] {
+        let got = NoiseKind::StudentT.information(0.0, 0.0, &[df, 1.0]).unwrap()[1][1];
+        assert!((got / want - 1.0).abs() < 1e-7, "{df}: {got:e} {want:e}");
+    }
+}

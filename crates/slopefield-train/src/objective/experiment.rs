@@ -1,6 +1,7 @@
 //! One experiment's part of the loss: solve, observe, compare, and the gradient back to θ.
 
 use super::Sums;
+use super::information::Linearised;
 use crate::failure::{Failure, FailureKind};
 use crate::grid::{Grid, Point as Measured};
 use crate::noise::NoiseKind;
@@ -13,16 +14,18 @@ use slopefield_solve::{Ivp, StepObserver, StepTimes, Stepper, drive};
 pub(super) struct ExperimentLoss {
     /// What the last gradient took.
     pub evaluated: Option<Evaluated>,
-    index: usize,
-    method: Box<dyn GradientMethod>,
+    /// Of evaluations with information.
+    pub linearised: Linearised,
+    pub index: usize,
+    pub method: Box<dyn GradientMethod>,
     /// Takes the steps of one place again, while the gradient is checked.
     frozen: Option<Box<dyn Stepper>>,
     /// For hold-out; made when first needed.
     stepper: Option<Box<dyn Stepper>>,
-    training: Grid,
+    pub training: Grid,
     held_out: Grid,
-    p: Vec<f64>,
-    u0: Vec<f64>,
+    pub p: Vec<f64>,
+    pub u0: Vec<f64>,
     grad_u0: Vec<f64>,
     /// Gradient with respect to `p` through the trajectory.
     grad_p: Vec<f64>,
@@ -30,9 +33,9 @@ pub(super) struct ExperimentLoss {
     direct_p: Vec<f64>,
     /// States at the held-out times.
     states: Vec<f64>,
-    observed: Vec<f64>,
-    weights: Vec<f64>,
-    scratch: Vec<f64>,
+    pub observed: Vec<f64>,
+    pub weights: Vec<f64>,
+    pub scratch: Vec<f64>,
 }
 
 /// Writes the model's parameter vector for an experiment.
@@ -86,6 +89,7 @@ impl ExperimentLoss {
         let held_out = Grid::new(experiment, true);
         ExperimentLoss {
             evaluated: None,
+            linearised: Linearised::default(),
             index,
             method,
             frozen: None,
@@ -102,6 +106,10 @@ impl ExperimentLoss {
             weights: vec![0.0; outputs],
             scratch: vec![0.0; scratch_len(problem.kernels_of(index))],
         }
+    }
+
+    pub fn method(&self) -> &dyn GradientMethod {
+        &*self.method
     }
 
     pub fn gradient_method(&self) -> &'static str {
@@ -293,21 +301,21 @@ impl ExperimentLoss {
 }
 
 /// Compares the model with the measurements of one time.
-struct Compare<'a> {
-    kernels: &'a ModelKernels,
-    observations: &'a [ObservationSpec],
-    experiment: &'a Experiment,
-    index: usize,
-    p: &'a [f64],
-    observed: &'a mut [f64],
-    weights: &'a mut [f64],
-    scratch: &'a mut [f64],
+pub(super) struct Compare<'a> {
+    pub kernels: &'a ModelKernels,
+    pub observations: &'a [ObservationSpec],
+    pub experiment: &'a Experiment,
+    pub index: usize,
+    pub p: &'a [f64],
+    pub observed: &'a mut [f64],
+    pub weights: &'a mut [f64],
+    pub scratch: &'a mut [f64],
 }
 
 impl Compare<'_> {
     /// Adds the terms of all points at one time; with `reverse`, adds the derivative of the loss
     /// with respect to the state and, past the trajectory, to the parameters.
-    fn row(
+    pub fn row(
         &mut self,
         at: Point<'_>,
         points: &[Measured],

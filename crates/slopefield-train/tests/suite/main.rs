@@ -4,6 +4,7 @@
 
 mod collocation;
 mod hybrid;
+mod information;
 mod lotka_volterra;
 mod measured_data;
 mod objective;

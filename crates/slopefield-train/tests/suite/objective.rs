@@ -142,6 +142,31 @@ fn the_gradient_agrees_with_differences_of_the_loss() {
 }
 
 #[test]
+fn the_gradient_beside_the_information_is_that_of_the_adjoint() {
+    let mut objective = objective();
+    let z = somewhere(&objective);
+    let n = z.len();
+    for horizon in [1.0, 0.6, 0.2] {
+        let (mut adjoint, mut grad) = (vec![0.0; n], vec![f64::NAN; n]);
+        let mut information = vec![f64::NAN; n * n];
+        let plain = objective.evaluate(&z, horizon, Some(&mut adjoint)).unwrap();
+        let full =
+            objective.evaluate_information(&z, horizon, &mut grad, &mut information).unwrap();
+        assert!((plain.loss - full.loss).abs() < 1e-12 * plain.loss.abs());
+        assert_eq!((plain.points, plain.log_likelihood), (full.points, full.log_likelihood));
+        for i in 0..n {
+            let error = (grad[i] - adjoint[i]).abs() / adjoint[i].abs().max(1.0);
+            assert!(error < 1e-9, "horizon {horizon}, {i}: {} {}", grad[i], adjoint[i]);
+            assert!(information[i * n + i] > 0.0);
+            for j in 0..n {
+                let (a, b) = (information[i * n + j], information[j * n + i]);
+                assert!((a - b).abs() <= 1e-12 * a.abs().max(1.0), "not symmetric: {a} {b}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_loss_is_the_sum_written_out_by_hand() {
     let mut objective = objective();
     let z = somewhere(&objective);

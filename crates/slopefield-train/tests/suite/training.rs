@@ -92,6 +92,12 @@ fn going_on_from_a_checkpoint_gives_the_bits_of_an_uninterrupted_training() {
             Stage::lbfgs(40, 0.7),
             Stage::lbfgs(60, 1.0),
         ]),
+        Recipe::custom(vec![
+            Stage::adam(25, 0.05, 0.4),
+            Stage::levenberg_marquardt(4, 0.7),
+            Stage::levenberg_marquardt(1, 1.0),
+            Stage::adam(20, 0.01, 1.0),
+        ]),
     ];
     for recipe in recipes {
         let straight = run(&mut decay_objective([3.0, 0.2]), &recipe, Start::Problem);
