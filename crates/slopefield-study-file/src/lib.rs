@@ -146,7 +146,7 @@ impl Default for TrainingFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields, default)]
 pub struct StageFile {
-    /// `adam` or `lbfgs`.
+    /// `adam`, `lbfgs` or `lm` (Levenberg–Marquardt).
     pub optimiser: String,
     /// Iterations at most.
     pub iterations: u32,

@@ -322,6 +322,7 @@ fn recipe(training: &TrainingFile, default: impl FnOnce() -> Recipe) -> Recipe {
     let mut recipe = if training.recipe == "custom" {
         let stages = training.stages.iter().map(|s| match s.optimiser.as_str() {
             "adam" => Stage::adam(s.iterations, s.rate, s.horizon),
+            "lm" => Stage::levenberg_marquardt(s.iterations, s.horizon),
             _ => Stage::lbfgs(s.iterations, s.horizon),
         });
         Recipe::custom(stages.collect())

@@ -474,7 +474,12 @@ fn check_settings(file: &StudyFile, problems: &mut Vec<Problem>) {
     }
     for (i, stage) in training.stages.iter().enumerate() {
         let place = format!("training.stages {}", i + 1);
-        one_of(&format!("{place}: optimiser"), &stage.optimiser, &["adam", "lbfgs"], problems);
+        one_of(
+            &format!("{place}: optimiser"),
+            &stage.optimiser,
+            &["adam", "lbfgs", "lm"],
+            problems,
+        );
         if !(stage.rate > 0.0 && stage.rate.is_finite()) {
             problems.push(Problem::error(format!("{place}: rate"), "the rate must be positive"));
         }

@@ -1966,7 +1966,7 @@ advice: string, };
  */
 export type StageFile = { 
 /**
- * `adam` or `lbfgs`.
+ * `adam`, `lbfgs` or `lm` (Levenberg–Marquardt).
  */
 optimiser: string, 
 /**
@@ -2209,6 +2209,12 @@ export type TrainingFile = {
  * `default` chooses stages from the model and the data; `custom` takes `stages`.
  */
 recipe: string, 
+/**
+ * Where training begins: `given`, at the start values; `changes`, where the equations have the
+ * changes of the smoothed data, if the loss is lower there; `auto`, as the recipe chooses (at
+ * the start values with `custom`).
+ */
+start: string, 
 /**
  * `auto`, or a method of docs/reference/gradients.md such as `discrete`, `forward`, `gauss`.
  */

@@ -136,3 +136,23 @@ fn held_out_points_are_scored_and_never_trained_on() {
     }
     assert!(number(&after["hold_out"]) > number(&before["hold_out"]));
 }
+
+/// Levenberg–Marquardt from the start values of the text: the same optimum in fewer iterations.
+#[test]
+fn a_study_may_finish_with_levenberg_marquardt() {
+    let place = Place::with_example("lotka-volterra");
+    let study = place.read("study.toml");
+    let stages = |optimiser: &str| {
+        format!(
+            "{study}\n[training]\nrecipe = \"custom\"\n[[training.stages]]\noptimiser = \"{optimiser}\"\n\
+             iterations = 200\n[[training.stages]]\noptimiser = \"{optimiser}\"\niterations = 200\n"
+        )
+    };
+    let run = |optimiser: &str| {
+        place.write("own.toml", &stages(optimiser));
+        place.run(&["fit", "own.toml", "--json"]).json()
+    };
+    let (lm, lbfgs) = (run("lm"), run("lbfgs"));
+    close(number(&lm["loss"]), number(&lbfgs["loss"]), 1e-6);
+    assert!(number(&lm["iterations"]) < 0.5 * number(&lbfgs["iterations"]), "{lm} {lbfgs}");
+}

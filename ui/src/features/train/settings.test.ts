@@ -7,6 +7,12 @@ const own = (...stages: StageFile[]): TrainingFile => ({ recipe: "custom", start
 const counts = (t: TrainingFile) => t.stages.map((s) => s.iterations);
 
 describe("the recipe", () => {
+  test("keeps the optimiser of every stage", () => {
+    const t: TrainingFile = { ...own(), recipe: "default" };
+    is.ownStages(t, is.OPTIMISERS.map((o) => ({ optimiser: o.name, iterations: 10, rate: o.id === "adam" ? 0.1 : null, horizon: 1 })));
+    expect(t.stages.map((s) => s.optimiser)).toEqual(["adam", "lbfgs", "lm"]);
+    expect(is.OPTIMISERS.map((o) => is.optimiserName(o.id))).toEqual(is.OPTIMISERS.map((o) => o.name));
+  });
   test("becomes the study's own from the stages shown, and goes back", () => {
     const t: TrainingFile = { ...own(), recipe: "default" };
     is.ownStages(t, [{ optimiser: "Adam", iterations: 80, rate: 0.02, horizon: 0.4 }, { optimiser: "L-BFGS", iterations: 100, rate: null, horizon: 1 }]);

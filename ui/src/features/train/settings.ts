@@ -87,15 +87,22 @@ export function written(value: number): string {
 /** A share as a percentage, without the dust of the multiplication. */
 export const percent = (share: number): string => String(Number((share * 100).toPrecision(12)));
 
+/** Optimisers of a stage, with the names that the engine gives them. */
+export const OPTIMISERS = [
+  { id: "adam", name: "Adam", label: "Adam" },
+  { id: "lbfgs", name: "L-BFGS", label: "L-BFGS" },
+  { id: "lm", name: "Levenberg–Marquardt", label: "L–M" },
+];
+
 export const EVERY_STAGE: StageFile = { optimiser: "adam", iterations: 300, rate: 0.05, horizon: 1 };
 
 /** What a stage of the study is called where stages are shown. */
-export const optimiserName = (id: string): string => ({ adam: "Adam", lbfgs: "L-BFGS" })[id] ?? id;
+export const optimiserName = (id: string): string => OPTIMISERS.find((o) => o.id === id)?.name ?? id;
 
 /** The shown stages as a study writes them. A finisher has no rate; it keeps one to come back to. */
 export function toStages(shown: StageView[]): StageFile[] {
   const stages = shown.map((s) => ({
-    optimiser: s.optimiser === "L-BFGS" ? "lbfgs" : "adam",
+    optimiser: OPTIMISERS.find((o) => o.name === s.optimiser)?.id ?? "adam",
     iterations: s.iterations,
     rate: s.rate ?? EVERY_STAGE.rate,
     horizon: s.horizon,

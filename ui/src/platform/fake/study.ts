@@ -2,6 +2,8 @@
 
 import type { StageView, StudyFile, StudyProblem } from "../../generated/api";
 
+const NAMES: Record<string, string> = { adam: "Adam", lbfgs: "L-BFGS", lm: "Levenberg–Marquardt" };
+
 const DEFAULT: StageView[] = [
   { optimiser: "Adam", iterations: 80, rate: 0.05, horizon: 0.4 },
   { optimiser: "Adam", iterations: 120, rate: 0.03, horizon: 1 },
@@ -14,7 +16,7 @@ export function recipeOf({ training }: StudyFile): { stages: StageView[]; reason
   }
   const own = training.stages.map((s) => {
     const adam = s.optimiser === "adam";
-    return { optimiser: adam ? "Adam" : "L-BFGS", iterations: s.iterations, rate: adam ? s.rate : null, horizon: s.horizon };
+    return { optimiser: NAMES[s.optimiser] ?? s.optimiser, iterations: s.iterations, rate: adam ? s.rate : null, horizon: s.horizon };
   });
   return { stages: capped(own, training.iterations), reason: "The stages are those of the study." };
 }
