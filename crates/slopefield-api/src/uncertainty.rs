@@ -13,13 +13,14 @@ use ts_rs::TS;
 pub struct UncertaintyRequest {
     /// Run id.
     pub run: String,
-    /// How: `nuts`, draws from the posterior, when absent.
+    /// How: `nuts`, draws from the posterior, when absent; `laplace`, the normal distribution around
+    /// the fit; `bootstrap`, fits to data drawn from the noise models.
     pub method: Option<String>,
     /// Chains.
     pub chains: Option<u32>,
     /// Draws of each chain that it learns from and that are thrown away.
     pub warmup: Option<u32>,
-    /// Draws of each chain that are kept.
+    /// Draws of each chain that are kept; draws or fits in all with the other methods.
     pub draws: Option<u32>,
     /// Seed; that of the study when absent.
     #[ts(type = "number | null")]

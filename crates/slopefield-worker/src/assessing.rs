@@ -173,7 +173,7 @@ pub fn run(
     Ok((reply, numbers.into_block()))
 }
 
-fn refused(e: AssessError) -> ApiError {
+pub(crate) fn refused(e: AssessError) -> ApiError {
     let code = match e {
         AssessError::Cancelled => Code::Cancelled,
         AssessError::Mixed | AssessError::Weighed => Code::Model,
@@ -266,7 +266,7 @@ fn parameter(
 }
 
 /// A verdict in words, with the names of the partners.
-fn words(verdict: &Verdict, names: &[String]) -> (String, Vec<String>) {
+pub(crate) fn words(verdict: &Verdict, names: &[String]) -> (String, Vec<String>) {
     match verdict {
         Verdict::Identifiable => ("identifiable".into(), Vec::new()),
         Verdict::AtBound => ("held on its bound".into(), Vec::new()),

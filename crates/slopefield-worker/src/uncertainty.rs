@@ -4,22 +4,27 @@ use crate::failure::{self, error};
 use crate::model::finite;
 use crate::numbers::Numbers;
 use crate::session::project_error;
-use crate::{gradient, sampling};
+use crate::{assessing, gradient, sampling};
 use slopefield_api::schema::{Block, Emit};
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code};
 use slopefield_project::{NewUncertainty, Project, Uncertainty};
 use slopefield_study::simulate::spaced;
-use slopefield_study::{Prepared, Solvers};
-use slopefield_train::{Control, MAX_ARGUMENTS, Objective, ParamKind};
+use slopefield_study::{Prepared, Solvers, StudyError};
+use slopefield_train::{Control, MAX_ARGUMENTS, Objective, ParamKind, Problem};
 use slopefield_uncertainty::{
-    Draws, Predicted, SampleSettings, measured_quantiles, quantiles, sample,
+    AssessError, Curvature, Draws, Laplace, Predicted, Resampling, SampleProgress, SampleSettings,
+    Verdict, bootstrap, measured_quantiles, quantiles, sample,
 };
 use std::sync::Arc;
 use std::time::Instant;
 
 /// The method of draws from the posterior.
 pub const NUTS: &str = "nuts";
+/// The method of the normal distribution around the fit.
+pub const LAPLACE: &str = "laplace";
+/// The method of fits to new data.
+pub const BOOTSTRAP: &str = "bootstrap";
 /// Draws whose curves make the bands, and numbers of these curves that are held at a time.
 const CURVES: usize = 400;
 const CURVE_NUMBERS: usize = 20_000_000;
@@ -53,9 +58,14 @@ pub fn ask(
 ) -> Result<Found, ApiError> {
     match request.method.as_deref().unwrap_or(NUTS) {
         NUTS => draw(prepared, theta, request, solvers, control, emit),
+        LAPLACE => curve(prepared, theta, request, solvers, control),
+        BOOTSTRAP => refit(prepared, theta, request, solvers, control, emit),
         other => Err(error(
             Code::Request,
-            format!("there is no method `{other}` to ask how sure a run is; there is `{NUTS}`"),
+            format!(
+                "there is no method `{other}` to ask how sure a run is; there are `{NUTS}`, \
+                 `{LAPLACE}` and `{BOOTSTRAP}`"
+            ),
         )),
     }
 }
@@ -88,10 +98,162 @@ fn draw(
     if draws.len() < 4 {
         return Err(error(Code::Cancelled, "stopped before there were draws to tell of"));
     }
+    let mut settings = vec![
+        ("chains".to_owned(), draws.chains.len().to_string()),
+        ("warm-up draws of each".into(), settings.warmup.to_string()),
+        ("draws of each".into(), draws.len().to_string()),
+        ("seed".into(), settings.seed.to_string()),
+        ("gradients".into(), draws.gradients.to_string()),
+        ("divergences".into(), draws.divergences.to_string()),
+    ];
+    if draws.failures > 0 {
+        settings.push(("places without a solution".into(), draws.failures.to_string()));
+    }
+    let mut warnings = draws.warnings(&prepared.theta_names, &draws.summaries());
+    if draws.cancelled {
+        warnings.insert(0, "the drawing was stopped; this is what there was by then".into());
+    }
     let seconds = began.elapsed().as_secs_f64();
+    let told = Told { title: "Draws from the posterior (NUTS)", settings, warnings, seconds };
+    Ok(answer(NUTS, prepared, theta, &draws, request, &shown, told))
+}
+
+/// The normal distribution around the fit.
+fn curve(
+    prepared: &Prepared,
+    theta: &[f64],
+    request: &UncertaintyRequest,
+    solvers: &Arc<dyn Solvers + Send + Sync>,
+    control: &Control,
+) -> Result<Found, ApiError> {
+    let began = Instant::now();
+    let (mut objective, curvature) = curvature(prepared, theta, solvers, control)?;
+    let laplace = Laplace::new(&curvature, &mut objective)
+        .ok_or_else(|| assessing::refused(AssessError::NotFinite))?;
+    let seed = request.seed.unwrap_or(prepared.file.seed);
+    let samples = laplace.draws(&curvature, &objective, independent(request, 1000)?, seed);
+    let settings =
+        vec![("draws".into(), samples.len().to_string()), ("seed".into(), seed.to_string())];
+    let warnings = verdicts(prepared, &laplace);
+    let draws = one_chain(&samples, theta.len(), control);
+    let seconds = began.elapsed().as_secs_f64();
+    let told =
+        Told { title: "Normal distribution around the fit (Laplace)", settings, warnings, seconds };
+    Ok(answer(LAPLACE, prepared, theta, &draws, request, &objective, told))
+}
+
+/// Fits to data drawn from the noise models around the fit.
+fn refit(
+    prepared: &Prepared,
+    theta: &[f64],
+    request: &UncertaintyRequest,
+    solvers: &Arc<dyn Solvers + Send + Sync>,
+    control: &Control,
+    emit: Emit<'_>,
+) -> Result<Found, ApiError> {
+    let began = Instant::now();
+    let (mut objective, curvature) = curvature(prepared, theta, solvers, control)?;
+    let laplace = Laplace::new(&curvature, &mut objective)
+        .ok_or_else(|| assessing::refused(AssessError::NotFinite))?;
+    let make = |problem: Option<Problem>| -> Result<_, StudyError> {
+        let problem = problem.unwrap_or_else(|| prepared.problem.clone());
+        gradient::objective_of(prepared, problem, &prepared.gradient.0, solvers)
+    };
+    let count = independent(request, 200)?;
+    let seed = request.seed.unwrap_or(prepared.file.seed);
+    let refits = sampling::told(emit, began, |progress| {
+        let tell = |done, total| progress(SampleProgress { done, total });
+        bootstrap(&make, &curvature, Resampling::Parametric, count, seed, control, &tell)
+    });
+    let refits = refits.map_err(assessing::refused)?;
+    if refits.thetas.len() < 4 {
+        return Err(error(Code::Solve, "too few of the fits to new data came to an end"));
+    }
+    let settings = vec![
+        ("fits".into(), refits.thetas.len().to_string()),
+        ("fits that failed".into(), refits.failed.to_string()),
+        ("seed".into(), seed.to_string()),
+    ];
+    let mut warnings = verdicts(prepared, &laplace);
+    if refits.failed > 0 {
+        warnings.insert(0, format!("{} fits failed and do not count", refits.failed));
+    }
+    if control.cancelled() {
+        warnings.insert(0, "the fits were stopped; this is what there was by then".into());
+    }
+    let draws = one_chain(&refits.thetas, theta.len(), control);
+    let seconds = began.elapsed().as_secs_f64();
+    let told =
+        Told { title: "Fits to new data (parametric bootstrap)", settings, warnings, seconds };
+    Ok(answer(BOOTSTRAP, prepared, theta, &draws, request, &objective, told))
+}
+
+/// The loss around the fit.
+fn curvature(
+    prepared: &Prepared,
+    theta: &[f64],
+    solvers: &Arc<dyn Solvers + Send + Sync>,
+    control: &Control,
+) -> Result<(Objective, Curvature), ApiError> {
+    let objective = gradient::objective(prepared, &prepared.gradient.0, solvers);
+    let mut objective = objective.map_err(failure::study)?;
+    let found = Curvature::at(&mut objective, theta, control).map_err(assessing::refused)?;
+    Ok((objective, found))
+}
+
+/// How many independent samples are asked for.
+fn independent(request: &UncertaintyRequest, usual: u32) -> Result<usize, ApiError> {
+    match request.draws.unwrap_or(usual) {
+        0..4 => Err(error(Code::Request, "at least 4 draws are needed")),
+        count => Ok(count as usize),
+    }
+}
+
+/// Independent samples as draws.
+fn one_chain(samples: &[Vec<f64>], dimension: usize, control: &Control) -> Draws {
+    Draws {
+        dimension,
+        chains: vec![samples.concat()],
+        divergences: 0,
+        failures: 0,
+        gradients: 0,
+        cancelled: control.cancelled(),
+    }
+}
+
+/// What the data do not fix, in sentences.
+fn verdicts(prepared: &Prepared, laplace: &Laplace) -> Vec<String> {
+    let names = &prepared.theta_names;
+    let scalars = (0..names.len()).filter(|&i| prepared.problem.theta[i].kind == ParamKind::Scalar);
+    let doubtful = scalars.filter_map(|i| {
+        let verdict = &laplace.estimates[i].verdict;
+        let said = assessing::words(verdict, names).0;
+        (*verdict != Verdict::Identifiable).then(|| format!("`{}`: {said}", names[i]))
+    });
+    doubtful.collect()
+}
+
+/// What is told of an answer besides its numbers.
+struct Told {
+    title: &'static str,
+    settings: Vec<(String, String)>,
+    warnings: Vec<String>,
+    seconds: f64,
+}
+
+/// The answer that draws give.
+fn answer(
+    method: &str,
+    prepared: &Prepared,
+    theta: &[f64],
+    draws: &Draws,
+    request: &UncertaintyRequest,
+    shown: &Objective,
+    told: Told,
+) -> Found {
     let mut numbers = Numbers::default();
     let (bands, coverage) =
-        bands(&shown, prepared, &draws, request.points.unwrap_or(201), &mut numbers);
+        bands(shown, prepared, draws, request.points.unwrap_or(201), &mut numbers);
     let summaries = draws.summaries();
     let names = &prepared.theta_names;
     let scalars: Vec<usize> =
@@ -107,8 +269,9 @@ fn draw(
             fitted: finite(theta[i]),
             mean: finite(s.mean),
             sd: finite(s.sd),
-            quantiles: quantiles(column(&draws, i), SHARES).map(finite),
-            chains: Some(ChainDiagnostics {
+            quantiles: quantiles(column(draws, i), SHARES).map(finite),
+            // Only chains can disagree.
+            chains: (method == NUTS).then(|| ChainDiagnostics {
                 standard_error: finite(s.standard_error),
                 bulk: finite(s.bulk),
                 tail: finite(s.tail),
@@ -116,34 +279,19 @@ fn draw(
             }),
         }
     });
-    let mut told = vec![
-        ("chains".to_owned(), draws.chains.len().to_string()),
-        ("warm-up draws of each".into(), settings.warmup.to_string()),
-        ("draws of each".into(), draws.len().to_string()),
-        ("seed".into(), settings.seed.to_string()),
-        ("gradients".into(), draws.gradients.to_string()),
-        ("divergences".into(), draws.divergences.to_string()),
-    ];
-    if draws.failures > 0 {
-        told.push(("places without a solution".into(), draws.failures.to_string()));
-    }
-    let mut warnings = draws.warnings(names, &summaries);
-    if draws.cancelled {
-        warnings.insert(0, "the drawing was stopped; this is what there was by then".into());
-    }
     let result = UncertaintyResult {
-        title: "Draws from the posterior (NUTS)".into(),
-        settings: told,
+        title: told.title.into(),
+        settings: told.settings,
         parameters: parameters.collect(),
-        draws: Some(kept(&draws, &scalars, names, &mut numbers)),
+        draws: Some(kept(draws, &scalars, names, &mut numbers)),
         bands,
         coverage,
-        warnings,
+        warnings: told.warnings,
         time: prepared.model.model.time.name.clone(),
-        seconds,
+        seconds: told.seconds,
         cancelled: draws.cancelled,
     };
-    Ok(Found { method: NUTS.into(), result, block: numbers.into_block() })
+    Found { method: method.into(), result, block: numbers.into_block() }
 }
 
 /// All draws of an element of θ.

@@ -2326,7 +2326,8 @@ export type UncertaintyRequest = {
  */
 run: string, 
 /**
- * How: `nuts`, draws from the posterior, when absent.
+ * How: `nuts`, draws from the posterior, when absent; `laplace`, the normal distribution around
+ * the fit; `bootstrap`, fits to data drawn from the noise models.
  */
 method: string | null, 
 /**
@@ -2338,7 +2339,7 @@ chains: number | null,
  */
 warmup: number | null, 
 /**
- * Draws of each chain that are kept.
+ * Draws of each chain that are kept; draws or fits in all with the other methods.
  */
 draws: number | null, 
 /**

@@ -6,7 +6,7 @@ import type { ErrorLog } from "./errors.svelte";
 import type { ProjectStore } from "./project.svelte";
 
 /** What the user may choose; null is the usual value. */
-export type UncertaintyChoice = { chains: number | null; warmup: number | null; draws: number | null; seed: number | null };
+export type UncertaintyChoice = { method: string; chains: number | null; warmup: number | null; draws: number | null; seed: number | null };
 
 export class UncertaintyStore {
   /** Run whose answers these are. */
@@ -15,7 +15,7 @@ export class UncertaintyStore {
   view = $state.raw<UncertaintyView | null>(null);
   block = $state.raw<Float64Array>(new Float64Array());
   loading = $state(false);
-  choice = $state<UncertaintyChoice>({ chains: null, warmup: null, draws: null, seed: null });
+  choice = $state<UncertaintyChoice>({ method: "nuts", chains: null, warmup: null, draws: null, seed: null });
 
   /** Run about which an answer is being found. */
   asking = $state<string | null>(null);
@@ -65,7 +65,8 @@ export class UncertaintyStore {
     this.stopping = false;
     try {
       await this.project.beforeCommand();
-      const request: UncertaintyRequest = { run, method: null, points: null, ...this.choice };
+      const chains = this.choice.method === "nuts" ? {} : { chains: null, warmup: null };
+      const request: UncertaintyRequest = { run, points: null, ...this.choice, ...chains };
       const { value, block } = await this.platform.uncertainty(request, (p) => {
         if (p.event !== "sampling") return;
         this.done = p.done;

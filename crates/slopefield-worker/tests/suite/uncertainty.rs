@@ -289,3 +289,46 @@ fn of_a_network_the_scalars_are_kept_and_measurements_scatter_more_than_the_mode
     }
     assert!(result.coverage.iter().any(|c| c.held_out && c.points > 0), "{:?}", result.coverage);
 }
+
+#[test]
+fn the_other_methods_give_the_known_posterior_too() {
+    let (place, run) = place(MODEL);
+    for (method, draws, title) in [("laplace", 2000, "Laplace"), ("bootstrap", 400, "bootstrap")] {
+        let asked =
+            UncertaintyRequest { method: Some(method.into()), draws: Some(draws), ..request(&run) };
+        let (view, block) = place.engine.uncertainty(asked, &mut |_, _| ()).unwrap();
+        let result = &view.result;
+        assert_eq!(view.summary.method, method);
+        assert!(result.title.contains(title), "{}", result.title);
+        assert!(result.warnings.is_empty(), "{:?}", result.warnings);
+        let m = &result.parameters[0];
+        assert!(m.chains.is_none());
+        // Four standard errors of the mean and of the standard deviation of so many draws.
+        let root = f64::from(draws).sqrt();
+        assert!((m.mean.unwrap() - 1.3).abs() < 4.0 * 0.25 / root, "{method}: {m:?}");
+        assert!((m.sd.unwrap() / 0.25 - 1.0).abs() < 4.0 / (2.0_f64.sqrt() * root), "{m:?}");
+        let kept = result.draws.as_ref().unwrap();
+        assert_eq!((kept.chains, kept.draws, kept.every), (1, draws, 1));
+        let band = &result.bands[0];
+        let width = value(band.value[4], &block)[3] - value(band.value[0], &block)[3];
+        assert!((width / (2.0 * Q95 * 0.25) - 1.0).abs() < 0.15, "{method}: {width}");
+    }
+    let listed = place.engine.uncertainty_list(
+        RunRequest { run: run.id.clone() },
+        &mut |_, _| (),
+    );
+    let methods: Vec<String> =
+        listed.unwrap().0.answers.into_iter().map(|answer| answer.method).collect();
+    assert_eq!(methods, ["bootstrap", "laplace"]);
+}
+
+#[test]
+fn what_the_data_do_not_fix_is_said_with_the_normal_distribution() {
+    let (place, run) = place(
+        "state x = a*b\nparam a = 1\nparam b = 1.2\nx' = 0\nobserve y = x with normal(0.5)\n",
+    );
+    let asked = UncertaintyRequest { method: Some("laplace".into()), ..request(&run) };
+    let warnings = place.engine.uncertainty(asked, &mut |_, _| ()).unwrap().0.result.warnings;
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings.iter().all(|w| w.contains("product")), "{warnings:?}");
+}

@@ -54,7 +54,7 @@ describe("how sure a run is", () => {
     expect(text("sure-empty")).toContain("noise models");
     await click("sure-run");
     await see("sure-table");
-    expect(platform.calls.find((c) => c.command === "uncertainty")?.request).toEqual({ run: "run-1", method: null, points: null, chains: null, warmup: null, draws: null, seed: null });
+    expect(platform.calls.find((c) => c.command === "uncertainty")?.request).toEqual({ run: "run-1", method: "nuts", points: null, chains: null, warmup: null, draws: null, seed: null });
     expect(text("sure-done")).toContain("4,000 draws of 4 chains");
     expect(text("sure-alpha")).toMatch(/alpha.*\d \(0\.\d+ … 0\.\d+\)/s);
     expect(text("sure-good")).toContain("The chains agree");
@@ -66,6 +66,25 @@ describe("how sure a run is", () => {
     expect(session.uncertainty.answers).toHaveLength(1);
     await click("page-fit");
     expect(text("bands")).toContain("the lightest a measurement");
+  });
+
+  test("another method is asked without chains, and shows none", async () => {
+    const { platform } = await begin();
+    await see("sure-chains");
+    await enter("sure-chains", "2");
+    const method = find<HTMLSelectElement>("sure-method") as HTMLSelectElement;
+    method.value = "laplace";
+    method.dispatchEvent(new Event("change", { bubbles: true }));
+    flushSync();
+    expect(find("sure-chains")).toBeNull();
+    await enter("sure-draws", "500");
+    await click("sure-run");
+    await see("sure-table");
+    expect(platform.calls.find((c) => c.command === "uncertainty")?.request).toMatchObject({ method: "laplace", chains: null, warmup: null, draws: 500 });
+    expect(text("sure-done")).toContain("Normal distribution around the fit (Laplace)");
+    expect(find("sure-good")).toBeNull();
+    await see("sure-histogram");
+    expect(find("sure-chains")).toBeNull();
   });
 
   test("what is asked for is sent, few draws are warned of in words, and the answer can be deleted", async () => {

@@ -6,6 +6,13 @@ import { extent, take } from "../../model/slices";
 import { bandSeries, type Band } from "../../shared/fit";
 import type { Figure } from "../../shared/plot/figure";
 
+/** Ways to ask, the surest first. */
+export const METHODS = [
+  { id: "nuts", name: "Draws from the posterior", hint: "The No-U-Turn sampler: right for every shape of posterior; seconds to minutes." },
+  { id: "laplace", name: "Normal distribution", hint: "From the curvature of the loss at the fit (Laplace): at once, and right where the loss is nearly a parabola." },
+  { id: "bootstrap", name: "Fits to new data", hint: "Data drawn from the noise models are fitted again (parametric bootstrap): as long as that many short trainings." },
+];
+
 /** Bands of an experiment, outermost first: of a measurement, then 90 % and 50 % of the model's value. */
 export function bandsOf(result: UncertaintyResult, block: Float64Array, experiment: string): Band[] {
   return result.bands
@@ -108,6 +115,7 @@ export function interval(p: UncertainParameter): string {
 export function drawsWords(result: UncertaintyResult, seconds: string): string {
   const d = result.draws;
   if (!d) return `${result.title}, ${seconds}`;
+  if (result.parameters.every((p) => p.chains === null)) return `${result.title}: ${d.draws * d.every}, ${seconds}`;
   const kept = d.every > 1 ? `, every ${d.every}th kept` : "";
   return `${count(d.chains * d.draws * d.every, "draw")} of ${count(d.chains, "chain")}${kept}, ${seconds}`;
 }

@@ -61,15 +61,15 @@ export class FakeDraws {
         return { experiment: c.experiment, observation: o.name, times, value: [wide(-1.64), wide(-0.67), wide(0), wide(0.67), wide(1.64)] as UncertaintyView["result"]["bands"][number]["value"], measured: [wide(-5), wide(5)] as [ReturnType<typeof wide>, ReturnType<typeof wide>] };
       });
     });
-    const summary = { id: `answer-${this.project.answers.length + 1}`, run: view.summary.id, method: "nuts", made_ms: Date.now() };
+    const summary = { id: `answer-${this.project.answers.length + 1}`, run: view.summary.id, method: this.request.method ?? "nuts", made_ms: Date.now() };
     const result: UncertaintyView["result"] = {
-      title: "Draws from the posterior (NUTS)",
+      title: { laplace: "Normal distribution around the fit (Laplace)", bootstrap: "Fits to new data (parametric bootstrap)" }[this.request.method ?? ""] ?? "Draws from the posterior (NUTS)",
       settings: [["chains", String(chains)], ["warm-up draws of each", String(warmup)], ["draws of each", String(draws)], ["seed", String(this.request.seed ?? 1)]],
       parameters: view.parameters.map((p, i) => {
         const sorted = rows.map((r) => r[i] ?? NaN).sort((a, b) => a - b);
         const mean = sorted.reduce((a, b) => a + b, 0) / sorted.length;
         const sd = Math.sqrt(sorted.reduce((a, b) => a + (b - mean) ** 2, 0) / (sorted.length - 1));
-        return { name: p.name, unit: p.unit, fitted: p.value, mean, sd, quantiles: [0.05, 0.25, 0.5, 0.75, 0.95].map((q) => quantile(sorted, q)) as [number, number, number, number, number], chains: agreement };
+        return { name: p.name, unit: p.unit, fitted: p.value, mean, sd, quantiles: [0.05, 0.25, 0.5, 0.75, 0.95].map((q) => quantile(sorted, q)) as [number, number, number, number, number], chains: (this.request.method ?? "nuts") === "nuts" ? agreement : null };
       }),
       bands,
       draws: { names, chains, draws, every: 1, values: block.put(rows.flat()) },

@@ -63,8 +63,7 @@ fn the_variance_is_that_of_the_weights_by_hand() {
     let times = points.iter().map(|p| p.0).collect();
     let smooth = Smooth { points, times, bandwidth: 4.0, noise: 0.0 };
     let weight = |x: f64| 1.0 - x * x / 16.0;
-    let moment =
-        |k: i32| (-2..=2).map(f64::from).map(|x: f64| weight(x) * x.powi(k)).sum::<f64>();
+    let moment = |k: i32| (-2..=2).map(f64::from).map(|x: f64| weight(x) * x.powi(k)).sum::<f64>();
     let determinant = moment(0) * moment(4) - moment(2) * moment(2);
     let share = |x: f64| weight(x) * (moment(4) - moment(2) * x * x) / determinant;
     let by_hand: f64 = (-2..=2).map(|x| share(f64::from(x)).powi(2)).sum();
