@@ -38,9 +38,9 @@ pub struct Plugin {
 
 impl Registry {
     /// Finds the plugins in `folders` and loads the newest version of each; of one version in two
-    /// folders, that in the first. **This runs code of the plugins**, so it belongs into a process
-    /// that may die.
-    pub fn load(folders: &[impl AsRef<Path>]) -> Registry {
+    /// folders, that in the first. Libraries are loaded from private copies in the folder `cache`.
+    /// **This runs code of the plugins**, so it belongs into a process that may die.
+    pub fn load(folders: &[impl AsRef<Path>], cache: &Path) -> Registry {
         let mut registry = Registry::default();
         let mut newest: BTreeMap<String, (VersionKey, Found)> = BTreeMap::new();
         for found in discover(folders) {
@@ -63,7 +63,7 @@ impl Registry {
             }
         }
         for (_, found) in newest.into_values() {
-            match Library::load(&found) {
+            match Library::load(&found, cache) {
                 Ok(library) => registry.add(found, library),
                 Err(problem) => registry.problems.push((found, problem)),
             }

@@ -39,7 +39,7 @@ impl Engine {
     pub fn new(folders: Folders) -> Engine {
         Engine {
             settings: Settings::new(&folders.settings),
-            plugins: Arc::new(Plugins::new(folders.plugins.clone())),
+            plugins: Arc::new(Plugins::new(folders.plugins.clone(), folders.plugin_cache.clone())),
             session: Mutex::new(None),
             jobs: Jobs::default(),
             compiled: Mutex::new(None),

@@ -10,6 +10,8 @@ pub struct Folders {
     pub examples: Option<PathBuf>,
     /// Plugin folders in order of search.
     pub plugins: Vec<PathBuf>,
+    /// Copies of the libraries of plugins, which are what is loaded.
+    pub plugin_cache: PathBuf,
     /// Projects that have no name yet.
     pub drafts: PathBuf,
     /// List of recent projects and other settings of the user.
@@ -30,6 +32,7 @@ impl Folders {
             .or_else(|| dirs.as_ref().map(|d| d.data_local_dir().to_path_buf()))
             .unwrap_or_else(std::env::temp_dir);
         let mut folders = Folders {
+            plugin_cache: data.join("plugin-cache"),
             drafts: data.join("drafts"),
             settings: data.join("settings"),
             ..Folders::default()

@@ -14,17 +14,18 @@ use std::sync::{Arc, OnceLock};
 /// Plugins in some folders.
 pub struct Plugins {
     folders: Vec<PathBuf>,
+    cache: PathBuf,
     registry: OnceLock<Arc<Registry>>,
 }
 
 impl Plugins {
-    /// Nothing is read yet.
-    pub fn new(folders: Vec<PathBuf>) -> Plugins {
-        Plugins { folders, registry: OnceLock::new() }
+    /// Plugins in `folders`, loaded from copies in `cache`. Nothing is read yet.
+    pub fn new(folders: Vec<PathBuf>, cache: PathBuf) -> Plugins {
+        Plugins { folders, cache, registry: OnceLock::new() }
     }
 
     fn registry(&self) -> &Arc<Registry> {
-        self.registry.get_or_init(|| Arc::new(Registry::load(&self.folders)))
+        self.registry.get_or_init(|| Arc::new(Registry::load(&self.folders, &self.cache)))
     }
 
     /// Builds a network for a check of a text: `None` when that would run the code of a plugin for
@@ -121,7 +122,7 @@ mod tests {
 
     #[test]
     fn looking_at_a_model_loads_no_plugin() {
-        let plugins = Plugins::new(Vec::new());
+        let plugins = Plugins::new(Vec::new(), PathBuf::new());
         let text = "state x = 1\nnetwork f: org.example.a/b(inputs: 1, outputs: 1)\nx' = f(x)\n";
         let report = crate::model::report(text, &plugins);
         assert!(report.ok, "{}", report.rendered);

@@ -60,11 +60,16 @@ pub fn bundled() -> &'static Path {
     })
 }
 
+/// Loads the plugins in a folder, whose subfolder `cache` takes the copies.
+pub fn load(folder: &Path) -> Registry {
+    Registry::load(&[folder], &folder.join("cache"))
+}
+
 /// The bundled plugins, loaded once.
 pub fn bundled_registry() -> &'static Registry {
     static REGISTRY: OnceLock<Registry> = OnceLock::new();
     REGISTRY.get_or_init(|| {
-        let registry = Registry::load(&[bundled()]);
+        let registry = load(bundled());
         assert!(registry.problems().is_empty(), "{:?}", registry.problems());
         registry
     })
