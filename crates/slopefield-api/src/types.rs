@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use ts_rs::TS;
 
+pub use crate::plugins::*;
 pub use slopefield_study_file::StudyFile;
 
 /// Part of the message's block of numbers.
@@ -1179,6 +1180,8 @@ pub struct PluginView {
     pub solvers: Vec<(String, String)>,
     /// Networks: kind to use in a model, and name.
     pub networks: Vec<(String, String)>,
+    /// Whether it may run, and what to decide that by.
+    pub trust: PluginTrust,
     /// Why it cannot be used, when it cannot.
     pub problem: Option<String>,
 }

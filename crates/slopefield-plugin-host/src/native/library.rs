@@ -7,7 +7,7 @@ use crate::discover::{Found, version_error};
 use crate::manifest::{Manifest, Provides, ProvidesKind, is_id};
 use slopefield_plugin_abi as abi;
 use std::ffi::c_void;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::OnceLock;
 
@@ -44,24 +44,16 @@ pub(crate) struct NetworkEntry {
 }
 
 impl Library {
-    /// Loads what [`discover`](crate::discover) found, from a copy in the folder `cache`. This runs
-    /// code of the plugin.
-    pub(crate) fn load(found: &Found, cache: &Path) -> Result<Library, PluginError> {
-        if let Some(problem) = &found.problem {
-            return Err(problem.clone());
-        }
-        let (Some(manifest), Some(path)) = (&found.manifest, found.library()) else {
-            return Err(PluginError::Manifest {
-                path: found.path.clone(),
-                message: "there is no manifest or no library to load".to_owned(),
-            });
-        };
-        let load_error = |message: String| PluginError::Load {
-            plugin: manifest.id.clone(),
-            path: path.clone(),
-            message,
-        };
-        let image = Image::read(&path).map_err(|e| load_error(e.to_string()))?;
+    /// Reads the library that [`discover`](crate::discover) found; nothing of it runs.
+    pub(crate) fn read(found: &Found) -> Result<Image, PluginError> {
+        let (manifest, path) = parts(found)?;
+        Image::read(&path).map_err(|e| load_error(manifest, &path, e.to_string()))
+    }
+
+    /// Loads a library that was read, from a copy in the folder `cache`. This runs code of the
+    /// plugin.
+    pub(crate) fn load(found: &Found, image: Image, cache: &Path) -> Result<Library, PluginError> {
+        let (manifest, path) = parts(found)?;
         let expected = &manifest.libraries[&crate::manifest::platform()].blake3;
         if !expected.is_empty() && *expected != image.hash {
             return Err(PluginError::Hash {
@@ -71,11 +63,30 @@ impl Library {
             });
         }
         let copy = image.place(cache).and_then(|copy| copy.canonicalize()).map_err(|e| {
-            load_error(format!("a copy of it cannot be made in {}: {e}", cache.display()))
+            let message = format!("a copy of it cannot be made in {}: {e}", cache.display());
+            load_error(manifest, &path, message)
         })?;
         let entry = open(&copy, &path, manifest)?;
         negotiate(entry, manifest, image.hash)
     }
+}
+
+/// The manifest of a usable plugin, and where its library is.
+fn parts(found: &Found) -> Result<(&Manifest, PathBuf), PluginError> {
+    if let Some(problem) = &found.problem {
+        return Err(problem.clone());
+    }
+    match (&found.manifest, found.library()) {
+        (Some(manifest), Some(path)) => Ok((manifest, path)),
+        _ => Err(PluginError::Manifest {
+            path: found.path.clone(),
+            message: "there is no manifest or no library to load".to_owned(),
+        }),
+    }
+}
+
+fn load_error(manifest: &Manifest, path: &Path, message: String) -> PluginError {
+    PluginError::Load { plugin: manifest.id.clone(), path: path.to_owned(), message }
 }
 
 /// Loads the library for good and finds its entry function.
@@ -86,14 +97,10 @@ fn open(
     manifest: &Manifest,
 ) -> Result<abi::slf_entry_fn, PluginError> {
     let plugin = &manifest.id;
-    let load_error = |message: String| PluginError::Load {
-        plugin: plugin.clone(),
-        path: original.to_owned(),
-        message,
-    };
     // SAFETY: loading runs the initialisers of the library, foreign code by intention; the path
     // is absolute and names our own copy of a library that was checked.
-    let library = unsafe { open_now(copy) }.map_err(|e| load_error(e.to_string()))?;
+    let library =
+        unsafe { open_now(copy) }.map_err(|e| load_error(manifest, original, e.to_string()))?;
     // SAFETY: the symbol of this name has this type in every library that follows the header.
     let symbol = unsafe { library.get::<abi::slf_entry_fn>(abi::ENTRY_SYMBOL) };
     let entry = match symbol {

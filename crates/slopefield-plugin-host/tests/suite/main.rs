@@ -9,3 +9,4 @@ mod faults;
 mod log;
 mod networks;
 mod solvers;
+mod trust;
