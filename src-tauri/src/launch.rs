@@ -20,7 +20,8 @@ pub fn worker<R: Runtime>(app: &AppHandle<R>) -> Launch {
         examples = source.join("../examples");
         plugins = folder.join("plugins");
     }
-    let arguments = vec!["--examples".into(), examples.into(), "--plugins".into(), plugins.into()];
+    let arguments =
+        vec!["--examples".into(), examples.into(), "--bundled-plugins".into(), plugins.into()];
     Launch { program, arguments }
 }
 

@@ -51,6 +51,7 @@ test("a run is asked how sure it is, and the answer stays in the file", async ()
       assert.match(report, part);
 
     await withWindow({ folder, args: [project] }, async (page) => {
+      await page.see(id("project-title"), /./, 30_000);
       await page.click(id("nav-results"));
       await page.see(id("bands"), /a measurement with 90 %/, 20_000);
       await page.click(id("page-sure"));

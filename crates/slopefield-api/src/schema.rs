@@ -162,6 +162,10 @@ commands! {
     project_verify(PathRequest) -> VerifyReply;
     /// Writes a standalone HTML report and returns its path.
     report(ReportRequest) -> PathRequest;
-    /// Installed plugins.
+    /// Installed plugins; none of their code runs.
     plugin_list(Empty) -> PluginList;
+    /// Trusts a plugin as it was shown.
+    plugin_trust(TrustRequest) -> PluginList;
+    /// Takes the trust in a plugin back.
+    plugin_untrust(UntrustRequest) -> PluginList;
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use ts_rs::TS;
 
 pub use crate::assessment::*;
+pub use crate::plugins::*;
 pub use crate::uncertainty::*;
 pub use slopefield_study_file::StudyFile;
 
@@ -1181,6 +1182,8 @@ pub struct PluginView {
     pub solvers: Vec<(String, String)>,
     /// Networks: kind to use in a model, and name.
     pub networks: Vec<(String, String)>,
+    /// Whether it may run, and what to decide that by.
+    pub trust: PluginTrust,
     /// Why it cannot be used, when it cannot.
     pub problem: Option<String>,
 }

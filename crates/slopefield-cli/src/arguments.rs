@@ -290,8 +290,26 @@ pub enum Project {
 /// `slopefield plugin`.
 #[derive(Debug, Subcommand)]
 pub enum Plugin {
-    /// Installed plugins, and what they offer.
+    /// Installed plugins, what they offer, and whether they may run.
     List,
+    /// All that a plugin says about itself, without running it.
+    Info {
+        /// Id of the plugin, such as org.example.name.
+        id: String,
+    },
+    /// Allow a plugin, as its files are now, to run.
+    Trust {
+        /// Id of the plugin.
+        id: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Take the trust in a plugin back.
+    Untrust {
+        /// Id of the plugin.
+        id: String,
+    },
 }
 
 /// `slopefield bench`.

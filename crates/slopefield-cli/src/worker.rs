@@ -28,14 +28,17 @@ pub fn serve(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 /// A client that starts this program as its worker.
 pub fn client(arguments: &Arguments) -> Arc<Client> {
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("slopefield"));
-    let mut folders: Vec<PathBuf> = arguments.plugins.clone();
+    let mut bundled: Vec<PathBuf> = Vec::new();
     if let Some(beside) = program.parent() {
-        folders.push(beside.join("plugins"));
+        bundled.push(beside.join("plugins"));
         // Where the installer of Debian and its kin puts them.
-        folders.extend(beside.parent().map(|above| above.join("lib/Slopefield/plugins")));
+        bundled.extend(beside.parent().map(|above| above.join("lib/Slopefield/plugins")));
     }
     let mut words: Vec<OsString> = vec![SUBCOMMAND.into()];
-    for folder in folders {
+    for folder in bundled {
+        words.extend([OsStr::new("--bundled-plugins").into(), folder.into()]);
+    }
+    for folder in &arguments.plugins {
         words.extend([OsStr::new("--plugins").into(), folder.into()]);
     }
     Arc::new(Client::new(Launch { program, arguments: words }, |_| {}))

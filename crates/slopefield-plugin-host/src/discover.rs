@@ -16,6 +16,10 @@ pub struct Found {
     pub path: PathBuf,
     /// The manifest, when it could be read.
     pub manifest: Option<Manifest>,
+    /// BLAKE3 of the bytes of the manifest in hexadecimal, when it could be read.
+    pub manifest_hash: Option<String>,
+    /// It lies in a folder of the application itself.
+    pub bundled: bool,
     /// Why the plugin cannot be used; `None` when nothing is known against it.
     pub problem: Option<PluginError>,
 }
@@ -46,6 +50,35 @@ pub(crate) fn hash_file(path: &Path) -> io::Result<String> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
+/// Where plugins are looked for, and where they are loaded from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    /// Folders of the application, which only its installer writes. Their plugins are trusted.
+    pub bundled: Vec<PathBuf>,
+    /// Folders of the user, in order of search, after the bundled ones.
+    pub others: Vec<PathBuf>,
+    /// Takes the private copies of libraries.
+    pub cache: PathBuf,
+}
+
+impl Places {
+    /// Lists the plugins: first the bundled ones, then those of the user. Of one version in two
+    /// folders, that in the first; the others would never be used.
+    pub fn discover(&self) -> Vec<Found> {
+        let mut all = discover(&self.bundled);
+        for found in &mut all {
+            found.bundled = true;
+        }
+        all.extend(discover(&self.others));
+        let mut seen = std::collections::BTreeSet::new();
+        all.retain(|found| match &found.manifest {
+            Some(m) if found.problem.is_none() => seen.insert((m.id.clone(), m.version.clone())),
+            _ => true,
+        });
+        all
+    }
+}
+
 /// Lists the plugins in `folders`, in the order of the folders and then by name. A folder that
 /// does not exist holds no plugins.
 pub fn discover(folders: &[impl AsRef<Path>]) -> Vec<Found> {
@@ -69,6 +102,8 @@ fn bad(path: &Path, message: String) -> Found {
     Found {
         path: path.to_owned(),
         manifest: None,
+        manifest_hash: None,
+        bundled: false,
         problem: Some(PluginError::Manifest { path: path.to_owned(), message }),
     }
 }
@@ -93,12 +128,12 @@ fn subfolders(folder: &Path, found: &mut Vec<Found>) -> Vec<PathBuf> {
 }
 
 fn inspect(path: PathBuf) -> Found {
-    let manifest = match read_manifest(&path) {
-        Ok(manifest) => manifest,
+    let (manifest, hash) = match read_manifest(&path) {
+        Ok(read) => read,
         Err(message) => return bad(&path.join("plugin.toml"), message).at(path),
     };
     let problem = objection(&path, &manifest);
-    Found { path, manifest: Some(manifest), problem }
+    Found { path, manifest: Some(manifest), manifest_hash: Some(hash), bundled: false, problem }
 }
 
 impl Found {
@@ -107,7 +142,8 @@ impl Found {
     }
 }
 
-fn read_manifest(folder: &Path) -> Result<Manifest, String> {
+/// The manifest and the hash of the text it was read from.
+fn read_manifest(folder: &Path) -> Result<(Manifest, String), String> {
     let path = folder.join("plugin.toml");
     let about = fs::symlink_metadata(&path).map_err(|e| format!("it cannot be read: {e}"))?;
     if !about.is_file() {
@@ -117,7 +153,8 @@ fn read_manifest(folder: &Path) -> Result<Manifest, String> {
         return Err(format!("it is longer than {MAX_MANIFEST_BYTES} bytes"));
     }
     let text = fs::read_to_string(&path).map_err(|e| format!("it cannot be read: {e}"))?;
-    Manifest::parse(&text)
+    let hash = blake3::hash(text.as_bytes()).to_hex().to_string();
+    Ok((Manifest::parse(&text)?, hash))
 }
 
 /// What stands against a plugin whose manifest is in order.

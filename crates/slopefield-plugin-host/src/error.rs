@@ -80,6 +80,35 @@ pub enum PluginError {
         /// What it did.
         message: String,
     },
+    /// The user has not allowed it to run, or it is no longer what was allowed.
+    #[error(
+        "the plugin {plugin} {version} in {} {reason}; it is native code that can read and change \
+         your files: look at it with `slopefield plugin info {plugin}` and allow it with \
+         `slopefield plugin trust {plugin}`, or on the Plugins screen",
+        path.display()
+    )]
+    NotTrusted {
+        /// Plugin id.
+        plugin: String,
+        /// Its version.
+        version: String,
+        /// Its folder.
+        path: PathBuf,
+        /// That it was never trusted, or what has changed.
+        reason: String,
+    },
+    /// The record of trusted plugins is damaged or cannot be reached.
+    #[error(
+        "the record of trusted plugins {} cannot be used: {message}; remove it and trust your \
+         plugins again",
+        path.display()
+    )]
+    TrustRecord {
+        /// The record.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// Nothing is called that.
     #[error("there is no {kind} `{id}`{hint}")]
     Unknown {

@@ -1,6 +1,7 @@
 //! Discovery and loading of native plugins.
 //!
-//! [`discover`] reads manifests and touches no code. [`Registry::load`] loads libraries, which
+//! [`discover`] reads manifests and touches no code. [`Registry::load`] loads libraries that are
+//! the application's own or that the user's record ([`Trust`]) allows, which
 //! runs foreign code: call it in a process that may die, never in the one that owns the window.
 //! Tableau plugins have no code: [`register_tableaus`] reads and checks their coefficients.
 //! A loaded solver is a [`slopefield_solve::Stepper`] like the built-in ones; a loaded network
@@ -18,13 +19,15 @@ mod native;
 mod networks;
 mod registry;
 mod tableau;
+mod trust;
 
 pub use bundle::{BundleError, bundle};
 pub use describe::{NetworkDescription, OptionDescription, OptionKind, SolverDescription};
-pub use discover::{Found, discover};
+pub use discover::{Found, Places, discover};
 pub use error::PluginError;
 pub use manifest::{CAPS, LibraryFile, Manifest, Provides, ProvidesKind, platform};
 pub use native::{PluginSolver, set_log};
 pub use networks::PluginNetworks;
 pub use registry::{Plugin, Registry};
-pub use tableau::register_tableaus;
+pub use tableau::{register_tableaus, tableau_problem};
+pub use trust::{Trust, TrustState};

@@ -197,6 +197,13 @@ impl Manifest {
     }
 }
 
+impl Manifest {
+    /// Whether this version comes before or after that of another manifest.
+    pub fn compare_version(&self, other: &Manifest) -> std::cmp::Ordering {
+        version_key(&self.version).cmp(&version_key(&other.version))
+    }
+}
+
 /// Ids are folder names on every system and parts of names in the language.
 pub(crate) fn is_id(id: &str, dots: bool) -> bool {
     let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();

@@ -1,17 +1,18 @@
 //! The plugins of a process: loaded once, asked by full id.
 
 use crate::describe::{NetworkDescription, SolverDescription};
-use crate::discover::{Found, discover};
-use crate::manifest::{Manifest, VersionKey, version_key};
+use crate::discover::{Found, Places};
+use crate::manifest::{Manifest, ProvidesKind, VersionKey, version_key};
 use crate::native::{Library, NetworkEntry, PluginSolver, SolverEntry};
 use crate::tableau::{self, TableauEntry};
+use crate::trust::{Trust, TrustState};
 use crate::{PluginError, names};
 use slopefield_lang::OptionValue;
 use slopefield_solve::{ExplicitRungeKutta, Stepper};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The usable plugins of some folders, and what is wrong with the others.
+/// Loaded plugins, and what is wrong with others that were found.
 #[derive(Debug, Default)]
 pub struct Registry {
     plugins: Vec<Plugin>,
@@ -19,6 +20,8 @@ pub struct Registry {
     solvers: BTreeMap<String, SolverEntry>,
     networks: BTreeMap<String, NetworkEntry>,
     tableaus: BTreeMap<String, TableauEntry>,
+    /// What the manifests of all plugins offer, loaded or not: whether it is a solver, full id.
+    offered: BTreeSet<(bool, String)>,
 }
 
 /// A loaded plugin.
@@ -39,45 +42,73 @@ pub struct Plugin {
 }
 
 impl Registry {
-    /// Finds the plugins in `folders` and loads the newest version of each; of one version in two
-    /// folders, that in the first. **This runs code of the plugins**, so it belongs into a process
-    /// that may die.
-    pub fn load(folders: &[impl AsRef<Path>]) -> Registry {
+    /// Loads those plugins of `places` whose ids are in `wanted`: of each the newest version that
+    /// is the application's own or that `trust` allows. A version that was trusted and has changed
+    /// is refused even when there is an older one. **This runs code of the plugins**, so it belongs
+    /// into a process that may die; of a plugin that is not wanted or not trusted nothing runs.
+    pub fn load(places: &Places, trust: &Trust, wanted: &[&str]) -> Registry {
         let mut registry = Registry::default();
-        let mut newest: BTreeMap<String, (VersionKey, Found)> = BTreeMap::new();
-        for found in discover(folders) {
+        let mut versions: BTreeMap<String, Vec<(VersionKey, Found)>> = BTreeMap::new();
+        for found in places.discover() {
             if let Some(problem) = found.problem.clone() {
                 registry.problems.push((found, problem));
                 continue;
             }
-            let Some((id, key)) = found
-                .manifest
-                .as_ref()
-                .and_then(|m| Some((m.id.clone(), version_key(&m.version)?)))
-            else {
-                continue;
-            };
-            match newest.get(&id) {
-                Some((other, _)) if *other >= key => {}
-                _ => {
-                    newest.insert(id, (key, found));
-                }
+            let Some(manifest) = &found.manifest else { continue };
+            let Some(key) = version_key(&manifest.version) else { continue };
+            for p in &manifest.provides {
+                let name = format!("{}/{}", manifest.id, p.id);
+                registry.offered.insert((p.kind != ProvidesKind::Network, name));
+            }
+            if wanted.contains(&manifest.id.as_str()) {
+                versions.entry(manifest.id.clone()).or_default().push((key, found));
             }
         }
-        for (_, found) in newest.into_values() {
-            if found.manifest.as_ref().is_some_and(Manifest::is_tableau) {
-                match tableau::load(&found) {
-                    Ok(entries) => registry.add_tableaus(found, entries),
-                    Err(problem) => registry.problems.push((found, problem)),
-                }
-                continue;
-            }
-            match Library::load(&found) {
-                Ok(library) => registry.add(found, library),
-                Err(problem) => registry.problems.push((found, problem)),
-            }
+        for (_, mut versions) in versions {
+            versions.sort_by(|a, b| b.0.cmp(&a.0));
+            registry.load_newest(versions, trust, &places.cache);
         }
         registry
+    }
+
+    /// `versions` of one plugin, the newest first.
+    fn load_newest(&mut self, versions: Vec<(VersionKey, Found)>, trust: &Trust, cache: &Path) {
+        let mut refused = None;
+        for (_, found) in versions {
+            // Coefficients need no trust: nothing of theirs is executed.
+            if found.manifest.as_ref().is_some_and(Manifest::is_tableau) {
+                match tableau::load(&found) {
+                    Ok(entries) => self.add_tableaus(found, entries),
+                    Err(problem) => self.problems.push((found, problem)),
+                }
+                return;
+            }
+            let image = match Library::read(&found) {
+                Ok(image) => image,
+                Err(problem) => {
+                    self.problems.push((found, problem));
+                    return;
+                }
+            };
+            let state = trust.state(&found, &image.hash);
+            match state.refusal(&found) {
+                None => {
+                    match Library::load(&found, image, cache) {
+                        Ok(library) => self.add(found, library),
+                        Err(problem) => self.problems.push((found, problem)),
+                    }
+                    return;
+                }
+                Some(problem) if state == TrustState::NotTrusted => {
+                    refused.get_or_insert((found, problem));
+                }
+                Some(problem) => {
+                    self.problems.push((found, problem));
+                    return;
+                }
+            }
+        }
+        self.problems.extend(refused);
     }
 
     fn add(&mut self, found: Found, library: Library) {
@@ -167,11 +198,12 @@ impl Registry {
             .problems
             .iter()
             .find(|(found, _)| found.manifest.as_ref().is_some_and(|m| m.id == plugin));
-        let known: Vec<&str> = if kind == "solver" {
-            self.solvers.keys().chain(self.tableaus.keys()).map(String::as_str).collect()
-        } else {
-            self.networks.keys().map(String::as_str).collect()
-        };
+        let known: Vec<&str> = self
+            .offered
+            .iter()
+            .filter(|(solver, _)| *solver == (kind == "solver"))
+            .map(|(_, name)| name.as_str())
+            .collect();
         let hint = match broken {
             Some((_, problem)) => format!("; its plugin could not be loaded: {problem}"),
             None => names::hint(id, &known),

@@ -42,7 +42,7 @@ impl Engine {
     pub fn new(folders: Folders) -> Engine {
         Engine {
             settings: Settings::new(&folders.settings),
-            plugins: Arc::new(Plugins::new(folders.plugins.clone())),
+            plugins: Arc::new(Plugins::new(&folders)),
             session: Mutex::new(None),
             jobs: Jobs::default(),
             compiled: Mutex::new(None),
@@ -443,6 +443,14 @@ impl Commands for Engine {
 
     fn plugin_list(&self, _: Empty, _: Emit<'_>) -> Answer<PluginList> {
         plain(self.plugins.list())
+    }
+
+    fn plugin_trust(&self, request: TrustRequest, _: Emit<'_>) -> Answer<PluginList> {
+        plain(self.plugins.trust(&request)?)
+    }
+
+    fn plugin_untrust(&self, request: UntrustRequest, _: Emit<'_>) -> Answer<PluginList> {
+        plain(self.plugins.untrust(&request.id)?)
     }
 }
 

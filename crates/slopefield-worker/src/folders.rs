@@ -8,8 +8,12 @@ use std::path::PathBuf;
 pub struct Folders {
     /// Bundled examples.
     pub examples: Option<PathBuf>,
-    /// Plugin folders in order of search.
+    /// Folders of the application's own plugins, which are trusted.
+    pub bundled_plugins: Vec<PathBuf>,
+    /// Folders of other plugins in order of search, after the application's own.
     pub plugins: Vec<PathBuf>,
+    /// Copies of the libraries of plugins, which are what is loaded.
+    pub plugin_cache: PathBuf,
     /// Projects that have no name yet.
     pub drafts: PathBuf,
     /// List of recent projects and other settings of the user.
@@ -17,9 +21,9 @@ pub struct Folders {
 }
 
 impl Folders {
-    /// Reads `--examples DIR` and `--plugins DIR` (repeatable). The user's own plugin folder comes
-    /// last; drafts and settings are where the system keeps such things, below
-    /// `SLOPEFIELD_DATA_DIR` when that is set.
+    /// Reads `--examples DIR`, `--bundled-plugins DIR` and `--plugins DIR` (the last two may be
+    /// repeated). The user's own plugin folder comes last; the cache of plugins, drafts and settings
+    /// are where the system keeps such things, below `SLOPEFIELD_DATA_DIR` when that is set.
     ///
     /// # Errors
     /// An unknown argument.
@@ -30,6 +34,7 @@ impl Folders {
             .or_else(|| dirs.as_ref().map(|d| d.data_local_dir().to_path_buf()))
             .unwrap_or_else(std::env::temp_dir);
         let mut folders = Folders {
+            plugin_cache: data.join("plugin-cache"),
             drafts: data.join("drafts"),
             settings: data.join("settings"),
             ..Folders::default()
@@ -39,6 +44,7 @@ impl Folders {
             let mut value = || arguments.next().ok_or(format!("{} needs a folder", name.display()));
             match name.to_str() {
                 Some("--examples") => folders.examples = Some(value()?.into()),
+                Some("--bundled-plugins") => folders.bundled_plugins.push(value()?.into()),
                 Some("--plugins") => folders.plugins.push(value()?.into()),
                 _ => return Err(format!("unknown argument {}", name.display())),
             }

@@ -1,4 +1,5 @@
-//! The worker program: `slopefield-worker [--examples DIR] [--plugins DIR]...`.
+//! The worker program: `slopefield-worker [--examples DIR] [--bundled-plugins DIR]...
+//! [--plugins DIR]...`.
 
 use slopefield_worker::{Engine, Folders, serve};
 use std::process::ExitCode;

@@ -1,37 +1,81 @@
-//! The plugins of this process. They are loaded when something first asks for one: a model or a
-//! study that names none never runs a line of their code.
+//! The plugins of this process. One is loaded when something first asks for it by name, and when
+//! the user trusts it: a model or a study that names none never runs a line of their code.
 
-use slopefield_api::types::{PluginList, PluginView};
+use crate::failure::{advised, error};
+use crate::folders::Folders;
+use slopefield_api::types::*;
+use slopefield_api::{ApiError, Code};
 use slopefield_graph::network::{BuiltinNetworks, NetworkError, NetworkGraph, NetworkLibrary};
 use slopefield_lang::{Network, OptionValue};
-use slopefield_plugin_host::{Found, PluginNetworks, Registry, register_tableaus};
+use slopefield_plugin_host::{
+    Found, Places, PluginError, PluginNetworks, ProvidesKind, Registry, Trust, TrustState,
+    register_tableaus, tableau_problem,
+};
 use slopefield_project::{Fact, FactKind};
 use slopefield_solve::Stepper;
 use slopefield_study::{BuiltinSolvers, Prepared, Solvers};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Plugins in some folders.
 pub struct Plugins {
-    folders: Vec<PathBuf>,
-    registry: OnceLock<Arc<Registry>>,
+    places: Places,
+    /// The user's record of trusted plugins.
+    record: PathBuf,
+    /// By id, those that something asked for: loaded, or refused when last asked for.
+    asked: Mutex<BTreeMap<String, Arc<Registry>>>,
+}
+
+/// Id of the plugin in the full name of a solver or network.
+fn plugin_of(name: &str) -> &str {
+    name.split('/').next().unwrap_or(name)
 }
 
 impl Plugins {
     /// Makes methods known that plugins give as coefficients. No code is loaded yet.
-    pub fn new(folders: Vec<PathBuf>) -> Plugins {
-        register_tableaus(&folders);
-        Plugins { folders, registry: OnceLock::new() }
+    pub fn new(folders: &Folders) -> Plugins {
+        let places = Places {
+            bundled: folders.bundled_plugins.clone(),
+            others: folders.plugins.clone(),
+            cache: folders.plugin_cache.clone(),
+        };
+        register_tableaus(&places);
+        Plugins {
+            places,
+            record: folders.settings.join("trusted-plugins.json"),
+            asked: Mutex::default(),
+        }
     }
 
-    fn registry(&self) -> &Arc<Registry> {
-        self.registry.get_or_init(|| Arc::new(Registry::load(&self.folders)))
+    fn asked(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Registry>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The plugin of a solver or network, loaded now if it was not before.
+    fn registry(&self, name: &str) -> Result<Arc<Registry>, PluginError> {
+        let id = plugin_of(name);
+        let mut asked = self.asked();
+        if let Some(registry) = asked.get(id).filter(|r| !r.plugins().is_empty()) {
+            return Ok(registry.clone());
+        }
+        let trust = Trust::read(&self.record);
+        let none = Trust::default();
+        // The application's own plugins do not depend on the record.
+        let registry = Registry::load(&self.places, trust.as_ref().unwrap_or(&none), &[id]);
+        let registry = Arc::new(registry);
+        asked.insert(id.to_owned(), registry.clone());
+        match trust {
+            Err(problem) if registry.plugins().is_empty() => Err(problem),
+            _ => Ok(registry),
+        }
     }
 
     /// Builds a network for a check of a text: `None` when that would run the code of a plugin for
     /// the first time. Looking at a project shall run nothing.
     pub fn preview(&self, network: &Network) -> Option<Result<NetworkGraph, NetworkError>> {
-        let known = !network.kind.contains('/') || self.registry.get().is_some();
+        let known =
+            !network.kind.contains('/') || self.asked().contains_key(plugin_of(&network.kind));
         known.then(|| self.build(&network.kind, network.inputs, network.outputs, &network.options))
     }
 
@@ -40,37 +84,69 @@ impl Plugins {
         self
     }
 
-    /// What is installed.
+    /// What is installed, by the manifests: nothing of it runs.
     pub fn list(&self) -> PluginList {
-        let registry = self.registry();
-        let described = |found: &Found| {
-            let m = found.manifest.as_ref();
-            PluginView {
-                id: m.map(|m| m.id.clone()).unwrap_or_default(),
-                name: m.map(|m| m.name.clone()).unwrap_or_default(),
-                version: m.map(|m| m.version.clone()).unwrap_or_default(),
-                license: m.map(|m| m.license.clone()).unwrap_or_default(),
-                path: found.path.to_string_lossy().into_owned(),
-                solvers: Vec::new(),
-                networks: Vec::new(),
-                problem: None,
-            }
+        let (trust, damaged) = match Trust::read(&self.record) {
+            Ok(trust) => (trust, None),
+            Err(problem) => (Trust::default(), Some(problem)),
         };
-        let mut plugins: Vec<PluginView> = registry
-            .plugins()
-            .iter()
-            .map(|p| PluginView {
-                solvers: p.solvers.iter().map(|s| (s.id.clone(), s.name.clone())).collect(),
-                networks: p.networks.iter().map(|n| (n.id.clone(), n.name.clone())).collect(),
-                ..described(&p.found)
-            })
-            .collect();
-        for (found, problem) in registry.problems() {
-            plugins.push(PluginView { problem: Some(problem.to_string()), ..described(found) });
-        }
-        plugins.sort_by(|a, b| a.id.cmp(&b.id));
-        let folders = self.folders.iter().map(|f| f.to_string_lossy().into_owned()).collect();
+        let mut found = self.places.discover();
+        // By id, and of each the newest version first.
+        found.sort_by(|a, b| match (&a.manifest, &b.manifest) {
+            (Some(a), Some(b)) => a.id.cmp(&b.id).then_with(|| b.compare_version(a)),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        });
+        let plugins = found.iter().map(|f| view(f, &trust, damaged.as_ref())).collect();
+        let folders = self.places.bundled.iter().chain(&self.places.others);
+        let folders = folders.map(|f| f.to_string_lossy().into_owned()).collect();
         PluginList { plugins, folders }
+    }
+
+    /// Trusts the files that the user was shown.
+    pub fn trust(&self, request: &TrustRequest) -> Result<PluginList, ApiError> {
+        let mut trust = Trust::read(&self.record).map_err(|e| refused(&e))?;
+        let found = self.places.discover();
+        let found = found.iter().find(|f| {
+            f.manifest
+                .as_ref()
+                .is_some_and(|m| (&m.id, &m.version) == (&request.id, &request.version))
+        });
+        let Some(found) = found else {
+            let message = format!("no plugin {} {} is installed", request.id, request.version);
+            return Err(error(Code::Request, message));
+        };
+        if let Some(problem) = &found.problem {
+            return Err(refused(problem));
+        }
+        let library = found.hash().map_err(|e| {
+            error(Code::File, format!("the library of {} cannot be read: {e}", request.id))
+        })?;
+        if found.manifest_hash.as_ref() != Some(&request.manifest) || library != request.library {
+            return Err(advised(
+                Code::Request,
+                format!("the plugin {} has changed since it was shown", request.id),
+                "look at it again before you trust it",
+            ));
+        }
+        if !found.bundled {
+            trust.add(found, &library);
+            trust.write(&self.record).map_err(|e| refused(&e))?;
+        }
+        Ok(self.list())
+    }
+
+    /// Takes the trust in a plugin back. What is loaded is not used for anything new.
+    pub fn untrust(&self, id: &str) -> Result<PluginList, ApiError> {
+        let mut trust = Trust::read(&self.record).map_err(|e| refused(&e))?;
+        if !trust.remove(id) {
+            return Err(error(
+                Code::Request,
+                format!("no plugin {id} is on the list of trusted ones"),
+            ));
+        }
+        trust.write(&self.record).map_err(|e| refused(&e))?;
+        self.asked().remove(id);
+        Ok(self.list())
     }
 
     /// Plugins that a study uses, with the hash of their libraries, for the record of a run.
@@ -82,7 +158,8 @@ impl Plugins {
         used.sort_unstable();
         used.dedup();
         let fact = |id: &str| {
-            let plugin = self.registry().plugins().iter().find(|p| p.id == id)?;
+            let registry = self.registry(id).ok()?;
+            let plugin = registry.plugins().iter().find(|p| p.id == id)?;
             let value = format!("{} {}", plugin.version, plugin.hash);
             Some(Fact { kind: FactKind::Plugin, name: id.into(), value })
         };
@@ -90,10 +167,58 @@ impl Plugins {
     }
 }
 
+fn refused(problem: &PluginError) -> ApiError {
+    error(Code::Request, problem.to_string())
+}
+
+fn view(found: &Found, trust: &Trust, damaged: Option<&PluginError>) -> PluginView {
+    let m = found.manifest.as_ref();
+    let library = found.hash().unwrap_or_default();
+    let state = trust.state(found, &library);
+    let offers = |network: bool| {
+        let all = m.into_iter().flat_map(|m| m.provides.iter().map(|p| (m.id.as_str(), p)));
+        all.filter(|(_, p)| (p.kind == ProvidesKind::Network) == network)
+            .map(|(id, p)| (format!("{id}/{}", p.id), p.name.clone()))
+            .collect()
+    };
+    let refusal = state.refusal(found);
+    // A damaged record is why nothing is trusted.
+    let refusal = refusal.map(|r| damaged.unwrap_or(&r).to_string());
+    PluginView {
+        id: m.map(|m| m.id.clone()).unwrap_or_default(),
+        name: m.map(|m| m.name.clone()).unwrap_or_default(),
+        version: m.map(|m| m.version.clone()).unwrap_or_default(),
+        license: m.map(|m| m.license.clone()).unwrap_or_default(),
+        path: found.path.to_string_lossy().into_owned(),
+        solvers: offers(false),
+        networks: offers(true),
+        trust: PluginTrust {
+            state: match state {
+                TrustState::Bundled => PluginState::Bundled,
+                TrustState::NoCode => PluginState::NoCode,
+                TrustState::Trusted => PluginState::Trusted,
+                TrustState::NotTrusted => PluginState::NotTrusted,
+                TrustState::Changed { .. } => PluginState::Changed,
+            },
+            changes: state.changes().into_iter().map(str::to_owned).collect(),
+            publisher: m.map(|m| m.authors.clone()).unwrap_or_default(),
+            homepage: m.map(|m| m.homepage.clone()).unwrap_or_default(),
+            manifest: found.manifest_hash.clone().unwrap_or_default(),
+            library,
+        },
+        problem: found
+            .problem
+            .as_ref()
+            .map(ToString::to_string)
+            .or_else(|| tableau_problem(found).map(|problem| problem.to_string()))
+            .or(refusal),
+    }
+}
+
 impl Solvers for Plugins {
     fn stepper(&self, method: &str) -> Result<Box<dyn Stepper>, String> {
         if method.contains('/') {
-            self.registry().stepper(method).map_err(|e| e.to_string())
+            self.registry(method).and_then(|r| r.stepper(method)).map_err(|e| e.to_string())
         } else {
             BuiltinSolvers.stepper(method)
         }
@@ -109,7 +234,9 @@ impl NetworkLibrary for Plugins {
         options: &[(String, OptionValue)],
     ) -> Result<NetworkGraph, NetworkError> {
         if kind.contains('/') {
-            PluginNetworks::new(self.registry().clone()).build(kind, inputs, outputs, options)
+            let registry =
+                self.registry(kind).map_err(|e| NetworkError { message: e.to_string() })?;
+            PluginNetworks::new(registry).build(kind, inputs, outputs, options)
         } else {
             BuiltinNetworks.build(kind, inputs, outputs, options)
         }
@@ -122,13 +249,16 @@ mod tests {
 
     #[test]
     fn looking_at_a_model_loads_no_plugin() {
-        let plugins = Plugins::new(Vec::new());
+        let plugins = Plugins::new(&Folders::default());
         let text = "state x = 1\nnetwork f: org.example.a/b(inputs: 1, outputs: 1)\nx' = f(x)\n";
         let report = crate::model::report(text, &plugins);
         assert!(report.ok, "{}", report.rendered);
-        assert!(plugins.registry.get().is_none());
-        // Once something has asked for plugins, the same check is complete.
+        // Nor does the list of plugins.
         assert!(plugins.list().plugins.is_empty());
+        let report = crate::model::report(text, &plugins);
+        assert!(report.ok && plugins.asked().is_empty(), "{}", report.rendered);
+        // Once something has asked for this plugin, the same check is complete.
+        assert!(plugins.build("org.example.a/b", 1, 1, &[]).is_err());
         let report = crate::model::report(text, &plugins);
         assert!(!report.ok && report.rendered.contains("org.example.a/b"), "{}", report.rendered);
     }

@@ -1100,6 +1100,40 @@ plugins: Array<PluginView>,
 folders: Array<string>, };
 
 /**
+ * Whether a plugin may run.
+ */
+export type PluginState = "bundled" | "no-code" | "trusted" | "not-trusted" | "changed";
+
+/**
+ * What a user needs to know to decide about a plugin, read without running any of it.
+ */
+export type PluginTrust = { 
+/**
+ * Whether it may run.
+ */
+state: PluginState, 
+/**
+ * What is not as it was when it was trusted.
+ */
+changes: Array<string>, 
+/**
+ * Authors, as the plugin itself claims.
+ */
+publisher: Array<string>, 
+/**
+ * Web page, as the plugin itself claims; may be empty.
+ */
+homepage: string, 
+/**
+ * BLAKE3 of the manifest in hexadecimal; empty when it cannot be read.
+ */
+manifest: string, 
+/**
+ * BLAKE3 of the library for this machine in hexadecimal; empty when there is none.
+ */
+library: string, };
+
+/**
  * One plugin.
  */
 export type PluginView = { 
@@ -1131,6 +1165,10 @@ solvers: Array<[string, string]>,
  * Networks: kind to use in a model, and name.
  */
 networks: Array<[string, string]>, 
+/**
+ * Whether it may run, and what to decide that by.
+ */
+trust: PluginTrust, 
 /**
  * Why it cannot be used, when it cannot.
  */
@@ -2241,6 +2279,27 @@ l2: number,
 stages: Array<StageFile>, };
 
 /**
+ * Trusts a plugin as it was shown: refused when its files are others by now.
+ */
+export type TrustRequest = { 
+/**
+ * Id.
+ */
+id: string, 
+/**
+ * Version.
+ */
+version: string, 
+/**
+ * Hash of the manifest that was shown.
+ */
+manifest: string, 
+/**
+ * Hash of the library that was shown.
+ */
+library: string, };
+
+/**
  * Where an observation lies.
  */
 export type UncertainBand = { 
@@ -2431,6 +2490,15 @@ summary: UncertaintySummary,
 result: UncertaintyResult, };
 
 /**
+ * Takes the trust in all versions of a plugin back.
+ */
+export type UntrustRequest = { 
+/**
+ * Id.
+ */
+id: string, };
+
+/**
  * Result of checking a project file.
  */
 export type VerifyReply = { 
@@ -2475,4 +2543,6 @@ export type Commands = {
   project_verify: { request: PathRequest; reply: VerifyReply };
   report: { request: ReportRequest; reply: PathRequest };
   plugin_list: { request: Empty; reply: PluginList };
+  plugin_trust: { request: TrustRequest; reply: PluginList };
+  plugin_untrust: { request: UntrustRequest; reply: PluginList };
 };

@@ -1,7 +1,7 @@
 // Everything the window knows, wired together once. Components get it with `useSession`.
 
 import { getContext, setContext } from "svelte";
-import type { AppInfo, PluginList } from "../generated/api";
+import type { AppInfo, PluginList, PluginView } from "../generated/api";
 import type { Platform, WorkerEvent } from "../platform";
 import { ErrorLog } from "./errors.svelte";
 import { ExploreStore } from "./explore.svelte";
@@ -66,6 +66,13 @@ export class Session {
 
   readPlugins = (): Promise<void> =>
     this.#quietly("Looking for plugins", async () => (this.plugins = (await this.platform.rpc("plugin_list", {})).value));
+
+  /** Trusts the files of a plugin as they were shown; the engine refuses when they are others by now. */
+  trustPlugin = ({ id, version, trust: { manifest, library } }: PluginView): Promise<void> =>
+    this.#quietly("Trusting a plugin", async () => (this.plugins = (await this.platform.rpc("plugin_trust", { id, version, manifest, library })).value));
+
+  untrustPlugin = (id: string): Promise<void> =>
+    this.#quietly("Taking trust back", async () => (this.plugins = (await this.platform.rpc("plugin_untrust", { id })).value));
 
   go(screen: Screen): void {
     this.ui.screen = screen;

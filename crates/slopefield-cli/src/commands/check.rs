@@ -3,7 +3,7 @@
 use super::{Session, read};
 use crate::arguments::Check;
 use crate::output;
-use slopefield_api::types::{Empty, ModelReport, ModelText, PluginList, SeverityView, TextReply};
+use slopefield_api::types::{ModelReport, ModelText, SeverityView, TextReply};
 use slopefield_api::{ApiError, Command};
 use std::process::ExitCode;
 
@@ -13,9 +13,11 @@ pub async fn run(session: &Session, check: Check) -> Result<ExitCode, ApiError> 
     let request = ModelText { text };
     let (mut report, _): (ModelReport, _) =
         session.call(Command::model_check, &request, |_, _| {}).await?;
-    if report.networks.iter().any(|n| n.kind.contains('/')) {
-        // A check alone runs no plugin; here the user asks for everything.
-        let _: (PluginList, _) = session.call(Command::plugin_list, Empty {}, |_, _| {}).await?;
+    if report.ok && report.networks.iter().any(|n| n.kind.contains('/')) {
+        // A check alone runs no plugin; here the user asks for everything. The graph needs every
+        // network, and what hinders that is found again by the check.
+        let _: Result<(TextReply, _), _> =
+            session.call(Command::model_dump, &request, |_, _| {}).await;
         (report, _) = session.call(Command::model_check, &request, |_, _| {}).await?;
     }
     let name = check.model.display().to_string();

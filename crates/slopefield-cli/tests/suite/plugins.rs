@@ -38,9 +38,18 @@ fn run(place: &Place, arguments: &[&str]) -> common::Run {
     place.run(&[arguments, &["--plugins", plugins().to_str().unwrap()]].concat())
 }
 
+/// A place whose user trusts the plugins.
+fn trusting() -> Place {
+    let place = Place::new();
+    for id in ["org.slopefield.ode-extra", "org.slopefield.kan"] {
+        run(&place, &["plugin", "trust", id, "--yes"]).good();
+    }
+    place
+}
+
 #[test]
 fn the_list_names_what_plugins_offer() {
-    let place = Place::new();
+    let place = trusting();
     let text = run(&place, &["plugin", "list"]).good();
     let parts = [
         "org.slopefield.ode-extra 0.1.0",
@@ -65,7 +74,7 @@ fn the_list_names_what_plugins_offer() {
 /// can only be the continuous adjoint.
 #[test]
 fn a_study_is_trained_through_the_solver_of_a_plugin() {
-    let place = Place::new();
+    let place = trusting();
     decay(&place);
     let own = place.run(&["fit", "study.toml", "--json"]).json();
     let solver =
@@ -125,7 +134,7 @@ fn a_study_is_trained_through_a_tableau_of_a_plugin() {
 
 #[test]
 fn a_model_is_trained_with_the_network_of_a_plugin() {
-    let place = Place::new();
+    let place = trusting();
     decay(&place);
     place.write(
         "model.slope",
@@ -153,7 +162,7 @@ fn a_model_is_trained_with_the_network_of_a_plugin() {
 
 #[test]
 fn what_no_plugin_offers_is_named_with_what_there_is() {
-    let place = Place::new();
+    let place = trusting();
     decay(&place);
     let study = place.read("study.toml");
     let with = |method: &str| {
@@ -183,4 +192,65 @@ fn what_no_plugin_offers_is_named_with_what_there_is() {
     let none = place.command_of(&alone, &["plugin", "list"]).output().unwrap();
     let none = String::from_utf8(none.stdout).unwrap();
     assert!(none.contains("no plugins are installed") && none.contains("plugins\n"), "{none}");
+}
+
+/// A copy of the program beside which no plugins lie, so that all are a stranger's.
+fn alone(place: &Place, arguments: &[&str]) -> common::Run {
+    let program = place.path("slopefield-alone");
+    if !program.exists() {
+        std::fs::copy(common::PROGRAM, &program).unwrap();
+    }
+    let folder = plugins().to_str().unwrap();
+    let output =
+        place.command_of(&program, &[arguments, &["--plugins", folder]].concat()).output().unwrap();
+    common::Run {
+        ok: output.status.success(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn a_strangers_plugin_runs_only_when_trusted() {
+    let place = Place::new();
+    decay(&place);
+    let study = place.read("study.toml");
+    let id = "org.slopefield.ode-extra";
+    place.write("study.toml", &format!("{study}\n[solver]\nmethod = \"{id}/dop853\"\n"));
+    let fit = || alone(&place, &["fit", "study.toml", "--iterations", "3"]);
+    fit().bad(&["has not been trusted", "plugin trust org.slopefield.ode-extra"]);
+    assert!(!place.path("data/plugin-cache").exists());
+
+    let list = alone(&place, &["plugin", "list"]).good();
+    for part in ["not trusted", "solver   org.slopefield.ode-extra/dop853"] {
+        assert!(list.contains(part), "`{part}` is not in\n{list}");
+    }
+    let info = alone(&place, &["plugin", "info", id]).good();
+    for part in ["publisher, as it claims: ", "BLAKE3", "state: not trusted"] {
+        assert!(info.contains(part), "`{part}` is not in\n{info}");
+    }
+    alone(&place, &["plugin", "info", "org.example.none"]).bad(&["no plugin org.example.none"]);
+    // Without a terminal nobody can be asked.
+    alone(&place, &["plugin", "trust", id]).bad(&["delete your files", "no terminal", "--yes"]);
+    fit().bad(&["has not been trusted"]);
+    alone(&place, &["plugin", "trust", id, "--yes"]).good();
+    fit().good();
+    assert!(alone(&place, &["plugin", "info", id]).good().contains("state: trusted"));
+    let again = alone(&place, &["plugin", "trust", id]).good();
+    assert!(again.contains("is trusted already"), "{again}");
+
+    alone(&place, &["plugin", "untrust", id]).good();
+    fit().bad(&["has not been trusted"]);
+    alone(&place, &["plugin", "untrust", id]).bad(&["on the list of trusted ones"]);
+}
+
+#[test]
+fn the_check_of_a_model_names_a_network_that_is_not_trusted() {
+    let place = Place::new();
+    let text = "state x = 1\nnetwork f: org.slopefield.kan/kan(inputs: 1, outputs: 1)\nx' = f(x)\n";
+    place.write("model.slope", text);
+    let check = || alone(&place, &["check", "model.slope"]);
+    check().bad(&["org.slopefield.kan", "has not been trusted"]);
+    alone(&place, &["plugin", "trust", "org.slopefield.kan", "--yes"]).good();
+    check().good();
 }

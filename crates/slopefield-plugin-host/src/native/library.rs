@@ -1,13 +1,13 @@
 //! Loading a library and reading its tables.
 
-use super::{MAX_JSON, MAX_NAME, error_buffer, error_text, read_table, read_text};
+use super::{Image, MAX_JSON, MAX_NAME, error_buffer, error_text, read_table, read_text};
 use crate::PluginError;
 use crate::describe::{NetworkDescription, OptionDescription, SolverDescription};
-use crate::discover::{Found, hash_file, version_error};
+use crate::discover::{Found, version_error};
 use crate::manifest::{Manifest, Provides, ProvidesKind, is_id};
 use slopefield_plugin_abi as abi;
 use std::ffi::c_void;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::OnceLock;
 
@@ -44,48 +44,63 @@ pub(crate) struct NetworkEntry {
 }
 
 impl Library {
-    /// Loads what [`discover`](crate::discover) found. This runs code of the plugin.
-    pub(crate) fn load(found: &Found) -> Result<Library, PluginError> {
-        if let Some(problem) = &found.problem {
-            return Err(problem.clone());
-        }
-        let (Some(manifest), Some(path)) = (&found.manifest, found.library()) else {
-            return Err(PluginError::Manifest {
-                path: found.path.clone(),
-                message: "there is no manifest or no library to load".to_owned(),
-            });
-        };
-        let load_error = |message: String| PluginError::Load {
-            plugin: manifest.id.clone(),
-            path: path.clone(),
-            message,
-        };
-        let path = path.canonicalize().map_err(|e| load_error(e.to_string()))?;
-        let hash = hash_file(&path).map_err(|e| load_error(e.to_string()))?;
+    /// Reads the library that [`discover`](crate::discover) found; nothing of it runs.
+    pub(crate) fn read(found: &Found) -> Result<Image, PluginError> {
+        let (manifest, path) = parts(found)?;
+        Image::read(&path).map_err(|e| load_error(manifest, &path, e.to_string()))
+    }
+
+    /// Loads a library that was read, from a copy in the folder `cache`. This runs code of the
+    /// plugin.
+    pub(crate) fn load(found: &Found, image: Image, cache: &Path) -> Result<Library, PluginError> {
+        let (manifest, path) = parts(found)?;
         let expected = &manifest.libraries[&crate::manifest::platform()].blake3;
-        if !expected.is_empty() && *expected != hash {
+        if !expected.is_empty() && *expected != image.hash {
             return Err(PluginError::Hash {
                 plugin: manifest.id.clone(),
-                found: hash,
+                found: image.hash,
                 expected: expected.clone(),
             });
         }
-        let entry = open(&path, manifest)?;
-        negotiate(entry, manifest, hash)
+        let copy = image.place(cache).and_then(|copy| copy.canonicalize()).map_err(|e| {
+            let message = format!("a copy of it cannot be made in {}: {e}", cache.display());
+            load_error(manifest, &path, message)
+        })?;
+        let entry = open(&copy, &path, manifest)?;
+        negotiate(entry, manifest, image.hash)
     }
 }
 
+/// The manifest of a usable plugin, and where its library is.
+fn parts(found: &Found) -> Result<(&Manifest, PathBuf), PluginError> {
+    if let Some(problem) = &found.problem {
+        return Err(problem.clone());
+    }
+    match (&found.manifest, found.library()) {
+        (Some(manifest), Some(path)) => Ok((manifest, path)),
+        _ => Err(PluginError::Manifest {
+            path: found.path.clone(),
+            message: "there is no manifest or no library to load".to_owned(),
+        }),
+    }
+}
+
+fn load_error(manifest: &Manifest, path: &Path, message: String) -> PluginError {
+    PluginError::Load { plugin: manifest.id.clone(), path: path.to_owned(), message }
+}
+
 /// Loads the library for good and finds its entry function.
-fn open(path: &Path, manifest: &Manifest) -> Result<abi::slf_entry_fn, PluginError> {
+/// `original` is where the user knows it.
+fn open(
+    copy: &Path,
+    original: &Path,
+    manifest: &Manifest,
+) -> Result<abi::slf_entry_fn, PluginError> {
     let plugin = &manifest.id;
-    let load_error = |message: String| PluginError::Load {
-        plugin: plugin.clone(),
-        path: path.to_owned(),
-        message,
-    };
     // SAFETY: loading runs the initialisers of the library, foreign code by intention; the path
-    // is absolute and comes from a manifest in a folder of plugins.
-    let library = unsafe { open_now(path) }.map_err(|e| load_error(e.to_string()))?;
+    // is absolute and names our own copy of a library that was checked.
+    let library =
+        unsafe { open_now(copy) }.map_err(|e| load_error(manifest, original, e.to_string()))?;
     // SAFETY: the symbol of this name has this type in every library that follows the header.
     let symbol = unsafe { library.get::<abi::slf_entry_fn>(abi::ENTRY_SYMBOL) };
     let entry = match symbol {
@@ -123,23 +138,15 @@ unsafe fn open_now(path: &Path) -> Result<libloading::Library, libloading::Error
     unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(Into::into)
 }
 
-/// Looks for libraries that the plugin needs beside it and in the system's folder only.
+/// Looks for libraries that the plugin needs in the system's folder only.
 ///
 /// # Safety
 /// As for loading any library: its initialisers run.
 #[cfg(windows)]
 unsafe fn open_now(path: &Path) -> Result<libloading::Library, libloading::Error> {
-    use libloading::os::windows::{
-        LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR, LOAD_LIBRARY_SEARCH_SYSTEM32, Library,
-    };
+    use libloading::os::windows::{LOAD_LIBRARY_SEARCH_SYSTEM32, Library};
     // SAFETY: promised by the caller.
-    unsafe {
-        Library::load_with_flags(
-            path,
-            LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_SYSTEM32,
-        )
-    }
-    .map(Into::into)
+    unsafe { Library::load_with_flags(path, LOAD_LIBRARY_SEARCH_SYSTEM32) }.map(Into::into)
 }
 
 /// Calls the entry function and reads everything the plugin says about itself.

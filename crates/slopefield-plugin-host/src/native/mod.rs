@@ -9,11 +9,13 @@
 
 mod build;
 mod callbacks;
+mod image;
 mod library;
 mod options;
 mod stepper;
 
 pub(crate) use build::build_network;
+use image::Image;
 pub use library::set_log;
 pub(crate) use library::{Library, NetworkEntry, SolverEntry};
 pub use stepper::PluginSolver;

@@ -10,13 +10,12 @@ mod order;
 
 use crate::PluginError;
 use crate::describe::SolverDescription;
-use crate::discover::{Found, discover};
+use crate::discover::{Found, Places};
 use crate::manifest::ProvidesKind;
 use explicit::RawTableau;
 use serde::Deserialize;
 use slopefield_solve::{Tableau, register};
 use std::fs;
-use std::path::Path;
 
 /// Name of the file beside `plugin.toml`.
 pub(crate) const FILE: &str = "tableaus.toml";
@@ -36,11 +35,11 @@ struct File {
     solver: Vec<RawTableau>,
 }
 
-/// Makes the methods of the tableau plugins in `folders` known by name, so that they can be asked for
+/// Makes the methods of the tableau plugins in `places` known by name, so that they can be asked for
 /// without loading any code. What is wrong with a file is told by [`crate::Registry::load`].
-pub fn register_tableaus(folders: &[impl AsRef<Path>]) {
+pub fn register_tableaus(places: &Places) {
     // The newest last: it takes the place of older ones.
-    let mut all: Vec<Found> = discover(folders).into_iter().filter(is_usable).collect();
+    let mut all: Vec<Found> = places.discover().into_iter().filter(is_usable).collect();
     let key = |found: &Found| {
         let version = &found.manifest.as_ref()?.version;
         crate::manifest::version_key(version)
@@ -59,6 +58,16 @@ fn is_usable(found: &Found) -> bool {
 
 /// Reads and checks the coefficients of a plugin and makes its methods known by name.
 pub(crate) fn load(found: &Found) -> Result<Vec<TableauEntry>, PluginError> {
+    Ok(read(found)?.into_iter().map(entry).collect())
+}
+
+/// What is wrong with the coefficients of a tableau plugin; none for other plugins.
+pub fn tableau_problem(found: &Found) -> Option<PluginError> {
+    if is_usable(found) { read(found).err() } else { None }
+}
+
+/// Reads and checks the coefficients of a plugin.
+fn read(found: &Found) -> Result<Vec<Tableau>, PluginError> {
     let path = found.path.join(FILE);
     let wrong = |message: String| PluginError::Manifest { path: path.clone(), message };
     let Some(manifest) = &found.manifest else {
@@ -88,7 +97,7 @@ pub(crate) fn load(found: &Found) -> Result<Vec<TableauEntry>, PluginError> {
             .map_err(|message| wrong(format!("the method `{}`: {message}", provided.id)))?;
         tables.push(table);
     }
-    Ok(tables.into_iter().map(entry).collect())
+    Ok(tables)
 }
 
 fn entry(table: Tableau) -> TableauEntry {

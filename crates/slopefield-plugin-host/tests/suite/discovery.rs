@@ -2,8 +2,8 @@
 
 use crate::common;
 
-use common::manifest;
-use slopefield_plugin_host::{Manifest, PluginError, Registry, discover, platform};
+use common::{load, manifest};
+use slopefield_plugin_host::{Manifest, PluginError, discover, platform};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -111,7 +111,7 @@ fn only_problem(root: &Path) -> String {
     let found = discover(&[root]);
     assert_eq!(found.len(), 1, "{found:?}");
     // What stands against a plugin keeps it from being loaded.
-    let registry = Registry::load(&[root]);
+    let registry = load(root);
     assert!(registry.plugins().is_empty());
     assert_eq!(registry.problems().len(), 1);
     found[0].problem.as_ref().unwrap().to_string()
@@ -172,7 +172,7 @@ fn the_newest_version_is_loaded() {
         place(root.path(), "org.a", version);
     }
     // All libraries are empty files, so the one that was tried is the one with a problem.
-    let registry = Registry::load(&[root.path()]);
+    let registry = load(root.path());
     let [(found, PluginError::Load { .. })] = registry.problems() else {
         panic!("{:?}", registry.problems())
     };

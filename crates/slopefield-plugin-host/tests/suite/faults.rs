@@ -41,7 +41,7 @@ fn registry() -> &'static Registry {
     BAD.get_or_init(|| {
         let folder = scratch("bad");
         install_c(&folder, "bad_plugin.c", &[], ABOUT, &SOLVERS);
-        let registry = Registry::load(&[&folder]);
+        let registry = load(&folder);
         assert!(registry.problems().is_empty(), "{:?}", registry.problems());
         registry
     })
@@ -148,7 +148,7 @@ fn an_ignored_cancellation_counts() {
 fn load_error(define: &str) -> PluginError {
     let folder = tempfile::tempdir().unwrap();
     install_c(folder.path(), "bad_plugin.c", &[define], ABOUT, &SOLVERS);
-    let registry = Registry::load(&[folder.path()]);
+    let registry = load(folder.path());
     assert!(registry.plugins().is_empty());
     let [(_, problem)] = registry.problems() else { panic!("{:?}", registry.problems()) };
     // The user who asks for a solver of it learns why it is not there.
@@ -204,7 +204,7 @@ fn the_manifest_must_agree_with_the_library() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         install_c(folder.path(), "demo_c.c", &[], ("org.example.demo-c", "0.1.0"), solvers);
-        let registry = Registry::load(&[folder.path()]);
+        let registry = load(folder.path());
         let [(_, PluginError::Interface { message, .. })] = registry.problems() else {
             panic!("{:?}", registry.problems())
         };
@@ -219,7 +219,7 @@ fn a_file_that_is_no_library_is_named() {
         install_c(folder.path(), "demo_c.c", &[], ("org.example.demo-c", "0.1.0"), &["rk4"]);
     let found = slopefield_plugin_host::discover(&[folder.path()]);
     std::fs::write(found[0].library().unwrap(), b"not a library").unwrap();
-    let registry = Registry::load(&[folder.path()]);
+    let registry = load(folder.path());
     let [(_, PluginError::Load { plugin, path, .. })] = registry.problems() else {
         panic!("{:?}", registry.problems())
     };
@@ -244,8 +244,8 @@ fn a_changed_library_is_not_loaded() {
     let hash = slopefield_plugin_host::discover(&[folder.path()])[0].hash().unwrap();
 
     std::fs::write(&manifest, with(&"0".repeat(64))).unwrap();
-    let registry = Registry::load(&[folder.path()]);
+    let registry = load(folder.path());
     assert!(matches!(&registry.problems()[0].1, PluginError::Hash { found, .. } if *found == hash));
     std::fs::write(&manifest, with(&hash)).unwrap();
-    assert!(Registry::load(&[folder.path()]).problems().is_empty());
+    assert!(load(folder.path()).problems().is_empty());
 }

@@ -2,8 +2,8 @@
 
 use crate::common;
 
-use common::install_c;
-use slopefield_plugin_host::{Registry, set_log};
+use common::{install_c, load};
+use slopefield_plugin_host::set_log;
 use std::sync::{Arc, Mutex};
 
 #[test]
@@ -15,6 +15,6 @@ fn plugins_write_to_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let about = ("org.example.demo-c", "0.1.0");
     install_c(folder.path(), "demo_c.c", &[], about, &["rk4", "ros2"]);
-    assert!(Registry::load(&[folder.path()]).problems().is_empty());
+    assert!(load(folder.path()).problems().is_empty());
     assert_eq!(*lines.lock().unwrap(), [(3, "demo-c: hello".to_owned())]);
 }

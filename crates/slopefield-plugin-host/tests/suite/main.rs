@@ -10,3 +10,4 @@ mod log;
 mod networks;
 mod solvers;
 mod tableaus;
+mod trust;

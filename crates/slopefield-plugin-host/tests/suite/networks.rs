@@ -5,11 +5,11 @@ use crate::common;
 use common::*;
 use slopefield_graph::network::{Init, NetworkGraph, NetworkLibrary, Node, decode, encode};
 use slopefield_lang::OptionValue;
-use slopefield_plugin_host::{PluginNetworks, Registry};
+use slopefield_plugin_host::PluginNetworks;
 use std::sync::Arc;
 
 fn library() -> PluginNetworks {
-    PluginNetworks::new(Arc::new(Registry::load(&[bundled()])))
+    PluginNetworks::new(Arc::new(load(bundled())))
 }
 
 fn options(list: &[(&str, OptionValue)]) -> Vec<(String, OptionValue)> {

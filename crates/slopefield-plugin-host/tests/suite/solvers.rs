@@ -23,7 +23,7 @@ fn demo(id: &str, options: &[(String, OptionValue)]) -> Box<dyn Stepper> {
         let folder = scratch("demo");
         let about = ("org.example.demo-c", "0.1.0");
         install_c(&folder, "demo_c.c", &[], about, &["rk4", "ros2"]);
-        let registry = Registry::load(&[&folder]);
+        let registry = load(&folder);
         assert!(registry.problems().is_empty(), "{:?}", registry.problems());
         registry
     });
@@ -49,6 +49,9 @@ fn registry_lists_what_plugins_offer() {
     let plugin = registry.plugins().iter().find(|p| p.id == "org.slopefield.ode-extra").unwrap();
     assert_eq!(plugin.hash, plugin.found.hash().unwrap());
     assert_eq!(plugin.hash.len(), 64);
+    // What was loaded is a copy named by its hash.
+    let copy = format!("{}{}", plugin.hash, std::env::consts::DLL_SUFFIX);
+    assert!(bundled().join("cache").join(copy).is_file());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use common::*;
 use slopefield_adjoint::{
     Case, DiscreteAdjoint, ForwardSensitivity, GradientMethod, Replay, check,
 };
-use slopefield_plugin_host::{Manifest, Registry, register_tableaus};
+use slopefield_plugin_host::{Manifest, Registry, Trust, register_tableaus};
 use slopefield_solve::{Ivp, Stepper, tableau};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,11 @@ fn full(id: &str) -> String {
     format!("org.slopefield.explicit-pairs/{id}")
 }
 
+/// A plugin of somebody else, whom nobody trusts.
+fn load(folder: &Path, id: &str) -> Registry {
+    Registry::load(&places(folder), &Trust::default(), &[id])
+}
+
 /// The bundled plugin of tableaus, installed by itself.
 fn pairs() -> &'static Registry {
     static REGISTRY: OnceLock<Registry> = OnceLock::new();
@@ -32,7 +37,7 @@ fn pairs() -> &'static Registry {
         for file in ["plugin.toml", "tableaus.toml"] {
             fs::copy(source().join(file), place.join(file)).unwrap();
         }
-        let registry = Registry::load(&[&folder]);
+        let registry = load(&folder, "org.slopefield.explicit-pairs");
         assert!(registry.problems().is_empty(), "{:?}", registry.problems());
         registry
     })
@@ -153,7 +158,7 @@ fn problem(root: &Path, text: &str) -> Option<String> {
     fs::create_dir_all(&place).unwrap();
     fs::write(place.join("plugin.toml"), MANIFEST).unwrap();
     fs::write(place.join("tableaus.toml"), text).unwrap();
-    let registry = Registry::load(&[root]);
+    let registry = load(root, "org.a.tables");
     registry.problems().first().map(|(_, problem)| problem.to_string())
 }
 
@@ -227,6 +232,6 @@ fn the_newest_version_is_known_without_loading_any_code() {
             .replace("order = 2\n", &format!("order = {order}\n"));
         fs::write(place.join("tableaus.toml"), text).unwrap();
     }
-    register_tableaus(&[root.path()]);
+    register_tableaus(&places(root.path()));
     assert_eq!(tableau("org.newest.tables/heun").unwrap().b, [1.0 / 3.0, 2.0 / 3.0]);
 }

@@ -20,7 +20,9 @@ struct Place {
 fn engine(folder: &Path) -> Engine {
     Engine::new(Folders {
         examples: None,
+        bundled_plugins: vec![],
         plugins: vec![],
+        plugin_cache: folder.join("plugin-cache"),
         drafts: folder.join("drafts"),
         settings: folder.join("settings"),
     })
@@ -313,10 +315,7 @@ fn the_other_methods_give_the_known_posterior_too() {
         let width = value(band.value[4], &block)[3] - value(band.value[0], &block)[3];
         assert!((width / (2.0 * Q95 * 0.25) - 1.0).abs() < 0.15, "{method}: {width}");
     }
-    let listed = place.engine.uncertainty_list(
-        RunRequest { run: run.id.clone() },
-        &mut |_, _| (),
-    );
+    let listed = place.engine.uncertainty_list(RunRequest { run: run.id.clone() }, &mut |_, _| ());
     let methods: Vec<String> =
         listed.unwrap().0.answers.into_iter().map(|answer| answer.method).collect();
     assert_eq!(methods, ["bootstrap", "laplace"]);

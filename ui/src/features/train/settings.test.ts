@@ -81,7 +81,8 @@ describe("typed texts", () => {
 });
 
 describe("solvers and gradients", () => {
-  const plugin = { id: "org.a", name: "Stiff ones", version: "1.0", license: "MIT", path: "/p", networks: [], problem: null };
+  const trust = { state: "trusted" as const, changes: [], publisher: [], homepage: "", manifest: "", library: "" };
+  const plugin = { id: "org.a", name: "Stiff ones", version: "1.0", license: "MIT", path: "/p", networks: [], trust, problem: null };
   const plugins: PluginList = { plugins: [{ ...plugin, solvers: [["org.a/rodas", "RODAS"]] }, { ...plugin, id: "org.b", solvers: [["org.b/x", "X"]], problem: "broken" }], folders: [] };
 
   const builtIn = [

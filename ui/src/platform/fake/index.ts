@@ -1,6 +1,6 @@
 // A host without an engine: `vite --mode fake` and the tests. Everything it says has the engine's form.
 
-import type { ProjectView, SimulateRequest, Simulation, SolverSummary, SolveStats } from "../../generated/api";
+import type { PluginList, PluginView, ProjectView, SimulateRequest, Simulation, SolverSummary, SolveStats } from "../../generated/api";
 import type { Framed } from "../frame";
 import type { CommandName, Platform, Reply, Request, WorkerEvent } from "../types";
 import { Block } from "./block";
@@ -12,6 +12,13 @@ import { EXAMPLES, PLUGINS, RECENT } from "./samples";
 import { previewOf } from "./table";
 import { FakeTraining } from "./training";
 import { FakeDraws } from "./uncertainty";
+
+/** The list after a decision about a plugin. */
+function decided(list: PluginList, id: string, trusted: boolean): PluginList {
+  const problem = trusted ? null : `The plugin ${id} has not been trusted.`;
+  const decide = (p: PluginView): PluginView => ({ ...p, trust: { ...p.trust, state: trusted ? "trusted" : "not-trusted" }, problem });
+  return { ...list, plugins: list.plugins.map((p) => (p.id === id ? decide(p) : p)) };
+}
 
 /** Knobs for tests. */
 export type FakeOptions = { delay_ms?: number; step_ms?: number; stride?: number };
@@ -32,6 +39,7 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
   let training: FakeTraining | null = null;
   let comparison: FakeComparison | null = null;
   let draws: FakeDraws | null = null;
+  let plugins = PLUGINS;
   const failures = new Map<CommandName, unknown>();
   const calls: FakePlatform["calls"] = [];
   const workerHandlers = new Set<(event: WorkerEvent) => void>();
@@ -94,7 +102,9 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
       return bare({ answers: opened().answersOf(run) });
     },
     report: ({ run }) => bare({ path: `/home/ada/studies/hare-lynx ${run ?? ""}.html` }),
-    plugin_list: () => bare(PLUGINS),
+    plugin_list: () => bare(plugins),
+    plugin_trust: ({ id }) => bare((plugins = decided(plugins, id, true))),
+    plugin_untrust: ({ id }) => bare((plugins = decided(plugins, id, false))),
   };
 
   return {

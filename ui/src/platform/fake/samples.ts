@@ -84,6 +84,7 @@ export const PLUGINS: PluginList = {
         ["org.slopefield.rosenbrock/rodas4", "RODAS4, order 4, stiff"],
       ],
       networks: [],
+      trust: { state: "trusted", changes: [], publisher: ["A. Lovelace"], homepage: "", manifest: "5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d5d", library: "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1" },
       problem: null,
     },
     {
@@ -94,6 +95,7 @@ export const PLUGINS: PluginList = {
       path: "/home/ada/.local/share/slopefield/plugins/kan",
       solvers: [],
       networks: [["org.example.kan/kan", "Spline edges, summed nodes"]],
+      trust: { state: "not-trusted", changes: [], publisher: ["Somebody"], homepage: "", manifest: "0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c", library: "7777777777777777777777777777777777777777777777777777777777777777" },
       problem: "It was built for plugin interface 2; this program speaks 1. Ask its author for a build for interface 1.",
     },
   ],

@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
-use slopefield_plugin_host::{Registry, bundle, platform};
+use slopefield_plugin_host::{Places, Registry, Trust, bundle, discover, platform};
 use slopefield_solve::{Ivp, Settings, SolveError, Stepper};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -60,11 +60,33 @@ pub fn bundled() -> &'static Path {
     })
 }
 
+/// A folder of the user, whose subfolder `cache` takes the copies.
+pub fn places(folder: &Path) -> Places {
+    Places { bundled: Vec::new(), others: vec![folder.to_owned()], cache: folder.join("cache") }
+}
+
+/// A record that trusts what is in a folder now.
+pub fn trust_all(folder: &Path) -> Trust {
+    let mut trust = Trust::default();
+    for found in discover(&[folder]).iter().filter(|f| f.problem.is_none()) {
+        trust.add(found, &found.hash().unwrap());
+    }
+    trust
+}
+
+/// Trusts and loads all plugins in a folder.
+pub fn load(folder: &Path) -> Registry {
+    let found = discover(&[folder]);
+    let ids: Vec<&str> =
+        found.iter().filter_map(|f| Some(f.manifest.as_ref()?.id.as_str())).collect();
+    Registry::load(&places(folder), &trust_all(folder), &ids)
+}
+
 /// The bundled plugins, loaded once.
 pub fn bundled_registry() -> &'static Registry {
     static REGISTRY: OnceLock<Registry> = OnceLock::new();
     REGISTRY.get_or_init(|| {
-        let registry = Registry::load(&[bundled()]);
+        let registry = load(bundled());
         assert!(registry.problems().is_empty(), "{:?}", registry.problems());
         registry
     })
