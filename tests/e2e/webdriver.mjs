@@ -71,7 +71,13 @@ export async function open({ application, args = [], env = {} }) {
   return {
     js,
     until,
-    click: async (css) => call("POST", `${await find(css)}/click`, {}),
+    /** Clicks as soon as the element is there: pages come a moment after what led to them. */
+    click: async (css) => {
+      await until(`${css} to click`, () =>
+        js("return document.querySelector(arguments[0]) !== null", css),
+      );
+      await call("POST", `${await find(css)}/click`, {});
+    },
     type: async (css, text) => call("POST", `${await find(css)}/value`, { text }),
     text: (css) =>
       js("const e = document.querySelector(arguments[0]); return e ? e.textContent : null", css),
