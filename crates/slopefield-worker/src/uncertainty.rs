@@ -127,9 +127,7 @@ fn curve(
     control: &Control,
 ) -> Result<Found, ApiError> {
     let began = Instant::now();
-    let (mut objective, curvature) = curvature(prepared, theta, solvers, control)?;
-    let laplace = Laplace::new(&curvature, &mut objective)
-        .ok_or_else(|| assessing::refused(AssessError::NotFinite))?;
+    let (objective, curvature, laplace) = curvature(prepared, theta, solvers, control)?;
     let seed = request.seed.unwrap_or(prepared.file.seed);
     let samples = laplace.draws(&curvature, &objective, independent(request, 1000)?, seed);
     let settings =
@@ -152,9 +150,7 @@ fn refit(
     emit: Emit<'_>,
 ) -> Result<Found, ApiError> {
     let began = Instant::now();
-    let (mut objective, curvature) = curvature(prepared, theta, solvers, control)?;
-    let laplace = Laplace::new(&curvature, &mut objective)
-        .ok_or_else(|| assessing::refused(AssessError::NotFinite))?;
+    let (objective, curvature, laplace) = curvature(prepared, theta, solvers, control)?;
     let make = |problem: Option<Problem>| -> Result<_, StudyError> {
         let problem = problem.unwrap_or_else(|| prepared.problem.clone());
         gradient::objective_of(prepared, problem, &prepared.gradient.0, solvers)
@@ -188,17 +184,19 @@ fn refit(
     Ok(answer(BOOTSTRAP, prepared, theta, &draws, request, &objective, told))
 }
 
-/// The loss around the fit.
+/// The loss around the fit, and the normal distribution that it gives.
 fn curvature(
     prepared: &Prepared,
     theta: &[f64],
     solvers: &Arc<dyn Solvers + Send + Sync>,
     control: &Control,
-) -> Result<(Objective, Curvature), ApiError> {
+) -> Result<(Objective, Curvature, Laplace), ApiError> {
     let objective = gradient::objective(prepared, &prepared.gradient.0, solvers);
     let mut objective = objective.map_err(failure::study)?;
     let found = Curvature::at(&mut objective, theta, control).map_err(assessing::refused)?;
-    Ok((objective, found))
+    let laplace = Laplace::new(&found, &mut objective)
+        .ok_or_else(|| assessing::refused(AssessError::NotFinite))?;
+    Ok((objective, found, laplace))
 }
 
 /// How many independent samples are asked for.
