@@ -8,8 +8,8 @@ use slopefield_kernel::{Cotangent, HessianProduct, Point, Shape, Tangent};
 use crate::Options;
 use crate::error::CompileError;
 use crate::jit::code::{Code, generate};
-use crate::kernel::Raw;
 use crate::lanes::Loops;
+use crate::scratch;
 
 /// `(t, u, p, dt, du, dp, w, gt, gu, gp, scratch)`; adds to `gt`, `gu`, `gp`.
 type HvpFn = unsafe extern "C" fn(
@@ -66,11 +66,10 @@ pub fn compile_hessian_with(
     // SAFETY: `generate` gave the function the signature of its entry, an argument per buffer of
     // `buffers::buffers` in this order, in the machine's C calling convention.
     let function = unsafe { std::mem::transmute::<*const u8, HvpFn>(program.function) };
-    let spare = Raw::<f64>::ALIGNMENT / size_of::<f64>() - 1;
     Ok(CompiledHessian {
         function,
         shape,
-        scratch_len: if program.scratch_len == 0 { 0 } else { program.scratch_len + spare },
+        scratch_len: scratch::request::<f64>(program.scratch_len),
         _code: Arc::new(Owner {
             _pool: program.pool,
             _tables: program.tables,
@@ -115,8 +114,7 @@ impl HessianProduct for CompiledHessian {
             "scratch has {} elements and needs {needed}",
             scratch.len()
         );
-        let start = scratch.as_mut_ptr();
-        let skip = (start as usize).wrapping_neg() % Raw::<f64>::ALIGNMENT / size_of::<f64>();
+        let scratch = scratch::aligned(scratch);
         // SAFETY: the plan was verified against exactly these lengths, which have just been checked;
         // without scratch the pointer may lie past the end, and is not used.
         unsafe {
@@ -131,7 +129,7 @@ impl HessianProduct for CompiledHessian {
                 grad.t,
                 grad.u.as_mut_ptr(),
                 grad.p.as_mut_ptr(),
-                start.wrapping_add(skip),
+                scratch,
             );
         }
     }

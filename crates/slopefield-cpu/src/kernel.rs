@@ -12,6 +12,7 @@ use crate::error::CompileError;
 use crate::jit::code::{Code, generate};
 use crate::lanes::Loops;
 use crate::native::Native;
+use crate::scratch;
 use crate::step::WholeSteps;
 
 /// `(t, u, p, out, scratch)`.
@@ -116,11 +117,10 @@ fn compile_as<T: Native>(
             scratch_len: longest,
         }
     };
-    let spare = Raw::<T>::ALIGNMENT / size_of::<T>() - 1;
     Ok(CompiledKernel {
         raw,
         shape: plans.eval.shape,
-        scratch_len: if longest == 0 { 0 } else { longest + spare },
+        scratch_len: scratch::request::<T>(longest),
         steps: Arc::new(WholeSteps::new(plans, *options, T::TYPE)),
         _code: Arc::new(Owner {
             _pools: [eval, jvp, vjp].map(|program| (program.pool, program.tables, program.loops)),
@@ -147,15 +147,6 @@ impl<T: Native> CompiledKernel<T> {
     #[must_use]
     pub fn raw(&self) -> Raw<T> {
         self.raw
-    }
-
-    /// The first aligned element of `scratch`, whose length has been checked.
-    #[inline(always)]
-    fn aligned(scratch: &mut [T]) -> *mut T {
-        let p = scratch.as_mut_ptr();
-        let skip = (p as usize).wrapping_neg() % Raw::<T>::ALIGNMENT / size_of::<T>();
-        // Past the end when there is no scratch, which is then not touched.
-        p.wrapping_add(skip)
     }
 
     /// Panics because a slice of a call is too short or, but for scratch, too long.
@@ -190,7 +181,7 @@ impl<T: Native> Kernel<T> for CompiledKernel<T> {
                 [("u", u.len(), s.states), ("p", p.len(), s.params), ("out", out.len(), s.outputs)];
             self.refuse(&lens, scratch.len());
         }
-        let scratch = Self::aligned(scratch);
+        let scratch = scratch::aligned(scratch);
         // SAFETY: the plans were verified against exactly these lengths, which have just been
         // checked.
         unsafe { (self.raw.eval)(t, u.as_ptr(), p.as_ptr(), out.as_mut_ptr(), scratch) };
@@ -223,7 +214,7 @@ impl<T: Native> Kernel<T> for CompiledKernel<T> {
             ];
             self.refuse(&lens, scratch.len());
         }
-        let scratch = Self::aligned(scratch);
+        let scratch = scratch::aligned(scratch);
         // SAFETY: as in `eval`.
         unsafe {
             (self.raw.jvp)(
@@ -258,7 +249,7 @@ impl<T: Native> Kernel<T> for CompiledKernel<T> {
             ];
             self.refuse(&lens, scratch.len());
         }
-        let scratch = Self::aligned(scratch);
+        let scratch = scratch::aligned(scratch);
         // SAFETY: as in `eval`.
         unsafe {
             (self.raw.vjp)(

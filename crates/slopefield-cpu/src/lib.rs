@@ -30,6 +30,7 @@ mod lanes;
 mod matrix;
 mod native;
 mod recording;
+mod scratch;
 mod simd;
 mod step;
 mod unroll;

@@ -10,8 +10,9 @@ use slopefield_kernel::{MatrixKernel, MatrixPattern};
 use crate::Options;
 use crate::error::CompileError;
 use crate::jit::code::{Code, generate};
-use crate::kernel::{EvalFn, Raw};
+use crate::kernel::EvalFn;
 use crate::lanes::Loops;
+use crate::scratch;
 
 /// Native code for the entries of a sparse matrix. Cheap to clone; the code is freed with the last
 /// clone.
@@ -50,12 +51,11 @@ pub fn compile_matrix(matrix: &JacobianPlan) -> Result<CompiledMatrix, CompileEr
     // SAFETY: `generate` gave the function the signature of its entry, an argument per buffer of
     // `buffers::buffers` in this order, in the machine's C calling convention.
     let function = unsafe { std::mem::transmute::<*const u8, EvalFn<f64>>(program.function) };
-    let spare = Raw::<f64>::ALIGNMENT / size_of::<f64>() - 1;
     Ok(CompiledMatrix {
         function,
         states: shape.states,
         params: shape.params,
-        scratch_len: if program.scratch_len == 0 { 0 } else { program.scratch_len + spare },
+        scratch_len: scratch::request::<f64>(program.scratch_len),
         shared: Arc::new(Shared {
             pattern: pattern.clone(),
             _pool: program.pool,
@@ -92,18 +92,11 @@ impl MatrixKernel for CompiledMatrix {
             self.shared.pattern.len(),
             self.scratch_len
         );
-        let start = scratch.as_mut_ptr();
-        let skip = (start as usize).wrapping_neg() % Raw::<f64>::ALIGNMENT / size_of::<f64>();
+        let scratch = scratch::aligned(scratch);
         // SAFETY: the plan was verified against exactly these lengths, which have just been checked;
         // without scratch the pointer may lie past the end, and is not used.
         unsafe {
-            (self.function)(
-                t,
-                u.as_ptr(),
-                p.as_ptr(),
-                values.as_mut_ptr(),
-                start.wrapping_add(skip),
-            );
+            (self.function)(t, u.as_ptr(), p.as_ptr(), values.as_mut_ptr(), scratch);
         }
     }
 }

@@ -9,8 +9,9 @@ use slopefield_kernel::{Cotangent, Point, Recording, Shape};
 use crate::Options;
 use crate::error::CompileError;
 use crate::jit::code::{Code, generate};
-use crate::kernel::{EvalFn, Raw, VjpFn};
+use crate::kernel::{EvalFn, VjpFn};
 use crate::lanes::Loops;
+use crate::scratch;
 
 /// Native code for a function that writes down and the product that reads. Cheap to clone; the code
 /// is freed with the last clone.
@@ -57,7 +58,6 @@ pub fn compile_recording_with(
     }
     let (code, [eval, vjp]) = generate::<f64, 2>([function, product], &options)?;
     let longest = eval.scratch_len.max(vjp.scratch_len);
-    let spare = Raw::<f64>::ALIGNMENT / size_of::<f64>() - 1;
     // SAFETY: `generate` gave these functions the signature of their entry, an argument per buffer
     // of `buffers::buffers` in this order, in the machine's C calling convention.
     let (function, product) = unsafe {
@@ -71,7 +71,7 @@ pub fn compile_recording_with(
         product,
         shape: Shape { outputs: *outputs, ..row },
         row_len: row.outputs,
-        scratch_len: if longest == 0 { 0 } else { longest + spare },
+        scratch_len: scratch::request::<f64>(longest),
         _code: Arc::new(Owner {
             _pools: [eval, vjp].map(|program| (program.pool, program.tables, program.loops)),
             _code: code,
@@ -98,14 +98,6 @@ impl CompiledRecording {
             & (scratch >= self.scratch_len);
         assert!(fits, "a slice of a recorded evaluation has the wrong length");
     }
-
-    /// The first aligned element of `scratch`; past its end when there is none, which is then not
-    /// touched.
-    fn aligned(scratch: &mut [f64]) -> *mut f64 {
-        let start = scratch.as_mut_ptr();
-        let skip = (start as usize).wrapping_neg() % Raw::<f64>::ALIGNMENT / size_of::<f64>();
-        start.wrapping_add(skip)
-    }
 }
 
 impl Recording for CompiledRecording {
@@ -123,7 +115,7 @@ impl Recording for CompiledRecording {
 
     fn eval(&self, at: Point<'_>, row: &mut [f64], scratch: &mut [f64]) {
         self.check(&at, row.len(), scratch.len());
-        let scratch = Self::aligned(scratch);
+        let scratch = scratch::aligned(scratch);
         // SAFETY: the plan was verified against exactly these lengths, which have just been checked.
         unsafe { (self.function)(at.t, at.u.as_ptr(), at.p.as_ptr(), row.as_mut_ptr(), scratch) };
     }
@@ -133,7 +125,7 @@ impl Recording for CompiledRecording {
         let Shape { states, params, .. } = self.shape;
         let fits = (grad.u.len() == states) & (grad.p.len() == params);
         assert!(fits, "a gradient of a recorded product has the wrong length");
-        let scratch = Self::aligned(scratch);
+        let scratch = scratch::aligned(scratch);
         // SAFETY: as in `eval`.
         unsafe {
             (self.product)(

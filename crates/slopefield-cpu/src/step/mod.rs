@@ -23,7 +23,7 @@ use slopefield_kernel::{
 use crate::Options;
 use crate::error::CompileError;
 use crate::jit::code::{Code, generate_around};
-use crate::kernel::Raw;
+use crate::scratch;
 use crate::unroll::unroll;
 use cache::Cache;
 
@@ -106,18 +106,6 @@ fn length(plan: &Plan, table: &StepTable) -> Option<usize> {
     Some(stages * plan.code.len() + (n + 1) * s * (s + 1))
 }
 
-/// Elements of scratch to ask for, of which `needed` begin at an aligned address.
-fn scratch_request(needed: usize) -> usize {
-    if needed == 0 { 0 } else { needed + Raw::<f64>::ALIGNMENT / size_of::<f64>() - 1 }
-}
-
-/// The first aligned element of `scratch`, whose length has been checked; past the end when there
-/// is none, and then not touched.
-fn aligned(scratch: &mut [f64]) -> *mut f64 {
-    let p = scratch.as_mut_ptr();
-    p.wrapping_add((p as usize).wrapping_neg() % Raw::<f64>::ALIGNMENT / size_of::<f64>())
-}
-
 /// Panics unless all arrays of a step have the length they should have, and scratch is long enough.
 #[inline(always)]
 fn check(lens: &[(&str, usize, usize)], scratch: usize, needed: usize) {
@@ -180,7 +168,7 @@ impl Attempt {
             stages: table.c.len(),
             rows: table.rows(),
             ends_with_stage: table.b.is_empty(),
-            scratch_len: scratch_request(around.scratch_len),
+            scratch_len: scratch::request::<f64>(around.scratch_len),
             function,
             _pool: around.pool,
             _code: around.code,
@@ -199,7 +187,7 @@ impl StepKernel for Attempt {
         ];
         check(&lens, step.scratch.len(), self.scratch_len);
         assert!(self.ends_with_stage || !step.from_end, "the slope at the end is not known");
-        let scratch = aligned(step.scratch);
+        let scratch = scratch::aligned(step.scratch);
         let begin = if step.from_end { (self.stages - 1) * n * size_of::<f64>() } else { 0 };
         // SAFETY: the code reads and writes rows of `n` elements of the two arrays, as many as the
         // table has stages and for the states one more where no stage is the result, `n` tolerances, and what the verified plan reads of the parameters and
@@ -265,7 +253,7 @@ impl Reverse {
             shape,
             stages: table.c.len(),
             moments: 1 + reverse::degree(table),
-            scratch_len: scratch_request(around.scratch_len),
+            scratch_len: scratch::request::<f64>(around.scratch_len),
             function,
             _pool: around.pool,
             _code: around.code,
@@ -296,7 +284,7 @@ impl ReverseStepKernel for Reverse {
             lambda: step.lambda.as_mut_ptr(),
             kappa: step.kappa.as_mut_ptr(),
             grad_p: step.grad_p.as_mut_ptr(),
-            scratch: aligned(step.scratch),
+            scratch: scratch::aligned(step.scratch),
             stages: step.stages.as_mut_ptr(),
         };
         // SAFETY: the code reads and writes rows of `n` elements, as many as the table has stages
