@@ -27,6 +27,12 @@ use std::sync::Arc;
 /// Makes kernels of plans.
 pub(crate) type Compile<'a> = &'a mut dyn FnMut(&Plans) -> Arc<dyn Kernel>;
 
+/// What programs that are made on demand are made of.
+pub(crate) struct Source {
+    model: Model,
+    lowered: LoweredModel,
+}
+
 /// The compiled functions of a system, which take the values of inputs behind the states.
 pub(crate) struct Functions {
     kernels: Vec<(ModelFunction, Arc<dyn Kernel>)>,
@@ -46,8 +52,9 @@ impl Functions {
         rhs: Arc<dyn Kernel>,
         compile: Compile<'_>,
     ) -> Functions {
-        let jacobian = Arc::new(LazyJacobian::new(model, lowered, Arc::clone(&rhs)));
-        let hessian = Arc::new(LazyHessian::new(model, lowered, ModelFunction::Rhs, rhs.shape()));
+        let source = Arc::new(Source { model: model.clone(), lowered: lowered.clone() });
+        let jacobian = Arc::new(LazyJacobian::new(&source, Arc::clone(&rhs)));
+        let hessian = Arc::new(LazyHessian::new(&source, ModelFunction::Rhs, rhs.shape()));
         let mut kernels = vec![(ModelFunction::Rhs, rhs)];
         let is_needed = |function: &ModelFunction| match function {
             ModelFunction::JumpAffect(i) => constant_change(&model.jumps[*i as usize]).is_none(),
@@ -63,9 +70,9 @@ impl Functions {
         let function = noise_function(model);
         let noise = kernels.iter().find(|(known, _)| *known == function);
         let noise_hessian = noise.map(|(_, coefficients)| {
-            Arc::new(LazyHessian::new(model, lowered, function, coefficients.shape()))
+            Arc::new(LazyHessian::new(&source, function, coefficients.shape()))
         });
-        let recording = Arc::new(LazyRecording::new(model, lowered));
+        let recording = Arc::new(LazyRecording::new(&source));
         Functions { kernels, jacobian, hessian, noise_hessian, recording, alters }
     }
 

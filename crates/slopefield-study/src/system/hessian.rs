@@ -1,15 +1,14 @@
 //! Second derivatives of functions of a model, made when a method first asks for them.
 
-use slopefield_graph::{HessianInterpreter, LoweredModel, ModelFunction, lower_hessian_of};
+use super::Source;
+use slopefield_graph::{HessianInterpreter, ModelFunction, lower_hessian_of};
 use slopefield_kernel::{Cotangent, HessianProduct, Point, Shape, Tangent};
-use slopefield_lang::Model;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Products with second derivatives that are compiled at their first use: only derivatives of
 /// methods with the Jacobian in their formulas need them.
 pub(super) struct LazyHessian {
-    model: Model,
-    lowered: LoweredModel,
+    source: Arc<Source>,
     function: ModelFunction,
     shape: Shape,
     made: OnceLock<Box<dyn HessianProduct>>,
@@ -17,19 +16,14 @@ pub(super) struct LazyHessian {
 
 impl LazyHessian {
     /// Of one function, whose sizes are `shape`.
-    pub(super) fn new(
-        model: &Model,
-        lowered: &LoweredModel,
-        function: ModelFunction,
-        shape: Shape,
-    ) -> Self {
-        let (model, lowered) = (model.clone(), lowered.clone());
-        LazyHessian { model, lowered, function, shape, made: OnceLock::new() }
+    pub(super) fn new(source: &Arc<Source>, function: ModelFunction, shape: Shape) -> Self {
+        LazyHessian { source: Arc::clone(source), function, shape, made: OnceLock::new() }
     }
 
     fn product(&self) -> &dyn HessianProduct {
         &**self.made.get_or_init(|| {
-            let Ok(plan) = lower_hessian_of(&self.model, &self.lowered, self.function) else {
+            let Source { model, lowered } = &*self.source;
+            let Ok(plan) = lower_hessian_of(model, lowered, self.function) else {
                 return Box::new(Unknown(self.shape));
             };
             match slopefield_cpu::compile_hessian(&plan) {

@@ -1,32 +1,30 @@
 //! The Jacobian of a model's right-hand side, made when a method first asks for it.
 
+use super::Source;
 use slopefield_graph::sparse::{Colouring, Pattern, SparseJacobian};
-use slopefield_graph::{JacobianPlan, LoweredModel, MatrixInterpreter, lower_jacobian};
+use slopefield_graph::{JacobianPlan, MatrixInterpreter, lower_jacobian};
 use slopefield_kernel::{Kernel, MatrixKernel, MatrixPattern, Point};
-use slopefield_lang::Model;
 use std::sync::{Arc, OnceLock};
 
 /// A Jacobian that is compiled at its first use: explicit methods never need it.
 pub(super) struct LazyJacobian {
-    model: Model,
-    lowered: LoweredModel,
+    source: Arc<Source>,
     rhs: Arc<dyn Kernel>,
     made: OnceLock<Box<dyn MatrixKernel>>,
 }
 
 impl LazyJacobian {
-    pub(super) fn new(model: &Model, lowered: &LoweredModel, rhs: Arc<dyn Kernel>) -> Self {
-        let (model, lowered) = (model.clone(), lowered.clone());
-        LazyJacobian { model, lowered, rhs, made: OnceLock::new() }
+    pub(super) fn new(source: &Arc<Source>, rhs: Arc<dyn Kernel>) -> Self {
+        LazyJacobian { source: Arc::clone(source), rhs, made: OnceLock::new() }
     }
 
     fn matrix(&self) -> &dyn MatrixKernel {
-        &**self.made.get_or_init(|| match lower_jacobian(&self.model, &self.lowered) {
+        let Source { model, lowered } = &*self.source;
+        &**self.made.get_or_init(|| match lower_jacobian(model, lowered) {
             Ok(Some(plan)) => compiled(plan),
             // Too large to be a program of its own, or not to be lowered at all.
             Ok(None) | Err(_) => {
-                let n = self.model.states.len();
-                let pattern = Pattern::of(&self.lowered.rhs.eval).left(n);
+                let pattern = Pattern::of(&lowered.rhs.eval).left(model.states.len());
                 Box::new(ColouredJacobian::new(pattern, Arc::clone(&self.rhs)))
             }
         })
