@@ -143,30 +143,44 @@ fn limited(x: f64, low: f64, high: f64) -> f64 {
     x.max(low).min(high)
 }
 
-/// Base-2 logarithm to about 3e-6, for positive normal numbers. Built from additions,
-/// multiplications and one division, so step sequences do not depend on the platform's
-/// mathematical library (and it costs a fifth of `f64::log2`).
+/// Base-2 logarithm to about 3e-6, for positive normal numbers. Built from additions and
+/// multiplications alone, so step sequences do not depend on the platform's mathematical library.
+/// The next step waits for the result: the polynomial (best for the relative error of the
+/// logarithm of 1 + r) is summed in pairs, which is a shorter way than a quotient.
 fn log2(x: f64) -> f64 {
     const SQRT_HALF_BITS: i64 = 0x3FE6_A09E_667F_3BCD;
+    const C: [f64; 6] = [
+        1.442_713_481_414_522_6,
+        -0.721_131_858_742_424_7,
+        0.479_348_016_871_206_1,
+        -0.367_489_968_273_731_9,
+        0.322_154_820_516_211_3,
+        -0.206_591_812_170_338_1,
+    ];
     let bits = x.to_bits() as i64;
     // Exponent such that the rest lies in [1/√2, √2); the shift keeps the sign.
     let exponent = (bits - SQRT_HALF_BITS) >> 52;
-    let rest = f64::from_bits((bits - (exponent << 52)) as u64);
-    let s = (rest - 1.0) / (rest + 1.0);
-    let s2 = s * s;
-    let series = 1.0 + s2 * (1.0 / 3.0 + s2 * (1.0 / 5.0));
-    exponent as f64 + (2.0 * std::f64::consts::LOG2_E * s) * series
+    let r = f64::from_bits((bits - (exponent << 52)) as u64) - 1.0;
+    let r2 = r * r;
+    let low = (C[0] + C[1] * r) + (C[2] + C[3] * r) * r2;
+    exponent as f64 + r * (low + (C[4] + C[5] * r) * (r2 * r2))
 }
 
-/// Power of 2 to about 4e-6 relative, for |x| < 1000; see [`log2`] for why.
+/// Power of 2 to about 3e-6 relative, for |x| < 1000; see [`log2`] for why and how.
 fn exp2(x: f64) -> f64 {
     // Adding 1.5·2^52 rounds to a whole number, which then is the low end of the bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
+    const C: [f64; 5] = [
+        0.999_999_261_445_677_6,
+        0.693_121_814_736_759_7,
+        0.240_247_448_279_808_54,
+        0.055_917_860_319_007_77,
+        0.009_570_101_906_409_348,
+    ];
     let shifted = x + ROUND;
-    let y = (x - (shifted - ROUND)) * std::f64::consts::LN_2;
+    let y = x - (shifted - ROUND);
     let y2 = y * y;
-    let series =
-        (1.0 + y) + y2 * ((1.0 / 2.0 + y * (1.0 / 6.0)) + y2 * (1.0 / 24.0 + y * (1.0 / 120.0)));
+    let series = (C[0] + C[1] * y) + ((C[2] + C[3] * y) + C[4] * y2) * y2;
     series * f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52)
 }
 
@@ -182,7 +196,7 @@ mod tests {
         }
         for i in -4000..4000 {
             let x = f64::from(i) * 0.0113;
-            assert!((exp2(x) / x.exp2() - 1.0).abs() < 4e-6, "exp2({x})");
+            assert!((exp2(x) / x.exp2() - 1.0).abs() < 3e-6, "exp2({x})");
         }
     }
 

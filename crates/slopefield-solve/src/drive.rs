@@ -166,9 +166,14 @@ impl<T: Real> Driven<'_, '_, T> {
                 }
                 limit = breaks.limit(t, limit);
             }
-            let step = self.stepper.step(ivp, settings, limit)?;
-            self.check_progress(t, &step, limit)?;
-            (t, stop) = self.pass(&step, &mut events, rows, reborrow(&mut observer))?;
+            // Read where it was written: a copy as a block would wait for its parts to be stored.
+            let taken = self.stepper.step(ivp, settings, limit);
+            let step = match &taken {
+                Ok(step) => step,
+                Err(_) => return taken.map(|_| None),
+            };
+            self.check_progress(t, step, limit)?;
+            (t, stop) = self.pass(step, &mut events, rows, reborrow(&mut observer))?;
         }
         self.spent += self.stepper.stats();
         Ok(stop)

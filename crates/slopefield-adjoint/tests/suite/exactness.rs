@@ -92,7 +92,8 @@ fn save_points_may_be_few_repeated_at_the_start_or_in_the_middle() {
     ] {
         let case = Case { ivp: ivp(&problem), settings: &settings, saves: &saves };
         for table in tables() {
-            check_exact(table, &format!("saves {saves:?}"), &case, 1e-11);
+            // A loss of one state is rounded more than one of many: ten digits.
+            check_exact(table, &format!("saves {saves:?}"), &case, 1e-10);
         }
     }
 }

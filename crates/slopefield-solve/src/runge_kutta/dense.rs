@@ -1,7 +1,7 @@
 //! The solution within a step.
 
-use super::stages::{Stages, combine};
-use super::tableau::{MAX_DENSE_STAGES, MAX_STAGES, Tableau};
+use super::stages::{Stages, combine, combine_fixed};
+use super::tableau::{MAX_DENSE_STAGES, MAX_STAGES, Tableau, dense_weight};
 use crate::{Real, SolveError};
 
 impl<T: Real> Stages<T> {
@@ -29,6 +29,19 @@ impl<T: Real> Stages<T> {
                 self.tableau().name
             )));
         }
+        if self.tableau().extra.a.is_empty() {
+            match *self.tableau().dense {
+                [a, b, c, d] => {
+                    self.combine_fixed_dense([a, b, c, d], h, theta, out);
+                    return Ok(());
+                }
+                [a, b, c, d, e, f, g] => {
+                    self.combine_fixed_dense([a, b, c, d, e, f, g], h, theta, out);
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
         let stages = self.tableau().dense_stages();
         if stages <= MAX_STAGES {
             self.combine_dense(h, theta, &mut [0.0; MAX_STAGES][..stages], out);
@@ -55,6 +68,19 @@ impl<T: Real> Stages<T> {
                 }
             }
         }
+    }
+
+    /// The usual numbers of stages: weights that go through memory would hold up the sum.
+    #[inline(always)]
+    fn combine_fixed_dense<const TERMS: usize>(
+        &self,
+        dense: [&[f64]; TERMS],
+        h: f64,
+        theta: f64,
+        out: &mut [T],
+    ) {
+        let weights: [f64; TERMS] = std::array::from_fn(|j| dense_weight(dense[j], theta));
+        combine_fixed(self.state(0), h, &weights, self.slopes(), out);
     }
 
     fn combine_dense(&self, h: f64, theta: f64, weights: &mut [f64], out: &mut [T]) {

@@ -288,7 +288,13 @@ impl<T: Real> Stages<T> {
     fn stage<const I: usize>(&mut self, ivp: &Ivp<'_, T>) {
         let (n, h) = (self.n, self.t_new - self.t);
         let (before, rest) = self.states.split_at_mut(I * n);
-        combine_fixed::<I, T>(&before[..n], h, self.tableau.a[I], &self.slopes, &mut rest[..n]);
+        combine_fixed::<I, T>(
+            &before[..n],
+            h,
+            first(self.tableau.a[I]),
+            &self.slopes,
+            &mut rest[..n],
+        );
         self.evaluate(ivp, I, self.time(I));
     }
 
@@ -385,13 +391,13 @@ impl<T: Real> Stages<T> {
 /// constant in each instance, so that the loop over states is the only loop.
 pub(super) fn combine<T: Real>(u: &[T], h: f64, weights: &[f64], slopes: &[T], out: &mut [T]) {
     match weights.len() {
-        1 => combine_fixed::<1, T>(u, h, weights, slopes, out),
-        2 => combine_fixed::<2, T>(u, h, weights, slopes, out),
-        3 => combine_fixed::<3, T>(u, h, weights, slopes, out),
-        4 => combine_fixed::<4, T>(u, h, weights, slopes, out),
-        5 => combine_fixed::<5, T>(u, h, weights, slopes, out),
-        6 => combine_fixed::<6, T>(u, h, weights, slopes, out),
-        7 => combine_fixed::<7, T>(u, h, weights, slopes, out),
+        1 => combine_fixed::<1, T>(u, h, first(weights), slopes, out),
+        2 => combine_fixed::<2, T>(u, h, first(weights), slopes, out),
+        3 => combine_fixed::<3, T>(u, h, first(weights), slopes, out),
+        4 => combine_fixed::<4, T>(u, h, first(weights), slopes, out),
+        5 => combine_fixed::<5, T>(u, h, first(weights), slopes, out),
+        6 => combine_fixed::<6, T>(u, h, first(weights), slopes, out),
+        7 => combine_fixed::<7, T>(u, h, first(weights), slopes, out),
         _ => {
             out.copy_from_slice(u);
             add_combination(h, weights, slopes, out);
@@ -399,11 +405,20 @@ pub(super) fn combine<T: Real>(u: &[T], h: f64, weights: &[f64], slopes: &[T], o
     }
 }
 
+/// The first entries of `weights`.
 #[inline(always)]
-fn combine_fixed<const TERMS: usize, T: Real>(
+fn first<const TERMS: usize>(weights: &[f64]) -> &[f64; TERMS] {
+    match weights.first_chunk() {
+        Some(weights) => weights,
+        None => unreachable!("a row of the table has a weight for each term"),
+    }
+}
+
+#[inline(always)]
+pub(super) fn combine_fixed<const TERMS: usize, T: Real>(
     u: &[T],
     h: f64,
-    weights: &[f64],
+    weights: &[f64; TERMS],
     slopes: &[T],
     out: &mut [T],
 ) {

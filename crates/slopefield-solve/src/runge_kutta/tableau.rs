@@ -130,12 +130,8 @@ impl Tableau {
         if !self.extra.a.is_empty() {
             return self.chebyshev_weights(theta, weights);
         }
-        let square = theta * theta;
         for (weight, row) in weights.iter_mut().zip(self.dense) {
-            *weight = match **row {
-                [a, b, c, d] => theta * ((a + theta * b) + square * (c + theta * d)),
-                _ => row.iter().rev().fold(0.0, |sum, coefficient| theta * (sum + coefficient)),
-            };
+            *weight = dense_weight(row, theta);
         }
     }
 
@@ -149,5 +145,14 @@ impl Tableau {
         for (weight, row) in weights.iter_mut().zip(self.extra.dense) {
             *weight = row.iter().zip(&basis).map(|(d, b)| d * b).sum();
         }
+    }
+}
+
+/// Interpolation weight `b(θ) = θ (c_0 + c_1 θ + …)` of one stage.
+#[inline(always)]
+pub(super) fn dense_weight(row: &[f64], theta: f64) -> f64 {
+    match *row {
+        [a, b, c, d] => theta * ((a + theta * b) + (theta * theta) * (c + theta * d)),
+        _ => row.iter().rev().fold(0.0, |sum, coefficient| theta * (sum + coefficient)),
     }
 }

@@ -251,8 +251,9 @@ fn a_delay_that_depends_on_the_state() {
     let saves = [5.0, 10.0, 20.0, 30.0];
     let run =
         |id: &str, tolerance| solve(id, &system, (0.0, 30.0), &[0.5], &saves, tolerance).unwrap().0;
-    // The steep parts of the solution shift by some 10⁵ times the tolerance.
-    let reference = run("vern9", 1e-12);
+    // The steep parts of the solution shift by some 10⁵ times the tolerance; at 2e-13 five explicit
+    // methods agree to 1e-9.
+    let reference = run("vern9", 2e-13);
     for (id, bound) in [("vern7", 5e-9), ("tsit5", 2e-8), ("radau", 2e-7)] {
         let error = distance(&run(id, 1e-12), &reference);
         assert!(error < bound, "{id}: {error:e} from {reference:?}");
