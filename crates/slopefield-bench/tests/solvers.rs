@@ -75,7 +75,7 @@ fn paths_come_closer_to_the_exact_ones_with_shorter_steps() {
         assert!(first > least * last && last < 3e-2, "{method}: {errors:?}");
     }
     // Side by side they are the same paths.
-    for method in ["em", "sriw1", "sosri"] {
+    for method in ["em", "sriw1", "sosri", "splitting"] {
         let (alone, lanes) = (of(method), of(&format!("{method}, in lanes")));
         assert_eq!(alone.len(), lanes.len());
         for (a, b) in alone.iter().zip(&lanes) {

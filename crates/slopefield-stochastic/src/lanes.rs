@@ -102,7 +102,7 @@ impl Kernel for AllLanes<'_> {
 /// the bits that it has alone, where both kernels have.
 ///
 /// `span` is the time span, `u0` the initial state of every path, `p` the parameters. Methods: `em`,
-/// `sriw1`, `sosri`.
+/// `sriw1`, `sosri`, `splitting`.
 ///
 /// # Errors
 /// [`SolveError::Invalid`] for other methods, settings without fixed steps, or sizes that make no
@@ -141,7 +141,7 @@ pub fn paths_in_lanes(
     }
     if lane_stepper(method, 1).is_none() {
         return refuse(format!(
-            "the method {method} does not work in lanes; em, sriw1 and sosri do"
+            "the method {method} does not work in lanes; em, sriw1, sosri and splitting do"
         ));
     }
     let row = saves.len() * n;

@@ -100,7 +100,7 @@ fn exact_ends(problem: &Problem, count: usize) -> Result<Vec<f64>, BenchError> {
 }
 
 /// Methods that take many paths side by side.
-const IN_LANES: [&str; 3] = ["em", "sriw1", "sosri"];
+const IN_LANES: [&str; 4] = ["em", "sriw1", "sosri", "splitting"];
 
 /// Drift and noise for many paths at once, from the problem's text.
 struct Compiled {

@@ -5,6 +5,7 @@ use super::delayed::DelayedEuler;
 use super::dri1::Dri1;
 use super::euler::{EulerHeun, EulerMaruyama};
 use super::milstein::{ImplicitMilstein, Milstein};
+use super::splitting::Splitting;
 use super::sra::{SOSRA, SRA1, Sra};
 use super::sri::{SOSRI, SRIW1, Sri};
 use crate::methods::{MethodInfo, Process};
@@ -22,11 +23,12 @@ pub(crate) fn lane_stepper(name: &str, lanes: usize) -> Option<Box<dyn Stepper>>
         "em" => Box::new(SdeStepper::in_lanes(EulerMaruyama::default(), lanes)),
         "sriw1" => Box::new(SdeStepper::in_lanes(Sri::new(&SRIW1), lanes)),
         "sosri" => Box::new(SdeStepper::in_lanes(Sri::new(&SOSRI), lanes)),
+        "splitting" => Box::new(SdeStepper::in_lanes(Splitting::default(), lanes)),
         _ => return None,
     })
 }
 
-pub(crate) static METHODS: [MethodInfo; 9] = [
+pub(crate) static METHODS: [MethodInfo; 10] = [
     MethodInfo {
         id: "sosri",
         name: "SOSRI",
@@ -74,6 +76,19 @@ pub(crate) static METHODS: [MethodInfo; 9] = [
         reference: "10.1137/09076636X",
         build: stepper!(Sra::new(&SRA1)),
         single: stepper!(Sra::new(&SRA1)),
+    },
+    MethodInfo {
+        id: "splitting",
+        name: "Foster–dos Reis–Strange splitting",
+        process: Process::Diffusion,
+        strong_order: 1.5,
+        weak_order: 2.0,
+        dense_order: 1.0,
+        advice: "Paths with additive, diagonal or commutative noise in both calculi, accurate at long \
+                 steps.",
+        reference: "10.48550/arXiv.2210.17543",
+        build: stepper!(Splitting::default()),
+        single: stepper!(Splitting::default()),
     },
     MethodInfo {
         id: "milstein",

@@ -9,6 +9,7 @@ mod newton;
 mod past;
 mod rows;
 mod scheme;
+mod splitting;
 mod sra;
 mod sri;
 mod stepper;

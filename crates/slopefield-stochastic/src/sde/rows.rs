@@ -22,6 +22,14 @@ pub(crate) struct Stage<'a, T> {
     pub(crate) out: &'a mut [T],
 }
 
+/// A row moved along another: `out = u + factor · slope`.
+pub(crate) struct Scaled<'a, T> {
+    pub(crate) u: &'a [T],
+    pub(crate) factor: f64,
+    pub(crate) slope: &'a [T],
+    pub(crate) out: &'a mut [T],
+}
+
 /// A row operation.
 pub(crate) trait Rows: Sized {
     /// The length of the rows.
@@ -79,6 +87,22 @@ impl<T: Real> Rows for Stage<'_, T> {
         let (scale, noise) = (&self.scale[..n], &self.noise[..n]);
         for i in 0..n {
             self.out[i] = u[i] + h * drift[i] + T::of(scale[i]) * noise[i];
+        }
+    }
+}
+
+impl<T: Real> Rows for Scaled<'_, T> {
+    fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    #[inline(always)]
+    fn apply(self) {
+        let n = self.out.len();
+        let factor = T::of(self.factor);
+        let (u, slope) = (&self.u[..n], &self.slope[..n]);
+        for i in 0..n {
+            self.out[i] = u[i] + factor * slope[i];
         }
     }
 }

@@ -34,6 +34,7 @@ fn errors_fall_with_the_tolerance_on_the_same_paths() {
         ("implicit-milstein", 1e-4),
         ("sriw1", 1e-5),
         ("sosri", 1e-5),
+        ("splitting", 1e-5),
         ("dri1", 1e-3),
     ] {
         for (system, exact) in [
@@ -41,7 +42,9 @@ fn errors_fall_with_the_tolerance_on_the_same_paths() {
             (cubic(), cubic_exact as fn(f64) -> f64),
         ] {
             let mut last: Option<(f64, f64)> = None;
-            let mut rtol = 1e-1;
+            // Where drift and noise commute, splitting is a thousand times as accurate as asked for,
+            // and a loose tolerance leaves it few steps after the first ones, which are short.
+            let mut rtol = if name == "splitting" { 1e-2 } else { 1e-1 };
             while rtol >= 0.99 * tightest {
                 let (error, steps) = error_at(name, system, rtol, &exact);
                 if let Some((before, fewer)) = last {
@@ -345,7 +348,7 @@ fn steps_that_cannot_be_taken_end_with_the_cause() {
         ..geometric()
     };
     let model = Model::<f64>::new(broken);
-    for name in ["em", "euler-heun", "milstein", "sosri", "sriw1", "dri1"] {
+    for name in ["em", "euler-heun", "milstein", "splitting", "sosri", "sriw1", "dri1"] {
         for settings in [tolerances(1e-2, 0), fixed(1.0 / 64.0, 0)] {
             let result = end(&mut *method(name).unwrap(), &model, (0.0, 1.0), &[0.5], &settings);
             match result.unwrap_err() {

@@ -72,7 +72,7 @@ fn paths_in_lanes_have_the_bits_of_single_ones() {
         let noise = system().noise.unwrap().coefficients;
         (Lanes { function: system().drift, width }, Lanes { function: noise, width })
     };
-    for name in ["em", "sriw1", "sosri"] {
+    for name in ["em", "sriw1", "sosri", "splitting"] {
         for (width, count, threads) in [(8, 21, 1), (64, 150, 3)] {
             let which = Paths { first: 5, count, threads };
             let mut alone = vec![0.0; count * 8];
