@@ -310,6 +310,59 @@ pub enum Plugin {
         /// Id of the plugin.
         id: String,
     },
+    /// Test a plugin: does it keep to the interface, are its numbers what it says they are?
+    ///
+    /// Takes the folder of a plugin that you work on, which has a plugin.toml, or the id of an
+    /// installed one that may run. Every test runs in a process of its own, so a crash or an endless
+    /// loop is a result like any other. The code of the plugin runs with your rights.
+    ///
+    ///   slopefield plugin check .
+    ///   slopefield plugin check . --include solver.order --include library
+    ///   slopefield plugin check org.slopefield.ode-extra --json
+    #[command(verbatim_doc_comment)]
+    Check(PluginCheck),
+    /// Put a plugin that you have built into the layout of installed ones.
+    Pack(PluginPack),
+}
+
+/// `slopefield plugin check`.
+#[derive(Debug, Args)]
+pub struct PluginCheck {
+    /// Folder with a plugin.toml, or id of an installed plugin.
+    #[arg(required_unless_present = "list")]
+    pub plugin: Option<String>,
+    /// The library, when it is not where the manifest or cargo puts it.
+    #[arg(long, value_name = "FILE")]
+    pub library: Option<PathBuf>,
+    /// Only tests whose names begin so, or of the solver or network of this id, or `id/test`; may be
+    /// repeated.
+    #[arg(long, value_name = "NAME")]
+    pub include: Vec<String>,
+    /// No tests whose names begin so, or of the solver or network of this id; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub exclude: Vec<String>,
+    /// Seed of the tests that draw numbers.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Seconds that one test may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = duration)]
+    pub time_limit: f64,
+    /// Print the names of all tests and what they look at.
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// `slopefield plugin pack`.
+#[derive(Debug, Args)]
+pub struct PluginPack {
+    /// Folder with a plugin.toml.
+    pub plugin: PathBuf,
+    /// Folder of plugins to put it in, as `<id>/<version>`.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// The library, when it is not where the manifest or cargo puts it.
+    #[arg(long, value_name = "FILE")]
+    pub library: Option<PathBuf>,
 }
 
 /// `slopefield bench`.

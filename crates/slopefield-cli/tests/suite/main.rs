@@ -10,6 +10,7 @@ mod gradient;
 mod inputs;
 mod interruption;
 mod networks;
+mod plugin_check;
 mod plugins;
 mod project;
 mod sample;
