@@ -323,6 +323,45 @@ pub enum Plugin {
     Check(PluginCheck),
     /// Put a plugin that you have built into the layout of installed ones.
     Pack(PluginPack),
+    /// Begin a plugin: a folder that builds, passes the tests, and is to be changed from there.
+    New(PluginNew),
+}
+
+/// `slopefield plugin new`.
+#[derive(Debug, Args)]
+pub struct PluginNew {
+    /// What it provides.
+    #[arg(value_enum)]
+    pub kind: PluginKind,
+    /// Its name, which is also that of the folder.
+    pub name: String,
+    /// What it is written in.
+    #[arg(long, value_enum, default_value_t)]
+    pub language: PluginLanguage,
+    /// Its id, a domain that you own, reversed, and the name [default: org.example.NAME].
+    #[arg(long)]
+    pub id: Option<String>,
+}
+
+/// What a new plugin provides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PluginKind {
+    /// A solver in code.
+    Solver,
+    /// A network architecture.
+    Network,
+    /// An explicit Runge–Kutta method given by its coefficients; it has no code.
+    Tableau,
+}
+
+/// What a new plugin is written in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum PluginLanguage {
+    /// Rust.
+    #[default]
+    Rust,
+    /// C.
+    C,
 }
 
 /// `slopefield plugin check`.

@@ -1,4 +1,4 @@
-//! Conformance tests for plugins.
+//! What authors of plugins need: conformance tests, and a plugin to begin with ([`Template`]).
 //!
 //! [`check`] puts a plugin into the layout of installed ones and runs every test that applies in a
 //! process of its own with a time limit; a crash or an endless loop is a result like any other. A
@@ -10,6 +10,7 @@
 
 pub mod catalogue;
 mod context;
+mod kit;
 mod library;
 mod network;
 mod outcome;
@@ -19,8 +20,10 @@ mod solver;
 mod stage;
 mod symbols;
 mod tableau;
+mod template;
 
 pub use catalogue::Applies;
 pub use outcome::{Line, Outcome, Report, Verdict};
 pub use process::{Request, SUBCOMMAND, check, child};
 pub use stage::{StageError, Staged, stage};
+pub use template::{Kind, Language, Template, TemplateError};

@@ -22,11 +22,12 @@ pub async fn run(session: &Session, plugin: Plugin) -> Result<ExitCode, ApiError
     let plugin = match plugin {
         Plugin::Check(check) => return plugin_author::check(session, check).await,
         Plugin::Pack(pack) => return plugin_author::pack(session, &pack),
+        Plugin::New(new) => return plugin_author::new(session, new),
         other => other,
     };
     let list = installed(session).await?;
     match plugin {
-        Plugin::Check(_) | Plugin::Pack(_) => {}
+        Plugin::Check(_) | Plugin::Pack(_) | Plugin::New(_) => {}
         Plugin::List => show_list(session, &list),
         Plugin::Info { id } => {
             let views = versions(&list, &id)?;

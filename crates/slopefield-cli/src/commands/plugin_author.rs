@@ -1,11 +1,13 @@
-//! What authors of plugins need: tests of a plugin, and the layout of an installed one.
+//! What authors of plugins need: a folder to begin with, tests, and the layout of an installed plugin.
 
 use super::Session;
 use super::plugin::{installed, refusal, versions};
-use crate::arguments::{PluginCheck, PluginPack};
+use crate::arguments::{PluginCheck, PluginKind, PluginLanguage, PluginNew, PluginPack};
 use crate::output;
 use slopefield_api::ApiError;
-use slopefield_plugin_check::{Line, Report, Request, StageError, Verdict, catalogue, stage};
+use slopefield_plugin_check::{
+    Kind, Language, Line, Report, Request, StageError, Template, Verdict, catalogue, stage,
+};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -149,6 +151,43 @@ pub fn pack(session: &Session, pack: &PluginPack) -> Result<ExitCode, ApiError> 
         output::json(&serde_json::json!({ "id": id, "version": version, "folder": folder }));
     } else {
         output::print(&format!("{id} {version} is in {folder}\n"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the folder of a new plugin.
+pub fn new(session: &Session, new: PluginNew) -> Result<ExitCode, ApiError> {
+    let id = new.id.unwrap_or_else(|| format!("org.example.{}", new.name));
+    let template = Template {
+        kind: match new.kind {
+            PluginKind::Solver => Kind::Solver,
+            PluginKind::Network => Kind::Network,
+            PluginKind::Tableau => Kind::Tableau,
+        },
+        language: match new.language {
+            PluginLanguage::Rust => Language::Rust,
+            PluginLanguage::C => Language::C,
+        },
+        name: new.name,
+        id,
+    };
+    let folder = template
+        .write(Path::new("."))
+        .map_err(|e| refusal(e.to_string(), "see `slopefield plugin new --help`"))?;
+    let name = &template.name;
+    let build = match (template.kind, template.language) {
+        (Kind::Tableau, _) => "",
+        (_, Language::Rust) => "cargo build --release && ",
+        (_, Language::C) => "make && ",
+    };
+    if session.json {
+        let folder = folder.display().to_string();
+        output::json(&serde_json::json!({ "id": template.id, "folder": folder }));
+    } else {
+        output::print(&format!(
+            "{name} is begun; README.md in it says what is where. Now\n\n  cd {name} && \
+             {build}slopefield plugin check .\n"
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

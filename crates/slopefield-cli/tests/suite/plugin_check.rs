@@ -222,3 +222,70 @@ fn a_plugin_that_is_packed_can_be_used() {
     let again = place.run(&["plugin", "pack", ".", "--out", "packed"]);
     again.bad(&["there is no library", "build the plugin first"]);
 }
+
+/// Builds a new plugin as its README says and runs its own tests; without a network.
+#[track_caller]
+fn tested(place: &Place, folder: &str, words: &[&str]) {
+    let run = Command::new(words[0])
+        .args(&words[1..])
+        .current_dir(place.path(folder))
+        .env("SLOPEFIELD", common::PROGRAM)
+        .env("SLOPEFIELD_DATA_DIR", place.path("data"))
+        .env("CARGO_TARGET_DIR", place.path(folder).join("target"))
+        .env("CARGO_NET_OFFLINE", "true")
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(run.status.success(), "{}\n{}", text(&run.stdout), text(&run.stderr));
+}
+
+#[test]
+fn new_plugins_in_rust_build_and_pass_their_tests() {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    for (kind, name) in [("solver", "my-heun"), ("network", "my-gates")] {
+        let place = Place::new();
+        place.run(&["plugin", "new", kind, name, "--id", "org.mine.first"]).good();
+        tested(&place, name, &[&cargo, "test", "--quiet"]);
+        let report = sound(&place, &[name]);
+        assert_eq!(report["plugin"], "org.mine.first");
+        let found = lines(&report);
+        let words: Vec<_> = found.iter().filter(|l| l.1 == "warning").collect();
+        assert!(words.is_empty(), "{words:#?}");
+        // A folder that is there is left alone.
+        place.run(&["plugin", "new", kind, name]).bad(&["is there already"]);
+    }
+}
+
+#[test]
+fn new_plugins_in_c_build_and_pass_their_tests() {
+    for (kind, name) in [("solver", "my-heun"), ("network", "my-gates")] {
+        let place = Place::new();
+        place.run(&["plugin", "new", kind, name, "--language", "c"]).good();
+        tested(&place, name, &["make", "--silent", "test", "CFLAGS=-O2 -Wall -Wextra -Werror"]);
+        let found = lines(&sound(&place, &[name]));
+        let words: Vec<_> = found.iter().filter(|l| l.1 == "warning").collect();
+        assert!(words.is_empty(), "{words:#?}");
+    }
+}
+
+#[test]
+fn a_new_tableau_passes_and_is_used() {
+    let place = Place::new();
+    place.run(&["plugin", "new", "tableau", "my-pair"]).good();
+    let found = lines(&sound(&place, &["my-pair"]));
+    assert!(found.iter().all(|l| l.1 == "passed"), "{found:#?}");
+    place.run(&["plugin", "pack", "my-pair", "--out", "packed"]).good();
+    place.write("model.slope", "state x = 1\nx' = -x\n");
+    let method = "org.example.my-pair/my-pair";
+    let words = ["simulate", "model.slope", "--at", "1", "--method", method];
+    let text = place.run(&[&words[..], &["--plugins", "packed"]].concat()).good();
+    common::close(common::table(&text).1[0][1], (-1f64).exp(), 1e-5);
+    for bad in ["My-Pair", "a b", "../x", ""] {
+        place.run(&["plugin", "new", "tableau", bad]).bad(&["must consist of"]);
+    }
+    place.run(&["plugin", "new", "tableau", "x", "--id", "plain"]).bad(&["must be like"]);
+    // A wrong coefficient is told with the condition that it breaks.
+    place.replace("my-pair/tableaus.toml", "\"4/9\", \"0\"]", "\"3/9\", \"1/9\"]");
+    let run = place.run(&["plugin", "check", "my-pair"]);
+    assert!(!run.ok && run.out.contains("has order 1, not 3"), "{}", run.out);
+}
