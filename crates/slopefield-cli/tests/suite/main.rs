@@ -15,4 +15,5 @@ mod plugins;
 mod project;
 mod sample;
 mod simulate;
+mod tutorials;
 mod uncertainty;
