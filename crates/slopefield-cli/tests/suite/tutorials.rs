@@ -21,16 +21,29 @@ fn blocks(page: &str) -> Vec<(&str, String)> {
     found
 }
 
+/// Runs a line of a shell, where the command is called `slopefield`; what it printed.
+#[track_caller]
+fn typed(line: &str, folder: &Path, place: &Place) -> String {
+    let program = Path::new(common::PROGRAM).parent().unwrap().display().to_string();
+    let path = format!("{program}:{}", std::env::var("PATH").unwrap_or_default());
+    let run = Command::new("sh")
+        .args(["-c", line])
+        .current_dir(folder)
+        .env("PATH", &path)
+        .env("SLOPEFIELD_DATA_DIR", place.path("data"))
+        .env("CARGO_NET_OFFLINE", "true")
+        .env_remove("CARGO_TARGET_DIR")
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&run.stdout), text(&run.stderr));
+    assert!(run.status.success(), "`{line}` failed\n{out}\n{err}");
+    out
+}
+
 /// Follows a page; what its commands printed.
 fn follow(page: &str, source: &str) -> String {
     let place = Place::new();
-    // The command by its name, as the page writes it.
-    let program = Path::new(common::PROGRAM);
-    let path = format!(
-        "{}:{}",
-        program.parent().unwrap().display(),
-        std::env::var("PATH").unwrap_or_default()
-    );
     let page = std::fs::read_to_string(repository().join("docs/how-to").join(page)).unwrap();
     let mut folder: PathBuf = place.path("");
     let (mut printed, mut old) = (String::new(), None);
@@ -38,23 +51,10 @@ fn follow(page: &str, source: &str) -> String {
         match about {
             "sh" => {
                 for line in body.lines() {
-                    if let Some(into) = line.strip_prefix("cd ") {
-                        folder = folder.join(into);
-                        continue;
+                    match line.strip_prefix("cd ") {
+                        Some(into) => folder = folder.join(into),
+                        None => printed += &typed(line, &folder, &place),
                     }
-                    let run = Command::new("sh")
-                        .args(["-c", line])
-                        .current_dir(&folder)
-                        .env("PATH", &path)
-                        .env("SLOPEFIELD_DATA_DIR", place.path("data"))
-                        .env("CARGO_NET_OFFLINE", "true")
-                        .env_remove("CARGO_TARGET_DIR")
-                        .output()
-                        .unwrap();
-                    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-                    let (out, err) = (text(&run.stdout), text(&run.stderr));
-                    assert!(run.status.success(), "`{line}` failed\n{out}\n{err}");
-                    printed += &out;
                 }
             }
             "rust replace" => old = Some(body),
@@ -90,4 +90,34 @@ fn the_network_in_15_minutes() {
     assert!(gradient.starts_with("passed"), "{gradient}");
     let (header, rows) = common::table(&printed[printed.find("t,x,v").unwrap()..]);
     assert_eq!((header.as_slice(), rows.len()), (&["t", "x", "v"][..], 2));
+}
+
+/// Builds and checks the examples in other languages with the commands of their page. Linkers other
+/// than those of the GNU kind do not know one of the options, as the page says.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_examples_in_other_languages() {
+    let page = std::fs::read_to_string(repository().join("plugins/examples/README.md")).unwrap();
+    let fortran = Command::new("gfortran").arg("--version").output().is_ok();
+    let (mut checked, mut stiff) = (0, false);
+    for (about, body) in blocks(&page) {
+        if about.ends_with("fortran") && !fortran {
+            println!("there is no gfortran here: the example in Fortran is not built");
+            continue;
+        }
+        let place = Place::new();
+        // Libraries go into a folder of their own.
+        let line = body.lines().next().unwrap();
+        let (build, library) = line.rsplit_once(" -o ").unwrap();
+        let made = place.path(library).display().to_string();
+        // Every warning counts, as for the header.
+        let strict = format!("{build} -Wall -Wextra -Werror -o {made}");
+        typed(&strict, &repository(), &place);
+        let check = body.lines().nth(1).unwrap().replace(library, &made);
+        let printed = typed(&check, &repository(), &place);
+        assert!(!printed.contains("warning"), "{printed}");
+        stiff |= printed.lines().any(|l| l.starts_with("passed     solver.stiff"));
+        checked += 1;
+    }
+    assert!(stiff && checked == if fortran { 2 } else { 1 }, "{checked}");
 }
