@@ -64,22 +64,31 @@ fn compiled(
     place.write("plugin.toml", &manifest);
 }
 
+/// Every plugin that comes with the application: nothing of it is even worth a word.
 #[test]
 fn the_bundled_plugins_pass() {
     built();
-    for (folder, solvers) in [("ode-extra", 1), ("kan", 0), ("explicit-pairs", 4)] {
+    let mut checked = Vec::new();
+    for entry in std::fs::read_dir(repository().join("plugins")).unwrap() {
+        let source = entry.unwrap().path();
+        if !source.join("plugin.toml").is_file() {
+            continue;
+        }
         let place = Place::new();
-        let source = repository().join("plugins").join(folder);
-        let report = sound(&place, &[source.to_str().unwrap()]);
-        let all = lines(&report);
-        let measured =
-            all.iter().filter(|l| l.0.ends_with("/solver.order") && l.1 == "passed").count();
-        assert_eq!(measured, solvers, "{all:#?}");
-        // Nothing of it is even worth a word.
+        let all = lines(&sound(&place, &[source.to_str().unwrap()]));
         let words: Vec<_> = all.iter().filter(|l| l.1 == "warning").collect();
-        assert!(words.is_empty(), "{words:?}");
+        assert!(words.is_empty(), "{words:#?}");
         // What was tested lay in a folder of its own, which is gone.
         assert!(place.names().is_empty(), "{:?}", place.names());
+        checked.extend(all.into_iter().filter(|l| l.1 == "passed").map(|l| l.0));
+    }
+    for test in [
+        "dop853/solver.order",
+        "bs5/solver.order",
+        "rkf45/solver.tolerance",
+        "kan/network.gradient",
+    ] {
+        assert!(checked.iter().any(|name| name == test), "{test} is not in {checked:#?}");
     }
 }
 

@@ -90,9 +90,6 @@ impl Solver for Method {
     type Options = MethodOptions;
 
     fn create(problem: &Problem<'_>, config: &Config<'_, MethodOptions>) -> Result<Self, Error> {
-        if problem.has_mass_matrix() {
-            return Err(Error::unsupported("this method takes no mass matrix"));
-        }
         let n = problem.len();
         Ok(Method {
             rtol: config.rtol,
