@@ -56,9 +56,11 @@ fn compiled(
          license = \"MIT\"\n[native]\nabi = \"1.0\"\n[native.library.{arch}-{os}]\n\
          file = \"{file}\"\n"
     );
+    // Networks have no capabilities.
     for (solver, caps) in solvers {
+        let kind = if source.contains("network") { "network" } else { "solver" };
         manifest += &format!(
-            "[[provides]]\nkind = \"solver\"\nid = \"{solver}\"\nname = \"{solver}\"\ncaps = {caps}\n"
+            "[[provides]]\nkind = \"{kind}\"\nid = \"{solver}\"\nname = \"{solver}\"\ncaps = {caps}\n"
         );
     }
     place.write("plugin.toml", &manifest);
@@ -197,6 +199,38 @@ fn every_fault_is_found_by_its_test() {
     let text = place.run(&["plugin", "check", ".", "--include", "crashes/solver.step-record"]);
     assert!(text.out.contains("CRASHED    solver.step-record"), "{}", text.out);
     assert!(text.out.contains("org.example.sloppy 1.0.0: 1 crashed"), "{}", text.out);
+}
+
+/// The same for networks.
+const NETWORK_FAULTS: [(&str, &str, &str, &str); 8] = [
+    ("counts", "network.determinism", "failed", "another graph"),
+    ("goes-on", "network.stops", "failed", "more calls after the first has failed"),
+    ("forgets", "network.stops", "failed", "reports success although every call failed"),
+    ("any-options", "network.options", "failed", "an option that it does not have"),
+    ("dead-input", "network.inputs-matter", "warning", "does not depend on input 1 of 3"),
+    ("overflows", "network.finite", "failed", "it gives"),
+    ("any-id", "network.unknown-id", "failed", "it builds \"any-idx\""),
+    ("bad-default", "network.description", "failed", "lies outside of"),
+];
+
+#[test]
+fn every_fault_of_a_network_is_found_by_its_test() {
+    let place = Place::new();
+    let ids = NETWORK_FAULTS.iter().map(|f| f.0).chain(["sound"]);
+    let networks: Vec<_> = ids.map(|id| (id, "[]")).collect();
+    compiled(&place, ("sloppy_networks.c", "-DALL"), ABOUT, &networks);
+    sound(&place, &[".", "--include", "sound"]);
+    let mut words = vec!["plugin", "check", ".", "--json"];
+    let names: Vec<String> = NETWORK_FAULTS.iter().map(|f| format!("{}/{}", f.0, f.1)).collect();
+    names.iter().for_each(|name| words.extend(["--include", name]));
+    let run = place.run(&words);
+    let report: Value = serde_json::from_str(run.out.lines().next_back().unwrap()).unwrap();
+    for ((name, found, message), (_, _, verdict, part)) in lines(&report).iter().zip(NETWORK_FAULTS)
+    {
+        assert_eq!(found, verdict, "{name}: {message}");
+        assert!(message.contains(part), "{name}: `{part}` is not in\n{message}");
+    }
+    assert_eq!(lines(&report).len(), NETWORK_FAULTS.len());
 }
 
 #[test]
