@@ -310,6 +310,98 @@ pub enum Plugin {
         /// Id of the plugin.
         id: String,
     },
+    /// Test a plugin: does it keep to the interface, are its numbers what it says they are?
+    ///
+    /// Takes the folder of a plugin that you work on, which has a plugin.toml, or the id of an
+    /// installed one that may run. Every test runs in a process of its own, so a crash or an endless
+    /// loop is a result like any other. The code of the plugin runs with your rights.
+    ///
+    ///   slopefield plugin check .
+    ///   slopefield plugin check . --include solver.order --include library
+    ///   slopefield plugin check org.slopefield.ode-extra --json
+    #[command(verbatim_doc_comment)]
+    Check(PluginCheck),
+    /// Put a plugin that you have built into the layout of installed ones.
+    Pack(PluginPack),
+    /// Begin a plugin: a folder that builds, passes the tests, and is to be changed from there.
+    New(PluginNew),
+}
+
+/// `slopefield plugin new`.
+#[derive(Debug, Args)]
+pub struct PluginNew {
+    /// What it provides.
+    #[arg(value_enum)]
+    pub kind: PluginKind,
+    /// Its name, which is also that of the folder.
+    pub name: String,
+    /// What it is written in.
+    #[arg(long, value_enum, default_value_t)]
+    pub language: PluginLanguage,
+    /// Its id, a domain that you own, reversed, and the name [default: org.example.NAME].
+    #[arg(long)]
+    pub id: Option<String>,
+}
+
+/// What a new plugin provides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PluginKind {
+    /// A solver in code.
+    Solver,
+    /// A network architecture.
+    Network,
+    /// An explicit Runge–Kutta method given by its coefficients; it has no code.
+    Tableau,
+}
+
+/// What a new plugin is written in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum PluginLanguage {
+    /// Rust.
+    #[default]
+    Rust,
+    /// C.
+    C,
+}
+
+/// `slopefield plugin check`.
+#[derive(Debug, Args)]
+pub struct PluginCheck {
+    /// Folder with a plugin.toml, or id of an installed plugin.
+    #[arg(required_unless_present = "list")]
+    pub plugin: Option<String>,
+    /// The library, when it is not where the manifest or cargo puts it.
+    #[arg(long, value_name = "FILE")]
+    pub library: Option<PathBuf>,
+    /// Only tests whose names begin so, or of the solver or network of this id, or `id/test`; may be
+    /// repeated.
+    #[arg(long, value_name = "NAME")]
+    pub include: Vec<String>,
+    /// No tests whose names begin so, or of the solver or network of this id; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub exclude: Vec<String>,
+    /// Seed of the tests that draw numbers.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Seconds that one test may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = duration)]
+    pub time_limit: f64,
+    /// Print the names of all tests and what they look at.
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// `slopefield plugin pack`.
+#[derive(Debug, Args)]
+pub struct PluginPack {
+    /// Folder with a plugin.toml.
+    pub plugin: PathBuf,
+    /// Folder of plugins to put it in, as `<id>/<version>`.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: PathBuf,
+    /// The library, when it is not where the manifest or cargo puts it.
+    #[arg(long, value_name = "FILE")]
+    pub library: Option<PathBuf>,
 }
 
 /// `slopefield bench`.

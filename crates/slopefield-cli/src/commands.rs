@@ -6,6 +6,7 @@ pub mod fit;
 pub mod forecast;
 pub mod gradient;
 pub mod plugin;
+pub mod plugin_author;
 pub mod project;
 pub mod sample;
 pub mod simulate;

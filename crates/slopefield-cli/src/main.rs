@@ -1,8 +1,9 @@
 //! The `slopefield` command: the same engine as the window, in a terminal.
 //!
-//! Every subcommand but one is a request to a worker process, which this program starts from
+//! Nearly every subcommand is a request to a worker process, which this program starts from
 //! itself; so one file is enough to install, and a crash in a plugin cannot take the terminal's
-//! output along. `bench` measures in this very process: a pipe would be in the way of the clock.
+//! output along. `bench` measures in this very process: a pipe would be in the way of the clock;
+//! `plugin check` starts this program once more for every test.
 
 mod arguments;
 mod commands;
@@ -16,8 +17,12 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut raw = std::env::args_os().skip(1);
-    if raw.next().is_some_and(|first| first == worker::SUBCOMMAND) {
-        return worker::serve(raw);
+    match raw.next() {
+        Some(first) if first == worker::SUBCOMMAND => return worker::serve(raw),
+        Some(first) if first == slopefield_plugin_check::SUBCOMMAND => {
+            return slopefield_plugin_check::child(raw);
+        }
+        _ => {}
     }
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Runtime::new() {

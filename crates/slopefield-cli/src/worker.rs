@@ -39,6 +39,8 @@ pub fn client(arguments: &Arguments) -> Arc<Client> {
         words.extend([OsStr::new("--bundled-plugins").into(), folder.into()]);
     }
     for folder in &arguments.plugins {
+        // The worker takes only folders that are the same from everywhere.
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
         words.extend([OsStr::new("--plugins").into(), folder.into()]);
     }
     Arc::new(Client::new(Launch { program, arguments: words }, |_| {}))

@@ -180,9 +180,6 @@ impl Solver for Dop853 {
     type Options = Dop853Options;
 
     fn create(problem: &Problem<'_>, config: &Config<'_, Dop853Options>) -> Result<Self, Error> {
-        if problem.has_mass_matrix() {
-            return Err(Error::unsupported("DOP853 is explicit and takes no mass matrix"));
-        }
         let n = problem.len();
         Ok(Dop853 {
             rtol: config.rtol,

@@ -134,6 +134,10 @@ struct Instance {
     _problem: Box<slf_problem>,
 }
 
+unsafe extern "C" fn mass(_: *mut c_void, _: f64, _: *mut c_void) -> slf_status {
+    SLF_OK
+}
+
 fn problem() -> slf_problem {
     slf_problem {
         struct_size: size_of::<slf_problem>() as u32,
@@ -299,6 +303,10 @@ fn wrong_requests_are_answered() {
     let old = slf_problem { struct_size: 40, ..problem() };
     let refused = create_for(old, "odd", "nothing", &mut err).err();
     assert_eq!(refused, Some(SLF_ERR_UNSUPPORTED));
+    let with_mass = slf_problem { mass: Some(mass), ..problem() };
+    let refused = create_for(with_mass, "odd", "nothing", &mut err).err();
+    assert_eq!(refused, Some(SLF_ERR_UNSUPPORTED));
+    assert_eq!(text(&err), "`odd` takes no mass matrix");
 
     // SAFETY: functions of the plugin with arguments that the interface allows.
     unsafe {

@@ -1,6 +1,7 @@
-//! `slopefield plugin`: what is installed, and what of it may run.
+//! `slopefield plugin`: what is installed, and what of it may run. What authors need is in
+//! [`plugin_author`].
 
-use super::Session;
+use super::{Session, plugin_author};
 use crate::arguments::Plugin;
 use crate::output;
 use slopefield_api::types::{
@@ -11,11 +12,22 @@ use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
 
-/// Lists plugins, shows one, or changes the trust in one.
+/// What is installed.
+pub async fn installed(session: &Session) -> Result<PluginList, ApiError> {
+    Ok(session.call(Command::plugin_list, Empty {}, |_, _| {}).await?.0)
+}
+
+/// Lists plugins, shows one, changes the trust in one; or serves an author.
 pub async fn run(session: &Session, plugin: Plugin) -> Result<ExitCode, ApiError> {
-    let (list, _): (PluginList, _) =
-        session.call(Command::plugin_list, Empty {}, |_, _| {}).await?;
+    let plugin = match plugin {
+        Plugin::Check(check) => return plugin_author::check(session, check).await,
+        Plugin::Pack(pack) => return plugin_author::pack(session, &pack),
+        Plugin::New(new) => return plugin_author::new(session, new),
+        other => other,
+    };
+    let list = installed(session).await?;
     match plugin {
+        Plugin::Check(_) | Plugin::Pack(_) | Plugin::New(_) => {}
         Plugin::List => show_list(session, &list),
         Plugin::Info { id } => {
             let views = versions(&list, &id)?;
@@ -106,7 +118,7 @@ fn about(p: &PluginView) -> String {
 }
 
 /// The installed versions of a plugin.
-fn versions<'a>(list: &'a PluginList, id: &str) -> Result<Vec<&'a PluginView>, ApiError> {
+pub fn versions<'a>(list: &'a PluginList, id: &str) -> Result<Vec<&'a PluginView>, ApiError> {
     let views: Vec<&PluginView> = list.plugins.iter().filter(|p| p.id == id).collect();
     if views.is_empty() {
         let folders = list.folders.join(", ");
@@ -116,7 +128,7 @@ fn versions<'a>(list: &'a PluginList, id: &str) -> Result<Vec<&'a PluginView>, A
     Ok(views)
 }
 
-fn refusal(message: String, advice: &str) -> ApiError {
+pub fn refusal(message: String, advice: &str) -> ApiError {
     ApiError { code: Code::Request, message, advice: Some(advice.to_owned()), details: Vec::new() }
 }
 

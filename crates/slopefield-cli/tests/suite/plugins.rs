@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 /// A folder with the bundled plugins, built with the same cargo, profile and target folder as
 /// the program.
-fn plugins() -> &'static Path {
+pub fn built() -> &'static Path {
     static FOLDER: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, folder) = FOLDER.get_or_init(|| {
         let products = Path::new(common::PROGRAM).parent().unwrap();
@@ -35,7 +35,7 @@ fn plugins() -> &'static Path {
 }
 
 fn run(place: &Place, arguments: &[&str]) -> common::Run {
-    place.run(&[arguments, &["--plugins", plugins().to_str().unwrap()]].concat())
+    place.run(&[arguments, &["--plugins", built().to_str().unwrap()]].concat())
 }
 
 /// A place whose user trusts the plugins.
@@ -195,12 +195,12 @@ fn what_no_plugin_offers_is_named_with_what_there_is() {
 }
 
 /// A copy of the program beside which no plugins lie, so that all are a stranger's.
-fn alone(place: &Place, arguments: &[&str]) -> common::Run {
+pub fn alone(place: &Place, arguments: &[&str]) -> common::Run {
     let program = place.path("slopefield-alone");
     if !program.exists() {
         std::fs::copy(common::PROGRAM, &program).unwrap();
     }
-    let folder = plugins().to_str().unwrap();
+    let folder = built().to_str().unwrap();
     let output =
         place.command_of(&program, &[arguments, &["--plugins", folder]].concat()).output().unwrap();
     common::Run {

@@ -38,7 +38,7 @@ impl<'a> Problem<'a> {
         self.n == 0
     }
 
-    /// Whether there is a mass matrix; a solver without [`crate::Caps`] for it must refuse.
+    /// Whether there is a mass matrix. Solvers of this kit never meet one: it refuses such problems.
     pub fn has_mass_matrix(&self) -> bool {
         self.raw.mass.is_some()
     }

@@ -193,6 +193,10 @@ unsafe extern "C" fn create<P: Definition>(
         let raw =
             unsafe { problem.as_ref() }.ok_or_else(|| Error::argument("the problem is null"))?;
         let checked = Problem::new(raw)?;
+        // There is no way to ask for the matrix yet, so nobody can honour it.
+        if checked.has_mass_matrix() {
+            return Err(Error::unsupported(format!("`{id}` takes no mass matrix")));
+        }
         // SAFETY: null or a configuration that lives during this call.
         let config =
             unsafe { config.as_ref() }.ok_or_else(|| Error::argument("the settings are null"))?;

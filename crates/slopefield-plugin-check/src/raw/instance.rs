@@ -1,0 +1,343 @@
+//! One solver instance.
+
+use super::model::{self, Model};
+use super::options::to_c;
+use super::{Buffer, Failure, Solvers};
+use slopefield_lang::OptionValue;
+use slopefield_plugin_abi as abi;
+use std::ptr;
+
+/// Settings for `create`, as a user would give them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Relative tolerance.
+    pub rtol: f64,
+    /// Absolute tolerance of every state.
+    pub atol: f64,
+    /// First step; 0 leaves it to the solver.
+    pub h_init: f64,
+    /// Largest step; 0 for none.
+    pub h_max: f64,
+    /// Options of the solver.
+    pub options: Vec<(String, OptionValue)>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { rtol: 1e-6, atol: 1e-8, h_init: 0.0, h_max: 0.0, options: Vec::new() }
+    }
+}
+
+/// A step as the plugin reported it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Where it began.
+    pub t_prev: f64,
+    /// Where it ended.
+    pub t: f64,
+    /// The flags.
+    pub flags: u32,
+    /// Proposed size of the next step.
+    pub h_next: f64,
+    /// Scaled error.
+    pub error_norm: f64,
+    /// The state at the end.
+    pub y: Vec<f64>,
+}
+
+/// Numbers that stand around every buffer a plugin gets, to see whether it writes there.
+const GUARD: f64 = -7.654_321e-123;
+const GUARDS: usize = 16;
+
+/// A solver instance with the model it solves.
+pub struct Instance {
+    solvers: Solvers,
+    /// Owned; raw because the plugin holds the same pointer.
+    model: *mut Model,
+    /// Owned; raw for the same reason.
+    problem: *mut abi::slf_problem,
+    raw: *mut abi::slf_solver,
+    n: usize,
+    t: f64,
+    /// What the plugin did wrong with buffers of the host.
+    misuse: Option<String>,
+    /// Tolerances and the last state that were lent, full of NaN since: whoever kept a pointer to
+    /// them computes with that.
+    spoilt: [Vec<f64>; 2],
+}
+
+// SAFETY: the pointers are owned by this value alone, and the interface lets an instance move
+// between threads between calls.
+unsafe impl Send for Instance {}
+
+impl Solvers {
+    /// Creates an instance of the solver `id`. The settings are gone when this returns, as the
+    /// interface allows.
+    pub fn create(&self, id: &str, model: Model, config: &Config) -> Result<Instance, Failure> {
+        self.create_with(id, model, config, false)
+    }
+
+    /// The same with a mass matrix, twice the identity, when `mass` is true.
+    pub fn create_with(
+        &self,
+        id: &str,
+        model: Model,
+        config: &Config,
+        mass: bool,
+    ) -> Result<Instance, Failure> {
+        let missing = || Failure {
+            status: abi::SLF_ERR_INTERNAL,
+            message: "a function of the solver table is null".to_owned(),
+        };
+        let n = model.states();
+        let model = Box::into_raw(Box::new(model));
+        let problem = Box::into_raw(Box::new(model::problem(n, model, mass)));
+        // From here on everything is freed when the instance is dropped.
+        let mut instance = Instance {
+            solvers: *self,
+            model,
+            problem,
+            raw: ptr::null_mut(),
+            n,
+            t: 0.0,
+            misuse: None,
+            spoilt: [Vec::new(), Vec::new()],
+        };
+        let mut atol = vec![config.atol; n];
+        let mut options = to_c(&config.options);
+        let mut c_config = abi::slf_solver_config {
+            struct_size: size_of::<abi::slf_solver_config>() as u32,
+            reserved: 0,
+            rtol: config.rtol,
+            atol: atol.as_ptr(),
+            h_init: config.h_init,
+            h_min: 0.0,
+            h_max: config.h_max,
+            options: options.as_ptr(),
+            n_options: options.len() as u64,
+        };
+        let create = self.table.create.ok_or_else(missing)?;
+        let mut err = Buffer::new();
+        let mut raw = ptr::null_mut();
+        // SAFETY: a function of the plugin; id, settings and options live during the call, the
+        // problem until `destroy`.
+        let status = unsafe {
+            create(abi::slf_str::borrowed(id), problem, &c_config, &mut raw, &mut err.raw)
+        };
+        instance.misuse = err.misuse();
+        if atol.iter().any(|a| *a != config.atol) {
+            instance.misuse.get_or_insert("it wrote to the tolerances".to_owned());
+        }
+        atol.fill(f64::NAN);
+        instance.spoilt[0] = atol;
+        c_config.rtol = f64::NAN;
+        c_config.atol = ptr::null();
+        options.clear();
+        std::hint::black_box((&c_config, &options));
+        if status != abi::SLF_OK {
+            if !raw.is_null() {
+                return Err(Failure {
+                    status,
+                    message: "it failed and left an instance behind".to_owned(),
+                });
+            }
+            return Err(err.failure(status));
+        }
+        if raw.is_null() {
+            return Err(Failure {
+                status,
+                message: "it reported success and made no instance".to_owned(),
+            });
+        }
+        instance.raw = raw;
+        Ok(instance)
+    }
+
+    /// Asks for a solver that does not exist, with room for a message of so many bytes; what the
+    /// plugin did wrong with the buffer.
+    pub fn refuse(&self, room: usize) -> Option<String> {
+        let create = self.table.create?;
+        let mut err = Buffer::with_room(room);
+        let mut raw = ptr::null_mut();
+        let id = abi::slf_str::new("there-is-no-such-solver");
+        let problem = model::problem(0, ptr::null_mut(), false);
+        let config = abi::slf_solver_config {
+            struct_size: size_of::<abi::slf_solver_config>() as u32,
+            reserved: 0,
+            rtol: 1e-6,
+            atol: ptr::null(),
+            h_init: 0.0,
+            h_min: 0.0,
+            h_max: 0.0,
+            options: ptr::null(),
+            n_options: 0,
+        };
+        // SAFETY: a function of the plugin; everything it gets lives during the call.
+        let status = unsafe { create(id, &problem, &config, &mut raw, &mut err.raw) };
+        if status == abi::SLF_OK {
+            return Some("it made a solver that does not exist".to_owned());
+        }
+        err.misuse()
+    }
+}
+
+/// Lends a plugin a copy of numbers between guards: what the call gave, what the numbers are
+/// afterwards, whether the guards are intact, and the room, spoilt.
+fn lend<R>(values: &[f64], call: impl FnOnce(*mut f64) -> R) -> (R, Vec<f64>, bool, Vec<f64>) {
+    let mut room = vec![GUARD; values.len() + 2 * GUARDS];
+    room[GUARDS..GUARDS + values.len()].copy_from_slice(values);
+    let result = call(room[GUARDS..].as_mut_ptr());
+    let whole = |v: &f64| v.to_bits() == GUARD.to_bits();
+    let end = GUARDS + values.len();
+    let intact = room[..GUARDS].iter().all(whole) && room[end..].iter().all(whole);
+    let after = room[GUARDS..end].to_vec();
+    room.fill(f64::NAN);
+    (result, after, intact, room)
+}
+
+fn same(a: &[f64], b: &[f64]) -> bool {
+    a.iter().map(|v| v.to_bits()).eq(b.iter().map(|v| v.to_bits()))
+}
+
+impl Instance {
+    /// The model.
+    pub fn model(&mut self) -> &mut Model {
+        // SAFETY: owned by this value and, outside of calls into the plugin, used by it alone.
+        unsafe { &mut *self.model }
+    }
+
+    /// What the plugin did wrong so far, in a sentence.
+    pub fn verdict(&mut self) -> Result<(), String> {
+        match self.misuse.clone() {
+            Some(misuse) => Err(misuse),
+            None => self.model().verdict(),
+        }
+    }
+
+    fn outcome(&mut self, status: abi::slf_status, err: &Buffer) -> Result<(), Failure> {
+        if let Some(misuse) = err.misuse() {
+            self.misuse.get_or_insert(misuse);
+        }
+        if status == abi::SLF_OK { Ok(()) } else { Err(err.failure(status)) }
+    }
+
+    fn lent(&mut self, before: &[f64], (after, intact): (Vec<f64>, bool), what: &str) {
+        if !intact {
+            self.misuse.get_or_insert(format!("it wrote beside {what}"));
+        } else if !same(before, &after) {
+            self.misuse.get_or_insert(format!("it wrote to {what}"));
+        }
+    }
+
+    /// Begins a run. The buffer of `y0` is gone when this returns.
+    pub fn start(&mut self, t0: f64, t_end: f64, y0: &[f64]) -> Result<(), Failure> {
+        assert_eq!(y0.len(), self.n, "length of the initial state");
+        let start = self.solvers.table.start;
+        self.model().enter(t0, t_end);
+        let (raw, mut err) = (self.raw, Buffer::new());
+        let (status, after, intact, spoilt) = lend(y0, |y| match start {
+            // SAFETY: a function of the plugin on its own living instance.
+            Some(start) => unsafe { start(raw, t0, t_end, y.cast(), &mut err.raw) },
+            None => abi::SLF_ERR_INTERNAL,
+        });
+        self.model().leave();
+        self.spoilt[1] = spoilt;
+        self.lent(y0, (after, intact), "the initial state");
+        self.t = t0;
+        self.outcome(status, &err)
+    }
+
+    /// Goes on from another state, towards the same end.
+    pub fn restart(&mut self, t: f64, t_end: f64, y: &[f64]) -> Result<(), Failure> {
+        assert_eq!(y.len(), self.n, "length of the state");
+        let restart = self.solvers.table.restart;
+        self.model().enter(t, t_end);
+        let (raw, mut err) = (self.raw, Buffer::new());
+        let (status, after, intact, spoilt) = lend(y, |y| match restart {
+            // SAFETY: a function of the plugin on its own living instance.
+            Some(restart) => unsafe { restart(raw, t, y.cast(), &mut err.raw) },
+            None => abi::SLF_ERR_INTERNAL,
+        });
+        self.model().leave();
+        self.spoilt[1] = spoilt;
+        self.lent(y, (after, intact), "the state");
+        self.t = t;
+        self.outcome(status, &err)
+    }
+
+    /// Takes a step, and checks nothing of it but that its state can be read.
+    pub fn step(&mut self, t_limit: f64) -> Result<Record, Failure> {
+        let t = self.t;
+        self.model().enter(t, t_limit);
+        let mut err = Buffer::new();
+        let mut out = abi::slf_step {
+            struct_size: size_of::<abi::slf_step>() as u32,
+            flags: 0,
+            t_prev: f64::NAN,
+            t: f64::NAN,
+            h_next: f64::NAN,
+            error_norm: f64::NAN,
+            y: ptr::null(),
+            n_rejected: 0,
+        };
+        let status = match self.solvers.table.step {
+            // SAFETY: a function of the plugin on its own living instance, with room for a step.
+            Some(step) => unsafe { step(self.raw, t_limit, &mut out, &mut err.raw) },
+            None => abi::SLF_ERR_INTERNAL,
+        };
+        self.model().leave();
+        self.outcome(status, &err)?;
+        let bad = |message: &str| Failure { status, message: message.to_owned() };
+        if self.n > 0 && (out.y.is_null() || !out.y.cast::<f64>().is_aligned()) {
+            return Err(bad("it returned a state that is null or misaligned"));
+        }
+        let mut y = vec![0.0; self.n];
+        for (i, value) in y.iter_mut().enumerate() {
+            // SAFETY: the state of the plugin has `n` elements until the next call.
+            *value = unsafe { out.y.cast::<f64>().add(i).read() };
+        }
+        self.t = out.t;
+        Ok(Record {
+            t_prev: out.t_prev,
+            t: out.t,
+            flags: out.flags,
+            h_next: out.h_next,
+            error_norm: out.error_norm,
+            y,
+        })
+    }
+
+    /// The solution (`derivative` 0) or its slope (1) within the last step.
+    pub fn interpolate(&mut self, t: f64, derivative: u32) -> Result<Vec<f64>, Failure> {
+        let interpolate = self.solvers.table.interpolate;
+        let (raw, mut err) = (self.raw, Buffer::new());
+        let blank = vec![f64::NAN; self.n];
+        let (status, out, intact, _) = lend(&blank, |out| match interpolate {
+            // SAFETY: a function of the plugin on its own living instance, with room for a state.
+            Some(interpolate) => unsafe {
+                interpolate(raw, t, derivative, out.cast(), &mut err.raw)
+            },
+            None => abi::SLF_ERR_UNSUPPORTED,
+        });
+        if !intact {
+            self.misuse.get_or_insert("it wrote beside the buffer for a state".to_owned());
+        }
+        self.outcome(status, &err)?;
+        Ok(out)
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if let (false, Some(destroy)) = (self.raw.is_null(), self.solvers.table.destroy) {
+            // SAFETY: the pointer came from `create` and is given back once.
+            unsafe { destroy(self.raw) }
+        }
+        // SAFETY: both came from boxes, are freed here only, and the instance that knew them is
+        // gone.
+        unsafe {
+            drop(Box::from_raw(self.problem));
+            drop(Box::from_raw(self.model));
+        }
+    }
+}

@@ -1,0 +1,375 @@
+! The classical Runge-Kutta method with steps of one length, in Fortran 2018 over ISO_C_BINDING. The
+! types mirror slopefield_plugin.h, which explains every field; a method of your own replaces
+! `take_step`.
+module slopefield_rk4
+  use, intrinsic :: iso_c_binding
+  use, intrinsic :: ieee_arithmetic, only: ieee_is_finite, ieee_value, ieee_quiet_nan
+  implicit none
+  private
+  public :: slopefield_plugin_v1
+
+  integer(c_int32_t), parameter :: OK = 0, RECOVERABLE = 1, ERR_ARGUMENT = -1, &
+    ERR_UNSUPPORTED = -2, ERR_STEP_TOO_SMALL = -5, ERR_NON_FINITE = -7
+  integer(c_int32_t), parameter :: TYPE_F64 = 2, CAP_F64 = 64, CAP_DETERMINISTIC = 128, &
+    AT_LIMIT = 1, OPTION_I64 = 1, OPTION_F64 = 2
+  integer(c_int64_t), parameter :: MESSAGE_OFFSET = 16
+
+  type, bind(c) :: slf_str
+    type(c_ptr) :: ptr
+    integer(c_int64_t) :: len
+  end type
+
+  type, bind(c) :: slf_error
+    integer(c_int32_t) :: struct_size, code, message_len, reserved
+    character(kind=c_char) :: message(1008)
+  end type
+
+  type, bind(c) :: slf_host
+    integer(c_int32_t) :: struct_size, abi_minor
+    type(c_ptr) :: ctx
+    type(slf_str) :: name, version
+    type(c_funptr) :: get_extension, log
+  end type
+
+  type, bind(c) :: slf_plugin
+    integer(c_int32_t) :: struct_size, abi_minor
+    type(slf_str) :: id, version
+    type(c_funptr) :: get_factory, shutdown
+  end type
+
+  type, bind(c) :: slf_problem
+    integer(c_int32_t) :: struct_size, dtype
+    integer(c_int64_t) :: n
+    type(c_ptr) :: ctx
+    type(c_funptr) :: rhs, jacobian, jvp, vjp, dfdt, mass
+    type(c_ptr) :: jacobian_pattern, mass_pattern
+    type(c_funptr) :: poll, get_extension
+  end type
+
+  type, bind(c) :: slf_option
+    type(slf_str) :: name
+    integer(c_int32_t) :: type, reserved
+    integer(c_int64_t) :: i64
+    real(c_double) :: f64
+    type(slf_str) :: text
+    type(c_ptr) :: list
+    integer(c_int64_t) :: list_len
+  end type
+
+  type, bind(c) :: slf_solver_config
+    integer(c_int32_t) :: struct_size, reserved
+    real(c_double) :: rtol
+    type(c_ptr) :: atol
+    real(c_double) :: h_init, h_min, h_max
+    type(c_ptr) :: options
+    integer(c_int64_t) :: n_options
+  end type
+
+  type, bind(c) :: slf_step
+    integer(c_int32_t) :: struct_size, flags
+    real(c_double) :: t_prev, t, h_next, error_norm
+    type(c_ptr) :: y
+    integer(c_int64_t) :: n_rejected
+  end type
+
+  type, bind(c) :: slf_solver_info
+    integer(c_int32_t) :: struct_size, caps
+    type(slf_str) :: id, name, reference
+    real(c_double) :: order, dense_order
+    type(slf_str) :: options_json
+  end type
+
+  type, bind(c) :: slf_solver_factory
+    integer(c_int32_t) :: struct_size, reserved
+    type(c_funptr) :: count, info, create, start, step, interpolate, restart, destroy, get_extension
+  end type
+
+  abstract interface
+    function rhs_function(ctx, t, y, dydt) bind(c) result(status)
+      import
+      type(c_ptr), value :: ctx
+      real(c_double), value :: t
+      real(c_double), intent(in) :: y(*)
+      real(c_double), intent(out) :: dydt(*)
+      integer(c_int32_t) :: status
+    end function
+  end interface
+
+  ! What an slf_solver points to.
+  type :: instance
+    procedure(rhs_function), pointer, nopass :: rhs
+    type(c_ptr) :: ctx
+    integer :: n
+    real(c_double) :: t, h
+    real(c_double), pointer :: y(:)
+    real(c_double), allocatable :: next(:), stage(:), k1(:), k2(:), k3(:), k4(:)
+  end type
+
+  ! Texts and tables that live as long as the process.
+  character(kind=c_char, len=19), target, save :: PLUGIN_ID = 'org.example.fortran'
+  character(kind=c_char, len=5), target, save :: PLUGIN_VERSION = '0.1.0'
+  character(kind=c_char, len=3), target, save :: SOLVER_ID = 'rk4'
+  character(kind=c_char, len=21), target, save :: SOLVER_NAME = 'Classical Runge-Kutta'
+  character(kind=c_char, len=12), target, save :: REFERENCE = 'Kutta (1901)'
+  character(kind=c_char, len=72), target, save :: OPTIONS = &
+    '[{"name":"h","type":"number","default":0.01,"min":1e-9,"doc":"Length."}]'
+  character(kind=c_char, len=27), parameter :: FACTORY_ID = 'slopefield.solver-factory/1'
+  type(slf_solver_info), target, save :: info_table
+  type(slf_solver_factory), target, save :: factory_table
+  type(slf_plugin), target, save :: plugin_table
+
+contains
+
+  function text(s) result(r)
+    character(kind=c_char, len=*), target, intent(in) :: s
+    type(slf_str) :: r
+    r%ptr = c_loc(s)
+    r%len = len(s)
+  end function
+
+  function equal(s, to) result(same)
+    type(slf_str), intent(in) :: s
+    character(kind=c_char, len=*), intent(in) :: to
+    logical :: same
+    character(kind=c_char), pointer :: letters(:)
+    integer :: i
+    same = s%len == len(to)
+    if (.not. same) return
+    call c_f_pointer(s%ptr, letters, [len(to)])
+    do i = 1, len(to)
+      if (letters(i) /= to(i:i)) same = .false.
+    end do
+  end function
+
+  ! Writes a sentence into the buffer of the application, as far as it fits.
+  subroutine say(err, message)
+    type(slf_error), intent(inout) :: err
+    character(len=*), intent(in) :: message
+    integer :: i, length
+    length = int(min(int(len(message), c_int64_t), &
+      max(int(err%struct_size, c_int64_t) - MESSAGE_OFFSET, 0_c_int64_t)))
+    do i = 1, length
+      err%message(i) = message(i:i)
+    end do
+    if (err%struct_size >= MESSAGE_OFFSET) err%message_len = length
+  end subroutine
+
+  function solver_count() bind(c) result(n)
+    integer(c_int32_t) :: n
+    n = 1
+  end function
+
+  function solver_info(index) bind(c) result(p)
+    integer(c_int32_t), value :: index
+    type(c_ptr) :: p
+    p = c_null_ptr
+    if (index == 0) p = c_loc(info_table)
+  end function
+
+  function create(id, problem, config, out, err) bind(c) result(status)
+    type(slf_str), value :: id
+    type(slf_problem), intent(in) :: problem
+    type(slf_solver_config), intent(in) :: config
+    type(c_ptr), intent(out) :: out
+    type(slf_error), intent(inout) :: err
+    integer(c_int32_t) :: status
+    type(instance), pointer :: s
+    type(slf_option), pointer :: given(:)
+    real(c_double) :: h
+    integer :: i, n
+    out = c_null_ptr
+    status = ERR_ARGUMENT
+    if (.not. equal(id, SOLVER_ID)) then
+      call say(err, 'there is no such solver here')
+      return
+    end if
+    if (problem%dtype /= TYPE_F64 .or. c_associated(problem%mass)) then
+      status = ERR_UNSUPPORTED
+      call say(err, 'this method takes no mass matrix')
+      return
+    end if
+    h = 0.01_c_double
+    if (config%h_init > 0) h = config%h_init
+    if (config%n_options > 0) then
+      call c_f_pointer(config%options, given, [int(config%n_options)])
+      do i = 1, size(given)
+        if (.not. equal(given(i)%name, 'h')) then
+          call say(err, 'the only option is `h`')
+          return
+        end if
+        if ((given(i)%type /= OPTION_F64 .and. given(i)%type /= OPTION_I64) .or. &
+            .not. given(i)%f64 >= 1e-9_c_double) then
+          call say(err, '`h` must be a number from 1e-9')
+          return
+        end if
+        h = given(i)%f64
+      end do
+    end if
+    n = int(problem%n)
+    allocate(s)
+    call c_f_procpointer(problem%rhs, s%rhs)
+    s%ctx = problem%ctx
+    s%n = n
+    s%h = h
+    s%t = 0
+    allocate(s%y(n), s%next(n), s%stage(n), s%k1(n), s%k2(n), s%k3(n), s%k4(n))
+    out = c_loc(s)
+    status = OK
+  end function
+
+  subroutine destroy(p) bind(c)
+    type(c_ptr), value :: p
+    type(instance), pointer :: s
+    if (.not. c_associated(p)) return
+    call c_f_pointer(p, s)
+    deallocate(s%y)
+    deallocate(s)
+  end subroutine
+
+  function restart(p, t, y, err) bind(c) result(status)
+    type(c_ptr), value :: p
+    real(c_double), value :: t
+    type(c_ptr), value :: y
+    type(slf_error), intent(inout) :: err
+    integer(c_int32_t) :: status
+    type(instance), pointer :: s
+    real(c_double), pointer :: values(:)
+    call c_f_pointer(p, s)
+    s%t = t
+    if (s%n > 0) then
+      call c_f_pointer(y, values, [s%n])
+      s%y = values
+    end if
+    err%code = 0
+    status = OK
+  end function
+
+  function start(p, t0, t_end, y0, err) bind(c) result(status)
+    type(c_ptr), value :: p
+    real(c_double), value :: t0, t_end
+    type(c_ptr), value :: y0
+    type(slf_error), intent(inout) :: err
+    integer(c_int32_t) :: status
+    status = ERR_ARGUMENT
+    if (.not. ieee_is_finite(t_end)) return
+    status = restart(p, t0, y0, err)
+  end function
+
+  ! The state at t_new in `next`.
+  function take_step(s, t_new) result(status)
+    type(instance), intent(inout) :: s
+    real(c_double), intent(in) :: t_new
+    integer(c_int32_t) :: status
+    real(c_double) :: h
+    h = t_new - s%t
+    status = s%rhs(s%ctx, s%t, s%y, s%k1)
+    if (status /= OK) return
+    s%stage = s%y + 0.5_c_double * h * s%k1
+    status = s%rhs(s%ctx, s%t + 0.5_c_double * h, s%stage, s%k2)
+    if (status /= OK) return
+    s%stage = s%y + 0.5_c_double * h * s%k2
+    status = s%rhs(s%ctx, s%t + 0.5_c_double * h, s%stage, s%k3)
+    if (status /= OK) return
+    s%stage = s%y + h * s%k3
+    status = s%rhs(s%ctx, t_new, s%stage, s%k4)
+    if (status /= OK) return
+    s%next = s%y + h / 6 * (s%k1 + 2 * s%k2 + 2 * s%k3 + s%k4)
+  end function
+
+  function step(p, t_limit, out, err) bind(c) result(status)
+    type(c_ptr), value :: p
+    real(c_double), value :: t_limit
+    type(slf_step), intent(inout) :: out
+    type(slf_error), intent(inout) :: err
+    integer(c_int32_t) :: status
+    type(instance), pointer :: s
+    real(c_double) :: rest, t_new
+    logical :: last
+    call c_f_pointer(p, s)
+    rest = abs(t_limit - s%t)
+    status = ERR_ARGUMENT
+    if (.not. rest > 0) then
+      call say(err, 'the limit is not ahead')
+      return
+    end if
+    ! No sliver of a step at the end, which is met exactly.
+    last = s%h * 1.000001_c_double >= rest
+    t_new = s%t + sign(s%h, t_limit - s%t)
+    if (last) t_new = t_limit
+    status = take_step(s, t_new)
+    out%h_next = s%h
+    if (status == RECOVERABLE) then
+      status = ERR_STEP_TOO_SMALL
+      call say(err, 'undefined here, and a fixed step cannot shrink')
+      return
+    end if
+    if (status /= OK) return
+    if (.not. all(ieee_is_finite(s%next))) then
+      status = ERR_NON_FINITE
+      call say(err, 'the state overflowed')
+      return
+    end if
+    out%flags = 0
+    if (last) out%flags = AT_LIMIT
+    out%t_prev = s%t
+    out%t = t_new
+    out%error_norm = ieee_value(1.0_c_double, ieee_quiet_nan)
+    out%n_rejected = 0
+    s%y = s%next
+    s%t = t_new
+    out%y = c_loc(s%y)
+  end function
+
+  function no_extension(id) bind(c) result(p)
+    type(slf_str), value :: id
+    type(c_ptr) :: p
+    p = c_null_ptr
+    if (id%len < 0) p = id%ptr
+  end function
+
+  function get_factory(id) bind(c) result(p)
+    type(slf_str), value :: id
+    type(c_ptr) :: p
+    p = c_null_ptr
+    if (equal(id, FACTORY_ID)) p = c_loc(factory_table)
+  end function
+
+  subroutine shut() bind(c)
+  end subroutine
+
+  function slopefield_plugin_v1(host, err) bind(c) result(p)
+    type(slf_host), intent(in) :: host
+    type(slf_error), intent(inout) :: err
+    type(c_ptr) :: p
+    p = c_null_ptr
+    if (host%struct_size < c_sizeof(host)) then
+      call say(err, 'the application is too old')
+      return
+    end if
+    info_table%struct_size = int(c_sizeof(info_table), c_int32_t)
+    info_table%caps = CAP_F64 + CAP_DETERMINISTIC
+    info_table%id = text(SOLVER_ID)
+    info_table%name = text(SOLVER_NAME)
+    info_table%reference = text(REFERENCE)
+    info_table%order = 4
+    info_table%dense_order = 0
+    info_table%options_json = text(OPTIONS)
+    factory_table%struct_size = int(c_sizeof(factory_table), c_int32_t)
+    factory_table%count = c_funloc(solver_count)
+    factory_table%info = c_funloc(solver_info)
+    factory_table%create = c_funloc(create)
+    factory_table%start = c_funloc(start)
+    factory_table%step = c_funloc(step)
+    factory_table%interpolate = c_null_funptr
+    factory_table%restart = c_funloc(restart)
+    factory_table%destroy = c_funloc(destroy)
+    factory_table%get_extension = c_funloc(no_extension)
+    plugin_table%struct_size = int(c_sizeof(plugin_table), c_int32_t)
+    plugin_table%abi_minor = 0
+    plugin_table%id = text(PLUGIN_ID)
+    plugin_table%version = text(PLUGIN_VERSION)
+    plugin_table%get_factory = c_funloc(get_factory)
+    plugin_table%shutdown = c_funloc(shut)
+    p = c_loc(plugin_table)
+  end function
+end module
