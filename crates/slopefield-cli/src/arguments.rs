@@ -310,12 +310,17 @@ pub enum Plugin {
         /// Id of the plugin.
         id: String,
     },
+    /// Enable a plugin again that was disabled because its process died too often in a row.
+    Enable {
+        /// Id of the plugin.
+        id: String,
+    },
 }
 
 /// `slopefield bench`.
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Suite of cases, `core` or `solvers`; without one, a list of all.
+    /// Suite of cases, such as `core`, `solvers` or `plugins`; without one, a list of all.
     pub suite: Option<String>,
     /// Problem of the suite `solvers`; may be repeated [default: all].
     #[arg(long = "problem", value_name = "NAME")]
