@@ -273,7 +273,7 @@ fn deliver(waiting: &Waiting, frame: Frame) -> Result<(), String> {
     let mut waiting = lock(waiting);
     let Some(waiting) = waiting.as_mut() else { return Ok(()) };
     match answer {
-        Answer::Hello { .. } => {}
+        Answer::Hello { .. } | Answer::Alive | Answer::Record { .. } => {}
         Answer::Progress { id, body } => {
             if let Some(sender) = waiting.get(&id) {
                 let _ = sender.send(Part::Progress(body, frame.block));

@@ -20,7 +20,8 @@ pub struct Request {
 }
 
 /// Worker to client. The first message is `Hello`; every request is answered by any number of
-/// `Progress` and then one `Reply` or one `Error`.
+/// `Progress` and then one `Reply` or one `Error`. `Alive` and `Record` come only from the process
+/// of a plugin, whose client is the worker.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Answer {
@@ -53,6 +54,13 @@ pub enum Answer {
         id: u64,
         /// What happened.
         error: ApiError,
+    },
+    /// The process runs, whatever it is busy with.
+    Alive,
+    /// Something to be stored in the project of the client, which the process does not open.
+    Record {
+        /// What, in the worker's own form.
+        body: Value,
     },
 }
 

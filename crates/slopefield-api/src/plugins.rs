@@ -17,6 +17,8 @@ pub enum PluginState {
     NotTrusted,
     /// It was trusted and is no longer the same.
     Changed,
+    /// Its process died too often in a row; it waits to be enabled again.
+    Disabled,
 }
 
 impl PluginState {
@@ -60,6 +62,13 @@ pub struct TrustRequest {
 /// Takes the trust in all versions of a plugin back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct UntrustRequest {
+    /// Id.
+    pub id: String,
+}
+
+/// Enables a plugin again whose process died too often in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct EnableRequest {
     /// Id.
     pub id: String,
 }

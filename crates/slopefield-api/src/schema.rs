@@ -168,4 +168,6 @@ commands! {
     plugin_trust(TrustRequest) -> PluginList;
     /// Takes the trust in a plugin back.
     plugin_untrust(UntrustRequest) -> PluginList;
+    /// Enables a plugin again whose process died too often in a row.
+    plugin_enable(EnableRequest) -> PluginList;
 }

@@ -21,6 +21,7 @@ mod machine;
 mod measure;
 mod numpy;
 mod peers;
+mod plugins;
 mod record;
 pub mod solvers;
 mod stored;

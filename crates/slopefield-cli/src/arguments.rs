@@ -325,6 +325,11 @@ pub enum Plugin {
     Pack(PluginPack),
     /// Begin a plugin: a folder that builds, passes the tests, and is to be changed from there.
     New(PluginNew),
+    /// Enable a plugin again that was disabled because its process died too often in a row.
+    Enable {
+        /// Id of the plugin.
+        id: String,
+    },
 }
 
 /// `slopefield plugin new`.
@@ -407,7 +412,7 @@ pub struct PluginPack {
 /// `slopefield bench`.
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// Suite of cases, `core` or `solvers`; without one, a list of all.
+    /// Suite of cases, such as `core`, `solvers` or `plugins`; without one, a list of all.
     pub suite: Option<String>,
     /// Problem of the suite `solvers`; may be repeated [default: all].
     #[arg(long = "problem", value_name = "NAME")]

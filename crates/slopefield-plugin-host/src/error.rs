@@ -109,6 +109,38 @@ pub enum PluginError {
         /// What is wrong with it.
         message: String,
     },
+    /// Its process died too often in a row.
+    #[error(
+        "the plugin {plugin} is disabled: its process died {crashes} times in a row, the last time \
+         with: {last}; enable it again with `slopefield plugin enable {plugin}`, or on the Plugins \
+         screen"
+    )]
+    Disabled {
+        /// Plugin id.
+        plugin: String,
+        /// Deaths in a row.
+        crashes: u32,
+        /// How the process ended the last time.
+        last: String,
+    },
+    /// The record of crashes is damaged or cannot be reached.
+    #[error(
+        "the record of crashed plugins {} cannot be used: {message}; remove it to enable all \
+         plugins again",
+        path.display()
+    )]
+    CrashRecord {
+        /// The record.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Code of a third party that this process does not run.
+    #[error("the plugin {plugin} runs in a process of its own, and this is not that process")]
+    Elsewhere {
+        /// Plugin id.
+        plugin: String,
+    },
     /// Nothing is called that.
     #[error("there is no {kind} `{id}`{hint}")]
     Unknown {

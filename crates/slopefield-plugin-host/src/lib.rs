@@ -10,6 +10,7 @@
 //! *Invariant:* all unsafe code is in `native`; nothing that a plugin returns is used unchecked.
 
 mod bundle;
+mod crashes;
 mod describe;
 mod discover;
 mod error;
@@ -22,6 +23,7 @@ mod tableau;
 mod trust;
 
 pub use bundle::{BundleError, bundle};
+pub use crashes::Crashes;
 pub use describe::{NetworkDescription, OptionDescription, OptionKind, SolverDescription};
 pub use discover::{Found, Places, discover};
 pub use error::PluginError;

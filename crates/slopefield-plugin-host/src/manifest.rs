@@ -38,9 +38,9 @@ pub struct Manifest {
 pub struct LibraryFile {
     /// Path inside the plugin's folder, with `/`.
     pub file: String,
-    /// BLAKE3 of the file in hexadecimal; empty when not given.
+    /// BLAKE3 of the file, 64 lower-case hexadecimal digits, when the manifest names one.
     #[serde(default)]
-    pub blake3: String,
+    pub blake3: Option<String>,
 }
 
 /// One solver, network kind or tableau.
@@ -253,6 +253,11 @@ fn check_version(version: &str) -> Result<(), String> {
     }
 }
 
+/// A BLAKE3 hash as manifests and records spell it.
+pub(crate) fn is_blake3(hash: &str) -> bool {
+    hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
 fn check_library(platform: &str, library: &LibraryFile) -> Result<(), String> {
     let path = Path::new(&library.file);
     let inside = path.components().all(|c| matches!(c, Component::Normal(_)));
@@ -264,8 +269,7 @@ fn check_library(platform: &str, library: &LibraryFile) -> Result<(), String> {
             library.file
         ));
     }
-    let hex = library.blake3.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    if !(library.blake3.is_empty() || (library.blake3.len() == 64 && hex)) {
+    if library.blake3.as_ref().is_some_and(|hash| !is_blake3(hash)) {
         return Err(format!(
             "native.library.{platform}.blake3 must be 64 lower-case hexadecimal digits"
         ));

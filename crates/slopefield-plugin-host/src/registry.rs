@@ -71,6 +71,32 @@ impl Registry {
         registry
     }
 
+    /// Whether loading a plugin would run code that is not the application's own: the version that
+    /// [`load`](Registry::load) would choose is native, trusted by the user and not bundled. Nothing
+    /// is loaded here.
+    pub fn is_foreign(places: &Places, trust: &Trust, id: &str) -> bool {
+        let mut versions: Vec<(VersionKey, Found)> = places
+            .discover()
+            .into_iter()
+            .filter(|found| found.problem.is_none())
+            .filter_map(|found| {
+                let manifest = found.manifest.as_ref().filter(|m| m.id == id)?;
+                Some((version_key(&manifest.version)?, found))
+            })
+            .collect();
+        versions.sort_by(|a, b| b.0.cmp(&a.0));
+        for (_, found) in versions {
+            if found.manifest.as_ref().is_some_and(Manifest::is_tableau) {
+                return false;
+            }
+            match found.hash().map(|hash| trust.state(&found, &hash)) {
+                Ok(TrustState::NotTrusted) => {}
+                state => return matches!(state, Ok(TrustState::Trusted)),
+            }
+        }
+        false
+    }
+
     /// `versions` of one plugin, the newest first.
     fn load_newest(&mut self, versions: Vec<(VersionKey, Found)>, trust: &Trust, cache: &Path) {
         let mut refused = None;

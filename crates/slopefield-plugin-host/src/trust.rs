@@ -6,7 +6,7 @@
 
 use crate::PluginError;
 use crate::discover::Found;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, is_blake3};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -53,14 +53,23 @@ impl Trust {
     /// Reads a record. A file that does not exist is a record of nothing.
     ///
     /// # Errors
-    /// [`PluginError::TrustRecord`] for a file that cannot be read or is not a record.
+    /// [`PluginError::TrustRecord`] for a file that cannot be read or is not a record, also when a
+    /// hash in it is none: an empty one would fit what cannot be read.
     pub fn read(file: &Path) -> Result<Trust, PluginError> {
         let text = match fs::read_to_string(file) {
             Ok(text) => text,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Trust::default()),
             Err(e) => return Err(record(file, &e)),
         };
-        serde_json::from_str(&text).map_err(|e| record(file, &e))
+        let trust: Trust = serde_json::from_str(&text).map_err(|e| record(file, &e))?;
+        let whole = |e: &&Entry| !(is_blake3(&e.manifest) && is_blake3(&e.library));
+        match trust.trusted.iter().find(whole) {
+            Some(e) => {
+                let message = format!("a hash of {} {} is not a BLAKE3 hash", e.id, e.version);
+                Err(record(file, &message))
+            }
+            None => Ok(trust),
+        }
     }
 
     /// Writes the record, by a file beside it and renaming.
@@ -68,21 +77,17 @@ impl Trust {
     /// # Errors
     /// [`PluginError::TrustRecord`] with the system's words.
     pub fn write(&self, file: &Path) -> Result<(), PluginError> {
-        let write = || -> io::Result<()> {
-            if let Some(folder) = file.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            let beside = file.with_extension("json.new");
-            fs::write(&beside, serde_json::to_vec_pretty(self)?)?;
-            fs::rename(beside, file)
-        };
-        write().map_err(|e| record(file, &e))
+        replace(file, self).map_err(|e| record(file, &e))
     }
 
     /// Trusts a plugin whose library has the hash `library`, in the place of what was trusted
-    /// under its id and version. One without a readable manifest cannot be trusted.
+    /// under its id and version. One without a readable manifest cannot be trusted, nor with
+    /// something that is not a hash.
     pub fn add(&mut self, found: &Found, library: &str) {
         let (Some(m), Some(manifest)) = (&found.manifest, &found.manifest_hash) else { return };
+        if !is_blake3(library) {
+            return;
+        }
         self.trusted.retain(|e| (&e.id, &e.version) != (&m.id, &m.version));
         self.trusted.push(Entry {
             id: m.id.clone(),
@@ -153,6 +158,16 @@ impl TrustState {
             _ => Vec::new(),
         }
     }
+}
+
+/// Writes a record of the user's settings: a file beside it, then renaming.
+pub(crate) fn replace(file: &Path, content: &impl Serialize) -> io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let beside = file.with_extension("json.new");
+    fs::write(&beside, serde_json::to_vec_pretty(content)?)?;
+    fs::rename(beside, file)
 }
 
 fn record(file: &Path, error: &dyn std::fmt::Display) -> PluginError {

@@ -34,6 +34,22 @@ impl Project {
         self.publish_to(&target, true)
     }
 
+    /// Writes a compact copy of the project to `path`, where nothing may be yet. Runs that are going
+    /// on are marked interrupted in it. Unlike [`publish`](Project::publish) it takes no part in
+    /// what the project is saved to: it is for somebody else to work on.
+    ///
+    /// # Errors
+    /// When something is at `path` or it cannot be written.
+    pub fn copy_to(&self, path: impl AsRef<Path>) -> Result<(), ProjectError> {
+        let target = identify::absolute(path.as_ref())?;
+        registry::check(&target)?;
+        let written = self.write_copy(&target, true);
+        if written.is_err() {
+            let _ = fs::remove_file(&target);
+        }
+        written
+    }
+
     /// As [`publish`](Project::publish), and the project goes on in the new file.
     ///
     /// # Errors

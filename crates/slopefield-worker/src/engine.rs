@@ -3,6 +3,8 @@
 use crate::failure::{self, error};
 use crate::fitting::{self, Target};
 use crate::folders::Folders;
+use crate::isolation::Isolation;
+use crate::isolation::record::Tell;
 use crate::job::Jobs;
 use crate::numbers::Numbers;
 use crate::plugins::Plugins;
@@ -18,15 +20,18 @@ use slopefield_api::{ApiError, Code, Commands};
 use slopefield_project::{Project, Role};
 use slopefield_study::{CompiledModel, Decided, Prepared, TableData};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Answers commands. One per process.
 pub struct Engine {
-    folders: Folders,
+    pub(crate) folders: Folders,
     settings: Settings,
-    plugins: Arc<Plugins>,
+    pub(crate) plugins: Arc<Plugins>,
     session: Mutex<Option<Session>>,
-    jobs: Jobs,
+    pub(crate) jobs: Jobs,
+    pub(crate) isolation: Isolation,
+    /// In the process of a plugin: where the records of a training go.
+    tell: OnceLock<Tell>,
     /// The text that was simulated last, compiled: sliders ask for it again and again.
     compiled: Mutex<Option<Arc<CompiledModel>>>,
 }
@@ -45,6 +50,8 @@ impl Engine {
             plugins: Arc::new(Plugins::new(&folders)),
             session: Mutex::new(None),
             jobs: Jobs::default(),
+            isolation: Isolation::new(folders.crashes()),
+            tell: OnceLock::new(),
             compiled: Mutex::new(None),
             folders,
         }
@@ -53,6 +60,7 @@ impl Engine {
     /// Stops the job and closes the project; for the end of the process.
     pub fn shut_down(&self) {
         self.jobs.stop_all();
+        self.isolation.shut_down();
         if let Some(session) = self.session().take() {
             // A training that is being stopped needs a moment to let go of the file.
             for _ in 0..100 {
@@ -65,6 +73,16 @@ impl Engine {
                 eprintln!("the project could not be closed in good order: {e}");
             }
         }
+    }
+
+    /// In the process of a plugin, sends what a training stores to `tell` as well.
+    pub(crate) fn tell_records(&self, tell: Tell) {
+        let _ = self.tell.set(tell);
+    }
+
+    /// The open project.
+    pub(crate) fn project(&self) -> Option<Shared> {
+        self.session().as_ref().map(|session| session.project.clone())
     }
 
     fn session(&self) -> MutexGuard<'_, Option<Session>> {
@@ -446,11 +464,19 @@ impl Commands for Engine {
     }
 
     fn plugin_trust(&self, request: TrustRequest, _: Emit<'_>) -> Answer<PluginList> {
-        plain(self.plugins.trust(&request)?)
+        let list = self.plugins.trust(&request)?;
+        self.isolation.forget(&request.id);
+        plain(list)
     }
 
     fn plugin_untrust(&self, request: UntrustRequest, _: Emit<'_>) -> Answer<PluginList> {
-        plain(self.plugins.untrust(&request.id)?)
+        let list = self.plugins.untrust(&request.id)?;
+        self.isolation.forget(&request.id);
+        plain(list)
+    }
+
+    fn plugin_enable(&self, request: EnableRequest, _: Emit<'_>) -> Answer<PluginList> {
+        plain(self.plugins.enable(&request.id)?)
     }
 }
 
@@ -497,6 +523,7 @@ impl Engine {
             study_text,
             resume: request.resume.clone(),
             facts: self.plugins.facts(&prepared),
+            tell: self.tell.get().cloned(),
         };
         let solvers = self.plugins.clone().solvers();
         let outcome = fitting::run(&prepared, &solvers, Some(target), start, control, emit)?;
@@ -565,7 +592,7 @@ impl Engine {
         prepared.file = session::parse_study(&study_text)?;
         let facts = self.plugins.facts(&prepared);
         let project = Arc::new(Mutex::new(project));
-        Ok((prepared, Some(Target { project, study_text, resume: None, facts })))
+        Ok((prepared, Some(Target { project, study_text, resume: None, facts, tell: None })))
     }
 
     /// The interrupted run of a project file. It goes on with what was frozen when it began,
@@ -592,6 +619,7 @@ impl Engine {
             study_text: frozen.detail.study_text,
             resume: Some(run.id),
             facts: self.plugins.facts(&prepared),
+            tell: None,
         };
         Ok((prepared, Some(target)))
     }

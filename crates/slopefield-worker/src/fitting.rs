@@ -2,6 +2,7 @@
 //! progress.
 
 use crate::failure::{self, error};
+use crate::isolation::record::{Record, Tell};
 use crate::numbers::Numbers;
 use crate::runs;
 use crate::session::{Shared, lock, project_error};
@@ -9,7 +10,7 @@ use slopefield_api::schema::Emit;
 use slopefield_api::types::{self as api, Progress};
 use slopefield_api::{ApiError, Code};
 use slopefield_project::{
-    Curve, Fact, FactKind, HistoryPoint, NewRun, Parameters, Role, RunState, RunStatus, Weights,
+    Curve, Fact, FactKind, HistoryPoint, NewRun, Parameters, RunState, RunStatus, Weights,
 };
 use slopefield_study::simulate::spaced;
 use slopefield_study::{Decided, Prepared, Solvers};
@@ -36,6 +37,8 @@ pub struct Target {
     pub resume: Option<String>,
     /// Hashes of plugins in use and versions.
     pub facts: Vec<Fact>,
+    /// Where every step of storing goes as well.
+    pub tell: Option<Tell>,
 }
 
 /// A finished training.
@@ -392,6 +395,7 @@ impl Recorder<'_> {
 /// The run in the project file.
 struct Store {
     project: Shared,
+    tell: Option<Tell>,
     run: String,
     pending: Vec<HistoryPoint>,
     last: Instant,
@@ -408,43 +412,55 @@ impl Store {
         objective: &Objective,
         start: &mut Start,
     ) -> Result<Store, ApiError> {
-        let mut project = lock(&target.project);
-        let (run, before) = match &target.resume {
+        let Target { project, study_text, resume, facts: own, tell } = target;
+        let (first, before) = match resume {
             Some(id) => {
-                let seconds = runs::find(&project, Some(id))?.seconds;
-                let stored = project.resume_run(id).map_err(project_error)?;
-                let checkpoint = train::Checkpoint::from_bytes(&stored.bytes)
-                    .map_err(|e| error(Code::Project, format!("the checkpoint: {e}")))?;
-                *start = Start::Checkpoint(Box::new(checkpoint));
-                (id.clone(), seconds)
+                let project = lock(&project);
+                let seconds = runs::find(&project, Some(&id))?.seconds;
+                (Record::Resume { run: id }, seconds)
             }
             None => {
                 let new = NewRun {
                     model_text: prepared.model.text.clone(),
-                    study_text: target.study_text.clone(),
+                    study_text,
                     seed: prepared.file.seed,
                     tables: prepared.file.data.values().map(|d| d.file.clone()).collect(),
-                    facts: facts(prepared, target.facts),
+                    facts: facts(prepared, own),
                 };
-                let run = project.start_run(&new).map_err(project_error)?;
                 let theta = match start {
                     Start::Theta(theta) => theta.clone(),
                     _ => objective.theta(&objective.z_start()),
                 };
-                let stored = parameters(prepared, &theta);
-                project.set_parameters(&run, Role::Start, &stored).map_err(project_error)?;
                 let lowered = &prepared.model.lowered;
                 let names = prepared.model.model.networks.iter().map(|n| n.name.clone());
                 let graphs = lowered.networks.iter().map(slopefield_graph::network::encode);
-                let networks: Vec<_> = names.zip(graphs).collect();
-                project.set_networks(&run, &networks).map_err(project_error)?;
-                (run, 0.0)
+                let networks = names.zip(graphs).collect();
+                (Record::Start { new, start: parameters(prepared, &theta), networks }, 0.0)
             }
         };
-        drop(project);
-        let project = target.project;
+        let mut run = None;
+        first.store(&mut lock(&project), &mut run)?;
+        let run = run.unwrap_or_default();
+        if let Record::Resume { .. } = first {
+            let newest = lock(&project).newest_checkpoint(&run).map_err(project_error)?;
+            let bytes = newest.map(|stored| stored.bytes).unwrap_or_default();
+            let checkpoint = train::Checkpoint::from_bytes(&bytes)
+                .map_err(|e| error(Code::Project, format!("the checkpoint: {e}")))?;
+            *start = Start::Checkpoint(Box::new(checkpoint));
+        }
+        if let Some(tell) = &tell {
+            tell(&first);
+        }
         let state = RunState::default();
-        Ok(Store { project, run, pending: Vec::new(), last: Instant::now(), state, before })
+        Ok(Store { project, tell, run, pending: Vec::new(), last: Instant::now(), state, before })
+    }
+
+    /// Stores a step, and tells it where somebody wants to know.
+    fn put(&self, record: &Record) -> Result<(), ApiError> {
+        if let Some(tell) = &self.tell {
+            tell(record);
+        }
+        record.store(&mut lock(&self.project), &mut Some(self.run.clone()))
     }
 
     fn point(&mut self, point: HistoryPoint, elapsed: f64) -> Result<(), ApiError> {
@@ -460,18 +476,16 @@ impl Store {
 
     fn flush(&mut self) -> Result<(), ApiError> {
         self.last = Instant::now();
-        let mut project = lock(&self.project);
-        project.append_history(&self.run, &self.pending).map_err(project_error)?;
-        self.pending.clear();
-        project.set_run_state(&self.run, &self.state).map_err(project_error)
+        let points = std::mem::take(&mut self.pending);
+        self.put(&Record::History { points, state: self.state })
     }
 
     fn note(&mut self, iteration: u32, message: &str) -> Result<(), ApiError> {
-        lock(&self.project).append_note(&self.run, iteration, message).map_err(project_error)
+        self.put(&Record::Note { iteration, message: message.to_owned() })
     }
 
     fn status(&mut self, status: RunStatus) -> Result<(), ApiError> {
-        lock(&self.project).set_run_status(&self.run, status).map_err(project_error)
+        self.put(&Record::Status(status))
     }
 
     fn checkpoint(
@@ -481,14 +495,10 @@ impl Store {
         c: &train::Checkpoint,
     ) -> Result<(), ApiError> {
         self.flush()?;
-        let mut project = lock(&self.project);
+        let best = c.best.as_ref().or(c.overall.as_ref());
+        let best = best.map(|best| parameters(prepared, &objective.theta(&best.z)));
         let iteration = c.iteration as u32;
-        project.append_checkpoint(&self.run, iteration, &c.to_bytes()).map_err(project_error)?;
-        if let Some(best) = c.best.as_ref().or(c.overall.as_ref()) {
-            let best = parameters(prepared, &objective.theta(&best.z));
-            project.set_parameters(&self.run, Role::Best, &best).map_err(project_error)?;
-        }
-        Ok(())
+        self.put(&Record::Checkpoint { iteration, bytes: c.to_bytes(), best })
     }
 
     fn finish(
@@ -512,11 +522,13 @@ impl Store {
             reason if reason.is_success() => RunStatus::Finished,
             _ => RunStatus::Failed,
         };
-        let best = parameters(prepared, &fit.theta);
-        let mut project = lock(&self.project);
-        project.set_parameters(&self.run, Role::Best, &best).map_err(project_error)?;
-        project.set_curves(&self.run, curves).map_err(project_error)?;
-        project.finish_run(&self.run, status, reason, &self.state).map_err(project_error)
+        self.put(&Record::End {
+            best: parameters(prepared, &fit.theta),
+            curves: curves.to_vec(),
+            status,
+            reason: reason.to_owned(),
+            state: self.state,
+        })
     }
 }
 

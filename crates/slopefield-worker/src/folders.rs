@@ -18,11 +18,21 @@ pub struct Folders {
     pub drafts: PathBuf,
     /// List of recent projects and other settings of the user.
     pub settings: PathBuf,
+    /// This process was started for these third-party plugins, whose code may run in it. Empty in
+    /// the worker itself, where no such code runs.
+    pub for_plugins: Vec<String>,
 }
 
 impl Folders {
-    /// Reads `--examples DIR`, `--bundled-plugins DIR` and `--plugins DIR` (the last two may be
-    /// repeated). The user's own plugin folder comes last; the cache of plugins, drafts and settings
+    /// The user's record of plugins whose process died.
+    #[must_use]
+    pub fn crashes(&self) -> PathBuf {
+        self.settings.join("plugin-crashes.json")
+    }
+
+    /// Reads `--examples DIR`, `--bundled-plugins DIR`, `--plugins DIR` (these two may be repeated)
+    /// and `--for-plugin ID`, with which the worker starts the process of a plugin (repeated when
+    /// one job needs several). The user's own plugin folder comes last; the cache of plugins, drafts and settings
     /// are where the system keeps such things, below `SLOPEFIELD_DATA_DIR` when that is set.
     ///
     /// # Errors
@@ -33,6 +43,8 @@ impl Folders {
         let data = home
             .or_else(|| dirs.as_ref().map(|d| d.data_local_dir().to_path_buf()))
             .unwrap_or_else(std::env::temp_dir);
+        // Files in it are known again by their absolute paths.
+        let data = std::path::absolute(&data).unwrap_or(data);
         let mut folders = Folders {
             plugin_cache: data.join("plugin-cache"),
             drafts: data.join("drafts"),
@@ -41,11 +53,14 @@ impl Folders {
         };
         let mut arguments = arguments;
         while let Some(name) = arguments.next() {
-            let mut value = || arguments.next().ok_or(format!("{} needs a folder", name.display()));
+            let mut value = || arguments.next().ok_or(format!("{} needs a value", name.display()));
             match name.to_str() {
                 Some("--examples") => folders.examples = Some(value()?.into()),
                 Some("--bundled-plugins") => folders.bundled_plugins.push(value()?.into()),
                 Some("--plugins") => folders.plugins.push(value()?.into()),
+                Some("--for-plugin") => {
+                    folders.for_plugins.push(value()?.to_string_lossy().into_owned());
+                }
                 _ => return Err(format!("unknown argument {}", name.display())),
             }
         }

@@ -1,7 +1,8 @@
 //! The process that computes.
 //!
 //! It reads requests on standard input and writes answers to standard output until its input
-//! ends; then it exits. Plugin code runs here and nowhere else. The same code serves the window
+//! ends; then it exits. The application's own plugins run here; for those of others it starts
+//! itself again as a process of their own and passes messages on. The same code serves the window
 //! and the command line.
 
 mod assessing;
@@ -14,6 +15,7 @@ mod folders;
 mod gradient;
 mod info;
 mod inputs;
+mod isolation;
 mod job;
 mod model;
 mod numbers;

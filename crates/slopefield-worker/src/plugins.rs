@@ -1,4 +1,5 @@
-//! The plugins of this process. One is loaded when something first asks for it by name, and when
+//! The plugins of this process. Code of third parties is loaded only in a process that was started
+//! for it, see `isolation`. One is loaded when something first asks for it by name, and when
 //! the user trusts it: a model or a study that names none never runs a line of their code.
 
 use crate::failure::{advised, error};
@@ -8,7 +9,7 @@ use slopefield_api::{ApiError, Code};
 use slopefield_graph::network::{BuiltinNetworks, NetworkError, NetworkGraph, NetworkLibrary};
 use slopefield_lang::{Network, OptionValue};
 use slopefield_plugin_host::{
-    Found, Places, PluginError, PluginNetworks, ProvidesKind, Registry, Trust, TrustState,
+    Crashes, Found, Places, PluginError, PluginNetworks, ProvidesKind, Registry, Trust, TrustState,
     register_tableaus, tableau_problem,
 };
 use slopefield_project::{Fact, FactKind};
@@ -23,6 +24,10 @@ pub struct Plugins {
     places: Places,
     /// The user's record of trusted plugins.
     record: PathBuf,
+    /// The user's record of plugins whose process died.
+    crashes: PathBuf,
+    /// Ids of the third-party plugins whose code may run in this process; empty in the worker.
+    own: Vec<String>,
     /// By id, those that something asked for: loaded, or refused when last asked for.
     asked: Mutex<BTreeMap<String, Arc<Registry>>>,
 }
@@ -44,6 +49,8 @@ impl Plugins {
         Plugins {
             places,
             record: folders.settings.join("trusted-plugins.json"),
+            crashes: folders.crashes(),
+            own: folders.for_plugins.clone(),
             asked: Mutex::default(),
         }
     }
@@ -62,13 +69,33 @@ impl Plugins {
         let trust = Trust::read(&self.record);
         let none = Trust::default();
         // The application's own plugins do not depend on the record.
-        let registry = Registry::load(&self.places, trust.as_ref().unwrap_or(&none), &[id]);
+        let allowed = trust.as_ref().unwrap_or(&none);
+        if !self.own.iter().any(|own| own == id) && Registry::is_foreign(&self.places, allowed, id)
+        {
+            asked.insert(id.to_owned(), Arc::default());
+            let disabled = Crashes::read(&self.crashes)?.refusal(id);
+            return Err(disabled.unwrap_or(PluginError::Elsewhere { plugin: id.to_owned() }));
+        }
+        let registry = Registry::load(&self.places, allowed, &[id]);
         let registry = Arc::new(registry);
         asked.insert(id.to_owned(), registry.clone());
         match trust {
             Err(problem) if registry.plugins().is_empty() => Err(problem),
             _ => Ok(registry),
         }
+    }
+
+    /// This is the process of a third-party plugin.
+    pub fn is_process(&self) -> bool {
+        !self.own.is_empty()
+    }
+
+    /// Whether a plugin has code of a third party that may run, which only a process of its own
+    /// does. Where the answer is no, [`Plugins::registry`] gives the plugin or says why not.
+    pub fn runs_apart(&self, id: &str) -> bool {
+        let enabled = Crashes::read(&self.crashes).is_ok_and(|c| c.refusal(id).is_none());
+        let trust = Trust::read(&self.record);
+        enabled && trust.is_ok_and(|trust| Registry::is_foreign(&self.places, &trust, id))
     }
 
     /// Builds a network for a check of a text: `None` when that would run the code of a plugin for
@@ -96,7 +123,14 @@ impl Plugins {
             (Some(a), Some(b)) => a.id.cmp(&b.id).then_with(|| b.compare_version(a)),
             (a, b) => a.is_some().cmp(&b.is_some()),
         });
-        let plugins = found.iter().map(|f| view(f, &trust, damaged.as_ref())).collect();
+        let crashes = Crashes::read(&self.crashes);
+        let disabled = |f: &Found| match (&crashes, f.manifest.as_ref()) {
+            (Ok(crashes), Some(m)) => crashes.refusal(&m.id),
+            (Err(problem), _) => Some(problem.clone()),
+            _ => None,
+        };
+        let plugins =
+            found.iter().map(|f| view(f, &trust, damaged.as_ref(), disabled(f))).collect();
         let folders = self.places.bundled.iter().chain(&self.places.others);
         let folders = folders.map(|f| f.to_string_lossy().into_owned()).collect();
         PluginList { plugins, folders }
@@ -131,6 +165,8 @@ impl Plugins {
         if !found.bundled {
             trust.add(found, &library);
             trust.write(&self.record).map_err(|e| refused(&e))?;
+            // Other files may well work.
+            self.forgive(&request.id)?;
         }
         Ok(self.list())
     }
@@ -147,6 +183,26 @@ impl Plugins {
         trust.write(&self.record).map_err(|e| refused(&e))?;
         self.asked().remove(id);
         Ok(self.list())
+    }
+
+    /// Enables a plugin again whose process died too often in a row.
+    pub fn enable(&self, id: &str) -> Result<PluginList, ApiError> {
+        if !self.forgive(id)? {
+            let message = format!("no process of a plugin {id} has died; it is not disabled");
+            return Err(error(Code::Request, message));
+        }
+        self.asked().remove(id);
+        Ok(self.list())
+    }
+
+    /// Forgets that the process of a plugin died; whether it had.
+    fn forgive(&self, id: &str) -> Result<bool, ApiError> {
+        let mut crashes = Crashes::read(&self.crashes).map_err(|e| refused(&e))?;
+        let had = crashes.clear(id);
+        if had {
+            crashes.write(&self.crashes).map_err(|e| refused(&e))?;
+        }
+        Ok(had)
     }
 
     /// Plugins that a study uses, with the hash of their libraries, for the record of a run.
@@ -171,7 +227,12 @@ fn refused(problem: &PluginError) -> ApiError {
     error(Code::Request, problem.to_string())
 }
 
-fn view(found: &Found, trust: &Trust, damaged: Option<&PluginError>) -> PluginView {
+fn view(
+    found: &Found,
+    trust: &Trust,
+    damaged: Option<&PluginError>,
+    disabled: Option<PluginError>,
+) -> PluginView {
     let m = found.manifest.as_ref();
     let library = found.hash().unwrap_or_default();
     let state = trust.state(found, &library);
@@ -184,6 +245,7 @@ fn view(found: &Found, trust: &Trust, damaged: Option<&PluginError>) -> PluginVi
     let refusal = state.refusal(found);
     // A damaged record is why nothing is trusted.
     let refusal = refusal.map(|r| damaged.unwrap_or(&r).to_string());
+    let disabled = disabled.filter(|_| state == TrustState::Trusted);
     PluginView {
         id: m.map(|m| m.id.clone()).unwrap_or_default(),
         name: m.map(|m| m.name.clone()).unwrap_or_default(),
@@ -196,6 +258,7 @@ fn view(found: &Found, trust: &Trust, damaged: Option<&PluginError>) -> PluginVi
             state: match state {
                 TrustState::Bundled => PluginState::Bundled,
                 TrustState::NoCode => PluginState::NoCode,
+                TrustState::Trusted if disabled.is_some() => PluginState::Disabled,
                 TrustState::Trusted => PluginState::Trusted,
                 TrustState::NotTrusted => PluginState::NotTrusted,
                 TrustState::Changed { .. } => PluginState::Changed,
@@ -211,7 +274,8 @@ fn view(found: &Found, trust: &Trust, damaged: Option<&PluginError>) -> PluginVi
             .as_ref()
             .map(ToString::to_string)
             .or_else(|| tableau_problem(found).map(|problem| problem.to_string()))
-            .or(refusal),
+            .or(refusal)
+            .or(disabled.map(|problem| problem.to_string())),
     }
 }
 

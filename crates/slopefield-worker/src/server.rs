@@ -1,23 +1,34 @@
 //! Requests in, answers out. Short commands run one after another; long ones each on a thread of
-//! their own; `job` is answered at once, beside whatever runs.
+//! their own, and so does everything that the process of a plugin carries out; `job` is answered
+//! at once, beside whatever runs.
 
 use crate::Engine;
+use crate::isolation::{ALIVE, system};
 use slopefield_api::envelope::{Answer, PROTOCOL, Request};
 use slopefield_api::frame::Frame;
-use slopefield_api::schema::{Block, dispatch};
-use slopefield_api::types::Progress;
+use slopefield_api::schema::Block;
 use slopefield_api::{ApiError, Code, Command};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
 /// Serves requests from standard input until it ends.
 ///
 /// # Errors
-/// A pipe that breaks or carries something unreadable.
+/// A pipe that breaks or carries something unreadable; a system that refuses its limits to the
+/// process of a plugin.
 pub fn serve(engine: Engine) -> io::Result<()> {
+    if !engine.plugins.is_process() {
+        return serve_on(engine, &mut io::stdin().lock(), Box::new(io::stdout()));
+    }
+    system::confine()?;
+    let (mut input, output) = system::take_pipes()?;
+    serve_on(engine, &mut input, output)
+}
+
+fn serve_on(engine: Engine, input: &mut dyn Read, output: Box<dyn Write + Send>) -> io::Result<()> {
     let engine = Arc::new(engine);
-    let out = Out(Arc::new(Mutex::new(io::stdout())));
+    let out = Out { to: Arc::new(Mutex::new(output)), pid: std::process::id() };
     out.send(
         Answer::Hello {
             protocol: PROTOCOL,
@@ -26,23 +37,49 @@ pub fn serve(engine: Engine) -> io::Result<()> {
         },
         Vec::new(),
     );
+    if engine.plugins.is_process() {
+        let (records, alive) = (out.clone(), out.clone());
+        engine.tell_records(Arc::new(move |record| {
+            let (body, block) = crate::isolation::to_wire(record);
+            records.send(Answer::Record { body }, block);
+        }));
+        thread::spawn(move || {
+            loop {
+                alive.send(Answer::Alive, Vec::new());
+                thread::sleep(ALIVE);
+            }
+        });
+    }
     let (queue, requests) = mpsc::channel::<Request>();
     {
         let (engine, out) = (engine.clone(), out.clone());
-        thread::spawn(move || requests.iter().for_each(|r| answer(&engine, &out, r)));
+        thread::spawn(move || {
+            for request in requests {
+                let plugins = engine.apart(request.command, &request.request);
+                let (engine, out) = (engine.clone(), out.clone());
+                if plugins.is_empty() {
+                    answer(&engine, &out, request, &plugins);
+                } else {
+                    // A plugin that hangs must not hold up what does not need it.
+                    thread::spawn(move || answer(&engine, &out, request, &plugins));
+                }
+            }
+        });
     }
-    let mut input = io::stdin().lock();
-    while let Some(frame) = Frame::read(&mut input)? {
+    while let Some(frame) = Frame::read(&mut &mut *input)? {
         let request: Request = serde_json::from_slice(&frame.json)?;
         match request.command {
-            Command::job => answer(&engine, &out, request),
+            Command::job => answer(&engine, &out, request, &[]),
             Command::train
             | Command::fit
             | Command::gradient
             | Command::forecast
             | Command::report => {
                 let (engine, out) = (engine.clone(), out.clone());
-                thread::spawn(move || answer(&engine, &out, request));
+                thread::spawn(move || {
+                    let plugins = engine.apart(request.command, &request.request);
+                    answer(&engine, &out, request, &plugins);
+                });
             }
             _ => {
                 if queue.send(request).is_err() {
@@ -55,14 +92,13 @@ pub fn serve(engine: Engine) -> io::Result<()> {
     Ok(())
 }
 
-fn answer(engine: &Engine, out: &Out, request: Request) {
+fn answer(engine: &Engine, out: &Out, request: Request, plugins: &[String]) {
     let id = request.id;
-    let mut emit = |progress: Progress, block: Block| {
-        let body = serde_json::to_value(progress).unwrap_or_default();
+    let mut send = |body: serde_json::Value, block: Block| {
         out.send(Answer::Progress { id, body }, block);
     };
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        dispatch(engine, request.command, request.request, &mut emit)
+        engine.answer(request.command, request.request, plugins, &mut send)
     }));
     match caught {
         Ok(Ok((body, block))) => out.send(Answer::Reply { id, body }, block),
@@ -83,14 +119,22 @@ fn answer(engine: &Engine, out: &Out, request: Request) {
     }
 }
 
-/// Standard output, shared by the threads that answer.
+/// The pipe for answers, shared by the threads that answer.
 #[derive(Clone)]
-struct Out(Arc<Mutex<io::Stdout>>);
+struct Out {
+    to: Arc<Mutex<Box<dyn Write + Send>>>,
+    /// The process that owns the pipe.
+    pid: u32,
+}
 
 impl Out {
     fn send(&self, answer: Answer, block: Block) {
+        if std::process::id() != self.pid {
+            // A plugin has forked: two processes must not answer on one pipe.
+            std::process::abort();
+        }
         let bytes = answer.into_frame(block).to_bytes();
-        let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = self.to.lock().unwrap_or_else(PoisonError::into_inner);
         // The owner has gone when this fails; the end of the input ends the process.
         let _ = out.write_all(&bytes).and_then(|()| out.flush());
     }

@@ -435,6 +435,15 @@ name: string, };
 export type Empty = Record<symbol, never>;
 
 /**
+ * Enables a plugin again whose process died too often in a row.
+ */
+export type EnableRequest = { 
+/**
+ * Id.
+ */
+id: string, };
+
+/**
  * An event that happened.
  */
 export type EventMark = { 
@@ -1102,7 +1111,7 @@ folders: Array<string>, };
 /**
  * Whether a plugin may run.
  */
-export type PluginState = "bundled" | "no-code" | "trusted" | "not-trusted" | "changed";
+export type PluginState = "bundled" | "no-code" | "trusted" | "not-trusted" | "changed" | "disabled";
 
 /**
  * What a user needs to know to decide about a plugin, read without running any of it.
@@ -2545,4 +2554,5 @@ export type Commands = {
   plugin_list: { request: Empty; reply: PluginList };
   plugin_trust: { request: TrustRequest; reply: PluginList };
   plugin_untrust: { request: UntrustRequest; reply: PluginList };
+  plugin_enable: { request: EnableRequest; reply: PluginList };
 };

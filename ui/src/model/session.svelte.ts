@@ -74,6 +74,10 @@ export class Session {
   untrustPlugin = (id: string): Promise<void> =>
     this.#quietly("Taking trust back", async () => (this.plugins = (await this.platform.rpc("plugin_untrust", { id })).value));
 
+  /** Enables a plugin again whose process died too often in a row. */
+  enablePlugin = (id: string): Promise<void> =>
+    this.#quietly("Enabling a plugin", async () => (this.plugins = (await this.platform.rpc("plugin_enable", { id })).value));
+
   go(screen: Screen): void {
     this.ui.screen = screen;
   }

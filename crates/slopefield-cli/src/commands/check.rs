@@ -4,7 +4,7 @@ use super::{Session, read};
 use crate::arguments::Check;
 use crate::output;
 use slopefield_api::types::{ModelReport, ModelText, SeverityView, TextReply};
-use slopefield_api::{ApiError, Command};
+use slopefield_api::{ApiError, Code, Command};
 use std::process::ExitCode;
 
 /// Prints findings and the classification; fails when there is an error.
@@ -15,9 +15,15 @@ pub async fn run(session: &Session, check: Check) -> Result<ExitCode, ApiError> 
         session.call(Command::model_check, &request, |_, _| {}).await?;
     if report.ok && report.networks.iter().any(|n| n.kind.contains('/')) {
         // A check alone runs no plugin; here the user asks for everything. The graph needs every
-        // network, and what hinders that is found again by the check.
-        let _: Result<(TextReply, _), _> =
+        // network, and what hinders that is found again by the check, but for a plugin whose
+        // process died.
+        let built: Result<(TextReply, _), _> =
             session.call(Command::model_dump, &request, |_, _| {}).await;
+        if let Err(e) = built
+            && e.code == Code::Plugin
+        {
+            return Err(e);
+        }
         (report, _) = session.call(Command::model_check, &request, |_, _| {}).await?;
     }
     let name = check.model.display().to_string();

@@ -5,7 +5,7 @@ use super::{Session, plugin_author};
 use crate::arguments::Plugin;
 use crate::output;
 use slopefield_api::types::{
-    Empty, PluginList, PluginState, PluginView, TrustRequest, UntrustRequest,
+    Empty, EnableRequest, PluginList, PluginState, PluginView, TrustRequest, UntrustRequest,
 };
 use slopefield_api::{ApiError, Code, Command};
 use std::fmt::Write as _;
@@ -48,6 +48,16 @@ pub async fn run(session: &Session, plugin: Plugin) -> Result<ExitCode, ApiError
                 output::print(&format!("{id} is not trusted any more\n"));
             }
         }
+        Plugin::Enable { id } => {
+            let request = EnableRequest { id: id.clone() };
+            let (list, _): (PluginList, _) =
+                session.call(Command::plugin_enable, request, |_, _| {}).await?;
+            if session.json {
+                output::json(&list);
+            } else {
+                output::print(&format!("{id} is enabled again\n"));
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -81,6 +91,7 @@ fn word(state: PluginState) -> &'static str {
         PluginState::Trusted => "trusted",
         PluginState::NotTrusted => "not trusted",
         PluginState::Changed => "changed since it was trusted",
+        PluginState::Disabled => "disabled after crashes",
     }
 }
 

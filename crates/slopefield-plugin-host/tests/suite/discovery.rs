@@ -47,6 +47,7 @@ fn a_manifest_is_read() {
 #[test]
 fn mistakes_in_a_manifest_are_named() {
     let file = r#"file = "lib/x86_64-linux/librodas.so""#;
+    let hash = GOOD.lines().find(|line| line.starts_with("blake3")).unwrap();
     for (from, to, expected) in [
         ("manifest = 1", "manifest = 2", "format 2 and this application knows format 1"),
         ("manifest = 1", "manifest = 1\nnmae = \"x\"", "unknown field `nmae`"),
@@ -60,6 +61,8 @@ fn mistakes_in_a_manifest_are_named() {
         (file, "file = \"/tmp/evil.so\"", "must be a path inside the plugin's folder"),
         (file, "file = \"lib/../../evil.so\"", "must be a path inside the plugin's folder"),
         ("af1349b9", "AF1349B9", "64 lower-case hexadecimal digits"),
+        ("af1349b9", "f1349b9", "64 lower-case hexadecimal digits"),
+        (hash, "blake3 = \"\"", "64 lower-case hexadecimal digits"),
         ("kind = \"network\"", "kind = \"solver\"", "`rodas5p` is provided twice"),
         ("kind = \"network\"", "kind = \"poem\"", "unknown variant `poem`"),
         ("\"implicit\"", "\"magic\"", "`magic` is not a capability"),

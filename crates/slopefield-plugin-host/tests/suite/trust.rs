@@ -46,6 +46,23 @@ fn a_plugin_is_loaded_only_when_trusted_and_named() {
     assert!(loaded.stepper(RK4).is_ok());
 }
 
+/// Only what the user trusts and the application did not bring is a stranger's code to run.
+#[test]
+fn strangers_code_is_told_from_the_applications_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = install(folder.path());
+    let (mine, trust) = (places(folder.path()), trust_all(folder.path()));
+    assert!(Registry::is_foreign(&mine, &trust, ID));
+    assert!(!Registry::is_foreign(&mine, &trust, "org.example.other"));
+    assert!(!Registry::is_foreign(&mine, &Trust::default(), ID));
+    let bundled = Places { bundled: mine.others.clone(), others: Vec::new(), ..mine.clone() };
+    assert!(!Registry::is_foreign(&bundled, &trust, ID));
+    let manifest = place.join("plugin.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, format!("{text}# changed\n")).unwrap();
+    assert!(!Registry::is_foreign(&mine, &trust, ID));
+}
+
 #[test]
 fn the_plugins_of_the_application_need_no_trust() {
     let folder = tempfile::tempdir().unwrap();
@@ -130,6 +147,21 @@ fn the_record_is_kept_and_a_damaged_one_is_named() {
     assert!(trust.remove(ID) && !trust.remove(ID));
     trust.write(&file).unwrap();
     assert_eq!(Trust::read(&file).unwrap(), Trust::default());
+    // A hash that is none fits nothing, least of all a library that cannot be read.
+    let (good, whole) = ("7".repeat(64), trust_all(folder.path()));
+    for bad in ["", "7", &"7".repeat(65), &"G".repeat(64), &"A".repeat(64)] {
+        for (manifest, library) in [(bad, good.as_str()), (good.as_str(), bad)] {
+            let entry = format!(
+                "{{\"id\":\"{ID}\",\"version\":\"0.1.0\",\"manifest\":\"{manifest}\",\"library\":\"{library}\"}}"
+            );
+            fs::write(&file, format!("{{\"trusted\":[{entry}]}}")).unwrap();
+            let refused = Trust::read(&file).unwrap_err().to_string();
+            assert!(refused.contains("not a BLAKE3 hash"), "`{bad}`: {refused}");
+        }
+        let mut trust = whole.clone();
+        trust.add(&discover(&[folder.path()])[0], bad);
+        assert_eq!(trust, whole, "`{bad}` is no hash to trust");
+    }
     fs::write(&file, "{\"trusted\": [{}]}").unwrap();
     let damaged = Trust::read(&file).unwrap_err();
     assert!(matches!(damaged, PluginError::TrustRecord { .. }));

@@ -1,5 +1,7 @@
-//! Commands on the engine itself, without a process around it.
+//! Commands on the engine itself, without a process around it; and the worker with bad plugins.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+#[cfg(target_os = "linux")]
+mod bad_plugins;
 mod uncertainty;

@@ -25,6 +25,7 @@ fn engine(folder: &Path) -> Engine {
         plugin_cache: folder.join("plugin-cache"),
         drafts: folder.join("drafts"),
         settings: folder.join("settings"),
+        for_plugins: vec![],
     })
 }
 

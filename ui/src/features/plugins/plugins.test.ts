@@ -52,3 +52,25 @@ test("a plugin is trusted only after the words about native code, and trust is t
   await vi.waitFor(() => expect(state("org.slopefield.rosenbrock")).toBe("not-trusted"));
   expect(called("plugin_untrust")).toEqual([{ id: "org.slopefield.rosenbrock" }]);
 });
+
+test("a plugin that was disabled after crashes says why and is enabled again", async () => {
+  const platform = createFakePlatform({ delay_ms: 0, step_ms: 0 });
+  const session = new Session(platform);
+  app = mount(App, { target: document.body, props: { session } });
+  await session.begin();
+  await session.openExample("hare-lynx");
+  session.go("plugins");
+  flushSync();
+  const id = "org.example.multirate";
+  const state = () => session.plugins?.plugins.find((p) => p.id === id)?.trust.state;
+  await vi.waitFor(() => expect(state()).toBe("disabled"));
+  flushSync();
+  const said = find("plugins")?.textContent ?? "";
+  expect(said).toContain("Disabled after crashes");
+  expect(said).toContain("SIGSEGV");
+  await press("enable");
+  await vi.waitFor(() => expect(state()).toBe("trusted"));
+  flushSync();
+  expect(find("enable")).toBeNull();
+  expect(platform.calls.filter((c) => c.command === "plugin_enable").map((c) => c.request)).toEqual([{ id }]);
+});

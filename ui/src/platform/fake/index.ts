@@ -105,6 +105,7 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
     plugin_list: () => bare(plugins),
     plugin_trust: ({ id }) => bare((plugins = decided(plugins, id, true))),
     plugin_untrust: ({ id }) => bare((plugins = decided(plugins, id, false))),
+    plugin_enable: ({ id }) => bare((plugins = decided(plugins, id, true))),
   };
 
   return {

@@ -98,6 +98,17 @@ export const PLUGINS: PluginList = {
       trust: { state: "not-trusted", changes: [], publisher: ["Somebody"], homepage: "", manifest: "0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c", library: "7777777777777777777777777777777777777777777777777777777777777777" },
       problem: "It was built for plugin interface 2; this program speaks 1. Ask its author for a build for interface 1.",
     },
+    {
+      id: "org.example.multirate",
+      name: "Multirate solvers",
+      version: "0.2.0",
+      license: "MIT",
+      path: "/home/ada/.local/share/slopefield/plugins/multirate",
+      solvers: [["org.example.multirate/mri3", "MRI-GARK, order 3"]],
+      networks: [],
+      trust: { state: "disabled", changes: [], publisher: ["Somebody else"], homepage: "", manifest: "3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b", library: "9292929292929292929292929292929292929292929292929292929292929292" },
+      problem: "the plugin org.example.multirate is disabled: its process died 2 times in a row, the last time with: ended while it was working (signal: 11 (SIGSEGV)); enable it again with `slopefield plugin enable org.example.multirate`, or on the Plugins screen",
+    },
   ],
   folders: ["/home/ada/.local/share/slopefield/plugins", "/usr/lib/slopefield/plugins"],
 };

@@ -1,0 +1,23 @@
+//! The suite `plugins`: what it does is right, and it leaves nothing behind. Nothing here looks at
+//! a time.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use slopefield_bench::{Comparators, Setting, run, suite};
+
+#[test]
+fn all_plugins_are_found_and_no_file_is_left() {
+    let left = || {
+        let pid = std::process::id();
+        let entries = std::fs::read_dir(std::env::temp_dir()).unwrap();
+        let names = entries.map(|e| e.unwrap().file_name().into_string().unwrap_or_default());
+        names.filter(|n| n.starts_with(&format!("slopefield-scan-{pid}-"))).count()
+    };
+    let [case] =
+        <[_; 1]>::try_from(suite("plugins").unwrap().choose(&["scan".into()]).unwrap()).unwrap();
+    let setting = Setting { comparators: &Comparators::none(), compile_rounds: 1 };
+    let outcome = run(case, &setting, 0.0);
+    let figures = outcome.figures.unwrap();
+    assert_eq!(figures.error, Some(0.0));
+    assert_eq!(left(), 0);
+}
