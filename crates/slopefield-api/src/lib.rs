@@ -10,6 +10,7 @@ pub mod error;
 pub mod frame;
 pub mod plugins;
 pub mod schema;
+pub mod stages;
 pub mod types;
 pub mod uncertainty;
 

@@ -9,6 +9,7 @@ use ts_rs::TS;
 
 pub use crate::assessment::*;
 pub use crate::plugins::*;
+pub use crate::stages::*;
 pub use crate::uncertainty::*;
 pub use slopefield_study_file::StudyFile;
 
@@ -566,19 +567,6 @@ pub struct SeriesView {
     pub values: Slice,
     /// 1 where the point is held out.
     pub held_out: Slice,
-}
-
-/// A stage of the recipe.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-pub struct StageView {
-    /// `Adam`, `L-BFGS`.
-    pub optimiser: String,
-    /// Iterations at most.
-    pub iterations: u32,
-    /// Learning rate, for Adam.
-    pub rate: Option<f64>,
-    /// Share of the time span.
-    pub horizon: f64,
 }
 
 /// An edit of the open project; every edit can be undone.

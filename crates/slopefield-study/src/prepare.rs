@@ -11,7 +11,7 @@ use slopefield_lang::{Model, Noise, ReactionMode, Scale as LangScale};
 use slopefield_solve::{Settings, SolveError};
 use slopefield_train::{
     self as train, Beginning, ModelKernels, NoiseKind, ObservationSpec, ParamKind, ParamSpec,
-    Recipe, Scale, Source, Stage,
+    Recipe, Scale, Source,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -320,12 +320,7 @@ fn observations(model: &CompiledModel) -> Vec<ObservationSpec> {
 /// The stages that a study asks for, else those that fit the data.
 fn recipe(training: &TrainingFile, default: impl FnOnce() -> Recipe) -> Recipe {
     let mut recipe = if training.recipe == "custom" {
-        let stages = training.stages.iter().map(|s| match s.optimiser.as_str() {
-            "adam" => Stage::adam(s.iterations, s.rate, s.horizon),
-            "lm" => Stage::levenberg_marquardt(s.iterations, s.horizon),
-            _ => Stage::lbfgs(s.iterations, s.horizon),
-        });
-        Recipe::custom(stages.collect())
+        Recipe::custom(training.stages.iter().map(crate::stages::stage).collect())
     } else {
         default()
     };

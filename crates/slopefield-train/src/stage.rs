@@ -10,6 +10,7 @@ use crate::optimise::{
     Adam, AdamWork, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings, LbfgsWork, LevenbergMarquardt,
     LevenbergMarquardtSettings, LevenbergMarquardtWork, StepError, Stepped,
 };
+use crate::problem::ParamKind;
 use crate::recipe::{Optimiser, Stage, loss_unit};
 use crate::session::{Session, place};
 use std::time::Instant;
@@ -30,6 +31,8 @@ struct Work {
     adam: AdamWork,
     lbfgs: LbfgsWork,
     levenberg_marquardt: LevenbergMarquardtWork,
+    /// Elements that AdamW lets decay.
+    decays: Vec<bool>,
 }
 
 /// What an iteration came to.
@@ -56,7 +59,7 @@ impl Session<'_> {
             description: &stage,
             iteration: self.state.iteration,
         });
-        let mut work = Work::default();
+        let mut work = Work { decays: self.decaying(&stage), ..Work::default() };
         let mut end = StopReason::Iterations;
         while self.state.stage_iteration < u64::from(stage.iterations) {
             let since = Instant::now();
@@ -171,7 +174,7 @@ impl Session<'_> {
 
     fn start_optimiser(&mut self, stage: &Stage, z: Vec<f64>) -> Result<OptimiserState, Failure> {
         let started = match stage.optimiser {
-            Optimiser::Adam => self
+            Optimiser::Adam | Optimiser::AdamW => self
                 .with_evaluator(stage, |evaluate| Adam::start(z, evaluate))
                 .map(OptimiserState::Adam),
             Optimiser::Lbfgs => self
@@ -195,6 +198,14 @@ impl Session<'_> {
         })
     }
 
+    /// Weights that the stage moves: what else there is has no size that would be worth keeping
+    /// small.
+    fn decaying(&self, stage: &Stage) -> Vec<bool> {
+        let specs = &self.objective.problem().theta;
+        let moving = self.objective.moving(stage.scope);
+        specs.iter().zip(moving).map(|(s, m)| m && s.kind == ParamKind::Weight).collect()
+    }
+
     /// One iteration with all that belongs to it; true when the optimiser has finished.
     fn iterate(
         &mut self,
@@ -205,7 +216,7 @@ impl Session<'_> {
         let share = stage.schedule.share(self.state.stage_iteration, u64::from(stage.iterations));
         let stepped = match optimiser {
             OptimiserState::Adam(adam) => self.with_evaluator(stage, |evaluate| {
-                adam.step(&stage.adam_settings(), share, &mut work.adam, evaluate)
+                adam.step(&stage.adam_settings(), share, &work.decays, &mut work.adam, evaluate)
                     .map(|()| Stepped::Moved)
             }),
             OptimiserState::Lbfgs(lbfgs) => {

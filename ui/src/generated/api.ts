@@ -2004,7 +2004,7 @@ advice: string, };
  */
 export type StageFile = { 
 /**
- * `adam`, `lbfgs` or `lm` (Levenberg–Marquardt).
+ * `adam`, `adamw`, `lbfgs` or `lm` (Levenberg–Marquardt).
  */
 optimiser: string, 
 /**
@@ -2012,21 +2012,48 @@ optimiser: string,
  */
 iterations: number, 
 /**
- * Learning rate (Adam).
+ * Learning rate (Adam, AdamW).
  */
 rate: number, 
 /**
  * Share of the training time span used by this stage, in (0, 1]; a growing horizon is a
  * list of stages with growing shares.
  */
-horizon: number, };
+horizon: number, 
+/**
+ * How the rate goes over the stage (Adam, AdamW): `constant`, or falling like half a `cosine`
+ * or `exponential`ly.
+ */
+schedule: string, 
+/**
+ * Share of the rate that is left at the end of a falling schedule, in (0, 1].
+ */
+down_to: number, 
+/**
+ * Bound of the gradient's norm (Adam, AdamW): `none`; `norm`, at `clip_at`; `relative`, at
+ * `clip_at` times its running average, which needs no knowledge of the loss's size.
+ */
+clip: string, 
+/**
+ * See `clip`.
+ */
+clip_at: number, 
+/**
+ * What the stage moves: `all`; `scalars`, all but network weights; `weights`; `noise`, what
+ * only noise models depend on; `all-but-noise`.
+ */
+scope: string, 
+/**
+ * Decay of network weights (AdamW): each iteration takes `rate · decay` of every weight off.
+ */
+decay: number, };
 
 /**
  * A stage of the recipe.
  */
 export type StageView = { 
 /**
- * `Adam`, `L-BFGS`.
+ * What the optimiser is called: `Adam`, `L-BFGS`.
  */
 optimiser: string, 
 /**
@@ -2040,7 +2067,15 @@ rate: number | null,
 /**
  * Share of the time span.
  */
-horizon: number, };
+horizon: number, 
+/**
+ * What else it does, for people; may be empty.
+ */
+details: string, 
+/**
+ * The stage as a study writes it.
+ */
+file: StageFile, };
 
 /**
  * A state.

@@ -1,9 +1,10 @@
 import { describe, expect, test, vi } from "vitest";
+import { EVERY_STAGE } from "../features/train/settings";
 import type { Progress } from "../generated/api";
 import { createFakePlatform } from "../platform/fake";
 import { Session } from "./session.svelte";
 
-const STAGES = [{ optimiser: "Adam", iterations: 10, rate: 0.1, horizon: 1 }];
+const STAGES = [{ optimiser: "Adam", iterations: 10, rate: 0.1, horizon: 1, details: "", file: { ...EVERY_STAGE, iterations: 10, rate: 0.1 } }];
 const STARTED: Progress = { event: "started", run: "r1", stages: STAGES, parameters: ["a", "b"], method: "forward" };
 const iteration = (i: number, loss: number, hold_out: number | null = null): Progress => ({
   event: "iteration", iteration: i, total: 10, stage: 0, loss, best: loss, hold_out, parameters: { start: 1, len: 2 }, elapsed_s: i, left_s: 10 - i,

@@ -231,6 +231,7 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
             Optimiser::Adam => 0,
             Optimiser::Lbfgs => 1,
             Optimiser::LevenbergMarquardt => 2,
+            Optimiser::AdamW => 3,
         });
         w.count(u64::from(s.iterations));
         w.number(s.rate);
@@ -256,6 +257,9 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
             Scope::AllButNoise => 3,
             Scope::Noise => 4,
         });
+        if s.optimiser == Optimiser::AdamW {
+            w.number(s.decay);
+        }
     }
     option(&mut w, early_stopping.as_ref(), |w, e| w.count(u64::from(e.patience)));
     w.0
@@ -263,11 +267,12 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
 
 fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>), Malformed> {
     let stage = |r: &mut Reader<'_>| {
-        Ok(Stage {
+        let mut stage = Stage {
             optimiser: match r.byte()? {
                 0 => Optimiser::Adam,
                 1 => Optimiser::Lbfgs,
                 2 => Optimiser::LevenbergMarquardt,
+                3 => Optimiser::AdamW,
                 _ => return Err(Malformed),
             },
             iterations: small(r)?,
@@ -293,9 +298,14 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
                 4 => Scope::Noise,
                 _ => return Err(Malformed),
             },
-        })
+            decay: 0.0,
+        };
+        if stage.optimiser == Optimiser::AdamW {
+            stage.decay = r.number()?;
+        }
+        Ok(stage)
     };
-    // A stage takes 44 bytes.
+    // A stage takes 44 bytes at least.
     let list = (0..r.len(44)?).map(|_| stage(r)).collect::<Result<_, _>>()?;
     let early = read_option(r, |r| Ok(EarlyStopping { patience: small(r)? }))?;
     Ok((list, early))

@@ -42,6 +42,7 @@ fn example(optimiser: Option<OptimiserState>) -> Checkpoint {
             },
             Stage { scope: Scope::Weights, ..Stage::lbfgs(11, 1.0) },
             Stage { scope: Scope::Scalars, ..Stage::lbfgs(13, 1.0) },
+            Stage::adamw(15, 0.02, 0.3, 1.0),
         ],
         early_stopping: Some(EarlyStopping { patience: 31 }),
         stage: 2,
