@@ -11,6 +11,7 @@ pub mod frame;
 pub mod plugins;
 pub mod schema;
 pub mod stages;
+pub mod starts;
 pub mod types;
 pub mod uncertainty;
 

@@ -42,6 +42,14 @@ impl Bar {
                 let left = left_s.map(|s| format!(", {s:.0} s left")).unwrap_or_default();
                 self.bar.set_message(format!("loss {loss:.6}, best {best:.6}{left}"));
             }
+            Progress::Starts { screened, places, done, total, left_s, .. } => {
+                let looking = places > 0;
+                let (at, all) = if looking { (screened, places) } else { (done, total) };
+                self.bar.set_length(u64::from(all));
+                self.bar.set_position(u64::from(at));
+                self.bar.set_prefix(if looking { "places" } else { "starts" });
+                self.bar.set_message(left_s.map(|s| format!("{s:.0} s left")).unwrap_or_default());
+            }
             Progress::Sampling { done, total, left_s } => {
                 self.bar.set_length(u64::from(total));
                 self.bar.set_position(u64::from(done));

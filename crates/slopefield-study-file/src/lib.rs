@@ -123,6 +123,11 @@ pub struct TrainingFile {
     pub iterations: Option<u32>,
     /// Weight of the sum of squares of network weights.
     pub l2: f64,
+    /// Trainings from so many places, of which the best counts; 1 begins at the start alone.
+    pub starts: u32,
+    /// Parameters without bounds and without a prior begin between their start divided by this and
+    /// times this.
+    pub starts_factor: f64,
     /// Stages in order, for `recipe = "custom"`.
     pub stages: Vec<StageFile>,
 }
@@ -137,6 +142,8 @@ impl Default for TrainingFile {
             check: true,
             iterations: None,
             l2: 0.0,
+            starts: 1,
+            starts_factor: 10.0,
             stages: Vec::new(),
         }
     }

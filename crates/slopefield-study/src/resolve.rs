@@ -473,6 +473,9 @@ fn check_settings(file: &StudyFile, problems: &mut Vec<Problem>) {
         problems.push(Problem::error("training.stages", message));
     }
     crate::stages::check(&training.stages, problems);
+    if let Err(what) = crate::stages::many(file.seed, training).check() {
+        problems.push(Problem::error("training.starts", what));
+    }
     if file.forecast.bands != "none" {
         let message = format!(
             "`{}` is not available in this version; only `none` is (a single curve)",

@@ -3,9 +3,9 @@
 
 use crate::Problem;
 use crate::error::{listed, nearest};
-use crate::file::StageFile;
+use crate::file::{StageFile, TrainingFile};
 use slopefield_train::recipe::Scope;
-use slopefield_train::{Clip, Optimiser, Recipe, Schedule, Stage};
+use slopefield_train::{Clip, MultiStart, Optimiser, Recipe, Schedule, Stage};
 
 /// Words of the study file for optimisers.
 const OPTIMISERS: [(&str, Optimiser); 4] = [
@@ -45,6 +45,12 @@ pub fn stage(file: &StageFile) -> Stage {
         decay: if optimiser == Optimiser::AdamW { file.decay } else { 0.0 },
         ..Stage::adam(file.iterations, file.rate, file.horizon)
     }
+}
+
+/// The starts that a study asks for.
+#[must_use]
+pub fn many(seed: u64, training: &TrainingFile) -> MultiStart {
+    MultiStart { starts: training.starts, factor: training.starts_factor, seed }
 }
 
 /// A stage as a study writes it. What its optimiser does not use has the default, to come back to.

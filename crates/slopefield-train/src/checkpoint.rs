@@ -9,6 +9,7 @@ use crate::bytes::Fnv;
 use crate::optimise::{Adam, Lbfgs, LevenbergMarquardt};
 use crate::problem::{Problem, Source};
 use crate::recipe::{EarlyStopping, Recipe, Stage};
+use crate::starts::Started;
 
 /// State of a training between two iterations.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +52,8 @@ pub struct Checkpoint {
     pub elapsed: f64,
     /// Notes: iteration and sentence.
     pub notes: Vec<(u64, String)>,
+    /// Trainings from other places that are done, when there are many starts.
+    pub starts: Vec<Started>,
 }
 
 /// State of an optimiser.
@@ -155,6 +158,7 @@ impl Checkpoint {
             evaluations: 0,
             elapsed: 0.0,
             notes: Vec::new(),
+            starts: Vec::new(),
         }
     }
 

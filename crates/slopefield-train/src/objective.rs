@@ -227,6 +227,28 @@ impl Objective {
         Ok(evaluation)
     }
 
+    /// Loss at `z` as in [`Objective::evaluate`], without its gradient and so for less, where the
+    /// steps of the gradient method are those of the solver: the two agree to the tolerance.
+    ///
+    /// # Errors
+    /// As [`Objective::evaluate`].
+    pub fn value(&mut self, z: &[f64], horizon: f64) -> Result<Evaluation, Failure> {
+        let structure = self.problem.kernels.rhs.structure();
+        if structure.noise.is_some() || structure.jumps.is_some() {
+            // The loss is that of paths which only the gradient method knows.
+            return self.evaluate(z, horizon, None);
+        }
+        self.evaluations += 1;
+        self.place(z)?;
+        let extra = self.add_priors()?;
+        let mut sums = Sums::default();
+        for (i, experiment) in self.experiments.iter_mut().enumerate() {
+            let stepper = || (self.methods.stepper)(i);
+            experiment.add_value(&self.problem, &self.theta, horizon, &stepper, &mut sums)?;
+        }
+        self.evaluation(&sums, extra)
+    }
+
     /// Begins the gradient by θ with priors and regularisation, whose part of the loss is returned.
     fn add_priors(&mut self) -> Result<f64, Failure> {
         self.grad_theta.fill(0.0);

@@ -5,6 +5,7 @@ use crate::failure::{self, error};
 use crate::numbers::Numbers;
 use crate::runs;
 use crate::session::{Shared, lock, project_error};
+use crate::starts;
 use slopefield_api::schema::Emit;
 use slopefield_api::types::{self as api, Progress};
 use slopefield_api::{ApiError, Code};
@@ -103,8 +104,17 @@ pub fn run(
             recorder.note(0, &format!("warning: {problem}"));
         }
     }
-    let fit =
-        train::train(&mut objective, &prepared.recipe, start, control, &mut |e| recorder.take(e));
+    let mut emit = |e: Event<'_>| recorder.take(e);
+    let fit = match &prepared.many {
+        None => train::train(&mut objective, &prepared.recipe, start, control, &mut emit),
+        Some(many) => {
+            let make = || build().map_err(|e| e.to_string());
+            let fresh = |k| prepared.fresh(k);
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            let recipe = &prepared.recipe;
+            train::train_from_many(&make, &fresh, recipe, many, start, control, threads, &mut emit)
+        }
+    };
     // Stopped before the first loss: a curve would cost the very solve that was stopped.
     let curves = match fit.stop_reason == StopReason::Cancelled && !fit.loss.is_finite() {
         true => Vec::new(),
@@ -307,6 +317,29 @@ impl Recorder<'_> {
             }
             Event::Note { iteration, message } => self.note(iteration, message),
             Event::StageStarted { .. } => {}
+            Event::Starts { screened, places, done, starts, left } => {
+                // Looking at places is quick: it is told now and then, every training always.
+                if places > 0
+                    && screened < places
+                    && self.last_tick.is_some_and(|t| t.elapsed() < TICK)
+                {
+                    return;
+                }
+                self.last_tick = Some(Instant::now());
+                let mut numbers = Numbers::default();
+                let message = Progress::Starts {
+                    screened: screened as u32,
+                    places: places as u32,
+                    done: done.len() as u32,
+                    total: starts,
+                    losses: numbers.add(done.iter().map(|s| s.fit.loss)),
+                    left_s: left,
+                };
+                (self.emit)(message, numbers.into_block());
+                if let Some(best) = done.first().filter(|s| s.fit.loss.is_finite()) {
+                    self.show_curves(&best.fit.theta);
+                }
+            }
             Event::Checkpoint(checkpoint) => {
                 if let Some(store) = &mut self.store {
                     let stored = store.checkpoint(self.prepared, self.shown, checkpoint);
@@ -487,6 +520,9 @@ impl Store {
         if let Some(best) = c.best.as_ref().or(c.overall.as_ref()) {
             let best = parameters(prepared, &objective.theta(&best.z));
             project.set_parameters(&self.run, Role::Best, &best).map_err(project_error)?;
+        } else if let Some(best) = c.starts.first() {
+            let best = parameters(prepared, &best.fit.theta);
+            project.set_parameters(&self.run, Role::Best, &best).map_err(project_error)?;
         }
         Ok(())
     }
@@ -516,6 +552,7 @@ impl Store {
         let mut project = lock(&self.project);
         project.set_parameters(&self.run, Role::Best, &best).map_err(project_error)?;
         project.set_curves(&self.run, curves).map_err(project_error)?;
+        starts::store(&mut project, &self.run, prepared, fit)?;
         project.finish_run(&self.run, status, reason, &self.state).map_err(project_error)
     }
 }
@@ -566,5 +603,6 @@ pub fn reply(prepared: &Prepared, outcome: &Outcome) -> api::FitReply {
         seconds: outcome.seconds,
         run: outcome.run.clone(),
         scores,
+        starts: outcome.fit.starts.iter().map(|s| s.fit.loss).collect(),
     }
 }

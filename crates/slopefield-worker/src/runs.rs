@@ -4,6 +4,7 @@ use crate::failure::error;
 use crate::model::finite;
 use crate::numbers::Numbers;
 use crate::session::{self, project_error, table_data};
+use crate::starts;
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code};
 use slopefield_project::{self as project, Curve, Parameters, Project, Role};
@@ -141,6 +142,7 @@ pub fn view(project: &Project, id: &str, numbers: &mut Numbers) -> Result<RunVie
         log: notes.into_iter().map(|n| (n.iteration, n.message)).collect(),
         study: frozen.study,
         provenance,
+        starts: starts::of(project, &run.id, numbers)?,
     })
 }
 

@@ -566,7 +566,11 @@ run: string | null,
 /**
  * Scores.
  */
-scores: Array<Score>, };
+scores: Array<Score>, 
+/**
+ * Losses where trainings from several places ended, best first; empty with one start.
+ */
+starts: Array<number>, };
 
 /**
  * Trains a study from files.
@@ -1288,7 +1292,31 @@ left_s: number | null, } | { "event": "curves",
 /**
  * The same experiments as in the study, each with model curves.
  */
-experiments: Array<CurveView>, } | { "event": "sampling", 
+experiments: Array<CurveView>, } | { "event": "starts", 
+/**
+ * Places whose loss is known, while places are looked at; then 0.
+ */
+screened: number, 
+/**
+ * Places to look at; then 0.
+ */
+places: number, 
+/**
+ * Trainings done.
+ */
+done: number, 
+/**
+ * Trainings in all.
+ */
+total: number, 
+/**
+ * Their losses, best first.
+ */
+losses: Slice, 
+/**
+ * Seconds left, estimated.
+ */
+left_s: number | null, } | { "event": "sampling", 
 /**
  * Draws made, warm-up included.
  */
@@ -1614,7 +1642,11 @@ log: Array<[number, string]>,
 /**
  * Versions, seed, solver, gradient, hashes: name and value.
  */
-provenance: Array<[string, string]>, };
+provenance: Array<[string, string]>, 
+/**
+ * What each start came to, when there were several.
+ */
+starts: StartsView | null, };
 
 /**
  * What draws from a posterior tell.
@@ -2078,6 +2110,36 @@ details: string,
 file: StageFile, };
 
 /**
+ * Trainings of one run from many places, best result first.
+ */
+export type StartsView = { 
+/**
+ * How many came to the best loss.
+ */
+reached: number, 
+/**
+ * Number of each place; 0 is the start that was given, the others are in the order of their
+ * first loss.
+ */
+places: Slice, 
+/**
+ * Loss where each began, over the span of the first stage; infinite where there was none.
+ */
+first: Slice, 
+/**
+ * Loss where each ended; infinite where there was none.
+ */
+losses: Slice, 
+/**
+ * Iterations of each.
+ */
+iterations: Slice, 
+/**
+ * Scalar parameters where each ended, row by row.
+ */
+parameters: Slice, };
+
+/**
  * A state.
  */
 export type StateView = { 
@@ -2308,6 +2370,15 @@ iterations: number | null,
  * Weight of the sum of squares of network weights.
  */
 l2: number, 
+/**
+ * Trainings from so many places, of which the best counts; 1 begins at the start alone.
+ */
+starts: number, 
+/**
+ * Parameters without bounds and without a prior begin between their start divided by this and
+ * times this.
+ */
+starts_factor: number, 
 /**
  * Stages in order, for `recipe = "custom"`.
  */

@@ -32,6 +32,18 @@ describe("the stream", () => {
     expect(t.phase).toBe("running");
   });
 
+  test("several starts have a progress of their own, until the best is told", async () => {
+    const { t } = await opened();
+    t.reduce(STARTED, none);
+    const losses = { start: 0, len: 0 };
+    t.reduce({ event: "starts", screened: 7, places: 28, done: 0, total: 8, losses, left_s: null }, none);
+    expect([t.starts?.looking, t.progress]).toEqual([true, 0.25]);
+    t.reduce({ event: "starts", screened: 0, places: 0, done: 4, total: 8, losses, left_s: 3 }, none);
+    expect([t.starts?.looking, t.progress, t.left_s]).toEqual([false, 0.5, 3]);
+    t.reduce(iteration(1, 5), Float64Array.of(99, 1, 2));
+    expect([t.starts, t.progress]).toEqual([null, 0.1]);
+  });
+
   test("once it has ended, every stored iteration is shown, and stages stay apart", async () => {
     const { platform, t } = await opened();
     const block = Float64Array.of(1, 2, 3, 5, 4, 40, 5, 4, 40, NaN, 0.7, NaN, 1, 10, 2, 20, 3, 30);

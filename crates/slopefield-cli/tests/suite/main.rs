@@ -14,4 +14,5 @@ mod plugins;
 mod project;
 mod sample;
 mod simulate;
+mod starts;
 mod uncertainty;

@@ -2,6 +2,8 @@
 //!
 //! Numbers are little-endian bit patterns, so nothing is rounded.
 
+mod started;
+
 use super::{Best, Checkpoint, CheckpointError, OptimiserState};
 use crate::bytes::{Fnv, Malformed, Reader, Writer};
 use crate::optimise::{Adam, Clip, Lbfgs, LevenbergMarquardt, Schedule};
@@ -65,6 +67,7 @@ pub(super) fn write(c: &Checkpoint) -> Vec<u8> {
         w.count(*iteration);
         w.text(note);
     }
+    started::write(&mut w, &c.starts);
 
     let mut bytes = Vec::with_capacity(HEADER + w.0.len() + 8);
     bytes.extend_from_slice(MAGIC);
@@ -153,8 +156,13 @@ fn read_content(r: &mut Reader<'_>) -> Result<Checkpoint, Malformed> {
         rollbacks: small(r)?,
         evaluations: r.count()?,
         elapsed: r.number()?,
-        notes: (0..r.len(16)?).map(|_| Ok((r.count()?, r.text()?))).collect::<Result<_, _>>()?,
+        notes: notes(r)?,
+        starts: started::read(r)?,
     })
+}
+
+fn notes(r: &mut Reader<'_>) -> Result<Vec<(u64, String)>, Malformed> {
+    (0..r.len(16)?).map(|_| Ok((r.count()?, r.text()?))).collect()
 }
 
 fn small(r: &mut Reader<'_>) -> Result<u32, Malformed> {

@@ -61,6 +61,7 @@ fn example(optimiser: Option<OptimiserState>) -> Checkpoint {
         evaluations: 123_456,
         elapsed: 1.25,
         notes: vec![(0, "begun".into()), (20, "θ went üp".into())],
+        starts: Vec::new(),
     }
 }
 

@@ -141,13 +141,13 @@ impl Adam {
         let rate = settings.rate * self.damping * share;
         let correct1 = 1.0 - settings.beta1.powf(k as f64);
         let correct2 = 1.0 - settings.beta2.powf(k as f64);
-        for i in 0..self.z.len() {
+        for (i, &decays) in decays.iter().enumerate() {
             let g = self.gradient[i] * shrink;
             work.m[i] = settings.beta1 * self.m[i] + (1.0 - settings.beta1) * g;
             work.v[i] = settings.beta2 * self.v[i] + (1.0 - settings.beta2) * g * g;
             let direction =
                 (work.m[i] / correct1) / ((work.v[i] / correct2).sqrt() + settings.epsilon);
-            let decay = if decays[i] { settings.decay } else { 0.0 };
+            let decay = if decays { settings.decay } else { 0.0 };
             work.z[i] = self.z[i] - rate * (direction + decay * self.z[i]);
         }
         self.loss = evaluate_finite(evaluate, &work.z, &mut work.gradient)?;

@@ -551,6 +551,7 @@ fn events_come_in_order_and_count_every_iteration() {
             }
             Event::Checkpoint(_) => checkpoints += 1,
             Event::Note { .. } | Event::Paused(_) => {}
+            Event::Starts { .. } => panic!("there is one start"),
         },
     );
     assert_eq!(log.len(), 27);

@@ -4,7 +4,7 @@ import * as is from "./settings";
 
 const stage = (iterations: number, over: Partial<StageFile> = {}): StageFile => ({ ...is.EVERY_STAGE, iterations, ...over });
 const shown = (file: StageFile) => ({ optimiser: is.optimiserName(file.optimiser), iterations: file.iterations, rate: is.isAdam(file.optimiser) ? file.rate : null, horizon: file.horizon, details: "", file });
-const own = (...stages: StageFile[]): TrainingFile => ({ recipe: "custom", start: "auto", gradient: "auto", memory: "256 MiB", check: true, iterations: null, l2: 0, stages });
+const own = (...stages: StageFile[]): TrainingFile => ({ recipe: "custom", start: "auto", gradient: "auto", memory: "256 MiB", check: true, iterations: null, l2: 0, starts: 1, starts_factor: 10, stages });
 const counts = (t: TrainingFile) => t.stages.map((s) => s.iterations);
 
 describe("the recipe", () => {
@@ -71,6 +71,8 @@ describe("typed texts", () => {
     ["rate", is.refuseRate, ["0.05", "2"], ["0", "-0.1", "", "Infinity"]],
     ["percentage", is.refusePercent, ["40", "100", "0.5"], ["0", "101", "40 %", ""]],
     ["positive number", is.refusePositive, ["5", "1e-3"], ["0", "-1", ""]],
+    ["starts", is.refuseStarts, ["1", "20"], ["0", "1.5", "10001", ""]],
+    ["factor", is.refuseFactor, ["10", "1.5"], ["1", "0", ""]],
     ["weight", is.refuseWeight, ["0", "1e-3"], ["-1", "", "NaN"]],
     ["seed", is.refuseSeed, ["0", "1", "9007199254740991"], ["-1", "1.5", "9007199254740993", ""]],
   ] as const)("%s", (_, refuse, good, bad) => {
@@ -137,6 +139,7 @@ test("a study trains as another when seed, solver and training are alike", () =>
   expect(is.sameSettings(study, { ...study, seed: 2 })).toBe(false);
   expect(is.sameSettings(study, { ...study, training: own(stage(2)) })).toBe(false);
   expect(is.digest(study)).toBe("rtol 1e-6, seed 1");
+  expect(is.digest({ ...study, training: { ...study.training, starts: 20 } })).toBe("rtol 1e-6, 20 starts, seed 1");
   expect(is.digest({ ...study, solver: { ...study.solver, reactions: "jumps" } })).toBe("one by one, rtol 1e-6, seed 1");
   expect(is.digest({ ...study, solver: { ...study.solver, method: "org.a/rodas" }, training: { ...study.training, l2: 0.1, iterations: 50, gradient: "gauss" } })).toBe("rodas, rtol 1e-6, gauss, ≤ 50 iterations, l2 0.1, seed 1");
 });

@@ -76,6 +76,8 @@ export const refuseCountOrNothing: Refuse = (text) => (text === "" ? null : refu
 export const refuseRate = unless((v) => v > 0, "a positive number, such as 0.05");
 export const refusePercent = unless((v) => v > 0 && v <= 100, "a share above 0 and up to 100 %");
 export const refusePositive = unless((v) => v > 0, "a positive number");
+export const refuseStarts = unless((v) => Number.isInteger(v) && v >= 1 && v <= 10_000, "a whole number from 1 to 10000");
+export const refuseFactor = unless((v) => v > 1, "a number above 1, such as 10");
 export const refuseWeight = unless((v) => v >= 0, "0 or a positive number");
 // Beyond this a number of the window no longer holds every whole number.
 export const refuseSeed = unless((v) => Number.isSafeInteger(v) && v >= 0, "a whole number from 0 on");
@@ -201,6 +203,7 @@ export function digest({ seed, solver, training }: StudyFile): string {
     training.memory === "256 MiB" ? null : `≤ ${training.memory}`,
     training.check ? null : "gradient unchecked",
     training.iterations === null ? null : `≤ ${training.iterations} iterations`,
+    training.starts === 1 ? null : `${training.starts} starts`,
     training.l2 > 0 ? `l2 ${written(training.l2)}` : null,
     `seed ${seed}`,
   ]

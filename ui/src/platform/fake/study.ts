@@ -72,6 +72,7 @@ export function settingProblems({ solver, training }: StudyFile): StudyProblem[]
   if (!["default", "custom"].includes(training.recipe)) wrong("training.recipe", `\`${training.recipe}\` is unknown; there are \`default\` and \`custom\``);
   if (!/^[\d.]+ *([kmgt]?i?b)?$/i.test(training.memory)) wrong("training.memory", `\`${training.memory}\` is no amount of memory; write it like \`64 MB\` or \`2 GB\``);
   if (!["auto", "forward", "discrete", "gauss"].includes(training.gradient)) wrong("training.gradient", `\`${training.gradient}\` is unknown; there are \`auto\`, \`forward\`, \`discrete\` and \`gauss\``);
+  if (!(training.starts >= 1)) wrong("training.starts", `the number of starts must be 1 to 10000, not ${training.starts}`);
   if (!(training.l2 >= 0)) wrong("training.l2", "the weight must be 0 or a positive number");
   if (training.recipe === "custom" && training.stages.length === 0) wrong("training.stages", "a custom recipe needs at least one stage, `[[training.stages]]`");
   training.stages.forEach((s, i) => {
