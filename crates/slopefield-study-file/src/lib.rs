@@ -153,7 +153,8 @@ impl Default for TrainingFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields, default)]
 pub struct StageFile {
-    /// `adam`, `adamw`, `lbfgs` or `lm` (Levenberg–Marquardt).
+    /// `adam`, `adamw`, `lbfgs`, `lbfgsb` (within bounds as they are) or `lm`
+    /// (Levenberg–Marquardt).
     pub optimiser: String,
     /// Iterations at most.
     pub iterations: u32,

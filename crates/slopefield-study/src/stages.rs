@@ -8,10 +8,11 @@ use slopefield_train::recipe::Scope;
 use slopefield_train::{Clip, MultiStart, Optimiser, Recipe, Schedule, Stage};
 
 /// Words of the study file for optimisers.
-const OPTIMISERS: [(&str, Optimiser); 4] = [
+const OPTIMISERS: [(&str, Optimiser); 5] = [
     ("adam", Optimiser::Adam),
     ("adamw", Optimiser::AdamW),
     ("lbfgs", Optimiser::Lbfgs),
+    ("lbfgsb", Optimiser::Lbfgsb),
     ("lm", Optimiser::LevenbergMarquardt),
 ];
 /// Words for what a stage moves.
@@ -182,6 +183,7 @@ mod tests {
         for (scope, finisher) in [
             (Scope::Noise, Stage::lbfgs(9, 1.0)),
             (Scope::Weights, Stage::lbfgs(9, 0.5)),
+            (Scope::All, Stage::lbfgsb(9, 0.5)),
             (Scope::Scalars, Stage::levenberg_marquardt(4, 1.0)),
         ] {
             let file = written(&Stage { scope, ..finisher });

@@ -16,6 +16,7 @@ mod control;
 mod failure;
 mod fit;
 mod grid;
+mod natural;
 mod noise;
 mod objective;
 mod optimise;
@@ -39,9 +40,9 @@ pub use fit::{Fit, StopReason};
 pub use noise::{DomainError, Information, MAX_ARGUMENTS, NoiseKind, Term};
 pub use objective::{Evaluation, Methods, Objective};
 pub use optimise::{
-    Adam, AdamSettings, AdamWork, Clip, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings, LbfgsWork,
-    LevenbergMarquardt, LevenbergMarquardtSettings, LevenbergMarquardtWork, Schedule, StepError,
-    Stepped,
+    Adam, AdamSettings, AdamWork, Bounds, Clip, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings,
+    LbfgsWork, Lbfgsb, LbfgsbWork, LevenbergMarquardt, LevenbergMarquardtSettings,
+    LevenbergMarquardtWork, Schedule, StepError, Stepped,
 };
 pub use prior::{Prior, PriorError};
 pub use problem::{

@@ -215,6 +215,30 @@ impl Objective {
     ) -> Result<Evaluation, Failure> {
         self.evaluations += 1;
         self.place(z)?;
+        self.evaluate_here(horizon, grad)
+    }
+
+    /// The same at a θ, which may lie on bounds, with the gradient times `slope` for each element:
+    /// that by the coordinates of which θ has these slopes.
+    pub(crate) fn evaluate_natural(
+        &mut self,
+        theta: &[f64],
+        slope: &[f64],
+        horizon: f64,
+        grad: &mut [f64],
+    ) -> Result<Evaluation, Failure> {
+        self.evaluations += 1;
+        self.theta.copy_from_slice(theta);
+        self.slope.copy_from_slice(slope);
+        self.evaluate_here(horizon, Some(grad))
+    }
+
+    /// Evaluates at the θ and the slopes that are set.
+    fn evaluate_here(
+        &mut self,
+        horizon: f64,
+        grad: Option<&mut [f64]>,
+    ) -> Result<Evaluation, Failure> {
         let extra = self.add_priors()?;
         let mut sums = Sums::default();
         for experiment in &mut self.experiments {

@@ -16,6 +16,8 @@ pub enum Optimiser {
     AdamW,
     /// Quasi-Newton; finishes.
     Lbfgs,
+    /// Quasi-Newton within the bounds as they are: an optimum on a bound is reached exactly.
+    Lbfgsb,
     /// Damped Gauss–Newton, or Fisher scoring for likelihoods: few parameters, in few iterations.
     LevenbergMarquardt,
 }
@@ -102,6 +104,12 @@ impl Stage {
         Stage { optimiser: Optimiser::Lbfgs, ..Stage::adam(iterations, 0.0, horizon) }
     }
 
+    /// L-BFGS-B.
+    #[must_use]
+    pub fn lbfgsb(iterations: u32, horizon: f64) -> Stage {
+        Stage { optimiser: Optimiser::Lbfgsb, ..Stage::adam(iterations, 0.0, horizon) }
+    }
+
     /// Levenberg–Marquardt.
     #[must_use]
     pub fn levenberg_marquardt(iterations: u32, horizon: f64) -> Stage {
@@ -132,6 +140,7 @@ impl Stage {
             Optimiser::Adam => "Adam",
             Optimiser::AdamW => "AdamW",
             Optimiser::Lbfgs => "L-BFGS",
+            Optimiser::Lbfgsb => "L-BFGS-B",
             Optimiser::LevenbergMarquardt => "Levenberg–Marquardt",
         }
     }

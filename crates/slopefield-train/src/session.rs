@@ -323,7 +323,12 @@ impl Session<'_> {
             );
             return Ok(None);
         }
-        let (z, gradient) = (optimiser.z(), optimiser.gradient());
+        let z = optimiser.z();
+        let (place, by_z) = match optimiser.gradient() {
+            Some(gradient) => (z.to_vec(), gradient.to_vec()),
+            None => self.gradient_inside(z)?,
+        };
+        let (z, gradient) = (&place[..], &by_z[..]);
         let (check, told) = self.compare_gradient(z, gradient)?;
         if !check.clearly_wrong() {
             self.note(told.sentence());
@@ -366,6 +371,25 @@ impl Session<'_> {
         }
         self.gradient_check = Some(check.clone());
         Err(StopReason::WrongGradient(check))
+    }
+
+    /// The gradient by `z` at a place, or just off the bounds it lies on.
+    fn gradient_inside(&mut self, z: &[f64]) -> Result<(Vec<f64>, Vec<f64>), StopReason> {
+        let place = self.objective.z(&self.objective.theta(z));
+        let mut gradient = vec![0.0; place.len()];
+        let horizon = self.state.stages[0].horizon;
+        match self.evaluate(&place, horizon, Some(&mut gradient)) {
+            Ok(_) => {}
+            Err(failure) if failure.is_cancelled() => return Err(StopReason::Cancelled),
+            Err(failure) => {
+                let failure = Box::new(failure);
+                return Err(StopReason::CannotStart { stage: 0, failure });
+            }
+        }
+        for (g, moves) in gradient.iter_mut().zip(self.moving()) {
+            *g = if moves { *g } else { 0.0 };
+        }
+        Ok((place, gradient))
     }
 
     /// Which elements the first stage moves.

@@ -5,10 +5,13 @@ use crate::checkpoint::{Best, OptimiserState};
 use crate::control::Event;
 use crate::failure::{Failure, FailureKind};
 use crate::fit::StopReason;
+use crate::natural::Natural;
 use crate::objective::Evaluation;
+use crate::optimise::all_finite;
 use crate::optimise::{
-    Adam, AdamWork, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings, LbfgsWork, LevenbergMarquardt,
-    LevenbergMarquardtSettings, LevenbergMarquardtWork, StepError, Stepped,
+    Adam, AdamWork, Bounds, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings, LbfgsWork, Lbfgsb,
+    LbfgsbWork, LevenbergMarquardt, LevenbergMarquardtSettings, LevenbergMarquardtWork, StepError,
+    Stepped,
 };
 use crate::problem::ParamKind;
 use crate::recipe::{Optimiser, Stage, loss_unit};
@@ -31,8 +34,11 @@ struct Work {
     adam: AdamWork,
     lbfgs: LbfgsWork,
     levenberg_marquardt: LevenbergMarquardtWork,
+    lbfgsb: LbfgsbWork,
     /// Elements that AdamW lets decay.
     decays: Vec<bool>,
+    /// The box of L-BFGS-B.
+    natural: Natural,
 }
 
 /// What an iteration came to.
@@ -60,6 +66,9 @@ impl Session<'_> {
             iteration: self.state.iteration,
         });
         let mut work = Work { decays: self.decaying(&stage), ..Work::default() };
+        if stage.optimiser == Optimiser::Lbfgsb {
+            work.natural = self.natural(&stage, optimiser.z());
+        }
         let mut end = StopReason::Iterations;
         while self.state.stage_iteration < u64::from(stage.iterations) {
             let since = Instant::now();
@@ -99,6 +108,7 @@ impl Session<'_> {
         let mut halvings = 0;
         loop {
             let stage = self.state.stages[self.state.stage];
+            self.step_off_bounds(&stage);
             match self.start_optimiser(&stage, self.state.z.clone()) {
                 Ok(optimiser) => {
                     if self.state.iteration == 0
@@ -118,7 +128,7 @@ impl Session<'_> {
                     self.state.rollbacks = 0;
                     self.state.rollback = match &optimiser {
                         OptimiserState::Adam(adam) => Some(adam.clone()),
-                        OptimiserState::Lbfgs(_) | OptimiserState::LevenbergMarquardt(_) => None,
+                        _ => None,
                     };
                     return Ok(optimiser);
                 }
@@ -154,6 +164,21 @@ impl Session<'_> {
         }
     }
 
+    /// Moves the beginning of a stage off bounds, where an earlier one may have ended and only
+    /// L-BFGS-B can begin.
+    fn step_off_bounds(&mut self, stage: &Stage) {
+        if stage.optimiser != Optimiser::Lbfgsb && !all_finite(&self.state.z) {
+            let theta = self.objective.theta(&self.state.z);
+            self.state.z = self.objective.z(&theta);
+        }
+    }
+
+    /// The coordinates of L-BFGS-B in a stage.
+    fn natural(&self, stage: &Stage, z: &[f64]) -> Natural {
+        let moving = self.objective.moving(stage.scope);
+        Natural::new(self.objective, &self.objective.theta(z), &moving)
+    }
+
     /// When what earlier stages learned cannot even begin the present one: begins it at the start
     /// of the training instead, if the loss is known to exist there. Once.
     fn go_on_from_the_start(&mut self, failure: &Failure) -> bool {
@@ -180,6 +205,17 @@ impl Session<'_> {
             Optimiser::Lbfgs => self
                 .with_evaluator(stage, |evaluate| Lbfgs::start(z, evaluate))
                 .map(OptimiserState::Lbfgs),
+            Optimiser::Lbfgsb => {
+                let theta = self.objective.theta(&z);
+                let mut natural = self.natural(stage, &z);
+                let x = natural.x(&theta);
+                let (lower, upper) = (natural.lower.clone(), natural.upper.clone());
+                let bounds = Bounds { lower: &lower, upper: &upper };
+                let started = self.with_natural(stage, &mut natural, |evaluate| {
+                    Lbfgsb::start(x, bounds, evaluate)
+                });
+                started.map(|state| OptimiserState::Lbfgsb(state, z))
+            }
             Optimiser::LevenbergMarquardt => {
                 if let Err(why) = self.objective.has_information() {
                     return Err(Failure::new(FailureKind::Solve, why));
@@ -224,6 +260,21 @@ impl Session<'_> {
                 self.with_evaluator(stage, |evaluate| {
                     lbfgs.step(&settings, &mut work.lbfgs, evaluate)
                 })
+            }
+            OptimiserState::Lbfgsb(lbfgsb, z) => {
+                let settings = self.lbfgs_settings();
+                let (lower, upper) = (work.natural.lower.clone(), work.natural.upper.clone());
+                let bounds = Bounds { lower: &lower, upper: &upper };
+                let work = (&mut work.natural, &mut work.lbfgsb);
+                let stepped = self.with_natural(stage, work.0, |evaluate| {
+                    lbfgsb.step(&settings, bounds, work.1, evaluate)
+                });
+                work.0.place(&lbfgsb.x);
+                let transforms = self.objective.transforms();
+                for ((z, theta), transform) in z.iter_mut().zip(&work.0.theta).zip(transforms) {
+                    *z = transform.z_exact(*theta);
+                }
+                stepped
             }
             OptimiserState::LevenbergMarquardt(lm) => {
                 let settings = self.levenberg_marquardt_settings();
@@ -445,6 +496,38 @@ impl Session<'_> {
                 Ok(evaluation) => {
                     for (g, moves) in gradient.iter_mut().zip(&moving) {
                         *g = if *moves { *g } else { 0.0 };
+                    }
+                    trace.push(evaluation);
+                    Ok(evaluation.loss)
+                }
+                Err(error) => {
+                    let cancelled = error.is_cancelled();
+                    *failure = Some(error);
+                    Err(if cancelled { StepError::Interrupted } else { StepError::Failed })
+                }
+            }
+        };
+        run(&mut evaluate)
+    }
+
+    /// Lends the objective in the coordinates of L-BFGS-B.
+    fn with_natural<T>(
+        &mut self,
+        stage: &Stage,
+        natural: &mut Natural,
+        run: impl FnOnce(&mut EvaluateFn<'_>) -> T,
+    ) -> T {
+        self.trace.clear();
+        let (objective, trace) = (&mut *self.objective, &mut self.trace);
+        let (failure, count) = (&mut self.last_failure, &mut self.state.evaluations);
+        let mut evaluate = |x: &[f64], gradient: &mut [f64]| {
+            *count += 1;
+            natural.place(x);
+            let (theta, slope) = (&natural.theta, &natural.slope);
+            match objective.evaluate_natural(theta, slope, stage.horizon, gradient) {
+                Ok(evaluation) => {
+                    for (i, g) in gradient.iter_mut().enumerate() {
+                        *g = if natural.lower[i] < natural.upper[i] { *g } else { 0.0 };
                     }
                     trace.push(evaluation);
                     Ok(evaluation.loss)

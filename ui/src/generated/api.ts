@@ -2036,7 +2036,8 @@ advice: string, };
  */
 export type StageFile = { 
 /**
- * `adam`, `adamw`, `lbfgs` or `lm` (Levenberg–Marquardt).
+ * `adam`, `adamw`, `lbfgs`, `lbfgsb` (within bounds as they are) or `lm`
+ * (Levenberg–Marquardt).
  */
 optimiser: string, 
 /**

@@ -6,7 +6,7 @@ mod started;
 
 use super::{Best, Checkpoint, CheckpointError, OptimiserState};
 use crate::bytes::{Fnv, Malformed, Reader, Writer};
-use crate::optimise::{Adam, Clip, Lbfgs, LevenbergMarquardt, Schedule};
+use crate::optimise::{Adam, Clip, Lbfgs, Lbfgsb, LevenbergMarquardt, Schedule};
 use crate::recipe::{EarlyStopping, Optimiser, Scope, Stage};
 
 const MAGIC: &[u8; 8] = b"SLPFTRN\n";
@@ -48,6 +48,15 @@ pub(super) fn write(c: &Checkpoint) -> Vec<u8> {
             }
             w.count(u64::from(lm.small_decreases));
             w.count(lm.steps);
+        }
+        Some(OptimiserState::Lbfgsb(l, z)) => {
+            w.byte(4);
+            for v in [&l.x, &l.gradient, &l.s, &l.y, z] {
+                w.numbers(v);
+            }
+            w.number(l.loss);
+            w.count(u64::from(l.small_decreases));
+            w.count(l.steps);
         }
     }
     option(&mut w, c.best.as_ref(), write_best);
@@ -145,6 +154,15 @@ fn read_content(r: &mut Reader<'_>) -> Result<Checkpoint, Malformed> {
                 small_decreases: small(r)?,
                 steps: r.count()?,
             })),
+            4 => {
+                let [x, gradient, s, y, z] =
+                    [r.numbers()?, r.numbers()?, r.numbers()?, r.numbers()?, r.numbers()?];
+                let (loss, small_decreases, steps) = (r.number()?, small(r)?, r.count()?);
+                Some(OptimiserState::Lbfgsb(
+                    Lbfgsb { x, gradient, s, y, loss, small_decreases, steps },
+                    z,
+                ))
+            }
             _ => return Err(Malformed),
         },
         best: read_option(r, read_best)?,
@@ -240,6 +258,7 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
             Optimiser::Lbfgs => 1,
             Optimiser::LevenbergMarquardt => 2,
             Optimiser::AdamW => 3,
+            Optimiser::Lbfgsb => 4,
         });
         w.count(u64::from(s.iterations));
         w.number(s.rate);
@@ -281,6 +300,7 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
                 1 => Optimiser::Lbfgs,
                 2 => Optimiser::LevenbergMarquardt,
                 3 => Optimiser::AdamW,
+                4 => Optimiser::Lbfgsb,
                 _ => return Err(Malformed),
             },
             iterations: small(r)?,

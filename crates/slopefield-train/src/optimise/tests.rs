@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod bounded;
+
 fn rosenbrock(z: &[f64], g: &mut [f64]) -> f64 {
     let mut value = 0.0;
     g.fill(0.0);

@@ -95,6 +95,7 @@ export const OPTIMISERS: Choice[] = [
   { id: "adam", name: "Adam", hint: "First order, with a rate: walks through rough ground." },
   { id: "adamw", name: "AdamW", hint: "Adam with a decay of network weights that stays out of its averages." },
   { id: "lbfgs", name: "L-BFGS", hint: "Learns the curvature from gradients: finishes." },
+  { id: "lbfgsb", name: "L-BFGS-B", hint: "L-BFGS within the bounds as they are: an optimum on a bound is reached exactly." },
   { id: "lm", name: "Levenberg–Marquardt", hint: "Knows the curvature of a sum of squares or a likelihood: few iterations, for few parameters." },
 ];
 
