@@ -10,6 +10,8 @@ pub mod error;
 pub mod frame;
 pub mod plugins;
 pub mod schema;
+pub mod stages;
+pub mod starts;
 pub mod types;
 pub mod uncertainty;
 

@@ -9,6 +9,8 @@ use ts_rs::TS;
 
 pub use crate::assessment::*;
 pub use crate::plugins::*;
+pub use crate::stages::*;
+pub use crate::starts::*;
 pub use crate::uncertainty::*;
 pub use slopefield_study_file::StudyFile;
 
@@ -568,19 +570,6 @@ pub struct SeriesView {
     pub held_out: Slice,
 }
 
-/// A stage of the recipe.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-pub struct StageView {
-    /// `Adam`, `L-BFGS`.
-    pub optimiser: String,
-    /// Iterations at most.
-    pub iterations: u32,
-    /// Learning rate, for Adam.
-    pub rate: Option<f64>,
-    /// Share of the time span.
-    pub horizon: f64,
-}
-
 /// An edit of the open project; every edit can be undone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -724,6 +713,21 @@ pub enum Progress {
         /// The same experiments as in the study, each with model curves.
         experiments: Vec<CurveView>,
     },
+    /// Where training from many places is.
+    Starts {
+        /// Places whose loss is known, while places are looked at; then 0.
+        screened: u32,
+        /// Places to look at; then 0.
+        places: u32,
+        /// Trainings done.
+        done: u32,
+        /// Trainings in all.
+        total: u32,
+        /// Their losses, best first.
+        losses: Slice,
+        /// Seconds left, estimated.
+        left_s: Option<f64>,
+    },
     /// Where the drawing from a posterior is.
     Sampling {
         /// Draws made, warm-up included.
@@ -824,6 +828,8 @@ pub struct RunView {
     pub log: Vec<(u32, String)>,
     /// Versions, seed, solver, gradient, hashes: name and value.
     pub provenance: Vec<(String, String)>,
+    /// What each start came to, when there were several.
+    pub starts: Option<StartsView>,
 }
 
 /// A fitted scalar parameter.
@@ -899,6 +905,8 @@ pub struct FitReply {
     pub run: Option<String>,
     /// Scores.
     pub scores: Vec<Score>,
+    /// Losses where trainings from several places ended, best first; empty with one start.
+    pub starts: Vec<f64>,
 }
 
 /// A forecast from a project file's best or named run.

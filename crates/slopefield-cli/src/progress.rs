@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use slopefield_api::schema::Block;
-use slopefield_api::types::Progress;
+use slopefield_api::types::{Progress, StageView};
 
 /// Shows progress on standard error.
 pub struct Bar {
@@ -30,6 +30,9 @@ impl Bar {
             Progress::Started { stages, method, .. } => {
                 let all: u32 = stages.iter().map(|s| s.iterations).sum();
                 self.bar.set_length(u64::from(all));
+                for (i, stage) in stages.iter().enumerate() {
+                    self.line(&format!("{:>8} {}", format!("stage {}", i + 1), described(stage)));
+                }
                 self.line(&format!("         {method}"));
             }
             Progress::Iteration { iteration, total, stage, loss, best, left_s, .. } => {
@@ -38,6 +41,14 @@ impl Bar {
                 self.bar.set_prefix(format!("stage {}", stage + 1));
                 let left = left_s.map(|s| format!(", {s:.0} s left")).unwrap_or_default();
                 self.bar.set_message(format!("loss {loss:.6}, best {best:.6}{left}"));
+            }
+            Progress::Starts { screened, places, done, total, left_s, .. } => {
+                let looking = places > 0;
+                let (at, all) = if looking { (screened, places) } else { (done, total) };
+                self.bar.set_length(u64::from(all));
+                self.bar.set_position(u64::from(at));
+                self.bar.set_prefix(if looking { "places" } else { "starts" });
+                self.bar.set_message(left_s.map(|s| format!("{s:.0} s left")).unwrap_or_default());
             }
             Progress::Sampling { done, total, left_s } => {
                 self.bar.set_length(u64::from(total));
@@ -68,4 +79,17 @@ impl Bar {
     pub fn end(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// A stage in a line.
+fn described(stage: &StageView) -> String {
+    let mut parts = vec![format!("{}, {} iterations", stage.optimiser, stage.iterations)];
+    parts.extend(stage.rate.map(|rate| format!("rate {rate}")));
+    if stage.horizon < 1.0 {
+        parts.push(format!("first {:.3} of the time span", stage.horizon));
+    }
+    if !stage.details.is_empty() {
+        parts.push(stage.details.clone());
+    }
+    parts.join(", ")
 }

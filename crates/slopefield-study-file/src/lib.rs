@@ -123,6 +123,11 @@ pub struct TrainingFile {
     pub iterations: Option<u32>,
     /// Weight of the sum of squares of network weights.
     pub l2: f64,
+    /// Trainings from so many places, of which the best counts; 1 begins at the start alone.
+    pub starts: u32,
+    /// Parameters without bounds and without a prior begin between their start divided by this and
+    /// times this.
+    pub starts_factor: f64,
     /// Stages in order, for `recipe = "custom"`.
     pub stages: Vec<StageFile>,
 }
@@ -137,6 +142,8 @@ impl Default for TrainingFile {
             check: true,
             iterations: None,
             l2: 0.0,
+            starts: 1,
+            starts_factor: 10.0,
             stages: Vec::new(),
         }
     }
@@ -146,20 +153,47 @@ impl Default for TrainingFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields, default)]
 pub struct StageFile {
-    /// `adam`, `lbfgs` or `lm` (Levenberg–Marquardt).
+    /// `adam`, `adamw`, `lbfgs`, `lbfgsb` (within bounds as they are) or `lm`
+    /// (Levenberg–Marquardt).
     pub optimiser: String,
     /// Iterations at most.
     pub iterations: u32,
-    /// Learning rate (Adam).
+    /// Learning rate (Adam, AdamW).
     pub rate: f64,
     /// Share of the training time span used by this stage, in (0, 1]; a growing horizon is a
     /// list of stages with growing shares.
     pub horizon: f64,
+    /// How the rate goes over the stage (Adam, AdamW): `constant`, or falling like half a `cosine`
+    /// or `exponential`ly.
+    pub schedule: String,
+    /// Share of the rate that is left at the end of a falling schedule, in (0, 1].
+    pub down_to: f64,
+    /// Bound of the gradient's norm (Adam, AdamW): `none`; `norm`, at `clip_at`; `relative`, at
+    /// `clip_at` times its running average, which needs no knowledge of the loss's size.
+    pub clip: String,
+    /// See `clip`.
+    pub clip_at: f64,
+    /// What the stage moves: `all`; `scalars`, all but network weights; `weights`; `noise`, what
+    /// only noise models depend on; `all-but-noise`.
+    pub scope: String,
+    /// Decay of network weights (AdamW): each iteration takes `rate · decay` of every weight off.
+    pub decay: f64,
 }
 
 impl Default for StageFile {
     fn default() -> Self {
-        StageFile { optimiser: "adam".into(), iterations: 300, rate: 0.05, horizon: 1.0 }
+        StageFile {
+            optimiser: "adam".into(),
+            iterations: 300,
+            rate: 0.05,
+            horizon: 1.0,
+            schedule: "constant".into(),
+            down_to: 0.1,
+            clip: "none".into(),
+            clip_at: 5.0,
+            scope: "all".into(),
+            decay: 0.01,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub mod resolve;
 pub mod signal;
 pub mod simulate;
 pub mod solvers;
+pub mod stages;
 mod system;
 
 pub use choice::Decided;

@@ -10,8 +10,8 @@ use slopefield_graph::network::NetworkLibrary;
 use slopefield_lang::{Model, Noise, ReactionMode, Scale as LangScale};
 use slopefield_solve::{Settings, SolveError};
 use slopefield_train::{
-    self as train, Beginning, ModelKernels, NoiseKind, ObservationSpec, ParamKind, ParamSpec,
-    Recipe, Scale, Source, Stage,
+    self as train, Beginning, ModelKernels, MultiStart, NoiseKind, ObservationSpec, ParamKind,
+    ParamSpec, Recipe, Scale, Source,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub struct Prepared {
     pub solver: (String, String),
     /// Stages that will be run.
     pub recipe: Recipe,
+    /// From where else it is trained, if from several places.
+    pub many: Option<MultiStart>,
     /// Bytes that one gradient may hold where it has a choice.
     pub memory: u64,
 }
@@ -112,6 +114,7 @@ impl Prepared {
             gradient,
             solver,
             recipe,
+            many: Some(crate::stages::many(file.seed, &file.training)).filter(|m| m.starts > 1),
             memory,
         })
     }
@@ -131,6 +134,14 @@ impl Prepared {
         solvers: &dyn Solvers,
     ) -> Result<Box<dyn GradientMethod>, StudyError> {
         self.route(solvers).method(name)
+    }
+
+    /// θ at the start values with other initial weights of networks; `k` counts from 1.
+    pub fn fresh(&self, k: u64) -> Vec<f64> {
+        let start = self.model.start_params(self.file.seed.wrapping_add(k));
+        let weights = &start[self.model.lowered.layout.scalars..];
+        let scalars = self.problem.theta[..self.scalars].iter().map(|s| s.start);
+        scalars.chain(weights.iter().copied()).collect()
     }
 
     /// End of the forecast: as the study says, else a quarter of the span beyond the data.
@@ -320,12 +331,7 @@ fn observations(model: &CompiledModel) -> Vec<ObservationSpec> {
 /// The stages that a study asks for, else those that fit the data.
 fn recipe(training: &TrainingFile, default: impl FnOnce() -> Recipe) -> Recipe {
     let mut recipe = if training.recipe == "custom" {
-        let stages = training.stages.iter().map(|s| match s.optimiser.as_str() {
-            "adam" => Stage::adam(s.iterations, s.rate, s.horizon),
-            "lm" => Stage::levenberg_marquardt(s.iterations, s.horizon),
-            _ => Stage::lbfgs(s.iterations, s.horizon),
-        });
-        Recipe::custom(stages.collect())
+        Recipe::custom(training.stages.iter().map(crate::stages::stage).collect())
     } else {
         default()
     };

@@ -472,21 +472,9 @@ fn check_settings(file: &StudyFile, problems: &mut Vec<Problem>) {
         let message = "a custom recipe needs at least one stage, `[[training.stages]]`";
         problems.push(Problem::error("training.stages", message));
     }
-    for (i, stage) in training.stages.iter().enumerate() {
-        let place = format!("training.stages {}", i + 1);
-        one_of(
-            &format!("{place}: optimiser"),
-            &stage.optimiser,
-            &["adam", "lbfgs", "lm"],
-            problems,
-        );
-        if !(stage.rate > 0.0 && stage.rate.is_finite()) {
-            problems.push(Problem::error(format!("{place}: rate"), "the rate must be positive"));
-        }
-        if !(stage.horizon > 0.0 && stage.horizon <= 1.0) {
-            let message = "the horizon is a share of the time span, above 0 and at most 1";
-            problems.push(Problem::error(format!("{place}: horizon"), message));
-        }
+    crate::stages::check(&training.stages, problems);
+    if let Err(what) = crate::stages::many(file.seed, training).check() {
+        problems.push(Problem::error("training.starts", what));
     }
     if file.forecast.bands != "none" {
         let message = format!(

@@ -6,9 +6,10 @@
 mod format;
 
 use crate::bytes::Fnv;
-use crate::optimise::{Adam, Lbfgs, LevenbergMarquardt};
+use crate::optimise::{Adam, Lbfgs, Lbfgsb, LevenbergMarquardt};
 use crate::problem::{Problem, Source};
 use crate::recipe::{EarlyStopping, Recipe, Stage};
+use crate::starts::Started;
 
 /// State of a training between two iterations.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +52,8 @@ pub struct Checkpoint {
     pub elapsed: f64,
     /// Notes: iteration and sentence.
     pub notes: Vec<(u64, String)>,
+    /// Trainings from other places that are done, when there are many starts.
+    pub starts: Vec<Started>,
 }
 
 /// State of an optimiser.
@@ -62,6 +65,8 @@ pub enum OptimiserState {
     Lbfgs(Lbfgs),
     /// Levenberg–Marquardt.
     LevenbergMarquardt(LevenbergMarquardt),
+    /// L-BFGS-B, with the `z` of where it is.
+    Lbfgsb(Lbfgsb, Vec<f64>),
 }
 
 impl OptimiserState {
@@ -72,6 +77,7 @@ impl OptimiserState {
             OptimiserState::Adam(adam) => &adam.z,
             OptimiserState::Lbfgs(lbfgs) => &lbfgs.z,
             OptimiserState::LevenbergMarquardt(lm) => &lm.z,
+            OptimiserState::Lbfgsb(_, z) => z,
         }
     }
 
@@ -82,16 +88,18 @@ impl OptimiserState {
             OptimiserState::Adam(adam) => adam.loss,
             OptimiserState::Lbfgs(lbfgs) => lbfgs.loss,
             OptimiserState::LevenbergMarquardt(lm) => lm.loss,
+            OptimiserState::Lbfgsb(lbfgsb, _) => lbfgsb.loss,
         }
     }
 
-    /// Gradient there.
+    /// Gradient by `z` there, where the optimiser has one.
     #[must_use]
-    pub fn gradient(&self) -> &[f64] {
+    pub fn gradient(&self) -> Option<&[f64]> {
         match self {
-            OptimiserState::Adam(adam) => &adam.gradient,
-            OptimiserState::Lbfgs(lbfgs) => &lbfgs.gradient,
-            OptimiserState::LevenbergMarquardt(lm) => &lm.gradient,
+            OptimiserState::Adam(adam) => Some(&adam.gradient),
+            OptimiserState::Lbfgs(lbfgs) => Some(&lbfgs.gradient),
+            OptimiserState::LevenbergMarquardt(lm) => Some(&lm.gradient),
+            OptimiserState::Lbfgsb(..) => None,
         }
     }
 }
@@ -155,6 +163,7 @@ impl Checkpoint {
             evaluations: 0,
             elapsed: 0.0,
             notes: Vec::new(),
+            starts: Vec::new(),
         }
     }
 
@@ -188,6 +197,13 @@ impl Checkpoint {
             Some(OptimiserState::LevenbergMarquardt(lm)) => {
                 [&lm.z, &lm.gradient, &lm.scale].iter().all(|v| v.len() == n)
                     && n.checked_mul(n) == Some(lm.information.len())
+            }
+            Some(OptimiserState::Lbfgsb(l, z)) => {
+                z.len() == n
+                    && l.x.len() == n
+                    && l.gradient.len() == n
+                    && l.s.len() == l.y.len()
+                    && (n > 0 && l.s.len() % n == 0)
             }
         };
         self.z.len() == n

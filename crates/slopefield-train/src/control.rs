@@ -2,6 +2,7 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::recipe::Stage;
+use crate::starts::Started;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -78,6 +79,19 @@ pub enum Event<'a> {
         iteration: u64,
         /// The sentence.
         message: &'a str,
+    },
+    /// Where training from many places is.
+    Starts {
+        /// Places whose loss is known; 0 once trainings run.
+        screened: usize,
+        /// Places to look at; 0 once trainings run.
+        places: usize,
+        /// Trainings done, best first.
+        done: &'a [Started],
+        /// Trainings in all.
+        starts: u32,
+        /// Seconds left, estimated.
+        left: Option<f64>,
     },
     /// A state from which training can go on; at most one a second, and at ends of stages.
     Checkpoint(&'a Checkpoint),

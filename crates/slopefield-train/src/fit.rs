@@ -2,6 +2,7 @@
 
 use crate::check::GradientCheck;
 use crate::failure::Failure;
+use crate::starts::Started;
 
 /// Parameters found, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +33,8 @@ pub struct Fit {
     pub notes: Vec<(u64, String)>,
     /// Comparison of the gradient with differences, when it was made in this run.
     pub gradient_check: Option<GradientCheck>,
+    /// What every start came to, best first; empty when there was one start only.
+    pub starts: Vec<Started>,
 }
 
 /// Why training ended.

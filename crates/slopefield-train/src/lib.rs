@@ -2,7 +2,7 @@
 //!
 //! From compiled model functions ([`ModelKernels`]) and measurements ([`Experiment`]) to fitted
 //! parameters: [`Objective`] is the loss with its exact gradient, [`train`] runs the stages of a
-//! [`Recipe`] on it.
+//! [`Recipe`] on it, [`train_from_many`] does so from many places.
 //!
 //! *Invariant:* knows no text, file, window or clock that matters: the same problem, recipe and
 //! start give the same bits, whatever the machine's speed. A failed solve is an infinite loss,
@@ -16,6 +16,7 @@ mod control;
 mod failure;
 mod fit;
 mod grid;
+mod natural;
 mod noise;
 mod objective;
 mod optimise;
@@ -27,6 +28,7 @@ mod scores;
 mod session;
 mod special;
 mod stage;
+mod starts;
 mod transform;
 
 pub use check::{DirectionCheck, GradientCheck, Standard};
@@ -38,9 +40,9 @@ pub use fit::{Fit, StopReason};
 pub use noise::{DomainError, Information, MAX_ARGUMENTS, NoiseKind, Term};
 pub use objective::{Evaluation, Methods, Objective};
 pub use optimise::{
-    Adam, AdamSettings, AdamWork, Clip, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings, LbfgsWork,
-    LevenbergMarquardt, LevenbergMarquardtSettings, LevenbergMarquardtWork, Schedule, StepError,
-    Stepped,
+    Adam, AdamSettings, AdamWork, Bounds, Clip, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings,
+    LbfgsWork, Lbfgsb, LbfgsbWork, LevenbergMarquardt, LevenbergMarquardtSettings,
+    LevenbergMarquardtWork, Schedule, StepError, Stepped,
 };
 pub use prior::{Prior, PriorError};
 pub use problem::{
@@ -50,4 +52,5 @@ pub use problem::{
 pub use recipe::{Beginning, EarlyStopping, Optimiser, Recipe, Stage};
 pub use scores::Score;
 pub use session::train;
+pub use starts::{Fresh, Make, MultiStart, Started, reached, train_from_many};
 pub use transform::{Transform, TransformError};

@@ -215,6 +215,30 @@ impl Objective {
     ) -> Result<Evaluation, Failure> {
         self.evaluations += 1;
         self.place(z)?;
+        self.evaluate_here(horizon, grad)
+    }
+
+    /// The same at a θ, which may lie on bounds, with the gradient times `slope` for each element:
+    /// that by the coordinates of which θ has these slopes.
+    pub(crate) fn evaluate_natural(
+        &mut self,
+        theta: &[f64],
+        slope: &[f64],
+        horizon: f64,
+        grad: &mut [f64],
+    ) -> Result<Evaluation, Failure> {
+        self.evaluations += 1;
+        self.theta.copy_from_slice(theta);
+        self.slope.copy_from_slice(slope);
+        self.evaluate_here(horizon, Some(grad))
+    }
+
+    /// Evaluates at the θ and the slopes that are set.
+    fn evaluate_here(
+        &mut self,
+        horizon: f64,
+        grad: Option<&mut [f64]>,
+    ) -> Result<Evaluation, Failure> {
         let extra = self.add_priors()?;
         let mut sums = Sums::default();
         for experiment in &mut self.experiments {
@@ -225,6 +249,28 @@ impl Objective {
             self.gradient_by_z(grad)?;
         }
         Ok(evaluation)
+    }
+
+    /// Loss at `z` as in [`Objective::evaluate`], without its gradient and so for less, where the
+    /// steps of the gradient method are those of the solver: the two agree to the tolerance.
+    ///
+    /// # Errors
+    /// As [`Objective::evaluate`].
+    pub fn value(&mut self, z: &[f64], horizon: f64) -> Result<Evaluation, Failure> {
+        let structure = self.problem.kernels.rhs.structure();
+        if structure.noise.is_some() || structure.jumps.is_some() {
+            // The loss is that of paths which only the gradient method knows.
+            return self.evaluate(z, horizon, None);
+        }
+        self.evaluations += 1;
+        self.place(z)?;
+        let extra = self.add_priors()?;
+        let mut sums = Sums::default();
+        for (i, experiment) in self.experiments.iter_mut().enumerate() {
+            let stepper = || (self.methods.stepper)(i);
+            experiment.add_value(&self.problem, &self.theta, horizon, &stepper, &mut sums)?;
+        }
+        self.evaluation(&sums, extra)
     }
 
     /// Begins the gradient by θ with priors and regularisation, whose part of the loss is returned.

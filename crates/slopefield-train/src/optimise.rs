@@ -6,12 +6,15 @@
 
 mod adam;
 mod cholesky;
+mod compact;
 mod lbfgs;
+mod lbfgsb;
 mod levenberg_marquardt;
 mod line_search;
 
 pub use adam::{Adam, AdamSettings, AdamWork, Clip, Schedule};
 pub use lbfgs::{Lbfgs, LbfgsSettings, LbfgsWork};
+pub use lbfgsb::{Bounds, Lbfgsb, LbfgsbWork};
 pub use levenberg_marquardt::{
     InformationFn, LevenbergMarquardt, LevenbergMarquardtSettings, LevenbergMarquardtWork,
 };

@@ -35,6 +35,43 @@ enum Kind {
     LogLaplace,
 }
 
+/// How a parameter is spread out to have a density with one maximum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coordinate {
+    /// Not at all.
+    Plain,
+    /// Its logarithm.
+    Logarithm,
+    /// Its logit.
+    Logit,
+}
+
+impl Coordinate {
+    /// The parameter at a place, and its slope.
+    pub fn x(self, t: f64) -> (f64, f64) {
+        match self {
+            Coordinate::Plain => (t, 1.0),
+            Coordinate::Logarithm => (t.exp(), t.exp()),
+            Coordinate::Logit => {
+                let x = 1.0 / (1.0 + (-t).exp());
+                (x, x * (1.0 - x))
+            }
+        }
+    }
+
+    /// The place of a parameter, infinite beyond its range.
+    pub fn t(self, x: f64) -> f64 {
+        match self {
+            Coordinate::Plain => x,
+            Coordinate::Logarithm => x.max(0.0).ln(),
+            Coordinate::Logit => {
+                let x = x.clamp(0.0, 1.0);
+                (x / (1.0 - x)).ln()
+            }
+        }
+    }
+}
+
 /// A prior that cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PriorError {
@@ -187,6 +224,24 @@ impl Prior {
             }
         };
         Some((self.constant + value, slope))
+    }
+
+    /// A coordinate in which the density has one maximum, about where that is, and its width.
+    pub(crate) fn coordinate(&self) -> (Coordinate, f64, f64) {
+        let (a, b) = (self.a, self.b);
+        match self.kind {
+            Kind::Normal | Kind::Laplace | Kind::Cauchy => (Coordinate::Plain, a, b),
+            Kind::Uniform => (Coordinate::Plain, 0.5 * (a + b), 0.01 * (b - a)),
+            Kind::LogNormal | Kind::LogLaplace => (Coordinate::Logarithm, a, b),
+            Kind::LogUniform => {
+                let (from, to) = (a.ln(), b.ln());
+                (Coordinate::Logarithm, 0.5 * (from + to), 0.01 * (to - from))
+            }
+            Kind::Gamma => (Coordinate::Logarithm, (a * b).ln(), 0.2 / a.sqrt()),
+            Kind::Exponential | Kind::Rayleigh => (Coordinate::Logarithm, a.ln(), 0.2),
+            Kind::ChiSquare => (Coordinate::Logarithm, a.ln(), 0.2 * (2.0 / a).sqrt()),
+            Kind::Beta => (Coordinate::Logit, (a / b).ln(), 0.2 * (1.0 / a + 1.0 / b).sqrt()),
+        }
     }
 
     /// Curvature of `−ln density` that stands for it in least-squares methods, never negative: the

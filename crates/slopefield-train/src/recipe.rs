@@ -12,8 +12,12 @@ pub use choose::{default, for_data};
 pub enum Optimiser {
     /// First order, with a rate; walks through rough ground.
     Adam,
+    /// Adam with a decay of network weights that does not go through its averages.
+    AdamW,
     /// Quasi-Newton; finishes.
     Lbfgs,
+    /// Quasi-Newton within the bounds as they are: an optimum on a bound is reached exactly.
+    Lbfgsb,
     /// Damped Gauss–Newton, or Fisher scoring for likelihoods: few parameters, in few iterations.
     LevenbergMarquardt,
 }
@@ -57,7 +61,7 @@ pub struct Stage {
     pub optimiser: Optimiser,
     /// Iterations at most.
     pub iterations: u32,
-    /// Rate of Adam.
+    /// Rate of Adam and AdamW.
     pub rate: f64,
     /// Share of the training span, in (0, 1].
     pub horizon: f64,
@@ -67,6 +71,8 @@ pub struct Stage {
     pub clip: Clip,
     /// What moves.
     pub scope: Scope,
+    /// Decay of network weights per unit of the rate (AdamW).
+    pub decay: f64,
 }
 
 impl Stage {
@@ -81,13 +87,27 @@ impl Stage {
             schedule: Schedule::Constant,
             clip: Clip::None,
             scope: Scope::All,
+            decay: 0.0,
         }
+    }
+
+    /// AdamW, which takes `rate · decay` of every weight off in each iteration.
+    #[must_use]
+    pub fn adamw(iterations: u32, rate: f64, decay: f64, horizon: f64) -> Stage {
+        let optimiser = Optimiser::AdamW;
+        Stage { optimiser, decay, ..Stage::adam(iterations, rate, horizon) }
     }
 
     /// L-BFGS.
     #[must_use]
     pub fn lbfgs(iterations: u32, horizon: f64) -> Stage {
         Stage { optimiser: Optimiser::Lbfgs, ..Stage::adam(iterations, 0.0, horizon) }
+    }
+
+    /// L-BFGS-B.
+    #[must_use]
+    pub fn lbfgsb(iterations: u32, horizon: f64) -> Stage {
+        Stage { optimiser: Optimiser::Lbfgsb, ..Stage::adam(iterations, 0.0, horizon) }
     }
 
     /// Levenberg–Marquardt.
@@ -101,16 +121,26 @@ impl Stage {
             rate: self.rate,
             clip: self.clip,
             schedule: self.schedule,
+            decay: if self.optimiser == Optimiser::AdamW { self.decay } else { 0.0 },
             ..AdamSettings::default()
         }
     }
 
-    /// `Adam`, `L-BFGS` or `Levenberg–Marquardt`.
+    /// Whether it is Adam, with or without decay: only it has a rate, a schedule and a bound of the
+    /// gradient.
+    #[must_use]
+    pub fn is_adam(&self) -> bool {
+        matches!(self.optimiser, Optimiser::Adam | Optimiser::AdamW)
+    }
+
+    /// What the optimiser is called.
     #[must_use]
     pub fn optimiser_name(&self) -> &'static str {
         match self.optimiser {
             Optimiser::Adam => "Adam",
+            Optimiser::AdamW => "AdamW",
             Optimiser::Lbfgs => "L-BFGS",
+            Optimiser::Lbfgsb => "L-BFGS-B",
             Optimiser::LevenbergMarquardt => "Levenberg–Marquardt",
         }
     }
@@ -206,12 +236,36 @@ impl Recipe {
                     s.horizon
                 ));
             }
-            if s.optimiser == Optimiser::Adam && !(s.rate > 0.0 && s.rate.is_finite()) {
-                return Err(format!("{at}: the rate must be positive, not {}", s.rate));
+            if s.is_adam() {
+                check_adam(s).map_err(|what| format!("{at}: {what}"))?;
             }
         }
         Ok(())
     }
+}
+
+/// What only Adam uses.
+fn check_adam(s: &Stage) -> Result<(), String> {
+    if !(s.rate > 0.0 && s.rate.is_finite()) {
+        return Err(format!("the rate must be positive, not {}", s.rate));
+    }
+    if let Schedule::Cosine(last) | Schedule::Exponential(last) = s.schedule
+        && !(last > 0.0 && last <= 1.0)
+    {
+        return Err(format!("the rate must fall to a share above 0 and at most 1, not {last}"));
+    }
+    if let Clip::Norm(limit) | Clip::Relative(limit) = s.clip
+        && !(limit > 0.0 && limit.is_finite())
+    {
+        return Err(format!("the bound of the gradient must be positive, not {limit}"));
+    }
+    if s.optimiser == Optimiser::AdamW && !(s.decay >= 0.0 && s.decay * s.rate < 1.0) {
+        return Err(format!(
+            "the decay must be 0 or more, and less than 1 times the rate, not {}",
+            s.decay
+        ));
+    }
+    Ok(())
 }
 
 /// Whether the objective is measured in units of its own (log-likelihood) or of the data.

@@ -28,6 +28,37 @@ pub fn train(
     fit
 }
 
+/// The same from a place in the optimiser's coordinates.
+pub(crate) fn train_at(
+    objective: &mut Objective,
+    recipe: &Recipe,
+    z: Vec<f64>,
+    control: &Control,
+    emit: &mut dyn FnMut(Event<'_>),
+) -> Fit {
+    objective.set_cancel(Some(control.cancel.clone()));
+    let state = Checkpoint::fresh(objective.problem(), recipe, z);
+    let fit = go_on(objective, recipe, state, false, control, emit);
+    objective.set_cancel(None);
+    fit
+}
+
+/// Why a checkpoint cannot be gone on with.
+pub(crate) const OTHER_CHECKPOINT: &str =
+    "the checkpoint belongs to another model, other data, other settings or another recipe";
+
+/// The place of start values in the optimiser's coordinates.
+pub(crate) fn z_of(objective: &Objective, theta: &[f64]) -> Result<Vec<f64>, String> {
+    let n = objective.dimension();
+    if theta.len() != n {
+        return Err(format!("{} start values were given for {n} parameters", theta.len()));
+    }
+    if theta.iter().any(|v| !v.is_finite()) {
+        return Err("a start value is not a finite number".into());
+    }
+    Ok(objective.z(theta))
+}
+
 fn begin(
     objective: &mut Objective,
     recipe: &Recipe,
@@ -35,33 +66,33 @@ fn begin(
     control: &Control,
     emit: &mut dyn FnMut(Event<'_>),
 ) -> Fit {
-    let n = objective.dimension();
     let (state, resumed) = match start {
         Start::Problem => {
             (Checkpoint::fresh(objective.problem(), recipe, objective.z_start()), false)
         }
-        Start::Theta(theta) if theta.len() == n && theta.iter().all(|v| v.is_finite()) => {
-            (Checkpoint::fresh(objective.problem(), recipe, objective.z(&theta)), false)
-        }
-        Start::Theta(theta) => {
-            let what = if theta.len() == n {
-                "a start value is not a finite number".into()
-            } else {
-                format!("{} start values were given for {n} parameters", theta.len())
-            };
-            return invalid(objective, what);
-        }
+        Start::Theta(theta) => match z_of(objective, &theta) {
+            Ok(z) => (Checkpoint::fresh(objective.problem(), recipe, z), false),
+            Err(what) => return invalid(objective, what),
+        },
         Start::Checkpoint(checkpoint) => (*checkpoint, true),
     };
+    go_on(objective, recipe, state, resumed, control, emit)
+}
+
+fn go_on(
+    objective: &mut Objective,
+    recipe: &Recipe,
+    state: Checkpoint,
+    resumed: bool,
+    control: &Control,
+    emit: &mut dyn FnMut(Event<'_>),
+) -> Fit {
+    let n = objective.dimension();
     if let Err(what) = recipe.check() {
         return invalid(objective, what);
     }
     if state.fingerprint != fingerprint(objective.problem(), recipe) || !state.fits(n) {
-        return invalid(
-            objective,
-            "the checkpoint belongs to another model, other data, other settings or another recipe"
-                .into(),
-        );
+        return invalid(objective, OTHER_CHECKPOINT.into());
     }
     let now = Instant::now();
     let mut session = Session {
@@ -82,9 +113,14 @@ fn begin(
     session.run(resumed)
 }
 
-fn invalid(objective: &Objective, what: String) -> Fit {
+pub(crate) fn invalid(objective: &Objective, what: String) -> Fit {
+    Fit { theta: objective.theta(&objective.z_start()), ..without_objective(what) }
+}
+
+/// The fit of a training that could not even begin.
+pub(crate) fn without_objective(what: String) -> Fit {
     Fit {
-        theta: objective.theta(&objective.z_start()),
+        theta: Vec::new(),
         loss: f64::INFINITY,
         horizon: 1.0,
         log_likelihood: None,
@@ -96,6 +132,7 @@ fn invalid(objective: &Objective, what: String) -> Fit {
         evaluations: 0,
         notes: Vec::new(),
         gradient_check: None,
+        starts: Vec::new(),
     }
 }
 
@@ -223,6 +260,7 @@ impl Session<'_> {
             evaluations: state.evaluations,
             notes: Vec::new(),
             gradient_check: self.gradient_check.take(),
+            starts: Vec::new(),
         };
         if let Some(best) = &chosen
             && self.objective.has_hold_out()
@@ -285,7 +323,12 @@ impl Session<'_> {
             );
             return Ok(None);
         }
-        let (z, gradient) = (optimiser.z(), optimiser.gradient());
+        let z = optimiser.z();
+        let (place, by_z) = match optimiser.gradient() {
+            Some(gradient) => (z.to_vec(), gradient.to_vec()),
+            None => self.gradient_inside(z)?,
+        };
+        let (z, gradient) = (&place[..], &by_z[..]);
         let (check, told) = self.compare_gradient(z, gradient)?;
         if !check.clearly_wrong() {
             self.note(told.sentence());
@@ -328,6 +371,25 @@ impl Session<'_> {
         }
         self.gradient_check = Some(check.clone());
         Err(StopReason::WrongGradient(check))
+    }
+
+    /// The gradient by `z` at a place, or just off the bounds it lies on.
+    fn gradient_inside(&mut self, z: &[f64]) -> Result<(Vec<f64>, Vec<f64>), StopReason> {
+        let place = self.objective.z(&self.objective.theta(z));
+        let mut gradient = vec![0.0; place.len()];
+        let horizon = self.state.stages[0].horizon;
+        match self.evaluate(&place, horizon, Some(&mut gradient)) {
+            Ok(_) => {}
+            Err(failure) if failure.is_cancelled() => return Err(StopReason::Cancelled),
+            Err(failure) => {
+                let failure = Box::new(failure);
+                return Err(StopReason::CannotStart { stage: 0, failure });
+            }
+        }
+        for (g, moves) in gradient.iter_mut().zip(self.moving()) {
+            *g = if moves { *g } else { 0.0 };
+        }
+        Ok((place, gradient))
     }
 
     /// Which elements the first stage moves.

@@ -5,11 +5,15 @@ use crate::checkpoint::{Best, OptimiserState};
 use crate::control::Event;
 use crate::failure::{Failure, FailureKind};
 use crate::fit::StopReason;
+use crate::natural::Natural;
 use crate::objective::Evaluation;
+use crate::optimise::all_finite;
 use crate::optimise::{
-    Adam, AdamWork, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings, LbfgsWork, LevenbergMarquardt,
-    LevenbergMarquardtSettings, LevenbergMarquardtWork, StepError, Stepped,
+    Adam, AdamWork, Bounds, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings, LbfgsWork, Lbfgsb,
+    LbfgsbWork, LevenbergMarquardt, LevenbergMarquardtSettings, LevenbergMarquardtWork, StepError,
+    Stepped,
 };
+use crate::problem::ParamKind;
 use crate::recipe::{Optimiser, Stage, loss_unit};
 use crate::session::{Session, place};
 use std::time::Instant;
@@ -30,6 +34,11 @@ struct Work {
     adam: AdamWork,
     lbfgs: LbfgsWork,
     levenberg_marquardt: LevenbergMarquardtWork,
+    lbfgsb: LbfgsbWork,
+    /// Elements that AdamW lets decay.
+    decays: Vec<bool>,
+    /// The box of L-BFGS-B.
+    natural: Natural,
 }
 
 /// What an iteration came to.
@@ -56,7 +65,10 @@ impl Session<'_> {
             description: &stage,
             iteration: self.state.iteration,
         });
-        let mut work = Work::default();
+        let mut work = Work { decays: self.decaying(&stage), ..Work::default() };
+        if stage.optimiser == Optimiser::Lbfgsb {
+            work.natural = self.natural(&stage, optimiser.z());
+        }
         let mut end = StopReason::Iterations;
         while self.state.stage_iteration < u64::from(stage.iterations) {
             let since = Instant::now();
@@ -96,6 +108,7 @@ impl Session<'_> {
         let mut halvings = 0;
         loop {
             let stage = self.state.stages[self.state.stage];
+            self.step_off_bounds(&stage);
             match self.start_optimiser(&stage, self.state.z.clone()) {
                 Ok(optimiser) => {
                     if self.state.iteration == 0
@@ -115,7 +128,7 @@ impl Session<'_> {
                     self.state.rollbacks = 0;
                     self.state.rollback = match &optimiser {
                         OptimiserState::Adam(adam) => Some(adam.clone()),
-                        OptimiserState::Lbfgs(_) | OptimiserState::LevenbergMarquardt(_) => None,
+                        _ => None,
                     };
                     return Ok(optimiser);
                 }
@@ -151,6 +164,21 @@ impl Session<'_> {
         }
     }
 
+    /// Moves the beginning of a stage off bounds, where an earlier one may have ended and only
+    /// L-BFGS-B can begin.
+    fn step_off_bounds(&mut self, stage: &Stage) {
+        if stage.optimiser != Optimiser::Lbfgsb && !all_finite(&self.state.z) {
+            let theta = self.objective.theta(&self.state.z);
+            self.state.z = self.objective.z(&theta);
+        }
+    }
+
+    /// The coordinates of L-BFGS-B in a stage.
+    fn natural(&self, stage: &Stage, z: &[f64]) -> Natural {
+        let moving = self.objective.moving(stage.scope);
+        Natural::new(self.objective, &self.objective.theta(z), &moving)
+    }
+
     /// When what earlier stages learned cannot even begin the present one: begins it at the start
     /// of the training instead, if the loss is known to exist there. Once.
     fn go_on_from_the_start(&mut self, failure: &Failure) -> bool {
@@ -171,12 +199,23 @@ impl Session<'_> {
 
     fn start_optimiser(&mut self, stage: &Stage, z: Vec<f64>) -> Result<OptimiserState, Failure> {
         let started = match stage.optimiser {
-            Optimiser::Adam => self
+            Optimiser::Adam | Optimiser::AdamW => self
                 .with_evaluator(stage, |evaluate| Adam::start(z, evaluate))
                 .map(OptimiserState::Adam),
             Optimiser::Lbfgs => self
                 .with_evaluator(stage, |evaluate| Lbfgs::start(z, evaluate))
                 .map(OptimiserState::Lbfgs),
+            Optimiser::Lbfgsb => {
+                let theta = self.objective.theta(&z);
+                let mut natural = self.natural(stage, &z);
+                let x = natural.x(&theta);
+                let (lower, upper) = (natural.lower.clone(), natural.upper.clone());
+                let bounds = Bounds { lower: &lower, upper: &upper };
+                let started = self.with_natural(stage, &mut natural, |evaluate| {
+                    Lbfgsb::start(x, bounds, evaluate)
+                });
+                started.map(|state| OptimiserState::Lbfgsb(state, z))
+            }
             Optimiser::LevenbergMarquardt => {
                 if let Err(why) = self.objective.has_information() {
                     return Err(Failure::new(FailureKind::Solve, why));
@@ -195,6 +234,14 @@ impl Session<'_> {
         })
     }
 
+    /// Weights that the stage moves: what else there is has no size that would be worth keeping
+    /// small.
+    fn decaying(&self, stage: &Stage) -> Vec<bool> {
+        let specs = &self.objective.problem().theta;
+        let moving = self.objective.moving(stage.scope);
+        specs.iter().zip(moving).map(|(s, m)| m && s.kind == ParamKind::Weight).collect()
+    }
+
     /// One iteration with all that belongs to it; true when the optimiser has finished.
     fn iterate(
         &mut self,
@@ -205,7 +252,7 @@ impl Session<'_> {
         let share = stage.schedule.share(self.state.stage_iteration, u64::from(stage.iterations));
         let stepped = match optimiser {
             OptimiserState::Adam(adam) => self.with_evaluator(stage, |evaluate| {
-                adam.step(&stage.adam_settings(), share, &mut work.adam, evaluate)
+                adam.step(&stage.adam_settings(), share, &work.decays, &mut work.adam, evaluate)
                     .map(|()| Stepped::Moved)
             }),
             OptimiserState::Lbfgs(lbfgs) => {
@@ -213,6 +260,21 @@ impl Session<'_> {
                 self.with_evaluator(stage, |evaluate| {
                     lbfgs.step(&settings, &mut work.lbfgs, evaluate)
                 })
+            }
+            OptimiserState::Lbfgsb(lbfgsb, z) => {
+                let settings = self.lbfgs_settings();
+                let (lower, upper) = (work.natural.lower.clone(), work.natural.upper.clone());
+                let bounds = Bounds { lower: &lower, upper: &upper };
+                let work = (&mut work.natural, &mut work.lbfgsb);
+                let stepped = self.with_natural(stage, work.0, |evaluate| {
+                    lbfgsb.step(&settings, bounds, work.1, evaluate)
+                });
+                work.0.place(&lbfgsb.x);
+                let transforms = self.objective.transforms();
+                for ((z, theta), transform) in z.iter_mut().zip(&work.0.theta).zip(transforms) {
+                    *z = transform.z_exact(*theta);
+                }
+                stepped
             }
             OptimiserState::LevenbergMarquardt(lm) => {
                 let settings = self.levenberg_marquardt_settings();
@@ -434,6 +496,38 @@ impl Session<'_> {
                 Ok(evaluation) => {
                     for (g, moves) in gradient.iter_mut().zip(&moving) {
                         *g = if *moves { *g } else { 0.0 };
+                    }
+                    trace.push(evaluation);
+                    Ok(evaluation.loss)
+                }
+                Err(error) => {
+                    let cancelled = error.is_cancelled();
+                    *failure = Some(error);
+                    Err(if cancelled { StepError::Interrupted } else { StepError::Failed })
+                }
+            }
+        };
+        run(&mut evaluate)
+    }
+
+    /// Lends the objective in the coordinates of L-BFGS-B.
+    fn with_natural<T>(
+        &mut self,
+        stage: &Stage,
+        natural: &mut Natural,
+        run: impl FnOnce(&mut EvaluateFn<'_>) -> T,
+    ) -> T {
+        self.trace.clear();
+        let (objective, trace) = (&mut *self.objective, &mut self.trace);
+        let (failure, count) = (&mut self.last_failure, &mut self.state.evaluations);
+        let mut evaluate = |x: &[f64], gradient: &mut [f64]| {
+            *count += 1;
+            natural.place(x);
+            let (theta, slope) = (&natural.theta, &natural.slope);
+            match objective.evaluate_natural(theta, slope, stage.horizon, gradient) {
+                Ok(evaluation) => {
+                    for (i, g) in gradient.iter_mut().enumerate() {
+                        *g = if natural.lower[i] < natural.upper[i] { *g } else { 0.0 };
                     }
                     trace.push(evaluation);
                     Ok(evaluation.loss)

@@ -106,9 +106,13 @@ impl Transform {
         Ok((Transform { shape, log, start, bounds, c }, note))
     }
 
-    /// `θ` at `z` and `dθ/dz`.
+    /// `θ` at `z` and `dθ/dz`. An infinite `z` is a bound, where the map is flat.
     #[must_use]
     pub fn theta(&self, z: f64) -> (f64, f64) {
+        if z.is_infinite() {
+            // The bound itself, which no finite `z` reaches.
+            return (if z < 0.0 { self.bounds.0 } else { self.bounds.1 }, 0.0);
+        }
         let x = self.c * z;
         let (y, dy) = match self.shape {
             Shape::Unit(unit) => return (unit * z, unit),
@@ -171,6 +175,16 @@ impl Transform {
         (log + theta.ln(), slope + by_z / theta)
     }
 
+    /// `z` of a value as it is: infinite on a bound.
+    #[must_use]
+    pub fn z_exact(&self, theta: f64) -> f64 {
+        match (theta <= self.bounds.0, theta >= self.bounds.1) {
+            (true, _) => f64::NEG_INFINITY,
+            (_, true) => f64::INFINITY,
+            _ => self.z(theta),
+        }
+    }
+
     /// `z` of a value; a value on or beyond a bound is taken just inside.
     #[must_use]
     pub fn z(&self, theta: f64) -> f64 {
@@ -212,7 +226,7 @@ fn step_off_bounds(value: f64, (lo, hi): (f64, f64), share: f64) -> f64 {
 
 /// Unit in which an unbounded linear parameter is moved: 1 for weights and for values of ordinary
 /// size, else a power of two (so that no digit is lost) near the start value.
-fn unit(kind: ParamKind, start: f64) -> f64 {
+pub(crate) fn unit(kind: ParamKind, start: f64) -> f64 {
     let size = start.abs();
     if kind == ParamKind::Weight || size == 0.0 || (0.1..10.0).contains(&size) {
         1.0

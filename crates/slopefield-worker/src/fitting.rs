@@ -6,6 +6,7 @@ use crate::isolation::record::{Record, Tell};
 use crate::numbers::Numbers;
 use crate::runs;
 use crate::session::{Shared, lock, project_error};
+use crate::starts;
 use slopefield_api::schema::Emit;
 use slopefield_api::types::{self as api, Progress};
 use slopefield_api::{ApiError, Code};
@@ -106,8 +107,17 @@ pub fn run(
             recorder.note(0, &format!("warning: {problem}"));
         }
     }
-    let fit =
-        train::train(&mut objective, &prepared.recipe, start, control, &mut |e| recorder.take(e));
+    let mut emit = |e: Event<'_>| recorder.take(e);
+    let fit = match &prepared.many {
+        None => train::train(&mut objective, &prepared.recipe, start, control, &mut emit),
+        Some(many) => {
+            let make = || build().map_err(|e| e.to_string());
+            let fresh = |k| prepared.fresh(k);
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            let recipe = &prepared.recipe;
+            train::train_from_many(&make, &fresh, recipe, many, start, control, threads, &mut emit)
+        }
+    };
     // Stopped before the first loss: a curve would cost the very solve that was stopped.
     let curves = match fit.stop_reason == StopReason::Cancelled && !fit.loss.is_finite() {
         true => Vec::new(),
@@ -310,6 +320,29 @@ impl Recorder<'_> {
             }
             Event::Note { iteration, message } => self.note(iteration, message),
             Event::StageStarted { .. } => {}
+            Event::Starts { screened, places, done, starts, left } => {
+                // Looking at places is quick: it is told now and then, every training always.
+                if places > 0
+                    && screened < places
+                    && self.last_tick.is_some_and(|t| t.elapsed() < TICK)
+                {
+                    return;
+                }
+                self.last_tick = Some(Instant::now());
+                let mut numbers = Numbers::default();
+                let message = Progress::Starts {
+                    screened: screened as u32,
+                    places: places as u32,
+                    done: done.len() as u32,
+                    total: starts,
+                    losses: numbers.add(done.iter().map(|s| s.fit.loss)),
+                    left_s: left,
+                };
+                (self.emit)(message, numbers.into_block());
+                if let Some(best) = done.first().filter(|s| s.fit.loss.is_finite()) {
+                    self.show_curves(&best.fit.theta);
+                }
+            }
             Event::Checkpoint(checkpoint) => {
                 if let Some(store) = &mut self.store {
                     let stored = store.checkpoint(self.prepared, self.shown, checkpoint);
@@ -496,7 +529,11 @@ impl Store {
     ) -> Result<(), ApiError> {
         self.flush()?;
         let best = c.best.as_ref().or(c.overall.as_ref());
-        let best = best.map(|best| parameters(prepared, &objective.theta(&best.z)));
+        let best = match (best, c.starts.first()) {
+            (Some(best), _) => Some(parameters(prepared, &objective.theta(&best.z))),
+            (None, Some(start)) => Some(parameters(prepared, &start.fit.theta)),
+            (None, None) => None,
+        };
         let iteration = c.iteration as u32;
         self.put(&Record::Checkpoint { iteration, bytes: c.to_bytes(), best })
     }
@@ -522,6 +559,9 @@ impl Store {
             reason if reason.is_success() => RunStatus::Finished,
             _ => RunStatus::Failed,
         };
+        if let Some(starts) = starts::stored(prepared, fit)? {
+            self.put(&Record::Starts(starts))?;
+        }
         self.put(&Record::End {
             best: parameters(prepared, &fit.theta),
             curves: curves.to_vec(),
@@ -578,5 +618,6 @@ pub fn reply(prepared: &Prepared, outcome: &Outcome) -> api::FitReply {
         seconds: outcome.seconds,
         run: outcome.run.clone(),
         scores,
+        starts: outcome.fit.starts.iter().map(|s| s.fit.loss).collect(),
     }
 }

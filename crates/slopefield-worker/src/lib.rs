@@ -27,6 +27,7 @@ mod server;
 mod session;
 mod settings;
 mod simulation;
+mod starts;
 mod uncertainty;
 
 pub use engine::Engine;

@@ -1,6 +1,7 @@
 //! The `report` command: one standalone web page about a run, with figures that can be zoomed.
 
 mod residuals;
+mod starts;
 mod sure;
 
 use crate::failure;
@@ -95,6 +96,9 @@ fn page(
     );
     body += &residuals::section(view, block, model);
     body += "<h2>Training</h2>\n";
+    if let Some(s) = &view.starts {
+        body += &starts::section(s, block);
+    }
     body += &loss_plot(view, block).to_inline_html(Some("loss"));
     if !view.log.is_empty() {
         body += &table(

@@ -4,12 +4,13 @@ use crate::failure::error;
 use crate::model::finite;
 use crate::numbers::Numbers;
 use crate::session::{self, project_error, table_data};
+use crate::starts;
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code};
 use slopefield_project::{self as project, Curve, Parameters, Project, Role};
 use slopefield_study::resolve::{Resolved, resolve};
-use slopefield_study::{CompiledModel, StudyFile, TableData};
-use slopefield_train::{Optimiser, Stage};
+use slopefield_study::{CompiledModel, StudyFile, TableData, stages};
+use slopefield_train::Stage;
 use std::collections::BTreeMap;
 
 /// Runs of a project, newest first.
@@ -63,16 +64,13 @@ pub fn barren(project: &Project) -> Result<bool, ApiError> {
 
 /// A stage of a recipe.
 pub fn stage(stage: &Stage) -> StageView {
-    let (optimiser, rate) = match stage.optimiser {
-        Optimiser::Adam => ("Adam", Some(stage.rate)),
-        Optimiser::Lbfgs => ("L-BFGS", None),
-        Optimiser::LevenbergMarquardt => ("Levenberg–Marquardt", None),
-    };
     StageView {
-        optimiser: optimiser.into(),
+        optimiser: stage.optimiser_name().into(),
         iterations: stage.iterations,
-        rate,
+        rate: stage.is_adam().then_some(stage.rate),
         horizon: stage.horizon,
+        details: stages::details(stage),
+        file: stages::written(stage),
     }
 }
 
@@ -144,6 +142,7 @@ pub fn view(project: &Project, id: &str, numbers: &mut Numbers) -> Result<RunVie
         log: notes.into_iter().map(|n| (n.iteration, n.message)).collect(),
         study: frozen.study,
         provenance,
+        starts: starts::of(project, &run.id, numbers)?,
     })
 }
 

@@ -435,6 +435,7 @@ pub fn store(
 /// Answers about a run, newest first.
 pub fn list(project: &Project, run: &str) -> Result<UncertaintyList, ApiError> {
     let mut stored = project.uncertainties(run).map_err(project_error)?;
+    stored.retain(|s| s.method != crate::starts::METHOD);
     stored.reverse();
     Ok(UncertaintyList { answers: stored.into_iter().map(summary).collect() })
 }

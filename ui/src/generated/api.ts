@@ -575,7 +575,11 @@ run: string | null,
 /**
  * Scores.
  */
-scores: Array<Score>, };
+scores: Array<Score>, 
+/**
+ * Losses where trainings from several places ended, best first; empty with one start.
+ */
+starts: Array<number>, };
 
 /**
  * Trains a study from files.
@@ -1297,7 +1301,31 @@ left_s: number | null, } | { "event": "curves",
 /**
  * The same experiments as in the study, each with model curves.
  */
-experiments: Array<CurveView>, } | { "event": "sampling", 
+experiments: Array<CurveView>, } | { "event": "starts", 
+/**
+ * Places whose loss is known, while places are looked at; then 0.
+ */
+screened: number, 
+/**
+ * Places to look at; then 0.
+ */
+places: number, 
+/**
+ * Trainings done.
+ */
+done: number, 
+/**
+ * Trainings in all.
+ */
+total: number, 
+/**
+ * Their losses, best first.
+ */
+losses: Slice, 
+/**
+ * Seconds left, estimated.
+ */
+left_s: number | null, } | { "event": "sampling", 
 /**
  * Draws made, warm-up included.
  */
@@ -1623,7 +1651,11 @@ log: Array<[number, string]>,
 /**
  * Versions, seed, solver, gradient, hashes: name and value.
  */
-provenance: Array<[string, string]>, };
+provenance: Array<[string, string]>, 
+/**
+ * What each start came to, when there were several.
+ */
+starts: StartsView | null, };
 
 /**
  * What draws from a posterior tell.
@@ -2013,7 +2045,8 @@ advice: string, };
  */
 export type StageFile = { 
 /**
- * `adam`, `lbfgs` or `lm` (Levenberg–Marquardt).
+ * `adam`, `adamw`, `lbfgs`, `lbfgsb` (within bounds as they are) or `lm`
+ * (Levenberg–Marquardt).
  */
 optimiser: string, 
 /**
@@ -2021,21 +2054,48 @@ optimiser: string,
  */
 iterations: number, 
 /**
- * Learning rate (Adam).
+ * Learning rate (Adam, AdamW).
  */
 rate: number, 
 /**
  * Share of the training time span used by this stage, in (0, 1]; a growing horizon is a
  * list of stages with growing shares.
  */
-horizon: number, };
+horizon: number, 
+/**
+ * How the rate goes over the stage (Adam, AdamW): `constant`, or falling like half a `cosine`
+ * or `exponential`ly.
+ */
+schedule: string, 
+/**
+ * Share of the rate that is left at the end of a falling schedule, in (0, 1].
+ */
+down_to: number, 
+/**
+ * Bound of the gradient's norm (Adam, AdamW): `none`; `norm`, at `clip_at`; `relative`, at
+ * `clip_at` times its running average, which needs no knowledge of the loss's size.
+ */
+clip: string, 
+/**
+ * See `clip`.
+ */
+clip_at: number, 
+/**
+ * What the stage moves: `all`; `scalars`, all but network weights; `weights`; `noise`, what
+ * only noise models depend on; `all-but-noise`.
+ */
+scope: string, 
+/**
+ * Decay of network weights (AdamW): each iteration takes `rate · decay` of every weight off.
+ */
+decay: number, };
 
 /**
  * A stage of the recipe.
  */
 export type StageView = { 
 /**
- * `Adam`, `L-BFGS`.
+ * What the optimiser is called: `Adam`, `L-BFGS`.
  */
 optimiser: string, 
 /**
@@ -2049,7 +2109,45 @@ rate: number | null,
 /**
  * Share of the time span.
  */
-horizon: number, };
+horizon: number, 
+/**
+ * What else it does, for people; may be empty.
+ */
+details: string, 
+/**
+ * The stage as a study writes it.
+ */
+file: StageFile, };
+
+/**
+ * Trainings of one run from many places, best result first.
+ */
+export type StartsView = { 
+/**
+ * How many came to the best loss.
+ */
+reached: number, 
+/**
+ * Number of each place; 0 is the start that was given, the others are in the order of their
+ * first loss.
+ */
+places: Slice, 
+/**
+ * Loss where each began, over the span of the first stage; infinite where there was none.
+ */
+first: Slice, 
+/**
+ * Loss where each ended; infinite where there was none.
+ */
+losses: Slice, 
+/**
+ * Iterations of each.
+ */
+iterations: Slice, 
+/**
+ * Scalar parameters where each ended, row by row.
+ */
+parameters: Slice, };
 
 /**
  * A state.
@@ -2282,6 +2380,15 @@ iterations: number | null,
  * Weight of the sum of squares of network weights.
  */
 l2: number, 
+/**
+ * Trainings from so many places, of which the best counts; 1 begins at the start alone.
+ */
+starts: number, 
+/**
+ * Parameters without bounds and without a prior begin between their start divided by this and
+ * times this.
+ */
+starts_factor: number, 
 /**
  * Stages in order, for `recipe = "custom"`.
  */

@@ -30,6 +30,8 @@ export class TrainingStore {
   stage = $state(0);
   elapsed_s = $state(0);
   left_s = $state<number | null>(null);
+  /** Trainings from several places, while they run. */
+  starts = $state.raw<{ looking: boolean; done: number; total: number } | null>(null);
   notes = $state.raw<Array<{ iteration: number; message: string }>>([]);
   summary = $state.raw<RunSummary | null>(null);
   error = $state.raw<ApiError | null>(null);
@@ -49,7 +51,7 @@ export class TrainingStore {
   frames: Frame[] = [];
 
   readonly active = $derived(this.phase === "starting" || this.phase === "running" || this.phase === "paused");
-  readonly progress = $derived(this.total > 0 ? Math.min(1, this.iteration / this.total) : 0);
+  readonly progress = $derived(this.starts ? this.starts.done / Math.max(1, this.starts.total) : this.total > 0 ? Math.min(1, this.iteration / this.total) : 0);
 
   #ended: Array<() => void> = [];
   #generation = 0;
@@ -125,7 +127,14 @@ export class TrainingStore {
         this.total = p.stages.reduce((sum, s) => sum + s.iterations, 0);
         this.traces = p.parameters.map(() => []);
         break;
+      case "starts": {
+        const looking = p.places > 0;
+        this.starts = looking ? { looking, done: p.screened, total: p.places } : { looking, done: p.done, total: p.total };
+        this.left_s = p.left_s;
+        break;
+      }
       case "iteration": {
+        this.starts = null;
         // Stages look at different parts of the data: their losses are curves of their own.
         if (p.stage !== this.stage && this.iterations.length > 0) this.#gap();
         this.iteration = p.iteration;
@@ -191,6 +200,7 @@ export class TrainingStore {
     this.phase = phase;
     this.asked = null;
     this.left_s = null;
+    this.starts = null;
     this.version += 1;
     for (const resolve of this.#ended.splice(0)) resolve();
     if (this.project.isOpen) void this.project.refresh();
@@ -253,6 +263,7 @@ export class TrainingStore {
     this.method = "";
     this.iteration = this.total = this.stage = this.elapsed_s = 0;
     this.left_s = null;
+    this.starts = null;
     this.notes = [];
     this.iterations = [];
     this.loss = [];

@@ -1,9 +1,10 @@
 import { describe, expect, test, vi } from "vitest";
+import { EVERY_STAGE } from "../features/train/settings";
 import type { Progress } from "../generated/api";
 import { createFakePlatform } from "../platform/fake";
 import { Session } from "./session.svelte";
 
-const STAGES = [{ optimiser: "Adam", iterations: 10, rate: 0.1, horizon: 1 }];
+const STAGES = [{ optimiser: "Adam", iterations: 10, rate: 0.1, horizon: 1, details: "", file: { ...EVERY_STAGE, iterations: 10, rate: 0.1 } }];
 const STARTED: Progress = { event: "started", run: "r1", stages: STAGES, parameters: ["a", "b"], method: "forward" };
 const iteration = (i: number, loss: number, hold_out: number | null = null): Progress => ({
   event: "iteration", iteration: i, total: 10, stage: 0, loss, best: loss, hold_out, parameters: { start: 1, len: 2 }, elapsed_s: i, left_s: 10 - i,
@@ -29,6 +30,18 @@ describe("the stream", () => {
     expect(t.holdOut).toEqual({ iterations: [2], values: [0.5] });
     expect(t.progress).toBe(0.2);
     expect(t.phase).toBe("running");
+  });
+
+  test("several starts have a progress of their own, until the best is told", async () => {
+    const { t } = await opened();
+    t.reduce(STARTED, none);
+    const losses = { start: 0, len: 0 };
+    t.reduce({ event: "starts", screened: 7, places: 28, done: 0, total: 8, losses, left_s: null }, none);
+    expect([t.starts?.looking, t.progress]).toEqual([true, 0.25]);
+    t.reduce({ event: "starts", screened: 0, places: 0, done: 4, total: 8, losses, left_s: 3 }, none);
+    expect([t.starts?.looking, t.progress, t.left_s]).toEqual([false, 0.5, 3]);
+    t.reduce(iteration(1, 5), Float64Array.of(99, 1, 2));
+    expect([t.starts, t.progress]).toEqual([null, 0.1]);
   });
 
   test("once it has ended, every stored iteration is shown, and stages stay apart", async () => {

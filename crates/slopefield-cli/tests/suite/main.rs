@@ -15,5 +15,6 @@ mod plugins;
 mod project;
 mod sample;
 mod simulate;
+mod starts;
 mod tutorials;
 mod uncertainty;

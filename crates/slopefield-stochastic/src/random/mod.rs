@@ -54,6 +54,10 @@ pub enum Purpose {
     Motion,
     /// Times and kinds of jumps.
     Jumps,
+    /// Places where trainings begin.
+    Starts,
+    /// Trials of a search that looks around at random.
+    Search,
 }
 
 /// The key of all numbers of one purpose on one path.
@@ -68,6 +72,8 @@ impl Key {
         let purpose = match purpose {
             Purpose::Motion => 1,
             Purpose::Jumps => 2,
+            Purpose::Starts => 3,
+            Purpose::Search => 4,
         };
         let [a, b, _, _] = philox(
             [path as u32, (path >> 32) as u32, purpose, 0x5350_4445],

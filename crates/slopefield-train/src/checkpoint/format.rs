@@ -2,9 +2,11 @@
 //!
 //! Numbers are little-endian bit patterns, so nothing is rounded.
 
+mod started;
+
 use super::{Best, Checkpoint, CheckpointError, OptimiserState};
 use crate::bytes::{Fnv, Malformed, Reader, Writer};
-use crate::optimise::{Adam, Clip, Lbfgs, LevenbergMarquardt, Schedule};
+use crate::optimise::{Adam, Clip, Lbfgs, Lbfgsb, LevenbergMarquardt, Schedule};
 use crate::recipe::{EarlyStopping, Optimiser, Scope, Stage};
 
 const MAGIC: &[u8; 8] = b"SLPFTRN\n";
@@ -47,6 +49,15 @@ pub(super) fn write(c: &Checkpoint) -> Vec<u8> {
             w.count(u64::from(lm.small_decreases));
             w.count(lm.steps);
         }
+        Some(OptimiserState::Lbfgsb(l, z)) => {
+            w.byte(4);
+            for v in [&l.x, &l.gradient, &l.s, &l.y, z] {
+                w.numbers(v);
+            }
+            w.number(l.loss);
+            w.count(u64::from(l.small_decreases));
+            w.count(l.steps);
+        }
     }
     option(&mut w, c.best.as_ref(), write_best);
     option(&mut w, c.overall.as_ref(), write_best);
@@ -65,6 +76,7 @@ pub(super) fn write(c: &Checkpoint) -> Vec<u8> {
         w.count(*iteration);
         w.text(note);
     }
+    started::write(&mut w, &c.starts);
 
     let mut bytes = Vec::with_capacity(HEADER + w.0.len() + 8);
     bytes.extend_from_slice(MAGIC);
@@ -142,6 +154,15 @@ fn read_content(r: &mut Reader<'_>) -> Result<Checkpoint, Malformed> {
                 small_decreases: small(r)?,
                 steps: r.count()?,
             })),
+            4 => {
+                let [x, gradient, s, y, z] =
+                    [r.numbers()?, r.numbers()?, r.numbers()?, r.numbers()?, r.numbers()?];
+                let (loss, small_decreases, steps) = (r.number()?, small(r)?, r.count()?);
+                Some(OptimiserState::Lbfgsb(
+                    Lbfgsb { x, gradient, s, y, loss, small_decreases, steps },
+                    z,
+                ))
+            }
             _ => return Err(Malformed),
         },
         best: read_option(r, read_best)?,
@@ -153,8 +174,13 @@ fn read_content(r: &mut Reader<'_>) -> Result<Checkpoint, Malformed> {
         rollbacks: small(r)?,
         evaluations: r.count()?,
         elapsed: r.number()?,
-        notes: (0..r.len(16)?).map(|_| Ok((r.count()?, r.text()?))).collect::<Result<_, _>>()?,
+        notes: notes(r)?,
+        starts: started::read(r)?,
     })
+}
+
+fn notes(r: &mut Reader<'_>) -> Result<Vec<(u64, String)>, Malformed> {
+    (0..r.len(16)?).map(|_| Ok((r.count()?, r.text()?))).collect()
 }
 
 fn small(r: &mut Reader<'_>) -> Result<u32, Malformed> {
@@ -231,6 +257,8 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
             Optimiser::Adam => 0,
             Optimiser::Lbfgs => 1,
             Optimiser::LevenbergMarquardt => 2,
+            Optimiser::AdamW => 3,
+            Optimiser::Lbfgsb => 4,
         });
         w.count(u64::from(s.iterations));
         w.number(s.rate);
@@ -256,6 +284,9 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
             Scope::AllButNoise => 3,
             Scope::Noise => 4,
         });
+        if s.optimiser == Optimiser::AdamW {
+            w.number(s.decay);
+        }
     }
     option(&mut w, early_stopping.as_ref(), |w, e| w.count(u64::from(e.patience)));
     w.0
@@ -263,11 +294,13 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
 
 fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>), Malformed> {
     let stage = |r: &mut Reader<'_>| {
-        Ok(Stage {
+        let mut stage = Stage {
             optimiser: match r.byte()? {
                 0 => Optimiser::Adam,
                 1 => Optimiser::Lbfgs,
                 2 => Optimiser::LevenbergMarquardt,
+                3 => Optimiser::AdamW,
+                4 => Optimiser::Lbfgsb,
                 _ => return Err(Malformed),
             },
             iterations: small(r)?,
@@ -293,9 +326,14 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
                 4 => Scope::Noise,
                 _ => return Err(Malformed),
             },
-        })
+            decay: 0.0,
+        };
+        if stage.optimiser == Optimiser::AdamW {
+            stage.decay = r.number()?;
+        }
+        Ok(stage)
     };
-    // A stage takes 44 bytes.
+    // A stage takes 44 bytes at least.
     let list = (0..r.len(44)?).map(|_| stage(r)).collect::<Result<_, _>>()?;
     let early = read_option(r, |r| Ok(EarlyStopping { patience: small(r)? }))?;
     Ok((list, early))

@@ -1,4 +1,5 @@
 use super::*;
+use crate::fit::{Fit, StopReason};
 use crate::optimise::{Clip, Schedule};
 use crate::recipe::{Optimiser, Scope};
 
@@ -10,6 +11,32 @@ fn best(seed: f64) -> Best {
         sse: 0.1 * seed,
         horizon: 0.25,
         iteration: 41,
+    }
+}
+
+fn started(index: u32) -> Started {
+    Started {
+        index,
+        begin: vec![0.1, 0.2, 0.3],
+        first_loss: f64::INFINITY,
+        fit: Fit {
+            theta: vec![1.0 / 3.0, -0.0, 7.0],
+            loss: 3.25,
+            horizon: 1.0,
+            log_likelihood: (index == 0).then_some(-8.0),
+            sse: 0.125,
+            hold_out: (index == 4).then_some(0.5),
+            iterations: 31,
+            stop_reason: match index {
+                0 => StopReason::Converged,
+                _ => StopReason::EarlyStopping { patience: 9 },
+            },
+            best_iteration: 30,
+            evaluations: 77,
+            notes: vec![(3, "späte Spitze".into())],
+            gradient_check: None,
+            starts: Vec::new(),
+        },
     }
 }
 
@@ -42,6 +69,8 @@ fn example(optimiser: Option<OptimiserState>) -> Checkpoint {
             },
             Stage { scope: Scope::Weights, ..Stage::lbfgs(11, 1.0) },
             Stage { scope: Scope::Scalars, ..Stage::lbfgs(13, 1.0) },
+            Stage::adamw(15, 0.02, 0.3, 1.0),
+            Stage::lbfgsb(17, 1.0),
         ],
         early_stopping: Some(EarlyStopping { patience: 31 }),
         stage: 2,
@@ -60,6 +89,7 @@ fn example(optimiser: Option<OptimiserState>) -> Checkpoint {
         evaluations: 123_456,
         elapsed: 1.25,
         notes: vec![(0, "begun".into()), (20, "θ went üp".into())],
+        starts: Vec::new(),
     }
 }
 
@@ -73,6 +103,15 @@ fn examples() -> Vec<Checkpoint> {
         small_decreases: 2,
         steps: 8,
     };
+    let lbfgsb = Lbfgsb {
+        x: vec![1.0, 2.0, 3.0],
+        loss: 7.0,
+        gradient: vec![0.1, 0.2, 0.3],
+        s: vec![0.5; 3],
+        y: vec![0.25; 3],
+        small_decreases: 1,
+        steps: 4,
+    };
     let mut empty = example(None);
     empty.best = None;
     empty.overall = None;
@@ -80,11 +119,15 @@ fn examples() -> Vec<Checkpoint> {
     empty.rollback = None;
     empty.early_stopping = None;
     empty.notes.clear();
+    let mut many = example(None);
+    many.starts = vec![started(4), started(0)];
     vec![
         example(None),
         example(Some(OptimiserState::Adam(adam()))),
         example(Some(OptimiserState::Lbfgs(lbfgs))),
+        example(Some(OptimiserState::Lbfgsb(lbfgsb, vec![0.5, f64::NEG_INFINITY, 1.0]))),
         empty,
+        many,
     ]
 }
 
@@ -154,5 +197,5 @@ fn the_optimiser_of_a_stage_is_kept() {
     let back = Checkpoint::from_bytes(&examples()[2].to_bytes()).unwrap();
     assert_eq!(back.stages[2].optimiser, Optimiser::Lbfgs);
     assert_eq!(back.optimiser.as_ref().unwrap().loss(), -7.0);
-    assert_eq!(back.optimiser.as_ref().unwrap().gradient(), [0.1, 0.2, 0.3]);
+    assert_eq!(back.optimiser.as_ref().unwrap().gradient(), Some(&[0.1, 0.2, 0.3][..]));
 }

@@ -20,7 +20,7 @@ pub(super) struct ExperimentLoss {
     pub method: Box<dyn GradientMethod>,
     /// Takes the steps of one place again, while the gradient is checked.
     frozen: Option<Box<dyn Stepper>>,
-    /// For hold-out; made when first needed.
+    /// For losses without a gradient; made when first needed.
     stepper: Option<Box<dyn Stepper>>,
     pub training: Grid,
     held_out: Grid,
@@ -31,7 +31,7 @@ pub(super) struct ExperimentLoss {
     grad_p: Vec<f64>,
     /// Gradient with respect to `p` through observations and initial values.
     direct_p: Vec<f64>,
-    /// States at the held-out times.
+    /// States at the times of points, where no gradient is wanted.
     states: Vec<f64>,
     pub observed: Vec<f64>,
     pub weights: Vec<f64>,
@@ -266,21 +266,59 @@ impl ExperimentLoss {
         stepper: &dyn Fn() -> Box<dyn Stepper>,
         sums: &mut Sums,
     ) -> Result<(), Failure> {
-        let Some(&last) = self.held_out.times.last() else { return Ok(()) };
+        let rows = self.held_out.times.len();
+        self.add_without_gradient(problem, theta, Part::HeldOut, rows, stepper, sums)
+    }
+
+    /// Adds the loss of the training points within the horizon.
+    pub fn add_value(
+        &mut self,
+        problem: &Problem,
+        theta: &[f64],
+        horizon: f64,
+        stepper: &dyn Fn() -> Box<dyn Stepper>,
+        sums: &mut Sums,
+    ) -> Result<(), Failure> {
+        let t0 = problem.experiments[self.index].t0;
+        let rows = self.training.rows_within(t0, horizon);
+        self.add_without_gradient(problem, theta, Part::Training, rows, stepper, sums)
+    }
+
+    fn add_without_gradient(
+        &mut self,
+        problem: &Problem,
+        theta: &[f64],
+        part: Part,
+        rows: usize,
+        stepper: &dyn Fn() -> Box<dyn Stepper>,
+        sums: &mut Sums,
+    ) -> Result<(), Failure> {
+        let grid = match part {
+            Part::Training => &self.training,
+            Part::HeldOut => &self.held_out,
+        };
+        let saves = &grid.times[..rows];
+        let Some(&last) = saves.last() else { return Ok(()) };
         let experiment = &problem.experiments[self.index];
         assemble_params(experiment, theta, &mut self.p);
         initial_state(problem, self.index, &self.p, &mut self.u0, &mut self.scratch)?;
-        let ivp = Ivp {
-            rhs: &*problem.kernels_of(self.index).rhs,
-            t0: experiment.t0,
-            t1: last,
-            u0: &self.u0,
-            p: &self.p,
-        };
-        let stepper = self.stepper.get_or_insert_with(stepper);
-        let saves = &self.held_out.times;
-        drive(&mut **stepper, &ivp, &problem.settings, saves, &mut self.states, None)
-            .map_err(|error| Failure::from_solve(self.index, &experiment.name, error))?;
+        let n = self.u0.len();
+        self.states.resize(self.states.len().max(rows * n), 0.0);
+        let states = &mut self.states[..rows * n];
+        if last > experiment.t0 {
+            let ivp = Ivp {
+                rhs: &*problem.kernels_of(self.index).rhs,
+                t0: experiment.t0,
+                t1: last,
+                u0: &self.u0,
+                p: &self.p,
+            };
+            let stepper = self.stepper.get_or_insert_with(stepper);
+            drive(&mut **stepper, &ivp, &problem.settings, saves, states, None)
+                .map_err(|error| Failure::from_solve(self.index, &experiment.name, error))?;
+        } else {
+            states.chunks_exact_mut(n.max(1)).for_each(|row| row.copy_from_slice(&self.u0));
+        }
         let mut compare = Compare {
             kernels: problem.kernels_of(self.index),
             observations: &problem.observations,
@@ -291,13 +329,19 @@ impl ExperimentLoss {
             weights: &mut self.weights,
             scratch: &mut self.scratch,
         };
-        let n = self.u0.len();
         for (row, &t) in saves.iter().enumerate() {
-            let at = Point { t, u: &self.states[row * n..(row + 1) * n], p: compare.p };
-            compare.row(at, self.held_out.at(row), sums, None)?;
+            let at = Point { t, u: &states[row * n..(row + 1) * n], p: compare.p };
+            compare.row(at, grid.at(row), sums, None)?;
         }
         Ok(())
     }
+}
+
+/// Points of an experiment.
+#[derive(Clone, Copy)]
+enum Part {
+    Training,
+    HeldOut,
 }
 
 /// Compares the model with the measurements of one time.

@@ -1,5 +1,6 @@
-//! Adam (Kingma and Ba 2015, algorithm 1), with bias correction, clipping of the gradient's norm
-//! and a schedule of the rate.
+//! Adam (Kingma and Ba 2015, algorithm 1), with bias correction, clipping of the gradient's norm,
+//! a schedule of the rate, and the decoupled decay of AdamW (Loshchilov and Hutter 2019,
+//! algorithm 2).
 
 use super::{EvaluateFn, StepError, dot, evaluate_finite};
 
@@ -18,6 +19,8 @@ pub struct AdamSettings {
     pub clip: Clip,
     /// How the rate falls over the iterations.
     pub schedule: Schedule,
+    /// Share of an element that decays takes off per unit of the rate, apart from the gradient.
+    pub decay: f64,
 }
 
 impl Default for AdamSettings {
@@ -29,6 +32,7 @@ impl Default for AdamSettings {
             epsilon: 1e-8,
             clip: Clip::None,
             schedule: Schedule::Constant,
+            decay: 0.0,
         }
     }
 }
@@ -52,7 +56,7 @@ pub enum Schedule {
     Constant,
     /// Half a cosine from the full rate down to this share of it.
     Cosine(f64),
-    /// Multiplied by this factor after each iteration.
+    /// By the same factor in each iteration, from the full rate down to this share of it.
     Exponential(f64),
 }
 
@@ -60,13 +64,13 @@ impl Schedule {
     /// Share of the rate in iteration `k` (from 0) of `total`.
     #[must_use]
     pub fn share(self, k: u64, total: u64) -> f64 {
+        let x = if total > 1 { (k as f64 / (total - 1) as f64).min(1.0) } else { 0.0 };
         match self {
             Schedule::Constant => 1.0,
             Schedule::Cosine(last) => {
-                let x = if total > 1 { (k as f64 / (total - 1) as f64).min(1.0) } else { 0.0 };
                 last + (1.0 - last) * 0.5 * (1.0 + (std::f64::consts::PI * x).cos())
             }
-            Schedule::Exponential(factor) => factor.powf(k as f64),
+            Schedule::Exponential(last) => last.powf(x),
         }
     }
 }
@@ -111,7 +115,8 @@ impl Adam {
     }
 
     /// One iteration: moves along the gradient known, then evaluates the new place. `share` is
-    /// that of the [`Schedule`]. On an error nothing has changed.
+    /// that of the [`Schedule`], `decays` says which elements decay. On an error nothing has
+    /// changed.
     ///
     /// # Errors
     /// That of the evaluation at the new place.
@@ -119,6 +124,7 @@ impl Adam {
         &mut self,
         settings: &AdamSettings,
         share: f64,
+        decays: &[bool],
         work: &mut AdamWork,
         evaluate: &mut EvaluateFn<'_>,
     ) -> Result<(), StepError> {
@@ -135,13 +141,14 @@ impl Adam {
         let rate = settings.rate * self.damping * share;
         let correct1 = 1.0 - settings.beta1.powf(k as f64);
         let correct2 = 1.0 - settings.beta2.powf(k as f64);
-        for i in 0..self.z.len() {
+        for (i, &decays) in decays.iter().enumerate() {
             let g = self.gradient[i] * shrink;
             work.m[i] = settings.beta1 * self.m[i] + (1.0 - settings.beta1) * g;
             work.v[i] = settings.beta2 * self.v[i] + (1.0 - settings.beta2) * g * g;
             let direction =
                 (work.m[i] / correct1) / ((work.v[i] / correct2).sqrt() + settings.epsilon);
-            work.z[i] = self.z[i] - rate * direction;
+            let decay = if decays { settings.decay } else { 0.0 };
+            work.z[i] = self.z[i] - rate * (direction + decay * self.z[i]);
         }
         self.loss = evaluate_finite(evaluate, &work.z, &mut work.gradient)?;
         std::mem::swap(&mut self.z, &mut work.z);

@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod bounded;
+
 fn rosenbrock(z: &[f64], g: &mut [f64]) -> f64 {
     let mut value = 0.0;
     g.fill(0.0);
@@ -156,10 +158,10 @@ fn an_interruption_leaves_the_state_as_it_was() {
     for error in [StepError::Failed, StepError::Interrupted] {
         let mut ok = |z: &[f64], g: &mut [f64]| Ok(rosenbrock(z, g));
         let mut state = Adam::start(vec![-1.2, 1.0], &mut ok).unwrap();
-        state.step(&adam, 1.0, &mut adam_work, &mut ok).unwrap();
+        state.step(&adam, 1.0, &[false; 2], &mut adam_work, &mut ok).unwrap();
         let before = state.clone();
         let mut bad = |_: &[f64], _: &mut [f64]| Err(error);
-        assert_eq!(state.step(&adam, 1.0, &mut adam_work, &mut bad), Err(error));
+        assert_eq!(state.step(&adam, 1.0, &[false; 2], &mut adam_work, &mut bad), Err(error));
         assert_eq!(state, before);
     }
 }
@@ -194,9 +196,9 @@ fn adam_takes_the_steps_computed_by_hand() {
     let settings = AdamSettings { rate: 0.1, ..AdamSettings::default() };
     let mut work = AdamWork::default();
     let mut adam = Adam::start(vec![1.0], &mut f).unwrap();
-    adam.step(&settings, 1.0, &mut work, &mut f).unwrap();
+    adam.step(&settings, 1.0, &[false], &mut work, &mut f).unwrap();
     assert!((adam.z[0] - (1.0 - 0.1 / (1.0 + 1e-8))).abs() < 1e-16);
-    adam.step(&settings, 1.0, &mut work, &mut f).unwrap();
+    adam.step(&settings, 1.0, &[false], &mut work, &mut f).unwrap();
     let z1 = 1.0 - 0.1 / (1.0 + 1e-8);
     let m: f64 = (0.9 * 0.1 + 0.1 * z1) / (1.0 - 0.81);
     let v: f64 = (0.999 * 0.001 + 0.001 * z1 * z1) / (1.0 - 0.999 * 0.999);
@@ -204,6 +206,35 @@ fn adam_takes_the_steps_computed_by_hand() {
     assert!((adam.z[0] - (z1 - 0.1 * m / (v.sqrt() + 1e-8))).abs() < 1e-12, "{}", adam.z[0]);
     assert!((adam.z[0] - 0.800_412_22).abs() < 1e-8, "{}", adam.z[0]);
     assert_eq!((adam.steps, adam.loss), (2, 0.5 * adam.z[0] * adam.z[0]));
+}
+
+/// Without a gradient nothing but the decay is left: factors 1 − rate · share · decay. With one, the
+/// decay is added to Adam's step and stays out of the averages.
+#[test]
+fn the_decay_of_adamw_is_apart_from_the_averages() {
+    let settings = AdamSettings { rate: 0.1, decay: 0.5, ..AdamSettings::default() };
+    let mut flat = |_: &[f64], g: &mut [f64]| {
+        g.fill(0.0);
+        Ok(0.0)
+    };
+    let mut work = AdamWork::default();
+    let mut adam = Adam::start(vec![2.0, 2.0], &mut flat).unwrap();
+    for _ in 0..3 {
+        adam.step(&settings, 0.4, &[true, false], &mut work, &mut flat).unwrap();
+    }
+    assert!((adam.z[0] - 2.0 * 0.98f64.powi(3)).abs() < 1e-15, "{:?}", adam.z);
+    assert_eq!(adam.z[1], 2.0);
+
+    let mut f = |z: &[f64], g: &mut [f64]| {
+        g[0] = z[0];
+        Ok(0.5 * z[0] * z[0])
+    };
+    let mut plain = Adam::start(vec![1.0], &mut f).unwrap();
+    let mut decayed = plain.clone();
+    plain.step(&settings, 1.0, &[false], &mut work, &mut f).unwrap();
+    decayed.step(&settings, 1.0, &[true], &mut work, &mut f).unwrap();
+    assert!((plain.z[0] - decayed.z[0] - 0.1 * 0.5).abs() < 1e-15);
+    assert_eq!((&plain.m, &plain.v), (&decayed.m, &decayed.v));
 }
 
 #[test]
@@ -216,7 +247,7 @@ fn clipping_shortens_long_gradients_and_leaves_short_ones() {
         let settings = AdamSettings { clip, ..AdamSettings::default() };
         let mut adam = Adam::start(vec![0.0, 0.0], &mut f).unwrap();
         adam.norm_average = 2.0;
-        adam.step(&settings, 1.0, &mut AdamWork::default(), &mut f).unwrap();
+        adam.step(&settings, 1.0, &[false; 2], &mut AdamWork::default(), &mut f).unwrap();
         (10.0 * adam.m[0], 10.0 * adam.m[1])
     };
     let near = |a: (f64, f64), b: (f64, f64)| {
@@ -237,5 +268,8 @@ fn schedules_have_the_shares_of_their_formulas() {
     assert!((cosine.share(50, 101) - 0.55).abs() < 1e-15);
     assert!((cosine.share(100, 101) - 0.1).abs() < 1e-15);
     assert_eq!(cosine.share(0, 1), 1.0);
-    assert!((Schedule::Exponential(0.99).share(3, 10) - 0.970_299).abs() < 1e-12);
+    let exponential = Schedule::Exponential(0.01);
+    assert!((exponential.share(0, 11) - 1.0).abs() < 1e-15);
+    assert!((exponential.share(5, 11) - 0.1).abs() < 1e-15);
+    assert!((exponential.share(10, 11) - 0.01).abs() < 1e-15);
 }

@@ -33,5 +33,17 @@ fn impossible_stages_are_explained() {
     assert!(error(vec![Stage::lbfgs(5, 1.5)]).contains("at most 1, not 1.5"));
     assert!(error(vec![Stage::lbfgs(5, f64::NAN)]).contains("NaN"));
     assert!(error(vec![Stage::adam(5, 0.0, 1.0)]).contains("rate must be positive"));
-    assert!(Recipe::custom(vec![Stage::lbfgs(5, 1.0)]).check().is_ok());
+    let adam = Stage::adam(5, 0.1, 1.0);
+    let falling = |last| Stage { schedule: Schedule::Exponential(last), ..adam };
+    assert!(error(vec![falling(0.0)]).contains("share above 0 and at most 1, not 0"));
+    assert!(error(vec![falling(1.5)]).contains("not 1.5"));
+    let clipped = |limit| Stage { clip: Clip::Norm(limit), ..adam };
+    assert!(error(vec![clipped(-1.0)]).contains("bound of the gradient must be positive"));
+    for decay in [-0.1, 10.0, f64::NAN] {
+        assert!(
+            error(vec![Stage::adamw(5, 0.1, decay, 1.0)]).contains("stage 1 (AdamW): the decay")
+        );
+    }
+    let fine = [Stage::lbfgs(5, 1.0), falling(0.1), clipped(1.0), Stage::adamw(5, 0.1, 0.01, 1.0)];
+    assert!(Recipe::custom(fine.to_vec()).check().is_ok());
 }

@@ -9,5 +9,6 @@ mod lotka_volterra;
 mod measured_data;
 mod objective;
 mod spiral;
+mod starts;
 mod support;
 mod training;

@@ -98,6 +98,11 @@ fn going_on_from_a_checkpoint_gives_the_bits_of_an_uninterrupted_training() {
             Stage::levenberg_marquardt(1, 1.0),
             Stage::adam(20, 0.01, 1.0),
         ]),
+        Recipe::custom(vec![
+            Stage::adamw(25, 0.05, 0.1, 0.4),
+            Stage::lbfgsb(60, 1.0),
+            Stage::adam(20, 0.01, 1.0),
+        ]),
     ];
     for recipe in recipes {
         let straight = run(&mut decay_objective([3.0, 0.2]), &recipe, Start::Problem);
@@ -174,6 +179,48 @@ fn a_fit_at_a_bound_stays_within_it() {
     // Going on from there must be possible although the value lies at the bound.
     let again = run(&mut objective, &recipe, Start::Theta(vec![1.5, fit.theta[1]]));
     assert!(again.stop_reason.is_success() && (1.5..1.51).contains(&again.theta[0]), "{again:?}");
+}
+
+/// The best s for a fixed k is a linear regression: x = s·a + b with a = (1 − e⁻ᵏᵗ)/k, b = 5 e⁻ᵏᵗ.
+#[test]
+fn an_optimum_on_a_bound_is_reached_exactly() {
+    for (bounds, at, log) in [((1.5, 10.0), 1.5, false), ((0.01, 1.0 / 3.0), 1.0 / 3.0, true)] {
+        let mut problem = decay([at, 0.2], f64::INFINITY);
+        problem.settings = tight(1e-9);
+        problem.theta[0].start = if log { 0.1 } else { 3.0 };
+        problem.theta[0].bounds = bounds;
+        if log {
+            problem.theta[0].scale = slopefield_train::Scale::Log;
+        }
+        let s = &problem.experiments[0].series[0];
+        let (mut numerator, mut denominator) = (0.0, 0.0);
+        for (t, y) in s.times.iter().zip(&s.values) {
+            let fall = (-at * t).exp();
+            let a = (1.0 - fall) / at;
+            numerator += a * (y - 5.0 * fall);
+            denominator += a * a;
+        }
+        let mut objective = Objective::new(problem, methods()).unwrap();
+        let recipe = Recipe::custom(vec![Stage::lbfgsb(200, 1.0)]);
+        let fit = run(&mut objective, &recipe, Start::Problem);
+        assert!(fit.stop_reason.is_success(), "{fit:?}");
+        assert_eq!(fit.theta[0], at);
+        let expected = numerator / denominator;
+        assert!((fit.theta[1] - expected).abs() < 1e-6, "{:?} {expected}", fit.theta);
+        // Other optimisers begin just off the bound, and the bound stays the result.
+        let recipe = Recipe::custom(vec![Stage::lbfgsb(200, 1.0), Stage::adam(5, 0.01, 1.0)]);
+        let after = run(&mut objective, &recipe, Start::Problem);
+        assert_eq!(after.theta, fit.theta);
+        // A parameter that the stage does not move keeps its value.
+        let start = fit.theta.clone();
+        let none = slopefield_train::recipe::Scope::Weights;
+        let held = Stage { scope: none, ..Stage::lbfgsb(20, 1.0) };
+        let held = run(&mut objective, &Recipe::custom(vec![held]), Start::Theta(vec![at, 0.2]));
+        assert!(
+            (held.theta[1] - 0.2).abs() < 1e-12
+                && (held.theta[0] - at).abs() < 1e-4 * start[0].max(10.0)
+        );
+    }
 }
 
 #[test]
@@ -551,6 +598,7 @@ fn events_come_in_order_and_count_every_iteration() {
             }
             Event::Checkpoint(_) => checkpoints += 1,
             Event::Note { .. } | Event::Paused(_) => {}
+            Event::Starts { .. } => panic!("there is one start"),
         },
     );
     assert_eq!(log.len(), 27);

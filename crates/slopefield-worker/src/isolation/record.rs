@@ -4,7 +4,7 @@
 use crate::session::project_error;
 use slopefield_api::ApiError;
 use slopefield_project::{
-    Curve, HistoryPoint, NewRun, Parameters, Project, Role, RunState, RunStatus,
+    Curve, HistoryPoint, NewRun, NewUncertainty, Parameters, Project, Role, RunState, RunStatus,
 };
 use std::sync::Arc;
 
@@ -53,6 +53,8 @@ pub enum Record {
         /// Best so far.
         best: Option<Parameters>,
     },
+    /// What trainings from many places came to, in the place of what was stored before.
+    Starts(NewUncertainty),
     /// The end.
     End {
         /// Best found.
@@ -101,6 +103,7 @@ impl Record {
                     None => Ok(()),
                 })
             }
+            Record::Starts(starts) => return crate::starts::put(project, &id, starts),
             Record::End { best, curves, status, reason, state } => project
                 .set_parameters(&id, Role::Best, best)
                 .and_then(|()| project.set_curves(&id, curves))

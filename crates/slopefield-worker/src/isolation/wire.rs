@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use slopefield_api::schema::Block;
 use slopefield_api::types::{self as api, Slice};
 use slopefield_project::{
-    Curve, Fact, FactKind, HistoryPoint, NewRun, Parameters, RunState, RunStatus, Weights,
+    Curve, Fact, FactKind, HistoryPoint, NewRun, NewUncertainty, Parameters, RunState, RunStatus,
+    Weights,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -42,6 +43,10 @@ enum Wire {
         iteration: u32,
         bytes: Bytes,
         best: Option<WireParameters>,
+    },
+    Starts {
+        result_json: String,
+        numbers: Slice,
     },
     End {
         best: WireParameters,
@@ -121,6 +126,10 @@ pub fn to_wire(record: &Record) -> (serde_json::Value, Block) {
             bytes: put_bytes(&mut n, bytes),
             best: best.as_ref().map(|best| put_parameters(&mut n, best)),
         },
+        Record::Starts(starts) => Wire::Starts {
+            result_json: starts.result_json.clone(),
+            numbers: n.add(starts.numbers.iter().copied()),
+        },
         Record::End { best, curves, status, reason, state } => Wire::End {
             best: put_parameters(&mut n, best),
             curves: curves
@@ -189,6 +198,11 @@ pub fn from_wire(body: serde_json::Value, block: &[f64]) -> Result<Record, Strin
             bytes: take_bytes(&bytes, block)?,
             best: best.map(|best| take_parameters(best, block)).transpose()?,
         },
+        Wire::Starts { result_json, numbers } => Record::Starts(NewUncertainty {
+            method: crate::starts::METHOD.into(),
+            result_json,
+            numbers: take(numbers, block)?.to_vec(),
+        }),
         Wire::End { best, curves, status, reason, state } => {
             let curves = curves.into_iter().map(|(experiment, observation, times, values)| {
                 let (times, values) = (take(times, block)?.to_vec(), take(values, block)?.to_vec());
@@ -368,6 +382,11 @@ mod tests {
                 bytes: vec![1, 0, 0, 0, 0, 0, 0xf0, 0x7f],
                 best: Some(parameters()),
             },
+            Record::Starts(NewUncertainty {
+                method: crate::starts::METHOD.into(),
+                result_json: r#"{"reached":1}"#.into(),
+                numbers: vec![0.5, -1.0],
+            }),
             Record::Checkpoint { iteration: 5, bytes: Vec::new(), best: None },
             Record::End {
                 best: parameters(),

@@ -14,6 +14,37 @@ export function curvesOfRun(run: RunView, block: Float64Array, index: number): C
   return { times: take(block, found.times), values: Object.fromEntries(found.observations.map((o) => [o.name, take(block, o.values)])) };
 }
 
+/** Where trainings from several places began and ended, sorted by the end: a waterfall. */
+export function waterfallFigure(run: RunView, block: Float64Array): Figure | null {
+  const { starts } = run;
+  if (!starts) return null;
+  const points = (slice: typeof starts.losses) => {
+    const values = take(block, slice);
+    const at = [...values.keys()].filter((i) => Number.isFinite(values[i]));
+    return { x: at.map((i) => i + 1), y: at.map((i) => values[i] as number) };
+  };
+  const [began, ended] = [points(starts.first), points(starts.losses)];
+  const log = [...began.y, ...ended.y].every((v) => v > 0);
+  return {
+    series: [
+      { name: "where it began", ...began, look: "hollow", colour: "muted" },
+      { name: "where it ended", ...ended, look: "points", colour: "accent" },
+    ],
+    x: { title: "start, sorted by its result", whole: true },
+    y: { title: log ? "loss, log scale" : "loss", log },
+    view: `starts:${run.summary.id}`,
+  };
+}
+
+/** What the waterfall says, in a sentence. */
+export function waterfallWords(run: RunView): string {
+  const { starts } = run;
+  if (!starts) return "";
+  const { reached, losses } = starts;
+  const said = `${reached} of ${losses.len} starts came to the best loss.`;
+  return reached > 1 ? `${said} It was found more than once, so a better one nearby is unlikely.` : `${said} Another start may find a better one: more of them would tell.`;
+}
+
 /** Value between the points of a curve; NaN outside it. `times` ascend. */
 export function interpolate(times: ArrayLike<number>, values: ArrayLike<number>, t: number): number {
   const n = times.length;

@@ -2,20 +2,24 @@ import { describe, expect, test } from "vitest";
 import type { PluginList, StageFile, StudyFile, TrainingFile } from "../../generated/api";
 import * as is from "./settings";
 
-const stage = (iterations: number, over: Partial<StageFile> = {}): StageFile => ({ optimiser: "adam", iterations, rate: 0.05, horizon: 1, ...over });
-const own = (...stages: StageFile[]): TrainingFile => ({ recipe: "custom", start: "auto", gradient: "auto", memory: "256 MiB", check: true, iterations: null, l2: 0, stages });
+const stage = (iterations: number, over: Partial<StageFile> = {}): StageFile => ({ ...is.EVERY_STAGE, iterations, ...over });
+const shown = (file: StageFile) => ({ optimiser: is.optimiserName(file.optimiser), iterations: file.iterations, rate: is.isAdam(file.optimiser) ? file.rate : null, horizon: file.horizon, details: "", file });
+const own = (...stages: StageFile[]): TrainingFile => ({ recipe: "custom", start: "auto", gradient: "auto", memory: "256 MiB", check: true, iterations: null, l2: 0, starts: 1, starts_factor: 10, stages });
 const counts = (t: TrainingFile) => t.stages.map((s) => s.iterations);
 
 describe("the recipe", () => {
   test("keeps the optimiser of every stage", () => {
     const t: TrainingFile = { ...own(), recipe: "default" };
-    is.ownStages(t, is.OPTIMISERS.map((o) => ({ optimiser: o.name, iterations: 10, rate: o.id === "adam" ? 0.1 : null, horizon: 1 })));
-    expect(t.stages.map((s) => s.optimiser)).toEqual(["adam", "lbfgs", "lm"]);
+    const stages = is.OPTIMISERS.map((o) => stage(10, { optimiser: o.id, scope: "scalars", schedule: "cosine", clip: "norm", decay: 0.3 }));
+    is.ownStages(t, stages.map(shown));
+    expect(t.stages).toEqual(stages);
+    t.stages[0]!.iterations = 99;
+    expect(stages[0]!.iterations).toBe(10);
     expect(is.OPTIMISERS.map((o) => is.optimiserName(o.id))).toEqual(is.OPTIMISERS.map((o) => o.name));
   });
   test("becomes the study's own from the stages shown, and goes back", () => {
     const t: TrainingFile = { ...own(), recipe: "default" };
-    is.ownStages(t, [{ optimiser: "Adam", iterations: 80, rate: 0.02, horizon: 0.4 }, { optimiser: "L-BFGS", iterations: 100, rate: null, horizon: 1 }]);
+    is.ownStages(t, [stage(80, { rate: 0.02, horizon: 0.4 }), stage(100, { optimiser: "lbfgs" })].map(shown));
     expect(t.recipe).toBe("custom");
     expect(t.stages).toEqual([stage(80, { rate: 0.02, horizon: 0.4 }), stage(100, { optimiser: "lbfgs" })]);
     is.ownStages(t, []);
@@ -51,7 +55,7 @@ describe("the recipe", () => {
 
   test("says when the bound of all iterations shortens it", () => {
     const t = own(stage(100), stage(50));
-    const planned = [20, 10].map((iterations) => ({ optimiser: "Adam", iterations, rate: 0.05, horizon: 1 }));
+    const planned = [20, 10].map((iterations) => shown(stage(iterations)));
     expect(is.shortened(t, planned)).toBeNull();
     expect(is.shortened({ ...t, iterations: 150 }, planned)).toBeNull();
     expect(is.shortened({ ...t, iterations: 30 }, planned)).toContain("20 + 10");
@@ -66,6 +70,9 @@ describe("typed texts", () => {
     ["count or nothing", is.refuseCountOrNothing, ["", "7"], ["0", "x"]],
     ["rate", is.refuseRate, ["0.05", "2"], ["0", "-0.1", "", "Infinity"]],
     ["percentage", is.refusePercent, ["40", "100", "0.5"], ["0", "101", "40 %", ""]],
+    ["positive number", is.refusePositive, ["5", "1e-3"], ["0", "-1", ""]],
+    ["starts", is.refuseStarts, ["1", "20"], ["0", "1.5", "10001", ""]],
+    ["factor", is.refuseFactor, ["10", "1.5"], ["1", "0", ""]],
     ["weight", is.refuseWeight, ["0", "1e-3"], ["-1", "", "NaN"]],
     ["seed", is.refuseSeed, ["0", "1", "9007199254740991"], ["-1", "1.5", "9007199254740993", ""]],
   ] as const)("%s", (_, refuse, good, bad) => {
@@ -132,6 +139,7 @@ test("a study trains as another when seed, solver and training are alike", () =>
   expect(is.sameSettings(study, { ...study, seed: 2 })).toBe(false);
   expect(is.sameSettings(study, { ...study, training: own(stage(2)) })).toBe(false);
   expect(is.digest(study)).toBe("rtol 1e-6, seed 1");
+  expect(is.digest({ ...study, training: { ...study.training, starts: 20 } })).toBe("rtol 1e-6, 20 starts, seed 1");
   expect(is.digest({ ...study, solver: { ...study.solver, reactions: "jumps" } })).toBe("one by one, rtol 1e-6, seed 1");
   expect(is.digest({ ...study, solver: { ...study.solver, method: "org.a/rodas" }, training: { ...study.training, l2: 0.1, iterations: 50, gradient: "gauss" } })).toBe("rodas, rtol 1e-6, gauss, ≤ 50 iterations, l2 0.1, seed 1");
 });

@@ -75,6 +75,9 @@ export const refuseMemory: Refuse = (text) => (/^\d+(\.\d+)?\s*([kmgt]i?b?|b)?$/
 export const refuseCountOrNothing: Refuse = (text) => (text === "" ? null : refuseCount(text));
 export const refuseRate = unless((v) => v > 0, "a positive number, such as 0.05");
 export const refusePercent = unless((v) => v > 0 && v <= 100, "a share above 0 and up to 100 %");
+export const refusePositive = unless((v) => v > 0, "a positive number");
+export const refuseStarts = unless((v) => Number.isInteger(v) && v >= 1 && v <= 10_000, "a whole number from 1 to 10000");
+export const refuseFactor = unless((v) => v > 1, "a number above 1, such as 10");
 export const refuseWeight = unless((v) => v >= 0, "0 or a positive number");
 // Beyond this a number of the window no longer holds every whole number.
 export const refuseSeed = unless((v) => Number.isSafeInteger(v) && v >= 0, "a whole number from 0 on");
@@ -88,25 +91,59 @@ export function written(value: number): string {
 export const percent = (share: number): string => String(Number((share * 100).toPrecision(12)));
 
 /** Optimisers of a stage, with the names that the engine gives them. */
-export const OPTIMISERS = [
-  { id: "adam", name: "Adam", label: "Adam" },
-  { id: "lbfgs", name: "L-BFGS", label: "L-BFGS" },
-  { id: "lm", name: "Levenberg–Marquardt", label: "L–M" },
+export const OPTIMISERS: Choice[] = [
+  { id: "adam", name: "Adam", hint: "First order, with a rate: walks through rough ground." },
+  { id: "adamw", name: "AdamW", hint: "Adam with a decay of network weights that stays out of its averages." },
+  { id: "lbfgs", name: "L-BFGS", hint: "Learns the curvature from gradients: finishes." },
+  { id: "lbfgsb", name: "L-BFGS-B", hint: "L-BFGS within the bounds as they are: an optimum on a bound is reached exactly." },
+  { id: "lm", name: "Levenberg–Marquardt", hint: "Knows the curvature of a sum of squares or a likelihood: few iterations, for few parameters." },
 ];
 
-export const EVERY_STAGE: StageFile = { optimiser: "adam", iterations: 300, rate: 0.05, horizon: 1 };
+/** Only these have a rate, a schedule and a bound of the gradient. */
+export const isAdam = (optimiser: string): boolean => optimiser === "adam" || optimiser === "adamw";
+
+/** How the rate goes over a stage. */
+export const SCHEDULES: Choice[] = [
+  { id: "constant", name: "Constant", hint: "" },
+  { id: "cosine", name: "Cosine", hint: "" },
+  { id: "exponential", name: "Exponential", hint: "" },
+];
+
+/** Bounds of the gradient's norm. */
+export const CLIPS: Choice[] = [
+  { id: "none", name: "None", hint: "" },
+  { id: "norm", name: "At a norm", hint: "" },
+  { id: "relative", name: "Times its average", hint: "" },
+];
+
+/** What a stage moves. */
+export const SCOPES: Choice[] = [
+  { id: "all", name: "Everything", hint: "" },
+  { id: "scalars", name: "All but weights", hint: "" },
+  { id: "weights", name: "Network weights", hint: "" },
+  { id: "all-but-noise", name: "All but the noise", hint: "" },
+  { id: "noise", name: "The noise", hint: "" },
+];
+
+export const EVERY_STAGE: StageFile = {
+  optimiser: "adam",
+  iterations: 300,
+  rate: 0.05,
+  horizon: 1,
+  schedule: "constant",
+  down_to: 0.1,
+  clip: "none",
+  clip_at: 5,
+  scope: "all",
+  decay: 0.01,
+};
 
 /** What a stage of the study is called where stages are shown. */
 export const optimiserName = (id: string): string => OPTIMISERS.find((o) => o.id === id)?.name ?? id;
 
-/** The shown stages as a study writes them. A finisher has no rate; it keeps one to come back to. */
+/** The shown stages as a study writes them. */
 export function toStages(shown: StageView[]): StageFile[] {
-  const stages = shown.map((s) => ({
-    optimiser: OPTIMISERS.find((o) => o.name === s.optimiser)?.id ?? "adam",
-    iterations: s.iterations,
-    rate: s.rate ?? EVERY_STAGE.rate,
-    horizon: s.horizon,
-  }));
+  const stages = shown.map((s) => ({ ...s.file }));
   return stages.length > 0 ? stages : [{ ...EVERY_STAGE }];
 }
 
@@ -167,6 +204,7 @@ export function digest({ seed, solver, training }: StudyFile): string {
     training.memory === "256 MiB" ? null : `≤ ${training.memory}`,
     training.check ? null : "gradient unchecked",
     training.iterations === null ? null : `≤ ${training.iterations} iterations`,
+    training.starts === 1 ? null : `${training.starts} starts`,
     training.l2 > 0 ? `l2 ${written(training.l2)}` : null,
     `seed ${seed}`,
   ]

@@ -6,6 +6,7 @@ import App from "../../app/App.svelte";
 import type { StageFile } from "../../generated/api";
 import { Session } from "../../model/session.svelte";
 import { createFakePlatform, type FakeOptions } from "../../platform/fake";
+import { EVERY_STAGE } from "./settings";
 
 let app: object | null = null;
 
@@ -65,8 +66,8 @@ describe("the recipe", () => {
     await vi.waitFor(() => expect(rows()[0]).toBe("adam 50"));
     await enter("stage-1-horizon", "35");
     await enter("stage-1-rate", "0.01");
-    await vi.waitFor(() => expect(training().stages[0]).toEqual({ optimiser: "adam", iterations: 50, rate: 0.01, horizon: 0.35 }));
-    await click("stage-2-lbfgs");
+    await vi.waitFor(() => expect(training().stages[0]).toMatchObject({ optimiser: "adam", iterations: 50, rate: 0.01, horizon: 0.35 }));
+    choose("stage-2-optimiser", "lbfgs");
     await vi.waitFor(() => expect(find("stage-2-rate")).toBeNull());
     expect(session.project.view?.problem.stages.map((s) => [s.optimiser, s.iterations, s.rate])).toEqual([["Adam", 50, 0.01], ["L-BFGS", 120, null], ["L-BFGS", 100, null]]);
     await click("default-recipe");
@@ -74,6 +75,33 @@ describe("the recipe", () => {
     expect(training()).toMatchObject({ recipe: "default", stages: [] });
     await session.project.undo();
     expect(rows()).toEqual(["adam 50", "lbfgs 120", "lbfgs 100"]);
+  });
+
+  test("every field of a stage is there, where its optimiser uses it, and can be undone", async () => {
+    const { session, training } = await begin();
+    await click("edit-stages");
+    await see("stage-1-more");
+    expect(find("stage-1-down-to")).toBeNull();
+    choose("stage-1-schedule", "cosine");
+    await enter("stage-1-down-to", "20");
+    choose("stage-1-clip", "relative");
+    await enter("stage-1-clip-at", "4");
+    choose("stage-1-scope", "all-but-noise");
+    choose("stage-1-optimiser", "adamw");
+    await enter("stage-1-decay", "0.3");
+    await vi.waitFor(() =>
+      expect(training().stages[0]).toEqual({ optimiser: "adamw", iterations: 80, rate: 0.05, horizon: 0.4, schedule: "cosine", down_to: 0.2, clip: "relative", clip_at: 4, scope: "all-but-noise", decay: 0.3 }),
+    );
+    expect(session.project.view?.problem.stages[0]?.details).toBe("falling to 20 % (cosine), gradient at most 4 times its average, decay 0.3, all but the noise");
+    await type("stage-1-decay", "-1");
+    expect(text("stage-1")).toContain("0 or a positive number");
+    await enter("stage-1-decay", "0.2");
+    await vi.waitFor(() => expect(training().stages[0]?.decay).toBe(0.2));
+    await session.project.undo();
+    expect(training().stages[0]?.decay).toBe(0.3);
+    choose("stage-1-optimiser", "lbfgs");
+    await vi.waitFor(() => expect(find("stage-1-schedule")).toBeNull());
+    expect(find("stage-1-scope")).not.toBeNull();
   });
 
   test("stages are moved, duplicated, added and removed, and the focus goes with them", async () => {
@@ -187,7 +215,7 @@ describe("a training", () => {
     const { session } = await begin({ step_ms: 1 });
     await session.project.editStudy((x) => {
       x.training.recipe = "custom";
-      x.training.stages = [{ optimiser: "adam", iterations: 50, rate: 0.05, horizon: 1 }];
+      x.training.stages = [{ ...EVERY_STAGE, iterations: 50 }];
       x.solver.rtol = 1e-5;
     });
     await click("settings-toggle");

@@ -1,24 +1,41 @@
 // Settings of the study as the engine reads them: the stages a recipe comes to, and what cannot be.
 
-import type { StageView, StudyFile, StudyProblem } from "../../generated/api";
+import type { StageFile, StageView, StudyFile, StudyProblem } from "../../generated/api";
 
-const NAMES: Record<string, string> = { adam: "Adam", lbfgs: "L-BFGS", lm: "Levenberg–Marquardt" };
+import { EVERY_STAGE, isAdam, optimiserName } from "../../features/train/settings";
+
+const view = (file: StageFile): StageView => ({
+  optimiser: optimiserName(file.optimiser),
+  iterations: file.iterations,
+  rate: isAdam(file.optimiser) ? file.rate : null,
+  horizon: file.horizon,
+  details: details(file),
+  file,
+});
 
 const DEFAULT: StageView[] = [
-  { optimiser: "Adam", iterations: 80, rate: 0.05, horizon: 0.4 },
-  { optimiser: "Adam", iterations: 120, rate: 0.03, horizon: 1 },
-  { optimiser: "L-BFGS", iterations: 100, rate: null, horizon: 1 },
-];
+  { ...EVERY_STAGE, iterations: 80, horizon: 0.4 },
+  { ...EVERY_STAGE, iterations: 120, rate: 0.03 },
+  { ...EVERY_STAGE, optimiser: "lbfgs", iterations: 100 },
+].map(view);
+
+function details(s: StageFile): string {
+  const adam = isAdam(s.optimiser);
+  return [
+    adam && s.schedule !== "constant" ? `falling to ${s.down_to * 100} % (${s.schedule})` : null,
+    adam && s.clip !== "none" ? `gradient at most ${s.clip_at}${s.clip === "relative" ? " times its average" : ""}` : null,
+    s.optimiser === "adamw" ? `decay ${s.decay}` : null,
+    { all: null, scalars: "without weights", weights: "weights only", "all-but-noise": "all but the noise", noise: "noise only" }[s.scope] ?? null,
+  ]
+    .filter((x) => x !== null)
+    .join(", ");
+}
 
 export function recipeOf({ training }: StudyFile): { stages: StageView[]; reason: string } {
   if (training.recipe !== "custom") {
     return { stages: capped(DEFAULT, training.iterations), reason: "Oscillating data over three periods: the horizon grows first, so that the fit cannot settle on a flat line." };
   }
-  const own = training.stages.map((s) => {
-    const adam = s.optimiser === "adam";
-    return { optimiser: NAMES[s.optimiser] ?? s.optimiser, iterations: s.iterations, rate: adam ? s.rate : null, horizon: s.horizon };
-  });
-  return { stages: capped(own, training.iterations), reason: "The stages are those of the study." };
+  return { stages: capped(training.stages.map(view), training.iterations), reason: "The stages are those of the study." };
 }
 
 /** Shortens every stage in proportion; the lengths add up to the bound exactly. */
@@ -32,7 +49,7 @@ function capped(stages: StageView[], most: number | null): StageView[] {
       const until = Math.floor((used * most) / total);
       const iterations = until - given;
       given = until;
-      return { ...s, iterations };
+      return { ...s, iterations, file: { ...s.file, iterations } };
     })
     .filter((s) => s.iterations > 0);
 }
@@ -55,6 +72,7 @@ export function settingProblems({ solver, training }: StudyFile): StudyProblem[]
   if (!["default", "custom"].includes(training.recipe)) wrong("training.recipe", `\`${training.recipe}\` is unknown; there are \`default\` and \`custom\``);
   if (!/^[\d.]+ *([kmgt]?i?b)?$/i.test(training.memory)) wrong("training.memory", `\`${training.memory}\` is no amount of memory; write it like \`64 MB\` or \`2 GB\``);
   if (!["auto", "forward", "discrete", "gauss"].includes(training.gradient)) wrong("training.gradient", `\`${training.gradient}\` is unknown; there are \`auto\`, \`forward\`, \`discrete\` and \`gauss\``);
+  if (!(training.starts >= 1)) wrong("training.starts", `the number of starts must be 1 to 10000, not ${training.starts}`);
   if (!(training.l2 >= 0)) wrong("training.l2", "the weight must be 0 or a positive number");
   if (training.recipe === "custom" && training.stages.length === 0) wrong("training.stages", "a custom recipe needs at least one stage, `[[training.stages]]`");
   training.stages.forEach((s, i) => {
