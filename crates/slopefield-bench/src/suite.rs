@@ -17,7 +17,7 @@ pub struct Suite {
 /// All suites.
 #[must_use]
 pub fn suites() -> &'static [Suite] {
-    &[crate::core::SUITE, crate::gradients::SUITE]
+    &[crate::core::SUITE, crate::gradients::SUITE, crate::training::SUITE]
 }
 
 /// The suite of this name.
