@@ -96,6 +96,36 @@ template <int D> struct Network : Whole {
   }
 };
 
+// 300 iterations of Adam with rate 0.05 on the neural equation 2-50-2 of cubed states, from the weights given.
+// in: weights (252), u0 (2), data (30 x 2); out: the loss at the start and after each iteration (301)
+struct SpiralTraining : Whole {
+  static constexpr int iterations = 300;
+  Network<2> n;
+  vector<double> start, mean, square;
+  SpiralTraining(const double *in)
+      : n(in, 50, true, grid(0, 1.5, 30), 1.5, 1e-7, 1e-9, true), start(in, in + 252), mean(n.m.np()), square(n.m.np()) {
+    out.resize(iterations + 1);
+  }
+  void run() override {
+    n.m.load(start.data());
+    std::fill(mean.begin(), mean.end(), 0.0), std::fill(square.begin(), square.end(), 0.0);
+    double b1 = 1, b2 = 1, *w = n.m.W1, *g = n.g;
+    n.run();
+    out[0] = n.loss, evaluations = n.evaluations;
+    for (int it = 1; it <= iterations; it++) {
+      b1 *= 0.9, b2 *= 0.999;
+      const double rate = 0.05 / (1 - b1), c2 = 1 / (1 - b2);
+      for (size_t i = 0; i < n.m.np(); i++) {
+        mean[i] = 0.9 * mean[i] + 0.1 * g[i];
+        square[i] = 0.999 * square[i] + 0.001 * g[i] * g[i];
+        w[i] -= rate * mean[i] / (std::sqrt(square[i] * c2) + 1e-8);
+      }
+      n.run();
+      out[it] = n.loss, evaluations += n.evaluations;
+    }
+  }
+};
+
 // 1000 evaluations of the 2-50-2 right-hand side with cubed states, each from the result of the one before; with
 // `product` every evaluation is followed by its vector-Jacobian product, w = (0.3, 0.3), added to the gradient.
 // in: weights (252); out: last right-hand side (2), or last product by the state (2) and the gradient (252)
@@ -159,6 +189,7 @@ void *whole_open(const char *name, const double *in, long n, long option) {
     return static_cast<Whole *>(new SpiralLoop(in, c == "spiral_product"));
   if (c == "spiral_gradient" && n == 314)
     return static_cast<Whole *>(new Network<2>(in, 50, true, grid(0, 1.5, 30), 1.5, 1e-7, 1e-9, true));
+  if (c == "spiral_training" && n == 314) return static_cast<Whole *>(new SpiralTraining(in));
   if ((c == "scaling_solve" || c == "scaling_gradient") && n == 33L * k + 16 + 16 + 160)
     return static_cast<Whole *>(new Network<16>(in, k, false, grid(0.1, 1, 10), 1, 1e-6, 1e-6, c == "scaling_gradient"));
   if ((c == "ensemble_final" || c == "ensemble_saves") && n % 4 == 0)

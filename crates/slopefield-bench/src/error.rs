@@ -29,6 +29,9 @@ pub enum BenchError {
     /// A solve of a case failed.
     #[error("the solve of this case failed: {0}")]
     Solve(#[from] slopefield_solve::SolveError),
+    /// A training or a sampling of a case did not come to its end.
+    #[error("the training of this case failed: {0}")]
+    Training(String),
     /// A C compiler is there, but refuses a comparator.
     #[error("the comparator {source_name} does not compile with {compiler}")]
     Comparator {

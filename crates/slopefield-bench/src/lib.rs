@@ -26,6 +26,7 @@ mod record;
 pub mod solvers;
 mod stored;
 mod suite;
+mod training;
 
 pub use comparator::{Comparators, cache_folder};
 pub use error::BenchError;

@@ -17,7 +17,7 @@ pub struct Suite {
 /// All suites.
 #[must_use]
 pub fn suites() -> &'static [Suite] {
-    &[crate::core::SUITE, crate::gradients::SUITE, crate::plugins::SUITE]
+    &[crate::core::SUITE, crate::gradients::SUITE, crate::training::SUITE, crate::plugins::SUITE]
 }
 
 /// The suite of this name.

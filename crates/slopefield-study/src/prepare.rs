@@ -4,9 +4,11 @@ use crate::choice::{self, Decided};
 use crate::file::TrainingFile;
 use crate::gradient::Route;
 use crate::resolve::{Experiment, Resolved, resolve};
+use crate::system::undelayed;
 use crate::{Choice, CompiledModel, Solvers, StudyError, StudyFile, TableData, error::Problem};
 use slopefield_adjoint::GradientMethod;
 use slopefield_graph::network::NetworkLibrary;
+use slopefield_kernel::Kernel;
 use slopefield_lang::{Model, Noise, ReactionMode, Scale as LangScale};
 use slopefield_solve::{Settings, SolveError};
 use slopefield_train::{
@@ -75,7 +77,7 @@ impl Prepared {
         if !resolved.ok() {
             return Err(StudyError::Study(resolved.problems));
         }
-        let driven = driven(&model, &resolved)?;
+        let driven = driven(&model, &resolved, file.seed)?;
         let memory = memory(&file.training)?;
         let theta = Theta::new(&model, file.seed, &resolved.experiments);
         let settings = Settings {
@@ -88,7 +90,7 @@ impl Prepared {
             kernels: ModelKernels {
                 initial: model.initial.clone(),
                 rhs: model.rhs.clone(),
-                observe: model.observe.clone(),
+                observe: of_states(&model, &model.observe, file.seed)?,
             },
             driven,
             observations: observations(&model),
@@ -169,14 +171,40 @@ impl Prepared {
 }
 
 /// The functions of each experiment, where the model has inputs.
-fn driven(model: &CompiledModel, resolved: &Resolved) -> Result<Vec<ModelKernels>, StudyError> {
+fn driven(
+    model: &CompiledModel,
+    resolved: &Resolved,
+    seed: u64,
+) -> Result<Vec<ModelKernels>, StudyError> {
     let signals = resolved.experiments.iter().filter_map(|e| e.signals.as_ref());
     let kernels = signals.map(|signals| {
         let made = model.driven_by(signals)?;
         let initial = Arc::clone(&model.initial);
-        Ok(ModelKernels { initial, rhs: made.rhs, observe: made.observe })
+        let observe = of_states(model, &made.observe, seed)?;
+        Ok(ModelKernels { initial, rhs: made.rhs, observe })
     });
     kernels.collect()
+}
+
+/// What is observed, as functions of the state alone.
+///
+/// # Errors
+/// An observation that reads a delayed value, by name.
+fn of_states(
+    model: &CompiledModel,
+    observe: &Arc<dyn Kernel>,
+    seed: u64,
+) -> Result<Arc<dyn Kernel>, StudyError> {
+    let made = undelayed(observe, model.model.states.len(), &model.start_params(seed));
+    made.map_err(|output| {
+        let slots = model.lowered.observe_layout.iter();
+        let index = slots.take_while(|slot| slot.value <= output).count().saturating_sub(1);
+        let name = model.model.observations.get(index).map_or("", |o| o.name.as_str());
+        let message = format!(
+            "observation {name} reads a delayed value, which training cannot do; observe a state"
+        );
+        StudyError::Study(vec![Problem::error("model", message)])
+    })
 }
 
 /// How a study runs reactions.

@@ -5,6 +5,7 @@ mod driven;
 mod hessian;
 mod jacobian;
 mod recording;
+mod undelayed;
 
 use crate::signal::Signals;
 pub(crate) use driven::driven;
@@ -23,6 +24,7 @@ use slopefield_kernel::{
 use slopefield_lang::syntax::Direction;
 use slopefield_lang::{Binary, EventTrigger, Expr, ExprKind, Jump, Model, NoiseStructure, StateId};
 use std::sync::Arc;
+pub(crate) use undelayed::undelayed;
 
 /// Makes kernels of plans.
 pub(crate) type Compile<'a> = &'a mut dyn FnMut(&Plans) -> Arc<dyn Kernel>;

@@ -92,6 +92,22 @@ impl Sums {
     pub(crate) fn points(&self) -> usize {
         self.likelihood_points + self.least_squares_points
     }
+
+    /// Adds the sums over other points.
+    fn add(&mut self, other: Sums) {
+        self.negative_log_likelihood += other.negative_log_likelihood;
+        self.sse += other.sse;
+        self.likelihood_points += other.likelihood_points;
+        self.least_squares_points += other.least_squares_points;
+    }
+
+    /// The mean of `count` equal sets of points.
+    fn divide(&mut self, count: usize) {
+        self.negative_log_likelihood /= count as f64;
+        self.sse /= count as f64;
+        self.likelihood_points /= count;
+        self.least_squares_points /= count;
+    }
 }
 
 impl Objective {

@@ -5,7 +5,7 @@
 use crate::noise::NoiseKind;
 use crate::prior::{Prior, PriorError};
 use crate::transform::{Transform, TransformError};
-use slopefield_kernel::Kernel;
+use slopefield_kernel::{Kernel, Shape};
 use slopefield_solve::Settings;
 use std::ops::Range;
 use std::sync::Arc;
@@ -185,10 +185,12 @@ impl Problem {
         self.driven.get(experiment).unwrap_or(&self.kernels)
     }
 
-    /// Length of the state vector.
+    /// Length of the state vector, without the delayed values that a right-hand side with delays
+    /// takes behind it.
     #[must_use]
     pub fn states(&self) -> usize {
-        self.kernels.rhs.shape().states
+        let Shape { outputs, .. } = self.kernels.rhs.shape();
+        outputs
     }
 
     /// Length of the model's parameter vector.
@@ -242,7 +244,8 @@ impl Problem {
         let initial = self.kernels.initial.shape();
         let rhs = self.kernels.rhs.shape();
         let observe = self.kernels.observe.shape();
-        let n = rhs.states;
+        let n = rhs.outputs;
+        let delayed = self.kernels.rhs.structure().delays.is_some();
         let refuse = |what: String| Err(ProblemError::Kernels(what));
         if !self.driven.is_empty() && self.driven.len() != self.experiments.len() {
             return refuse(format!(
@@ -255,8 +258,8 @@ impl Problem {
         if self.driven.iter().any(|own| shapes(own) != shapes(&self.kernels)) {
             return refuse("those of an experiment have other sizes".into());
         }
-        if rhs.outputs != n {
-            return refuse(format!("{n} states but {} derivatives", rhs.outputs));
+        if rhs.states != n && !(delayed && rhs.states > n) {
+            return refuse(format!("{} states but {n} derivatives", rhs.states));
         }
         if initial.states != 0 || initial.outputs != n {
             return refuse(format!(

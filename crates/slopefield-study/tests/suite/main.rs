@@ -16,3 +16,4 @@ mod recording;
 mod solvers;
 mod study;
 mod system;
+mod zoo;

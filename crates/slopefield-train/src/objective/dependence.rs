@@ -29,11 +29,13 @@ pub(super) fn noise_only(problem: &Problem) -> Vec<bool> {
         }
         for shift in [0.0, 0.37, -0.21] {
             // Elsewhere than at the start, where a term may vanish by chance.
-            let at: Vec<f64> = u
-                .iter()
-                .enumerate()
-                .map(|(i, v)| v + shift * (1.0 + v.abs()) * (1.0 + 0.3 * i as f64))
-                .collect();
+            let moved =
+                |(i, v): (usize, &f64)| v + shift * (1.0 + v.abs()) * (1.0 + 0.3 * i as f64);
+            let at: Vec<f64> = u.iter().enumerate().map(moved).collect();
+            // Delayed values stand behind the states, and are of their size.
+            let wide = kernels.rhs.shape().states;
+            let with_delayed: Vec<f64> =
+                u.iter().cycle().take(wide).enumerate().map(moved).collect();
             let t = experiment.t0 + shift.abs();
             // Each row by itself: derivatives of several rows might cancel in a sum.
             let mut mark = |kernel: &dyn Kernel, u: &[f64], rows: &[f64], marks: &mut [bool]| {
@@ -54,7 +56,7 @@ pub(super) fn noise_only(problem: &Problem) -> Vec<bool> {
             let all = vec![1.0; n];
             let own = problem.kernels_of(index);
             mark(&*own.initial, &[], &all, &mut in_model);
-            mark(&*own.rhs, &at, &all, &mut in_model);
+            mark(&*own.rhs, &with_delayed, &all, &mut in_model);
             mark(&*own.observe, &at, &value_rows, &mut in_model);
             mark(&*own.observe, &at, &noise_rows, &mut in_noise);
         }

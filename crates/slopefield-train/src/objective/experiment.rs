@@ -191,20 +191,23 @@ impl ExperimentLoss {
         };
         let (training, direct_p) = (&self.training, &mut self.direct_p);
         let mut failure = None;
+        // A gradient of a mean over paths asks for the loss of each of them, all equally often.
+        let (mut own, mut calls) = (Sums::default(), 0);
         let mut loss = |states: &[f64], cotangents: &mut [f64]| {
-            let before = sums.loss();
+            let before = own.loss();
+            calls += 1;
             for row in 0..rows {
                 let u = &states[row * n..(row + 1) * n];
                 let du = &mut cotangents[row * n..(row + 1) * n];
                 let at = Point { t: saves[row], u, p: compare.p };
                 let reverse = Some((du, &mut direct_p[..]));
-                if let Err(error) = compare.row(at, training.at(row), sums, reverse) {
+                if let Err(error) = compare.row(at, training.at(row), &mut own, reverse) {
                     failure = Some(error);
                     cotangents.fill(0.0);
                     return f64::INFINITY;
                 }
             }
-            sums.loss() - before
+            own.loss() - before
         };
         if saves[rows - 1] <= experiment.t0 {
             // Nothing to integrate: everything was measured at the start.
@@ -243,6 +246,11 @@ impl ExperimentLoss {
         if let Some(failure) = failure {
             return Err(failure);
         }
+        if calls > 1 {
+            own.divide(calls);
+            self.direct_p.iter_mut().for_each(|d| *d /= calls as f64);
+        }
+        sums.add(own);
 
         for &(state, _) in &experiment.fixed_initial {
             self.grad_u0[state] = 0.0;
