@@ -13,6 +13,7 @@ mod gradients_random;
 mod inputs;
 mod problems;
 mod recording;
+mod references;
 mod solvers;
 mod study;
 mod system;
