@@ -17,3 +17,4 @@ mod references;
 mod solvers;
 mod study;
 mod system;
+mod thinning;
