@@ -153,7 +153,7 @@ impl Setter {
                 let changes = self.changes(assignments);
                 format!(r"{t} = {first} + n\,{period},\ n = 0, \ldots, {last}:\quad {changes}")
             }
-            S::Jump { rate, assignments } => {
+            S::Jump { rate, assignments, .. } => {
                 let rate = self.expression(rate, 0);
                 format!(r"\text{{at rate }} {rate}:\quad {}", self.changes(assignments))
             }

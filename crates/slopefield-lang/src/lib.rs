@@ -8,6 +8,7 @@ mod diagnostic;
 mod evaluate;
 pub mod functions;
 mod index;
+mod interval;
 mod latex;
 mod lexer;
 mod model;
@@ -30,6 +31,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use evaluate::{
     Env, evaluate, evaluate_derivatives, evaluate_initial, evaluate_lets, evaluate_vector,
 };
+pub use interval::{Enclosure, Inputs, Interval};
 pub use latex::latex;
 pub use model::*;
 pub use parser::{MAX_HEIGHT, MAX_NESTING, MAX_TEXT_BYTES, Parsed, parse};

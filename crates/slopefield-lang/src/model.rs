@@ -265,10 +265,22 @@ pub struct Reaction {
 pub struct Jump {
     /// Rate, per unit of time.
     pub rate: Expr,
+    /// What the text says that the rate does not exceed.
+    pub bound: Option<RateBound>,
     /// New values of states, of the values before; all at once.
     pub assignments: Vec<(StateId, Expr)>,
     /// Declaration.
     pub span: Span,
+}
+
+/// `bound 2*k for 10`: what the rate of a jump does not exceed from a time on, as long as no jump
+/// happens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RateBound {
+    /// The bound, of time, states and params at the beginning.
+    pub value: Expr,
+    /// For how long it holds, likewise; for ever when none.
+    pub lasting: Option<Expr>,
 }
 
 /// An event.

@@ -258,8 +258,10 @@ impl Printer {
                 self.optional(" count ", count.as_ref());
                 self.assignments(assignments);
             }
-            S::Jump { rate, assignments } => {
+            S::Jump { rate, bound, lasting, assignments } => {
                 self.optional("jump rate ", Some(rate));
+                self.optional(" bound ", bound.as_ref());
+                self.optional(" for ", lasting.as_ref());
                 self.assignments(assignments);
             }
             S::Equation { left, right, loops } => {

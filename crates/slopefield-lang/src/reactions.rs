@@ -57,6 +57,7 @@ impl Model {
                     }
                     self.jumps.push(Jump {
                         rate: reaction.rate.clone(),
+                        bound: None,
                         assignments: reaction
                             .change
                             .iter()

@@ -505,10 +505,14 @@ pub enum StatementKind {
         /// What happens.
         assignments: Vec<Assignment>,
     },
-    /// `jump rate k*S*I: S -= 1`.
+    /// `jump rate k*(1 + sin(t)) bound 2*k for 10: S -= 1`.
     Jump {
         /// Intensity.
         rate: Expression,
+        /// What the intensity does not exceed until the next jump.
+        bound: Option<Expression>,
+        /// For how long the bound holds.
+        lasting: Option<Expression>,
         /// What happens.
         assignments: Vec<Assignment>,
     },

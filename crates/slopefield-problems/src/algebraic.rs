@@ -158,7 +158,67 @@ pub fn pendulum_index_1() -> Problem {
         .with_text(model!("pendulum_index_1"))
 }
 
+function! {
+    CarAxis: (10, 0) -> 10;
+    (t, u, _, out) {
+        let (length, rest, mass) = (1.0, 0.5, 5e-4);
+        let yb = (t * 10.0).sin() * 0.1;
+        let xb = (-yb.square() + length * length).sqrt();
+        let (xl, yl, xr, yr) = (u(0), u(1), u(2), u(3));
+        let (dx, dy) = (xl - xr, yl - yr);
+        let spring = |x: N, y: N| N::of(rest) / (x.square() + y.square()).sqrt() - 1.0;
+        let (left, right) = (spring(xl, yl), spring(xr - xb, yr - yb));
+        let (road, axis) = (u(8), u(9) * 2.0);
+        for i in 0..4 {
+            out(i, u(4 + i));
+        }
+        out(4, (left * xl + road * xb + axis * dx) / mass);
+        out(5, (left * yl + road * yb + axis * dy) / mass - 1.0);
+        out(6, (right * (xr - xb) - axis * dx) / mass);
+        out(7, (right * (yr - yb) - axis * dy) / mass - 1.0);
+        out(8, xl * xb + yl * yb);
+        out(9, dx.square() + dy.square() - length * length);
+    }
+}
+
+impl Equations for CarAxis {
+    fn mass(&self) -> Vec<(u32, u32, f64)> {
+        (0..8).map(|i| (i, i, 1.0)).collect()
+    }
+}
+
+/// The axis of a car on a bumpy road, index 3: positions of its left and right end, their
+/// velocities, two multipliers, to t = 3. The equations of motion are divided by the mass.
+///
+/// S. Schneider, *Intégration de systèmes d'équations différentielles raides et
+/// différentielles-algébriques par des méthodes de collocations et méthodes générales linéaires*,
+/// doctoral thesis, Geneva 1994; problem "Car axis" of the test set.
+pub fn car_axis() -> Problem {
+    let end = [
+        0.049_345_578_427_540_28,
+        0.496_989_460_230_171_15,
+        1.041_742_524_885_421_5,
+        0.373_911_027_265_361_26,
+        -0.077_058_368_404_097_23,
+        0.007_446_866_587_237_786,
+        0.017_556_815_753_723_222,
+        0.770_341_043_779_251_9,
+        -0.004_736_886_590_848_933,
+        -0.001_104_680_331_257_343_7,
+    ];
+    Problem::new(
+        ("car-axis", "Car axis, index 3"),
+        Class::Algebraic,
+        CarAxis,
+        (0.0, 3.0),
+        vec![0.0, 0.5, 1.0, 0.5, -0.5, 0.0, -0.5, 0.0, 0.0, 0.0],
+        Vec::new(),
+    )
+    .known(3.0, &end, 1e-11, TEST_SET)
+    .with_text(model!("car_axis"))
+}
+
 /// All of them.
 pub fn algebraic() -> Vec<Problem> {
-    vec![robertson_dae(), transistor_amplifier(), pendulum(), pendulum_index_1()]
+    vec![robertson_dae(), transistor_amplifier(), pendulum(), pendulum_index_1(), car_axis()]
 }

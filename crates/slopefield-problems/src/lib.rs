@@ -24,7 +24,9 @@ mod system;
 #[cfg(test)]
 mod tests;
 
-pub use algebraic::{algebraic, pendulum, pendulum_index_1, robertson_dae, transistor_amplifier};
+pub use algebraic::{
+    algebraic, car_axis, pendulum, pendulum_index_1, robertson_dae, transistor_amplifier,
+};
 pub use delay::*;
 pub use estimation::{Estimation, estimations};
 pub use event::{bouncing_ball, events, projectile, repeated_doses};

@@ -99,3 +99,32 @@ fn the_reference_of_the_pendulum_keeps_length_and_energy() {
         assert!((tension - (speed2 - g * y) / (length * length)).abs() < 1e-13);
     }
 }
+
+#[test]
+fn the_reference_of_the_car_axis_keeps_its_constraints() {
+    let problem = slopefield_problems::car_axis();
+    let reference = &problem.references[0];
+    let u = &reference.u;
+    let mut slope = [0.0; 10];
+    let mut eval = |t: f64, u: &[f64]| {
+        problem.rhs.eval(t, u, &problem.p, &mut slope, &mut []);
+        slope
+    };
+    let found = eval(reference.t, u);
+    assert!(found[8].abs() < 1e-13 && found[9].abs() < 1e-13, "{found:?}");
+    // Along the motion, whose acceleration the multipliers give, the first and second derivatives
+    // of the constraints by time vanish.
+    let moved = |h: f64| -> Vec<f64> {
+        let position = |i: usize| u[i] + h * (u[4 + i] + 0.5 * h * found[4 + i]);
+        (0..10).map(|i| if i < 4 { position(i) } else { u[i] }).collect()
+    };
+    let h = 1e-4;
+    let (above, below) = (eval(reference.t + h, &moved(h)), eval(reference.t - h, &moved(-h)));
+    for i in [8, 9] {
+        let (first, second) =
+            ((above[i] - below[i]) / (2.0 * h), (above[i] - 2.0 * found[i] + below[i]) / (h * h));
+        // The differences leave h² times derivatives of the road, of frequency 10.
+        assert!(first.abs() < 1e-5, "rate of constraint {i}: {first:e}");
+        assert!(second.abs() < 1e-3, "its rate: {second:e}");
+    }
+}

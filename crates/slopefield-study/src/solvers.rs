@@ -1,7 +1,7 @@
 //! Solvers for every kind of system: which exist, which one is chosen, and how it is made.
 
 use crate::CompiledModel;
-use crate::system::{calculus, is_constant_between, noise_kind};
+use crate::system::{calculus, has_rate_bounds, is_constant_between, noise_kind};
 use slopefield_kernel::Structure;
 use slopefield_lang::Model;
 use slopefield_solve::{MethodClass, Stepper};
@@ -166,9 +166,12 @@ pub fn choose(model: &Model, method: &str, rtol: f64) -> Choice {
         let (id, why) = slopefield_stochastic::choose(kind, model.noises.len(), calculus, false);
         return named(id, why);
     }
-    let along = match !model.jumps.is_empty() {
-        true => "; jumps come by their rates along the solution",
-        false => "",
+    let along = match model.jumps.is_empty() {
+        true => "",
+        false if has_rate_bounds(model) => {
+            "; jumps are drawn below bounds of their rates, by thinning"
+        }
+        false => "; jumps come by their rates along the solution",
     };
     if model.mass.is_some() || model.states.iter().any(|s| s.algebraic) {
         let what = "the equations have algebraic variables or a mass matrix";

@@ -1,6 +1,7 @@
 //! A model's right-hand side together with the rest of its system: Jacobian, mass matrix, delays,
 //! noise, jumps, events.
 
+mod bounds;
 mod driven;
 mod hessian;
 mod jacobian;
@@ -8,6 +9,8 @@ mod recording;
 mod undelayed;
 
 use crate::signal::Signals;
+use bounds::RateBounds;
+pub(crate) use bounds::has_rate_bounds;
 pub(crate) use driven::driven;
 use driven::{DrivenHessian, DrivenMatrix};
 use hessian::LazyHessian;
@@ -143,6 +146,7 @@ struct NoiseParts {
 
 struct JumpParts {
     rates: Arc<dyn Kernel>,
+    bounds: Option<Arc<dyn Kernel>>,
     changes: Vec<JumpChange>,
     alters: Vec<Vec<u32>>,
     constant_between: bool,
@@ -188,8 +192,15 @@ impl SystemKernel {
                     None => JumpChange::Add(Vec::new()),
                 },
             });
+            let bounds = RateBounds::new(model, rates.shape().params)
+                .map(|bounds| Arc::new(bounds) as Arc<dyn Kernel>);
+            let bounds = bounds.map(|bounds| match signals {
+                Some(signals) => driven(bounds, n, signals),
+                None => bounds,
+            });
             JumpParts {
                 rates,
+                bounds,
                 changes: changes.collect(),
                 alters: functions.alters.clone(),
                 constant_between: is_constant_between(model),
@@ -287,8 +298,8 @@ impl Kernel for SystemKernel {
                 alters: &jumps.alters,
                 constant_between: jumps.constant_between,
             }),
-            // The language has no bounds of rates yet; rates are compiled together.
-            rate_bounds: None,
+            rate_bounds: self.jumps.as_ref().and_then(|jumps| jumps.bounds.as_deref()),
+            // Rates are compiled together.
             single_rates: &[],
             events: self.events.as_ref().map(|events| Events {
                 list: &events.list,

@@ -172,7 +172,7 @@ impl<'a> Checker<'a> {
                 let (from, count) = (from.as_ref(), count.as_ref());
                 self.declare_event(When::Every { period, from, count }, assignments, span);
             }
-            StatementKind::Jump { rate, assignments } => {
+            StatementKind::Jump { rate, bound, lasting, assignments } => {
                 for assignment in assignments {
                     assignment.target.walk(&mut |e| {
                         if let K::Name(name) = &e.kind {
@@ -180,7 +180,8 @@ impl<'a> Checker<'a> {
                         }
                     });
                 }
-                self.declare_event(When::Jump(rate), assignments, span);
+                let (bound, lasting) = (bound.as_ref(), lasting.as_ref());
+                self.declare_event(When::Jump { rate, bound, lasting }, assignments, span);
             }
             StatementKind::Equation { left, right, loops } => {
                 self.declare_equation(left, right, loops, span);

@@ -6,7 +6,7 @@ use super::build::{Built, Value};
 use super::expression::{Context, Scope};
 use super::lanes::LaneScope;
 use super::scope::{EventItem, Kind, When, elements};
-use crate::model::{Event, EventTrigger, Expr, ExprKind, Jump, Source, StateId};
+use crate::model::{Event, EventTrigger, Expr, ExprKind, Jump, RateBound, Source, StateId};
 use crate::syntax::{AssignOperator, Assignment, Expression, ExpressionKind as K};
 use crate::{Binary, Diagnostic, Span};
 use std::collections::HashMap;
@@ -38,19 +38,44 @@ impl<'a> Checker<'a> {
                     };
                     self.event(item, trigger, assignments);
                 }
-                When::Jump(rate) => {
-                    let Some(rate) = self.scalar(rate, &Scope::new(Context::Dynamic)) else {
-                        continue;
-                    };
+                When::Jump { rate, bound, lasting } => {
+                    let scope = Scope::new(Context::Dynamic);
+                    let Some(rate) = self.scalar(rate, &scope) else { continue };
                     if rate.number().is_some_and(|rate| rate < 0.0) {
                         let message = "the rate of a jump cannot be negative";
                         self.error("wrong-event", rate.expr.span, message);
                     }
+                    let bound = bound.and_then(|bound| self.rate_bound(bound, lasting));
                     let (rate, span) = (rate.expr, item.span);
-                    self.model.jumps.push(Jump { rate, assignments, span });
+                    self.model.jumps.push(Jump { rate, bound, assignments, span });
                 }
             }
         }
+    }
+
+    /// What the text says of a rate.
+    fn rate_bound(
+        &mut self,
+        bound: &'a Expression,
+        lasting: Option<&'a Expression>,
+    ) -> Option<RateBound> {
+        let scope = Scope::new(Context::Dynamic);
+        let value = self.scalar(bound, &scope)?;
+        if value.number().is_some_and(|bound| !(bound >= 0.0 && bound.is_finite())) {
+            let message = "the bound of a rate must be a finite number, 0 or more";
+            self.error("wrong-event", value.expr.span, message);
+        }
+        let lasting = match lasting {
+            Some(lasting) => Some(self.scalar(lasting, &scope)?),
+            None => None,
+        };
+        if let Some(time) = &lasting
+            && time.number().is_some_and(|time| !(time > 0.0))
+        {
+            let message = "the time for which a bound holds must be positive";
+            self.error("wrong-event", time.expr.span, message);
+        }
+        Some(RateBound { value: value.expr, lasting: lasting.map(|time| time.expr) })
     }
 
     fn event(

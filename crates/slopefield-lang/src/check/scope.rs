@@ -199,7 +199,7 @@ pub(super) enum When<'a> {
     Crossing { expression: &'a Expression, level: &'a Expression, direction: Direction },
     At(&'a Expression),
     Every { period: &'a Expression, from: Option<&'a Expression>, count: Option<&'a Expression> },
-    Jump(&'a Expression),
+    Jump { rate: &'a Expression, bound: Option<&'a Expression>, lasting: Option<&'a Expression> },
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -209,7 +209,10 @@ impl Parser<'_> {
             "jump" => {
                 self.at += 1; // `rate`
                 let rate = self.expression();
-                StatementKind::Jump { rate, assignments: self.happens() }
+                let bound = self.take_word("bound").then(|| self.expression());
+                let holds = bound.is_some() && self.take_word("for");
+                let lasting = holds.then(|| self.expression());
+                StatementKind::Jump { rate, bound, lasting, assignments: self.happens() }
             }
             _ => StatementKind::Invalid,
         }

@@ -256,9 +256,16 @@ impl<'a> UnitChecker<'a, '_> {
                 }
                 self.assigned(assignments);
             }
-            S::Jump { rate, assignments } => {
+            S::Jump { rate, bound, lasting, assignments } => {
                 let unit = self.time.1.as_ref().map(|t| t.power(-1.0));
-                self.wants(rate, unit, "the rate of a jump");
+                self.wants(rate, unit.clone(), "the rate of a jump");
+                if let Some(bound) = bound {
+                    self.wants(bound, unit, "the bound of a rate");
+                }
+                if let Some(lasting) = lasting {
+                    let time = self.time.1.clone();
+                    self.wants(lasting, time, "the time for which a bound holds");
+                }
                 self.assigned(assignments);
             }
             S::Equation { left, right, loops } => {

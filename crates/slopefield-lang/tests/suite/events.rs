@@ -86,6 +86,35 @@ fn jumps_change_states_that_need_no_equation() {
 }
 
 #[test]
+fn rates_have_bounds() {
+    let text = "state N = 0\nparam k = 3\njump rate k*t bound 2*k*t + 1 for t: N += 1\n\
+                jump rate k bound k: N -= 1\njump rate t: N -= 1\n";
+    let model = right(text);
+    let bound = model.jumps[0].bound.as_ref().unwrap();
+    assert_eq!(value(&bound.value, &[], &[3.0]), 13.0);
+    assert_eq!(value(bound.lasting.as_ref().unwrap(), &[], &[3.0]), 2.0);
+    let bound = model.jumps[1].bound.as_ref().unwrap();
+    assert!(value(&bound.value, &[], &[3.0]) == 3.0 && bound.lasting.is_none());
+    assert_eq!(model.jumps[2].bound, None);
+    assert_eq!(slopefield_lang::format(text).unwrap(), text);
+    // The word is not reserved.
+    right("state bound = 1\nbound' = -bound\njump rate bound: bound -= 1\n");
+}
+
+#[test]
+fn units_of_bounds_are_checked() {
+    let with = |bound: &str| {
+        codes(&format!(
+            "time t {{h}}\nstate N = 0\nparam k = 3 {{1/h}}\nparam T = 1 {{h}}\n\
+             jump rate k bound {bound}: N += 1\n"
+        ))
+    };
+    assert_eq!(with("2*k for T"), [] as [&str; 0]);
+    assert_eq!(with("T for T"), ["unit-mismatch"]);
+    assert!(with("2*k for k").contains(&"unit-mismatch"));
+}
+
+#[test]
 fn wrong_events_are_explained() {
     let head = "state x = 1, y = 1\nparam k = 1\nconst c = 2\nlet r = k*c\nx' = -r\ny' = -y\nobserve o = x\n";
     let with = |line: &str| codes(&format!("{head}{line}\n"));
@@ -106,5 +135,8 @@ fn wrong_events_are_explained() {
     assert_eq!(with("every 1 count 0: y = 1"), ["wrong-event"]);
     assert_eq!(with("every 1 count 2.5: y = 1"), ["wrong-event"]);
     assert_eq!(with("jump rate -1: y = 1"), ["wrong-event"]);
+    assert_eq!(with("jump rate k bound -1: y = 1"), ["wrong-event"]);
+    assert_eq!(with("jump rate k bound 1 for 0: y = 1"), ["wrong-event"]);
+    assert_eq!(with("jump rate k bound q: y = 1"), ["unknown-name"]);
     assert_eq!(with("noise W\nwhen W' crosses 0: y = 1"), ["misplaced-noise"]);
 }

@@ -12,6 +12,7 @@ mod derivatives;
 mod events;
 mod index;
 mod inputs;
+mod interval;
 mod model;
 mod noise;
 mod reactions;

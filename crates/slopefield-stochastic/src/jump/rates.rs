@@ -140,7 +140,8 @@ impl<T: Real> Rates<T> {
         for (jump, bound) in numbers.iter().enumerate() {
             if !bound.finite() {
                 return Err(SolveError::Invalid(format!(
-                    "the bound of the rate of jump {jump} is {bound} at t = {t}"
+                    "the bound of the rate of jump {jump} is {bound} at t = {t}; where none can be \
+                     found in its formula, the model must give one: `jump rate … bound …`"
                 )));
             }
             total += bound.f64().max(0.0);

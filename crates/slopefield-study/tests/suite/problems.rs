@@ -1,7 +1,7 @@
 //! The model texts of the standard problems against their hand-written right-hand sides.
 use slopefield_graph::network::BuiltinNetworks;
-use slopefield_kernel::{DelayedRead, Delays, JumpChange, Kernel, NoiseKind};
-use slopefield_lang::{ReactionMode, Severity};
+use slopefield_kernel::{DelayedRead, Delays, JumpChange, Kernel, MatrixKernel, NoiseKind};
+use slopefield_lang::{Env, ReactionMode, Severity, evaluate, evaluate_lets};
 use slopefield_problems::{Class, Problem, everything};
 use slopefield_study::CompiledModel;
 
@@ -24,6 +24,54 @@ fn same(what: &str, ours: &[f64], theirs: &[f64], rounding: f64) {
     for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
         assert!((a - b).abs() <= rounding * scale, "{what}: value {i} is {a:e}, not {b:e}");
     }
+}
+
+/// Each equation of `M u' = f`: its row of `M` and behind that its `f`, divided by what is first in
+/// the row, since the language divides by factors of single derivatives.
+fn rows(mass: &dyn MatrixKernel, f: &[f64], t: f64, p: &[f64]) -> Vec<Vec<f64>> {
+    let pattern = mass.pattern();
+    let mut values = vec![f64::NAN; pattern.rows.len()];
+    mass.eval(t, &vec![f64::NAN; f.len()], p, &mut values, &mut vec![0.0; mass.scratch_len()]);
+    let mut rows: Vec<Vec<f64>> = vec![vec![0.0; f.len()]; f.len()];
+    for (j, ends) in pattern.starts.windows(2).enumerate() {
+        for k in ends[0]..ends[1] {
+            rows[pattern.rows[k] as usize][j] = values[k];
+        }
+    }
+    for (row, f) in rows.iter_mut().zip(f) {
+        row.push(*f);
+        let first = row[..row.len() - 1].iter().copied().find(|x| *x != 0.0);
+        row.iter_mut().for_each(|x| *x /= first.unwrap_or(1.0));
+    }
+    rows
+}
+
+/// Compares systems with mass matrices. Where the index was reduced, the algebraic equations of the
+/// text are among the invariants.
+fn same_rows(
+    problem: &Problem,
+    model: &CompiledModel,
+    (t, u, p): (f64, &[f64], &[f64]),
+    ours: &[Vec<f64>],
+    theirs: &[Vec<f64>],
+) {
+    let id = problem.id;
+    let differential = |row: &[f64]| row[..row.len() - 1].iter().any(|x| *x != 0.0);
+    let reduced = !model.model.invariants.is_empty();
+    let mut constraints = Vec::new();
+    for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
+        assert_eq!(differential(a), differential(b), "{id}: row {i} of the mass matrix");
+        if differential(b) || !reduced {
+            same(&format!("{id} at t = {t}, equation {i}"), a, b, 1e-11);
+        } else {
+            constraints.extend(b.last());
+        }
+    }
+    let lets = evaluate_lets(&model.model, t, u, p);
+    let env = Env { time: t, states: u, params: p, lets: &lets, ..Env::default() };
+    let texts = model.model.invariants.iter().filter(|invariant| invariant.order == 0);
+    let found: Vec<f64> = texts.map(|invariant| evaluate(&invariant.value, &env)).collect();
+    same(&format!("{id} at t = {t}, constraints"), &found, &constraints, 1e-12);
 }
 
 /// Where each delayed value of `theirs` stands among those of `ours`: the same state at the same
@@ -80,8 +128,13 @@ fn compare(problem: &Problem, model: &CompiledModel) {
         }
         let [a, b] = [(&*model.rhs, &reordered), (&*problem.rhs, &u)]
             .map(|(kernel, u)| eval(kernel, t, u, &p));
-        if theirs.mass.is_none() {
-            same(&format!("{id} at t = {t}"), &a, &b, 1e-11);
+        match (ours.mass, theirs.mass) {
+            (Some(ours), Some(theirs)) => {
+                let [ours, theirs] =
+                    [(ours, &a), (theirs, &b)].map(|(mass, f)| rows(mass, f, t, &p));
+                same_rows(problem, model, (t, &u, &p), &ours, &theirs);
+            }
+            _ => same(&format!("{id} at t = {t}"), &a, &b, 1e-11),
         }
         if let (Some(ours), Some(theirs)) = (&ours.noise, &theirs.noise) {
             assert_eq!((ours.sources, ours.calculus), (theirs.sources, theirs.calculus), "{id}");

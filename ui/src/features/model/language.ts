@@ -4,7 +4,7 @@ import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/
 import { tags } from "@lezer/highlight";
 
 export const DECLARATIONS = ["model", "time", "state", "algebraic", "param", "const", "let", "function", "network", "input", "observe", "history", "noise", "reaction", "hamiltonian", "when", "at", "every", "jump", "stop"];
-export const MODIFIERS = ["from", "in", "log", "logit", "positive", "fit", "with", "for", "if", "then", "else", "and", "or", "not", "crosses", "falling", "rising", "rate", "stratonovich", "correlated"];
+export const MODIFIERS = ["from", "in", "log", "logit", "positive", "fit", "with", "for", "if", "then", "else", "and", "or", "not", "crosses", "falling", "rising", "rate", "bound", "stratonovich", "correlated"];
 export const FUNCTIONS = "abs sign floor ceil round min max clamp sqrt cbrt exp expm1 ln log2 log10 log1p sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh sigmoid softplus relu gelu erf erfc gamma lgamma step pulse ramp hill mm delay sum dot mean wrap normal lognormal laplace student_t poisson negative_binomial binomial bernoulli".split(" ");
 
 const declarations = new Set(DECLARATIONS);
