@@ -9,7 +9,8 @@ use slopefield_api::schema::Emit;
 use slopefield_api::types::{self as api, Progress};
 use slopefield_api::{ApiError, Code};
 use slopefield_project::{
-    Curve, Fact, FactKind, HistoryPoint, NewRun, Parameters, Role, RunState, RunStatus, Weights,
+    Curve, Fact, FactKind, HistoryPoint, NewRun, Parameters, RecordedNetwork, Role, RunState,
+    RunStatus, Weights,
 };
 use slopefield_study::simulate::spaced;
 use slopefield_study::{Decided, Prepared, Solvers};
@@ -36,6 +37,8 @@ pub struct Target {
     pub resume: Option<String>,
     /// Hashes of plugins in use and versions.
     pub facts: Vec<Fact>,
+    /// Networks that plugins recorded for it.
+    pub recorded: Vec<RecordedNetwork>,
 }
 
 /// A finished training.
@@ -438,6 +441,9 @@ impl Store {
                 let graphs = lowered.networks.iter().map(slopefield_graph::network::encode);
                 let networks: Vec<_> = names.zip(graphs).collect();
                 project.set_networks(&run, &networks).map_err(project_error)?;
+                for network in &target.recorded {
+                    project.keep_network(network).map_err(project_error)?;
+                }
                 (run, 0.0)
             }
         };

@@ -16,6 +16,7 @@ mod info;
 mod inputs;
 mod job;
 mod model;
+mod networks;
 mod numbers;
 mod plugins;
 mod report;
