@@ -213,6 +213,14 @@ impl Registry {
         Ok(Box::new(PluginSolver::new(entry.clone(), options.to_vec())))
     }
 
+    /// Whether a loaded plugin offers this network, `org.example.name/network`.
+    ///
+    /// # Errors
+    /// Why there is none: the trouble with its plugin, or names that are near.
+    pub fn offers_network(&self, id: &str) -> Result<(), PluginError> {
+        self.network(id).map(drop)
+    }
+
     pub(crate) fn network(&self, id: &str) -> Result<&NetworkEntry, PluginError> {
         self.networks.get(id).ok_or_else(|| self.unknown("network", id))
     }
@@ -232,7 +240,15 @@ impl Registry {
             .collect();
         let hint = match broken {
             Some((_, problem)) => format!("; its plugin could not be loaded: {problem}"),
-            None => names::hint(id, &known),
+            None => {
+                let ours = format!("{plugin}/");
+                let absent = self.offered.iter().all(|(_, name)| !name.starts_with(&ours));
+                let absent = match absent && id.contains('/') {
+                    true => format!("; the plugin {plugin} is not installed"),
+                    false => String::new(),
+                };
+                absent + &names::hint(id, &known)
+            }
         };
         PluginError::Unknown { kind, id: id.to_owned(), hint }
     }

@@ -75,6 +75,7 @@ pub use tables::checkpoint::{CHECKPOINTS_KEPT, Checkpoint};
 pub use tables::data_table::{ColumnValues, NewTable, StoredTable, TableColumn, TableSummary};
 pub use tables::edit::Change;
 pub use tables::model_text::ModelVersion;
+pub use tables::network_graph::RecordedNetwork;
 pub use tables::parameters::{Parameters, Role, Weights};
 pub use tables::run::{Fact, FactKind, NewRun, Run, RunDetail, RunState, RunStatus};
 pub use tables::run_history::{History, HistoryPoint};

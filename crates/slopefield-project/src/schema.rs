@@ -22,6 +22,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { number: 1, name: "version 1", sql: || statements(tables::FIRST) },
     Step { number: 2, name: "uncertainty", sql: || statements(tables::SECOND) },
+    Step { number: 3, name: "network graphs", sql: || statements(tables::THIRD) },
 ];
 
 fn statements(tables: &[&tables::Table]) -> Vec<String> {

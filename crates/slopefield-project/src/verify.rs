@@ -6,7 +6,9 @@ use crate::identify::{self, MAX_FILE_BYTES};
 use crate::project::{Project, quiet_link, write_version};
 use crate::registry;
 use crate::schema::{self, Agreement};
-use crate::tables::{self, Holds, array, data_table, run, run_history, trajectory, uncertainty};
+use crate::tables::{
+    self, Holds, array, data_table, network_graph, run, run_history, trajectory, uncertainty,
+};
 use crate::text;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -136,6 +138,7 @@ pub(crate) fn content(report: &mut VerifyReport, conn: &Connection) {
     report.add("histories", for_each(conn, each_run, run_history::verify));
     report.add("curves", for_each(conn, each_run, trajectory::verify));
     report.add("uncertainty", for_each(conn, each_run, uncertainty::verify));
+    report.add("recorded networks", network_graph::verify(conn));
 }
 
 /// First finding of [`content`], as an error.

@@ -6,6 +6,7 @@ use crate::folders::Folders;
 use crate::isolation::Isolation;
 use crate::isolation::record::Tell;
 use crate::job::Jobs;
+use crate::networks::{self, Networks};
 use crate::numbers::Numbers;
 use crate::plugins::Plugins;
 use crate::session::{self, Session, Shared, bound_tables, lock, project_error};
@@ -32,8 +33,9 @@ pub struct Engine {
     pub(crate) isolation: Isolation,
     /// In the process of a plugin: where the records of a training go.
     tell: OnceLock<Tell>,
-    /// The text that was simulated last, compiled: sliders ask for it again and again.
-    compiled: Mutex<Option<Arc<CompiledModel>>>,
+    /// The text that was simulated last, compiled, and notes about its networks: sliders
+    /// ask for it again and again.
+    compiled: Mutex<Option<(Arc<CompiledModel>, Vec<String>)>>,
 }
 
 type Answer<T> = Result<(T, Block), ApiError>;
@@ -101,7 +103,7 @@ impl Engine {
     }
 
     fn view(&self) -> Answer<ProjectView> {
-        self.with(|session| session.view(&*self.plugins))
+        self.with(|session| session.view(&self.plugins))
     }
 
     /// Puts another project in the place of the open one.
@@ -115,6 +117,7 @@ impl Engine {
             old.close()?;
         }
         drop(current);
+        self.forget_compiled();
         let view = self.view()?;
         if let Some(path) = &view.0.path {
             self.settings.opened(path, &view.0.title);
@@ -122,17 +125,38 @@ impl Engine {
         Ok(view)
     }
 
-    fn compiled(&self, text: &str, reactions: &str) -> Result<Arc<CompiledModel>, ApiError> {
+    /// What was compiled may have used other networks than those of now.
+    fn forget_compiled(&self) {
+        *self.compiled.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The networks of a text: those that the open project holds stand in for plugins.
+    fn networks(&self, text: &str) -> Result<Networks<'_>, ApiError> {
+        match self.session().as_ref() {
+            None => Ok(Networks::of_plugins(&self.plugins)),
+            Some(session) => {
+                let (model, _) = slopefield_lang::check(text);
+                Networks::of_project(&self.plugins, &lock(&session.project), &model)
+            }
+        }
+    }
+
+    /// A compiled text, and what is to be said about its networks.
+    fn compiled(
+        &self,
+        text: &str,
+        reactions: &str,
+    ) -> Result<(Arc<CompiledModel>, Vec<String>), ApiError> {
         let mode = slopefield_study::prepare::reaction_mode(reactions).map_err(failure::study)?;
         let mut last = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(model) = last.as_ref().filter(|m| m.text == text && m.reactions == mode) {
-            return Ok(model.clone());
+        if let Some(found) = last.as_ref().filter(|l| l.0.text == text && l.0.reactions == mode) {
+            return Ok(found.clone());
         }
-        let model =
-            CompiledModel::with_reactions(text, &*self.plugins, mode).map_err(failure::study)?;
-        let model = Arc::new(model);
-        *last = Some(model.clone());
-        Ok(model)
+        let networks = self.networks(text)?;
+        let model = CompiledModel::with_reactions(text, &networks, mode).map_err(failure::study)?;
+        let found = (Arc::new(model), networks.notes());
+        *last = Some(found.clone());
+        Ok(found)
     }
 
     /// A model with the signals of its inputs: from the tables that the request names, else from an
@@ -172,8 +196,9 @@ impl Engine {
         let tables = runs::frozen_tables(project, &run.id, &frozen.study)?;
         let text = &frozen.detail.model_text;
         let (plugins, decided) = (&*self.plugins, fitting::decided(&frozen.detail.facts));
+        let networks = Networks::of_run(plugins, project, &run.id, &frozen.model)?;
         let prepared =
-            Prepared::with_choice(text, &frozen.study, &tables, plugins, plugins, &decided)
+            Prepared::with_choice(text, &frozen.study, &tables, &networks, plugins, &decided)
                 .map_err(failure::study)?;
         let stored = project.parameters(&run.id, Role::Best).map_err(project_error)?;
         let theta = fitting::theta(&prepared, &stored);
@@ -211,18 +236,19 @@ impl Commands for Engine {
     }
 
     fn model_check(&self, request: ModelText, _: Emit<'_>) -> Answer<ModelReport> {
-        plain(model::report(&request.text, &self.plugins))
+        plain(model::report(&request.text, &self.networks(&request.text)?))
     }
 
     fn model_dump(&self, request: ModelText, _: Emit<'_>) -> Answer<TextReply> {
         let (checked, _) = slopefield_lang::check(&request.text);
-        let text = slopefield_graph::dump(&checked, &*self.plugins)
+        let text = slopefield_graph::dump(&checked, &self.networks(&request.text)?)
             .map_err(|e| error(Code::Model, e.to_string()))?;
         plain(TextReply { text })
     }
 
     fn simulate(&self, request: SimulateRequest, _: Emit<'_>) -> Answer<Simulation> {
-        let model = self.compiled(&request.text, request.reactions.as_deref().unwrap_or("ode"))?;
+        let reactions = request.reactions.as_deref().unwrap_or("ode");
+        let (model, notes) = self.compiled(&request.text, reactions)?;
         let model = self.driven(model, &request)?;
         let run = match &request.run {
             None => None,
@@ -232,7 +258,9 @@ impl Commands for Engine {
                 Ok(runs::params_of(&model, &stored, request.seed.unwrap_or(1)))
             })?),
         };
-        simulation::run(&model, &request, run, &*self.plugins)
+        let (mut simulation, block) = simulation::run(&model, &request, run, &*self.plugins)?;
+        simulation.notes.splice(0..0, notes);
+        Ok((simulation, block))
     }
 
     fn data_preview(&self, request: PreviewRequest, _: Emit<'_>) -> Answer<TablePreview> {
@@ -270,7 +298,11 @@ impl Commands for Engine {
         let session = current.take().ok_or_else(|| error(Code::Request, "no project is open"))?;
         let file = session.file.clone();
         match session.save_as(&path, &self.folders.drafts) {
-            Ok(saved) => *current = Some(saved),
+            Ok(saved) => {
+                let project = saved.project.clone();
+                *current = Some(saved);
+                networks::keep(&self.plugins, &mut lock(&project))?;
+            }
             Err(e) => {
                 // The project as it was stays open.
                 *current = Session::open(&file, &self.folders.drafts).ok();
@@ -432,8 +464,15 @@ impl Commands for Engine {
         let line = |c: slopefield_project::Check| {
             (c.name.to_owned(), c.result.err().unwrap_or_else(|| "ok".into()))
         };
-        let checks = report.checks.into_iter().map(line).collect();
-        plain(VerifyReply { ok: report.ok, checks })
+        let mut checks: Vec<_> = report.checks.into_iter().map(line).collect();
+        let mut ok = report.ok;
+        if ok {
+            let project = Project::open_read_only(&path).map_err(project_error)?;
+            let found = networks::verify(&project)?;
+            ok = found.is_ok();
+            checks.push(("networks".into(), found.err().unwrap_or_else(|| "ok".into())));
+        }
+        plain(VerifyReply { ok, checks })
     }
 
     fn report(&self, request: ReportRequest, _: Emit<'_>) -> Answer<PathRequest> {
@@ -466,17 +505,21 @@ impl Commands for Engine {
     fn plugin_trust(&self, request: TrustRequest, _: Emit<'_>) -> Answer<PluginList> {
         let list = self.plugins.trust(&request)?;
         self.isolation.forget(&request.id);
+        self.forget_compiled();
         plain(list)
     }
 
     fn plugin_untrust(&self, request: UntrustRequest, _: Emit<'_>) -> Answer<PluginList> {
         let list = self.plugins.untrust(&request.id)?;
         self.isolation.forget(&request.id);
+        self.forget_compiled();
         plain(list)
     }
 
     fn plugin_enable(&self, request: EnableRequest, _: Emit<'_>) -> Answer<PluginList> {
-        plain(self.plugins.enable(&request.id)?)
+        let list = self.plugins.enable(&request.id)?;
+        self.forget_compiled();
+        plain(list)
     }
 }
 
@@ -488,7 +531,8 @@ impl Engine {
         emit: Emit<'_>,
     ) -> Result<RunSummary, ApiError> {
         let project: Shared = self.with(|s| Ok(s.project.clone()))?;
-        let (text, study_text, tables, start, decided) = {
+        let plugins = &*self.plugins;
+        let (text, study_text, tables, start, decided, networks) = {
             let project = lock(&project);
             let (text, study_text, decided) = match &request.resume {
                 Some(id) => {
@@ -511,18 +555,25 @@ impl Engine {
                 .as_ref()
                 .map(|id| project.parameters(id, Role::Best).map_err(project_error))
                 .transpose()?;
-            (text, study_text, tables, start, decided)
+            let (model, _) = slopefield_lang::check(&text);
+            let networks = match &request.resume {
+                Some(id) => Networks::of_run(plugins, &project, id, &model)?,
+                None => Networks::of_project(plugins, &project, &model)?,
+            };
+            (text, study_text, tables, start, decided, networks)
         };
         let study = session::parse_study(&study_text)?;
-        let plugins = &*self.plugins;
-        let prepared = Prepared::with_choice(&text, &study, &tables, plugins, plugins, &decided)
-            .map_err(failure::study)?;
+        let mut prepared =
+            Prepared::with_choice(&text, &study, &tables, &networks, plugins, &decided)
+                .map_err(failure::study)?;
+        prepared.resolved.problems.extend(networks.warnings());
         let start = start.map(|stored| fitting::theta(&prepared, &stored));
         let target = Target {
             project: project.clone(),
             study_text,
             resume: request.resume.clone(),
-            facts: self.plugins.facts(&prepared),
+            facts: [plugins.facts(&prepared), networks.facts()].concat(),
+            recorded: networks::recorded(plugins, &prepared),
             tell: self.tell.get().cloned(),
         };
         let solvers = self.plugins.clone().solvers();
@@ -533,12 +584,13 @@ impl Engine {
 
     /// The study whose gradients are asked for: from its files, or that of the open project.
     fn gradient_study(&self, request: &GradientRequest) -> Result<Prepared, ApiError> {
-        let (text, mut file, tables) = match &request.study {
+        let plugins = &*self.plugins;
+        let (text, mut file, tables, networks) = match &request.study {
             Some(path) => {
                 let loaded = data::load(path)?;
                 let tables =
                     loaded.tables.iter().map(|(n, t)| (n.clone(), TableData::from(t))).collect();
-                (loaded.model, loaded.file, tables)
+                (loaded.model, loaded.file, tables, Networks::of_plugins(plugins))
             }
             None => {
                 let project: Shared = self.with(|s| Ok(s.project.clone()))?;
@@ -547,13 +599,15 @@ impl Engine {
                 let study_text = project.study_text().map_err(project_error)?;
                 let study = session::parse_study(&study_text)?;
                 let tables = session::bound_tables(&project, &study)?;
-                (text, study, tables)
+                let (model, _) = slopefield_lang::check(&text);
+                let networks = Networks::of_project(plugins, &project, &model)?;
+                (text, study, tables, networks)
             }
         };
         if let Some(memory) = &request.memory {
             file.training.memory.clone_from(memory);
         }
-        Prepared::new(&text, &file, &tables, &*self.plugins, &*self.plugins).map_err(failure::study)
+        Prepared::new(&text, &file, &tables, &networks, plugins).map_err(failure::study)
     }
 
     /// A study from its files, and the new project file for it where one is wanted.
@@ -590,9 +644,11 @@ impl Engine {
             }
         };
         prepared.file = session::parse_study(&study_text)?;
-        let facts = self.plugins.facts(&prepared);
+        let facts = plugins.facts(&prepared);
+        let recorded = networks::recorded(plugins, &prepared);
         let project = Arc::new(Mutex::new(project));
-        Ok((prepared, Some(Target { project, study_text, resume: None, facts, tell: None })))
+        let tell = None;
+        Ok((prepared, Some(Target { project, study_text, resume: None, facts, recorded, tell })))
     }
 
     /// The interrupted run of a project file. It goes on with what was frozen when it began,
@@ -611,14 +667,17 @@ impl Engine {
         let tables = runs::frozen_tables(&project, &run.id, &frozen.study)?;
         let text = &frozen.detail.model_text;
         let (plugins, decided) = (&*self.plugins, fitting::decided(&frozen.detail.facts));
+        let networks = Networks::of_run(plugins, &project, &run.id, &frozen.model)?;
         let prepared =
-            Prepared::with_choice(text, &frozen.study, &tables, plugins, plugins, &decided)
+            Prepared::with_choice(text, &frozen.study, &tables, &networks, plugins, &decided)
                 .map_err(failure::study)?;
         let target = Target {
             project: Arc::new(Mutex::new(project)),
             study_text: frozen.detail.study_text,
             resume: Some(run.id),
-            facts: self.plugins.facts(&prepared),
+            // What a run was made with stands in it since it began.
+            facts: Vec::new(),
+            recorded: Vec::new(),
             tell: None,
         };
         Ok((prepared, Some(target)))

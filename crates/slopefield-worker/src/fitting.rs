@@ -11,7 +11,8 @@ use slopefield_api::schema::Emit;
 use slopefield_api::types::{self as api, Progress};
 use slopefield_api::{ApiError, Code};
 use slopefield_project::{
-    Curve, Fact, FactKind, HistoryPoint, NewRun, Parameters, RunState, RunStatus, Weights,
+    Curve, Fact, FactKind, HistoryPoint, NewRun, Parameters, RecordedNetwork, RunState, RunStatus,
+    Weights,
 };
 use slopefield_study::simulate::spaced;
 use slopefield_study::{Decided, Prepared, Solvers};
@@ -38,6 +39,8 @@ pub struct Target {
     pub resume: Option<String>,
     /// Hashes of plugins in use and versions.
     pub facts: Vec<Fact>,
+    /// Networks that plugins recorded for it.
+    pub recorded: Vec<RecordedNetwork>,
     /// Where every step of storing goes as well.
     pub tell: Option<Tell>,
 }
@@ -445,7 +448,7 @@ impl Store {
         objective: &Objective,
         start: &mut Start,
     ) -> Result<Store, ApiError> {
-        let Target { project, study_text, resume, facts: own, tell } = target;
+        let Target { project, study_text, resume, facts: own, recorded, tell } = target;
         let (first, before) = match resume {
             Some(id) => {
                 let project = lock(&project);
@@ -468,7 +471,8 @@ impl Store {
                 let names = prepared.model.model.networks.iter().map(|n| n.name.clone());
                 let graphs = lowered.networks.iter().map(slopefield_graph::network::encode);
                 let networks = names.zip(graphs).collect();
-                (Record::Start { new, start: parameters(prepared, &theta), networks }, 0.0)
+                let start = parameters(prepared, &theta);
+                (Record::Start { new, start, networks, recorded }, 0.0)
             }
         };
         let mut run = None;

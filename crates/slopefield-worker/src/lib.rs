@@ -18,6 +18,7 @@ mod inputs;
 mod isolation;
 mod job;
 mod model;
+mod networks;
 mod numbers;
 mod plugins;
 mod report;

@@ -1,13 +1,13 @@
 //! What the editor shows about a model text.
 
-use crate::plugins::Plugins;
+use crate::networks::Networks;
 use slopefield_api::types::*;
 use slopefield_lang::{Diagnostic, Model, Noise, Scale, Severity};
 
 /// Checks a text and describes what it is.
-pub fn report(text: &str, plugins: &Plugins) -> ModelReport {
+pub fn report(text: &str, library: &Networks<'_>) -> ModelReport {
     let (model, mut diagnostics) = slopefield_lang::check(text);
-    let networks = networks(&model, plugins, &mut diagnostics);
+    let networks = networks(&model, library, &mut diagnostics);
     diagnostics.sort_by_key(|d| d.span);
     let weights: u32 = networks.iter().map(|n| n.weights).sum();
     let env_states = initial_values(&model);
@@ -91,14 +91,14 @@ fn initial_values(model: &Model) -> Vec<f64> {
 }
 
 /// Builds every network once to count its weights; one that cannot be built is an error. Networks
-/// of plugins that have not been loaded are not built: their weights show as 0.
+/// of plugins that have not been loaded, and of which the project holds no graph, are not built: their weights show as 0.
 fn networks(
     model: &Model,
-    plugins: &Plugins,
+    library: &Networks<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<NetworkView> {
     let build = |n: &slopefield_lang::Network| {
-        let weights = match plugins.preview(n) {
+        let weights = match library.preview(n) {
             Some(Ok(graph)) => graph.weight_count() as u32,
             None => 0,
             Some(Err(e)) => {

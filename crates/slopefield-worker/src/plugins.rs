@@ -32,8 +32,16 @@ pub struct Plugins {
     asked: Mutex<BTreeMap<String, Arc<Registry>>>,
 }
 
+/// What stands in the way of a solver or network of a plugin.
+pub struct Hindrance {
+    /// The plugin is there.
+    pub installed: bool,
+    /// Why it cannot be used, as the end of a sentence.
+    pub why: String,
+}
+
 /// Id of the plugin in the full name of a solver or network.
-fn plugin_of(name: &str) -> &str {
+pub fn plugin_of(name: &str) -> &str {
     name.split('/').next().unwrap_or(name)
 }
 
@@ -104,6 +112,51 @@ impl Plugins {
         let known =
             !network.kind.contains('/') || self.asked().contains_key(plugin_of(&network.kind));
         known.then(|| self.build(&network.kind, network.inputs, network.outputs, &network.options))
+    }
+
+    /// Loads the plugin of a network kind, or says why it cannot be used.
+    pub fn usable(&self, kind: &str) -> Result<(), String> {
+        let offered = self.registry(kind).and_then(|r| r.offers_network(kind));
+        offered.map_err(|e| self.hindrance(kind).map_or_else(|| e.to_string(), |h| h.why))
+    }
+
+    /// Version and hash of the plugin of a network kind, when it is loaded and offers it.
+    pub fn loaded(&self, kind: &str) -> Option<(String, String)> {
+        let asked = self.asked();
+        let plugin = asked.get(plugin_of(kind))?.plugins().first()?;
+        let offered = plugin.networks.iter().any(|n| n.id == kind);
+        offered.then(|| (plugin.version.clone(), plugin.hash.clone()))
+    }
+
+    /// Why a solver or network of a plugin cannot be used, by manifests and the record of trust
+    /// alone: no plugin runs. What only its code can say is found when it is used.
+    pub fn hindrance(&self, name: &str) -> Option<Hindrance> {
+        let id = plugin_of(name);
+        if self.asked().get(id).is_some_and(|r| !r.plugins().is_empty()) {
+            return None;
+        }
+        let trust = Trust::read(&self.record).unwrap_or_default();
+        let mut why = None;
+        for found in self.places.discover() {
+            let Some(manifest) = found.manifest.as_ref().filter(|m| m.id == id) else { continue };
+            let problem = match &found.problem {
+                Some(problem) => Some(problem.clone()),
+                None => trust.state(&found, &found.hash().unwrap_or_default()).refusal(&found),
+            };
+            match problem {
+                None if manifest.provides.iter().any(|p| name == format!("{id}/{}", p.id)) => {
+                    return None;
+                }
+                None => {
+                    let version = &manifest.version;
+                    why = Some(format!("version {version} of the plugin does not offer it"));
+                }
+                Some(problem) => why = why.or(Some(problem.to_string())),
+            }
+        }
+        let installed = why.is_some();
+        let why = why.unwrap_or_else(|| format!("the plugin {id} is not installed"));
+        Some(Hindrance { installed, why })
     }
 
     /// As a source of solvers that threads may share.
@@ -310,20 +363,21 @@ impl NetworkLibrary for Plugins {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::networks::Networks;
 
     #[test]
     fn looking_at_a_model_loads_no_plugin() {
         let plugins = Plugins::new(&Folders::default());
         let text = "state x = 1\nnetwork f: org.example.a/b(inputs: 1, outputs: 1)\nx' = f(x)\n";
-        let report = crate::model::report(text, &plugins);
+        let report = crate::model::report(text, &Networks::of_plugins(&plugins));
         assert!(report.ok, "{}", report.rendered);
         // Nor does the list of plugins.
         assert!(plugins.list().plugins.is_empty());
-        let report = crate::model::report(text, &plugins);
+        let report = crate::model::report(text, &Networks::of_plugins(&plugins));
         assert!(report.ok && plugins.asked().is_empty(), "{}", report.rendered);
         // Once something has asked for this plugin, the same check is complete.
         assert!(plugins.build("org.example.a/b", 1, 1, &[]).is_err());
-        let report = crate::model::report(text, &plugins);
+        let report = crate::model::report(text, &Networks::of_plugins(&plugins));
         assert!(!report.ok && report.rendered.contains("org.example.a/b"), "{}", report.rendered);
     }
 }

@@ -1,7 +1,9 @@
 //! The open project.
 
 use crate::failure::{self, advised, error};
+use crate::networks::{self, Networks};
 use crate::numbers::Numbers;
+use crate::plugins::Plugins;
 use crate::{data, runs};
 use slopefield_api::schema::Block;
 use slopefield_api::types::*;
@@ -10,7 +12,7 @@ use slopefield_data::{ColumnData, Table};
 use slopefield_project::{Change, ColumnValues, NewTable, Project, ProjectError, TableColumn};
 use slopefield_study::error::Problem;
 use slopefield_study::resolve::Resolved;
-use slopefield_study::{Loaded, Solvers, TableData};
+use slopefield_study::{Loaded, TableData};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,7 +76,12 @@ impl Session {
     /// schema first. Nothing of it runs.
     pub fn inspect(path: &Path) -> Result<(), ApiError> {
         let report = slopefield_project::verify(path).map_err(project_error)?;
-        match report.first_finding() {
+        let mut finding = report.first_finding().map(str::to_owned);
+        if finding.is_none() {
+            let project = Project::open_read_only(path).map_err(project_error)?;
+            finding = networks::verify(&project)?.err();
+        }
+        match finding {
             None => Ok(()),
             Some(finding) => Err(advised(
                 Code::Project,
@@ -169,7 +176,7 @@ impl Session {
     }
 
     /// Everything the window shows of the project.
-    pub fn view(&self, solvers: &dyn Solvers) -> Result<(ProjectView, Block), ApiError> {
+    pub fn view(&self, plugins: &Plugins) -> Result<(ProjectView, Block), ApiError> {
         let project = lock(&self.project);
         let mut numbers = Numbers::default();
         let model = project.model_text().map_err(project_error)?;
@@ -192,10 +199,18 @@ impl Session {
             });
         }
         let (checked, _) = slopefield_lang::check(&model);
-        let mut resolved = slopefield_study::prepare::report(&checked, &study, &bound, solvers);
+        let mut resolved = slopefield_study::prepare::report(&checked, &study, &bound, plugins);
         if !checked.is_complete {
             let message = "the model has errors; they are marked in its text";
             resolved.problems.insert(0, Problem::error("model", message));
+        }
+        let networks = Networks::of_project(plugins, &project, &checked)?;
+        resolved.problems.extend(networks::missing(plugins, &networks, &checked));
+        let method = study.solver.method.as_str();
+        if let Some(h) = plugins.hindrance(method).filter(|_| method.contains('/')) {
+            let message = format!("the solver `{method}` cannot be used: {}", h.why);
+            let problem = Problem { fatal: !h.installed, place: "solver.method".into(), message };
+            resolved.problems.push(problem);
         }
         let title = project.title().map_err(project_error)?;
         let title = match self.draft {

@@ -305,7 +305,8 @@ pub(crate) fn delete_orphans(conn: &Connection) -> Result<usize, ProjectError> {
          AND NOT EXISTS (SELECT 1 FROM run_network WHERE run_network.array_id = array.id)
          AND NOT EXISTS (SELECT 1 FROM trajectory WHERE trajectory.time_array_id = array.id)
          AND NOT EXISTS (SELECT 1 FROM trajectory WHERE trajectory.value_array_id = array.id)
-         AND NOT EXISTS (SELECT 1 FROM run_uncertainty WHERE run_uncertainty.array_id = array.id)",
+         AND NOT EXISTS (SELECT 1 FROM run_uncertainty WHERE run_uncertainty.array_id = array.id)
+         AND NOT EXISTS (SELECT 1 FROM network_graph WHERE network_graph.array_id = array.id)",
         [],
     )
     .doing("deleting arrays nothing refers to")

@@ -10,6 +10,7 @@ pub(crate) mod data_table;
 pub(crate) mod edit;
 pub(crate) mod meta;
 pub(crate) mod model_text;
+pub(crate) mod network_graph;
 pub(crate) mod parameters;
 pub(crate) mod run;
 pub(crate) mod run_history;
@@ -80,12 +81,15 @@ pub(crate) const FIRST: &[&Table] = &[
 /// Tables that the second step added.
 pub(crate) const SECOND: &[&Table] = &[&uncertainty::RUN_UNCERTAINTY];
 
+/// Tables that the third step added.
+pub(crate) const THIRD: &[&Table] = &[&network_graph::NETWORK_GRAPH];
+
 /// All tables with the step that made them, each after those it refers to.
 pub(crate) fn all() -> impl Iterator<Item = (i64, &'static Table)> {
     let step = |number, tables: &'static [&'static Table]| {
         tables.iter().map(move |&table| (number, table))
     };
-    step(1, FIRST).chain(step(2, SECOND))
+    step(1, FIRST).chain(step(2, SECOND)).chain(step(3, THIRD))
 }
 
 /// Is this one of our tables?

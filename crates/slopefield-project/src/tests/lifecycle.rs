@@ -129,7 +129,7 @@ fn newer_files_are_refused_or_read_only() {
         "UPDATE meta SET value = '2' WHERE key = 'write_version';
          CREATE TABLE later (x INTEGER) STRICT;
          ALTER TABLE run ADD COLUMN later TEXT;
-         INSERT INTO migration VALUES (3, 'version 3', 'hash', 0);",
+         INSERT INTO migration VALUES (4, 'version 4', 'hash', 0);",
     );
     let mut project = Project::open(&path).unwrap();
     assert!(project.read_only().unwrap().contains("newer version"), "{:?}", project.read_only());
@@ -165,7 +165,7 @@ fn what_a_newer_version_added_is_kept() {
          INSERT INTO array (element, shape, byte_count, blake3)
            SELECT element, shape, byte_count, blake3 FROM array LIMIT 1;
          INSERT INTO later SELECT 7, max(id) FROM array;
-         INSERT INTO migration VALUES (3, 'version 3', 'hash', 0);",
+         INSERT INTO migration VALUES (4, 'version 4', 'hash', 0);",
     );
     let mut project = Project::open(&path).unwrap();
     assert_eq!(everything(&project), all);
@@ -184,7 +184,7 @@ fn what_a_newer_version_added_is_kept() {
     assert_eq!(kept, (7, 1, "kept".to_string()));
     assert!(matches!(
         Project::open_foreign(&path),
-        Err(ProjectError::NewerVersion { found: 3, known: 2, .. })
+        Err(ProjectError::NewerVersion { found: 4, known: 3, .. })
     ));
 }
 

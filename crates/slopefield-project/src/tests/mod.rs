@@ -5,6 +5,7 @@ mod edits;
 mod foreign;
 mod hostile;
 mod lifecycle;
+mod network_graph;
 mod publish;
 mod runs;
 mod samples;

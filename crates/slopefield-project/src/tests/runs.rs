@@ -128,8 +128,8 @@ fn deleting_a_run_leaves_nothing_of_it() {
         ("SELECT count(*) FROM checkpoint", 0i64),
         ("SELECT count(*) FROM run_history", 0),
         ("SELECT count(*) FROM trajectory", 0),
-        // Three columns of the table remain.
-        ("SELECT count(*) FROM array", 3),
+        // Three columns of the table and the graph of a network remain.
+        ("SELECT count(*) FROM array", 4),
     ] {
         let found: i64 = project.link.conn().query_row(sql, [], |row| row.get(0)).unwrap();
         assert_eq!(found, expected, "{sql}");

@@ -2,7 +2,7 @@
 
 use crate::{
     ColumnValues, Curve, Fact, FactKind, HistoryPoint, NewRun, NewTable, NewUncertainty,
-    Parameters, Project, Role, RunState, RunStatus, TableColumn, Weights,
+    Parameters, Project, RecordedNetwork, Role, RunState, RunStatus, TableColumn, Weights,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -42,6 +42,20 @@ pub(super) fn uncertainty() -> NewUncertainty {
         method: "nuts".into(),
         result_json: r#"{"parameters": []}"#.into(),
         numbers: vec![0.5, f64::NAN, -1.0],
+    }
+}
+
+/// A network as a plugin recorded it.
+pub(super) fn recorded() -> RecordedNetwork {
+    RecordedNetwork {
+        kind: "org.example.a/b".into(),
+        options: "grid: 5".into(),
+        inputs: 2,
+        outputs: 1,
+        plugin_version: "0.2.0".into(),
+        plugin_blake3: "ab".repeat(32),
+        op_set: 1,
+        bytes: vec![4, 5, 6, 7],
     }
 }
 
@@ -103,6 +117,7 @@ pub(super) fn full(path: &Path) -> (Project, String) {
         )
         .unwrap();
     project.add_uncertainty(&run, &uncertainty()).unwrap();
+    project.keep_network(&recorded()).unwrap();
     let state = RunState {
         iterations: 4,
         best_loss: Some(2.5),
@@ -148,6 +163,7 @@ pub(super) fn everything(project: &Project) -> String {
             all += &format!("{:?}\n", project.uncertainty(&found.id).unwrap());
         }
     }
+    project.each_recorded_network(&mut |network| all += &format!("{network:?}\n")).unwrap();
     all
 }
 

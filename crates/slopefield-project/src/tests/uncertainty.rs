@@ -42,8 +42,8 @@ fn deleting_a_result_or_its_run_leaves_no_numbers_behind() {
     assert!(matches!(gone, ProjectError::UnknownUncertainty { .. }), "{gone}");
     project.close().unwrap();
     assert_eq!(count(&path, "run_uncertainty"), 0);
-    // What is left are the three columns of the table.
-    assert_eq!(count(&path, "array"), 3);
+    // What is left are the three columns of the table and the graph of a network.
+    assert_eq!(count(&path, "array"), 4);
     assert!(verify(&path).unwrap().ok);
 }
 
@@ -77,7 +77,7 @@ fn a_file_of_the_first_step_is_read_unchanged_and_gains_the_table_with_its_first
 
     let id = project.add_uncertainty(&run, &uncertainty()).unwrap();
     project.close().unwrap();
-    assert_eq!(count(&path, "migration"), 2);
+    assert_eq!(count(&path, "migration"), crate::schema::known_steps());
     let report = verify(&path).unwrap();
     assert!(report.ok, "{report:?}");
     for open in [Project::open, Project::open_read_only, Project::open_foreign] {
@@ -89,8 +89,8 @@ fn a_file_of_the_first_step_is_read_unchanged_and_gains_the_table_with_its_first
 #[test]
 fn a_ledger_that_does_not_fit_the_tables_is_refused() {
     for (sql, step) in [
-        ("DELETE FROM migration WHERE step = 2", "a table without its step"),
-        ("DROP TABLE run_uncertainty", "a step without its table"),
+        ("DELETE FROM migration WHERE step = 3", "a table without its step"),
+        ("DROP TABLE network_graph", "a step without its table"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("p.slopefield");

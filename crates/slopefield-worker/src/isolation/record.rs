@@ -4,7 +4,8 @@
 use crate::session::project_error;
 use slopefield_api::ApiError;
 use slopefield_project::{
-    Curve, HistoryPoint, NewRun, NewUncertainty, Parameters, Project, Role, RunState, RunStatus,
+    Curve, HistoryPoint, NewRun, NewUncertainty, Parameters, Project, RecordedNetwork, Role,
+    RunState, RunStatus,
 };
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub enum Record {
         start: Parameters,
         /// Its networks by name, encoded.
         networks: Vec<(String, Vec<u8>)>,
+        /// Those of them that plugins recorded, for the project to keep.
+        recorded: Vec<RecordedNetwork>,
     },
     /// A run of this id goes on from its newest checkpoint.
     Resume {
@@ -88,9 +91,10 @@ impl Record {
             })?,
         };
         let stored = match self {
-            Record::Start { start, networks, .. } => project
+            Record::Start { start, networks, recorded, .. } => project
                 .set_parameters(&id, Role::Start, start)
-                .and_then(|()| project.set_networks(&id, networks)),
+                .and_then(|()| project.set_networks(&id, networks))
+                .and_then(|()| recorded.iter().try_for_each(|n| project.keep_network(n))),
             Record::Resume { .. } => Ok(()),
             Record::History { points, state } => {
                 project.append_history(&id, points).and_then(|()| project.set_run_state(&id, state))

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use slopefield_api::schema::Block;
 use slopefield_api::types::{self as api, Slice};
 use slopefield_project::{
-    Curve, Fact, FactKind, HistoryPoint, NewRun, NewUncertainty, Parameters, RunState, RunStatus,
-    Weights,
+    Curve, Fact, FactKind, HistoryPoint, NewRun, NewUncertainty, Parameters, RecordedNetwork,
+    RunState, RunStatus, Weights,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -22,6 +22,7 @@ enum Wire {
         facts: Vec<(Kind, String, String)>,
         start: WireParameters,
         networks: Vec<(String, Bytes)>,
+        recorded: Vec<WireNetwork>,
     },
     Resume {
         run: String,
@@ -73,6 +74,19 @@ struct Bytes {
     numbers: Slice,
 }
 
+/// A network that a plugin recorded.
+#[derive(Serialize, Deserialize)]
+struct WireNetwork {
+    kind: String,
+    options: String,
+    inputs: u32,
+    outputs: u32,
+    plugin_version: String,
+    plugin_blake3: String,
+    op_set: u32,
+    bytes: Bytes,
+}
+
 #[derive(Serialize, Deserialize)]
 struct WireParameters {
     names: Vec<String>,
@@ -84,7 +98,7 @@ struct WireParameters {
 pub fn to_wire(record: &Record) -> (serde_json::Value, Block) {
     let mut n = Numbers::default();
     let wire = match record {
-        Record::Start { new, start, networks } => Wire::Start {
+        Record::Start { new, start, networks, recorded } => Wire::Start {
             model_text: new.model_text.clone(),
             study_text: new.study_text.clone(),
             seed: new.seed,
@@ -103,6 +117,7 @@ pub fn to_wire(record: &Record) -> (serde_json::Value, Block) {
                 .collect(),
             start: put_parameters(&mut n, start),
             networks: networks.iter().map(|(w, b)| (w.clone(), put_bytes(&mut n, b))).collect(),
+            recorded: recorded.iter().map(|network| put_network(&mut n, network)).collect(),
         },
         Record::Resume { run } => Wire::Resume { run: run.clone() },
         Record::History { points, state } => {
@@ -155,7 +170,7 @@ pub fn to_wire(record: &Record) -> (serde_json::Value, Block) {
 pub fn from_wire(body: serde_json::Value, block: &[f64]) -> Result<Record, String> {
     let wire: Wire = serde_json::from_value(body).map_err(|e| e.to_string())?;
     Ok(match wire {
-        Wire::Start { model_text, study_text, seed, tables, facts, start, networks } => {
+        Wire::Start { model_text, study_text, seed, tables, facts, start, networks, recorded } => {
             let facts = facts.into_iter().map(|(kind, name, value)| {
                 let kind = match kind {
                     Kind::Version => FactKind::Version,
@@ -170,6 +185,10 @@ pub fn from_wire(body: serde_json::Value, block: &[f64]) -> Result<Record, Strin
                 new: NewRun { model_text, study_text, seed, tables, facts },
                 start: take_parameters(start, block)?,
                 networks: networks.collect::<Result<_, String>>()?,
+                recorded: recorded
+                    .into_iter()
+                    .map(|network| take_network(network, block))
+                    .collect::<Result<_, String>>()?,
             }
         }
         Wire::Resume { run } => Record::Resume { run },
@@ -223,6 +242,33 @@ fn take(slice: Slice, block: &[f64]) -> Result<&[f64], String> {
     let start = slice.start as usize;
     let end = start.checked_add(slice.len as usize);
     end.and_then(|end| block.get(start..end)).ok_or_else(|| "numbers are missing".to_owned())
+}
+
+fn put_network(n: &mut Numbers, network: &RecordedNetwork) -> WireNetwork {
+    WireNetwork {
+        kind: network.kind.clone(),
+        options: network.options.clone(),
+        inputs: network.inputs,
+        outputs: network.outputs,
+        plugin_version: network.plugin_version.clone(),
+        plugin_blake3: network.plugin_blake3.clone(),
+        op_set: network.op_set,
+        bytes: put_bytes(n, &network.bytes),
+    }
+}
+
+/// Its graph is looked at when it is used.
+fn take_network(wire: WireNetwork, block: &[f64]) -> Result<RecordedNetwork, String> {
+    Ok(RecordedNetwork {
+        kind: wire.kind,
+        options: wire.options,
+        inputs: wire.inputs,
+        outputs: wire.outputs,
+        plugin_version: wire.plugin_version,
+        plugin_blake3: wire.plugin_blake3,
+        op_set: wire.op_set,
+        bytes: take_bytes(&wire.bytes, block)?,
+    })
 }
 
 fn put_parameters(n: &mut Numbers, p: &Parameters) -> WireParameters {
@@ -370,6 +416,16 @@ mod tests {
                 },
                 start: parameters(),
                 networks: vec![("f".into(), vec![1, 2, 3, 255, 0, 0, 0, 0, 9])],
+                recorded: vec![RecordedNetwork {
+                    kind: "org.example.plugin/net".into(),
+                    options: "width: 4.0".into(),
+                    inputs: 1,
+                    outputs: 2,
+                    plugin_version: "1.0.0".into(),
+                    plugin_blake3: "ab".into(),
+                    op_set: 1,
+                    bytes: vec![7; 17],
+                }],
             },
             Record::Resume { run: "id".into() },
             Record::History { points: vec![point(6, None), point(7, Some(2.0))], state: state() },

@@ -4,4 +4,5 @@
 
 #[cfg(target_os = "linux")]
 mod bad_plugins;
+mod networks;
 mod uncertainty;
