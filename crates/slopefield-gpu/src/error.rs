@@ -1,0 +1,54 @@
+//! What can go wrong between a plan and its numbers from a graphics card.
+
+use thiserror::Error;
+
+/// Why a plan cannot run on a graphics card, or did not.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum GpuError {
+    /// A function that the dialect has no text for.
+    #[error("{function} has no form in {dialect}")]
+    NoRule {
+        /// Its name.
+        function: String,
+        /// The language of the text.
+        dialect: &'static str,
+    },
+    /// More numbers for each trajectory than a thread of a graphics card holds.
+    #[error(
+        "each trajectory needs {needed} numbers of its own, and a thread of a graphics card holds \
+         {limit}; solve this model on the processor"
+    )]
+    TooLarge {
+        /// Numbers needed.
+        needed: usize,
+        /// Numbers there are.
+        limit: usize,
+    },
+    /// Sizes, times or settings that make no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// No card, or no driver for one.
+    #[error("no graphics card can be used: {why}")]
+    NoDevice {
+        /// What is missing.
+        why: String,
+    },
+    /// The driver refuses the program or the memory.
+    #[error("{device} refuses to run the model: {message}")]
+    Device {
+        /// Its name.
+        device: String,
+        /// What the driver says.
+        message: String,
+    },
+    /// Numbers that do not fit into the memory of the card even a trajectory at a time.
+    #[error("one trajectory needs {needed} bytes and {device} gives {limit} at once")]
+    Memory {
+        /// Its name.
+        device: String,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes there are.
+        limit: u64,
+    },
+}

@@ -1,0 +1,5 @@
+//! Everything that needs no process of its own.
+
+mod common;
+mod functions;
+mod plans;
