@@ -276,6 +276,10 @@ impl Device {
         })
     }
 
+    pub(crate) fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) {
+        self.queue.write_buffer(buffer, 0, bytes);
+    }
+
     /// Runs a program with a thread for each of `lanes`, on arrays in the order of their bindings.
     pub(crate) fn run(
         &self,

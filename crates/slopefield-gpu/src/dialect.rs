@@ -49,6 +49,12 @@ impl Dialect {
         self == Dialect::CudaDouble
     }
 
+    /// Binary logarithm of the ticks of a whole time span: half the range of the counter, so that
+    /// sums do not overflow.
+    pub(crate) fn log2_ticks(self) -> u32 {
+        if self.is_double() { 62 } else { 31 }
+    }
+
     /// A number as text. What is not finite in the precision is read from memory, because WGSL has
     /// no text for it.
     pub(crate) fn number(self, x: f64) -> String {
@@ -181,6 +187,9 @@ const SELECT: &str = "template <class T> __device__ static T select(T if_false, 
 pub(crate) enum ElementType {
     Real,
     Word,
+    Ticks,
+    /// Counted up by all threads.
+    Counter,
 }
 
 impl ElementType {
@@ -188,13 +197,16 @@ impl ElementType {
         match self {
             ElementType::Real => "real",
             ElementType::Word => "word",
+            ElementType::Ticks => "ticks",
+            ElementType::Counter => "atomic<word>",
         }
     }
 
     fn c(self) -> &'static str {
         match self {
             ElementType::Real => "real",
-            ElementType::Word => "word",
+            ElementType::Word | ElementType::Counter => "word",
+            ElementType::Ticks => "ticks",
         }
     }
 }

@@ -24,6 +24,20 @@ pub enum GpuError {
         /// Numbers there are.
         limit: usize,
     },
+    /// A method that the kernel of whole solves has no form for.
+    #[error("{method} is not solved on graphics cards: {why}; use tsit5, dp5 or bs3")]
+    Method {
+        /// Its name.
+        method: &'static str,
+        /// What it needs that is not there.
+        why: &'static str,
+    },
+    /// A model that is more than an ordinary differential equation.
+    #[error("{what} are not solved on graphics cards; solve this model on the processor")]
+    Model {
+        /// What it has.
+        what: &'static str,
+    },
     /// Sizes, times or settings that make no sense.
     #[error("{0}")]
     Invalid(String),

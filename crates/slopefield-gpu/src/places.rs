@@ -26,6 +26,10 @@ pub(crate) enum At<'a> {
 pub(crate) enum Array {
     /// An array that each thread has.
     Private(&'static str),
+    /// An array that each thread has, from the element on that the text names.
+    PrivateFrom(&'static str, &'static str),
+    /// A variable that stands for the one element.
+    Variable(&'static str),
     /// Rows of an array with a column for each trajectory.
     Rows(&'static str, usize),
 }
@@ -100,6 +104,8 @@ impl Places {
                 let (_, array) = found.expect("a kernel places every buffer of its plans");
                 match *array {
                     Array::Private(name) => format!("{name}[{index}]"),
+                    Array::PrivateFrom(name, from) => format!("{name}[{from} + {index}]"),
+                    Array::Variable(name) => name.to_owned(),
                     Array::Rows(name, row) => format!("{name}[({row}u + {index}) * lanes + lane]"),
                 }
             }
@@ -151,6 +157,16 @@ impl Places {
     /// What `joint_values` holds before anything that a kernel adds.
     pub(crate) fn joint_values(&self, plan: &Plan, shared: &[f64]) -> Vec<f64> {
         [&[f64::NAN, f64::INFINITY][..], &plan.constants, shared].concat()
+    }
+
+    /// Number of elements of [`Places::joint_values`].
+    pub(crate) fn joint_len(&self) -> usize {
+        JOINT_START + self.constants + self.own.len()
+    }
+
+    /// Number of elements of [`Places::tables`].
+    pub(crate) fn tables_len(&self) -> usize {
+        self.tables_len + self.own.len()
     }
 
     /// What `tables` holds.
