@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs the system packages that Slopefield needs on Debian and Ubuntu, and says what it does.
 #   scripts/setup.sh build    to build and run the application
-#   scripts/setup.sh test     the same, and what the end-to-end tests need besides
+#   scripts/setup.sh test     the same, and what the tests need besides: a software graphics driver
+#                             and what the end-to-end tests open the window with
 # Elsewhere it does nothing: on Windows and macOS the web view is part of the system.
 set -euo pipefail
 
 build=(build-essential pkg-config curl file libwebkit2gtk-4.1-dev)
-run=(xvfb xauth webkit2gtk-driver fonts-dejavu-core procps)
+run=(xvfb xauth webkit2gtk-driver fonts-dejavu-core procps mesa-vulkan-drivers libvulkan1)
 
 case "${1:-build}" in
   build) wanted=("${build[@]}") ;;

@@ -1,0 +1,31 @@
+//! Plans on graphics cards.
+//!
+//! The same [`Plan`](slopefield_graph::plan::Plan) that the processor compiles becomes text here:
+//! WGSL for cards of every maker (Vulkan, Metal, Direct3D 12, through `wgpu`; single precision), and
+//! CUDA C++ for NVIDIA's (single or double). [`PointProgram`] evaluates a plan at many points,
+//! [`TrajectoryProgram`] solves many trajectories of a model; [`Device`] runs the one, a [`Solver`] on it the other.
+//!
+//! ```text
+//! Plan ──emit──▶ common text ──dialect──▶ WGSL ──wgpu──▶ card
+//!                                   └───▶ CUDA C++
+//! ```
+//!
+//! *Invariant:* knows plans and buffers only, nothing of models, losses or windows. What has no form
+//! on a card is refused with the reason, never computed some other way in silence.
+
+mod device;
+mod dialect;
+mod emit;
+mod error;
+mod places;
+mod points;
+mod solve;
+mod solve_text;
+mod trajectories;
+
+pub use device::{Device, DeviceInfo, DeviceKind, Devices, devices};
+pub use dialect::Dialect;
+pub use error::GpuError;
+pub use points::PointProgram;
+pub use solve::{GpuReport, Solver};
+pub use trajectories::{Arrays, Trajectories, TrajectoryProgram};

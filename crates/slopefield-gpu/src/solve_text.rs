@@ -1,0 +1,162 @@
+//! The text of a whole adaptive solve, a thread for each trajectory.
+//!
+//! The algorithm is that of the ensembles on the processor (`slopefield-ensemble`), statement by
+//! statement; what differs is how time is kept. It is counted in whole ticks of the span, so that
+//! sums of steps are exact in any precision and no driver can round them away: a step is a number
+//! of ticks, and a save time is one too.
+
+use slopefield_solve::{PiController, Tableau};
+
+use crate::dialect::Dialect;
+
+/// Where things are that the text reads.
+pub(crate) struct Offsets {
+    /// In `joint_values`: the [`SETTINGS`], then an absolute tolerance for each state.
+    pub(crate) settings: usize,
+    /// In `tables`: attempts of a run, attempts of a trajectory, number of save times.
+    pub(crate) limits: usize,
+}
+
+/// Numbers of a solve, in the order in which they stand in `joint_values`.
+pub(crate) const SETTINGS: [&str; 7] =
+    ["t_start", "tick", "direction", "rtol", "h_min", "h_max", "h_init"];
+
+/// Previous errors below 1e-4 are treated alike, as the processor does.
+const LOG2_SMALLEST_REMEMBERED: f64 = -13.287_712_379_549_449;
+/// Keeps the controller's logarithm away from 0.
+const SMALLEST_SQUARE: f64 = 1e-24;
+
+/// A step of fewer ticks than this is too small.
+const SMALLEST_STEP: f64 = 16.0;
+
+/// `run_lane` and what it calls besides `rhs(t, base)`, which takes the state from `stage` and
+/// writes slopes to `slopes` from `base` on.
+pub(crate) fn text(table: &Tableau, n: usize, offsets: &Offsets, dialect: Dialect) -> String {
+    let writer = Writer { table, n, dialect };
+    let mut settings = String::new();
+    for (i, name) in SETTINGS.iter().enumerate() {
+        let at = offsets.settings + i;
+        settings += &format!("    let {name}: real = joint_values[{at}u];\n");
+    }
+    let number = |x: f64| dialect.number(x);
+    let controller = PiController::for_error_order(table.error_order());
+    let (alpha, beta) = (controller.alpha, controller.beta);
+    include_str!("text/solve.wgsl")
+        .replace("$settings\n", &settings)
+        .replace("$stages\n", &writer.stages())
+        .replace("$error\n", &writer.error())
+        .replace("$interpolant\n", &writer.interpolant())
+        .replace("$atol", &(offsets.settings + SETTINGS.len()).to_string())
+        .replace("$rtol", &(offsets.settings + 3).to_string())
+        .replace("$limits", &offsets.limits.to_string())
+        .replace("$whole", &format!("(ticks(1u) << {}u)", dialect.log2_ticks()))
+        .replace("$span", &number((dialect.log2_ticks() as f64).exp2()))
+        .replace("$smallest_step", &number(SMALLEST_STEP))
+        .replace("$tiniest", &number(if dialect.is_double() { f64::MIN_POSITIVE } else { 1.2e-38 }))
+        .replace("$smallest_square", &number(SMALLEST_SQUARE))
+        .replace("$largest_square", &number(1.0 / SMALLEST_SQUARE))
+        .replace("$smallest_remembered", &number(LOG2_SMALLEST_REMEMBERED))
+        .replace("$rejection", &number(alpha + 0.75 * beta))
+        .replace("$alpha", &number(alpha))
+        .replace("$beta", &number(beta))
+        .replace("$safety", &number(controller.safety))
+        .replace("$min_factor", &number(controller.min_factor))
+        .replace("$max_factor", &number(controller.max_factor))
+        .replace("$nonfinite_factor", &number(0.5 * controller.min_factor))
+        .replace("$root", &number(1.0 / f64::from(table.error_order())))
+        .replace("$mean", &number(1.0 / n as f64))
+        .replace("$last", &format!("{}u", (table.stages() - 1) * n))
+        .replace("$all", &format!("{}u", table.stages() * n))
+        .replace("$n", &format!("{n}u"))
+}
+
+struct Writer<'a> {
+    table: &'a Tableau,
+    n: usize,
+    dialect: Dialect,
+}
+
+impl Writer<'_> {
+    /// `Σ weight_j slopes_j` with the weights called `w0`, `w1`, …, first slope first.
+    fn terms(&self, weights: usize) -> Vec<String> {
+        (0..weights).map(|j| format!("w{j} * slopes[{}u + i]", j * self.n)).collect()
+    }
+
+    /// Declares the weights `step weight_j`.
+    fn weights(&self, weights: &[f64]) -> String {
+        let line = |(j, w): (usize, &f64)| {
+            format!("            let w{j}: real = step * {};\n", self.dialect.number(*w))
+        };
+        weights.iter().enumerate().map(line).collect()
+    }
+
+    /// States and slopes of all stages after the first.
+    fn stages(&self) -> String {
+        let mut out = String::new();
+        for i in 1..self.table.stages() {
+            out += "        {\n";
+            out += &self.weights(self.table.a[i]);
+            out += &format!("            for (var i: word = 0u; i < {}u; i++) {{\n", self.n);
+            out += "                var sum: real = u[i];\n";
+            for term in self.terms(i) {
+                out += &format!("                sum = sum + {term};\n");
+            }
+            out += "                stage[i] = sum;\n            }\n";
+            let c = self.table.c[i];
+            let ticks = if c == 1.0 {
+                "real(now + taken)".to_owned()
+            } else {
+                format!("(real(now) + {} * real(taken))", self.dialect.number(c))
+            };
+            out += &format!(
+                "            rhs(t_start + direction * ({ticks} * tick), {}u);\n        }}\n",
+                i * self.n
+            );
+        }
+        out
+    }
+
+    /// The error of state `i`, in a loop over states.
+    fn error(&self) -> String {
+        let mut out = self.weights(self.table.b_error);
+        out += &format!("            for (var i: word = 0u; i < {}u; i++) {{\n", self.n);
+        let terms = self.terms(self.table.b_error.len());
+        out += &format!("                var e: real = {};\n", terms[0]);
+        for term in &terms[1..] {
+            out += &format!("                e = e + {term};\n");
+        }
+        out
+    }
+
+    /// The solution at `theta` of the step, state by state.
+    fn interpolant(&self) -> String {
+        let mut out = String::new();
+        let pad = "                    ";
+        for (j, row) in self.table.dense.iter().enumerate() {
+            let number = |x: f64| self.dialect.number(x);
+            let weight = match **row {
+                [a, b, c, d] => format!(
+                    "theta * (({} + theta * {}) + theta * theta * ({} + theta * {}))",
+                    number(a),
+                    number(b),
+                    number(c),
+                    number(d)
+                ),
+                _ => row.iter().rev().fold("real(0.0)".to_owned(), |sum, c| {
+                    format!("theta * ({sum} + {})", number(*c))
+                }),
+            };
+            out += &format!("{pad}let w{j}: real = step * ({weight});\n");
+        }
+        out += &format!("{pad}for (var i: word = 0u; i < {}u; i++) {{\n", self.n);
+        out += &format!("{pad}    var sum: real = u[i];\n");
+        for term in self.terms(self.table.dense.len()) {
+            out += &format!("{pad}    sum = sum + {term};\n");
+        }
+        out += &format!(
+            "{pad}    results[(next_save * {}u + i) * lanes + lane] = sum;\n{pad}}}\n",
+            self.n
+        );
+        out
+    }
+}

@@ -1,0 +1,354 @@
+//! Whole solves of many trajectories of one model: the program, its arrays, what came of them.
+
+use slopefield_ensemble::{Failure, TrajectoryResult, Values};
+use slopefield_graph::LoweredModel;
+use slopefield_graph::ModelFunction;
+use slopefield_graph::plan::{Buffer, Entry, Plan};
+use slopefield_solve::{Settings, SolveError, Stats, Tableau};
+
+use crate::dialect::{Dialect, ElementType, PRIVATE_LIMIT, Program, SharedArray};
+use crate::emit::statements;
+use crate::error::GpuError;
+use crate::places::{Array, Places};
+use crate::points::check_own;
+use crate::solve_text::{self, Offsets};
+
+/// The arrays of a solve, in the order of their bindings.
+pub(crate) const SHARED: [SharedArray; 8] = [
+    SharedArray { name: "joint_values", element: ElementType::Real, writable: false },
+    SharedArray { name: "own_values", element: ElementType::Real, writable: false },
+    SharedArray { name: "tables", element: ElementType::Word, writable: false },
+    SharedArray { name: "results", element: ElementType::Real, writable: true },
+    SharedArray { name: "kept", element: ElementType::Real, writable: true },
+    SharedArray { name: "counts", element: ElementType::Word, writable: true },
+    SharedArray { name: "clock", element: ElementType::Ticks, writable: true },
+    SharedArray { name: "open", element: ElementType::Counter, writable: true },
+];
+
+/// Rows of `counts`.
+const COUNTS: usize = 6;
+
+/// The program that solves trajectories of a right-hand side, a thread for each.
+///
+/// A run attempts up to so many steps of each trajectory that is not done and counts those that are
+/// still open; all that a trajectory is goes from run to run in memory, so that how the work is cut
+/// changes no number.
+#[derive(Debug, Clone)]
+pub struct TrajectoryProgram {
+    plan: Plan,
+    places: Places,
+    own: usize,
+    method: &'static Tableau,
+    dialect: Dialect,
+    /// The text.
+    pub text: String,
+}
+
+/// Many initial value problems on one time span, which differ in initial states and parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct Trajectories<'a> {
+    /// Start time.
+    pub t0: f64,
+    /// End time, after or before the start.
+    pub t1: f64,
+    /// Number of trajectories.
+    pub count: usize,
+    /// Initial states.
+    pub u0: Values<'a>,
+    /// All parameters once; those that trajectories have of their own are not read.
+    pub shared: &'a [f64],
+    /// The parameters that trajectories have of their own, in the order of the program.
+    pub own: Values<'a>,
+}
+
+/// What the arrays of a program hold before its first run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrays {
+    /// `joint_values`.
+    pub joint_values: Vec<f64>,
+    /// `own_values`: states, then own parameters, a column for each trajectory.
+    pub own_values: Vec<f64>,
+    /// `tables`; the third last is the number of attempts of a run.
+    pub tables: Vec<u32>,
+    /// Elements of `results`: a row for each state at each save time.
+    pub results: usize,
+    /// Elements of `kept`.
+    pub kept: usize,
+    /// Elements of `counts`.
+    pub counts: usize,
+    /// `clock`: a time for each trajectory, then the save times.
+    pub clock: Vec<u64>,
+}
+
+impl TrajectoryProgram {
+    /// The program for the right-hand side of a model, in which every trajectory has a value of its
+    /// own for the parameters `own` (ascending).
+    ///
+    /// # Errors
+    /// [`GpuError::Model`] for a model that is more than an ordinary differential equation, and as
+    /// for [`TrajectoryProgram::new`].
+    pub fn of_model(
+        model: &LoweredModel,
+        own: &[usize],
+        method: &'static Tableau,
+        dialect: Dialect,
+    ) -> Result<Self, GpuError> {
+        if let Some((function, _)) = model.others.first() {
+            let what = match function {
+                ModelFunction::Mass | ModelFunction::Invariants => {
+                    "algebraic equations and mass matrices"
+                }
+                ModelFunction::History | ModelFunction::Lags => "delays",
+                ModelFunction::Noise | ModelFunction::DiagonalNoise => "equations with noise",
+                ModelFunction::Rates | ModelFunction::JumpAffect(_) => "random jumps",
+                _ => "events",
+            };
+            return Err(GpuError::Model { what });
+        }
+        Self::new(&model.rhs.eval, own, method, dialect)
+    }
+
+    /// The program for a right-hand side of its own: the plan of a value that passes
+    /// [`Plan::verify`].
+    ///
+    /// # Errors
+    /// [`GpuError::Model`] for functions that take more than states, [`GpuError::Method`] for
+    /// methods whose interpolant needs stages of its own or whose last stage is not the first of
+    /// the next step, [`GpuError::TooLarge`] for systems with more numbers than a thread has.
+    pub fn new(
+        plan: &Plan,
+        own: &[usize],
+        method: &'static Tableau,
+        dialect: Dialect,
+    ) -> Result<Self, GpuError> {
+        let n = plan.shape.outputs;
+        if plan.entry != Entry::Eval || n == 0 {
+            return Err(GpuError::Invalid("a solve needs the values of slopes".into()));
+        }
+        if plan.shape.states != n {
+            return Err(GpuError::Model { what: "models with inputs or delays" });
+        }
+        if !method.extra.a.is_empty() {
+            let why = "its solution within a step needs extra stages";
+            return Err(GpuError::Method { method: method.name, why });
+        }
+        if !method.fsal {
+            let why = "its last stage is not the first of the next step";
+            return Err(GpuError::Method { method: method.name, why });
+        }
+        check_own(plan, own)?;
+        let scratch = plan.scratch_len as usize;
+        let needed = (2 + method.stages()) * n + scratch;
+        if needed > PRIVATE_LIMIT {
+            return Err(GpuError::TooLarge { needed, limit: PRIVATE_LIMIT });
+        }
+        let buffers = vec![
+            (Buffer::Time, Array::Variable("t")),
+            (Buffer::States, Array::Private("stage")),
+            (Buffer::Out, Array::PrivateFrom("slopes", "base")),
+            (Buffer::Scratch, Array::Private("scratch")),
+        ];
+        let mut places = Places::new(plan, own, n, buffers);
+        let statements = statements(plan, &mut places, dialect);
+        let offsets = Offsets { settings: places.joint_len(), limits: places.tables_len() };
+        let body = format!(
+            "{}fn rhs(t: real, base: word) {{\n{statements}}}\n\n{}",
+            places.parameter_function(),
+            solve_text::text(method, n, &offsets, dialect),
+        );
+        let private =
+            vec![("u", n), ("stage", n), ("slopes", method.stages() * n), ("scratch", scratch)];
+        let text = dialect.program(&Program { shared: SHARED.to_vec(), private, body })?;
+        let (plan, own) = (plan.clone(), own.len());
+        Ok(TrajectoryProgram { plan, places, own, method, dialect, text })
+    }
+
+    /// Number of states.
+    #[must_use]
+    pub fn states(&self) -> usize {
+        self.plan.shape.states
+    }
+
+    /// Numbers of the largest array for each trajectory.
+    pub(crate) fn widest(&self, saves: usize) -> usize {
+        let n = self.states();
+        (saves * n).max(2 * n + 2).max(n + self.own).max(COUNTS)
+    }
+
+    /// Checks sizes, times and settings.
+    ///
+    /// # Errors
+    /// [`GpuError::Invalid`] with what is wrong.
+    pub fn check(
+        &self,
+        problem: &Trajectories<'_>,
+        settings: &Settings,
+        saves: &[f64],
+    ) -> Result<(), GpuError> {
+        let invalid = |text: String| Err(GpuError::Invalid(text));
+        let Trajectories { t0, t1, count, u0, shared, own } = *problem;
+        let (n, params) = (self.states(), self.plan.shape.params);
+        if shared.len() != params {
+            return invalid(format!(
+                "{} parameters were given, but the right-hand side takes {params}",
+                shared.len()
+            ));
+        }
+        for (what, values, len) in [("initial states", u0, n), ("own parameters", own, self.own)] {
+            let (found, wanted) = match values {
+                Values::Same(row) => (row.len(), Some(len)),
+                Values::Each(rows) => (rows.len(), count.checked_mul(len)),
+            };
+            if Some(found) != wanted {
+                return invalid(format!(
+                    "{found} {what} were given for {count} trajectories of {len} each"
+                ));
+            }
+        }
+        if u32::try_from(count).is_err() {
+            return invalid(format!("{count} trajectories are too many"));
+        }
+        if !t0.is_finite() || !t1.is_finite() {
+            return invalid(format!("the time span {t0} to {t1} is not finite"));
+        }
+        settings.validate(n).map_err(|e| GpuError::Invalid(e.to_string()))?;
+        let direction = if t1 < t0 { -1.0 } else { 1.0 };
+        let mut previous = t0;
+        for (index, &t) in saves.iter().enumerate() {
+            if !((t - t0) * direction >= 0.0 && (t1 - t) * direction >= 0.0) {
+                return invalid(format!("save time {index} is {t}, outside the span {t0} to {t1}"));
+            }
+            if (t - previous) * direction < 0.0 {
+                return invalid(format!(
+                    "save time {index} is {t}, before its predecessor {previous}; sort them in \
+                     the direction of integration"
+                ));
+            }
+            previous = t;
+        }
+        Ok(())
+    }
+
+    /// What the arrays hold for the trajectories `from .. from + lanes`, if a run is to attempt up
+    /// to `attempts` steps. The problem has passed [`TrajectoryProgram::check`] and its time span is
+    /// not empty.
+    #[must_use]
+    pub fn arrays(
+        &self,
+        problem: &Trajectories<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        (from, lanes): (usize, usize),
+        attempts: u32,
+    ) -> Arrays {
+        let n = self.states();
+        let span = (problem.t1 - problem.t0).abs();
+        let ticks = f64::from(self.dialect.log2_ticks()).exp2();
+        let whole = 1u64 << self.dialect.log2_ticks();
+        let direction = if problem.t1 < problem.t0 { -1.0 } else { 1.0 };
+        let mut joint_values = self.places.joint_values(&self.plan, problem.shared);
+        joint_values.extend([
+            problem.t0,
+            span / ticks,
+            direction,
+            settings.rtol,
+            settings.h_min.min(span),
+            settings.h_max.min(span),
+            settings.h_init.map_or(0.0, |h| h.abs().min(span)),
+        ]);
+        match settings.atol[..] {
+            [one] => joint_values.extend(std::iter::repeat_n(one, n)),
+            _ => joint_values.extend(&settings.atol),
+        }
+        let mut own_values = Vec::with_capacity((n + self.own) * lanes);
+        for (values, len) in [(problem.u0, n), (problem.own, self.own)] {
+            for i in 0..len {
+                own_values.extend((from..from + lanes).map(|k| match values {
+                    Values::Same(row) => row[i],
+                    Values::Each(rows) => rows[k * len + i],
+                }));
+            }
+        }
+        let mut tables = self.places.tables(&self.plan, lanes);
+        let most = u32::try_from(settings.max_steps).unwrap_or(u32::MAX);
+        tables.extend([attempts, most, saves.len() as u32]);
+        let mut clock = vec![0; lanes];
+        clock.extend(saves.iter().map(|t| {
+            // The end is the end, whatever the division rounds to.
+            if *t == problem.t1 {
+                return whole;
+            }
+            (((t - problem.t0).abs() / span * ticks).round() as u64).min(whole)
+        }));
+        Arrays {
+            joint_values,
+            own_values,
+            tables,
+            results: saves.len() * n * lanes,
+            kept: (2 * n + 2) * lanes,
+            counts: COUNTS * lanes,
+            clock,
+        }
+    }
+
+    /// What came of the trajectories of `arrays`, from the memory after the last run: appended to
+    /// `into`, states at the save times to `out` (trajectory by trajectory, row by row; NaN where a
+    /// trajectory did not get to). `interrupted` is why trajectories are still open.
+    #[allow(clippy::too_many_arguments, reason = "the arrays of a program")]
+    pub fn unpack<T: Copy + Into<f64>>(
+        &self,
+        problem: &Trajectories<'_>,
+        settings: &Settings,
+        saves: usize,
+        (results, kept): (&[T], &[T]),
+        counts: &[u32],
+        clock: &[u64],
+        interrupted: Option<&SolveError>,
+        into: &mut Vec<TrajectoryResult>,
+        out: &mut [f64],
+    ) {
+        let n = self.states();
+        let lanes = counts.len() / COUNTS;
+        let whole = f64::from(self.dialect.log2_ticks()).exp2();
+        let stages = self.method.stages() as u64 - 1;
+        for lane in 0..lanes {
+            let row = |row: usize| counts[row * lanes + lane];
+            let (phase, reached) = (row(0), row(1) as usize);
+            for (s, to) in out[lane * saves * n..][..saves * n].chunks_exact_mut(n).enumerate() {
+                for (i, to) in to.iter_mut().enumerate() {
+                    *to = f64::NAN;
+                    if s < reached {
+                        *to = results[(s * n + i) * lanes + lane].into();
+                    }
+                }
+            }
+            let (accepted, attempts) = (u64::from(row(2)), u64::from(row(3)));
+            let stats = Stats {
+                accepted,
+                rejected: attempts - accepted,
+                rhs: 1 + u64::from(settings.h_init.is_none()) + attempts * stages,
+                ..Stats::default()
+            };
+            let t = problem.t0 + (problem.t1 - problem.t0) * (clock[lane] as f64 / whole);
+            let u: Vec<f64> = (0..n).map(|i| kept[i * lanes + lane].into()).collect();
+            let state = row(5) as usize;
+            let error = match phase {
+                2 => {
+                    into.push(Ok(stats));
+                    continue;
+                }
+                3 => SolveError::TooManySteps { t, steps: settings.max_steps },
+                4 => {
+                    let h: f64 = kept[2 * n * lanes + lane].into();
+                    SolveError::StepTooSmall { t, h }
+                }
+                5 | 6 => SolveError::NonFinite { t, state, u: u.clone() },
+                _ => match interrupted {
+                    Some(SolveError::OutOfTime { .. }) => SolveError::OutOfTime { t },
+                    _ => SolveError::Cancelled { t },
+                },
+            };
+            into.push(Err(Box::new(Failure { error, u, stats })));
+        }
+    }
+}

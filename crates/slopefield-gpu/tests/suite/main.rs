@@ -1,0 +1,7 @@
+//! Everything that needs no process of its own.
+
+mod common;
+mod cuda;
+mod functions;
+mod plans;
+mod trajectories;
