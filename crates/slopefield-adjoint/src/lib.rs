@@ -9,6 +9,7 @@
 //! | [`SecondOrderAdjoint`] | exact product with the Hessian of a loss | about four solves per direction | explicit Runge–Kutta methods, where second derivatives are known |
 //! | [`ImplicitAdjoint`], [`ImplicitSensitivity`] | the same two for implicit steps | likewise, with a factorisation per step or stage | Rosenbrock, diagonally implicit and Radau methods, algebraic equations, automatic switching |
 //! | [`HybridAdjoint`], [`HybridForward`] | the same through events and delays | the same; the whole solve is kept | explicit Runge–Kutta methods |
+//! | [`ImplicitEventAdjoint`], [`ImplicitEventSensitivity`] | the same through events, mass matrices included | the same, and one more solve | Rosenbrock, diagonally implicit and Radau methods |
 //! | [`GaussAdjoint`] | continuous adjoint over stored dense output | a second solve backward | every stepper, plugins included |
 //! | [`InterpolatingAdjoint`], [`QuadratureAdjoint`] | the same with other parameter integrals | likewise | likewise |
 //! | [`BacksolveAdjoint`] | continuous adjoint with the solution integrated backward | likewise, in constant memory | solutions that come back |
@@ -56,7 +57,9 @@ pub use costs::Costs;
 pub use discrete::DiscreteAdjoint;
 pub use forward::ForwardSensitivity;
 pub use hybrid::{HybridAdjoint, HybridForward};
-pub use implicit::{ImplicitAdjoint, ImplicitSensitivity};
+pub use implicit::{
+    ImplicitAdjoint, ImplicitEventAdjoint, ImplicitEventSensitivity, ImplicitSensitivity,
+};
 pub use method::{DEFAULT_MEMORY, Evaluated, GradientMethod, Loss};
 pub use methods::{METHODS, MethodInfo, Through, applicable, method_info};
 pub use second_order::{CurvedLoss, SecondOrder, SecondOrderAdjoint};

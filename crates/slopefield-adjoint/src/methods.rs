@@ -2,10 +2,11 @@
 //! one is made.
 
 use crate::hybrid::HONOURED;
+use crate::implicit::HONOURED_WITH_EVENTS;
 use crate::{
     BacksolveAdjoint, DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod,
-    HybridAdjoint, HybridForward, ImplicitAdjoint, ImplicitSensitivity, InterpolatingAdjoint,
-    QuadratureAdjoint, stochastic,
+    HybridAdjoint, HybridForward, ImplicitAdjoint, ImplicitEventAdjoint, ImplicitEventSensitivity,
+    ImplicitSensitivity, InterpolatingAdjoint, QuadratureAdjoint, stochastic,
 };
 use slopefield_kernel::{Part, Structure};
 use slopefield_solve::{Stepper, tableau};
@@ -55,13 +56,21 @@ pub static METHODS: &[MethodInfo] = &[
                 without(through, &[])?;
                 Ok(Box::new(DiscreteAdjoint::new(table).with_memory(through.memory)))
             }
+            None if through.structure.delays.is_some() => Err(not_through_delays(through.solver)),
+            None if through.structure.events.is_some() => {
+                without(through, &HONOURED_WITH_EVENTS)?;
+                let method = ImplicitEventAdjoint::named(through.solver);
+                let method = method.ok_or_else(|| not_through_events(through.solver))?;
+                method.suits(through.structure)?;
+                Ok(Box::new(method))
+            }
             None => match ImplicitAdjoint::named(through.solver) {
                 Some(method) => {
                     without(through, &[Part::Mass])?;
                     method.suits(through.structure)?;
                     Ok(Box::new(method.with_memory(through.memory)))
                 }
-                None => Err(not_reversible(through.solver)),
+                None => Err(not_exactly(through.solver)),
             },
         },
     },
@@ -80,13 +89,21 @@ pub static METHODS: &[MethodInfo] = &[
                 without(through, &[])?;
                 Ok(Box::new(ForwardSensitivity::new(table).with_memory(through.memory)))
             }
+            None if through.structure.delays.is_some() => Err(not_through_delays(through.solver)),
+            None if through.structure.events.is_some() => {
+                without(through, &HONOURED_WITH_EVENTS)?;
+                let method = ImplicitEventSensitivity::named(through.solver);
+                let method = method.ok_or_else(|| not_through_events(through.solver))?;
+                method.suits(through.structure)?;
+                Ok(Box::new(method))
+            }
             None => match ImplicitSensitivity::named(through.solver) {
                 Some(method) => {
                     without(through, &[Part::Mass])?;
                     method.suits(through.structure)?;
                     Ok(Box::new(method.with_memory(through.memory)))
                 }
-                None => Err(not_reversible(through.solver)),
+                None => Err(not_exactly(through.solver)),
             },
         },
     },
@@ -177,5 +194,39 @@ pub(crate) fn without(
 }
 
 pub(crate) fn not_reversible(solver: &str) -> String {
-    format!("the steps of `{solver}` cannot be differentiated one by one")
+    let several = match solver {
+        "bdf" | "bdf-gmres" | "vcabm" => {
+            ": each uses several steps before it, of changing number and length"
+        }
+        _ => "",
+    };
+    format!("the steps of `{solver}` cannot be differentiated one by one{several}")
+}
+
+/// The same for systems through which the continuous methods go.
+fn not_exactly(solver: &str) -> String {
+    let why = not_reversible(solver);
+    format!(
+        "{why}; the continuous methods gauss, interpolating and quadrature need the solution alone"
+    )
+}
+
+/// Why the steps of a solver are not differentiated where the system has delays.
+fn not_through_delays(solver: &str) -> String {
+    format!(
+        "the steps of `{solver}` are not differentiated in systems with delays; use an explicit \
+         Runge–Kutta method, such as tsit5 or vern7"
+    )
+}
+
+/// Why the steps of a solver are not differentiated where the system has events.
+fn not_through_events(solver: &str) -> String {
+    if ImplicitAdjoint::named(solver).is_some() {
+        format!(
+            "the steps of `{solver}` are not differentiated one by one in systems with events; use \
+             rodas5p, another implicit method of one step, or an explicit method"
+        )
+    } else {
+        not_exactly(solver)
+    }
 }

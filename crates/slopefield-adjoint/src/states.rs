@@ -1,7 +1,10 @@
 //! The derivatives of saved states by everything the solve began with: what least-squares methods
 //! and information matrices are made of.
 
-use crate::{ForwardSensitivity, HybridForward, ImplicitSensitivity, StochasticForward};
+use crate::{
+    ForwardSensitivity, HybridForward, ImplicitEventSensitivity, ImplicitSensitivity,
+    StochasticForward,
+};
 use slopefield_solve::{Ivp, Settings, SolveError, Stats};
 
 /// Saved states with their derivatives by initial state and parameters. The derivatives are those
@@ -42,4 +45,10 @@ macro_rules! through_tangents {
         }
     )*};
 }
-through_tangents!(ForwardSensitivity, HybridForward, ImplicitSensitivity, StochasticForward);
+through_tangents!(
+    ForwardSensitivity,
+    HybridForward,
+    ImplicitEventSensitivity,
+    ImplicitSensitivity,
+    StochasticForward
+);

@@ -4,12 +4,11 @@
 mod instants;
 mod steps;
 
+use super::causes::{breaking, read_times, root_of, scheduled};
 use super::past::Past;
 use super::record::{Entry, Record};
 use super::system::{System, refused};
 use super::trace::{Item, Kind, Moment, Source, Trace, TraceStep};
-use instants::{root_of, stops};
-use slopefield_kernel::Trigger;
 use slopefield_solve::{Settings, SolveError};
 
 /// Discontinuities of derivatives up to this many above the order of the error estimate are tracked,
@@ -71,7 +70,7 @@ impl Builder {
         self.scratch.resize(system.scratch_len(), 0.0);
         self.coincidences.clear();
         self.evaluations = 0;
-        self.read_times(system);
+        read_times(system, &mut self.times, &mut self.scratch);
         trace.moments.push(Moment { t: system.ivp.t0, kind: Kind::Start });
         self.row[..n].copy_from_slice(system.ivp.u0);
         let jumps = system.delays().is_some_and(|delays| delays.jumps_at_start);
@@ -92,15 +91,15 @@ impl Builder {
             let end_state = &record.states[state..state + n];
             state += n;
             let coupled = &record.coupled[step * trace.lags..(step + 1) * trace.lags];
-            let events = Self::breaking(system, record, entry, cut);
-            let scheduled = events
+            let events = breaking(system, record, entry, cut);
+            let planned = events
                 .clone()
                 .filter(|_| cut == end)
-                .find_map(|index| self.scheduled(system, record.entries[index]));
+                .find_map(|index| scheduled(system, &self.times, record.entries[index]));
             let begin = at.moment;
             let (end_moment, cut_moment);
             let mut order = None;
-            if let Some(terms) = scheduled {
+            if let Some(terms) = planned {
                 end_moment = trace.add(end, Kind::Scheduled { terms });
                 cut_moment = end_moment;
             } else {
@@ -142,56 +141,11 @@ impl Builder {
         Ok(())
     }
 
-    fn read_times(&mut self, system: &System<'_>) {
-        self.times.clear();
-        if let Some(times) = system.events().and_then(|events| events.times) {
-            self.times.resize(times.shape().outputs, 0.0);
-            let (t0, p) = (system.ivp.t0, system.ivp.p);
-            times.eval(t0, &[], p, &mut self.times, &mut self.scratch);
-        }
-    }
-
     /// A derivative of order `order` may jump at `moment`, where the state is in `row`.
     fn begin_anew(&mut self, system: &System<'_>, trace: &Trace, moment: usize, order: u32) {
         self.past.expect(moment, order);
         let t = trace.time(moment);
         self.past.place(system, trace, t, &mut self.row, &mut self.scratch);
-    }
-
-    /// The entries from `first` that are events at `t`, if one of them changes the state or stops
-    /// the solve.
-    fn breaking(
-        system: &System<'_>,
-        record: &Record,
-        first: usize,
-        t: f64,
-    ) -> std::ops::Range<usize> {
-        let mut end = first;
-        let mut any = false;
-        while let Some(&Entry::Event { t: at, event, .. }) = record.entries.get(end)
-            && at == t
-        {
-            end += 1;
-            any |= system.affect(event).is_some() || stops(system, event);
-        }
-        if any { first..end } else { first..first }
-    }
-
-    /// What determines the time of an event of the first round that happens at given times.
-    fn scheduled(&self, system: &System<'_>, entry: Entry) -> Option<[(u32, f64); 2]> {
-        let Entry::Event { t, event, round: 0 } = entry else { return None };
-        let nearest = |range: &mut dyn Iterator<Item = u32>| {
-            let off = |index: &u32| (self.times[*index as usize] - t).abs();
-            range.min_by(|a, b| off(a).total_cmp(&off(b)))
-        };
-        match &system.events()?.list[event].trigger {
-            Trigger::At(range) => Some([(nearest(&mut range.clone())?, 1.0), (0, 0.0)]),
-            Trigger::Every { period, from, .. } => {
-                let (length, first) = (self.times[*period as usize], self.times[*from as usize]);
-                Some([(*from, 1.0), (*period, ((t - first) / length).round())])
-            }
-            Trigger::Crossing { .. } => None,
-        }
     }
 
     /// The moment and the constant lag after it that `t` is, and the order of the derivative that

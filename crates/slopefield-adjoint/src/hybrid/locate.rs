@@ -1,5 +1,6 @@
 //! Instants that the solution determines: what they are zeros of, and how they move.
 
+use super::causes::Terms;
 use super::reverse::dot;
 use super::system::{System, refused};
 use super::trace::{Kind, Source, Trace};
@@ -9,7 +10,7 @@ use slopefield_solve::SolveError;
 
 /// A condition whose rate of change times the step is below this part of its size in the step only
 /// touches 0.
-const GRAZING: f64 = 1e-6;
+pub(crate) const GRAZING: f64 = 1e-6;
 
 /// Two conditions that pass 0 at one instant must move it alike up to this.
 const ALIKE: f64 = 1e-7;
@@ -17,10 +18,42 @@ const ALIKE: f64 = 1e-7;
 /// How an instant moves with the solution and the parameters: its time changes by minus the sum of
 /// these numbers times the changes, divided by the rate.
 #[derive(Debug)]
-pub(super) struct Condition {
+pub(crate) struct Condition {
     pub rate: f64,
     pub by_input: Vec<f64>,
     pub by_p: Vec<f64>,
+}
+
+impl Condition {
+    /// Whether this condition and another, which hold at one instant, move it differently.
+    pub fn parts_from(&self, other: &Condition) -> bool {
+        let numbers = |c: &Condition| -> Vec<f64> {
+            c.by_input.iter().chain(&c.by_p).map(|x| x / c.rate).collect()
+        };
+        let (one, two) = (numbers(self), numbers(other));
+        let size = one.iter().chain(&two).fold(0.0_f64, |most, x| most.max(x.abs()));
+        one.iter().zip(&two).any(|(a, b)| (a - b).abs() > ALIKE * size)
+    }
+}
+
+/// A time of the model as a condition `t − time = 0`; `weights` is work space.
+pub(crate) fn times_condition(
+    system: &System<'_>,
+    terms: Terms,
+    weights: &mut [f64],
+    scratch: &mut [f64],
+) -> Condition {
+    let mut by_p = vec![0.0; system.ivp.p.len()];
+    if let Some(times) = system.events().and_then(|events| events.times) {
+        weights.fill(0.0);
+        for (index, factor) in terms {
+            weights[index as usize] -= factor;
+        }
+        let grad = Cotangent { t: &mut 0.0, u: &mut [], p: &mut by_p };
+        let weights = &weights[..times.shape().outputs];
+        times.vjp(system.point(system.ivp.t0, &[]), weights, grad, scratch);
+    }
+    Condition { rate: 1.0, by_input: vec![0.0; system.all], by_p }
 }
 
 /// Work space for the conditions of instants.
@@ -204,15 +237,12 @@ impl Locator {
             let t = trace.time(moment);
             let other = self.condition(system, trace, step, Kind::Root { root, step })?;
             let leading = match trace.moments[moment].kind {
-                Kind::Scheduled { terms } => self.condition_of_times(system, trace, terms),
+                Kind::Scheduled { terms } => {
+                    times_condition(system, terms, &mut self.weights, &mut self.scratch)
+                }
                 kind => self.condition(system, trace, step, kind)?,
             };
-            let numbers = |c: &Condition| -> Vec<f64> {
-                c.by_input.iter().chain(&c.by_p).map(|x| x / c.rate).collect()
-            };
-            let (one, two) = (numbers(&leading), numbers(&other));
-            let size = one.iter().chain(&two).fold(0.0_f64, |most, x| most.max(x.abs()));
-            if one.iter().zip(&two).any(|(a, b)| (a - b).abs() > ALIKE * size) {
+            if leading.parts_from(&other) {
                 return refused(format!(
                     "several events happen at the same instant t = {t} for different reasons and \
                      would part when parameters change, so the order in which they happen, and \
@@ -221,25 +251,5 @@ impl Locator {
             }
         }
         Ok(())
-    }
-
-    /// A time of the model as a condition `t − time = 0`.
-    fn condition_of_times(
-        &mut self,
-        system: &System<'_>,
-        trace: &Trace,
-        terms: [(u32, f64); 2],
-    ) -> Condition {
-        let mut by_p = vec![0.0; system.ivp.p.len()];
-        if let Some(times) = system.events().and_then(|events| events.times) {
-            self.weights.fill(0.0);
-            for (index, factor) in terms {
-                self.weights[index as usize] -= factor;
-            }
-            let grad = Cotangent { t: &mut 0.0, u: &mut [], p: &mut by_p };
-            let weights = &self.weights[..times.shape().outputs];
-            times.vjp(system.point(system.ivp.t0, &[]), weights, grad, &mut self.scratch);
-        }
-        Condition { rate: 1.0, by_input: vec![0.0; trace.all], by_p }
     }
 }

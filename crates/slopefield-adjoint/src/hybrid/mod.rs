@@ -7,14 +7,15 @@
 //! constant lags carry on move with the lags.
 
 mod build;
-mod locate;
+pub(crate) mod causes;
+pub(crate) mod locate;
 mod past;
-mod record;
-mod reverse;
+pub(crate) mod record;
+pub(crate) mod reverse;
 mod start;
-mod system;
+pub(crate) mod system;
 mod tangent;
-mod trace;
+pub(crate) mod trace;
 
 use crate::method::{ensure_finite, validate_gradients};
 use crate::saves::SavedStates;

@@ -4,7 +4,7 @@ use slopefield_solve::{Happening, SolveError, Step, StepObserver, Stepper};
 
 /// One thing that the solve did.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Entry {
+pub(crate) enum Entry {
     /// A step; its state at `cut` and the lags coupled to the state are the next rows.
     Step {
         /// Where it began,
@@ -20,7 +20,7 @@ pub(super) enum Entry {
 
 /// A solve, as observed.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub(crate) struct Record {
     pub entries: Vec<Entry>,
     /// For each step the state at its cut; for each event the states before and after.
     pub states: Vec<f64>,

@@ -5,7 +5,7 @@ use slopefield_solve::{Ivp, SolveError};
 
 /// The system of a problem.
 #[derive(Clone, Copy)]
-pub(super) struct System<'a> {
+pub(crate) struct System<'a> {
     pub ivp: Ivp<'a>,
     /// Number of states,
     pub n: usize,
@@ -93,6 +93,6 @@ impl<'a> System<'a> {
 }
 
 /// A refusal in a sentence.
-pub(super) fn refused<T>(sentence: String) -> Result<T, SolveError> {
+pub(crate) fn refused<T>(sentence: String) -> Result<T, SolveError> {
     Err(SolveError::Invalid(sentence))
 }

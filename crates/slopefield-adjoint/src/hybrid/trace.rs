@@ -12,7 +12,7 @@ use slopefield_solve::runge_kutta::MAX_DENSE_STAGES;
 
 /// What determines a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// The start time of the problem.
     Start,
     /// Nothing: the end of a step that was chosen by error control, or of the span.
@@ -29,7 +29,7 @@ pub(super) enum Kind {
 
 /// A point in time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     pub t: f64,
     pub kind: Kind,
 }
@@ -62,7 +62,7 @@ pub(super) struct TraceStep {
 
 /// One event that changes the state or stops the solve.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Change {
+pub(crate) struct Change {
     pub event: usize,
     /// When.
     pub moment: usize,

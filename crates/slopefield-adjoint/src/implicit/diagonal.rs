@@ -130,7 +130,7 @@ impl StageEquations for DiagonalEquations {
         let (n, h, s) = (step.start.len(), step.h(), self.stages());
         let directions = along.states.len() / n;
         for (d, rows) in rows.chunks_exact_mut(s * n).enumerate() {
-            let (_, dh) = along.times(d, n);
+            let (_, dh) = along.times(d);
             rows[..n].fill(0.0);
             add_scaled(&mut rows[..n], h, &along.slopes[d * n..(d + 1) * n]);
             add_scaled(&mut rows[..n], dh / h, step.row(0));
@@ -144,7 +144,7 @@ impl StageEquations for DiagonalEquations {
                 for (a, row) in self.table.a[i].iter().zip(before.chunks_exact(n)) {
                     add_scaled(&mut self.back, *a, row);
                 }
-                let (dt, dh) = along.times(d, n);
+                let (dt, dh) = along.times(d);
                 let change = (d, dt + self.table.c[i] * dh);
                 self.linear.push_forward(ivp, (t, &self.point), &self.back, change, own);
                 own.iter_mut().for_each(|x| *x *= h);

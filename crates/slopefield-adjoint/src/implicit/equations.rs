@@ -61,16 +61,15 @@ pub(super) struct Directions<'a> {
     pub states: &'a [f64],
     /// Tangents of the slope that is handed over there, likewise; empty where none is.
     pub slopes: &'a [f64],
-    /// Whether the step begins at the start and the last direction is the start time.
-    pub timed: bool,
+    /// How the beginning of the step and its length change, direction by direction; empty where they
+    /// do not.
+    pub times: &'a [(f64, f64)],
 }
 
 impl Directions<'_> {
-    /// How the beginning of the step and its length change along direction `d` of states of length
-    /// `n`. A later start leaves the end where it is.
-    pub fn times(&self, d: usize, n: usize) -> (f64, f64) {
-        let last = (d + 1) * n == self.states.len();
-        if self.timed && last { (1.0, -1.0) } else { (0.0, 0.0) }
+    /// How the beginning of the step and its length change along direction `d`.
+    pub fn times(&self, d: usize) -> (f64, f64) {
+        self.times.get(d).copied().unwrap_or((0.0, 0.0))
     }
 }
 

@@ -11,6 +11,7 @@
 mod adjoint;
 mod diagonal;
 mod equations;
+mod events;
 mod linear;
 mod path;
 mod radau;
@@ -20,4 +21,6 @@ mod sensitivity;
 mod switched;
 
 pub use adjoint::ImplicitAdjoint;
+pub(crate) use events::HONOURED as HONOURED_WITH_EVENTS;
+pub use events::{ImplicitEventAdjoint, ImplicitEventSensitivity};
 pub use sensitivity::ImplicitSensitivity;

@@ -299,7 +299,7 @@ impl StageEquations for RadauEquations {
                 let t = self.argument(step, i);
                 let out = &mut self.given[i * n..(i + 1) * n];
                 let state = &along.states[d * n..(d + 1) * n];
-                let (dt, dh) = along.times(d, n);
+                let (dt, dh) = along.times(d);
                 let change = (d, dt + c * dh);
                 self.linear.push_forward(ivp, (t, &self.point), state, change, out);
                 if dh != 0.0 {

@@ -217,10 +217,10 @@ impl StageEquations for RosenbrockEquations {
                 for (a, row) in self.table.a[i].iter().zip(before.chunks_exact(n)) {
                     add_scaled(&mut self.back, *a, row);
                 }
-                let (dt, dh) = along.times(d, n);
+                let (dt, dh) = along.times(d);
                 let change = (d, dt + self.table.alpha[i] * dh);
                 self.linear.push_forward(ivp, (time, &self.point), &self.back, change, own);
-                if along.timed && dt != 0.0 {
+                if (dt, dh) != (0.0, 0.0) {
                     self.linear.time_derivative(ivp, step.t, step.start, &mut self.back);
                     add_scaled(own, self.table.gamma_sum[i] * dh, &self.back);
                     add_scaled(own, dt, &self.by_time);

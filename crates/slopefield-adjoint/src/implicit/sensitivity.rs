@@ -129,6 +129,8 @@ struct Tangents {
     rows: Vec<f64>,
     /// Whether the step at hand is the first, and the last direction the start time.
     timed: bool,
+    /// How the beginning of the first step and its length change, direction by direction.
+    times: Vec<(f64, f64)>,
     linear: Linear,
     next_save: usize,
     products: u64,
@@ -143,6 +145,7 @@ impl Tangents {
             stage: Vec::new(),
             rows: Vec::new(),
             timed: false,
+            times: Vec::new(),
             linear: Linear::new(),
             next_save: 0,
             products: 0,
@@ -176,6 +179,8 @@ impl Tangents {
             vector.clear();
             vector.resize(len, 0.0);
         }
+        self.times.clear();
+        self.times.resize(directions, (0.0, 0.0));
         self.products = 0;
         self.next_save = 0;
         for i in 0..n {
@@ -267,8 +272,13 @@ impl Tangents {
         let reached = |save: &&f64| (step.t_new - **save) * direction >= 0.0;
         self.next_save += saves[first_save..].iter().take_while(reached).count();
         let inside = first_save..self.next_save;
-        let along = Directions { states: &self.states, slopes: &self.slopes, timed: self.timed };
         let timed = self.timed.then(|| self.states.len() / n - 1);
+        if let Some(last) = timed {
+            // A later start leaves the end of the step where it is.
+            self.times[last] = (1.0, -1.0);
+        }
+        let times = if self.timed { &self.times[..] } else { &[] };
+        let along = Directions { states: &self.states, slopes: &self.slopes, times };
         self.products += equations.tangents(ivp, step, along, &mut self.unknowns)?;
         let end = equations.end_weights();
         if self.timed {

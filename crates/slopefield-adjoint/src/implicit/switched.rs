@@ -249,7 +249,7 @@ impl StageEquations for ExplicitEquations {
                 for (a, row) in self.table.stage(i).0.iter().zip(before.chunks_exact(n)) {
                     add_scaled(&mut self.back, *a, row);
                 }
-                let (dt, dh) = along.times(d, n);
+                let (dt, dh) = along.times(d);
                 let change = (d, dt + self.table.stage(i).1 * dh);
                 self.linear.push_forward(ivp, (t, &self.point), &self.back, change, own);
                 own.iter_mut().for_each(|x| *x *= step.h());

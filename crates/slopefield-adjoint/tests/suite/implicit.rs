@@ -407,9 +407,19 @@ fn what_cannot_be_differentiated_is_refused() {
             assert_eq!(refused.is_err(), name.starts_with("ro"), "{name}: {refused:?}");
         }
         assert!(make("rodas5p", &without).unwrap_err().contains("second derivatives"));
+        // Events are gone through, also by methods without the Jacobian in their steps.
         let events = slopefield_problems::bouncing_ball();
-        assert!(make("rodas5p", &events.rhs.structure()).unwrap_err().contains("events"));
-        assert!(make("bdf", &whole).unwrap_err().contains("bdf"));
+        let without = Structure { hessian: None, ..events.rhs.structure() };
+        assert_eq!(make("rodas5p", &events.rhs.structure()), Ok(id));
+        assert_eq!(make("radau", &without), Ok(id));
+        assert!(make("rodas5p", &without).unwrap_err().contains("second derivatives"));
+        let delays = slopefield_problems::delays().remove(0);
+        for solver in ["rodas5p", "kencarp4", "radau"] {
+            let why = make(solver, &delays.rhs.structure()).unwrap_err();
+            assert!(why.contains("delays") && why.contains("tsit5"), "{why}");
+        }
+        let why = make("bdf", &whole).unwrap_err();
+        assert!(why.contains("bdf") && why.contains("gauss"), "{why}");
     }
 }
 

@@ -1,11 +1,11 @@
 //! Events at one instant, put down as changes.
 
+use super::super::causes::{breaking, root_of, scheduled, start_stays};
 use super::super::past::From;
 use super::super::record::{Entry, Record};
-use super::super::system::{System, refused};
+use super::super::system::System;
 use super::super::trace::{Change, Item, Kind, Trace};
 use super::{At, Builder};
-use slopefield_kernel::Trigger;
 use slopefield_solve::SolveError;
 
 impl Builder {
@@ -24,7 +24,7 @@ impl Builder {
     ) -> Result<usize, SolveError> {
         let n = trace.n;
         let t = trace.time(at.moment);
-        let events = Self::breaking(system, record, entry, t);
+        let events = breaking(system, record, entry, t);
         if events.is_empty() {
             return Ok(entry);
         }
@@ -33,13 +33,13 @@ impl Builder {
         let mut changed = false;
         for &found in &record.entries[events.clone()] {
             let Entry::Event { event, round, .. } = found else { break };
-            let moment = match (self.scheduled(system, found), root_of(system, found)) {
+            let moment = match (scheduled(system, &self.times, found), root_of(system, found)) {
                 (Some(terms), _) if step.is_some() => {
                     let kind = Kind::Scheduled { terms };
                     if trace.moments[leading].kind == kind { leading } else { trace.add(t, kind) }
                 }
                 (Some(terms), _) => {
-                    self.start_stays(system, terms)?;
+                    start_stays(system, terms, &mut self.scratch)?;
                     leading
                 }
                 (None, Some(root)) => {
@@ -78,45 +78,4 @@ impl Builder {
         }
         Ok(events.end)
     }
-
-    /// Refuses time events at the start whose times depend on parameters: a little earlier they
-    /// would not happen at all.
-    fn start_stays(
-        &mut self,
-        system: &System<'_>,
-        terms: [(u32, f64); 2],
-    ) -> Result<(), SolveError> {
-        let Some(times) = system.events().and_then(|events| events.times) else { return Ok(()) };
-        let mut weights = vec![0.0; times.shape().outputs];
-        for (index, factor) in terms {
-            weights[index as usize] += factor;
-        }
-        let mut by_p = vec![0.0; system.ivp.p.len()];
-        let grad = slopefield_kernel::Cotangent { t: &mut 0.0, u: &mut [], p: &mut by_p };
-        let at = system.point(system.ivp.t0, &[]);
-        times.vjp(at, &weights, grad, &mut self.scratch);
-        match by_p.iter().position(|x| *x != 0.0) {
-            None => Ok(()),
-            Some(parameter) => refused(format!(
-                "a time event happens exactly at the start, t = {}, and its time depends on \
-                 parameter number {}: it would not happen a little earlier, so there is no \
-                 derivative; let the solve begin before it",
-                system.ivp.t0,
-                parameter + 1
-            )),
-        }
-    }
-}
-
-/// The root of an event of the first round that happens because a number passes 0.
-pub(super) fn root_of(system: &System<'_>, entry: Entry) -> Option<u32> {
-    let Entry::Event { event, round: 0, .. } = entry else { return None };
-    match system.events()?.list[event].trigger {
-        Trigger::Crossing { root, .. } => Some(root),
-        _ => None,
-    }
-}
-
-pub(super) fn stops(system: &System<'_>, event: usize) -> bool {
-    system.events().is_some_and(|events| events.list[event].stop)
 }

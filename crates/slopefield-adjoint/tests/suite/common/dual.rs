@@ -1,8 +1,8 @@
 //! Dual numbers, and systems with events and delays written in them: derivatives are exact.
 
 use slopefield_kernel::{
-    Cotangent, Crossing, DelayedRead, Delays, Event, Events, Kernel, Point, Shape, Structure,
-    Tangent, Trigger,
+    Cotangent, Crossing, DelayedRead, Delays, Event, Events, HessianProduct, Kernel, MatrixKernel,
+    MatrixPattern, Point, Shape, Structure, Tangent, Trigger,
 };
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 use std::sync::Arc;
@@ -205,6 +205,8 @@ pub struct System {
     pub history: Option<Function>,
     pub constant: Vec<bool>,
     jumps_at_start: bool,
+    curved: bool,
+    mass: Option<Mass>,
 }
 
 impl System {
@@ -227,6 +229,8 @@ impl System {
             history: None,
             constant: Vec::new(),
             jumps_at_start: false,
+            curved: false,
+            mass: None,
         }
     }
 
@@ -249,6 +253,26 @@ impl System {
 
     pub fn jumps_at_start(mut self) -> Self {
         self.jumps_at_start = true;
+        self
+    }
+
+    /// With second derivatives, which are differences of the first of order six: good to some twelve
+    /// digits.
+    pub fn curved(mut self) -> Self {
+        self.curved = true;
+        self
+    }
+
+    /// With a full mass matrix, column by column, as a function of the parameters.
+    pub fn mass(mut self, f: impl Fn(&[D], &mut [D]) + Send + Sync + 'static) -> Self {
+        let n = self.states;
+        let f = move |_: D, _: &[D], p: &[D], out: &mut [D]| f(p, out);
+        self.mass = Some(Mass {
+            height: n,
+            starts: (0..=n).map(|j| j * n).collect(),
+            rows: (0..n * n).map(|i| (i % n) as u32).collect(),
+            entries: Function::new(0, self.params, n * n, Box::new(f)),
+        });
         self
     }
 
@@ -357,8 +381,82 @@ impl Kernel for System {
                 history,
                 jumps_at_start: self.jumps_at_start,
             }),
+            hessian: self.curved.then_some(self as &dyn HessianProduct),
+            mass: self.mass.as_ref().map(|mass| mass as &dyn MatrixKernel),
             ..Structure::default()
         }
+    }
+}
+
+impl HessianProduct for System {
+    fn shape(&self) -> Shape {
+        self.rhs.shape
+    }
+    fn scratch_len(&self) -> usize {
+        0
+    }
+    fn hvp(
+        &self,
+        at: Point<'_>,
+        along: Tangent<'_>,
+        w: &[f64],
+        grad: Cotangent<'_>,
+        _: &mut [f64],
+    ) {
+        let size = along.u.iter().chain(along.p).fold(along.t.abs(), |m, x| m.max(x.abs()));
+        if size == 0.0 {
+            return;
+        }
+        let h = 0.02 / size;
+        for (place, weight) in [(1.0, 0.75), (2.0, -0.15), (3.0, 1.0 / 60.0)] {
+            for (place, weight) in [(place, weight / h), (-place, -weight / h)] {
+                let moved = |x: &[f64], d: &[f64]| -> Vec<f64> {
+                    x.iter().zip(d).map(|(x, d)| x + place * h * d).collect()
+                };
+                let (u, p) = (moved(at.u, along.u), moved(at.p, along.p));
+                let at = Point { t: at.t + place * h * along.t, u: &u, p: &p };
+                let (mut by_t, mut by_u, mut by_p) = (0.0, vec![0.0; u.len()], vec![0.0; p.len()]);
+                let once = Cotangent { t: &mut by_t, u: &mut by_u, p: &mut by_p };
+                self.rhs.vjp(at, w, once, &mut []);
+                *grad.t += weight * by_t;
+                grad.u.iter_mut().zip(by_u).for_each(|(g, x)| *g += weight * x);
+                grad.p.iter_mut().zip(by_p).for_each(|(g, x)| *g += weight * x);
+            }
+        }
+    }
+}
+
+/// A full mass matrix.
+struct Mass {
+    height: usize,
+    starts: Vec<usize>,
+    rows: Vec<u32>,
+    entries: Function,
+}
+
+impl MatrixKernel for Mass {
+    fn pattern(&self) -> MatrixPattern<'_> {
+        MatrixPattern { height: self.height, starts: &self.starts, rows: &self.rows }
+    }
+    fn scratch_len(&self) -> usize {
+        0
+    }
+    fn eval(&self, t: f64, _: &[f64], p: &[f64], values: &mut [f64], scratch: &mut [f64]) {
+        self.entries.eval(t, &[], p, values, scratch);
+    }
+    fn is_constant(&self) -> bool {
+        true
+    }
+    fn parameter_vjp(
+        &self,
+        at: Point<'_>,
+        weights: &[f64],
+        by_p: &mut [f64],
+        scratch: &mut [f64],
+    ) -> bool {
+        let grad = Cotangent { t: &mut 0.0, u: &mut [], p: by_p };
+        self.entries.vjp(Point { u: &[], ..at }, weights, grad, scratch);
+        true
     }
 }
 

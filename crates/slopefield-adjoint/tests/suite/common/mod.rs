@@ -1,6 +1,7 @@
 //! What the tests of this crate share.
 #![allow(dead_code, reason = "every test file uses a part")]
 
+pub mod again;
 pub mod dual;
 pub mod replay;
 

@@ -16,13 +16,13 @@ use slopefield_solve::{
 
 /// What a solve did.
 #[derive(Default)]
-struct Plan {
+pub struct Plan {
     /// Begin, whole end, cut.
-    steps: Vec<(f64, f64, f64)>,
+    pub steps: Vec<(f64, f64, f64)>,
     /// For each step, the lags coupled to the state.
     coupled: Vec<Vec<bool>>,
     /// Number of the step before it, time, event, round.
-    events: Vec<(usize, f64, usize, u32)>,
+    pub events: Vec<(usize, f64, usize, u32)>,
     /// State at each cut.
     ends: Vec<Vec<f64>>,
     whole: Option<f64>,

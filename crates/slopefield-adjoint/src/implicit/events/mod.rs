@@ -1,0 +1,180 @@
+//! Exact gradients through events, over implicit methods: Rosenbrock, diagonally implicit
+//! Runge–Kutta and Radau IIA methods, with mass matrices and algebraic equations too.
+//!
+//! What moves and what stays is the same as over explicit methods, see
+//! `docs/derivations/event-and-delay-gradients.md`; the steps between are those of
+//! `docs/derivations/implicit-adjoints.md`, whose beginnings and lengths move. Behind a change the method
+//! begins with a consistent state and slope.
+
+mod condition;
+mod reverse;
+mod solve;
+mod tangent;
+mod tape;
+
+use super::rosenbrock::NEEDS_CURVATURE;
+use crate::hybrid::system::System;
+use crate::method::{ensure_finite, validate_gradients};
+use crate::saves::SavedStates;
+use crate::sensitivity::{Sink, TangentPass, sensitivities};
+use crate::{Evaluated, GradientMethod, Loss, StateSensitivities};
+use reverse::Reverse;
+use slopefield_kernel::{Part, Structure};
+use slopefield_solve::{Ivp, Settings, SolveError, Stats};
+use solve::Solve;
+use tangent::Forward;
+
+/// The parts of a system whose derivative is part of these gradients.
+pub(crate) const HONOURED: [Part; 2] = [Part::Mass, Part::Events];
+
+/// Whether a system has what the derivatives need; otherwise a sentence.
+fn suits(solve: &Solve, structure: &Structure<'_>) -> Result<(), String> {
+    if solve.equations.have_the_jacobian() && structure.hessian.is_none() {
+        return Err(NEEDS_CURVATURE.into());
+    }
+    Ok(())
+}
+
+/// Exact reverse of a solve with events by an implicit one-step method.
+pub struct ImplicitEventAdjoint {
+    solver: String,
+    solve: Solve,
+    reverse: Reverse,
+    saved: SavedStates,
+}
+
+impl ImplicitEventAdjoint {
+    /// Through the built-in implicit method called `name`; none for other methods, among them automatic
+    /// switching.
+    pub fn named(name: &str) -> Option<Self> {
+        let (solver, solve) = (name.to_owned(), Solve::named(name)?);
+        let saved = SavedStates::default();
+        Some(ImplicitEventAdjoint { solver, solve, reverse: Reverse::new(), saved })
+    }
+
+    /// Whether the system has what the derivatives need; otherwise a sentence.
+    ///
+    /// # Errors
+    /// Steps of Rosenbrock methods of systems whose second derivatives are not known.
+    pub fn suits(&self, structure: &Structure<'_>) -> Result<(), String> {
+        suits(&self.solve, structure)
+    }
+}
+
+impl GradientMethod for ImplicitEventAdjoint {
+    fn name(&self) -> &'static str {
+        "discrete"
+    }
+
+    fn state_sensitivities(&self) -> Option<Box<dyn StateSensitivities>> {
+        Some(Box::new(ImplicitEventSensitivity::named(&self.solver)?))
+    }
+
+    fn evaluate(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        loss: &mut Loss<'_>,
+        grad_u0: &mut [f64],
+        grad_p: &mut [f64],
+    ) -> Result<Evaluated, SolveError> {
+        validate_gradients(ivp, grad_u0, grad_p, &HONOURED)?;
+        let system = System::new(ivp);
+        let n = system.n;
+        self.saved.resize(saves.len(), n);
+        let states = &mut self.saved.states;
+        let (forward, reached) = self.solve.solve(&system, settings, saves, states)?;
+        let loss = self.saved.evaluate(loss);
+        // What a loss says of states that were not reached has no meaning.
+        self.saved.by_state[reached * n..].fill(0.0);
+        grad_p.fill(0.0);
+        self.reverse.run(&system, &mut self.solve, saves, &self.saved, grad_p)?;
+        grad_u0.copy_from_slice(&self.reverse.lambda);
+        ensure_finite(ivp, &self.saved.by_state, grad_u0, grad_p)?;
+        Ok(Evaluated {
+            loss,
+            forward,
+            reverse_products: self.reverse.products + self.solve.repeated,
+            memory: self.solve.bytes() + self.reverse.bytes(),
+            by_start_time: self.solve.start_moves().then_some(self.reverse.moments[0]),
+        })
+    }
+}
+
+/// Tangents of a solve with events by an implicit one-step method, along every initial value, every
+/// parameter and the start time.
+pub struct ImplicitEventSensitivity {
+    solver: String,
+    pass: Pass,
+    saved: SavedStates,
+}
+
+impl ImplicitEventSensitivity {
+    /// Through the built-in implicit method called `name`; none for other methods, among them automatic
+    /// switching.
+    pub fn named(name: &str) -> Option<Self> {
+        let pass = Pass { solve: Solve::named(name)?, forward: Forward::new() };
+        let (solver, saved) = (name.to_owned(), SavedStates::default());
+        Some(ImplicitEventSensitivity { solver, pass, saved })
+    }
+
+    /// Whether the system has what the derivatives need; otherwise a sentence.
+    ///
+    /// # Errors
+    /// Steps of Rosenbrock methods of systems whose second derivatives are not known.
+    pub fn suits(&self, structure: &Structure<'_>) -> Result<(), String> {
+        suits(&self.pass.solve, structure)
+    }
+
+    fn again(&self) -> Option<Self> {
+        Self::named(&self.solver)
+    }
+}
+
+sensitivities!(ImplicitEventSensitivity);
+
+struct Pass {
+    solve: Solve,
+    forward: Forward,
+}
+
+impl TangentPass for Pass {
+    fn honoured(&self) -> &'static [Part] {
+        &HONOURED
+    }
+
+    fn solve(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        states: &mut [f64],
+    ) -> Result<(Stats, usize), SolveError> {
+        self.solve.solve(&System::new(ivp), settings, saves, states)
+    }
+
+    fn follows_start_time(&self) -> bool {
+        self.solve.start_moves()
+    }
+
+    fn propagate(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        start_time: bool,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), SolveError> {
+        let along = (saves, start_time);
+        self.forward.run(&System::new(ivp), settings, &mut self.solve, along, sink)
+    }
+
+    fn products(&self) -> u64 {
+        self.forward.products + self.solve.repeated
+    }
+
+    fn bytes(&self) -> u64 {
+        self.solve.bytes() + self.forward.bytes()
+    }
+}

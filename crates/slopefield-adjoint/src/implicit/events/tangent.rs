@@ -1,0 +1,363 @@
+//! The tape forward: tangents of states, slopes and moments along all directions at once.
+
+use super::super::equations::{Directions, StageEquations, StepView, add_scaled};
+use super::super::linear::Linear;
+use super::solve::Solve;
+use super::tape::{Begin, Item, Tape, place};
+use crate::hybrid::reverse::dot;
+use crate::hybrid::system::System;
+use crate::hybrid::trace::Kind;
+use crate::method::parameter_not_finite;
+use crate::sensitivity::Sink;
+use slopefield_kernel::Tangent;
+use slopefield_solve::{Consistency, ConsistentSums, Settings, SolveError};
+use std::ops::Range;
+
+/// Carries tangents forward. Directions are the initial values, the parameters, and perhaps the start
+/// time; all arrays hold direction after direction.
+pub(super) struct Forward {
+    directions: usize,
+    /// Of the state at hand,
+    states: Vec<f64>,
+    /// and of the slope handed over there.
+    slopes: Vec<f64>,
+    unknowns: Vec<f64>,
+    /// Of the moments, moment by moment.
+    moments: Vec<f64>,
+    /// How the beginning of a step and its length change.
+    lengths: Vec<(f64, f64)>,
+    linear: Linear,
+    /// A direction of parameters, 0 between calls.
+    unit: Vec<f64>,
+    state: Vec<f64>,
+    value: Vec<f64>,
+    scratch: Vec<f64>,
+    pub products: u64,
+}
+
+impl Forward {
+    pub fn new() -> Self {
+        Forward {
+            directions: 0,
+            states: Vec::new(),
+            slopes: Vec::new(),
+            unknowns: Vec::new(),
+            moments: Vec::new(),
+            lengths: Vec::new(),
+            linear: Linear::new(),
+            unit: Vec::new(),
+            state: Vec::new(),
+            value: Vec::new(),
+            scratch: Vec::new(),
+            products: 0,
+        }
+    }
+
+    pub fn bytes(&self) -> u64 {
+        let tangents = self.states.len() + self.slopes.len() + self.unknowns.len();
+        (8 * (tangents + self.moments.len())) as u64
+    }
+
+    fn prepare(
+        &mut self,
+        system: &System<'_>,
+        tape: &Tape,
+        equations: &dyn StageEquations,
+        start_time: bool,
+    ) -> Result<(), SolveError> {
+        let (n, m) = (tape.n, system.ivp.p.len());
+        self.directions = n + m + usize::from(start_time);
+        self.linear.prepare(&system.ivp)?;
+        let all = self.directions * n;
+        for (vector, len) in [
+            (&mut self.states, all),
+            (&mut self.slopes, if equations.hands_over_slope() { all } else { 0 }),
+            (&mut self.unknowns, tape.stages * all),
+            (&mut self.moments, tape.moments.len() * self.directions),
+            (&mut self.unit, m),
+            (&mut self.state, n),
+            (&mut self.value, n.max(system.times())),
+            (&mut self.scratch, system.scratch_len()),
+        ] {
+            vector.clear();
+            vector.resize(len, 0.0);
+        }
+        for i in 0..n {
+            self.states[i * n + i] = 1.0;
+        }
+        if start_time {
+            self.moments[n + m] = 1.0;
+        }
+        self.products = 0;
+        self.scheduled_moments(system, tape);
+        Ok(())
+    }
+
+    /// Tangents of the moments that the model gives.
+    fn scheduled_moments(&mut self, system: &System<'_>, tape: &Tape) {
+        let Some(times) = system.events().and_then(|events| events.times) else { return };
+        let (n, count) = (tape.n, times.shape().outputs);
+        let at = system.point(system.ivp.t0, &[]);
+        let mut rates = vec![0.0; count];
+        for parameter in 0..system.ivp.p.len() {
+            self.unit[parameter] = 1.0;
+            let along = Tangent { t: 0.0, u: &[], p: &self.unit };
+            times.jvp(at, along, &mut self.value[..count], &mut rates, &mut self.scratch);
+            self.unit[parameter] = 0.0;
+            for (moment, info) in tape.moments.iter().enumerate() {
+                if let Kind::Scheduled { terms } = info.kind {
+                    let terms = terms.iter().map(|(index, factor)| factor * rates[*index as usize]);
+                    self.moments[moment * self.directions + n + parameter] = terms.sum();
+                }
+            }
+        }
+    }
+
+    /// Goes through the whole tape and hands tangents at the saves to `sink`.
+    pub fn run(
+        &mut self,
+        system: &System<'_>,
+        settings: &Settings,
+        solve: &mut Solve,
+        (saves, start_time): (&[f64], bool),
+        sink: &mut Sink<'_>,
+    ) -> Result<(), SolveError> {
+        let Solve { tape, equations, consistency, .. } = solve;
+        self.prepare(system, tape, &**equations, start_time)?;
+        let n = tape.n;
+        for item in &tape.items {
+            match item {
+                Item::Saves { moment, slope, saves } => {
+                    for d in 0..self.directions {
+                        let dt = self.moment(*moment, d);
+                        self.state.copy_from_slice(&self.states[d * n..(d + 1) * n]);
+                        // A later moment is an earlier point of the solution from there.
+                        add_scaled(&mut self.state, -dt, tape.slope(*slope));
+                        for row in saves.clone() {
+                            sink(row, d, &self.state);
+                        }
+                    }
+                }
+                Item::Shift { from, to, slope } => {
+                    for d in 0..self.directions {
+                        let apart = self.moment(*to, d) - self.moment(*from, d);
+                        let state = &mut self.states[d * n..(d + 1) * n];
+                        add_scaled(state, apart, tape.slope(*slope));
+                    }
+                }
+                Item::Change(change) => self.change(system, tape, *change),
+                Item::Begin(begin) => self.begin(system, tape, *begin, consistency)?,
+                Item::Step(step, rows) => {
+                    let t = tape.time(tape.steps[*step].begin);
+                    if settings.cancelled() {
+                        return Err(SolveError::Cancelled { t });
+                    }
+                    let rows = (rows.clone(), saves);
+                    self.step(system, tape, *step, &mut **equations, rows, sink)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tangent of a moment along direction `d`.
+    fn moment(&self, moment: usize, d: usize) -> f64 {
+        self.moments[moment * self.directions + d]
+    }
+
+    fn change(&mut self, system: &System<'_>, tape: &Tape, change: usize) {
+        let declared = tape.changes[change];
+        let Some(affect) = system.affect(declared.event) else { return };
+        let (n, m) = (tape.n, system.ivp.p.len());
+        let at = system.point(tape.time(declared.moment), tape.before(change));
+        for d in 0..self.directions {
+            let parameter = d.checked_sub(n).filter(|parameter| *parameter < m);
+            if let Some(parameter) = parameter {
+                self.unit[parameter] = 1.0;
+            }
+            let dt = self.moment(declared.moment, d);
+            self.state.copy_from_slice(&self.states[d * n..(d + 1) * n]);
+            let along = Tangent { t: dt, u: &self.state, p: &self.unit };
+            let out = &mut self.states[d * n..(d + 1) * n];
+            affect.jvp(at, along, &mut self.value[..n], out, &mut self.scratch);
+            if let Some(parameter) = parameter {
+                self.unit[parameter] = 0.0;
+            }
+            self.products += 1;
+        }
+    }
+
+    fn begin(
+        &mut self,
+        system: &System<'_>,
+        tape: &Tape,
+        begin: usize,
+        consistency: &mut Consistency<f64>,
+    ) -> Result<(), SolveError> {
+        let (n, info) = (tape.n, tape.begins[begin]);
+        if system.structure().mass.is_some() {
+            return self.consistent_begin(system, tape, (begin, info), consistency);
+        }
+        if self.slopes.is_empty() {
+            return Ok(());
+        }
+        let at = (tape.time(info.moment), tape.begin_state(begin).1);
+        for d in 0..self.directions {
+            let change = (d, self.moment(info.moment, d));
+            let state = &self.states[d * n..(d + 1) * n];
+            let out = &mut self.slopes[d * n..(d + 1) * n];
+            self.linear.push_forward(&system.ivp, at, state, change, out);
+            self.products += 1;
+        }
+        Ok(())
+    }
+
+    /// Tangents of the consistent state and slope, by the rows of their Jacobian.
+    fn consistent_begin(
+        &mut self,
+        system: &System<'_>,
+        tape: &Tape,
+        (begin, info): (usize, Begin),
+        consistency: &mut Consistency<f64>,
+    ) -> Result<(), SolveError> {
+        let (n, m, ivp) = (tape.n, system.ivp.p.len(), &system.ivp);
+        let (given, state) = tape.begin_state(begin);
+        let t = tape.time(info.moment);
+        let (mut by_u, mut by_p) = (vec![0.0; n], vec![0.0; m]);
+        let mut by_mass = vec![0.0; self.linear.mass_entries()];
+        let mut unit = vec![0.0; n];
+        let before = self.states.clone();
+        consistency.linearise(ivp, t, state)?;
+        for of_slope in [false, true] {
+            if of_slope && self.slopes.is_empty() {
+                continue;
+            }
+            for k in 0..n {
+                by_u.fill(0.0);
+                by_p.fill(0.0);
+                by_mass.fill(0.0);
+                unit[k] = if of_slope { 1.0 } else { 0.0 };
+                by_u[k] = if of_slope { 0.0 } else { 1.0 };
+                let mut by_t = 0.0;
+                let sums = ConsistentSums {
+                    state: &mut by_u,
+                    slope: &unit,
+                    p: &mut by_p,
+                    mass: &mut by_mass,
+                    t: &mut by_t,
+                };
+                let values = (given, state, tape.slope(info.slope));
+                consistency.reverse(ivp, t, values, sums)?;
+                self.linear.add_mass_gradient(&by_mass, &mut by_p);
+                unit[k] = 0.0;
+                for d in 0..self.directions {
+                    let parameter = d.checked_sub(n).and_then(|parameter| by_p.get(parameter));
+                    let along = dot(&by_u, &before[d * n..(d + 1) * n])
+                        + parameter.copied().unwrap_or(0.0)
+                        + by_t * self.moment(info.moment, d);
+                    let out = if of_slope { &mut self.slopes } else { &mut self.states };
+                    out[d * n + k] = along;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn step(
+        &mut self,
+        system: &System<'_>,
+        tape: &Tape,
+        step: usize,
+        equations: &mut dyn StageEquations,
+        (rows, saves): (Range<usize>, &[f64]),
+        sink: &mut Sink<'_>,
+    ) -> Result<(), SolveError> {
+        let (n, m, s) = (tape.n, system.ivp.p.len(), tape.stages);
+        let info = &tape.steps[step];
+        let view = tape.view(step);
+        let h = view.h();
+        self.lengths.clear();
+        if tape.moves(info.begin) || tape.moves(info.end) {
+            for d in 0..self.directions {
+                let (begin, end) = (self.moment(info.begin, d), self.moment(info.end, d));
+                self.lengths.push((begin, end - begin));
+            }
+        }
+        let along = Directions { states: &self.states, slopes: &self.slopes, times: &self.lengths };
+        self.products += equations.tangents(&system.ivp, &view, along, &mut self.unknowns)?;
+        let cut = tape.time(info.cut);
+        let is_cut = info.cut != info.end;
+        for row in rows.clone().filter(|row| is_cut || saves[*row] != cut) {
+            for d in 0..self.directions {
+                self.within(equations, &view, saves[row], d, 0.0);
+                sink(row, d, &self.state);
+            }
+        }
+        if let Some(condition) = &info.condition {
+            for d in 0..self.directions {
+                self.within(equations, &view, cut, d, 0.0);
+                let parameter = d.checked_sub(n).and_then(|p| condition.by_p.get(p));
+                let moved = dot(&condition.by_input, &self.state);
+                let dt = -(moved + parameter.copied().unwrap_or(0.0)) / condition.rate;
+                self.moments[info.cut * self.directions + d] = dt;
+            }
+        }
+        let end = equations.end_weights();
+        for d in 0..self.directions {
+            if is_cut {
+                let dt = self.moment(info.cut, d);
+                self.within(equations, &view, cut, d, dt);
+                self.states[d * n..(d + 1) * n].copy_from_slice(&self.state);
+            } else {
+                let unknowns = &self.unknowns[d * s * n..(d + 1) * s * n];
+                let state = &mut self.states[d * n..(d + 1) * n];
+                for (row, weight) in unknowns.chunks_exact(n).zip(end) {
+                    add_scaled(state, weight, row);
+                }
+                for row in rows.clone().filter(|row| saves[*row] == cut) {
+                    sink(row, d, state);
+                }
+                if !self.slopes.is_empty() {
+                    let slope = &mut self.slopes[d * n..(d + 1) * n];
+                    let (_, dh) = self.lengths.get(d).copied().unwrap_or((0.0, 0.0));
+                    slope.fill(0.0);
+                    add_scaled(slope, 1.0 / h, &unknowns[(s - 1) * n..]);
+                    add_scaled(slope, -dh / (h * h), view.row(s - 1));
+                }
+            }
+            let state = &self.states[d * n..(d + 1) * n];
+            if let Some(bad) = state.iter().position(|x| !x.is_finite()) {
+                return Err(match d.checked_sub(n).filter(|p| *p < m) {
+                    None => {
+                        SolveError::NonFinite { t: view.t_new, state: bad, u: view.start.to_vec() }
+                    }
+                    Some(parameter) => parameter_not_finite(parameter),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the tangent of the solution at `s` in a step along direction `d` to `state`, where `s`
+    /// moves by `ds`.
+    fn within(
+        &mut self,
+        equations: &dyn StageEquations,
+        step: &StepView<'_>,
+        s: f64,
+        d: usize,
+        ds: f64,
+    ) {
+        let (n, h, theta) = (step.start.len(), step.h(), place(step, s));
+        let (weights, rates) = equations.dense_weights(theta);
+        let (dt, dh) = self.lengths.get(d).copied().unwrap_or((0.0, 0.0));
+        let place = (ds - dt - theta * dh) / h;
+        let rows = self.unknowns.len() / self.directions;
+        self.state.copy_from_slice(&self.states[d * n..(d + 1) * n]);
+        let unknowns = self.unknowns[d * rows..(d + 1) * rows].chunks_exact(n);
+        for (i, row) in unknowns.enumerate() {
+            add_scaled(&mut self.state, weights[i], row);
+            add_scaled(&mut self.state, rates[i] * place, step.row(i));
+        }
+    }
+}
