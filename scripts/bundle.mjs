@@ -10,7 +10,8 @@ const version = execFileSync("rustc", ["-vV"]).toString();
 const triple = /^host: (.*)$/m.exec(version)[1];
 const release = join(target, "release");
 
-const packages = ["slopefield-worker", "slopefield-cli", "slopefield-plugin-ode-extra", "slopefield-plugin-kan"];
+const plugins = ["kan", "networks-extra", "ode-extra"].map((p) => `slopefield-plugin-${p}`);
+const packages = ["slopefield-worker", "slopefield-cli", ...plugins];
 step("Worker, command, plugins", "cargo", ["build", "--release", ...packages.flatMap((p) => ["-p", p])]);
 const bundle = ["run", "-q", "--release", "-p", "slopefield-plugin-host", "--bin", "bundle-plugins", "--"];
 step("Plugins", "cargo", [...bundle, release, join(release, "plugins")]);

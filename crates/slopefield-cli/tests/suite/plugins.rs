@@ -20,6 +20,7 @@ pub fn built() -> &'static Path {
         let built = Command::new(cargo)
             .args(["build", "--quiet", "--profile", profile])
             .args(["-p", "slopefield-plugin-ode-extra", "-p", "slopefield-plugin-kan"])
+            .args(["-p", "slopefield-plugin-networks-extra"])
             .arg("--target-dir")
             .arg(products.parent().unwrap())
             .current_dir(repository())
@@ -41,7 +42,7 @@ fn run(place: &Place, arguments: &[&str]) -> common::Run {
 /// A place whose user trusts the plugins.
 fn trusting() -> Place {
     let place = Place::new();
-    for id in ["org.slopefield.ode-extra", "org.slopefield.kan"] {
+    for id in ["org.slopefield.ode-extra", "org.slopefield.kan", "org.slopefield.networks-extra"] {
         run(&place, &["plugin", "trust", id, "--yes"]).good();
     }
     place
@@ -64,8 +65,12 @@ fn the_list_names_what_plugins_offer() {
     }
     let json = run(&place, &["plugin", "list", "--json"]).json();
     let ids: Vec<_> = json["plugins"].as_array().unwrap().iter().map(|p| &p["id"]).collect();
-    let bundled =
-        ["org.slopefield.explicit-pairs", "org.slopefield.kan", "org.slopefield.ode-extra"];
+    let bundled = [
+        "org.slopefield.explicit-pairs",
+        "org.slopefield.kan",
+        "org.slopefield.networks-extra",
+        "org.slopefield.ode-extra",
+    ];
     assert_eq!(ids, bundled);
     assert!(json["plugins"].as_array().unwrap().iter().all(|p| p["problem"].is_null()));
 }
@@ -134,12 +139,32 @@ fn a_study_is_trained_through_a_tableau_of_a_plugin() {
 
 #[test]
 fn a_model_is_trained_with_the_network_of_a_plugin() {
+    trained_with("kan/kan(inputs: 1, outputs: 1)");
+}
+
+#[test]
+fn a_model_is_trained_with_a_network_of_sines() {
+    trained_with(
+        "networks-extra/siren(inputs: 1, outputs: 1, hidden: [8], frequency: 1, inner: 3)",
+    );
+}
+
+/// The rate rises with the state, as the network must.
+#[test]
+fn a_model_is_trained_with_a_monotone_network() {
+    trained_with("networks-extra/monotone(inputs: 1, outputs: 1, hidden: [7], increasing: [1])");
+}
+
+/// Exponential decay is learnt by a network of a plugin, with exact gradients.
+fn trained_with(network: &str) {
     let place = trusting();
     decay(&place);
     place.write(
         "model.slope",
-        "state x = 1\nnetwork f: org.slopefield.kan/kan(inputs: 1, outputs: 1)\n\
-         let rate = f(x)\nx' = -rate\nobserve x_seen = x\n",
+        &format!(
+            "state x = 1\nnetwork f: org.slopefield.{network}\n\
+             let rate = f(x)\nx' = -rate\nobserve x_seen = x\n"
+        ),
     );
     let points: Vec<_> =
         (0..=20).map(|i| 0.1 * f64::from(i)).map(|t| format!("{t},{}\n", (-t).exp())).collect();

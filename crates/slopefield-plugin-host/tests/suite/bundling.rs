@@ -11,7 +11,12 @@ use std::process::Command;
 fn bundled_plugins_are_in_order() {
     let found = discover(&[bundled()]);
     let ids: Vec<_> = found.iter().map(|f| f.manifest.as_ref().unwrap().id.as_str()).collect();
-    let all = ["org.slopefield.explicit-pairs", "org.slopefield.kan", "org.slopefield.ode-extra"];
+    let all = [
+        "org.slopefield.explicit-pairs",
+        "org.slopefield.kan",
+        "org.slopefield.networks-extra",
+        "org.slopefield.ode-extra",
+    ];
     assert_eq!(ids, all);
     for f in &found {
         assert_eq!(f.problem, None);

@@ -8,6 +8,7 @@ mod discovery;
 mod faults;
 mod log;
 mod networks;
+mod networks_extra;
 mod solvers;
 mod tableaus;
 mod trust;

@@ -390,7 +390,8 @@ fn unknown_solvers_are_named_with_near_ones() {
     );
     assert_eq!(
         message("org.example.other/gauss"),
-        "there is no solver `org.example.other/gauss`; there are org.slopefield.explicit-pairs/bs5, \
+        "there is no solver `org.example.other/gauss`; the plugin org.example.other is not \
+         installed; there are org.slopefield.explicit-pairs/bs5, \
          org.slopefield.explicit-pairs/cash-karp, org.slopefield.explicit-pairs/rkf45, \
          org.slopefield.explicit-pairs/ssprk43, org.slopefield.ode-extra/dop853"
     );

@@ -43,6 +43,7 @@ pub fn bundled() -> &'static Path {
         let built = Command::new(cargo)
             .args(["build", "--quiet", "--profile", profile])
             .args(["-p", "slopefield-plugin-ode-extra", "-p", "slopefield-plugin-kan"])
+            .args(["-p", "slopefield-plugin-networks-extra"])
             .arg("--target-dir")
             .arg(target)
             .current_dir(repository())
