@@ -383,11 +383,15 @@ unsafe fn log2<V: Vector>(x: V) -> V {
         let rest = moved.and(V::splat(bits(0x000f_ffff_ffff_ffff)));
         let rest = rest.add_bits(V::splat(bits(SQRT_HALF_BITS)));
         let one = V::splat(1.0);
-        let s = rest.sub(one).div(rest.add(one));
-        let s2 = s.mul(s);
-        let inner = V::splat(1.0 / 3.0).add(s2.mul(V::splat(1.0 / 5.0)));
-        let series = one.add(s2.mul(inner));
-        exponent.add(V::splat(2.0 * std::f64::consts::LOG2_E).mul(s).mul(series))
+        let r = rest.sub(one);
+        let r2 = r.mul(r);
+        // The coefficients and the order of slopefield-solve's controller.
+        let pair = |a: f64, b: f64| V::splat(a).add(V::splat(b).mul(r));
+        let first = pair(1.442_713_481_414_522_6, -0.721_131_858_742_424_7);
+        let second = pair(0.479_348_016_871_206_1, -0.367_489_968_273_731_9);
+        let third = pair(0.322_154_820_516_211_3, -0.206_591_812_170_338_1);
+        let low = first.add(second.mul(r2));
+        exponent.add(r.mul(low.add(third.mul(r2.mul(r2)))))
     }
 }
 
@@ -400,12 +404,13 @@ unsafe fn exp2<V: Vector>(x: V) -> V {
         // Adding 1.5·2^52 rounds to a whole number, which then is the low end of the bits.
         let round = V::splat(6_755_399_441_055_744.0);
         let shifted = x.add(round);
-        let y = x.sub(shifted.sub(round)).mul(V::splat(std::f64::consts::LN_2));
+        let y = x.sub(shifted.sub(round));
         let y2 = y.mul(y);
         let c = |x: f64| V::splat(x);
-        let high = c(1.0 / 24.0).add(y.mul(c(1.0 / 120.0)));
-        let low = c(1.0 / 2.0).add(y.mul(c(1.0 / 6.0)));
-        let series = one.add(y).add(y2.mul(low.add(y2.mul(high))));
+        let low = c(0.999_999_261_445_677_6).add(c(0.693_121_814_736_759_7).mul(y));
+        let high = c(0.240_247_448_279_808_54).add(c(0.055_917_860_319_007_77).mul(y));
+        let high = high.add(c(0.009_570_101_906_409_348).mul(y2));
+        let series = low.add(high.mul(y2));
         // The shift drops everything but the whole number.
         series.mul(shifted.shl52().add_bits(one))
     }

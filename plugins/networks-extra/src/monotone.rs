@@ -17,7 +17,7 @@ const MAX_INPUTS: f64 = 1e6;
 options! {
     /// Options of a monotone network.
     pub struct MonotoneOptions {
-        /// Numbers of the inputs with which the outputs rise, counted from 1.
+        /// Numbers of the inputs with which the outputs rise, counted from 1; all, if no list is given.
         increasing: Vec<f64> = vec![], min(1.0), max(MAX_INPUTS);
         /// Numbers of the inputs with which the outputs fall, counted from 1.
         decreasing: Vec<f64> = vec![], min(1.0), max(MAX_INPUTS);
@@ -82,9 +82,8 @@ fn directions(options: &MonotoneOptions, inputs: usize) -> Result<Vec<f64>, Erro
         }
     }
     if directions.iter().all(|&d| d == 0.0) {
-        return Err(Error::argument(
-            "list at least one input in `increasing` or `decreasing`, such as increasing: [1]",
-        ));
+        // Nothing is said of any input: then outputs rise with all of them.
+        directions.fill(1.0);
     }
     Ok(directions)
 }

@@ -88,7 +88,10 @@ fn a_study_that_names_what_does_not_exist() {
     let observation = |p: &Place| p.replace("study.toml", "x_seen =", "x_sen =");
     refused(observation, &["data.points.columns", "no observation `x_sen`", "`x_seen`"]);
     let stage = "[training]\nrecipe = \"custom\"\n[[training.stages]]\noptimiser = \"sgd\"";
-    refused(added(stage), &["training.stages 1: optimiser", "`sgd`", "`adam`, `lbfgs` and `lm`"]);
+    refused(
+        added(stage),
+        &["training.stages 1: optimiser", "`sgd`", "`adam`, `adamw`, `lbfgs`, `lbfgsb` and `lm`"],
+    );
     // Everything that is wrong is told at once.
     refused(added("[solver]\nrtol = 2\natol = -1"), &["solver.rtol", "solver.atol"]);
 }

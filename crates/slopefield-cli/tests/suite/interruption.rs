@@ -29,13 +29,17 @@ fn signal(name: &str, pid: u32) {
     assert!(sent.success());
 }
 
-/// Waits until training has begun: its first line on standard error.
+/// Waits until training has begun: the line about the solver, after those about the stages.
 fn begun(child: &mut Child) -> BufReader<std::process::ChildStderr> {
     let mut lines = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    lines.read_line(&mut line).unwrap();
-    assert!(line.contains("solver"), "{line}");
-    lines
+    let mut all = String::new();
+    loop {
+        let before = all.len();
+        assert!(lines.read_line(&mut all).unwrap() > 0, "no line names the solver: {all}");
+        if all[before..].contains("solver") {
+            return lines;
+        }
+    }
 }
 
 /// Process id of the worker that the program started from itself.

@@ -183,17 +183,19 @@ __device__ static real control_log2(real x) {
         m = m + m;
         exponent = exponent - 1;
     }
-    const real s = (m - real(1)) / (m + real(1));
-    const real s2 = s * s;
-    const real series = real(1) + s2 * (real(1) / real(3) + s2 * (real(1) / real(5)));
-    return real(exponent) + real(2.0 * 1.44269504088896340736) * s * series;
+    const real r = m - real(1);
+    const real r2 = r * r;
+    const real first = real(1.4427134814145226) + real(-0.7211318587424247) * r;
+    const real second = real(0.4793480168712061) + real(-0.3674899682737319) * r;
+    const real third = real(0.3221548205162113) + real(-0.2065918121703381) * r;
+    return real(exponent) + r * ((first + second * r2) + third * (r2 * r2));
 }
 
 __device__ static real control_exp2(real x) {
     const real n = rint(x);
-    const real y = (x - n) * real(0.693147180559945309417);
+    const real y = x - n;
     const real y2 = y * y;
-    const real high = real(1) / real(24) + y * (real(1) / real(120));
-    const real low = real(0.5) + y * (real(1) / real(6));
-    return ldexp(real(1) + y + y2 * (low + y2 * high), int(n));
+    const real low = real(0.9999992614456776) + real(0.6931218147367597) * y;
+    const real high = real(0.24024744827980854) + real(0.05591786031900777) * y;
+    return ldexp(low + (high + real(0.009570101906409348) * y2) * y2, int(n));
 }

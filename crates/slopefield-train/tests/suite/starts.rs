@@ -33,7 +33,7 @@ fn problem() -> Problem {
 }
 
 fn recipe() -> Recipe {
-    Recipe::custom(vec![Stage::lbfgs(80, 1.0)])
+    Recipe::custom(vec![Stage::lbfgs(150, 1.0)])
 }
 
 const MANY: MultiStart = MultiStart { starts: 8, factor: 10.0, seed: 3 };
