@@ -1,12 +1,13 @@
 //! A block of lanes that step together, each with its own time, step and controller.
 
 use slopefield_kernel::{BatchPoint, LANE_GROUP};
+use slopefield_solve::step_rules::LOG2_SMALLEST_REMEMBERED;
 use slopefield_solve::{Settings, SolveError, Stats};
 
 use crate::problem::Ensemble;
 use crate::queue::Trajectory;
 use crate::rows::Rows;
-use crate::rules::{LOG2_SMALLEST_REMEMBERED, Rules};
+use crate::rules::Rules;
 use crate::starts::Context;
 use crate::step::{Control, Outcome, View};
 

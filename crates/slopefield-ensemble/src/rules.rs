@@ -1,17 +1,7 @@
 //! What the steps of all lanes have in common: table, tolerances, limits, controller.
 
+use slopefield_solve::step_rules::{SMALLEST_STEP_ULPS, STRETCH};
 use slopefield_solve::{PiController, Settings, Tableau};
-
-// These four are those of the single solve; the tests compare whole solves bit for bit.
-
-/// Steps shorter than this many units in the last place of the time are too small.
-const SMALLEST_STEP_ULPS: f64 = 16.0;
-/// Stretch the step onto the limit when it would end within this fraction of it.
-const STRETCH: f64 = 1.01;
-/// Previous errors below 1e-4 are treated alike.
-pub(crate) const LOG2_SMALLEST_REMEMBERED: f64 = -13.287_712_379_549_449;
-/// Keeps the controller's logarithm away from 0.
-pub(crate) const SMALLEST_SQUARE: f64 = 1e-24;
 
 /// See the module.
 pub(crate) struct Rules {

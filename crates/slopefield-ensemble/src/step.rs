@@ -5,6 +5,7 @@
 //! bits of a solve of its own.
 
 use slopefield_solve::runge_kutta::MAX_STAGES;
+use slopefield_solve::step_rules::{EXP2, LOG2, LOG2_SMALLEST_REMEMBERED, SMALLEST_SQUARE};
 
 use crate::rules::Rules;
 use crate::vector::{LANES, Vector};
@@ -267,8 +268,8 @@ pub(crate) unsafe fn judge<V: Vector>(view: &View, rules: &Rules, outcomes: &mut
         for v in 0..outcomes.len() {
             // Accepted errors are at most 1 and rejected ones above, so both bounds may stand.
             let clamped = V::load(view.control(Control::Square, v))
-                .greatest(V::splat(crate::rules::SMALLEST_SQUARE))
-                .least(V::splat(1.0 / crate::rules::SMALLEST_SQUARE));
+                .greatest(V::splat(SMALLEST_SQUARE))
+                .least(V::splat(1.0 / SMALLEST_SQUARE));
             let log2_error = V::splat(0.5).mul(log2(clamped));
             log2_error.store(view.control(Control::Log2Error, v));
         }
@@ -347,7 +348,7 @@ unsafe fn control<V: Vector>(view: &View, rules: &Rules, v: usize) -> Outcome {
         // A step cut short by the limit says nothing against the longer one.
         let next_accepted = V::select(taken.lt(h), next.greatest(h), next);
         V::select(ok, next_accepted, next.greatest(floor)).store(view.control(Control::H, v));
-        let remembered = log2_error.greatest(V::splat(crate::rules::LOG2_SMALLEST_REMEMBERED));
+        let remembered = log2_error.greatest(V::splat(LOG2_SMALLEST_REMEMBERED));
         V::select(ok, remembered, previous).store(view.control(Control::Previous, v));
         let zero = V::splat(0.0);
         V::select(ok, zero, one).store(view.control(Control::AfterRejection, v));
@@ -385,13 +386,9 @@ unsafe fn log2<V: Vector>(x: V) -> V {
         let one = V::splat(1.0);
         let r = rest.sub(one);
         let r2 = r.mul(r);
-        // The coefficients and the order of slopefield-solve's controller.
-        let pair = |a: f64, b: f64| V::splat(a).add(V::splat(b).mul(r));
-        let first = pair(1.442_713_481_414_522_6, -0.721_131_858_742_424_7);
-        let second = pair(0.479_348_016_871_206_1, -0.367_489_968_273_731_9);
-        let third = pair(0.322_154_820_516_211_3, -0.206_591_812_170_338_1);
-        let low = first.add(second.mul(r2));
-        exponent.add(r.mul(low.add(third.mul(r2.mul(r2)))))
+        let pair = |k: usize| V::splat(LOG2[k]).add(V::splat(LOG2[k + 1]).mul(r));
+        let low = pair(0).add(pair(2).mul(r2));
+        exponent.add(r.mul(low.add(pair(4).mul(r2.mul(r2)))))
     }
 }
 
@@ -406,11 +403,8 @@ unsafe fn exp2<V: Vector>(x: V) -> V {
         let shifted = x.add(round);
         let y = x.sub(shifted.sub(round));
         let y2 = y.mul(y);
-        let c = |x: f64| V::splat(x);
-        let low = c(0.999_999_261_445_677_6).add(c(0.693_121_814_736_759_7).mul(y));
-        let high = c(0.240_247_448_279_808_54).add(c(0.055_917_860_319_007_77).mul(y));
-        let high = high.add(c(0.009_570_101_906_409_348).mul(y2));
-        let series = low.add(high.mul(y2));
+        let pair = |k: usize| V::splat(EXP2[k]).add(V::splat(EXP2[k + 1]).mul(y));
+        let series = pair(0).add(pair(2).add(V::splat(EXP2[4]).mul(y2)).mul(y2));
         // The shift drops everything but the whole number.
         series.mul(shifted.shl52().add_bits(one))
     }

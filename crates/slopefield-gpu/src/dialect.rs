@@ -9,6 +9,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use slopefield_solve::step_rules::{EXP2, LOG2};
+
 use crate::error::GpuError;
 
 /// The language of a kernel's text, and its numbers.
@@ -103,6 +105,12 @@ impl Dialect {
         }
         if !heads.is_empty() {
             heads.push('\n');
+        }
+        // The controller's polynomials are those of the processor.
+        for (name, coefficients) in [("$log2_", &LOG2[..]), ("$exp2_", &EXP2[..])] {
+            for (k, coefficient) in coefficients.iter().enumerate() {
+                ordered = ordered.replace(&format!("{name}{k}"), &self.number(*coefficient));
+            }
         }
         Ok(heads + &ordered)
     }

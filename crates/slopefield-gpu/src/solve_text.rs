@@ -5,6 +5,7 @@
 //! sums of steps are exact in any precision and no driver can round them away: a step is a number
 //! of ticks, and a save time is one too.
 
+use slopefield_solve::step_rules::{LOG2_SMALLEST_REMEMBERED, SMALLEST_SQUARE};
 use slopefield_solve::{PiController, Tableau};
 
 use crate::dialect::Dialect;
@@ -20,11 +21,6 @@ pub(crate) struct Offsets {
 /// Numbers of a solve, in the order in which they stand in `joint_values`.
 pub(crate) const SETTINGS: [&str; 7] =
     ["t_start", "tick", "direction", "rtol", "h_min", "h_max", "h_init"];
-
-/// Previous errors below 1e-4 are treated alike, as the processor does.
-const LOG2_SMALLEST_REMEMBERED: f64 = -13.287_712_379_549_449;
-/// Keeps the controller's logarithm away from 0.
-const SMALLEST_SQUARE: f64 = 1e-24;
 
 /// A step of fewer ticks than this is too small.
 const SMALLEST_STEP: f64 = 16.0;

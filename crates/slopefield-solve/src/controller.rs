@@ -8,6 +8,8 @@
 //! doi:10.1145/210232.210242; safety factor and limits follow Hairer, Nørsett, Wanner, *Solving
 //! ODEs I*, section II.4.
 
+use crate::step_rules::{EXP2, LOG2, LOG2_SMALLEST_REMEMBERED, SMALLEST_SQUARE};
+
 /// PI step-size controller: `factor = safety · err^−α · err_prev^β`, limited from both sides.
 #[derive(Debug, Clone)]
 pub struct PiController {
@@ -28,14 +30,8 @@ pub struct PiController {
     after_rejection: bool,
 }
 
-/// Previous errors below 1e-4 are treated alike, so that one lucky step does not forbid the next.
-const LOG2_SMALLEST_REMEMBERED: f64 = -13.287_712_379_549_449;
-
 /// RADAU5 remembers no error below a hundredth of the tolerance.
 const LOG2_SMALLEST_PREDICTED: f64 = -6.643_856_189_774_724;
-
-/// Keeps the logarithm away from 0; the factor is at its limit long before.
-const SMALLEST_SQUARE: f64 = 1e-24;
 
 impl PiController {
     /// Gustafsson's constants `α = 0.7/q`, `β = 0.4/q` for an error estimate of size `O(h^q)`,
@@ -149,14 +145,7 @@ fn limited(x: f64, low: f64, high: f64) -> f64 {
 /// logarithm of 1 + r) is summed in pairs, which is a shorter way than a quotient.
 fn log2(x: f64) -> f64 {
     const SQRT_HALF_BITS: i64 = 0x3FE6_A09E_667F_3BCD;
-    const C: [f64; 6] = [
-        1.442_713_481_414_522_6,
-        -0.721_131_858_742_424_7,
-        0.479_348_016_871_206_1,
-        -0.367_489_968_273_731_9,
-        0.322_154_820_516_211_3,
-        -0.206_591_812_170_338_1,
-    ];
+    const C: [f64; 6] = LOG2;
     let bits = x.to_bits() as i64;
     // Exponent such that the rest lies in [1/√2, √2); the shift keeps the sign.
     let exponent = (bits - SQRT_HALF_BITS) >> 52;
@@ -170,13 +159,7 @@ fn log2(x: f64) -> f64 {
 fn exp2(x: f64) -> f64 {
     // Adding 1.5·2^52 rounds to a whole number, which then is the low end of the bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
-    const C: [f64; 5] = [
-        0.999_999_261_445_677_6,
-        0.693_121_814_736_759_7,
-        0.240_247_448_279_808_54,
-        0.055_917_860_319_007_77,
-        0.009_570_101_906_409_348,
-    ];
+    const C: [f64; 5] = EXP2;
     let shifted = x + ROUND;
     let y = x - (shifted - ROUND);
     let y2 = y * y;

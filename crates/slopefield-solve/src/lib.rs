@@ -51,6 +51,7 @@ pub mod sdirk;
 pub mod second_order;
 pub mod stabilised;
 mod steady;
+pub mod step_rules;
 mod stepper;
 pub mod switching;
 mod unsupported;

@@ -1,9 +1,7 @@
 //! What limits the steps of every solve: its budget, the shortest step, the end.
 
+use crate::step_rules::{SMALLEST_STEP_ULPS, STRETCH};
 use crate::{Ivp, Real, Settings, SolveError, Stats};
-
-/// Steps shorter than this many units in the last place of the time are too small.
-const SMALLEST_STEP_ULPS: f64 = 16.0;
 
 /// Shortest step allowed at `t`.
 #[inline]
@@ -24,10 +22,6 @@ pub(crate) fn check_budget(t: f64, stats: &Stats, settings: &Settings) -> Result
     }
     Ok(())
 }
-
-/// Stretch the step onto the limit when it would end within this fraction of it: a tiny last step
-/// would only add rounding errors (Hairer, Nørsett, Wanner, dopri5).
-const STRETCH: f64 = 1.01;
 
 /// End of an attempt of length `h`, and whether that is the limit. Steps that nearly reach the
 /// limit are stretched onto it, so that no tiny one follows.

@@ -185,9 +185,9 @@ __device__ static real control_log2(real x) {
     }
     const real r = m - real(1);
     const real r2 = r * r;
-    const real first = real(1.4427134814145226) + real(-0.7211318587424247) * r;
-    const real second = real(0.4793480168712061) + real(-0.3674899682737319) * r;
-    const real third = real(0.3221548205162113) + real(-0.2065918121703381) * r;
+    const real first = $log2_0 + $log2_1 * r;
+    const real second = $log2_2 + $log2_3 * r;
+    const real third = $log2_4 + $log2_5 * r;
     return real(exponent) + r * ((first + second * r2) + third * (r2 * r2));
 }
 
@@ -195,7 +195,7 @@ __device__ static real control_exp2(real x) {
     const real n = rint(x);
     const real y = x - n;
     const real y2 = y * y;
-    const real low = real(0.9999992614456776) + real(0.6931218147367597) * y;
-    const real high = real(0.24024744827980854) + real(0.05591786031900777) * y;
-    return ldexp(low + (high + real(0.009570101906409348) * y2) * y2, int(n));
+    const real low = $exp2_0 + $exp2_1 * y;
+    const real high = $exp2_2 + $exp2_3 * y;
+    return ldexp(low + (high + $exp2_4 * y2) * y2, int(n));
 }

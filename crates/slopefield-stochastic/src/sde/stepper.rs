@@ -3,12 +3,10 @@
 use super::scheme::{From, Outcome, Scheme, Trial};
 use super::system::{System, Work, noise_of};
 use crate::brownian::{BrownianMotion, power_of_two};
+use slopefield_solve::step_rules::SMALLEST_STEP_ULPS;
 use slopefield_solve::{
     ErrorNorm, Ivp, PiController, Real, Settings, SolveError, Stats, Step, Stepper,
 };
-
-/// Steps shorter than this many units in the last place of the time are too small.
-const SMALLEST_STEP_ULPS: f64 = 16.0;
 
 /// A method for stochastic differential equations with adaptive or fixed steps.
 ///
