@@ -56,8 +56,6 @@ pub enum Purpose {
     Jumps,
     /// Places where trainings begin.
     Starts,
-    /// Trials of a search that looks around at random.
-    Search,
 }
 
 /// The key of all numbers of one purpose on one path.
@@ -73,7 +71,6 @@ impl Key {
             Purpose::Motion => 1,
             Purpose::Jumps => 2,
             Purpose::Starts => 3,
-            Purpose::Search => 4,
         };
         let [a, b, _, _] = philox(
             [path as u32, (path >> 32) as u32, purpose, 0x5350_4445],

@@ -1,7 +1,7 @@
 //! Milstein's method, explicit and with implicit drift.
 
 use super::newton::Newton;
-use super::scheme::{Ends, From, Outcome, Scheme, Trial};
+use super::scheme::{Ends, From, Outcome, Scheme, Trial, refuse_iterated_integrals};
 use super::system::System;
 use slopefield_kernel::{Calculus, NoiseKind};
 use slopefield_solve::Real;
@@ -111,9 +111,6 @@ impl<T: Real> Noise<T> {
     }
 }
 
-const REFUSAL: &str = "is for noise whose iterated integrals are not needed (additive, diagonal or \
-                       commutative); use em or euler-heun for paths, dri1 for means";
-
 /// Milstein's method; strong order 1, weak order 1, for additive, diagonal and commutative noise in
 /// both calculi.
 #[derive(Debug, Default)]
@@ -132,7 +129,7 @@ impl<T: Real> Scheme<T> for Milstein<T> {
     }
 
     fn refusal(&self, kind: NoiseKind, sources: usize) -> Option<&'static str> {
-        (kind == NoiseKind::General && sources > 1).then_some(REFUSAL)
+        refuse_iterated_integrals(kind, sources)
     }
 
     fn error_exponent(&self) -> f64 {
@@ -192,7 +189,7 @@ impl<T: Real> Scheme<T> for ImplicitMilstein<T> {
     }
 
     fn refusal(&self, kind: NoiseKind, sources: usize) -> Option<&'static str> {
-        (kind == NoiseKind::General && sources > 1).then_some(REFUSAL)
+        refuse_iterated_integrals(kind, sources)
     }
 
     fn error_exponent(&self) -> f64 {

@@ -79,6 +79,14 @@ pub(crate) trait Scheme<T: Real>: Send {
     }
 }
 
+/// The refusal of methods that have no iterated integrals: of noise that needs them.
+pub(crate) fn refuse_iterated_integrals(kind: NoiseKind, sources: usize) -> Option<&'static str> {
+    (kind == NoiseKind::General && sources > 1).then_some(
+        "is for noise whose iterated integrals are not needed (additive, diagonal or commutative); \
+         use em or euler-heun for paths, dri1 for means",
+    )
+}
+
 /// Drift and noise at the ends of a step, for methods that use the drift at the end as that at the
 /// beginning of the next step.
 #[derive(Debug, Default)]

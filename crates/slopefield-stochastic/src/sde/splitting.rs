@@ -1,7 +1,7 @@
 //! Splitting of drift and noise along a path that has the moments of Brownian motion.
 
 use super::rows::{Rows, Scaled};
-use super::scheme::{From, Outcome, Scheme, Trial};
+use super::scheme::{From, Outcome, Scheme, Trial, refuse_iterated_integrals};
 use super::system::System;
 use slopefield_kernel::{Calculus, NoiseKind};
 use slopefield_solve::Real;
@@ -219,10 +219,7 @@ impl<T: Real> Scheme<T> for Splitting<T> {
     }
 
     fn refusal(&self, kind: NoiseKind, sources: usize) -> Option<&'static str> {
-        (kind == NoiseKind::General && sources > 1).then_some(
-            "is for noise whose iterated integrals are not needed (additive, diagonal or \
-             commutative); use em or euler-heun for paths, dri1 for means",
-        )
+        refuse_iterated_integrals(kind, sources)
     }
 
     fn error_exponent(&self) -> f64 {
