@@ -25,14 +25,21 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
-    /// Whether this condition and another, which hold at one instant, move it differently.
-    pub fn parts_from(&self, other: &Condition) -> bool {
+    /// Refuses another condition, which holds at the same instant `t` and moves it differently.
+    pub fn stays_with(&self, other: &Condition, t: f64) -> Result<(), SolveError> {
         let numbers = |c: &Condition| -> Vec<f64> {
             c.by_input.iter().chain(&c.by_p).map(|x| x / c.rate).collect()
         };
         let (one, two) = (numbers(self), numbers(other));
         let size = one.iter().chain(&two).fold(0.0_f64, |most, x| most.max(x.abs()));
-        one.iter().zip(&two).any(|(a, b)| (a - b).abs() > ALIKE * size)
+        if one.iter().zip(&two).any(|(a, b)| (a - b).abs() > ALIKE * size) {
+            return refused(format!(
+                "several events happen at the same instant t = {t} for different reasons and would \
+                 part when parameters change, so the order in which they happen, and with it the \
+                 solution, has no derivative there; change a parameter slightly"
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -242,13 +249,7 @@ impl Locator {
                 }
                 kind => self.condition(system, trace, step, kind)?,
             };
-            if leading.parts_from(&other) {
-                return refused(format!(
-                    "several events happen at the same instant t = {t} for different reasons and \
-                     would part when parameters change, so the order in which they happen, and \
-                     with it the solution, has no derivative there; change a parameter slightly"
-                ));
-            }
+            leading.stays_with(&other, t)?;
         }
         Ok(())
     }

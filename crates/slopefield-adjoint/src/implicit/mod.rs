@@ -9,6 +9,7 @@
 //! `docs/derivations/implicit-adjoints.md`.
 
 mod adjoint;
+mod consistent_rows;
 mod diagonal;
 mod equations;
 mod events;

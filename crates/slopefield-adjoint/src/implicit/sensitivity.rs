@@ -1,5 +1,6 @@
 //! Forward sensitivities: the tangent of the accepted steps of an implicit method.
 
+use super::consistent_rows::consistent_rows;
 use super::equations::{Directions, StageEquations, StepView, add_scaled};
 use super::linear::Linear;
 use super::path::{HONOURED, Path};
@@ -7,7 +8,7 @@ use crate::method::parameter_not_finite;
 use crate::saves::SavedStates;
 use crate::sensitivity::{Sink, TangentPass, sensitivities};
 use slopefield_kernel::{Part, Structure};
-use slopefield_solve::{ConsistentSums, Ivp, Settings, SolveError, Stats};
+use slopefield_solve::{Ivp, Settings, SolveError, Stats};
 
 /// Tangents of the accepted steps of an implicit one-step method along all initial values and
 /// parameters; the directions of a step share its factorisations. Besides gradients this gives the
@@ -213,48 +214,24 @@ impl Tangents {
         Ok(())
     }
 
-    /// The Jacobian of consistent state and slope, by rows.
+    /// The Jacobian of consistent state and slope.
     fn consistent_start(
         &mut self,
         ivp: &Ivp<'_>,
         path: &mut Path,
         start_time: bool,
     ) -> Result<(), SolveError> {
-        let (n, m) = (ivp.u0.len(), ivp.p.len());
-        let (mut by_u, mut by_p) = (vec![0.0; n], vec![0.0; m]);
-        let mut by_mass = vec![0.0; self.linear.mass_entries()];
-        let mut unit = vec![0.0; n];
-        path.consistency.linearise(ivp, ivp.t0, &path.start)?;
-        for of_slope in [false, true] {
-            if of_slope && self.slopes.is_empty() {
-                continue;
+        let Tangents { states, slopes, linear, .. } = self;
+        let (n, with_slopes) = (ivp.u0.len(), !slopes.is_empty());
+        let values = (ivp.u0, &path.start[..], &path.slope[..]);
+        let consistency = &mut path.consistency;
+        consistent_rows(consistency, linear, ivp, ivp.t0, values, with_slopes, &mut |row| {
+            let out = if row.of_slope { &mut *slopes } else { &mut *states };
+            let by_t = start_time.then_some(&row.by_t);
+            for (d, value) in row.by_u.iter().chain(row.by_p).chain(by_t).enumerate() {
+                out[d * n + row.index] = *value;
             }
-            for k in 0..n {
-                by_u.fill(0.0);
-                by_p.fill(0.0);
-                by_mass.fill(0.0);
-                unit[k] = if of_slope { 1.0 } else { 0.0 };
-                by_u[k] = if of_slope { 0.0 } else { 1.0 };
-                let mut by_t = 0.0;
-                let sums = ConsistentSums {
-                    state: &mut by_u,
-                    slope: &unit,
-                    p: &mut by_p,
-                    mass: &mut by_mass,
-                    t: &mut by_t,
-                };
-                let values = (ivp.u0, &path.start[..], &path.slope[..]);
-                path.consistency.reverse(ivp, ivp.t0, values, sums)?;
-                self.linear.add_mass_gradient(&by_mass, &mut by_p);
-                unit[k] = 0.0;
-                let out = if of_slope { &mut self.slopes } else { &mut self.states };
-                let by_t = start_time.then_some(&by_t);
-                for (d, value) in by_u.iter().chain(&by_p).chain(by_t).enumerate() {
-                    out[d * n + k] = *value;
-                }
-            }
-        }
-        Ok(())
+        })
     }
 
     /// Carries all tangents over one step and hands out those at its save points.

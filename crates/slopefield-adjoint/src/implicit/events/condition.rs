@@ -2,14 +2,11 @@
 
 use super::super::equations::{StageEquations, StepView};
 use super::tape::{Tape, within};
-use crate::hybrid::locate::{Condition as Moved, GRAZING, times_condition};
+use crate::hybrid::locate::{Condition, GRAZING, times_condition};
 use crate::hybrid::system::{System, refused};
 use crate::hybrid::trace::Kind;
 use slopefield_kernel::{Cotangent, Kernel, Tangent};
 use slopefield_solve::SolveError;
-
-/// How an instant moves with the state at a fixed time and with the parameters.
-pub(super) type Condition = Moved;
 
 /// Newton iterations for the place of a crossing at most.
 const ITERATIONS: usize = 30;
@@ -140,13 +137,7 @@ impl Locator {
                 Kind::Root { root, .. } => self.condition(system, equations, &view, (t, root))?,
                 _ => continue,
             };
-            if leading.parts_from(&other) {
-                return refused(format!(
-                    "several events happen at the same instant t = {t} for different reasons and \
-                     would part when parameters change, so the order in which they happen, and \
-                     with it the solution, has no derivative there; change a parameter slightly"
-                ));
-            }
+            leading.stays_with(&other, t)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The tape forward: tangents of states, slopes and moments along all directions at once.
 
+use super::super::consistent_rows::consistent_rows;
 use super::super::equations::{Directions, StageEquations, StepView, add_scaled};
 use super::super::linear::Linear;
 use super::solve::Solve;
@@ -10,7 +11,7 @@ use crate::hybrid::trace::Kind;
 use crate::method::parameter_not_finite;
 use crate::sensitivity::Sink;
 use slopefield_kernel::Tangent;
-use slopefield_solve::{Consistency, ConsistentSums, Settings, SolveError};
+use slopefield_solve::{Consistency, Settings, SolveError};
 use std::ops::Range;
 
 /// Carries tangents forward. Directions are the initial values, the parameters, and perhaps the start
@@ -220,47 +221,23 @@ impl Forward {
         (begin, info): (usize, Begin),
         consistency: &mut Consistency<f64>,
     ) -> Result<(), SolveError> {
-        let (n, m, ivp) = (tape.n, system.ivp.p.len(), &system.ivp);
+        let (n, ivp, directions) = (tape.n, &system.ivp, self.directions);
         let (given, state) = tape.begin_state(begin);
         let t = tape.time(info.moment);
-        let (mut by_u, mut by_p) = (vec![0.0; n], vec![0.0; m]);
-        let mut by_mass = vec![0.0; self.linear.mass_entries()];
-        let mut unit = vec![0.0; n];
         let before = self.states.clone();
-        consistency.linearise(ivp, t, state)?;
-        for of_slope in [false, true] {
-            if of_slope && self.slopes.is_empty() {
-                continue;
+        let Forward { states, slopes, linear, moments, .. } = self;
+        let moved = &moments[info.moment * directions..(info.moment + 1) * directions];
+        let values = (given, state, tape.slope(info.slope));
+        let with_slopes = !slopes.is_empty();
+        consistent_rows(consistency, linear, ivp, t, values, with_slopes, &mut |row| {
+            let out = if row.of_slope { &mut *slopes } else { &mut *states };
+            for (d, dt) in moved.iter().enumerate() {
+                let parameter = d.checked_sub(n).and_then(|parameter| row.by_p.get(parameter));
+                out[d * n + row.index] = dot(row.by_u, &before[d * n..(d + 1) * n])
+                    + parameter.copied().unwrap_or(0.0)
+                    + row.by_t * dt;
             }
-            for k in 0..n {
-                by_u.fill(0.0);
-                by_p.fill(0.0);
-                by_mass.fill(0.0);
-                unit[k] = if of_slope { 1.0 } else { 0.0 };
-                by_u[k] = if of_slope { 0.0 } else { 1.0 };
-                let mut by_t = 0.0;
-                let sums = ConsistentSums {
-                    state: &mut by_u,
-                    slope: &unit,
-                    p: &mut by_p,
-                    mass: &mut by_mass,
-                    t: &mut by_t,
-                };
-                let values = (given, state, tape.slope(info.slope));
-                consistency.reverse(ivp, t, values, sums)?;
-                self.linear.add_mass_gradient(&by_mass, &mut by_p);
-                unit[k] = 0.0;
-                for d in 0..self.directions {
-                    let parameter = d.checked_sub(n).and_then(|parameter| by_p.get(parameter));
-                    let along = dot(&by_u, &before[d * n..(d + 1) * n])
-                        + parameter.copied().unwrap_or(0.0)
-                        + by_t * self.moment(info.moment, d);
-                    let out = if of_slope { &mut self.slopes } else { &mut self.states };
-                    out[d * n + k] = along;
-                }
-            }
-        }
-        Ok(())
+        })
     }
 
     fn step(

@@ -1,7 +1,7 @@
 //! The solve as a differentiable map: what happened, in order, with the numbers that derivatives need.
 
 use super::super::equations::{StageEquations, StepView};
-use super::condition::Condition;
+use crate::hybrid::locate::Condition;
 use crate::hybrid::trace::{Change, Kind, Moment};
 use std::ops::Range;
 
