@@ -11,6 +11,7 @@ mod lbfgs;
 mod lbfgsb;
 mod levenberg_marquardt;
 mod line_search;
+mod pairs;
 
 pub use adam::{Adam, AdamSettings, AdamWork, Clip, Schedule};
 pub use lbfgs::{Lbfgs, LbfgsSettings, LbfgsWork};

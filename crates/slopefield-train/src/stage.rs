@@ -500,11 +500,7 @@ impl Session<'_> {
                     trace.push(evaluation);
                     Ok(evaluation.loss)
                 }
-                Err(error) => {
-                    let cancelled = error.is_cancelled();
-                    *failure = Some(error);
-                    Err(if cancelled { StepError::Interrupted } else { StepError::Failed })
-                }
+                Err(error) => Err(failed(error, failure)),
             }
         };
         run(&mut evaluate)
@@ -532,11 +528,7 @@ impl Session<'_> {
                     trace.push(evaluation);
                     Ok(evaluation.loss)
                 }
-                Err(error) => {
-                    let cancelled = error.is_cancelled();
-                    *failure = Some(error);
-                    Err(if cancelled { StepError::Interrupted } else { StepError::Failed })
-                }
+                Err(error) => Err(failed(error, failure)),
             }
         };
         run(&mut evaluate)
@@ -567,13 +559,16 @@ impl Session<'_> {
                     trace.push(evaluation);
                     Ok(evaluation.loss)
                 }
-                Err(error) => {
-                    let cancelled = error.is_cancelled();
-                    *failure = Some(error);
-                    Err(if cancelled { StepError::Interrupted } else { StepError::Failed })
-                }
+                Err(error) => Err(failed(error, failure)),
             }
         };
         run(&mut evaluate)
     }
+}
+
+/// What an optimiser is told of an evaluation that failed; the error is kept for the report.
+fn failed(error: Failure, last: &mut Option<Failure>) -> StepError {
+    let cancelled = error.is_cancelled();
+    *last = Some(error);
+    if cancelled { StepError::Interrupted } else { StepError::Failed }
 }

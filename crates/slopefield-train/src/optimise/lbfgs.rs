@@ -1,6 +1,7 @@
 //! L-BFGS with the two-loop recursion (Nocedal 1980; Liu and Nocedal 1989).
 
 use super::line_search::{Conditions, Line};
+use super::pairs::{keep_pair, settled};
 use super::{EvaluateFn, StepError, Stepped, dot, evaluate_finite, max_abs};
 
 /// Settings of L-BFGS.
@@ -130,12 +131,8 @@ impl Lbfgs {
         std::mem::swap(&mut self.z, &mut work.low_z);
         std::mem::swap(&mut self.gradient, &mut work.low_gradient);
         self.steps += 1;
-        if decrease <= settings.decrease_tolerance * unit {
-            self.small_decreases += 1;
-        } else {
-            self.small_decreases = 0;
-        }
-        Ok(if self.small_decreases >= 3 { Stepped::Settled } else { Stepped::Moved })
+        let noticeable = settings.decrease_tolerance * unit;
+        Ok(settled(decrease, noticeable, &mut self.small_decreases))
     }
 
     /// Writes `−H g` to `work.direction` from the newest `pairs` pairs and returns its slope.
@@ -185,12 +182,7 @@ impl Lbfgs {
         if !(curvature > 1e-10 * size && curvature.is_finite()) {
             return;
         }
-        if self.s.len() >= memory * n {
-            self.s.drain(..n);
-            self.y.drain(..n);
-        }
-        self.s.extend_from_slice(s);
-        self.y.extend_from_slice(y);
+        keep_pair(memory, (&mut self.s, &mut self.y), (s, y));
     }
 }
 

@@ -10,6 +10,7 @@
 use super::compact::Compact;
 use super::lbfgs::LbfgsSettings;
 use super::line_search::{Conditions, Line};
+use super::pairs::{keep_pair, settled};
 use super::{EvaluateFn, StepError, Stepped, dot, evaluate_finite, max_abs};
 
 /// State of L-BFGS-B: everything that the next iteration depends on, besides the box.
@@ -132,9 +133,8 @@ impl Lbfgsb {
         std::mem::swap(&mut self.x, &mut work.low_x);
         std::mem::swap(&mut self.gradient, &mut work.low_gradient);
         self.steps += 1;
-        let small = decrease <= settings.decrease_tolerance * unit;
-        self.small_decreases = if small { self.small_decreases + 1 } else { 0 };
-        Ok(if self.small_decreases >= 3 { Stepped::Settled } else { Stepped::Moved })
+        let noticeable = settings.decrease_tolerance * unit;
+        Ok(settled(decrease, noticeable, &mut self.small_decreases))
     }
 
     /// Writes the direction from `x` to the minimiser of the model; false when the model is no
@@ -289,23 +289,16 @@ impl Lbfgsb {
     }
 
     /// Adds the pair of this step, if the curvature along it is positive.
-    fn remember(&mut self, memory: usize, work: &LbfgsbWork) {
-        let n = self.x.len();
-        let (mut sy, mut yy) = (0.0, 0.0);
-        for i in 0..n {
-            let y = work.low_gradient[i] - self.gradient[i];
-            sy += (work.low_x[i] - self.x[i]) * y;
-            yy += y * y;
+    fn remember(&mut self, memory: usize, work: &mut LbfgsbWork) {
+        for i in 0..self.x.len() {
+            work.step[i] = work.low_x[i] - self.x[i];
+            work.bent[i] = work.low_gradient[i] - self.gradient[i];
         }
-        if !(sy > f64::EPSILON * yy && sy.is_finite()) {
-            return;
+        let (s, y) = (&work.step, &work.bent);
+        let curvature = dot(s, y);
+        if curvature > f64::EPSILON * dot(y, y) && curvature.is_finite() {
+            keep_pair(memory, (&mut self.s, &mut self.y), (s, y));
         }
-        if self.s.len() >= memory * n {
-            self.s.drain(..n);
-            self.y.drain(..n);
-        }
-        self.s.extend(work.low_x.iter().zip(&self.x).map(|(a, b)| a - b));
-        self.y.extend(work.low_gradient.iter().zip(&self.gradient).map(|(a, b)| a - b));
     }
 }
 
