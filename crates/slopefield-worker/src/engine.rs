@@ -18,6 +18,7 @@ use crate::{
 use slopefield_api::schema::{Block, Emit};
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code, Commands};
+use slopefield_lang::Model;
 use slopefield_project::{Project, Role};
 use slopefield_study::{CompiledModel, Decided, Prepared, TableData};
 use std::path::{Path, PathBuf};
@@ -130,14 +131,11 @@ impl Engine {
         *self.compiled.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The networks of a text: those that the open project holds stand in for plugins.
-    fn networks(&self, text: &str) -> Result<Networks<'_>, ApiError> {
+    /// The networks of a model: those that the open project holds stand in for plugins.
+    fn networks(&self, model: &Model) -> Result<Networks<'_>, ApiError> {
         match self.session().as_ref() {
             None => Ok(Networks::of_plugins(&self.plugins)),
-            Some(session) => {
-                let (model, _) = slopefield_lang::check(text);
-                Networks::of_project(&self.plugins, &lock(&session.project), &model)
-            }
+            Some(session) => Networks::of_project(&self.plugins, &lock(&session.project), model),
         }
     }
 
@@ -152,7 +150,7 @@ impl Engine {
         if let Some(found) = last.as_ref().filter(|l| l.0.text == text && l.0.reactions == mode) {
             return Ok(found.clone());
         }
-        let networks = self.networks(text)?;
+        let networks = self.networks(&slopefield_lang::check(text).0)?;
         let model = CompiledModel::with_reactions(text, &networks, mode).map_err(failure::study)?;
         let found = (Arc::new(model), networks.notes());
         *last = Some(found.clone());
@@ -236,12 +234,14 @@ impl Commands for Engine {
     }
 
     fn model_check(&self, request: ModelText, _: Emit<'_>) -> Answer<ModelReport> {
-        plain(model::report(&request.text, &self.networks(&request.text)?))
+        let (checked, diagnostics) = slopefield_lang::check(&request.text);
+        let networks = self.networks(&checked)?;
+        plain(model::report(&request.text, (&checked, diagnostics), &networks))
     }
 
     fn model_dump(&self, request: ModelText, _: Emit<'_>) -> Answer<TextReply> {
         let (checked, _) = slopefield_lang::check(&request.text);
-        let text = slopefield_graph::dump(&checked, &self.networks(&request.text)?)
+        let text = slopefield_graph::dump(&checked, &self.networks(&checked)?)
             .map_err(|e| error(Code::Model, e.to_string()))?;
         plain(TextReply { text })
     }

@@ -4,13 +4,16 @@ use crate::networks::Networks;
 use slopefield_api::types::*;
 use slopefield_lang::{Diagnostic, Model, Noise, Scale, Severity};
 
-/// Checks a text and describes what it is.
-pub fn report(text: &str, library: &Networks<'_>) -> ModelReport {
-    let (model, mut diagnostics) = slopefield_lang::check(text);
-    let networks = networks(&model, library, &mut diagnostics);
+/// Describes what a text is, of which `model` and `diagnostics` came out.
+pub fn report(
+    text: &str,
+    (model, mut diagnostics): (&Model, Vec<Diagnostic>),
+    library: &Networks<'_>,
+) -> ModelReport {
+    let networks = networks(model, library, &mut diagnostics);
     diagnostics.sort_by_key(|d| d.span);
     let weights: u32 = networks.iter().map(|n| n.weights).sum();
-    let env_states = initial_values(&model);
+    let env_states = initial_values(model);
     ModelReport {
         ok: model.is_complete && diagnostics.iter().all(|d| d.severity != Severity::Error),
         diagnostics: diagnostics.iter().map(|d| diagnostic(text, d)).collect(),

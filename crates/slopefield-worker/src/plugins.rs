@@ -369,15 +369,20 @@ mod tests {
     fn looking_at_a_model_loads_no_plugin() {
         let plugins = Plugins::new(&Folders::default());
         let text = "state x = 1\nnetwork f: org.example.a/b(inputs: 1, outputs: 1)\nx' = f(x)\n";
-        let report = crate::model::report(text, &Networks::of_plugins(&plugins));
+        let look = || {
+            let (model, diagnostics) = slopefield_lang::check(text);
+            let networks = Networks::of_plugins(&plugins);
+            crate::model::report(text, (&model, diagnostics), &networks)
+        };
+        let report = look();
         assert!(report.ok, "{}", report.rendered);
         // Nor does the list of plugins.
         assert!(plugins.list().plugins.is_empty());
-        let report = crate::model::report(text, &Networks::of_plugins(&plugins));
+        let report = look();
         assert!(report.ok && plugins.asked().is_empty(), "{}", report.rendered);
         // Once something has asked for this plugin, the same check is complete.
         assert!(plugins.build("org.example.a/b", 1, 1, &[]).is_err());
-        let report = crate::model::report(text, &Networks::of_plugins(&plugins));
+        let report = look();
         assert!(!report.ok && report.rendered.contains("org.example.a/b"), "{}", report.rendered);
     }
 }

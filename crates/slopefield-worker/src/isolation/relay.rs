@@ -22,6 +22,15 @@ const SHORT: Duration = Duration::from_secs(300);
 /// Sends progress to whoever called.
 pub type Send<'a> = &'a mut (dyn FnMut(Value, Block) + std::marker::Send);
 
+/// Passes progress on; these calls store nothing.
+fn progress_of(send: Send<'_>) -> impl FnMut(Part) {
+    move |part| {
+        if let Part::Progress(body, block) = part {
+            send(body, block);
+        }
+    }
+}
+
 type Answered = Result<(Value, Block), ApiError>;
 
 impl Engine {
@@ -131,11 +140,7 @@ impl Engine {
             open_copy(&process, copy).map_err(|f| isolation.failed(f))?;
         }
         let watch = Watch { control: Some(&job.control), limit: None };
-        let answer = process.call(command, request, &watch, &mut |part| {
-            if let Part::Progress(body, block) = part {
-                send(body, block);
-            }
-        });
+        let answer = process.call(command, request, &watch, &mut progress_of(send));
         isolation.ended(answer, plugins)
     }
 
@@ -152,11 +157,7 @@ impl Engine {
         let process = isolation.for_job(plugins).map_err(|report| isolation.told(&report))?;
         open_copy(&process, &copy).map_err(|f| isolation.failed(f))?;
         let watch = Watch { control: Some(&job.control), limit: None };
-        let answer = process.call(Command::uncertainty, request, &watch, &mut |part| {
-            if let Part::Progress(body, block) = part {
-                send(body, block);
-            }
-        });
+        let answer = process.call(Command::uncertainty, request, &watch, &mut progress_of(send));
         let (body, numbers) = isolation.ended(answer, plugins)?;
         let odd = |e: &dyn std::fmt::Display| {
             let message = format!("the answer of the process of {}: {e}", plugins.join(", "));
