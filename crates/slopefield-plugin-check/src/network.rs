@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::outcome::{Finding, passed, skipped, warning};
 use crate::raw::build_refused;
-use crate::solver::{default_value, option_trouble, refused_values};
+use crate::solver::{default_value, doubt, option_trouble, refused_values};
 use slopefield_graph::network::{NetworkGraph, NetworkLibrary, OP_SET, encode};
 use slopefield_kernel::{Cotangent, Kernel, Point};
 use slopefield_lang::OptionValue;
@@ -46,14 +46,8 @@ pub(crate) fn description(cx: &Context) -> Finding {
     if let Some(problem) = about.options.iter().find_map(|o| option_trouble(o).err()) {
         return Err(problem);
     }
-    if about.name != provided.name {
-        return warning(format!(
-            "the library calls it \"{}\" and the manifest \"{}\"",
-            about.name, provided.name
-        ));
-    }
-    if about.reference.is_empty() {
-        return warning("no reference: users will want to know where the network comes from");
+    if let Some(word) = doubt(&about.name, &provided.name, (&about.reference, "network")) {
+        return warning(word);
     }
     passed(format!("op set {}, {} options", about.min_opset, about.options.len()))
 }

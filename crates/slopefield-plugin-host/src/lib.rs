@@ -28,7 +28,7 @@ pub use describe::{NetworkDescription, OptionDescription, OptionKind, SolverDesc
 pub use discover::{Found, Places, discover};
 pub use error::PluginError;
 pub use manifest::{CAPS, LibraryFile, Manifest, Provides, ProvidesKind, platform};
-pub use native::{PluginSolver, set_log};
+pub use native::{PluginSolver, c_options, open_library, set_log, spelled_options};
 pub use networks::PluginNetworks;
 pub use registry::{Plugin, Registry};
 pub use tableau::{register_tableaus, tableau_problem};

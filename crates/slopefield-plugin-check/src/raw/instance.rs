@@ -1,10 +1,10 @@
 //! One solver instance.
 
 use super::model::{self, Model};
-use super::options::to_c;
 use super::{Buffer, Failure, Solvers};
 use slopefield_lang::OptionValue;
 use slopefield_plugin_abi as abi;
+use slopefield_plugin_host::{c_options, spelled_options};
 use std::ptr;
 
 /// Settings for `create`, as a user would give them.
@@ -104,7 +104,8 @@ impl Solvers {
             spoilt: [Vec::new(), Vec::new()],
         };
         let mut atol = vec![config.atol; n];
-        let mut options = to_c(&config.options);
+        let spelled = spelled_options(&config.options);
+        let mut options = c_options(&spelled);
         let mut c_config = abi::slf_solver_config {
             struct_size: size_of::<abi::slf_solver_config>() as u32,
             reserved: 0,

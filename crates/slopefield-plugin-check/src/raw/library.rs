@@ -2,6 +2,7 @@
 
 use super::{Buffer, leaked, text};
 use slopefield_plugin_abi as abi;
+use slopefield_plugin_host::open_library;
 use std::ffi::c_void;
 use std::path::Path;
 use std::ptr;
@@ -85,7 +86,7 @@ impl Library {
     /// Loads a library with all its symbols bound at once.
     pub fn open(path: &Path) -> Result<Library, String> {
         // SAFETY: loading runs foreign initialisers, which is what this process is for.
-        let library = unsafe { open_now(path) }.map_err(|e| e.to_string())?;
+        let library = unsafe { open_library(path) }.map_err(|e| e.to_string())?;
         // SAFETY: the symbol of this name has this type in every library that follows the header.
         let entry = unsafe { library.get::<abi::slf_entry_fn>(abi::ENTRY_SYMBOL) };
         let entry = entry.map(|symbol| *symbol).map_err(|e| e.to_string());
@@ -112,28 +113,6 @@ impl Library {
             None => Err(format!("the plugin refused to run here: {}", root.message)),
         }
     }
-}
-
-/// As the application opens libraries.
-///
-/// # Safety
-/// The initialisers of the library run.
-#[cfg(unix)]
-unsafe fn open_now(path: &Path) -> Result<libloading::Library, libloading::Error> {
-    use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-    // SAFETY: promised by the caller.
-    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(Into::into)
-}
-
-/// As the application opens libraries.
-///
-/// # Safety
-/// The initialisers of the library run.
-#[cfg(windows)]
-unsafe fn open_now(path: &Path) -> Result<libloading::Library, libloading::Error> {
-    use libloading::os::windows::{LOAD_LIBRARY_SEARCH_SYSTEM32, Library};
-    // SAFETY: promised by the caller.
-    unsafe { Library::load_with_flags(path, LOAD_LIBRARY_SEARCH_SYSTEM32) }.map(Into::into)
 }
 
 impl Root {

@@ -14,7 +14,6 @@ mod builder;
 mod instance;
 mod library;
 mod model;
-mod options;
 
 pub use builder::build_refused;
 pub use instance::{Config, Instance, Record};

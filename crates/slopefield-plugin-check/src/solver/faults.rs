@@ -108,7 +108,7 @@ pub(crate) fn undefined(cx: &Context) -> Finding {
     let mut positive = problems::decay();
     positive.p = vec![5.0];
     let positive = positive.until(2.0);
-    let only_positive: Hook = Box::new(|calls, _, y, _| {
+    let code = |calls, y: &[f64]| {
         if calls > MOST_CALLS {
             abi::SLF_ERR_CANCELLED
         } else if y[0] > 0.0 {
@@ -116,7 +116,8 @@ pub(crate) fn undefined(cx: &Context) -> Finding {
         } else {
             abi::SLF_RECOVERABLE
         }
-    });
+    };
+    let only_positive: Hook = Box::new(move |calls, _, y, _| code(calls, y));
     if adaptive {
         let config = Config { h_init: 1.0, ..Config::default() };
         let mut instance = tried.create(positive.model().with(only_positive), &config)?;
@@ -130,15 +131,9 @@ pub(crate) fn undefined(cx: &Context) -> Finding {
             return Err(format!("after steps into the undefined the error is {error:.1e}"));
         }
     }
-    let root: Hook = Box::new(|calls, _, y, out| {
+    let root: Hook = Box::new(move |calls, _, y, out| {
         out[0] = -0.5 / y[0];
-        if calls > MOST_CALLS {
-            abi::SLF_ERR_CANCELLED
-        } else if y[0] > 0.0 {
-            abi::SLF_OK
-        } else {
-            abi::SLF_RECOVERABLE
-        }
+        code(calls, y)
     });
     let problem = Setup { u0: vec![1.0], ..problems::decay() };
     let mut instance = tried.create(problem.model().with(root), &tried.config(2.0))?;

@@ -18,7 +18,7 @@ pub(crate) use interface::{
 };
 pub(crate) use numbers::{backward, dense_order, order, tolerance};
 pub(crate) use options::{
-    default as default_value, description, options, refused as refused_values,
+    default as default_value, description, doubt, options, refused as refused_values,
     trouble as option_trouble,
 };
 pub(crate) use repeat::{determinism, float_mode, growth, instances, restart, reuse, threads};

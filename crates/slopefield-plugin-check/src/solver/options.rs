@@ -35,16 +35,23 @@ pub(crate) fn description(cx: &Context) -> Finding {
     if let Some(problem) = about.options.iter().find_map(|o| trouble(o).err()) {
         return Err(problem);
     }
-    if about.name != provided.name {
-        return warning(format!(
-            "the library calls it \"{}\" and the manifest \"{}\"",
-            about.name, provided.name
-        ));
-    }
-    if about.reference.is_empty() {
-        return warning("no reference: users will want to know where the method comes from");
+    if let Some(word) = doubt(&about.name, &provided.name, (&about.reference, "method")) {
+        return warning(word);
     }
     passed(format!("order {}, {} options", about.order, about.options.len()))
+}
+
+/// What a person might stumble over in a description: two names, or no `reference` for a thing.
+pub(crate) fn doubt(
+    library: &str,
+    manifest: &str,
+    (reference, thing): (&str, &str),
+) -> Option<String> {
+    if library != manifest {
+        return Some(format!("the library calls it \"{library}\" and the manifest \"{manifest}\""));
+    }
+    let missing = || format!("no reference: users will want to know where the {thing} comes from");
+    reference.is_empty().then(missing)
 }
 
 /// What is wrong with the description of an option.

@@ -3,7 +3,8 @@
 //! A node handle of a plugin is the node's index plus 1, so that 0 means nothing.
 
 use super::library::NetworkEntry;
-use super::{borrow, error_buffer, error_text, options, read_text, write_error};
+use super::options::{c_options, spelled_options};
+use super::{borrow, error_buffer, error_text, read_text, write_error};
 use slopefield_graph::network::{
     Init, NetworkBuilder, NetworkError, NetworkGraph, NodeId, OP_SET, limits,
 };
@@ -47,9 +48,9 @@ pub(crate) fn build_network(
         )));
     }
     // Sizes reach the plugin through the builder.
-    let mut options = options::spelled(options);
+    let mut options = spelled_options(options);
     options.retain(|(name, _)| name != "inputs" && name != "outputs");
-    let c_options = options::to_c(&options);
+    let c_options = c_options(&options);
     let mut recorder = Recorder {
         builder: NetworkBuilder::new(inputs)?,
         outputs,

@@ -100,7 +100,7 @@ fn open(
     // SAFETY: loading runs the initialisers of the library, foreign code by intention; the path
     // is absolute and names our own copy of a library that was checked.
     let library =
-        unsafe { open_now(copy) }.map_err(|e| load_error(manifest, original, e.to_string()))?;
+        unsafe { open_library(copy) }.map_err(|e| load_error(manifest, original, e.to_string()))?;
     // SAFETY: the symbol of this name has this type in every library that follows the header.
     let symbol = unsafe { library.get::<abi::slf_entry_fn>(abi::ENTRY_SYMBOL) };
     let entry = match symbol {
@@ -132,7 +132,7 @@ fn open(
 /// # Safety
 /// As for loading any library: its initialisers run.
 #[cfg(unix)]
-unsafe fn open_now(path: &Path) -> Result<libloading::Library, libloading::Error> {
+pub unsafe fn open_library(path: &Path) -> Result<libloading::Library, libloading::Error> {
     use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
     // SAFETY: promised by the caller.
     unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(Into::into)
@@ -143,7 +143,7 @@ unsafe fn open_now(path: &Path) -> Result<libloading::Library, libloading::Error
 /// # Safety
 /// As for loading any library: its initialisers run.
 #[cfg(windows)]
-unsafe fn open_now(path: &Path) -> Result<libloading::Library, libloading::Error> {
+pub unsafe fn open_library(path: &Path) -> Result<libloading::Library, libloading::Error> {
     use libloading::os::windows::{LOAD_LIBRARY_SEARCH_SYSTEM32, Library};
     // SAFETY: promised by the caller.
     unsafe { Library::load_with_flags(path, LOAD_LIBRARY_SEARCH_SYSTEM32) }.map(Into::into)

@@ -16,8 +16,9 @@ mod stepper;
 
 pub(crate) use build::build_network;
 use image::Image;
-pub use library::set_log;
 pub(crate) use library::{Library, NetworkEntry, SolverEntry};
+pub use library::{open_library, set_log};
+pub use options::{c_options, spelled_options};
 pub use stepper::PluginSolver;
 
 use slopefield_plugin_abi as abi;

@@ -5,7 +5,7 @@ use slopefield_plugin_abi as abi;
 use std::ptr;
 
 /// Options with lists of words as one text, `tanh, relu`: the C interface has no list of words.
-pub(super) fn spelled(options: &[(String, OptionValue)]) -> Vec<(String, OptionValue)> {
+pub fn spelled_options(options: &[(String, OptionValue)]) -> Vec<(String, OptionValue)> {
     let spell = |value: &OptionValue| match value {
         OptionValue::Words(words) => OptionValue::Text(words.join(", ")),
         other => other.clone(),
@@ -14,8 +14,8 @@ pub(super) fn spelled(options: &[(String, OptionValue)]) -> Vec<(String, OptionV
 }
 
 /// C options that borrow from `options`, which must outlive their use and come from
-/// [`spelled`].
-pub(super) fn to_c(options: &[(String, OptionValue)]) -> Vec<abi::slf_option> {
+/// [`spelled_options`].
+pub fn c_options(options: &[(String, OptionValue)]) -> Vec<abi::slf_option> {
     options
         .iter()
         .map(|(name, value)| {
@@ -52,7 +52,7 @@ pub(super) fn to_c(options: &[(String, OptionValue)]) -> Vec<abi::slf_option> {
                     out.list = v.as_ptr();
                     out.list_len = v.len() as u64;
                 }
-                OptionValue::Words(_) => unreachable!("`spelled` has made a text of them"),
+                OptionValue::Words(_) => unreachable!("`spelled_options` has made a text of them"),
                 OptionValue::Flag(v) => {
                     out.r#type = abi::SLF_OPTION_BOOL;
                     out.i64 = i64::from(*v);

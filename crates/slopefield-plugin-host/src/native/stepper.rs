@@ -6,7 +6,8 @@
 
 use super::callbacks::{self, Callbacks};
 use super::library::SolverEntry;
-use super::{borrow, error_buffer, error_text, options};
+use super::options::{c_options, spelled_options};
+use super::{borrow, error_buffer, error_text};
 use slopefield_kernel::Part;
 use slopefield_lang::OptionValue;
 use slopefield_plugin_abi as abi;
@@ -114,8 +115,8 @@ impl PluginSolver {
             v.resize(n, 0.0);
         }
         let setup = Setup::new(n, settings);
-        let spelled = options::spelled(&self.options);
-        let options = options::to_c(&spelled);
+        let spelled = spelled_options(&self.options);
+        let options = c_options(&spelled);
         let config = abi::slf_solver_config {
             struct_size: size_of::<abi::slf_solver_config>() as u32,
             reserved: 0,
