@@ -22,7 +22,8 @@ pub(super) fn unary(op: UnaryOp) -> Bound {
     match op {
         Neg | Not | Abs | Sign | Floor | Ceil | Round | Sqrt | Relu | Step => bound(0, 0),
         Exp | Expm1 | Ln | Log1p | Log2 | Log10 | Sin | Cos | Tan | Atan | Cbrt => bound(1, 1),
-        Sinh | Cosh | Tanh | Sigmoid => bound(1, 2),
+        Sinh | Cosh | Sigmoid => bound(1, 2),
+        Tanh => bound(2, 2),
         Softplus | Erf => bound(2, 2),
         Erfc | Gelu => bound(2, 3),
         Asin | Acos => bound(1, 1),

@@ -41,23 +41,53 @@ unsafe fn reduce<S: Simd>(x: S::V) -> (S::V, S::V, S::V) {
     }
 }
 
-/// `(exp r - 1 - r) / r²` for `|r| <= ln 2 / 2`, in the order of Estrin (1960): Horner's rule would wait
+/// `c[0] + c[1] r + …` of degree 10, with `r²`, in the order of Estrin (1960): Horner's rule would wait
 /// for each of its ten steps.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn estrin<S: Simd>(r: S::V, r2: S::V, c: &[f64; 11]) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let r4 = S::mul(r2, r2);
+        let c = |i: usize| S::splat(c[i]);
+        let low = S::mul_add(S::mul_add(c(3), r, c(2)), r2, S::mul_add(c(1), r, c(0)));
+        let middle = S::mul_add(S::mul_add(c(7), r, c(6)), r2, S::mul_add(c(5), r, c(4)));
+        let high = S::mul_add(c(10), r2, S::mul_add(c(9), r, c(8)));
+        S::mul_add(high, S::mul(r4, r4), S::mul_add(middle, r4, low))
+    }
+}
+
+/// `(exp r - 1 - r) / r²` for `|r| <= ln 2 / 2`.
 ///
 /// # Safety
 /// As for [`Simd`].
 #[inline(always)]
 unsafe fn rest_of_exp<S: Simd>(r: S::V) -> S::V {
     // SAFETY: the caller's promise.
-    unsafe {
-        let r2 = S::mul(r, r);
-        let r4 = S::mul(r2, r2);
-        let c = |i: usize| S::splat(Q[i]);
-        let low = S::mul_add(S::mul_add(c(3), r, c(2)), r2, S::mul_add(c(1), r, c(0)));
-        let middle = S::mul_add(S::mul_add(c(7), r, c(6)), r2, S::mul_add(c(5), r, c(4)));
-        let high = S::mul_add(c(10), r2, S::mul_add(c(9), r, c(8)));
-        S::mul_add(high, S::mul(r4, r4), S::mul_add(middle, r4, low))
+    unsafe { estrin::<S>(r, S::mul(r, r), &Q) }
+}
+
+/// Coefficients of [`rest_of_exp_of_double`].
+const Q_OF_DOUBLE: [f64; 11] = {
+    let (mut scaled, mut power, mut i) = ([0.0; 11], 2.0, 0);
+    while i < 11 {
+        scaled[i] = power * Q[i];
+        power *= 2.0;
+        i += 1;
     }
+    scaled
+};
+
+/// `((exp(2 r) - 1) / 2 - r) / r²` for `|r| <= ln 2 / 4`, with the square of `r`.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+pub(super) unsafe fn rest_of_exp_of_double<S: Simd>(r: S::V, square: S::V) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe { estrin::<S>(r, square, &Q_OF_DOUBLE) }
 }
 
 /// `2^k` for whole `k` in `-1022..=1023`.

@@ -3,10 +3,10 @@
 //! They take the exponential as an unevaluated sum of two doubles, so that only the last operation
 //! rounds.
 
-use super::exponential::{parts, power_of_two, scale};
+use super::exponential::{LN2_HI, LN2_LO, parts, power_of_two, rest_of_exp_of_double, scale};
 use super::logarithm::ln_one_plus;
 use super::{Function1, fast_two_sum, quotient, quotient_parts};
-use crate::simd::{Simd, abs, patch, sign_bits};
+use crate::simd::{ROUNDER, Simd, abs, patch, sign_bits};
 
 /// `exp a + shift` as a sum of two, from the parts of `exp a`, for `a >= 0` and `shift` 0 or -1.
 ///
@@ -35,11 +35,20 @@ impl Function1 for Tanh {
         unsafe {
             // tanh |x| = n / (n + 2) with n = exp(2 |x|) - 1; at 20 it has rounded to 1. NaN stays.
             let a = S::least(S::splat(20.0), abs::<S>(x));
-            let n = shifted::<S>(parts::<S>(S::add(a, a)), -1.0);
-            let two = S::splat(2.0);
-            let d = S::add(n.0, two);
-            let lost = S::sub(S::least(n.0, two), S::sub(d, S::greatest(n.0, two)));
-            S::or(quotient::<S>(n, (d, S::add(lost, n.1))), sign_bits::<S>(x))
+            // n = 2^k (1 + 2 p) - 1, where exp(2 r) - 1 = 2 p and r = hi - k LN2_LO / 2.
+            let rounder = S::splat(ROUNDER);
+            let whole = S::mul_add(a, S::splat(2.0 * std::f64::consts::LOG2_E), rounder);
+            let k = S::sub(whole, rounder);
+            let hi = S::neg_mul_add(k, S::splat(0.5 * LN2_HI), a);
+            let low = S::splat(0.5 * LN2_LO);
+            let r = S::neg_mul_add(k, low, hi);
+            let square = S::mul(r, r);
+            let rest = S::mul(square, rest_of_exp_of_double::<S>(r, square));
+            // Without the rounding error of r, which counts where 2^k (1 + 2 p) is close to 1.
+            let p = S::add(hi, S::neg_mul_add(k, low, rest));
+            let power = S::add_bits(S::shl::<52>(whole), S::splat(2.0));
+            let n = S::mul_add(power, p, S::mul_add(power, S::splat(0.5), S::splat(-1.0)));
+            S::or(S::div(n, S::add(n, S::splat(2.0))), sign_bits::<S>(x))
         }
     }
 }
