@@ -5,6 +5,7 @@
 //! first-same-as-last stages are part of that map. The derivation is on the page
 //! `docs/derivations/discrete-adjoint.md`; its symbols are the names used here.
 
+use crate::factors::Factors;
 use crate::hybrid::StartTime;
 use crate::method::{ensure_finite, validate_gradients};
 use crate::moments::Moments;
@@ -72,7 +73,9 @@ impl GradientMethod for DiscreteAdjoint {
         validate_gradients(ivp, grad_u0, grad_p, &[])?;
         let n = ivp.u0.len();
         self.saved.resize(saves.len(), n);
+        self.sweep.open.begin(ivp.rhs.recording().as_deref());
         self.tape.clear(n);
+        self.tape.count_beside(self.sweep.open.capacity());
         let states = &mut self.saved.states;
         let forward = drive(&mut self.stepper, ivp, settings, saves, states, Some(&mut self.tape))?;
         let loss = self.saved.evaluate(loss);
@@ -107,13 +110,13 @@ impl GradientMethod for DiscreteAdjoint {
                 self.sweep.pull_back_start(ivp, segment.record(0, 0), grad_p);
             }
         }
-        self.sweep.finish(ivp, saves, &self.saved, grad_u0);
+        self.sweep.finish(ivp, saves, &self.saved, grad_u0, grad_p);
         ensure_finite(ivp, &self.saved.by_state, grad_u0, grad_p)?;
         Ok(Evaluated {
             loss,
             forward,
             reverse_products: self.sweep.products + self.tape.recomputed,
-            memory: self.tape.bytes(),
+            memory: self.tape.bytes() + self.sweep.open.bytes(),
             by_start_time,
         })
     }
@@ -146,6 +149,7 @@ struct Sweep {
     taken: u64,
     /// The kernel's products for evaluations that wrote down what they need.
     recording: Option<Arc<dyn Recording>>,
+    open: Factors,
 }
 
 /// A kernel without code for whole steps is asked for it again after so many of them.
@@ -168,6 +172,7 @@ impl Sweep {
             whole: None,
             taken: 0,
             recording: None,
+            open: Factors::default(),
         }
     }
 
@@ -335,7 +340,8 @@ impl Sweep {
             let mut by_time = 0.0;
             let grad = Cotangent { t: &mut by_time, u: &mut self.stage, p: grad_p };
             let (record, scratch) = (segment.record(step, i), &mut self.scratch);
-            product(ivp, self.recording.as_deref(), at, &this[..n], record, grad, scratch);
+            let recording = self.recording.as_deref();
+            product(ivp, recording, at, &this[..n], record, grad, &mut self.open, scratch);
             self.products += 1;
             for (slope, a) in before.chunks_exact_mut(n).zip(self.tableau.a[i]) {
                 add_scaled(slope, h * a, &self.stage);
@@ -358,7 +364,8 @@ impl Sweep {
         let mut by_time = 0.0;
         let grad = Cotangent { t: &mut by_time, u: &mut self.lambda, p: grad_p };
         let (at, scratch) = (Point { t, u, p: ivp.p }, &mut self.scratch);
-        product(ivp, self.recording.as_deref(), at, &self.kappa, record, grad, scratch);
+        let recording = self.recording.as_deref();
+        product(ivp, recording, at, &self.kappa, record, grad, &mut self.open, scratch);
         self.products += 1;
     }
 
@@ -369,7 +376,17 @@ impl Sweep {
         }
     }
 
-    fn finish(&mut self, ivp: &Ivp<'_>, saves: &[f64], saved: &SavedStates, grad_u0: &mut [f64]) {
+    fn finish(
+        &mut self,
+        ivp: &Ivp<'_>,
+        saves: &[f64],
+        saved: &SavedStates,
+        grad_u0: &mut [f64],
+        grad_p: &mut [f64],
+    ) {
+        if let Some(recording) = &self.recording {
+            self.open.close(&**recording, grad_p);
+        }
         grad_u0.copy_from_slice(&self.lambda);
         for row in 0..saves_at_start(saves, ivp) {
             add(grad_u0, saved.row_by_state(row, ivp.u0.len()));
@@ -378,6 +395,7 @@ impl Sweep {
 }
 
 /// The reverse product of a stage, from what its evaluation wrote down where it did.
+#[expect(clippy::too_many_arguments, reason = "parts of a sweep that are borrowed apart")]
 fn product(
     ivp: &Ivp<'_>,
     recording: Option<&dyn Recording>,
@@ -385,12 +403,15 @@ fn product(
     w: &[f64],
     record: &mut [f64],
     grad: Cotangent<'_>,
+    open: &mut Factors,
     scratch: &mut [f64],
 ) {
     match recording {
         Some(recording) if !record.is_empty() => {
             record[..w.len()].copy_from_slice(w);
-            recording.vjp(at, record, grad, scratch);
+            let grad = Cotangent { t: grad.t, u: grad.u, p: &mut *grad.p };
+            let factors = open.next(recording, grad.p);
+            recording.vjp(at, record, grad, factors, scratch);
         }
         _ => ivp.rhs.vjp(at, w, grad, scratch),
     }

@@ -33,6 +33,7 @@ mod choose;
 mod continuous;
 mod costs;
 mod discrete;
+mod factors;
 mod forward;
 mod hybrid;
 mod implicit;

@@ -34,6 +34,8 @@ pub(crate) struct Tape {
     records: Vec<f64>,
     /// Elements of a record; 0 where nothing is written down or there is no room for it.
     record: usize,
+    /// Elements that somebody else holds as long as there are records.
+    beside: usize,
     /// The recomputed blocks of one segment, then its final state.
     segment: Vec<f64>,
     replay: Stages,
@@ -83,6 +85,7 @@ impl Tape {
             data: Vec::new(),
             records: Vec::new(),
             record: 0,
+            beside: 0,
             segment: Vec::new(),
             replay: Stages::new(tableau),
             recomputed: 0,
@@ -91,6 +94,12 @@ impl Tape {
 
     pub fn set_budget(&mut self, bytes: u64) {
         self.budget = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+
+    /// Counts `elements` against the budget as long as there are records: what products that read them
+    /// hold.
+    pub fn count_beside(&mut self, elements: usize) {
+        self.beside = elements;
     }
 
     /// Forgets the previous solve, keeping the memory.
@@ -174,7 +183,8 @@ impl Tape {
     fn keep_within_budget(&mut self) {
         loop {
             let held = self.size(self.level, self.times.len(), self.data.len());
-            if (held + self.records.len()) * BYTES <= self.budget {
+            let beside = if self.record > 0 { self.beside } else { 0 };
+            if (held + self.records.len() + beside) * BYTES <= self.budget {
                 return;
             }
             if self.record > 0 {

@@ -19,6 +19,9 @@ pub(crate) fn buffers(entry: Entry) -> &'static [Buffer] {
             Scratch,
         ],
         Entry::Vjp => &[Time, States, Params, Weights, TimeGrad, StatesGrad, ParamsGrad, Scratch],
+        Entry::Factored => {
+            &[Time, States, Params, Weights, TimeGrad, StatesGrad, ParamsGrad, Out, Scratch]
+        }
         Entry::Hvp => &[
             Time,
             States,

@@ -32,6 +32,7 @@ pub use parse::GraphTextError;
 pub(crate) use parse::parse_function;
 #[cfg(test)]
 pub(crate) use parse::{parse, same};
+pub use recording::OpenProduct;
 pub(crate) use rules::is_smooth;
 pub(crate) use simplify::{FoldConstants, MergeEqual, RemoveDead};
 pub(crate) use table::reference_table;

@@ -23,7 +23,7 @@ pub mod sparse;
 
 pub use element::Element;
 pub use error::LowerError;
-pub use graph::GraphTextError;
+pub use graph::{GraphTextError, OpenProduct};
 pub use interpreter::{HessianInterpreter, Interpreter, MatrixInterpreter};
 pub use layout::Layout;
 pub use lower::{

@@ -14,7 +14,7 @@ use crate::emit::emit;
 use crate::error::LowerError;
 use crate::graph::{
     Columns, FoldConstants, FormLayers, Forward, FuseLanes, GraphTextError, Identities, MergeEqual,
-    MergeLoops, RemoveDead, Reverse, parse_function, recording, text,
+    MergeLoops, OpenProduct, RemoveDead, Reverse, parse_function, recording, text,
 };
 use crate::layout::Layout;
 use crate::model_graph::{self, ModelFunction, noise_arguments};
@@ -137,15 +137,18 @@ pub fn lower_hessian_of(
     compile(model, &lowered.networks, &lowered.layout, function, Entry::Hvp, &mut |_, _| {})
 }
 
-/// A function that writes down what its reverse product needs again, and the product that reads it.
+/// A function that writes down what its reverse product needs again, and the product that reads it,
+/// but for outer products that are left to be added for many products at once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordingPlans {
     /// A plan for [`Entry::Eval`]. Its results are those of the function, followed by what is
     /// written down.
     pub function: Plan,
-    /// A plan for [`Entry::Vjp`]. Its weights are those of the function's results, followed by
+    /// A plan for [`Entry::Factored`]. Its weights are those of the function's results, followed by
     /// what was written down at the same point.
     pub product: Plan,
+    /// What the product leaves open.
+    pub open: Vec<OpenProduct>,
     /// Results of the function itself.
     pub outputs: usize,
 }
@@ -180,9 +183,7 @@ pub fn lower_recording(
         graph.compile((FormLayers, FuseLanes, MergeLoops, Identities, RemoveDead), ());
         let states = function.states(model);
         let shape = Shape { states, params: lowered.layout.len, outputs: outputs + recorded };
-        let plan = emit(&graph, entry, shape);
-        plan.verify()?;
-        Ok(plan)
+        Ok(emit(&graph, entry, shape))
     };
     let (mut forth, mut back) = (joint()?, joint()?);
     let cut = recording::cut(&forth);
@@ -193,8 +194,12 @@ pub fn lower_recording(
     recording::keep_function(&mut forth, &cut, outputs as u32);
     recording::keep_product(&mut back, &cut, outputs as u32);
     let function = plan(forth, Entry::Eval, recorded)?;
-    let product = plan(back, Entry::Vjp, recorded)?;
-    Ok(Some(RecordingPlans { function, product, outputs }))
+    function.verify()?;
+    simplify(&mut back);
+    let (open, factors) = recording::factor(&mut back);
+    let product = Plan { factors, ..plan(back, Entry::Factored, recorded)? };
+    product.verify()?;
+    Ok(Some(RecordingPlans { function, product, open, outputs }))
 }
 
 /// The Jacobian of the right-hand side with respect to the states, as a function of its own.
@@ -294,7 +299,8 @@ fn derive(graph: &mut Graph, entry: Entry, watch: &mut dyn FnMut(&str, &Graph)) 
     match entry {
         Entry::Eval => {}
         Entry::Jvp => graph.compile(Forward, ()),
-        Entry::Vjp => graph.compile(Reverse, ()),
+        // Factored plans are made from such a graph by `lower_recording`.
+        Entry::Vjp | Entry::Factored => graph.compile(Reverse, ()),
         Entry::Hvp => {
             graph.compile(Reverse, ());
             simplify(graph);

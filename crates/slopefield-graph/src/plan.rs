@@ -39,13 +39,13 @@ pub enum Buffer {
     StatesTangent,
     #[expect(missing_docs, reason = "see TimeTangent")]
     ParamsTangent,
-    /// Cotangent of the output (entries `Vjp` and `Hvp`). Read only.
+    /// Cotangent of the output (entries `Vjp`, `Factored` and `Hvp`). Read only.
     Weights,
-    /// Result. Written once per element.
+    /// Result; of the entry `Factored`, the factors of what it leaves open. Written once per element.
     Out,
     /// Tangent of the result (entry `Jvp`). Written once per element.
     OutTangent,
-    /// Gradients (entries `Vjp` and `Hvp`): instructions only ever add to them.
+    /// Gradients (entries `Vjp`, `Factored` and `Hvp`): instructions only ever add to them.
     TimeGrad,
     #[expect(missing_docs, reason = "see TimeGrad")]
     StatesGrad,
@@ -66,6 +66,10 @@ pub enum Entry {
     Jvp,
     /// `TimeGrad/StatesGrad/ParamsGrad += Weightsᵀ ∂f`.
     Vjp,
+    /// As `Vjp`, except for outer products of vectors that belong to `ParamsGrad`: their factors are
+    /// written to `Out`, for somebody who adds those of many products in one pass
+    /// ([`crate::lower_recording`]). Not one of [`Plans`].
+    Factored,
     /// The derivative of what `Vjp` adds, along a direction in time, states and params:
     /// `TimeGrad/StatesGrad/ParamsGrad += ∂²(Weightsᵀ f) · (TimeTangent, StatesTangent,
     /// ParamsTangent)`. A plan of its own ([`crate::lower_hessian`]); not one of [`Plans`].
@@ -256,6 +260,9 @@ pub struct Plan {
     pub shape: slopefield_kernel::Shape,
     /// Elements of `Buffer::Scratch`.
     pub scratch_len: u32,
+    /// Elements of `Buffer::Out` of the entry `Factored`; 0 for others, whose results have the
+    /// outputs of the shape.
+    pub factors: u32,
     /// Elements of `Buffer::Constants`.
     pub constants: Vec<f64>,
     /// Index tables of lane loops.
@@ -274,6 +281,7 @@ impl Plan {
             entry,
             shape,
             scratch_len: 0,
+            factors: 0,
             constants: Vec::new(),
             tables: Vec::new(),
             bodies: Vec::new(),

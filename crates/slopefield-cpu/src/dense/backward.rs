@@ -43,16 +43,18 @@ unsafe fn one<S: Vector>() -> S::V {
     unsafe { S::splat(crate::native::Native::one()) }
 }
 
-/// The runs of a backward pass; `matrix_grad` is `rows × cols` as `a` is.
+/// The runs of a backward pass.
 #[derive(Clone, Copy)]
 pub(super) struct Runs<T> {
     /// `cols` elements.
     pub z: *mut T,
+    /// `rows · cols` elements.
     pub a: *const T,
     /// `rows` elements.
     pub g: *const T,
     /// `cols` elements.
     pub h: *const T,
+    /// `rows · cols` elements, or null.
     pub matrix_grad: *mut T,
     /// `cols` elements, or null.
     pub bias_grad: *mut T,
@@ -60,7 +62,7 @@ pub(super) struct Runs<T> {
     pub cols: usize,
 }
 
-/// `z = F(Aᵀ g, h)`, `bias_grad += z` unless it is null, `matrix_grad += g hᵀ`.
+/// `z = F(Aᵀ g, h)`, `bias_grad += z` and `matrix_grad += g hᵀ` unless they are null.
 ///
 /// # Safety
 /// The runs are valid, and those that are written overlap no other; the contract of `Vector`.
@@ -72,7 +74,9 @@ pub(super) unsafe fn backward<E: Eight, F: Slope>(r: Runs<E::T>) {
         let few = r.rows <= 8;
         if !few {
             transposed::<E, false>(r.z, r.a, r.g, r.rows, r.cols);
-            outer::<E>(r.matrix_grad, r.g, r.h, r.rows, r.cols);
+            if !r.matrix_grad.is_null() {
+                outer::<E>(r.matrix_grad, r.g, r.h, r.rows, r.cols);
+            }
         }
         let mut j = 0;
         while j + 8 <= r.cols {
@@ -99,8 +103,10 @@ unsafe fn columns<E: Eight, F: Slope>(r: &Runs<E::T>, few: bool, j: usize, n: us
                 let at = i * r.cols + j;
                 let g = E::splat(*r.g.add(i));
                 s = E::mul_add(get::<E>(r.a.add(at), n), g, s);
-                let p = r.matrix_grad.add(at);
-                set::<E>(p, n, E::mul_add(g, h, get::<E>(p, n)));
+                if !r.matrix_grad.is_null() {
+                    let p = r.matrix_grad.add(at);
+                    set::<E>(p, n, E::mul_add(g, h, get::<E>(p, n)));
+                }
             }
             s
         } else {

@@ -10,6 +10,7 @@ mod backward;
 mod elementwise;
 mod functions;
 mod outer;
+mod outer_sum;
 mod reduce;
 mod rows;
 pub(crate) mod table;

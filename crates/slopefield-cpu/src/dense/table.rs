@@ -6,7 +6,7 @@ use slopefield_graph::plan::{BinaryOp, UnaryOp};
 
 use super::backward::{Runs, SigmoidSlope, Slope, TanhSlope, backward};
 use super::functions::*;
-use super::{affine, elementwise, outer, reduce, transposed};
+use super::{affine, elementwise, outer, outer_sum, reduce, transposed};
 use crate::simd::Array;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512, Pair, Single};
@@ -72,13 +72,17 @@ pub(crate) type ScalarFn1<T = f64> = unsafe extern "C" fn(T) -> T;
 pub(crate) type ScalarFn2<T = f64> = unsafe extern "C" fn(T, T) -> T;
 /// `(y, a, x, rows, cols)`.
 pub(crate) type MatVecFn<T = f64> = unsafe extern "C" fn(*mut T, *const T, *const T, usize, usize);
+/// `A += Σ x yᵀ` over `count` pairs of vectors, `stride` elements apart:
+/// `(a, x, y, rows, cols, stride, count)`; `y` may be null for ones, with one column.
+pub(crate) type OuterSumFn<T = f64> =
+    unsafe extern "C" fn(*mut T, *const T, *const T, usize, usize, usize, usize);
 /// `y = map(A x + start)`: `(y, a, x, start, rows, cols, map)`; `start` may be null for 0 or `y`
 /// itself, `map` may be null for the identity.
 pub(crate) type AffineFn<T = f64> =
     unsafe extern "C" fn(*mut T, *const T, *const T, *const T, usize, usize, Option<MapFn<T>>);
 
 /// `z = F(Aᵀ g, h)`, `bias_grad += z`, `matrix_grad += g hᵀ`:
-/// `(z, a, g, h, matrix_grad, bias_grad, rows, cols)`; `bias_grad` may be null.
+/// `(z, a, g, h, matrix_grad, bias_grad, rows, cols)`; the gradients may be null.
 pub(crate) type BackwardFn<T = f64> =
     unsafe extern "C" fn(*mut T, *const T, *const T, *const T, *mut T, *mut T, usize, usize);
 
@@ -105,6 +109,8 @@ pub struct Table<T = f64> {
     pub(crate) backward_sigmoid: BackwardFn<T>,
     /// `A += x yᵀ`: `(a, x, y, rows, cols)`.
     pub(crate) outer: MatVecFn<T>,
+    /// `A += Σ x yᵀ`.
+    pub(crate) outer_sum: OuterSumFn<T>,
     /// `dst[0] = Σ src[i]`.
     pub(crate) sum: MapFn<T>,
     /// `dst[0] = Σ a[i] b[i]`.
@@ -211,6 +217,15 @@ macro_rules! instances {
                 unsafe { outer::outer::<$eight>(a, x, y, rows, cols) }
             }
             $(#[$features])*
+            unsafe extern "C" fn outer_sum(
+                a: *mut $t, x: *const $t, y: *const $t, rows: usize, cols: usize, stride: usize,
+                count: usize,
+            ) {
+                let terms = outer_sum::Terms { x, y, stride, count };
+                // SAFETY: the table's contract.
+                unsafe { outer_sum::outer_sum::<$eight>(a, &terms, rows, cols) }
+            }
+            $(#[$features])*
             unsafe extern "C" fn sum(dst: *mut $t, src: *const $t, len: usize) {
                 // SAFETY: the table's contract.
                 unsafe { reduce::sum::<$eight>(dst, src, len) }
@@ -269,6 +284,7 @@ macro_rules! instances {
                 backward_tanh: backward_of::<TanhSlope>,
                 backward_sigmoid: backward_of::<SigmoidSlope>,
                 outer,
+                outer_sum,
                 sum,
                 dot,
                 copy,

@@ -209,6 +209,43 @@ fn matrix_products_agree_with_loops() {
     }
 }
 
+/// Sums of outer products in one pass against the products one after the other, with strides longer
+/// than the vectors.
+#[test]
+fn sums_of_outer_products_agree_with_loops() {
+    for (isa, t) in tables() {
+        for (rows, cols) in sizes().chain([(3, 300), (9, 513)]) {
+            let (odd, stride) = ((rows + 3 * cols) % 8, rows + cols + 3);
+            for count in [1, 2, 7] {
+                let factors = numbers(11, count * stride);
+                let start = numbers(5, rows * cols);
+                let tolerance = 3e-16 * (count + 1) as f64;
+                for ones in [false, true] {
+                    if ones && cols > 1 {
+                        continue;
+                    }
+                    let y = |k: usize, c: usize| if ones { 1.0 } else { factors[k * stride + c] };
+                    let x = |k: usize, r: usize| factors[k * stride + cols + r];
+                    let term = |i: usize, k: usize| x(k, i / cols) * y(k, i % cols);
+                    let want: Vec<f64> = (0..rows * cols)
+                        .map(|i| start[i] + (0..count).map(|k| term(i, k)).sum::<f64>())
+                        .collect();
+                    let mut a = Guarded::new(&start, odd);
+                    // SAFETY: the sizes are those of the runs.
+                    unsafe {
+                        let first = factors.as_ptr();
+                        let y = if ones { std::ptr::null() } else { first };
+                        (t.outer_sum)(a.pointer(), first.add(cols), y, rows, cols, stride, count);
+                    }
+                    check(a.values(), &want, tolerance, || {
+                        format!("{count} outer {rows}x{cols} {isa:?}, ones: {ones}")
+                    });
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn sets_with_fused_multiply_add_give_the_same_bits() {
     let fused: Vec<_> = tables().filter(|(isa, _)| *isa != Isa::Portable).collect();
@@ -219,17 +256,18 @@ fn sets_with_fused_multiply_add_give_the_same_bits() {
             .iter()
             .map(|(_, t)| {
                 let (mut y, mut yt, mut s) = (vec![0.0; rows], vec![0.0; cols], [0.0; 2]);
-                let mut m = a.clone();
-                // SAFETY: the sizes are those of the runs.
+                let (mut m, mut n) = (a.clone(), a.clone());
+                // SAFETY: the sizes are those of the runs; the second term of the sum is the first.
                 unsafe {
                     let start = z.as_ptr();
+                    (t.outer_sum)(n.as_mut_ptr(), start, x.as_ptr(), rows, cols, 0, 2);
                     (t.affine)(y.as_mut_ptr(), a.as_ptr(), x.as_ptr(), start, rows, cols, None);
                     (t.mat_t_vec)(yt.as_mut_ptr(), a.as_ptr(), z.as_ptr(), rows, cols);
                     (t.outer)(m.as_mut_ptr(), z.as_ptr(), x.as_ptr(), rows, cols);
                     (t.sum)(&mut s[0], a.as_ptr(), a.len());
                     (t.dot)(&mut s[1], a.as_ptr(), m.as_ptr(), a.len());
                 }
-                [bits(&y), bits(&yt), bits(&m), bits(&s)]
+                [bits(&y), bits(&yt), bits(&m), bits(&n), bits(&s)]
             })
             .collect();
         for other in results.iter().skip(1) {

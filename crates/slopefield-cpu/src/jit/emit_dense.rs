@@ -63,11 +63,11 @@ impl<T: Native> Emitter<'_, '_, T> {
             Slope::Tanh => self.context.table.backward_tanh,
             Slope::Sigmoid => self.context.table.backward_sigmoid,
         };
-        let mut arguments = [b.z, b.a, b.g, b.h, b.matrix_grad].map(|r| self.pointer(r)).to_vec();
-        arguments.push(match b.bias_grad {
-            Some(bias_grad) => self.pointer(bias_grad),
+        let mut arguments = [b.z, b.a, b.g, b.h].map(|r| self.pointer(r)).to_vec();
+        arguments.extend([b.matrix_grad, b.bias_grad].map(|grad| match grad {
+            Some(grad) => self.pointer(grad),
             None => self.address(0),
-        });
+        }));
         for n in [b.rows, b.cols] {
             arguments.push(self.builder.ins().iconst(types::I64, i64::from(n)));
         }

@@ -10,8 +10,8 @@ mod tests;
 use std::ops::Range;
 
 use slopefield_graph::plan::{
-    BinaryOp, Body, BodyInstruction, Buffer, Instruction, LaneInput, LaneOutput, Plan, Ref, Run,
-    Value,
+    BinaryOp, Body, BodyInstruction, Buffer, Entry, Instruction, LaneInput, LaneOutput, Plan, Ref,
+    Run, Value,
 };
 
 /// Derivatives that kernels know in terms of the value of the function.
@@ -23,7 +23,8 @@ pub(super) enum Slope {
     Sigmoid,
 }
 
-/// `z = s F'(h)` with `s = Aᵀ g`, `bias_grad += z`, `matrix_grad += g hᵀ`.
+/// `z = s F'(h)` with `s = Aᵀ g`, `bias_grad += z`, `matrix_grad += g hᵀ`. Plans that leave outer products
+/// open have no gradients there.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Backward {
     pub slope: Slope,
@@ -31,7 +32,7 @@ pub(super) struct Backward {
     pub a: Ref,
     pub g: Ref,
     pub h: Ref,
-    pub matrix_grad: Ref,
+    pub matrix_grad: Option<Ref>,
     pub bias_grad: Option<Ref>,
     pub rows: u32,
     pub cols: u32,
@@ -176,12 +177,18 @@ impl Search<'_> {
             matches!(self.plan.code[*i], Instruction::Outer { a, x, y, rows: r, cols: c }
                 if (x, y, r, c) == (g, l.h, rows, cols) && a.buffer == Buffer::ParamsGrad)
         };
-        let outer = (0..self.plan.code.len()).find(is_outer)?;
-        let Instruction::Outer { a: matrix_grad, .. } = self.plan.code[outer] else { return None };
+        let outer = (0..self.plan.code.len()).find(is_outer);
+        if outer.is_none() && self.plan.entry != Entry::Factored {
+            return None;
+        }
+        let matrix_grad = outer.and_then(|outer| match self.plan.code[outer] {
+            Instruction::Outer { a, .. } => Some(a),
+            _ => None,
+        });
 
         let (h, z) = (run(l.h, cols), run(l.z, cols));
         let inputs = [run(a, rows * cols), run(g, rows), h];
-        let span = product.min(outer)..at.max(outer) + 1;
+        let span = product.min(outer.unwrap_or(at))..at.max(outer.unwrap_or(at)) + 1;
         let unchanged = inputs.iter().all(|input| !self.is_written_in(span.clone(), input));
         // The kernel writes z before it has read all of its operands.
         let apart = inputs.iter().all(|input| !input.meets(&z));
@@ -189,7 +196,8 @@ impl Search<'_> {
             return None;
         }
         let bias = self.bias_gradient(at, &l);
-        let mut parts = vec![product as u32, outer as u32];
+        let mut parts = vec![product as u32];
+        parts.extend(outer.map(|i| i as u32));
         parts.extend(bias.map(|(i, _)| i as u32));
         let bias_grad = bias.map(|(_, dst)| dst);
         let SlopeLoop { slope, h, z, .. } = l;

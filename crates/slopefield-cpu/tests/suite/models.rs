@@ -77,7 +77,7 @@ fn reference(model: &Model, function: ModelFunction, entry: Entry, i: &Inputs) -
     match entry {
         Entry::Eval => r.out,
         Entry::Jvp => [r.out, r.out_tangent].concat(),
-        Entry::Vjp | Entry::Hvp => {
+        Entry::Vjp | Entry::Factored | Entry::Hvp => {
             r.gradient.0 += 0.5;
             r.gradient.1.iter_mut().for_each(|x| *x += 0.25);
             r.gradient.2.iter_mut().for_each(|x| *x -= 0.125);
@@ -102,7 +102,7 @@ fn native_code_agrees_with_interpreter_and_graph() {
                         Entry::Eval => eval(kernel, &i),
                         Entry::Jvp => jvp(kernel, &i),
                         Entry::Vjp => vjp(kernel, &i),
-                        Entry::Hvp => unreachable!("kernels have three entries"),
+                        Entry::Factored | Entry::Hvp => unreachable!("kernels have three entries"),
                     };
                     let what = format!("{name} {function:?} {entry:?}");
                     let graph = reference(&model, function, entry, &i);
@@ -144,7 +144,7 @@ fn run<T: Element>(kernel: &dyn Kernel<T>, entry: Entry, i: &Inputs) -> Vec<T> {
         Entry::Eval => eval_as(kernel, i),
         Entry::Jvp => jvp_as(kernel, i),
         Entry::Vjp => vjp_as(kernel, i),
-        Entry::Hvp => unreachable!("kernels have three entries"),
+        Entry::Factored | Entry::Hvp => unreachable!("kernels have three entries"),
     }
 }
 

@@ -341,7 +341,7 @@ fn grow(entry: Entry, seed: u64, steps: usize, exact: bool) -> Plan {
         let targets: &[Buffer] = match entry {
             Entry::Eval => &[Buffer::Out],
             Entry::Jvp => &[Buffer::Out, Buffer::OutTangent],
-            Entry::Vjp | Entry::Hvp => &[],
+            Entry::Vjp | Entry::Factored | Entry::Hvp => &[],
         };
         for &buffer in targets {
             let v = g.value();

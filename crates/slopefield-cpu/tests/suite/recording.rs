@@ -38,6 +38,9 @@ fn recorded_evaluations_and_products_are_those_of_the_kernel() {
         let plans = lower_recording(&model, &lowered)
             .expect("the model is sound")
             .expect("a network has something to write down");
+        // The weights of monotone networks are functions of the parameters.
+        assert_eq!(plans.open.is_empty(), text.contains("monotone"), "{text}");
+        assert_eq!(plans.product.to_string().parse(), Ok(plans.product.clone()));
         for options in all_options() {
             let kernel = compile_with(&lowered.rhs, options).expect("the plans are sound");
             let recording = compile_recording_with(&plans, options).expect("the plans are sound");
@@ -59,9 +62,11 @@ fn recorded_evaluations_and_products_are_those_of_the_kernel() {
                     let mut all = vec![0.0; 1 + shape.states + shape.params];
                     let (t, rest) = all.split_at_mut(1);
                     let (u, p) = rest.split_at_mut(shape.states);
-                    let grad = Cotangent { t: &mut t[0], u, p };
+                    let grad = Cotangent { t: &mut t[0], u, p: &mut *p };
                     if recorded {
-                        recording.vjp(at, row, grad, scratch);
+                        let mut factors = vec![f64::NAN; recording.factors_len()];
+                        recording.vjp(at, row, grad, &mut factors, scratch);
+                        recording.add_products(&factors, p);
                     } else {
                         kernel.vjp(at, &i.w, grad, scratch);
                     }

@@ -3,8 +3,12 @@
 //! Of what a reverse product computes, one part follows from the point alone, another one from the
 //! weights. The first part repeats the function. [`cut`] finds the tensors that go from one part
 //! to the other, so that the function can write them down and the product read them.
+//!
+//! What a product adds to the gradient of a matrix of weights is an outer product of two vectors.
+//! [`factor`] lets it write the vectors instead, so that those of several products can be multiplied and
+//! added in one pass over the gradient.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use luminal::prelude::{Graph, NodeIndex};
 use petgraph::Direction;
@@ -90,6 +94,73 @@ pub(crate) fn keep_product(graph: &mut Graph, cut: &[Tensor], outputs: u32) {
         let op = Op::Input { buffer: Buffer::Weights, offset, dims: tensor.dims };
         let read = push(graph, op, &[]);
         replace(graph, tensor.node, read.node);
+    }
+}
+
+/// An addition to the gradient of parameters that a product leaves open: `A += x yᵀ`, or `a += x`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenProduct {
+    /// First element of `A` among the parameters, row by row.
+    pub matrix: u32,
+    /// Rows of `A`, elements of `x`.
+    pub rows: u32,
+    /// Columns of `A`, elements of `y`; 1 without `y`.
+    pub cols: u32,
+    /// First element of `x` among the factors.
+    pub x: u32,
+    /// First element of `y` among the factors.
+    pub y: Option<u32>,
+}
+
+/// Lets a reverse product write the factors of the outer products that it would add to the gradient of
+/// parameters, each once. Gives what is left to do and the number of elements of the factors.
+pub(crate) fn factor(graph: &mut Graph) -> (Vec<OpenProduct>, u32) {
+    let mut factors = Factors { first: BTreeMap::new(), len: 0 };
+    let (mut open, mut vectors) = (Vec::new(), Vec::new());
+    for index in order(graph) {
+        let Op::Output { buffer: Buffer::ParamsGrad, offset: matrix, add: true } =
+            node(graph, index).op
+        else {
+            continue;
+        };
+        let operand = operands(graph, index)[0];
+        if node(graph, operand.node).op != Op::Outer {
+            vectors.push((index, matrix, operand));
+            continue;
+        }
+        let of = operands(graph, operand.node);
+        let (x, y) = (factors.place(graph, of[0]), factors.place(graph, of[1]));
+        let (rows, cols) = (of[0].dims.len() as u32, of[1].dims.len() as u32);
+        open.push(OpenProduct { matrix, rows, cols, x, y: Some(y) });
+        graph.graph.remove_node(index);
+    }
+    // Gradients of offsets of layers are factors of those of their matrices.
+    for (index, matrix, operand) in vectors {
+        if let Some(x) = factors.first.get(&operand.node) {
+            let rows = operand.dims.len() as u32;
+            open.push(OpenProduct { matrix, rows, cols: 1, x: *x, y: None });
+            graph.graph.remove_node(index);
+        }
+    }
+    (open, factors.len)
+}
+
+/// Vectors that a product writes, with their first elements.
+struct Factors {
+    first: BTreeMap<NodeIndex, u32>,
+    len: u32,
+}
+
+impl Factors {
+    fn place(&mut self, graph: &mut Graph, vector: Tensor) -> u32 {
+        if let Some(first) = self.first.get(&vector.node) {
+            return *first;
+        }
+        let offset = self.len;
+        self.first.insert(vector.node, offset);
+        self.len += vector.dims.len() as u32;
+        push(graph, Op::Output { buffer: Buffer::Out, offset, add: false }, &[vector]);
+        offset
     }
 }
 

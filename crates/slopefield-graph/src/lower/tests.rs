@@ -307,6 +307,7 @@ fn interpreted(
         Entry::Eval => kernel.eval(i.t, &i.u, &i.p, &mut r.out, &mut scratch),
         Entry::Jvp => kernel.jvp(at, along, &mut r.out, &mut r.out_tangent, &mut scratch),
         Entry::Vjp => kernel.vjp(at, &i.weights, grad, &mut scratch),
+        Entry::Factored => unreachable!("made by lower_recording only"),
         Entry::Hvp => {
             let kernel = HessianInterpreter::new(hessian.clone()).unwrap();
             let mut scratch = vec![f64::NAN; kernel.scratch_len()];

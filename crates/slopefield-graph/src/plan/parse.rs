@@ -233,6 +233,7 @@ fn header(line: &str) -> Parsed<Plan> {
         "Eval:" => Entry::Eval,
         "Jvp:" => Entry::Jvp,
         "Vjp:" => Entry::Vjp,
+        "Factored:" => Entry::Factored,
         "Hvp:" => Entry::Hvp,
         other => return Err(format!("there is no entry `{}`", short(other))),
     };
@@ -283,6 +284,7 @@ impl Reader {
                 plan.constants = numbers(&mut words)?;
                 return Ok(());
             }
+            "factors:" => plan.factors = whole(words.next("a size")?)?,
             "table" => {
                 in_order(&mut words, plan.tables.len())?;
                 plan.tables.push(indices(&mut words)?);

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{Body, BodyInstruction, Buffer, Instruction, LaneInput, LaneOutput, Plan, Ref};
+use super::{Body, BodyInstruction, Buffer, Entry, Instruction, LaneInput, LaneOutput, Plan, Ref};
 use crate::function::binary_name;
 
 /// Names of buffers in texts.
@@ -85,6 +85,9 @@ impl fmt::Display for Plan {
             "plan {:?}: {} states, {} params, {} outputs, {} scratch",
             self.entry, self.shape.states, self.shape.params, self.shape.outputs, self.scratch_len,
         )?;
+        if self.entry == Entry::Factored {
+            writeln!(f, "factors: {}", self.factors)?;
+        }
         for (i, instruction) in self.code.iter().enumerate() {
             write_instruction(f, i, instruction)?;
         }

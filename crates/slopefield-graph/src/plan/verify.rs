@@ -25,6 +25,7 @@ impl Plan {
             Buffer::StatesTangent => when(tangents, self.shape.states),
             Buffer::ParamsTangent => when(tangents, self.shape.params),
             Buffer::Weights => when(weights, self.shape.outputs),
+            Buffer::Out if self.entry == Entry::Factored => self.factors as usize,
             Buffer::Out => when(out, self.shape.outputs),
             Buffer::OutTangent => when(out && tangents, self.shape.outputs),
             Buffer::TimeGrad => when(weights, 1),
@@ -39,11 +40,11 @@ impl Plan {
         let (tangents, weights) = match self.entry {
             Entry::Eval => (false, false),
             Entry::Jvp => (true, false),
-            Entry::Vjp => (false, true),
+            Entry::Vjp | Entry::Factored => (false, true),
             Entry::Hvp => (true, true),
         };
-        // Gradients and values are never results of the same entry.
-        Entries { tangents, weights, out: !weights }
+        // Gradients and values are never results of the same entry; factors are no values.
+        Entries { tangents, weights, out: !weights || self.entry == Entry::Factored }
     }
 
     fn allows(&self, buffer: Buffer, access: Access) -> bool {
@@ -71,6 +72,7 @@ impl Plan {
             ("states", self.shape.states, limits::VECTOR),
             ("params", self.shape.params, limits::VECTOR),
             ("outputs", self.shape.outputs, limits::VECTOR),
+            ("factors", self.factors as usize, limits::VECTOR),
             ("body instructions", self.bodies.iter().map(|b| b.code.len()).sum(), limits::BODIES),
             ("table entries", self.tables.iter().map(Vec::len).sum(), limits::TABLES),
         ] {
