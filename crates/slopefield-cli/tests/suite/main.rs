@@ -11,6 +11,7 @@ mod inputs;
 mod interruption;
 mod networks;
 mod plugin_check;
+mod plugin_crash;
 mod plugins;
 mod project;
 mod sample;
