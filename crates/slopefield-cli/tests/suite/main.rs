@@ -12,6 +12,7 @@ mod interruption;
 mod networks;
 mod plugin_check;
 mod plugin_crash;
+mod plugin_made;
 mod plugins;
 mod project;
 mod sample;
