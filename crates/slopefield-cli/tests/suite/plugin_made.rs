@@ -3,6 +3,7 @@
 use crate::common;
 
 use common::{Place, close, decay, number, repository};
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -42,11 +43,7 @@ fn made(name: &str, variables: &[String]) -> Place {
 /// says nothing.
 fn sound(place: &Place, name: &str) {
     let folder = plugins().join(name);
-    let file = format!(
-        "{}slopefield_plugin_{name}{}",
-        std::env::consts::DLL_PREFIX,
-        std::env::consts::DLL_SUFFIX
-    );
+    let file = format!("{DLL_PREFIX}slopefield_plugin_{name}{DLL_SUFFIX}");
     let library = place.path("built").join(file);
     let words = ["plugin", "check", folder.to_str().unwrap(), "--exclude", "library.scan-time"];
     let more = ["--library", library.to_str().unwrap()];
@@ -113,6 +110,26 @@ fn cvode() {
     sound(&place, "cvode");
     fits(&place, &["org.slopefield.cvode/bdf", "org.slopefield.cvode/adams"]);
     stiff(&place, "org.slopefield.cvode/bdf");
+}
+
+/// The library behind it takes minutes to build, so this looks only at one that has been built.
+#[test]
+fn diffsol() {
+    let products = std::path::Path::new(common::PROGRAM).parent().unwrap();
+    let build = products.parent().unwrap().join("diffsol");
+    let library = format!("{DLL_PREFIX}slopefield_plugin_diffsol{DLL_SUFFIX}");
+    if !build.join("release").join(library).is_file() {
+        println!("diffsol is not built (see plugins/diffsol/README.md): it is not tested");
+        return;
+    }
+    let place = made("diffsol", &[format!("BUILD={}", build.display())]);
+    sound(&place, "diffsol");
+    let methods = ["bdf", "tr-bdf2", "esdirk34"].map(|m| format!("org.slopefield.diffsol/{m}"));
+    let [bdf, _, esdirk34] = &methods;
+    fits(&place, &[bdf, esdirk34]);
+    for method in &methods {
+        stiff(&place, method);
+    }
 }
 
 #[test]
