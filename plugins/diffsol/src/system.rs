@@ -154,7 +154,7 @@ impl NonLinearOpJacobian for Rhs<'_> {
             return self._default_jacobian_inplace(x, t, matrix);
         }
         for (j, column) in values.chunks_exact(n).enumerate() {
-            matrix.set_column(j, &V::from_slice(column, self.0.context.clone()));
+            matrix.set_column(j, &V::from_slice(column, self.0.context));
         }
     }
 }
