@@ -29,6 +29,9 @@ pub enum BenchError {
     /// A solve of a case failed.
     #[error("the solve of this case failed: {0}")]
     Solve(#[from] slopefield_solve::SolveError),
+    /// The plugin of a case cannot be used.
+    #[error("the plugin of this case cannot be used: {0}")]
+    Plugin(#[from] slopefield_plugin_host::PluginError),
     /// A training or a sampling of a case did not come to its end.
     #[error("the training of this case failed: {0}")]
     Training(String),

@@ -10,7 +10,8 @@
 //! To add a suite, write a module like `core` and name it in [`suites`].
 //!
 //! *Invariants:* nothing is timed whose result has not been checked; all unsafe code is in
-//! `comparator::native`, the calls of the compiled C.
+//! `comparator::native`, the calls of the compiled C, and `plugins::interface::linked`, a plugin inside
+//! this program.
 
 mod buffer;
 mod comparator;

@@ -21,3 +21,27 @@ fn all_plugins_are_found_and_no_file_is_left() {
     assert_eq!(figures.error, Some(0.0));
     assert_eq!(left(), 0);
 }
+
+/// Behind the interface the built-in method takes the same steps: the same states to the last bit, with
+/// as many evaluations.
+#[test]
+fn the_interface_changes_no_bit() {
+    let cases = suite("plugins").unwrap().choose(&["interface".into()]).unwrap();
+    let setting = Setting { comparators: &Comparators::none(), compile_rounds: 1 };
+    let mut names = Vec::new();
+    for case in cases {
+        let outcome = run(case, &setting, 0.0);
+        names.push(outcome.case.name.clone());
+        let figures = outcome.figures.unwrap();
+        assert_eq!(figures.disagreement, Some(0.0), "{}", outcome.case.name);
+        let solves = outcome.case.name != "interface-rhs";
+        assert_eq!(
+            figures.evaluations.is_some_and(|n| n > 100),
+            solves,
+            "{:?}",
+            figures.evaluations
+        );
+    }
+    let all = ["interface-rhs", "interface-solve", "interface-solve-whole", "interface-network"];
+    assert_eq!(names, all);
+}

@@ -22,13 +22,13 @@ mod registry;
 mod tableau;
 mod trust;
 
-pub use bundle::{BundleError, bundle};
+pub use bundle::{BundleError, bundle, bundle_made};
 pub use crashes::Crashes;
 pub use describe::{NetworkDescription, OptionDescription, OptionKind, SolverDescription};
 pub use discover::{Found, Places, discover};
 pub use error::PluginError;
 pub use manifest::{CAPS, LibraryFile, Manifest, Provides, ProvidesKind, platform};
-pub use native::{PluginSolver, c_options, open_library, set_log, spelled_options};
+pub use native::{PluginSolver, c_options, linked_solver, open_library, set_log, spelled_options};
 pub use networks::PluginNetworks;
 pub use registry::{Plugin, Registry};
 pub use tableau::{register_tableaus, tableau_problem};

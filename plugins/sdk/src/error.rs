@@ -80,6 +80,7 @@ impl Error {
     }
 
     /// A status that came from the host.
+    #[inline]
     pub(crate) fn check(status: abi::slf_status) -> Result<(), Error> {
         if status == abi::SLF_OK { Ok(()) } else { Err(Self::from_host(status, String::new())) }
     }

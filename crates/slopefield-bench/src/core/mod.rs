@@ -35,7 +35,7 @@ fn cases() -> Vec<Case> {
 }
 
 /// A case outside the tables of the peers.
-fn own(case: &str, metric: &'static str) -> Saved {
+pub(crate) fn own(case: &str, metric: &'static str) -> Saved {
     Saved { bench: "core", case: case.into(), metric }
 }
 

@@ -1,5 +1,6 @@
 //! What plugins cost before and while they are used.
 
+mod interface;
 mod scan;
 
 use crate::Suite;
@@ -7,6 +8,10 @@ use crate::Suite;
 /// See the module.
 pub(crate) const SUITE: Suite = Suite {
     name: "plugins",
-    about: "plugins: finding them and comparing them with what the user trusts",
-    cases: || vec![scan::case()],
+    about: "plugins: finding and comparing them with what the user trusts, and their interface",
+    cases: || {
+        let mut cases = vec![scan::case()];
+        cases.extend(interface::cases());
+        cases
+    },
 };

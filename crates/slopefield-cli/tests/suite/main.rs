@@ -11,6 +11,8 @@ mod inputs;
 mod interruption;
 mod networks;
 mod plugin_check;
+mod plugin_crash;
+mod plugin_made;
 mod plugins;
 mod project;
 mod sample;

@@ -155,6 +155,46 @@ fn a_model_is_trained_with_a_monotone_network() {
     trained_with("networks-extra/monotone(inputs: 1, outputs: 1, hidden: [7], increasing: [1])");
 }
 
+/// A solver and a network of two plugins in one study, in one process that is not the worker's: what
+/// is learnt is the decay, the gradient is that of the loss, and the stored project goes on without the
+/// plugin of the network.
+#[test]
+fn a_study_is_trained_with_the_solver_and_the_network_of_two_plugins() {
+    let place = Place::new();
+    decay(&place);
+    for id in ["org.slopefield.ode-extra", "org.slopefield.kan"] {
+        alone(&place, &["plugin", "trust", id, "--yes"]).good();
+    }
+    place.write(
+        "model.slope",
+        "state x = 1\nnetwork f: org.slopefield.kan/kan(inputs: 1, outputs: 1)\n\
+         x' = -f(x)\nobserve x_seen = x\n",
+    );
+    let points: Vec<_> =
+        (0..=20).map(|i| 0.1 * f64::from(i)).map(|t| format!("{t},{}\n", (-t).exp())).collect();
+    place.write("points.csv", &format!("t,x\n{}", points.concat()));
+    let study = place.read("study.toml");
+    let solver = "[solver]\nmethod = \"org.slopefield.ode-extra/dop853\"\nrtol = 1e-8\natol = 1e-9";
+    place.write("study.toml", &format!("{study}\n{solver}\n"));
+    let arguments = ["fit", "study.toml", "--json", "--iterations", "150", "--out", "a.slopefield"];
+    let fit = alone(&place, &arguments);
+    for part in ["org.slopefield.ode-extra/dop853", "adjoint"] {
+        assert!(fit.err.contains(part), "`{part}` is not in\n{}", fit.err);
+    }
+    let loss = number(&fit.json()["loss"]);
+    // Per point 3 in 1000 of the start value at most.
+    assert!(loss < 21.0 * 9e-6, "{loss}");
+    let gradient = alone(&place, &["gradient", "study.toml", "--compare", "--check", "--json"]);
+    for method in gradient.json()["methods"].as_array().unwrap() {
+        assert!(number(&method["check"]) < 1e-5, "{method}");
+    }
+    let curves = alone(&place, &["forecast", "a.slopefield"]).good();
+    alone(&place, &["plugin", "untrust", "org.slopefield.kan"]).good();
+    assert_eq!(alone(&place, &["forecast", "a.slopefield"]).good(), curves);
+    alone(&place, &["plugin", "untrust", "org.slopefield.ode-extra"]).good();
+    alone(&place, &["forecast", "a.slopefield"]).bad(&["org.slopefield.ode-extra"]);
+}
+
 /// Exponential decay is learnt by a network of a plugin, with exact gradients.
 fn trained_with(network: &str) {
     let place = trusting();

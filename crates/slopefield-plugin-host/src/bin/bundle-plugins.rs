@@ -3,15 +3,36 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+const USAGE: &str = "usage: bundle-plugins BUILT OUT [--with NAME]... [VARIABLE=value]...
+
+BUILT        folder of build products, such as target/debug
+OUT          folder to fill with <id>/<version>/
+--with NAME  also build and bundle the plugin in plugins/NAME, which has a Makefile
+VARIABLE     settings of those Makefiles, such as SUNDIALS=/opt/sundials";
+
 fn main() -> ExitCode {
-    let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [built, out] = arguments.as_slice() else {
-        eprintln!(
-            "usage: bundle-plugins BUILT OUT\n\nBUILT  folder of build products, such as target/debug\nOUT    folder to fill with <id>/<version>/"
-        );
-        return ExitCode::from(2);
-    };
-    match slopefield_plugin_host::bundle(&sources(), built, out) {
+    let mut arguments = std::env::args_os().skip(1);
+    let (mut folders, mut with, mut variables) = (Vec::new(), Vec::new(), Vec::new());
+    while let Some(argument) = arguments.next() {
+        match argument.to_str() {
+            Some("--with") => match arguments.next().and_then(|name| name.into_string().ok()) {
+                Some(name) => with.push(name),
+                None => return usage(),
+            },
+            Some(word) if word.contains('=') => variables.push(word.to_owned()),
+            _ => folders.push(PathBuf::from(argument)),
+        }
+    }
+    let [built, out] = folders.as_slice() else { return usage() };
+    let sources = sources();
+    let bundled = slopefield_plugin_host::bundle(&sources, built, out).and_then(|mut all| {
+        for name in &with {
+            let made = slopefield_plugin_host::bundle_made;
+            all.push(made(&sources, name, &variables, built, out)?);
+        }
+        Ok(all)
+    });
+    match bundled {
         Ok(folders) => {
             folders.iter().for_each(|f| println!("{}", f.display()));
             ExitCode::SUCCESS
@@ -21,6 +42,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("{USAGE}");
+    ExitCode::from(2)
 }
 
 /// The folder `plugins` of the repository: from cargo when it runs this program, else below the

@@ -37,13 +37,19 @@ pub(super) struct Callbacks {
 /// is when [`Callbacks::leave`] removes them.
 struct Current {
     ivp: *const Ivp<'static>,
-    cancel: Option<Arc<AtomicBool>>,
+    /// Set from anywhere to stop.
+    cancel: *const AtomicBool,
     /// Plugin time may not pass this, in the direction of `limit - from`.
     from: f64,
     limit: f64,
+    /// Times from here to there are finite and not past the limit.
+    ahead: (f64, f64),
     /// Model time is `sign` times plugin time.
     sign: f64,
 }
+
+/// What is looked at where nobody can ask to stop.
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// The first mishaps inside one call. Kept apart from the status, which the plugin may change.
 #[derive(Default)]
@@ -59,6 +65,13 @@ pub(super) struct Trouble {
     pub(super) misuse: Option<String>,
     /// The model's code panicked.
     pub(super) panicked: bool,
+}
+
+impl Current {
+    fn is_cancelled(&self) -> bool {
+        // SAFETY: the flag belongs to the settings of the call that is running, or to this program.
+        unsafe { &*self.cancel }.load(Ordering::Relaxed)
+    }
 }
 
 impl Trouble {
@@ -96,7 +109,9 @@ impl Callbacks {
     ) {
         self.trouble.clear();
         let ivp = ptr::from_ref(ivp).cast::<Ivp<'static>>();
-        self.current = Some(Current { ivp, cancel: cancel.clone(), from, limit, sign });
+        let cancel = ptr::from_ref(cancel.as_deref().unwrap_or(&NEVER));
+        let ahead = if limit >= from { (f64::MIN, limit) } else { (limit, f64::MAX) };
+        self.current = Some(Current { ivp, cancel, from, limit, ahead, sign });
     }
 
     /// Closes them.
@@ -105,6 +120,7 @@ impl Callbacks {
     }
 
     /// `f(t, y)` for the host itself, in plugin time; whether it is finite.
+    #[inline(always)]
     pub(super) fn evaluate(
         &mut self,
         ivp: &Ivp<'_>,
@@ -119,12 +135,10 @@ impl Callbacks {
     }
 
     /// Notes where a derivative is not finite; else gives it the sign of plugin time.
+    #[inline(always)]
     fn accept(&mut self, sign: f64, t: f64, y: &[f64], dydt: &mut [f64]) -> bool {
         if let Some(state) = dydt.iter().position(|v| !v.is_finite()) {
-            if self.trouble.non_finite.is_none() {
-                self.trouble.non_finite = Some((sign * t, state));
-                self.trouble.state.copy_from_slice(y);
-            }
+            self.note(sign * t, state, y);
             return false;
         }
         if sign < 0.0 {
@@ -133,13 +147,39 @@ impl Callbacks {
         true
     }
 
+    /// Where a derivative was not finite, if that is the first time.
+    #[cold]
+    fn note(&mut self, t: f64, state: usize, y: &[f64]) {
+        if self.trouble.non_finite.is_none() {
+            self.trouble.non_finite = Some((t, state));
+            self.trouble.state.copy_from_slice(y);
+        }
+    }
+
     fn cancelled(&mut self) -> bool {
-        let flag = self.current.as_ref().and_then(|c| c.cancel.as_ref());
-        let cancelled = flag.is_some_and(|f| f.load(Ordering::Relaxed));
+        let cancelled = self.current.as_ref().is_some_and(Current::is_cancelled);
         self.trouble.cancelled |= cancelled;
         cancelled
     }
 
+    /// A plugin time that is past the limit by no more than rounding, moved onto it.
+    #[cold]
+    fn near_the_limit(&mut self, t: f64) -> Result<f64, abi::slf_status> {
+        let Some(current) = &self.current else { return Err(abi::SLF_ERR_HOST) };
+        let (from, limit, sign) = (current.from, current.limit, current.sign);
+        if !t.is_finite() {
+            return Err(self.misuse(|| format!("it called the model at the time {t}")));
+        }
+        let past = if limit >= from { t - limit } else { limit - t };
+        if past > LIMIT_SLACK * f64::EPSILON * t.abs().max(limit.abs()) {
+            return Err(self.misuse(|| {
+                format!("it called the model at t = {}, past the limit {}", sign * t, sign * limit)
+            }));
+        }
+        Ok(limit)
+    }
+
+    #[cold]
     fn misuse(&mut self, message: impl FnOnce() -> String) -> abi::slf_status {
         self.trouble.misuse.get_or_insert_with(message);
         abi::SLF_ERR_ARGUMENT
@@ -187,6 +227,7 @@ struct At<'a> {
 ///
 /// # Safety
 /// `ctx` is null or the context of a living `PluginSolver`; `y` is readable for its states.
+#[inline(always)]
 unsafe fn open<'a>(
     ctx: *mut c_void,
     t: f64,
@@ -194,23 +235,19 @@ unsafe fn open<'a>(
 ) -> Result<(&'a mut Callbacks, At<'a>), abi::slf_status> {
     // SAFETY: as promised; nothing else refers to the callbacks while the plugin runs.
     let callbacks = unsafe { ctx.cast::<Callbacks>().as_mut() }.ok_or(abi::SLF_ERR_ARGUMENT)?;
-    if callbacks.cancelled() {
+    let Some(current) = &callbacks.current else { return Err(abi::SLF_ERR_HOST) };
+    if current.is_cancelled() {
+        callbacks.trouble.cancelled = true;
         return Err(abi::SLF_ERR_CANCELLED);
     }
-    let Some(current) = &callbacks.current else { return Err(abi::SLF_ERR_HOST) };
-    let (from, limit, sign) = (current.from, current.limit, current.sign);
+    let sign = current.sign;
     // SAFETY: the problem is alive while `current` is set.
     let ivp = unsafe { &*current.ivp };
-    if !t.is_finite() {
-        return Err(callbacks.misuse(|| format!("it called the model at the time {t}")));
-    }
-    let past = if limit >= from { t - limit } else { limit - t };
-    if past > LIMIT_SLACK * f64::EPSILON * t.abs().max(limit.abs()) {
-        return Err(callbacks.misuse(|| {
-            format!("it called the model at t = {}, past the limit {}", sign * t, sign * limit)
-        }));
-    }
-    let t = if past > 0.0 { limit } else { t };
+    // Called millions of times; a NaN is in no range.
+    let t = match t >= current.ahead.0 && t <= current.ahead.1 {
+        true => t,
+        false => callbacks.near_the_limit(t)?,
+    };
     // SAFETY: as promised by the caller.
     let Some(y) = (unsafe { borrow(y.cast::<f64>(), ivp.u0.len()) }) else {
         return Err(callbacks.misuse(|| "it passed a null or misaligned state".to_owned()));
@@ -222,6 +259,7 @@ unsafe fn open<'a>(
 ///
 /// # Safety
 /// As for [`open`].
+#[inline(always)]
 unsafe fn guarded(
     ctx: *mut c_void,
     body: impl FnOnce() -> Result<(), abi::slf_status>,

@@ -157,22 +157,8 @@ fn negotiate(
 ) -> Result<Library, PluginError> {
     let plugin = &manifest.id;
     let broken = |message: String| PluginError::Interface { plugin: plugin.clone(), message };
-    let mut err = error_buffer();
-    // SAFETY: the entry function takes a host table, ours lives for ever, and an error buffer.
-    let root = unsafe { entry(host_table(), &mut err) };
-    if root.is_null() {
-        return Err(PluginError::Refused {
-            plugin: plugin.clone(),
-            message: error_text(&err, abi::SLF_ERR_UNSUPPORTED),
-        });
-    }
-    // SAFETY: the plugin returned its table.
-    let root = unsafe { read_table(root, "the plugin table") }.map_err(broken)?;
-    // SAFETY: text of the plugin that lives as long as the process.
-    let id = unsafe { read_text(root.id, MAX_NAME, "the plugin's id") }.map_err(broken)?;
-    // SAFETY: as above.
-    let version =
-        unsafe { read_text(root.version, MAX_NAME, "the plugin's version") }.map_err(broken)?;
+    // SAFETY: the entry function of a library that says it follows the header.
+    let (root, id, version) = unsafe { enter(entry, plugin) }?;
     if id != manifest.id || version != manifest.version {
         return Err(broken(format!(
             "its library says it is {id} {version} and its manifest says {} {}",
@@ -205,6 +191,34 @@ fn negotiate(
     Ok(library)
 }
 
+/// Calls the entry function: the plugin's table, its id and its version.
+///
+/// # Safety
+/// `entry` keeps to the interface.
+pub(super) unsafe fn enter(
+    entry: abi::slf_entry_fn,
+    plugin: &str,
+) -> Result<(abi::slf_plugin, String, String), PluginError> {
+    let broken = |message: String| PluginError::Interface { plugin: plugin.to_owned(), message };
+    let mut err = error_buffer();
+    // SAFETY: the entry function takes a host table, ours lives for ever, and an error buffer.
+    let root = unsafe { entry(host_table(), &mut err) };
+    if root.is_null() {
+        return Err(PluginError::Refused {
+            plugin: plugin.to_owned(),
+            message: error_text(&err, abi::SLF_ERR_UNSUPPORTED),
+        });
+    }
+    // SAFETY: the plugin returned its table.
+    let root = unsafe { read_table(root, "the plugin table") }.map_err(broken)?;
+    // SAFETY: text of the plugin that lives as long as the process.
+    let id = unsafe { read_text(root.id, MAX_NAME, "the plugin's id") }.map_err(broken)?;
+    // SAFETY: as above.
+    let version =
+        unsafe { read_text(root.version, MAX_NAME, "the plugin's version") }.map_err(broken)?;
+    Ok((root, id, version))
+}
+
 /// The manifest and the library must offer the same things.
 fn compare(manifest: &Manifest, library: &Library) -> Result<(), String> {
     let has = |p: &Provides| match p.kind {
@@ -226,7 +240,7 @@ fn compare(manifest: &Manifest, library: &Library) -> Result<(), String> {
     Ok(())
 }
 
-fn read_solvers(
+pub(super) fn read_solvers(
     table: *const abi::slf_solver_factory,
     plugin: &str,
 ) -> Result<Vec<SolverEntry>, String> {

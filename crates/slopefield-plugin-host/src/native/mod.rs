@@ -11,6 +11,7 @@ mod build;
 mod callbacks;
 mod image;
 mod library;
+mod linked;
 mod options;
 mod stepper;
 
@@ -18,6 +19,7 @@ pub(crate) use build::build_network;
 use image::Image;
 pub(crate) use library::{Library, NetworkEntry, SolverEntry};
 pub use library::{open_library, set_log};
+pub use linked::linked_solver;
 pub use options::{c_options, spelled_options};
 pub use stepper::PluginSolver;
 
@@ -130,6 +132,7 @@ unsafe fn read_text(s: abi::slf_str, max: u64, what: &str) -> Result<String, Str
 ///
 /// # Safety
 /// A non-null pointer is readable for `len` elements during `'a`.
+#[inline]
 unsafe fn borrow<'a, T>(ptr: *const T, len: usize) -> Option<&'a [T]> {
     if len == 0 {
         return Some(&[]);
@@ -145,6 +148,7 @@ unsafe fn borrow<'a, T>(ptr: *const T, len: usize) -> Option<&'a [T]> {
 ///
 /// # Safety
 /// A non-null pointer is writable for `len` elements during `'a`.
+#[inline]
 unsafe fn borrow_mut<'a>(ptr: *mut c_void, len: usize, inputs: &[&[f64]]) -> Option<&'a mut [f64]> {
     if len == 0 {
         return Some(&mut []);

@@ -26,6 +26,9 @@ pub struct PluginSolver {
     /// Owned by the plugin; null when there is none.
     instance: *mut abi::slf_solver,
     created_for: Setup,
+    /// Where the plugin says why a call failed. Kept, because clearing a kilobyte takes longer than
+    /// many a step.
+    err: Box<abi::slf_error>,
     /// A call broke the rules, so the instance cannot be trusted.
     dead: bool,
     /// Model time is this times plugin time.
@@ -68,6 +71,7 @@ impl PluginSolver {
             problem,
             instance: ptr::null_mut(),
             created_for: Setup::default(),
+            err: Box::new(error_buffer()),
             dead: false,
             sign: 1.0,
             t_prev: 0.0,
@@ -84,6 +88,15 @@ impl PluginSolver {
     fn callbacks(&mut self) -> &mut Callbacks {
         // SAFETY: owned by this value and, outside of calls into the plugin, used by it alone.
         unsafe { &mut *self.callbacks }
+    }
+
+    /// The error buffer, empty, for one call.
+    fn empty_error(&mut self) -> *mut abi::slf_error {
+        // The plugin may have changed any of them.
+        self.err.struct_size = size_of::<abi::slf_error>() as u32;
+        self.err.code = 0;
+        self.err.message_len = 0;
+        &raw mut *self.err
     }
 
     fn hermite(&self) -> bool {
@@ -131,7 +144,7 @@ impl PluginSolver {
         // SAFETY: owned, and no instance exists that could be reading it.
         unsafe { (*self.problem).n = n as u64 };
         let Some(create) = self.entry.table.create else { return Err(self.missing()) };
-        let mut err = error_buffer();
+        let err = self.empty_error();
         let mut instance = ptr::null_mut();
         // SAFETY: a function of the plugin; id, settings and options live during the call, the
         // problem until `destroy`.
@@ -141,11 +154,11 @@ impl PluginSolver {
                 self.problem,
                 &config,
                 &mut instance,
-                &mut err,
+                err,
             )
         };
         if status != abi::SLF_OK {
-            return Err(self.failed(ivp.t0, error_text(&err, status)));
+            return Err(self.failed(ivp.t0, error_text(&self.err, status)));
         }
         if instance.is_null() {
             return Err(self.failed(ivp.t0, "it reported success and made no instance".into()));
@@ -170,7 +183,7 @@ impl PluginSolver {
     }
 
     /// The error behind a status that is not success.
-    fn error(&mut self, status: abi::slf_status, err: &abi::slf_error, h: f64) -> SolveError {
+    fn error(&mut self, status: abi::slf_status, h: f64) -> SolveError {
         let t = self.sign * self.t;
         let trouble = std::mem::take(&mut self.callbacks().trouble);
         if status == abi::SLF_ERR_PANIC {
@@ -196,7 +209,7 @@ impl PluginSolver {
                 _ if status == abi::SLF_ERR_STEP_TOO_SMALL => {
                     SolveError::StepTooSmall { t, h: if h.is_finite() { h.abs() } else { 0.0 } }
                 }
-                _ => self.failed(t, error_text(err, status)),
+                _ => self.failed(t, error_text(&self.err, status)),
             }
         };
         // Give the buffer back, so that the next call allocates nothing.
@@ -374,13 +387,13 @@ impl Stepper for PluginSolver {
         let Some(start) = self.entry.table.start else { return Err(self.missing()) };
         let sign = self.sign;
         self.callbacks().enter(ivp, &settings.cancel, sign, t0, t1);
-        let mut err = error_buffer();
+        let err = self.empty_error();
         // SAFETY: a function of the plugin on its own living instance; `u0` has as many elements
         // as the instance was created for.
-        let status = unsafe { start(self.instance, t0, t1, ivp.u0.as_ptr().cast(), &mut err) };
+        let status = unsafe { start(self.instance, t0, t1, ivp.u0.as_ptr().cast(), err) };
         self.callbacks().leave();
         if status != abi::SLF_OK {
-            return Err(self.error(status, &err, 0.0));
+            return Err(self.error(status, 0.0));
         }
         if let Some(misuse) = self.callbacks().trouble.misuse.take() {
             return Err(self.broke(misuse));
@@ -424,12 +437,12 @@ impl Stepper for PluginSolver {
         };
         let (sign, from) = (self.sign, self.t);
         self.callbacks().enter(ivp, &settings.cancel, sign, from, limit);
-        let mut err = error_buffer();
+        let err = self.empty_error();
         // SAFETY: a function of the plugin on its own living instance, with room for a step.
-        let status = unsafe { step(self.instance, limit, &mut out, &mut err) };
+        let status = unsafe { step(self.instance, limit, &mut out, err) };
         self.callbacks().leave();
         if status != abi::SLF_OK {
-            return Err(self.error(status, &err, out.h_next));
+            return Err(self.error(status, out.h_next));
         }
         if self.callbacks().trouble.cancelled {
             return Err(SolveError::Cancelled { t: sign * from });
@@ -477,13 +490,12 @@ impl Stepper for PluginSolver {
             return Err(SolveError::Invalid("interpolate was called after the run failed".into()));
         }
         let Some(interpolate) = self.entry.table.interpolate else { return Err(self.missing()) };
-        let mut err = error_buffer();
+        let err = self.empty_error();
         // SAFETY: a function of the plugin on its own living instance; `out` has as many elements
         // as the instance was created for.
-        let status =
-            unsafe { interpolate(self.instance, time, 0, out.as_mut_ptr().cast(), &mut err) };
+        let status = unsafe { interpolate(self.instance, time, 0, out.as_mut_ptr().cast(), err) };
         if status != abi::SLF_OK {
-            return Err(self.error(status, &err, 0.0));
+            return Err(self.error(status, 0.0));
         }
         match out.iter().position(|v| !v.is_finite()) {
             Some(i) => {

@@ -63,6 +63,7 @@ fn the_program_explains_itself() {
     let help = run(&[]);
     assert_eq!(help.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&help.stderr).starts_with("usage: bundle-plugins BUILT OUT"));
+    assert_eq!(run(&["built", "out", "--with"]).status.code(), Some(2));
     let missing = run(&["no-such-folder", "out-that-is-not-made"]);
     assert!(!missing.status.success());
     let message = String::from_utf8_lossy(&missing.stderr).into_owned();

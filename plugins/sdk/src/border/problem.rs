@@ -64,6 +64,7 @@ impl<'a> Problem<'a> {
     }
 
     /// Writes `f(t, y)`.
+    #[inline]
     pub fn rhs(&self, t: f64, y: &[f64], dydt: &mut [f64]) -> Result<(), Error> {
         self.one(self.raw.rhs, t, y, dydt, self.n)
     }
@@ -97,6 +98,7 @@ impl<'a> Problem<'a> {
         Error::check(unsafe { f(self.raw.ctx) })
     }
 
+    #[inline]
     fn one(
         &self,
         f: Option<abi::slf_rhs_fn>,
