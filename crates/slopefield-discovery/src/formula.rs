@@ -56,8 +56,7 @@ impl Factor {
     fn complexity(self) -> u32 {
         match self {
             Factor::Power(_, n) => n,
-            Factor::Saturating(..) => 4,
-            Factor::Inverse(..) => 3,
+            Factor::Saturating(..) | Factor::Inverse(..) => 3,
             Factor::Sine(..) | Factor::Cosine(..) => 2 + u32::from(self.constant().is_some()),
         }
     }

@@ -19,7 +19,7 @@ mod validate;
 
 pub use formula::{Constant, ConstantKind, Factor, Formula, Term};
 pub use library::{Families, library};
-pub use pareto::{Candidate, discover};
+pub use pareto::{Candidate, Settings, discover};
 
 /// Samples of a function of several inputs. Consecutive samples may be close to each other, as those
 /// along a trajectory are.

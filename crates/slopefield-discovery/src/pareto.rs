@@ -16,10 +16,25 @@ const BETTER: f64 = 0.95;
 /// more exactly.
 const EXACT: f64 = 1e-6;
 /// What a unit of complexity must leave of the error, to be recommended.
-///
-/// Noise alone is no measure: a network differs from the law behind the data by errors that are smooth,
-/// which ever longer formulas describe ever better.
 const PRICE: f64 = 0.8;
+
+/// What is looked for, and how closely.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// What the library holds.
+    pub families: Families,
+    /// Error, over the standard deviation of the values, below which formulas count as equally good
+    /// when one is recommended: the samples themselves are no better. Noise alone is no measure, since a
+    /// network differs from the law behind the data by errors that are smooth, which ever longer
+    /// formulas describe ever better.
+    pub resolution: f64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { families: Families::default(), resolution: EXACT }
+    }
+}
 
 /// A formula and how well it describes the samples.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,14 +55,14 @@ pub struct Candidate {
 /// Formulas for samples, simple ones first, each with a smaller validated error than all simpler
 /// ones; empty where there are fewer than 20 samples.
 #[must_use]
-pub fn discover(samples: Samples<'_>, families: Families) -> Vec<Candidate> {
+pub fn discover(samples: Samples<'_>, settings: Settings) -> Vec<Candidate> {
     let n = samples.len();
     if n < FEWEST {
         return Vec::new();
     }
     let samples = Samples { inputs: &samples.inputs[..n], values: &samples.values[..n] };
     let spread = samples.spread();
-    let terms = library(samples, families);
+    let terms = library(samples, settings.families);
     let mut judged: Vec<Candidate> = Vec::new();
     for set in search(&terms, samples) {
         let mut chosen: Vec<Term> = set.iter().map(|i| terms[*i].clone()).collect();
@@ -73,7 +88,9 @@ pub fn discover(samples: Samples<'_>, families: Families) -> Vec<Candidate> {
         }
         better
     });
-    let cost = |c: &Candidate| c.validated.ln() - f64::from(c.complexity) * PRICE.ln();
+    let cost = |c: &Candidate| {
+        c.validated.max(settings.resolution).ln() - f64::from(c.complexity) * PRICE.ln()
+    };
     if let Some(best) = judged.iter_mut().min_by(|a, b| cost(a).total_cmp(&cost(b))) {
         best.recommended = true;
     }

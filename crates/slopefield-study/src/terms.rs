@@ -10,7 +10,7 @@ mod replace;
 mod uses;
 mod visited;
 
-pub use curves::{Curve, Response, responses};
+pub use curves::{Curve, Response, Spread, responses};
 pub use discover::discovered;
 pub use distance::{Distances, NEAR, distances};
 pub use replace::{NotReplaced, Replacement, closed, replace};

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use slopefield_discovery::{
-    Candidate, ConstantKind, Factor, Families, Formula, Samples, Term, discover, library,
+    Candidate, ConstantKind, Factor, Families, Formula, Samples, Settings, Term, discover, library,
 };
 
 /// A curve through the plane, as trajectories are.
@@ -25,7 +25,7 @@ fn discovered(f: impl Fn(f64, f64) -> f64, noise: f64) -> Vec<Candidate> {
     let rows: Vec<&[f64]> = points.iter().map(|p| &p[..]).collect();
     let values: Vec<f64> =
         points.iter().enumerate().map(|(k, p)| f(p[0], p[1]) + noise * scatter(k)).collect();
-    discover(Samples { inputs: &rows, values: &values }, Families::default())
+    discover(Samples { inputs: &rows, values: &values }, Settings::default())
 }
 
 #[track_caller]
@@ -80,6 +80,26 @@ fn a_saturating_rate_is_found_with_its_constant() {
         panic!("{term:?}")
     };
     near(k, 0.77, 1e-4);
+    // A constant more would say the same.
+    let list = discovered(|x, _| 2.0 * x / (0.77 + x), 0.0);
+    let [(_, term)] = &recommended(&list).formula.terms[..] else { panic!("{list:#?}") };
+    assert!(matches!(term.factors[..], [Factor::Saturating(0, _)]), "{list:#?}");
+}
+
+/// Errors of samples that are smooth, as those of a network, are not described.
+#[test]
+fn what_the_samples_do_not_resolve_is_not_recommended() {
+    let points = curve(200);
+    let rows: Vec<&[f64]> = points.iter().map(|p| &p[..]).collect();
+    let wave = |p: &[f64; 2]| 0.9 * p[0] * p[1] + 0.015 * (1.7 * p[0]).sin() + 0.01 * p[1].powi(2);
+    let values: Vec<f64> = points.iter().map(wave).collect();
+    let settings = Settings { resolution: 0.02, ..Settings::default() };
+    let list = discover(Samples { inputs: &rows, values: &values }, settings);
+    let found = recommended(&list);
+    assert_eq!(found.complexity, 3, "{list:#?}");
+    near(found.formula.terms[0].0, 0.9, 0.01);
+    // The longer ones that do describe them are listed all the same.
+    assert!(list.last().unwrap().validated < 0.5 * found.validated, "{list:#?}");
 }
 
 #[test]
@@ -119,7 +139,7 @@ fn constants_and_few_samples_are_answered() {
     near(*c, 4.0, 1e-12);
     let rows: Vec<&[f64]> = vec![&[1.0]; 10];
     assert!(
-        discover(Samples { inputs: &rows, values: &[1.0; 10] }, Families::default()).is_empty()
+        discover(Samples { inputs: &rows, values: &[1.0; 10] }, Settings::default()).is_empty()
     );
 }
 

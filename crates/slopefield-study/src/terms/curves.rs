@@ -28,6 +28,18 @@ pub struct Response {
     pub distance: Vec<f64>,
 }
 
+/// Weights that are about as good as the fitted ones.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spread<'a> {
+    /// They, draw by draw.
+    pub draws: &'a [&'a [f64]],
+    /// The middle of the normal distribution that they are of, where they are of one. Then the term is
+    /// taken as linear in the weights there (A. Immer, M. Korzepa, M. Bauer, AISTATS 2021): most weights
+    /// of a network are held by nothing but a weak prior, and as far away as draws are the term
+    /// itself no longer resembles the fit.
+    pub centre: Option<&'a [f64]>,
+}
+
 /// One output over the values of one input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
@@ -40,15 +52,14 @@ pub struct Curve {
 /// Response curves of a term for its inputs, those of the first `most` where there are more.
 ///
 /// `visited` are the inputs that the term was asked while it was trained, and `held` the values at
-/// which inputs are held, by default the medians of what was visited. `weights` are the fitted ones,
-/// `draws` others that are about as good. Without visited inputs there are no curves.
+/// which inputs are held, by default the medians of what was visited. `weights` are the fitted ones. Without visited inputs there are no curves.
 #[must_use]
 pub fn responses(
     term: &LearnedTerm,
     model: &CompiledModel,
     visited: &[&[f64]],
     held: &[Option<f64>],
-    (weights, draws): (&[f64], &[&[f64]]),
+    (weights, spread): (&[f64], Spread<'_>),
     (points, most): (usize, usize),
 ) -> Vec<Response> {
     if visited.is_empty() {
@@ -79,7 +90,14 @@ pub fn responses(
             at.iter().map(row).collect()
         };
         let fitted = rows(weights);
-        let drawn: Vec<Vec<Vec<f64>>> = draws.iter().map(|w| rows(w)).collect();
+        let drawn: Vec<Vec<Vec<f64>>> = spread
+            .draws
+            .iter()
+            .map(|draw| match spread.centre {
+                Some(centre) => along(centre, draw, &fitted, &mut rows),
+                None => rows(draw),
+            })
+            .collect();
         let curve = |output: usize| {
             let band = |share: f64| -> Vec<f64> {
                 let at = |k: usize| quantile(&sorted(drawn.iter().map(|d| d[k][output])), share);
@@ -100,6 +118,32 @@ pub fn responses(
         Response { input, range, held: rest[input], at, curves, distance }
     };
     columns.iter().enumerate().take(most).map(response).collect()
+}
+
+/// What a term linear in its weights would give: the fit and a central difference in the direction of
+/// the draw.
+fn along(
+    centre: &[f64],
+    draw: &[f64],
+    fitted: &[Vec<f64>],
+    rows: &mut dyn FnMut(&[f64]) -> Vec<Vec<f64>>,
+) -> Vec<Vec<f64>> {
+    let norm = |v: &mut dyn Iterator<Item = f64>| v.map(|x| x * x).sum::<f64>().sqrt();
+    let far = norm(&mut centre.iter().zip(draw).map(|(w, d)| d - w));
+    if far == 0.0 {
+        return fitted.to_vec();
+    }
+    let step = 1e-5 * (1.0 + norm(&mut centre.iter().copied())) / far;
+    let mut beside = |step: f64| {
+        let moved: Vec<f64> = centre.iter().zip(draw).map(|(w, d)| w + step * (d - w)).collect();
+        rows(&moved)
+    };
+    let (ahead, behind) = (beside(step), beside(-step));
+    let row = |((fitted, a), b): ((&Vec<f64>, &Vec<f64>), &Vec<f64>)| {
+        let one = |((y, a), b): ((&f64, &f64), &f64)| y + (a - b) / (2.0 * step);
+        fitted.iter().zip(a).zip(b).map(one).collect()
+    };
+    fitted.iter().zip(&ahead).zip(&behind).map(row).collect()
 }
 
 fn at_len(drawn: &[Vec<Vec<f64>>]) -> usize {

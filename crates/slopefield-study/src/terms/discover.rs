@@ -2,10 +2,13 @@
 
 use super::{LearnedTerm, Visited};
 use crate::Prepared;
-use slopefield_discovery::{Candidate, Families, Samples, discover};
+use slopefield_discovery::{Candidate, Families, Samples, Settings, discover};
 
 /// Samples of a term at most.
 const SAMPLES: usize = 600;
+/// How closely a trained network resembles the law behind the data, at best, over the standard deviation
+/// of its output: the errors of those of the zoo are one to three per cent.
+const RESOLUTION: f64 = 0.02;
 
 /// Formulas for each output of a term, of what it was asked while it was trained: simple ones
 /// first, each with less error than the simpler ones.
@@ -18,7 +21,6 @@ pub fn discovered(
     term: usize,
     visited: &Visited,
     theta: &[f64],
-    families: Families,
 ) -> Vec<Vec<Candidate>> {
     let learned = &terms[term];
     let all = visited.trained(term);
@@ -29,7 +31,8 @@ pub fn discovered(
         rows.iter().map(|row| learned.value(&prepared.model, weights, row)).collect();
     let output = |k: usize| {
         let values: Vec<f64> = values.iter().map(|row| row[k]).collect();
-        discover(Samples { inputs: &rows, values: &values }, families)
+        let settings = Settings { families: Families::default(), resolution: RESOLUTION };
+        discover(Samples { inputs: &rows, values: &values }, settings)
     };
     (0..learned.outputs.len()).map(output).collect()
 }

@@ -6,8 +6,9 @@ use slopefield_discovery::{Constant, ConstantKind, Formula};
 use slopefield_lang::syntax::{Document, StatementKind};
 use slopefield_lang::{Model, Severity, Span, expression_text};
 
-/// Bounds of a coefficient, over its size.
-const WIDE: f64 = 10.0;
+/// Bounds of a coefficient, over its size: coefficients of terms that resemble each other are far from
+/// certain.
+const WIDE: f64 = 100.0;
 /// Factors between a half-saturation, or a frequency, and its bounds.
 const HALF: f64 = 100.0;
 const FREQUENCY: f64 = 4.0;
@@ -188,7 +189,12 @@ pub fn closed(text: String) -> String {
     let stem = text.split('[').next().unwrap_or("");
     let element =
         text.len() == stem.len() || (text.ends_with(']') && text.matches('[').count() == 1);
-    match stem.chars().all(is_name) && element {
+    let call = text.split_once('(').is_some_and(|(name, rest)| {
+        !name.is_empty()
+            && name.chars().all(is_name)
+            && bare(&format!("({rest}")) != format!("({rest}")
+    });
+    match stem.chars().all(is_name) && element || call {
         true => text,
         false => format!("({text})"),
     }

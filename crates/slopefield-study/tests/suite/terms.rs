@@ -1,7 +1,7 @@
 //! What learned terms are asked and what they answer.
 
 use slopefield_graph::BuiltinNetworks;
-use slopefield_study::terms::{self, LearnedTerm, NEAR};
+use slopefield_study::terms::{self, LearnedTerm, NEAR, Spread};
 use slopefield_study::{BuiltinSolvers, Prepared, TableData, load};
 use std::path::Path;
 
@@ -81,8 +81,9 @@ fn response_curves_are_the_answers_of_the_compiled_network() {
     let other: Vec<f64> = weights.iter().map(|w| 1.5 * w).collect();
     let draws = [&other[..], weights];
     let held = [None, Some(2.5)];
+    let spread = Spread { draws: &draws, centre: None };
     let responses =
-        terms::responses(&learned[0], &prepared.model, &rows, &held, (weights, &draws), (9, 8));
+        terms::responses(&learned[0], &prepared.model, &rows, &held, (weights, spread), (9, 8));
     assert_eq!(responses.len(), 2);
     assert_eq!(responses[1].held, 2.5);
     let rhs = &prepared.problem.kernels.rhs;
@@ -112,6 +113,38 @@ fn response_curves_are_the_answers_of_the_compiled_network() {
                 near(high[k], a + 0.95 * (b - a), 1e-12);
             }
         }
+    }
+}
+
+/// Of a normal distribution the term is taken as linear in the weights.
+#[test]
+fn bands_of_a_normal_distribution_are_linear_in_the_weights() {
+    let text = "network n: mlp(inputs: 1, outputs: 1, hidden: [6])\nstate x = 2\nx' = -n(x/3)\n\
+                observe a = x\n";
+    let prepared = prepared(text, STUDY, &[("t", &[0.0, 1.0, 2.0]), ("a", &[1.0, 1.0, 1.0])]);
+    let learned = LearnedTerm::all(&prepared.model);
+    let theta = start(&prepared);
+    let visited = terms::visited(&prepared, &learned, &theta, 4.0, &BuiltinSolvers).unwrap();
+    let weights = learned[0].weights(&prepared, &theta);
+    // One draw far away, and its opposite.
+    let [up, down] = [4.0, -2.0].map(|by| weights.iter().map(|w| by * w).collect::<Vec<f64>>());
+    let draws = [&up[..], &down[..]];
+    let spread = Spread { draws: &draws, centre: Some(weights) };
+    let rows = visited.trained(0);
+    let all = terms::responses(&learned[0], &prepared.model, &rows, &[], (weights, spread), (5, 1));
+    let rhs = &prepared.problem.kernels.rhs;
+    let value = |x: f64, by: f64| {
+        let p: Vec<f64> = theta.iter().map(|w| by * w).collect();
+        let (mut slope, mut scratch) = ([0.0], vec![0.0; rhs.scratch_len()]);
+        rhs.eval(0.0, &[x], &p, &mut slope, &mut scratch);
+        -slope[0]
+    };
+    let [low, high] = all[0].curves[0].band.as_ref().unwrap();
+    for (k, x) in all[0].at.iter().enumerate() {
+        let slope = (value(*x, 1.0 + 1e-5) - value(*x, 1.0 - 1e-5)) / 2e-5;
+        // Of two draws the outer quantiles lie 5 % of the way from one to the other.
+        near(high[k] - low[k], 0.9 * (6.0 * slope).abs(), 1e-7);
+        near(0.5 * (high[k] + low[k]), value(*x, 1.0), 1e-7);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The models in `examples/zoo`, trained as a person would, with the seeds and the recipes of their
 //! studies.
 
-use slopefield_discovery::{Factor, Families};
+use slopefield_discovery::Factor;
 use slopefield_graph::BuiltinNetworks;
 use slopefield_kernel::Kernel;
 use slopefield_study::gradient::Route;
@@ -129,8 +129,7 @@ fn the_encounter_is_discovered(found: &Trained) {
     let learned = LearnedTerm::all(&prepared.model);
     let until = prepared.forecast_end();
     let visited = terms::visited(prepared, &learned, theta, until, &BuiltinSolvers).unwrap();
-    let families = Families::default();
-    let lists = terms::discovered(prepared, &learned, 0, &visited, theta, families);
+    let lists = terms::discovered(prepared, &learned, 0, &visited, theta);
     let mut chosen = Vec::new();
     for (output, (list, expected)) in lists.iter().zip([0.9, 0.8]).enumerate() {
         for c in list {

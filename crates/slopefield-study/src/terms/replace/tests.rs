@@ -48,8 +48,8 @@ fn all_outputs_of_a_named_vector_become_a_list() {
     let expected = MODEL
         .replace(
             "network n: mlp(inputs: 2, outputs: 2)",
-            "param n_1 = 0.9 in [-9, 9]\nparam n_2 = -0.25 in [-2.5, 2.5]\n\
-             param n_3 = 0.5 in [0.005, 50] log\nparam n_4 = 2e-5 in [-0.0002, 0.0002]\n\
+            "param n_1 = 0.9 in [-90, 90]\nparam n_2 = -0.25 in [-25, 25]\n\
+             param n_3 = 0.5 in [0.005, 50] log\nparam n_4 = 2e-5 in [-0.002, 0.002]\n\
              param n_5 = 12345.7 in [120, 1200000] log",
         )
         .replace(
@@ -62,7 +62,7 @@ fn all_outputs_of_a_named_vector_become_a_list() {
 #[test]
 fn outputs_without_a_formula_stay_with_the_network() {
     let text = replaced(MODEL, &[(1, &product())]).unwrap();
-    assert!(text.contains("param n_1 = 0.9 in [-9, 9]\nnetwork n: mlp(inputs: 2, outputs: 2)"));
+    assert!(text.contains("param n_1 = 0.9 in [-90, 90]\nnetwork n: mlp(inputs: 2, outputs: 2)"));
     assert!(text.contains("let z[2] = [n(x/3, y/4)[1], n_1*x*y]"), "{text}");
 }
 
