@@ -16,5 +16,6 @@ mod project;
 mod sample;
 mod simulate;
 mod starts;
+mod terms;
 mod tutorials;
 mod uncertainty;
