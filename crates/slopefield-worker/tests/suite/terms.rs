@@ -12,7 +12,7 @@ const STUDY: &str = "model = \"model.slope\"\n[data.d]\nfile = \"d.csv\"\n[train
                      [forecast]\nuntil = 6\n";
 
 struct Place {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     engine: Engine,
     run: RunSummary,
 }
@@ -35,7 +35,7 @@ fn place(model: &str) -> Place {
         FitRequest { study: path("study.toml"), out: Some(out.clone()), ..FitRequest::default() };
     engine.fit(request, &mut quiet()).unwrap();
     let view = engine.project_open(PathRequest { path: out }, &mut quiet()).unwrap().0;
-    Place { _folder: folder, engine, run: view.runs[0].clone() }
+    Place { folder, engine, run: view.runs[0].clone() }
 }
 
 fn engine(folder: &Path) -> Engine {
@@ -121,4 +121,48 @@ fn a_model_without_networks_has_no_learned_terms() {
     let place = place(model);
     let error = place.engine.terms(TermsRequest::default(), &mut quiet()).unwrap_err();
     assert!(error.message.contains("no learned term"), "{error:?}");
+}
+
+/// The law n(x) = x is written into the text of the open project, and the new run compared with the
+/// old one.
+#[test]
+fn formulas_are_written_trained_and_compared_in_the_open_project() {
+    let place = place(MODEL);
+    let engine = &place.engine;
+    let reply = engine.replace_terms(ReplaceRequest::default(), &mut quiet()).unwrap().0;
+    assert!(reply.text.contains("x' = -(n_1*x)") && !reply.text.contains("network"), "{reply:?}");
+    assert!(reply.comparison.is_empty() && reply.parameters.is_empty());
+    let view = engine.project_edit(Edit::Model { text: reply.text }, &mut quiet()).unwrap().0;
+    assert!(view.problem.ok && view.undo.is_some(), "{:?}", view.problem.problems);
+    let request = TrainRequest { resume: None, from_run: None };
+    let run = engine.train(request, &mut quiet()).unwrap().0;
+    let runs = vec![place.run.id.clone(), run.id.clone()];
+    let compared = engine.compare_runs(CompareRequest { runs }, &mut quiet()).unwrap().0;
+    assert!(compared.differing.is_empty());
+    let [old, new] = &compared.scores[..] else { panic!("{compared:?}") };
+    assert_eq!((old.name.as_str(), new.name.as_str()), ("run 1", "run 2"));
+    assert_eq!((old.parameters, new.parameters, old.points, new.points), (13, 1, 21, 21));
+    for (score, free) in [(old, 13.0), (new, 1.0)] {
+        let l = score.log_likelihood.unwrap();
+        assert!((score.aic.unwrap() - (2.0 * free - 2.0 * l)).abs() < 1e-9);
+        assert!((score.bic.unwrap() - (free * 21f64.ln() - 2.0 * l)).abs() < 1e-9);
+    }
+    // The data are exact: nothing is left of the squares, only the constants of 21 points.
+    let best = 21.0 * -(0.01 * std::f64::consts::TAU.sqrt()).ln();
+    assert!((new.log_likelihood.unwrap() - best).abs() < 1e-4, "{new:?}");
+    let runs = vec!["9".into()];
+    let error = engine.compare_runs(CompareRequest { runs }, &mut quiet()).unwrap_err();
+    assert!(error.message.contains("no run `9`"), "{error:?}");
+}
+
+#[test]
+fn the_page_of_a_run_has_its_learned_terms() {
+    let place = place(MODEL);
+    let out = place.folder.path().join("r.html").to_string_lossy().into_owned();
+    let request = ReportRequest { out: Some(out.clone()), ..ReportRequest::default() };
+    place.engine.report(request, &mut quiet()).unwrap();
+    let page = std::fs::read_to_string(out).unwrap();
+    for part in ["<h2>Learned terms</h2>", "never saw", "term0response0", "term0distance0"] {
+        assert!(page.contains(part), "{part}");
+    }
 }
