@@ -12,6 +12,7 @@ pub mod plugins;
 pub mod schema;
 pub mod stages;
 pub mod starts;
+pub mod terms;
 pub mod types;
 pub mod uncertainty;
 

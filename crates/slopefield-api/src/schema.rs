@@ -156,6 +156,12 @@ commands! {
     uncertainty_delete(UncertaintyChoice) -> UncertaintyList;
     /// How sure the fit of a study from files is, after training it.
     assess(AssessRequest) -> AssessReply;
+    /// What the networks of a fit have learned, and where they have been asked.
+    terms(TermsRequest) -> TermsReply;
+    /// The model text with formulas in the place of networks, trained again where that is asked for.
+    replace_terms(ReplaceRequest) -> ReplaceReply;
+    /// How runs of a project compare, in the order asked for.
+    compare_runs(CompareRequest) -> CompareReply;
     /// What is in a project file.
     project_info(PathRequest) -> ProjectInfo;
     /// Checks a project file.

@@ -11,6 +11,7 @@ pub use crate::assessment::*;
 pub use crate::plugins::*;
 pub use crate::stages::*;
 pub use crate::starts::*;
+pub use crate::terms::*;
 pub use crate::uncertainty::*;
 pub use slopefield_study_file::StudyFile;
 

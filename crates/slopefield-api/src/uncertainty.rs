@@ -14,7 +14,8 @@ pub struct UncertaintyRequest {
     /// Run id.
     pub run: String,
     /// How: `nuts`, draws from the posterior, when absent; `laplace`, the normal distribution around
-    /// the fit; `bootstrap`, fits to data drawn from the noise models.
+    /// the fit; `bootstrap`, fits to data drawn from the noise models; `profile`, refits along each
+    /// parameter; `ensemble`, trainings from other starts.
     pub method: Option<String>,
     /// Chains.
     pub chains: Option<u32>,
@@ -80,8 +81,14 @@ pub struct UncertaintyResult {
     pub bands: Vec<UncertainBand>,
     /// Draws, when the method makes some.
     pub draws: Option<KeptDraws>,
+    /// Some draws of everything, weights of networks too, where the model has networks.
+    pub whole: Option<KeptDraws>,
+    /// What lies in the middle of the normal distribution that these are of, where they are of one.
+    pub centre: Option<Slice>,
     /// How often measurements lie in their band.
     pub coverage: Vec<Coverage>,
+    /// Refits along each parameter, when the method makes some; then there are no bands.
+    pub profiles: Vec<UncertainProfile>,
     /// What speaks against trusting the answer.
     pub warnings: Vec<String>,
     /// Name of the time.
@@ -173,4 +180,20 @@ pub struct Coverage {
     pub points: u32,
     /// Of these, inside.
     pub inside: u32,
+}
+
+/// Refits of all other parameters along one.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct UncertainProfile {
+    /// Parameter.
+    pub name: String,
+    /// Its values, ascending.
+    pub values: Slice,
+    /// Rise of twice the loss over the fit at each; 3.84 bounds the 95 % interval.
+    pub rises: Slice,
+    /// The 95 % interval, where both ends were found.
+    pub interval: Option<[f64; 2]>,
+    /// What the profile says of the parameter.
+    pub verdict: String,
 }

@@ -43,6 +43,9 @@ pub enum Task {
     Sample(Sample),
     /// How sure a fit is, by any method: intervals, what only a combination fixes, bands, coverage.
     Uncertainty(Uncertainty),
+    /// What the networks of a fit have learned: their curves, and where the forecast leaves what they
+    /// were trained on.
+    Terms(Terms),
     /// Curves of a trained project, beyond the data.
     Forecast(Forecast),
     /// The gradient of a study's loss; compare and check the ways of computing it.
@@ -218,6 +221,47 @@ pub struct Uncertainty {
     /// value and of measurements.
     #[arg(long, value_name = "FILE.csv")]
     pub bands: Option<PathBuf>,
+}
+
+/// `slopefield terms`.
+#[derive(Debug, Args)]
+pub struct Terms {
+    /// Study file (`study.toml`), which is trained first, or project file with a run.
+    pub file: PathBuf,
+    /// Run of the project by number or id; default the newest with a result.
+    #[arg(long)]
+    pub run: Option<String>,
+    /// Value at which an input is held while the others vary; may be repeated [default: the median of
+    /// what was visited].
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_value)]
+    pub at: Vec<(String, f64)>,
+    /// Points of each curve [default: 81].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=2001))]
+    pub points: Option<u32>,
+    /// End of the forecast; default the study's.
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = finite)]
+    pub until: Option<f64>,
+    /// Draws from the normal distribution around the fit, which give the curves a band; a project
+    /// in which was asked how sure the run is has one already.
+    #[arg(long, value_name = "DRAWS", value_parser = clap::value_parser!(u32).range(4..=10_000))]
+    pub spread: Option<u32>,
+    /// Seed of the draws [default: the study's].
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Table of all curves to write.
+    #[arg(long, value_name = "FILE.csv", conflicts_with = "replace")]
+    pub csv: Option<PathBuf>,
+    /// Look for formulas: a list for each output, in which more complexity buys less error.
+    #[arg(long)]
+    pub formulas: bool,
+    /// Put formulas in the place of networks, train again and compare: an output and the number of
+    /// its formula, such as `n[1]=3`; may be repeated. Without a value, the recommended formulas of all
+    /// outputs.
+    #[arg(long, value_name = "OUTPUT=NUMBER", num_args = 0..=1, default_missing_value = "", value_parser = formula_choice)]
+    pub replace: Vec<Option<(String, u32)>>,
+    /// Model file to write with the formulas.
+    #[arg(long, value_name = "FILE.slope", requires = "replace")]
+    pub out: Option<PathBuf>,
 }
 
 /// `slopefield forecast`.
@@ -454,6 +498,15 @@ fn duration(text: &str) -> Result<f64, String> {
 fn name_value(text: &str) -> Result<(String, f64), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
     Ok((name.trim().to_owned(), finite(value)?))
+}
+
+fn formula_choice(text: &str) -> Result<Option<(String, u32)>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (output, number) = text.split_once('=').ok_or("write it as OUTPUT=NUMBER")?;
+    let number = number.trim().parse().map_err(|_| "the number of a formula is a whole number")?;
+    Ok(Some((output.trim().to_owned(), number)))
 }
 
 fn input_table(text: &str) -> Result<InputTable, String> {

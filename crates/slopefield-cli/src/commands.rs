@@ -10,6 +10,7 @@ pub mod plugin_author;
 pub mod project;
 pub mod sample;
 pub mod simulate;
+pub mod terms;
 pub mod uncertainty;
 
 use slopefield_api::client::Client;

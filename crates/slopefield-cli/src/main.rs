@@ -55,6 +55,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, slopefield_api::ApiError>
         Task::Fit(fit) => commands::fit::run(&session, fit).await,
         Task::Sample(sample) => commands::sample::run(&session, sample).await,
         Task::Uncertainty(uncertainty) => commands::uncertainty::run(&session, uncertainty).await,
+        Task::Terms(terms) => commands::terms::run(&session, terms).await,
         Task::Forecast(forecast) => commands::forecast::run(&session, forecast).await,
         Task::Gradient(gradient) => commands::gradient::run(&session, gradient).await,
         Task::Report(report) => commands::project::report(&session, report).await,

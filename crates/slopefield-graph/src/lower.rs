@@ -75,6 +75,20 @@ impl LoweredModel {
             Plans { eval: entry(Entry::Eval)?, jvp: entry(Entry::Jvp)?, vjp: entry(Entry::Vjp)? };
         Ok(LoweredModel { rhs, ..self.clone() })
     }
+
+    /// This model with the observations of another one that has the same states, params and
+    /// networks, such as quantities of it that nobody measures.
+    ///
+    /// # Errors
+    /// As for [`lower`].
+    pub fn with_observations_of(&self, other: &Model) -> Result<LoweredModel, LowerError> {
+        let (networks, layout) = (&self.networks, &self.layout);
+        let function = ModelFunction::Observe;
+        let entry = |entry| compile(other, networks, layout, function, entry, &mut |_, _| {});
+        let observe =
+            Plans { eval: entry(Entry::Eval)?, jvp: entry(Entry::Jvp)?, vjp: entry(Entry::Vjp)? };
+        Ok(LoweredModel { observe, observe_layout: observe_layout(other), ..self.clone() })
+    }
 }
 
 /// Where an observation is in the output of [`LoweredModel::observe`].

@@ -198,6 +198,41 @@ impl CompiledModel {
         })
     }
 
+    /// The same model with other quantities in the place of its observations; what they read of
+    /// [`Model::vectors`] may stand behind those of the model.
+    ///
+    /// # Errors
+    /// Quantities that cannot be compiled.
+    pub(crate) fn observing(
+        &self,
+        vectors: &[slopefield_lang::Vector],
+        observations: Vec<slopefield_lang::Observation>,
+    ) -> Result<CompiledModel, StudyError> {
+        let mut model = self.model.clone();
+        model.vectors.extend_from_slice(vectors);
+        model.observations = observations;
+        let lowered = self.lowered.with_observations_of(&model);
+        let lowered = lowered.map_err(|e| StudyError::Compile(e.to_string()))?;
+        let outputs = [kernel(&lowered.observe).0, Arc::clone(&self.outputs[1])];
+        let made = drive(&model, &self.functions, &outputs, self.signals.as_ref())?;
+        Ok(CompiledModel {
+            text: self.text.clone(),
+            model,
+            reactions: self.reactions,
+            lowered,
+            initial: Arc::clone(&self.initial),
+            rhs: made.rhs,
+            observe: made.observe,
+            lets: made.lets,
+            invariants: self.invariants.clone(),
+            signals: self.signals.clone(),
+            compile_s: self.compile_s,
+            interpreted: self.interpreted.clone(),
+            functions: Arc::clone(&self.functions),
+            outputs,
+        })
+    }
+
     /// Refuses a model whose inputs have no data.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ pub mod simulate;
 pub mod solvers;
 pub mod stages;
 mod system;
+pub mod terms;
 
 pub use choice::Decided;
 pub use compiled::CompiledModel;

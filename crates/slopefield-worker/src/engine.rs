@@ -3,17 +3,18 @@
 use crate::failure::{self, error};
 use crate::fitting::{self, Target};
 use crate::folders::Folders;
-use crate::isolation::Isolation;
 use crate::isolation::record::Tell;
+use crate::isolation::{self, Isolation};
 use crate::job::Jobs;
 use crate::networks::{self, Networks};
 use crate::numbers::Numbers;
 use crate::plugins::Plugins;
 use crate::session::{self, Session, Shared, bound_tables, lock, project_error};
 use crate::settings::Settings;
+use crate::terms::{self, Studied};
 use crate::{
-    assessing, data, examples, gradient, inputs, model, report, runs, sampling, simulation,
-    uncertainty,
+    assessing, comparing, data, examples, gradient, inputs, model, report, runs, sampling,
+    simulation, uncertainty,
 };
 use slopefield_api::schema::{Block, Emit};
 use slopefield_api::types::*;
@@ -37,6 +38,8 @@ pub struct Engine {
     /// The text that was simulated last, compiled, and notes about its networks: sliders
     /// ask for it again and again.
     compiled: Mutex<Option<(Arc<CompiledModel>, Vec<String>)>>,
+    /// The fit whose learned terms were looked at last: sliders ask for it again and again.
+    studied: Mutex<Option<(String, Arc<Studied>)>>,
 }
 
 type Answer<T> = Result<(T, Block), ApiError>;
@@ -56,6 +59,7 @@ impl Engine {
             isolation: Isolation::new(folders.crashes()),
             tell: OnceLock::new(),
             compiled: Mutex::new(None),
+            studied: Mutex::new(None),
             folders,
         }
     }
@@ -129,6 +133,7 @@ impl Engine {
     /// What was compiled may have used other networks than those of now.
     fn forget_compiled(&self) {
         *self.compiled.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.studied.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The networks of a model: those that the open project holds stand in for plugins.
@@ -454,6 +459,59 @@ impl Commands for Engine {
         assessing::run(&prepared, &request, &solvers, &job.control, emit)
     }
 
+    fn terms(&self, request: TermsRequest, emit: Emit<'_>) -> Answer<TermsReply> {
+        self.studied(&request, emit)?.reply(&request)
+    }
+
+    fn replace_terms(&self, request: ReplaceRequest, emit: Emit<'_>) -> Answer<ReplaceReply> {
+        let fit = TermsRequest {
+            study: request.study.clone(),
+            project: request.project.clone(),
+            run: request.run.clone(),
+            ..TermsRequest::default()
+        };
+        let studied = self.studied(&fit, &mut *emit)?;
+        let (text, replaced) = studied.replace(&request.choices)?;
+        let (mut parameters, mut comparison) = (Default::default(), Vec::new());
+        if request.refit {
+            let job = self.jobs.start()?;
+            let solvers = self.plugins.clone().solvers();
+            let prepared = self.with_text(&studied, &request, &text)?;
+            let start = Some(studied.start_of(&prepared));
+            let outcome = fitting::run(&prepared, &solvers, None, start, &job.control, emit)?;
+            let outcome = outcome.usable()?;
+            parameters = fitting::reply(&prepared, &outcome).parameters;
+            let (old, new) = ("with the network", "with the formula");
+            comparison.push(comparing::score(old, &studied.prepared, &studied.theta, &solvers)?);
+            comparison.push(comparing::score(new, &prepared, &outcome.fit.theta, &solvers)?);
+        }
+        plain(ReplaceReply { text, replaced, parameters, comparison })
+    }
+
+    fn compare_runs(&self, request: CompareRequest, _: Emit<'_>) -> Answer<CompareReply> {
+        let project: Shared = self.with(|s| Ok(s.project.clone()))?;
+        let project = lock(&project);
+        let solvers = self.plugins.clone().solvers();
+        let (mut scores, mut differing) = (Vec::new(), Vec::new());
+        let mut first: Option<Vec<slopefield_train::Series>> = None;
+        for id in &request.runs {
+            let (prepared, theta, run) = self.prepared_run(&project, Some(id))?;
+            let name = format!("run {}", run.number);
+            let data: Vec<_> =
+                prepared.problem.experiments.iter().flat_map(|e| e.series.clone()).collect();
+            // As text, in which a missing value is the same as another one.
+            match &first {
+                Some(known) if format!("{known:?}") != format!("{data:?}") => {
+                    differing.push(name.clone());
+                }
+                Some(_) => {}
+                None => first = Some(data),
+            }
+            scores.push(comparing::score(&name, &prepared, &theta, &solvers)?);
+        }
+        plain(CompareReply { scores, differing })
+    }
+
     fn project_info(&self, request: PathRequest, _: Emit<'_>) -> Answer<ProjectInfo> {
         plain(crate::info::info(&absolute(&request.path)?)?)
     }
@@ -486,12 +544,13 @@ impl Commands for Engine {
                 let path = absolute(path)?;
                 let out = out(&path)?;
                 let project = Project::open_read_only(&path).map_err(project_error)?;
-                report::write(&project, run, &out)?;
+                report::write(&project, run, self.learned(&project, run).as_ref(), &out)?;
                 out
             }
             None => self.with(|s| {
                 let out = out(&s.file)?;
-                report::write(&lock(&s.project), run, &out)?;
+                let project = lock(&s.project);
+                report::write(&project, run, self.learned(&project, run).as_ref(), &out)?;
                 Ok(out)
             })?,
         };
@@ -580,6 +639,107 @@ impl Engine {
         let outcome = fitting::run(&prepared, &solvers, Some(target), start, control, emit)?;
         let run = runs::find(&lock(&project), outcome.run.as_deref())?;
         Ok(runs::summary(&run))
+    }
+
+    /// The fit whose learned terms are asked for: of a study that is trained first, of a project file,
+    /// or of the open project.
+    pub(crate) fn studied(
+        &self,
+        request: &TermsRequest,
+        emit: Emit<'_>,
+    ) -> Result<Arc<Studied>, ApiError> {
+        let (solvers, until) = (self.plugins.clone().solvers(), request.until);
+        if let Some(study) = &request.study {
+            let job = self.jobs.start()?;
+            let fit = FitRequest { study: study.clone(), ..FitRequest::default() };
+            let (prepared, _) = self.begun(None, &fit)?;
+            let found = fitting::run(&prepared, &solvers, None, None, &job.control, emit)?;
+            let theta = found.usable()?.fit.theta;
+            let mut studied = Studied::new(prepared, theta, None, until, &*solvers)?;
+            if let Some(count) = request.spread {
+                studied.draw(count, request.seed, &solvers, &job.control)?;
+            }
+            return Ok(Arc::new(studied));
+        }
+        let which = request.run.as_deref();
+        let of_project = |project: &Project| {
+            let (prepared, theta, run) = self.prepared_run(project, which)?;
+            let mut studied = Studied::new(prepared, theta, Some(run), until, &*solvers)?;
+            match request.spread {
+                Some(count) => {
+                    studied.draw(count, request.seed, &solvers, &Default::default())?;
+                }
+                None => studied.take_stored_draws(project)?,
+            }
+            Ok(Arc::new(studied))
+        };
+        if let Some(path) = &request.project {
+            return of_project(&Project::open_read_only(&absolute(path)?).map_err(project_error)?);
+        }
+        let project: Shared = self.with(|s| Ok(s.project.clone()))?;
+        let project = lock(&project);
+        let key = terms::key(&project, which, request)?;
+        let mut last = self.studied.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, found)) = last.as_ref().filter(|(known, _)| *known == key) {
+            return Ok(found.clone());
+        }
+        let found = of_project(&project)?;
+        *last = Some((key, found.clone()));
+        Ok(found)
+    }
+
+    /// What the networks of a run have learned, for its report; none where it has no networks.
+    fn learned(&self, project: &Project, which: Option<&str>) -> Option<report::Learned> {
+        let run = runs::find(project, which).ok()?;
+        let frozen = runs::Frozen::read(project, &run.id).ok()?;
+        if frozen.model.networks.is_empty() {
+            return None;
+        }
+        let plugins = isolation::of_study(&frozen.detail.model_text, &frozen.study);
+        if plugins.iter().any(|id| self.plugins.runs_apart(id)) {
+            let message = "a report runs no plugins of others, and this run was made with some";
+            return Some(Err(error(Code::Request, message)));
+        }
+        let studied = || -> Result<_, ApiError> {
+            let solvers = self.plugins.clone().solvers();
+            let (prepared, theta, run) = self.prepared_run(project, Some(&run.id))?;
+            let mut studied = Studied::new(prepared, theta, Some(run), None, &*solvers)?;
+            studied.take_stored_draws(project)?;
+            studied.reply(&TermsRequest::default())
+        };
+        Some(studied())
+    }
+
+    /// The study of a fit with another model text, on the same data.
+    fn with_text(
+        &self,
+        studied: &Studied,
+        request: &ReplaceRequest,
+        text: &str,
+    ) -> Result<Prepared, ApiError> {
+        let plugins = &*self.plugins;
+        let prepare = |tables: &_, networks: &Networks<'_>| {
+            Prepared::new(text, &studied.prepared.file, tables, networks, plugins)
+                .map_err(failure::study)
+        };
+        if let Some(study) = &request.study {
+            let loaded = data::load(study)?;
+            let tables =
+                loaded.tables.iter().map(|(n, t)| (n.clone(), TableData::from(t))).collect();
+            return prepare(&tables, &Networks::of_plugins(plugins));
+        }
+        let of_project = |project: &Project| {
+            let run = runs::find(project, studied.run.as_ref().map(|r| r.id.as_str()))?;
+            let tables = runs::frozen_tables(project, &run.id, &studied.prepared.file)?;
+            let (model, _) = slopefield_lang::check(text);
+            prepare(&tables, &Networks::of_run(plugins, project, &run.id, &model)?)
+        };
+        match &request.project {
+            Some(path) => {
+                of_project(&Project::open_read_only(&absolute(path)?).map_err(project_error)?)
+            }
+            None => of_project(&lock(&self.with(|s| Ok(s.project.clone()))?)),
+        }
     }
 
     /// The study whose gradients are asked for: from its files, or that of the open project.

@@ -6,6 +6,7 @@
 //! and the command line.
 
 mod assessing;
+mod comparing;
 mod data;
 mod engine;
 mod examples;
@@ -29,6 +30,7 @@ mod session;
 mod settings;
 mod simulation;
 mod starts;
+mod terms;
 mod uncertainty;
 
 pub use engine::Engine;

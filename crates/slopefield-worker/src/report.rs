@@ -1,5 +1,6 @@
 //! The `report` command: one standalone web page about a run, with figures that can be zoomed.
 
+mod learned;
 mod residuals;
 mod starts;
 mod sure;
@@ -7,6 +8,7 @@ mod sure;
 use crate::failure;
 use crate::numbers::Numbers;
 use crate::runs;
+pub use learned::Learned;
 use plotly::common::{DashType, Line, Marker, Mode, Title};
 use plotly::layout::{Axis, AxisType, Margin, Shape, ShapeLine, ShapeType};
 use plotly::{Layout, Plot, Scatter};
@@ -21,15 +23,20 @@ use sure::Sure;
 const COLOURS: [&str; 7] =
     ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c7a00"];
 
-/// Writes the page about a run.
-pub fn write(project: &Project, run: Option<&str>, out: &Path) -> Result<(), ApiError> {
+/// Writes the page about a run. `learned` is what its networks have learned, where it has some.
+pub fn write(
+    project: &Project,
+    run: Option<&str>,
+    learned: Option<&Learned>,
+    out: &Path,
+) -> Result<(), ApiError> {
     let run = runs::find(project, run)?;
     let mut numbers = Numbers::default();
     let view = runs::view(project, &run.id, &mut numbers)?;
     let block = numbers.into_block();
     let model = slopefield_lang::check(&view.model).0;
     let sure = Sure::newest(project, &run.id)?;
-    let page = page(&view, &block, &model, sure.as_ref());
+    let page = page(&view, &block, &model, sure.as_ref(), learned);
     std::fs::write(out, page).map_err(|e| failure::file(out, "written", &e))
 }
 
@@ -38,6 +45,7 @@ fn page(
     block: &[f64],
     model: &slopefield_lang::Model,
     sure: Option<&Sure>,
+    learned: Option<&Learned>,
 ) -> String {
     let title = escape(model.title.as_deref().unwrap_or("Untitled model"));
     let s = &view.summary;
@@ -80,6 +88,7 @@ fn page(
     if let Some(sure) = sure {
         body += &sure.parameters();
     }
+    body += &learned.map_or_else(String::new, learned::section);
     body += "<h2>Distance from the data</h2>\n";
     body += &table(
         &["experiment", "observation", "points", "error (rms)", "held out", "error (rms)"],

@@ -74,6 +74,9 @@ fn serve_on(engine: Engine, input: &mut dyn Read, output: Box<dyn Write + Send>)
             | Command::fit
             | Command::gradient
             | Command::forecast
+            | Command::terms
+            | Command::replace_terms
+            | Command::compare_runs
             | Command::report => {
                 let (engine, out) = (engine.clone(), out.clone());
                 thread::spawn(move || {

@@ -1,5 +1,7 @@
 //! How sure a run of the project is: asked, stored beside the run, read again.
 
+mod profiles;
+
 use crate::failure::{self, error};
 use crate::model::finite;
 use crate::numbers::Numbers;
@@ -14,7 +16,7 @@ use slopefield_study::{Prepared, Solvers, StudyError};
 use slopefield_train::{Control, MAX_ARGUMENTS, Objective, ParamKind, Problem};
 use slopefield_uncertainty::{
     AssessError, Curvature, Draws, Laplace, Predicted, Resampling, SampleProgress, SampleSettings,
-    Verdict, bootstrap, measured_quantiles, quantiles, sample,
+    Verdict, bootstrap, ensemble, measured_quantiles, quantiles, sample,
 };
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,11 +27,20 @@ pub const NUTS: &str = "nuts";
 pub const LAPLACE: &str = "laplace";
 /// The method of fits to new data.
 pub const BOOTSTRAP: &str = "bootstrap";
+/// The method of refits along each parameter.
+pub const PROFILE: &str = "profile";
+/// The method of trainings from other starts.
+pub const ENSEMBLE: &str = "ensemble";
+/// Standard deviation in the coordinates of the optimiser of the starts of an ensemble.
+const SPREAD: f64 = 0.5;
 /// Draws whose curves make the bands, and numbers of these curves that are held at a time.
 const CURVES: usize = 400;
 const CURVE_NUMBERS: usize = 20_000_000;
 /// Draws that are stored.
 const KEPT: usize = 8000;
+/// Draws of everything that are stored for learned terms, and their numbers.
+const WHOLE: usize = 100;
+const WHOLE_NUMBERS: usize = 1_000_000;
 /// Quantiles of parameters and bands.
 const SHARES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 
@@ -60,11 +71,13 @@ pub fn ask(
         NUTS => draw(prepared, theta, request, solvers, control, emit),
         LAPLACE => curve(prepared, theta, request, solvers, control),
         BOOTSTRAP => refit(prepared, theta, request, solvers, control, emit),
+        PROFILE => profiles::ask(prepared, theta, solvers, control, emit),
+        ENSEMBLE => trainings(prepared, theta, request, solvers, control, emit),
         other => Err(error(
             Code::Request,
             format!(
                 "there is no method `{other}` to ask how sure a run is; there are `{NUTS}`, \
-                 `{LAPLACE}` and `{BOOTSTRAP}`"
+                 `{LAPLACE}`, `{BOOTSTRAP}`, `{PROFILE}` and `{ENSEMBLE}`"
             ),
         )),
     }
@@ -137,7 +150,13 @@ fn curve(
     let seconds = began.elapsed().as_secs_f64();
     let told =
         Told { title: "Normal distribution around the fit (Laplace)", settings, warnings, seconds };
-    Ok(answer(LAPLACE, prepared, theta, &draws, request, &objective, told))
+    let mut found = answer(LAPLACE, prepared, theta, &draws, request, &objective, told);
+    if found.result.whole.is_some() {
+        let (start, len) = (found.block.len() as u32, curvature.theta.len() as u32);
+        found.result.centre = Some(Slice { start, len });
+        found.block.extend(curvature.theta);
+    }
+    Ok(found)
 }
 
 /// Fits to data drawn from the noise models around the fit.
@@ -184,8 +203,58 @@ fn refit(
     Ok(answer(BOOTSTRAP, prepared, theta, &draws, request, &objective, told))
 }
 
+/// Trainings from other starts whose likelihood is not rejected.
+fn trainings(
+    prepared: &Prepared,
+    theta: &[f64],
+    request: &UncertaintyRequest,
+    solvers: &Arc<dyn Solvers + Send + Sync>,
+    control: &Control,
+    emit: Emit<'_>,
+) -> Result<Found, ApiError> {
+    let began = Instant::now();
+    let (objective, curvature, laplace) = curvature(prepared, theta, solvers, control)?;
+    let make = || gradient::objective(prepared, &prepared.gradient.0, solvers);
+    let count = independent(request, 20)?;
+    let seed = request.seed.unwrap_or(prepared.file.seed);
+    let refits = sampling::told(emit, began, |progress| {
+        let tell = |done, total| progress(SampleProgress { done, total });
+        let recipe = &prepared.recipe;
+        ensemble(&make, &curvature, recipe, SPREAD, count, seed, control, &tell)
+    });
+    let refits = refits.map_err(assessing::refused)?;
+    let kept = refits.thetas.len();
+    if kept < 4 {
+        let message = format!(
+            "only {kept} of the fits are about as good as the best, the fit itself among them; ask for \
+             more trainings"
+        );
+        return Err(error(Code::Solve, message));
+    }
+    let settings = vec![
+        ("trainings".into(), count.to_string()),
+        ("kept, the fit among them".into(), kept.to_string()),
+        ("left out because they fit worse".into(), refits.rejected.to_string()),
+        ("that failed".into(), refits.failed.to_string()),
+        ("seed".into(), seed.to_string()),
+    ];
+    let mut warnings = verdicts(prepared, &laplace);
+    if kept < 20 {
+        let few = format!("{kept} fits are few: quantiles far out, and the bands, are rough");
+        warnings.insert(0, few);
+    }
+    if control.cancelled() {
+        warnings.insert(0, "the trainings were stopped; this is what there was by then".into());
+    }
+    let draws = one_chain(&refits.thetas, theta.len(), control);
+    let seconds = began.elapsed().as_secs_f64();
+    let told =
+        Told { title: "Trainings from other starts (ensemble)", settings, warnings, seconds };
+    Ok(answer(ENSEMBLE, prepared, theta, &draws, request, &objective, told))
+}
+
 /// The loss around the fit, and the normal distribution that it gives.
-fn curvature(
+pub(crate) fn curvature(
     prepared: &Prepared,
     theta: &[f64],
     solvers: &Arc<dyn Solvers + Send + Sync>,
@@ -258,12 +327,9 @@ fn answer(
         (0..names.len()).filter(|&i| prepared.problem.theta[i].kind == ParamKind::Scalar).collect();
     let parameters = scalars.iter().map(|&i| {
         let s = &summaries[i];
-        // A parameter fitted per experiment is called `k [experiment]`.
-        let base = names[i].split(" [").next().unwrap_or(&names[i]);
-        let declared = prepared.model.model.params.iter().find(|p| p.name == base);
         UncertainParameter {
             name: names[i].clone(),
-            unit: declared.and_then(|p| p.unit.clone()),
+            unit: unit(prepared, &names[i]),
             fitted: finite(theta[i]),
             mean: finite(s.mean),
             sd: finite(s.sd),
@@ -281,15 +347,25 @@ fn answer(
         title: told.title.into(),
         settings: told.settings,
         parameters: parameters.collect(),
-        draws: Some(kept(draws, &scalars, names, &mut numbers)),
+        draws: Some(kept(draws, &scalars, KEPT, names, &mut numbers)),
+        whole: whole(prepared, draws, names, &mut numbers),
+        centre: None,
         bands,
         coverage,
+        profiles: Vec::new(),
         warnings: told.warnings,
         time: prepared.model.model.time.name.clone(),
         seconds: told.seconds,
         cancelled: draws.cancelled,
     };
     Found { method: method.into(), result, block: numbers.into_block() }
+}
+
+/// The unit of a parameter; one that is fitted per experiment is called `k [experiment]`.
+fn unit(prepared: &Prepared, name: &str) -> Option<String> {
+    let base = name.split(" [").next().unwrap_or(name);
+    let declared = prepared.model.model.params.iter().find(|p| p.name == base);
+    declared.and_then(|p| p.unit.clone())
 }
 
 /// All draws of an element of θ.
@@ -300,9 +376,33 @@ fn column(draws: &Draws, element: usize) -> Vec<f64> {
     draws.chains.iter().flat_map(values).collect()
 }
 
-/// The draws of scalars, thinned to what is stored.
-fn kept(draws: &Draws, scalars: &[usize], names: &[String], numbers: &mut Numbers) -> KeptDraws {
-    let every = (draws.len() * draws.chains.len()).div_ceil(KEPT).max(1);
+/// Some draws of everything, where there are networks to be drawn with a band.
+fn whole(
+    prepared: &Prepared,
+    draws: &Draws,
+    names: &[String],
+    numbers: &mut Numbers,
+) -> Option<KeptDraws> {
+    let width = names.len();
+    let most = (WHOLE_NUMBERS / width.max(1)).min(WHOLE);
+    if prepared.model.model.networks.is_empty() || most < 4 {
+        return None;
+    }
+    let all: Vec<usize> = (0..width).collect();
+    Some(kept(draws, &all, most, names, numbers))
+}
+
+/// The draws of some elements, thinned to at most so many.
+fn kept(
+    draws: &Draws,
+    scalars: &[usize],
+    most: usize,
+    names: &[String],
+    numbers: &mut Numbers,
+) -> KeptDraws {
+    let chains = draws.chains.len().max(1);
+    // Each chain rounds up by itself.
+    let every = draws.len().div_ceil((most / chains).max(1)).max(1);
     let values = draws.chains.iter().flat_map(|chain| {
         let rows = chain.chunks_exact(draws.dimension).step_by(every);
         rows.flat_map(|row| scalars.iter().map(|&i| row[i]))
@@ -470,13 +570,22 @@ fn check(result: &UncertaintyResult, len: usize) -> Result<(), &'static str> {
             }
         }
     }
-    let Some(draws) = &result.draws else { return Ok(()) };
-    let count = u64::from(draws.chains) * u64::from(draws.draws);
-    let expected = count.checked_mul(draws.names.len() as u64);
-    match inside(&draws.values) && expected == Some(u64::from(draws.values.len)) {
-        true => Ok(()),
-        false => Err("the draws are not as many as it says"),
+    if result.centre.is_some_and(|s| !inside(&s)) {
+        return Err("the middle of the distribution refers to numbers that are not there");
     }
+    for p in &result.profiles {
+        if !inside(&p.values) || !inside(&p.rises) || p.values.len != p.rises.len {
+            return Err("a profile refers to numbers that are not there");
+        }
+    }
+    for draws in result.draws.iter().chain(&result.whole) {
+        let count = u64::from(draws.chains) * u64::from(draws.draws);
+        let expected = count.checked_mul(draws.names.len() as u64);
+        if !inside(&draws.values) || expected != Some(u64::from(draws.values.len)) {
+            return Err("the draws are not as many as it says");
+        }
+    }
+    Ok(())
 }
 
 /// Deletes an answer; what is left of its run's.

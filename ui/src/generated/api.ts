@@ -296,6 +296,29 @@ values: Slice, };
 export type ColumnKind = "state" | "let" | "observation" | "spread";
 
 /**
+ * How runs compare.
+ */
+export type CompareReply = { 
+/**
+ * One for each run.
+ */
+scores: Array<ModelScore>, 
+/**
+ * Runs that were trained on other measurements than the first, so that their numbers do not
+ * compare.
+ */
+differing: Array<string>, };
+
+/**
+ * Asks how runs of the open project compare.
+ */
+export type CompareRequest = { 
+/**
+ * Run ids.
+ */
+runs: Array<string>, };
+
+/**
  * How many of the measurements of an observation lie in the 90 % band of a measurement.
  */
 export type Coverage = { 
@@ -687,6 +710,19 @@ until: number | null,
 points: number | null, };
 
 /**
+ * A formula of the list of an output.
+ */
+export type FormulaChoice = { 
+/**
+ * Output, such as `encounter[1]`.
+ */
+output: string, 
+/**
+ * Its place in the list, from 1; the recommended one when absent.
+ */
+formula: number | null, };
+
+/**
  * Gradients and what they cost.
  */
 export type GradientReply = { 
@@ -996,6 +1032,43 @@ free_count: number,
  * The findings with the lines they are about, as compilers print them.
  */
 rendered: string, };
+
+/**
+ * How good a fit is, for comparison with others of the same data.
+ */
+export type ModelScore = { 
+/**
+ * Which.
+ */
+name: string, 
+/**
+ * Free parameters, weights of networks among them.
+ */
+parameters: number, 
+/**
+ * Measurements that were trained on.
+ */
+points: number, 
+/**
+ * Training loss.
+ */
+loss: number, 
+/**
+ * Log-likelihood with all constants, where all measurements have a noise model.
+ */
+log_likelihood: number | null, 
+/**
+ * Loss per point on the hold-out.
+ */
+hold_out: number | null, 
+/**
+ * Akaike's information criterion.
+ */
+aic: number | null, 
+/**
+ * Schwarz's (Bayesian) information criterion.
+ */
+bic: number | null, };
 
 /**
  * Model text.
@@ -1510,6 +1583,53 @@ description: string,
  * Why not, in a sentence.
  */
 reason: string, };
+
+/**
+ * A model text with formulas in the place of networks.
+ */
+export type ReplaceReply = { 
+/**
+ * The text.
+ */
+text: string, 
+/**
+ * Outputs that were replaced, and by what.
+ */
+replaced: Array<[string, string]>, 
+/**
+ * Fitted scalar parameters of the new text by name; empty unless it was trained.
+ */
+parameters: { [key in string]: number }, 
+/**
+ * The fit with the networks and that with the formulas; empty unless it was trained.
+ */
+comparison: Array<ModelScore>, };
+
+/**
+ * Asks for the model text with formulas in the place of networks.
+ */
+export type ReplaceRequest = { 
+/**
+ * The fit, as in [`TermsRequest`]: path of `study.toml`,
+ */
+study: string | null, 
+/**
+ * or of a project file; the open project when both are absent.
+ */
+project: string | null, 
+/**
+ * Run id or number; default the newest that has parameters.
+ */
+run: string | null, 
+/**
+ * Which outputs, and by which of their formulas; all of all networks by the recommended ones
+ * when empty.
+ */
+choices: Array<FormulaChoice>, 
+/**
+ * Train the new text too, on the same data, and compare.
+ */
+refit: boolean, };
 
 /**
  * Makes one standalone HTML page.
@@ -2308,6 +2428,199 @@ columns: Array<PreviewColumn>,
 row_count: number, };
 
 /**
+ * One output over the values of one input.
+ */
+export type TermCurve = { 
+/**
+ * The output at the fit.
+ */
+value: Slice, 
+/**
+ * 5 % and 95 % quantiles where draws of the weights are known.
+ */
+band: [Slice, Slice] | null, };
+
+/**
+ * How far a term is asked from what it has seen, along an experiment and its forecast.
+ */
+export type TermDistance = { 
+/**
+ * Experiment.
+ */
+experiment: string, 
+/**
+ * Time of the last point that was trained on.
+ */
+trained_until: number, 
+/**
+ * Times,
+ */
+times: Slice, 
+/**
+ * and distances there, in parts of the visited range.
+ */
+values: Slice, 
+/**
+ * What they mean for the forecast; none without a forecast.
+ */
+sentence: string | null, };
+
+/**
+ * A formula for an output of a learned term, and how well it describes what that gives where it was
+ * trained.
+ */
+export type TermFormula = { 
+/**
+ * It, with its constants as numbers.
+ */
+text: string, 
+/**
+ * Constants, inputs and functions in it.
+ */
+complexity: number, 
+/**
+ * Root mean square of what it misses, over the standard deviation of the output.
+ */
+error: number, 
+/**
+ * The same on blocks of samples that its coefficients were not fitted to.
+ */
+validated: number, 
+/**
+ * The best trade of error for complexity.
+ */
+recommended: boolean, };
+
+/**
+ * An input of a learned term, with what the term gives as it varies.
+ */
+export type TermInputView = { 
+/**
+ * The quantity.
+ */
+name: string, 
+/**
+ * Least and greatest value while the fit was trained.
+ */
+range: [number, number], 
+/**
+ * Value at which the other curves hold it.
+ */
+held: number, 
+/**
+ * Values that were visited while training, thinned where there were very many.
+ */
+visited: Slice, 
+/**
+ * Values of this input,
+ */
+at: Slice, 
+/**
+ * each output there,
+ */
+curves: Array<TermCurve>, 
+/**
+ * and how far the nearest visited inputs are, in parts of the visited range.
+ */
+distance: Slice, };
+
+/**
+ * A network and what it takes and gives.
+ */
+export type TermView = { 
+/**
+ * Name of the network.
+ */
+name: string, 
+/**
+ * Names of its outputs.
+ */
+outputs: Array<string>, 
+/**
+ * Its inputs: the first sixteen where there are more.
+ */
+inputs: Array<TermInputView>, 
+/**
+ * How far it is asked from what it has seen, experiment by experiment.
+ */
+distances: Array<TermDistance>, 
+/**
+ * For each output formulas, simple ones first; none where they were not asked for.
+ */
+formulas: Array<Array<TermFormula>>, };
+
+/**
+ * What networks have learned.
+ */
+export type TermsReply = { 
+/**
+ * Run of the project that was asked.
+ */
+run: RunSummary | null, 
+/**
+ * Name of the time.
+ */
+time: string, 
+/**
+ * One for each network that is applied somewhere.
+ */
+terms: Array<TermView>, 
+/**
+ * Distance up to which inputs count as seen, in parts of the visited range.
+ */
+near: number, 
+/**
+ * What the bands are made of; none without bands.
+ */
+spread: string | null, 
+/**
+ * What could not be followed, in sentences.
+ */
+notes: Array<string>, };
+
+/**
+ * Asks what the networks of a fit have learned.
+ */
+export type TermsRequest = { 
+/**
+ * Path of `study.toml`, which is trained first;
+ */
+study: string | null, 
+/**
+ * or of a project file; the open project when both are absent.
+ */
+project: string | null, 
+/**
+ * Run id or number; default the newest that has parameters.
+ */
+run: string | null, 
+/**
+ * Values at which inputs are held while another one varies, by name; by default the medians of
+ * what was visited.
+ */
+held: { [key in string]: number }, 
+/**
+ * Points of each curve; default 81.
+ */
+points: number | null, 
+/**
+ * End of the forecast; default the study's.
+ */
+until: number | null, 
+/**
+ * Draws from the normal distribution around the fit, for a band where the project has none.
+ */
+spread: number | null, 
+/**
+ * Seed of these draws; default the study's.
+ */
+seed: number | null, 
+/**
+ * Look for formulas as well.
+ */
+formulas: boolean, };
+
+/**
  * A text.
  */
 export type TextReply = { 
@@ -2475,6 +2788,31 @@ quantiles: [number | null, number | null, number | null, number | null, number |
 chains: ChainDiagnostics | null, };
 
 /**
+ * Refits of all other parameters along one.
+ */
+export type UncertainProfile = { 
+/**
+ * Parameter.
+ */
+name: string, 
+/**
+ * Its values, ascending.
+ */
+values: Slice, 
+/**
+ * Rise of twice the loss over the fit at each; 3.84 bounds the 95 % interval.
+ */
+rises: Slice, 
+/**
+ * The 95 % interval, where both ends were found.
+ */
+interval: [number, number] | null, 
+/**
+ * What the profile says of the parameter.
+ */
+verdict: string, };
+
+/**
  * Names a stored answer.
  */
 export type UncertaintyChoice = { 
@@ -2502,7 +2840,8 @@ export type UncertaintyRequest = {
 run: string, 
 /**
  * How: `nuts`, draws from the posterior, when absent; `laplace`, the normal distribution around
- * the fit; `bootstrap`, fits to data drawn from the noise models.
+ * the fit; `bootstrap`, fits to data drawn from the noise models; `profile`, refits along each
+ * parameter; `ensemble`, trainings from other starts.
  */
 method: string | null, 
 /**
@@ -2551,9 +2890,21 @@ bands: Array<UncertainBand>,
  */
 draws: KeptDraws | null, 
 /**
+ * Some draws of everything, weights of networks too, where the model has networks.
+ */
+whole: KeptDraws | null, 
+/**
+ * What lies in the middle of the normal distribution that these are of, where they are of one.
+ */
+centre: Slice | null, 
+/**
  * How often measurements lie in their band.
  */
 coverage: Array<Coverage>, 
+/**
+ * Refits along each parameter, when the method makes some; then there are no bands.
+ */
+profiles: Array<UncertainProfile>, 
 /**
  * What speaks against trusting the answer.
  */
@@ -2655,6 +3006,9 @@ export type Commands = {
   uncertainty_view: { request: UncertaintyChoice; reply: UncertaintyView };
   uncertainty_delete: { request: UncertaintyChoice; reply: UncertaintyList };
   assess: { request: AssessRequest; reply: AssessReply };
+  terms: { request: TermsRequest; reply: TermsReply };
+  replace_terms: { request: ReplaceRequest; reply: ReplaceReply };
+  compare_runs: { request: CompareRequest; reply: CompareReply };
   project_info: { request: PathRequest; reply: ProjectInfo };
   project_verify: { request: PathRequest; reply: VerifyReply };
   report: { request: ReportRequest; reply: PathRequest };

@@ -10,6 +10,7 @@ import { ImportStore } from "./import.svelte";
 import { InterfaceStore, type Screen } from "./interface.svelte";
 import { ProjectStore } from "./project.svelte";
 import { ResultsStore } from "./results.svelte";
+import { TermsStore } from "./terms.svelte";
 import { TextStore } from "./text.svelte";
 import { TrainingStore } from "./training.svelte";
 import { UncertaintyStore } from "./uncertainty.svelte";
@@ -31,6 +32,7 @@ export class Session {
   readonly results: ResultsStore;
   readonly gradients: GradientStore;
   readonly uncertainty: UncertaintyStore;
+  readonly terms: TermsStore;
   readonly imports: ImportStore;
 
   constructor(readonly platform: Platform) {
@@ -41,6 +43,7 @@ export class Session {
     this.results = new ResultsStore(platform, this.project, this.errors);
     this.gradients = new GradientStore(platform, this.project, this.errors);
     this.uncertainty = new UncertaintyStore(platform, this.project, this.errors);
+    this.terms = new TermsStore(platform, this.project, this.errors);
     this.imports = new ImportStore(platform, this.project, this.errors);
     this.project.beforeCommand = this.text.flush;
   }

@@ -18,5 +18,6 @@ mod project;
 mod sample;
 mod simulate;
 mod starts;
+mod terms;
 mod tutorials;
 mod uncertainty;

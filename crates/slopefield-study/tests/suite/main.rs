@@ -17,5 +17,6 @@ mod references;
 mod solvers;
 mod study;
 mod system;
+mod terms;
 mod thinning;
 mod zoo;

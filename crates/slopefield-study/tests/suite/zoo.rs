@@ -1,9 +1,11 @@
 //! The models in `examples/zoo`, trained as a person would, with the seeds and the recipes of their
 //! studies.
 
+use slopefield_discovery::Factor;
 use slopefield_graph::BuiltinNetworks;
 use slopefield_kernel::Kernel;
 use slopefield_study::gradient::Route;
+use slopefield_study::terms::{self, LearnedTerm, Replacement};
 use slopefield_study::{BuiltinSolvers, Prepared, TableData, load};
 use slopefield_train::{Control, Fit, Methods, Objective, Start, train};
 use std::path::{Path, PathBuf};
@@ -22,10 +24,17 @@ fn folder(name: &str) -> PathBuf {
 
 #[track_caller]
 fn trained(name: &str) -> Trained {
-    let loaded = load::load(&folder(name).join("study.toml")).unwrap();
+    let folder = folder(name);
+    let text = std::fs::read_to_string(folder.join("model.slope")).unwrap();
+    fitted(name, &text, &folder)
+}
+
+/// A model text after its training on the data of a study.
+#[track_caller]
+fn fitted(name: &str, text: &str, folder: &Path) -> Trained {
+    let loaded = load::load(&folder.join("study.toml")).unwrap();
     let tables = loaded.tables.iter().map(|(n, t)| (n.clone(), TableData::from(t))).collect();
-    let prepared =
-        Prepared::new(&loaded.model, &loaded.file, &tables, &BuiltinNetworks, &BuiltinSolvers);
+    let prepared = Prepared::new(text, &loaded.file, &tables, &BuiltinNetworks, &BuiltinSolvers);
     let prepared = prepared.unwrap_or_else(|e| panic!("{name}: {e:?}"));
     let mut objective = Objective::new(prepared.problem.clone(), methods(&prepared)).unwrap();
     let began = std::time::Instant::now();
@@ -110,6 +119,40 @@ fn universal() {
         near(slopes[0], 1.3 * x - 0.9 * x * y, 0.05);
         near(slopes[1], 0.8 * x * y - 1.8 * y, 0.15);
     }
+    the_encounter_is_discovered(&found);
+}
+
+/// The law behind the network is found, with its coefficients, and exactly so once it is trained in
+/// the place of the network.
+fn the_encounter_is_discovered(found: &Trained) {
+    let (prepared, theta) = (&found.prepared, &found.fit.theta);
+    let learned = LearnedTerm::all(&prepared.model);
+    let until = prepared.forecast_end();
+    let visited = terms::visited(prepared, &learned, theta, until, &BuiltinSolvers).unwrap();
+    let lists = terms::discovered(prepared, &learned, 0, &visited, theta);
+    let mut chosen = Vec::new();
+    for (output, (list, expected)) in lists.iter().zip([0.9, 0.8]).enumerate() {
+        for c in list {
+            let names = ["x".to_owned(), "y".to_owned()];
+            let text = c.formula.text(&names, &mut |c| format!("{:.3}", c.value));
+            let mark = if c.recommended { "*" } else { "" };
+            println!("{output} {} {:.4} {:.4} {text} {mark}", c.complexity, c.error, c.validated);
+        }
+        let best = list.iter().find(|c| c.recommended).unwrap();
+        let [(coefficient, term)] = &best.formula.terms[..] else { panic!("{best:?}") };
+        assert_eq!(term.factors, [Factor::Power(0, 1), Factor::Power(1, 1)]);
+        near(*coefficient, expected, 0.05 * expected);
+        chosen.push(best.formula.clone());
+    }
+    let all: Vec<_> = (0..2)
+        .map(|output| Replacement { term: &learned[0], output, formula: &chosen[output] })
+        .collect();
+    let text = terms::replace(&prepared.model.text, &prepared.model.model, &all).unwrap();
+    assert!(text.contains("let z[2] = [encounter_1*x*y, encounter_2*x*y]"), "{text}");
+    let again = fitted("universal, discovered", &text, &folder("universal"));
+    near(again.parameter("encounter_1"), 0.9, 1e-4);
+    near(again.parameter("encounter_2"), 0.8, 1e-4);
+    assert!(again.fit.loss < 1e-3 * found.fit.loss, "{}", again.fit.loss);
 }
 
 /// One equation alone could not: the curve passes 0 falling and rising.

@@ -17,6 +17,7 @@ mod relay;
 pub mod system;
 mod wire;
 
+pub use naming::of_study;
 pub use process::ALIVE;
 pub use wire::to_wire;
 

@@ -36,6 +36,12 @@ impl Engine {
                 Some(path) => of_files(&path),
                 None => self.of_open_study(),
             }),
+            Command::terms => of::<TermsRequest>(request)
+                .and_then(|r| self.of_fit(r.study, r.project, r.run.as_deref())),
+            Command::replace_terms => of::<ReplaceRequest>(request)
+                .and_then(|r| self.of_fit(r.study, r.project, r.run.as_deref())),
+            Command::compare_runs => of::<CompareRequest>(request)
+                .map(|r| r.runs.iter().filter_map(|run| self.of_open_run(run)).flatten().collect()),
             Command::fit => of::<FitRequest>(request).and_then(|r| match (r.resume, r.out) {
                 (true, Some(out)) => of_run(&read(&out)?, None, true),
                 _ => of_files(&r.study),
@@ -61,6 +67,24 @@ impl Engine {
         let project = lock(&project);
         of_run(&project, Some(run), false)
     }
+
+    /// Of a study, or of a run of a project file or the open project.
+    fn of_fit(
+        &self,
+        study: Option<String>,
+        project: Option<String>,
+        run: Option<&str>,
+    ) -> Option<Ids> {
+        match (study, project) {
+            (Some(path), _) => of_files(&path),
+            (None, Some(path)) => of_run(&read(&path)?, run, false),
+            (None, None) => {
+                let project = self.project()?;
+                let project = lock(&project);
+                of_run(&project, run, false)
+            }
+        }
+    }
 }
 
 fn of<T: DeserializeOwned>(request: &serde_json::Value) -> Option<T> {
@@ -85,7 +109,8 @@ fn of_text(text: &str) -> Ids {
     model.networks.iter().filter_map(|n| of_name(&n.kind)).collect()
 }
 
-fn of_study(text: &str, study: &StudyFile) -> Ids {
+/// Of a model text and a study.
+pub fn of_study(text: &str, study: &StudyFile) -> Ids {
     let mut ids = of_text(text);
     ids.extend(of_name(&study.solver.method));
     ids

@@ -73,9 +73,13 @@ impl Engine {
         match command {
             Command::train => self.train_apart(request, plugins, send),
             Command::uncertainty => self.uncertainty_apart(request, plugins, send),
-            Command::fit | Command::gradient | Command::sample | Command::assess => {
-                self.job_apart(command, request, plugins, send)
-            }
+            Command::fit
+            | Command::gradient
+            | Command::sample
+            | Command::assess
+            | Command::terms
+            | Command::replace_terms
+            | Command::compare_runs => self.job_apart(command, request, plugins, send),
             _ => self.short_apart(command, request, plugins),
         }
     }
@@ -132,8 +136,13 @@ impl Engine {
     ) -> Answered {
         let job = self.jobs.start()?;
         let isolation = &self.isolation;
-        let of_project =
-            command == Command::gradient && request.get("study").is_none_or(Value::is_null);
+        let absent = |name: &str| request.get(name).is_none_or(Value::is_null);
+        let of_project = match command {
+            Command::gradient => absent("study"),
+            Command::terms | Command::replace_terms => absent("study") && absent("project"),
+            Command::compare_runs => true,
+            _ => false,
+        };
         let copy = of_project.then(|| self.copy()).transpose()?;
         let process = isolation.for_job(plugins).map_err(|report| isolation.told(&report))?;
         if let Some(copy) = &copy {

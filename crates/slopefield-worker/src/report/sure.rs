@@ -61,6 +61,9 @@ impl Sure {
 
     /// What the bands mean, and how often measurements lie in theirs.
     pub fn words(&self) -> String {
+        if self.result.bands.is_empty() {
+            return format!("It has no band: {} gives none.", self.result.title);
+        }
         let mut words =
             String::from("The dark bands hold the model's value with probability 50 % and 90 %");
         words += match self.result.bands.iter().any(|b| b.measured.is_some()) {

@@ -5,4 +5,5 @@
 #[cfg(target_os = "linux")]
 mod bad_plugins;
 mod networks;
+mod terms;
 mod uncertainty;

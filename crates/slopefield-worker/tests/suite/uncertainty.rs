@@ -332,3 +332,45 @@ fn what_the_data_do_not_fix_is_said_with_the_normal_distribution() {
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert!(warnings.iter().all(|w| w.contains("product")), "{warnings:?}");
 }
+
+/// Refits along the only parameter give the quantiles of the known normal distribution, and no bands.
+#[test]
+fn profiles_give_the_known_interval_and_no_bands() {
+    let (place, run) = place(MODEL);
+    let asked = UncertaintyRequest { method: Some("profile".into()), ..request(&run) };
+    let (view, block) = place.engine.uncertainty(asked, &mut |_, _| ()).unwrap();
+    let result = &view.result;
+    assert_eq!(view.summary.method, "profile");
+    assert!(result.bands.is_empty() && result.coverage.is_empty() && result.draws.is_none());
+    let m = &result.parameters[0];
+    for (found, z) in m.quantiles.iter().zip([-Q95, -0.674_489_75, 0.0, 0.674_489_75, Q95]) {
+        assert!((found.unwrap() - (1.3 + 0.25 * z)).abs() < 1e-4, "{m:?}");
+    }
+    let profile = &result.profiles[0];
+    assert_eq!((profile.name.as_str(), profile.verdict.as_str()), ("m", "identifiable"));
+    let [low, high] = profile.interval.unwrap();
+    assert!((low - (1.3 - 1.959_964 * 0.25)).abs() < 1e-4, "{profile:?}");
+    assert!((high - (1.3 + 1.959_964 * 0.25)).abs() < 1e-4, "{profile:?}");
+    // Twice the loss is a parabola.
+    for (x, rise) in value(profile.values, &block).iter().zip(value(profile.rises, &block)) {
+        assert!((rise - ((x - 1.3) / 0.25).powi(2)).abs() < 1e-5, "{x} {rise}");
+    }
+    let again = UncertaintyChoice { id: view.summary.id.clone() };
+    assert_eq!(place.engine.uncertainty_view(again, &mut |_, _| ()).unwrap().0, view);
+}
+
+/// Every training finds the only optimum.
+#[test]
+fn trainings_from_other_starts_are_an_answer() {
+    let (place, run) = place(MODEL);
+    let method = Some("ensemble".into());
+    let asked = UncertaintyRequest { method, draws: Some(4), ..request(&run) };
+    let (view, _) = place.engine.uncertainty(asked, &mut |_, _| ()).unwrap();
+    let m = &view.result.parameters[0];
+    assert!((m.mean.unwrap() - 1.3).abs() < 1e-4 && m.sd.unwrap() < 1e-3, "{m:?}");
+    assert_eq!(view.result.draws.as_ref().unwrap().draws, 5);
+    assert!(view.result.warnings[0].contains("5 fits are few"), "{:?}", view.result.warnings);
+    let asked = UncertaintyRequest { method: Some("guess".into()), ..request(&run) };
+    let error = place.engine.uncertainty(asked, &mut |_, _| ()).unwrap_err();
+    assert!(error.message.contains("`profile` and `ensemble`"), "{error:?}");
+}

@@ -87,6 +87,23 @@ describe("how sure a run is", () => {
     expect(find("sure-chains")).toBeNull();
   });
 
+  test("profiles show a figure for each parameter, and no bands", async () => {
+    const { platform } = await begin();
+    await see("sure-method");
+    const method = find<HTMLSelectElement>("sure-method") as HTMLSelectElement;
+    method.value = "profile";
+    method.dispatchEvent(new Event("change", { bubbles: true }));
+    flushSync();
+    expect(find("sure-draws")).toBeNull();
+    await click("sure-run");
+    await see("profile-alpha");
+    expect(platform.calls.find((c) => c.command === "uncertainty")?.request).toMatchObject({ method: "profile", chains: null, warmup: null });
+    expect(find("profile-alpha")?.getAttribute("aria-label")).toBe("Profile of alpha");
+    expect(text("how-sure")).toMatch(/alpha: identifiable, 95 % from 0\.\d+ to 0\.\d+/);
+    expect(text("sure-coverage")).toContain("no bands of curves");
+    expect(find("sure-histogram")).toBeNull();
+  });
+
   test("what is asked for is sent, few draws are warned of in words, and the answer can be deleted", async () => {
     const { session, platform } = await begin();
     await see("sure-chains");
@@ -150,7 +167,7 @@ describe("figures", () => {
     title: "x", settings: [], warnings: [], time: "t", seconds: 1, cancelled: false, coverage: [],
     parameters: [{ name: "a", unit: null, fitted: 2.5, mean: 2.5, sd: 1, quantiles: [1, 2, 2.5, 3, 4], chains: null }],
     bands: [{ experiment: "e", observation: "y", times: at(0), value: [at(2), at(4), at(6), at(8), at(10)], measured: null }],
-    draws: { names: ["a", "b"], chains: 2, draws: 2, every: 1, values: { start: 12, len: 8 } },
+    whole: null, centre: null, profiles: [], draws: { names: ["a", "b"], chains: 2, draws: 2, every: 1, values: { start: 12, len: 8 } },
   };
 
   test("a method without scatter has two bands, widest first", () => {

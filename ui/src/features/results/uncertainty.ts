@@ -11,6 +11,8 @@ export const METHODS = [
   { id: "nuts", name: "Draws from the posterior", hint: "The No-U-Turn sampler: right for every shape of posterior; seconds to minutes." },
   { id: "laplace", name: "Normal distribution", hint: "From the curvature of the loss at the fit (Laplace): at once, and right where the loss is nearly a parabola." },
   { id: "bootstrap", name: "Fits to new data", hint: "Data drawn from the noise models are fitted again (parametric bootstrap): as long as that many short trainings." },
+  { id: "profile", name: "Along each parameter", hint: "All others are fitted again along each parameter (profile likelihood): right for lopsided and unbounded ones; no bands." },
+  { id: "ensemble", name: "Trainings from other starts", hint: "Those that fit about as well are kept: shows other optima and, of networks, what they may say elsewhere; as long as that many trainings." },
 ];
 
 /** Bands of an experiment, outermost first: of a measurement, then 90 % and 50 % of the model's value. */
@@ -33,6 +35,7 @@ export function bandsOf(result: UncertaintyResult, block: Float64Array, experime
 
 /** What the bands mean, and how often measurements lie in theirs. */
 export function coverageWords(result: UncertaintyResult): string {
+  if (result.bands.length === 0) return "This method gives intervals of parameters, and no bands of curves.";
   const meaning = "The dark bands hold the model's value with probability 50 % and 90 %";
   const scattered = result.bands.some((b) => b.measured !== null);
   const said = scattered ? `${meaning}, the lightest a measurement with 90 %.` : `${meaning}.`;
@@ -57,6 +60,8 @@ export function chainsOf(result: UncertaintyResult, block: Float64Array, name: s
 }
 
 const BINS = 40;
+/** 95 % quantile of χ² with one degree of freedom. */
+const THRESHOLD = 3.841458820694124;
 
 /** How often the draws take each value, as a density. */
 export function histogramFigure(p: UncertainParameter, chains: Float64Array[]): Figure {
@@ -102,6 +107,26 @@ export function chainFigure(p: UncertainParameter, chains: Float64Array[], every
     x: { title: "draw", whole: true },
     y: { title: withUnit(p.name, p.unit) },
     view: `chains:${p.name}`,
+  };
+}
+
+/** Twice the loss above that of the fit along a parameter; the 95 % interval lies below 3.84. */
+export function profileFigure(result: UncertaintyResult, block: Float64Array, name: string): Figure | null {
+  const found = result.profiles.find((p) => p.name === name);
+  const parameter = result.parameters.find((p) => p.name === name);
+  if (!found || !parameter) return null;
+  const x = take(block, found.values);
+  const ends = [x[0] ?? 0, x[x.length - 1] ?? 0];
+  return {
+    series: [
+      { name: "rise", x, y: take(block, found.rises), look: "line", colour: 0 },
+      { name: "95 %", x: ends, y: [THRESHOLD, THRESHOLD], look: "line", colour: "muted", dash: true, width: 1 },
+    ],
+    x: { title: withUnit(name, parameter.unit) },
+    y: { title: "rise of twice the loss" },
+    marks: parameter.fitted == null ? [] : [{ x: parameter.fitted, label: "fit" }],
+    zero: true,
+    view: `profile:${name}`,
   };
 }
 

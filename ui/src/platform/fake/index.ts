@@ -10,6 +10,7 @@ import { FakeComparison, GRADIENTS } from "./gradients";
 import { FakeProject } from "./project";
 import { EXAMPLES, PLUGINS, RECENT } from "./samples";
 import { previewOf } from "./table";
+import { compareRuns, replaceTerms, termsOf } from "./terms";
 import { FakeTraining } from "./training";
 import { FakeDraws } from "./uncertainty";
 
@@ -101,6 +102,9 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
       opened().answers = opened().answers.filter((a) => a.value.summary.id !== id);
       return bare({ answers: opened().answersOf(run) });
     },
+    terms: (request) => termsOf(opened(), request),
+    replace_terms: (request) => bare(replaceTerms(opened(), request)),
+    compare_runs: ({ runs }) => bare(compareRuns(opened(), runs)),
     report: ({ run }) => bare({ path: `/home/ada/studies/hare-lynx ${run ?? ""}.html` }),
     plugin_list: () => bare(plugins),
     plugin_trust: ({ id }) => bare((plugins = decided(plugins, id, true))),

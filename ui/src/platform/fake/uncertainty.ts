@@ -39,9 +39,26 @@ export class FakeDraws {
       this.emit({ event: "sampling", done: Math.round((total * step) / STEPS), total, left_s: ((STEPS - step) * this.step_ms) / 1000 });
     }
     const draws = Math.max(4, Math.round((wanted * step) / STEPS));
-    const framed = this.#answer(run, chains, warmup, draws);
+    const framed = this.request.method === "profile" ? this.#profiles(run) : this.#answer(run, chains, warmup, draws);
     this.project.answers.push(framed);
     return framed;
+  }
+
+  #profiles(run: FakeProject["runs"][number]): Framed<UncertaintyView> {
+    const { value: view } = run;
+    const block = new Block();
+    const profiles = view.parameters.map((p) => {
+      const sd = p.value * (WIDTH[p.name] ?? 0.1);
+      const values = Array.from({ length: 21 }, (_, i) => p.value + (i - 10) * 0.22 * sd);
+      return { name: p.name, values: block.put(values), rises: block.put(values.map((v) => ((v - p.value) / sd) ** 2)), interval: [p.value - 1.96 * sd, p.value + 1.96 * sd] as [number, number], verdict: "identifiable" };
+    });
+    const parameters = view.parameters.map((p) => {
+      const sd = p.value * (WIDTH[p.name] ?? 0.1);
+      return { name: p.name, unit: p.unit, fitted: p.value, mean: null, sd, quantiles: [-1.64, -0.67, 0, 0.67, 1.64].map((z) => p.value + z * sd) as [number, number, number, number, number], chains: null };
+    });
+    const summary = { id: `answer-${this.project.answers.length + 1}`, run: view.summary.id, method: "profile", made_ms: Date.now() };
+    const result = { title: "Refits along each parameter (profile likelihood)", settings: [["refits", "240"]] as Array<[string, string]>, parameters, bands: [], draws: null, whole: null, centre: null, profiles, coverage: [], warnings: [], time: "year", seconds: 0.8, cancelled: this.#stopped };
+    return { value: { summary, result }, block: block.done() };
   }
 
   #answer(run: FakeProject["runs"][number], chains: number, warmup: number, draws: number): Framed<UncertaintyView> {
@@ -63,7 +80,7 @@ export class FakeDraws {
     });
     const summary = { id: `answer-${this.project.answers.length + 1}`, run: view.summary.id, method: this.request.method ?? "nuts", made_ms: Date.now() };
     const result: UncertaintyView["result"] = {
-      title: { laplace: "Normal distribution around the fit (Laplace)", bootstrap: "Fits to new data (parametric bootstrap)" }[this.request.method ?? ""] ?? "Draws from the posterior (NUTS)",
+      title: { laplace: "Normal distribution around the fit (Laplace)", bootstrap: "Fits to new data (parametric bootstrap)", ensemble: "Trainings from other starts (ensemble)" }[this.request.method ?? ""] ?? "Draws from the posterior (NUTS)",
       settings: [["chains", String(chains)], ["warm-up draws of each", String(warmup)], ["draws of each", String(draws)], ["seed", String(this.request.seed ?? 1)]],
       parameters: view.parameters.map((p, i) => {
         const sorted = rows.map((r) => r[i] ?? NaN).sort((a, b) => a - b);
@@ -73,6 +90,9 @@ export class FakeDraws {
       }),
       bands,
       draws: { names, chains, draws, every: 1, values: block.put(rows.flat()) },
+      whole: null,
+      centre: null,
+      profiles: [],
       coverage: view.scores.flatMap((s) => [
         { experiment: s.experiment, observation: s.observation, held_out: false, points: s.points, inside: s.points - 1 },
         ...(s.held_out_points > 0 ? [{ experiment: s.experiment, observation: s.observation, held_out: true, points: s.held_out_points, inside: s.held_out_points - 1 }] : []),
