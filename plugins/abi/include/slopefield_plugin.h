@@ -145,6 +145,7 @@ typedef struct slf_option {
 #define SLF_CAP_F32 (1u << 5)
 #define SLF_CAP_F64 (1u << 6)
 #define SLF_CAP_BITWISE_DETERMINISTIC (1u << 7)
+#define SLF_CAP_STEP_VJP (1u << 8)      /* reverses its own steps: slf_step_vjp */
 
 /* Compressed sparse column pattern; values follow the same order. */
 typedef struct slf_sparsity {
@@ -249,6 +250,73 @@ typedef struct slf_solver_factory {
   void(SLF_CALL *destroy)(slf_solver *s);                                 /* [inst] */
   const void *(SLF_CALL *get_extension)(slf_str id);                      /* [any] */
 } slf_solver_factory;
+
+/* ---- more of a problem: its extensions ----------------------------------------------------- */
+
+/* A solver says with its capabilities which problems it takes beyond y' = f(t, y), and is given no
+ * others. What it needs of them it asks the problem for by id, problem.get_extension, from create
+ * on. NULL: this problem has no such part, or the host is older than the extension; a solver that
+ * cannot do without fails in create with SLF_ERR_UNSUPPORTED. A table is valid until destroy. Its
+ * functions are [call], have the rules of those of the problem and follow the plugin's direction of
+ * time. */
+
+#define SLF_MASS_SINGULAR (1u << 0) /* there are algebraic equations */
+
+/* "slopefield.problem.implicit/1", of every problem: the matrices of M y' = f(t, y), and the host's
+ * solution of linear systems with W = c M - df/dy. M does not depend on t and y. Problems with a
+ * mass matrix are given to solvers with SLF_CAP_MASS_MATRIX, singular ones to those with
+ * SLF_CAP_SINGULAR_MASS; initial values then satisfy the algebraic equations. */
+typedef struct slf_implicit_problem {
+  uint32_t struct_size;
+  uint32_t flags;
+  void *ctx;
+  const slf_sparsity *jacobian_pattern; /* NULL: dense, n * n values by columns */
+  const slf_sparsity *mass_pattern;     /* NULL: M is the identity */
+  slf_status(SLF_CALL *jacobian)(void *ctx, double t, const void *y, void *values);
+  slf_status(SLF_CALL *mass)(void *ctx, void *values); /* NULL: M is the identity */
+  slf_status(SLF_CALL *mass_product)(void *ctx, const void *x, void *mx);
+  /* Evaluates df/dy and keeps it, on the host's side, for any number of factorisations. */
+  slf_status(SLF_CALL *linearise)(void *ctx, double t, const void *y);
+  /* Factors W with the Jacobian kept. SLF_RECOVERABLE: it is singular; another c may do. */
+  slf_status(SLF_CALL *factor)(void *ctx, double c);
+  slf_status(SLF_CALL *solve)(void *ctx, const void *b, void *x);            /* W x = b */
+  slf_status(SLF_CALL *solve_transposed)(void *ctx, const void *b, void *x); /* W' x = b */
+} slf_implicit_problem;
+
+/* ---- more of a solver: extensions of the factory -------------------------------------------- */
+
+/* A step to reverse. Valid during the call. */
+typedef struct slf_reversal {
+  uint32_t struct_size;
+  uint32_t reserved;
+  double t_prev;
+  double t;
+  const void *y_prev;         /* the state that the step began with */
+  const void *y;              /* the state that it ended with */
+  const double *record;       /* what slf_step_vjp.record wrote after it */
+  uint64_t n_inside;          /* times within it at which the host called interpolate, */
+  const double *inside;       /* these times, */
+  const void *inside_weights; /* and the weights of the values there, n for each */
+  void *weights;              /* in: of y, n values. Out: of y_prev */
+  void *ctx;
+  /* Adds w' df/dy at (t, y) to sum, and on the host's side w' df/dp to the gradient. [call] */
+  slf_status(SLF_CALL *pull_back)(void *ctx, double t, const void *y, const void *w, void *sum);
+} slf_reversal;
+
+/* "slopefield.solver.step-vjp/1", for solvers with SLF_CAP_STEP_VJP: exact gradients through the
+ * steps that the host's loop has taken. A step must depend on nothing but (t_prev, y_prev, t) and
+ * the parameters, which only the host knows; times count as constants. So an evaluation that one
+ * step hands to the next is a function of the state between them. After each step the host asks for
+ * the numbers that its reverse needs besides the two states; when the run is over it has the steps
+ * reversed on the same instance, the last one first. In reverse the functions of the problem may be
+ * used like in step. No member is NULL. */
+typedef struct slf_step_vjp {
+  uint32_t struct_size;
+  uint32_t reserved;
+  slf_status(SLF_CALL *record_len)(slf_solver *s, uint64_t *len, slf_error *err);       /* [inst] */
+  slf_status(SLF_CALL *record)(slf_solver *s, double *out, slf_error *err);             /* [inst] */
+  slf_status(SLF_CALL *reverse)(slf_solver *s, const slf_reversal *r, slf_error *err);  /* [inst] */
+} slf_step_vjp;
 
 /* ---- network plugins: factory "slopefield.network-factory/1" ------------------------------ */
 

@@ -13,11 +13,15 @@
 
 use core::ffi::{c_char, c_void};
 
+mod implicit;
 mod network;
 mod solver;
+mod step_vjp;
 
+pub use implicit::*;
 pub use network::*;
 pub use solver::*;
+pub use step_vjp::*;
 
 /// Major version; part of the entry symbol's name.
 pub const SLF_ABI_MAJOR: u32 = 1;

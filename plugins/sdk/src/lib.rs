@@ -63,7 +63,7 @@ mod network;
 mod options;
 mod solver;
 
-pub use border::{Graph, Problem, host_log};
+pub use border::{Graph, Implicit, Pattern, Problem, Reversal, host_log};
 pub use error::Error;
 pub use network::{Init, Network, NetworkInfo, Node};
 pub use options::{NoOptions, OptionSpec, OptionType, OptionValue, Options};
@@ -72,8 +72,8 @@ pub use solver::{Caps, Config, Solver, SolverInfo, Step};
 /// Everything an author needs.
 pub mod prelude {
     pub use crate::{
-        Caps, Config, Error, Graph, Init, Level, Network, NetworkInfo, NoOptions, Node, Options,
-        Problem, Solver, SolverInfo, Step, export_plugin, options,
+        Caps, Config, Error, Graph, Implicit, Init, Level, Network, NetworkInfo, NoOptions, Node,
+        Options, Pattern, Problem, Reversal, Solver, SolverInfo, Step, export_plugin, options,
     };
 }
 

@@ -10,8 +10,11 @@
 mod build;
 mod callbacks;
 mod image;
+mod implicit;
 mod library;
 mod options;
+mod reverse;
+mod sparsity;
 mod stepper;
 
 pub(crate) use build::build_network;

@@ -7,44 +7,57 @@
 use super::callbacks::{self, Callbacks};
 use super::library::SolverEntry;
 use super::options::{c_options, spelled_options};
+use super::reverse::Reversing;
 use super::{borrow, error_buffer, error_text};
+use crate::describe::SolverDescription;
 use slopefield_kernel::Part;
 use slopefield_lang::OptionValue;
 use slopefield_plugin_abi as abi;
-use slopefield_solve::{Ivp, Settings, SolveError, Stats, Step, Stepper};
+use slopefield_solve::{Consistency, Ivp, Settings, SolveError, Stats, Step, StepVjp, Stepper};
 use std::ptr;
 
 /// Runs one solver of a plugin. Instances of the plugin are reused from one `start` to the next
 /// while the number of states and the settings stay the same.
 pub struct PluginSolver {
-    entry: SolverEntry,
+    pub(super) entry: SolverEntry,
     options: Vec<(String, OptionValue)>,
     /// Owned; raw because the plugin holds the same pointer.
-    callbacks: *mut Callbacks,
+    pub(super) callbacks: *mut Callbacks,
     /// Owned; raw for the same reason. Points to `callbacks`.
     problem: *mut abi::slf_problem,
     /// Owned by the plugin; null when there is none.
-    instance: *mut abi::slf_solver,
+    pub(super) instance: *mut abi::slf_solver,
     created_for: Setup,
     /// A call broke the rules, so the instance cannot be trusted.
     dead: bool,
     /// Model time is this times plugin time.
-    sign: f64,
+    pub(super) sign: f64,
     /// Plugin times.
     t_prev: f64,
     t: f64,
     started: bool,
     y_prev: Vec<f64>,
-    y: Vec<f64>,
+    pub(super) y: Vec<f64>,
     /// Slopes at both ends in plugin time, for solvers without dense output.
     f_prev: Vec<f64>,
     f: Vec<f64>,
+    /// Initial values and slopes of systems with a mass matrix.
+    consistency: Consistency<f64>,
+    consistent: Vec<f64>,
+    /// Whether slopes at both ends of the last step are there, for systems with a mass matrix.
+    slopes: Option<Result<(), SolveError>>,
     stats: Stats,
+    /// For steps that the plugin reverses.
+    pub(super) reversing: Reversing,
+    pub(super) record_len: usize,
+    /// Times within a step in plugin time.
+    pub(super) mirrored: Vec<f64>,
 }
 
 /// What an instance was created for.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Setup {
+    mass: bool,
     rtol: f64,
     atol: Vec<f64>,
     h_init: f64,
@@ -60,7 +73,7 @@ unsafe impl Send for PluginSolver {}
 impl PluginSolver {
     pub(crate) fn new(entry: SolverEntry, options: Vec<(String, OptionValue)>) -> Self {
         let callbacks = Box::into_raw(Box::<Callbacks>::default());
-        let problem = Box::into_raw(Box::new(callbacks::problem(0, callbacks)));
+        let problem = Box::into_raw(Box::new(callbacks::problem(0, false, callbacks)));
         PluginSolver {
             entry,
             options,
@@ -77,16 +90,22 @@ impl PluginSolver {
             y: Vec::new(),
             f_prev: Vec::new(),
             f: Vec::new(),
+            consistency: Consistency::default(),
+            consistent: Vec::new(),
+            slopes: None,
+            reversing: Reversing::default(),
+            record_len: 0,
+            mirrored: Vec::new(),
             stats: Stats::default(),
         }
     }
 
-    fn callbacks(&mut self) -> &mut Callbacks {
+    pub(super) fn callbacks(&mut self) -> &mut Callbacks {
         // SAFETY: owned by this value and, outside of calls into the plugin, used by it alone.
         unsafe { &mut *self.callbacks }
     }
 
-    fn hermite(&self) -> bool {
+    pub(super) fn hermite(&self) -> bool {
         self.entry.description.dense_order == 0.0
     }
 
@@ -97,24 +116,30 @@ impl PluginSolver {
             // SAFETY: the pointer came from `create` of the same table and is given back once.
             unsafe { destroy(instance) }
         }
+        self.callbacks().implicit.forget();
     }
 
     /// Makes the instance fit the problem and the settings.
-    fn ready(&mut self, ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
+    /// `singular`: whether the system has algebraic equations.
+    fn ready(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        singular: bool,
+    ) -> Result<(), SolveError> {
         let n = ivp.u0.len();
+        let mass = ivp.rhs.structure().mass.is_some();
+        let described = self.callbacks().implicit.prepare(ivp, singular);
         let fits = !self.instance.is_null()
             && !self.dead
-            && self.y.len() == n
-            && self.created_for.matches(n, settings);
+            && described
+            && self.created_for.matches(n, mass, settings);
         if fits {
             return Ok(());
         }
         self.destroy();
         self.dead = false;
-        for v in [&mut self.y, &mut self.y_prev, &mut self.f, &mut self.f_prev] {
-            v.resize(n, 0.0);
-        }
-        let setup = Setup::new(n, settings);
+        let setup = Setup::new(n, mass, settings);
         let spelled = spelled_options(&self.options);
         let options = c_options(&spelled);
         let config = abi::slf_solver_config {
@@ -129,10 +154,11 @@ impl PluginSolver {
             n_options: options.len() as u64,
         };
         // SAFETY: owned, and no instance exists that could be reading it.
-        unsafe { (*self.problem).n = n as u64 };
+        unsafe { *self.problem = callbacks::problem(n, mass, self.callbacks) };
         let Some(create) = self.entry.table.create else { return Err(self.missing()) };
         let mut err = error_buffer();
         let mut instance = ptr::null_mut();
+        self.callbacks().describe(ivp);
         // SAFETY: a function of the plugin; id, settings and options live during the call, the
         // problem until `destroy`.
         let status = unsafe {
@@ -144,6 +170,7 @@ impl PluginSolver {
                 &mut err,
             )
         };
+        self.callbacks().leave();
         if status != abi::SLF_OK {
             return Err(self.failed(ivp.t0, error_text(&err, status)));
         }
@@ -155,22 +182,37 @@ impl PluginSolver {
         Ok(())
     }
 
+    /// The instance, where there is one that may be called.
+    pub(super) fn living(&self) -> Result<*mut abi::slf_solver, SolveError> {
+        match self.dead || self.instance.is_null() {
+            true => Err(SolveError::Invalid(
+                "the solver was called before start, or after a failure that ended the run".into(),
+            )),
+            false => Ok(self.instance),
+        }
+    }
+
     fn failed(&self, t: f64, message: String) -> SolveError {
         SolveError::Plugin { plugin: self.entry.description.id.clone(), t, message }
     }
 
-    fn missing(&self) -> SolveError {
+    pub(super) fn missing(&self) -> SolveError {
         self.failed(self.sign * self.t, "a function of its table is null".to_owned())
     }
 
     /// The plugin broke a rule: no further call on this instance.
-    fn broke(&mut self, message: String) -> SolveError {
+    pub(super) fn broke(&mut self, message: String) -> SolveError {
         self.dead = true;
         self.failed(self.sign * self.t, message)
     }
 
     /// The error behind a status that is not success.
-    fn error(&mut self, status: abi::slf_status, err: &abi::slf_error, h: f64) -> SolveError {
+    pub(super) fn error(
+        &mut self,
+        status: abi::slf_status,
+        err: &abi::slf_error,
+        h: f64,
+    ) -> SolveError {
         let t = self.sign * self.t;
         let trouble = std::mem::take(&mut self.callbacks().trouble);
         if status == abi::SLF_ERR_PANIC {
@@ -249,6 +291,11 @@ impl PluginSolver {
     /// Slope at the new end, where the host interpolates itself.
     fn slope(&mut self, ivp: &Ivp<'_>) -> Result<(), SolveError> {
         std::mem::swap(&mut self.f, &mut self.f_prev);
+        if self.created_for.mass {
+            // Dear, and wanted only where somebody interpolates.
+            self.slopes = None;
+            return Ok(());
+        }
         // SAFETY: owned by this value; the plugin is not running.
         let callbacks = unsafe { &mut *self.callbacks };
         if callbacks.evaluate(ivp, self.sign, self.t, &self.y, &mut self.f) {
@@ -257,6 +304,37 @@ impl PluginSolver {
         let state = callbacks.trouble.non_finite.map_or(0, |(_, state)| state);
         self.started = false;
         Err(SolveError::NonFinite { t: self.sign * self.t, state, u: self.y.clone() })
+    }
+
+    /// Moves the initial state to values that satisfy the algebraic equations; whether there are any.
+    fn consistent_start(&mut self, ivp: &Ivp<'_>, settings: &Settings) -> Result<bool, SolveError> {
+        if ivp.rhs.structure().mass.is_none() {
+            return Ok(false);
+        }
+        self.consistency.configure(ivp, settings);
+        self.consistency.establish(ivp, ivp.t0, &mut self.y, &mut self.f, &mut self.stats)?;
+        let singular = self.consistency.algebraic_equations() > 0;
+        match singular && !self.entry.description.singular_mass {
+            true => Err(refused(&self.entry.description, "algebraic equations")),
+            false => Ok(singular),
+        }
+    }
+
+    /// The slopes of a solution of `M y' = f` at both ends of the last step, also of the variables that
+    /// algebraic equations determine. They are those of values beside the states which satisfy these
+    /// equations exactly.
+    fn consistent_slopes(&mut self, ivp: &Ivp<'_>) -> Result<(), SolveError> {
+        let Self { consistency, consistent, stats, sign, .. } = self;
+        for (t, y, f) in
+            [(self.t_prev, &self.y_prev, &mut self.f_prev), (self.t, &self.y, &mut self.f)]
+        {
+            consistent.copy_from_slice(y);
+            consistency.establish(ivp, *sign * t, consistent, f, stats)?;
+            if *sign < 0.0 {
+                f.iter_mut().for_each(|v| *v = -*v);
+            }
+        }
+        Ok(())
     }
 
     fn interpolate_hermite(&self, t: f64, out: &mut [f64]) {
@@ -273,8 +351,9 @@ impl PluginSolver {
 }
 
 impl Setup {
-    fn new(n: usize, s: &Settings) -> Self {
+    fn new(n: usize, mass: bool, s: &Settings) -> Self {
         Setup {
+            mass,
             rtol: s.rtol,
             atol: if s.atol.len() == n { s.atol.clone() } else { vec![s.atol[0]; n] },
             h_init: s.h_init.map_or(0.0, f64::abs),
@@ -284,13 +363,15 @@ impl Setup {
     }
 
     /// Whether an instance made for `self` serves; allocates nothing.
-    fn matches(&self, n: usize, s: &Settings) -> bool {
+    fn matches(&self, n: usize, mass: bool, s: &Settings) -> bool {
         let same_atol = if s.atol.len() == n {
             self.atol == s.atol
         } else {
             self.atol.iter().all(|a| *a == s.atol[0])
         };
         same_atol
+            && self.atol.len() == n
+            && self.mass == mass
             && self.rtol == s.rtol
             && self.h_init == s.h_init.map_or(0.0, f64::abs)
             && self.h_min == s.h_min
@@ -343,41 +424,56 @@ fn check(ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
     Ok(())
 }
 
-/// The interface of plugins hands over a right-hand side and nothing else; a part that it leaves out
-/// would silently change the solution. Events are the loop's own matter.
-fn refuse_more_than_a_right_hand_side(ivp: &Ivp<'_>) -> Result<(), SolveError> {
-    match ivp.rhs.structure().beyond(&[Part::Events]) {
-        Some(part) => Err(SolveError::Invalid(format!(
-            "solvers of plugins solve no systems with {}; use a built-in method, or `auto`",
-            part.words()
-        ))),
+/// A part of the system that the solver does not say it honours would silently change the solution.
+/// Events are the loop's own matter.
+fn refuse_undeclared(about: &SolverDescription, ivp: &Ivp<'_>) -> Result<(), SolveError> {
+    // An undeclared part is replaced by one that everybody honours.
+    let declared = |yes, part| if yes { part } else { Part::Events };
+    let honoured = [Part::Events, declared(about.mass_matrix, Part::Mass)];
+    match ivp.rhs.structure().beyond(&honoured) {
+        Some(part) => Err(refused(about, part.words())),
         None => Ok(()),
     }
+}
+
+fn refused(about: &SolverDescription, what: &str) -> SolveError {
+    SolveError::Invalid(format!(
+        "the solver `{}` of a plugin does not declare that it solves systems with {what}; use a \
+         built-in method, or `auto`",
+        about.id
+    ))
 }
 
 impl Stepper for PluginSolver {
     fn start(&mut self, ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
         check(ivp, settings)?;
-        refuse_more_than_a_right_hand_side(ivp)?;
+        refuse_undeclared(&self.entry.description, ivp)?;
         self.started = false;
         self.stats = Stats::default();
+        let n = ivp.u0.len();
+        for v in
+            [&mut self.y, &mut self.y_prev, &mut self.f, &mut self.f_prev, &mut self.consistent]
+        {
+            v.resize(n, 0.0);
+        }
+        self.y.copy_from_slice(ivp.u0);
+        let singular = self.consistent_start(ivp, settings)?;
         // A plugin that knows only one direction of time sees a mirrored problem.
         let mirrored = ivp.t1 < ivp.t0 && !self.entry.description.backward;
         self.sign = if mirrored { -1.0 } else { 1.0 };
         let (t0, t1) = (self.sign * ivp.t0, self.sign * ivp.t1);
         (self.t_prev, self.t) = (t0, t0);
         self.callbacks().prepare(ivp);
-        self.ready(ivp, settings)?;
-        self.y.copy_from_slice(ivp.u0);
-        self.y_prev.copy_from_slice(ivp.u0);
+        self.ready(ivp, settings, singular)?;
+        self.y_prev.copy_from_slice(&self.y);
 
         let Some(start) = self.entry.table.start else { return Err(self.missing()) };
         let sign = self.sign;
         self.callbacks().enter(ivp, &settings.cancel, sign, t0, t1);
         let mut err = error_buffer();
-        // SAFETY: a function of the plugin on its own living instance; `u0` has as many elements
+        // SAFETY: a function of the plugin on its own living instance; `y` has as many elements
         // as the instance was created for.
-        let status = unsafe { start(self.instance, t0, t1, ivp.u0.as_ptr().cast(), &mut err) };
+        let status = unsafe { start(self.instance, t0, t1, self.y.as_ptr().cast(), &mut err) };
         self.callbacks().leave();
         if status != abi::SLF_OK {
             return Err(self.error(status, &err, 0.0));
@@ -450,6 +546,12 @@ impl Stepper for PluginSolver {
         &self.y
     }
 
+    fn prepare_dense(&mut self, ivp: &Ivp<'_>) {
+        if self.created_for.mass && self.hermite() && self.slopes.is_none() {
+            self.slopes = Some(self.consistent_slopes(ivp));
+        }
+    }
+
     fn interpolate(&mut self, t: f64, out: &mut [f64]) -> Result<(), SolveError> {
         let time = self.sign * t;
         let (low, high) = (self.t_prev.min(self.t), self.t_prev.max(self.t));
@@ -470,6 +572,10 @@ impl Stepper for PluginSolver {
             return Ok(());
         }
         if self.hermite() {
+            if self.created_for.mass {
+                let missing = || Err(SolveError::Invalid("prepare_dense was not called".into()));
+                self.slopes.clone().unwrap_or_else(missing)?;
+            }
             self.interpolate_hermite(time, out);
             return Ok(());
         }
@@ -494,10 +600,15 @@ impl Stepper for PluginSolver {
         }
     }
 
+    fn step_vjp(&mut self) -> Option<&mut dyn StepVjp> {
+        if self.entry.step_vjp.is_some() { Some(self) } else { None }
+    }
+
     fn stats(&self) -> Stats {
         // SAFETY: owned by this value; the plugin is not running.
-        let rhs = unsafe { (*self.callbacks).rhs_count };
-        Stats { rhs, ..self.stats }
+        let mut stats = unsafe { (*self.callbacks).stats };
+        stats += self.stats;
+        stats
     }
 }
 

@@ -6,6 +6,8 @@ mod bundling;
 mod common;
 mod discovery;
 mod faults;
+mod gradients;
+mod implicit;
 mod log;
 mod networks;
 mod networks_extra;

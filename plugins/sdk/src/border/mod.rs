@@ -8,12 +8,16 @@
 
 mod definition;
 mod graph;
+mod implicit;
 mod problem;
+mod reversal;
 mod tables;
 
 pub use definition::{Definition, NetworkEntry, Shared, SolverEntry};
 pub use graph::Graph;
+pub use implicit::{Implicit, Pattern};
 pub use problem::Problem;
+pub use reversal::Reversal;
 pub use tables::entry;
 
 use crate::{Error, Level};
