@@ -23,6 +23,10 @@ pub struct SolverDescription {
     pub mass_matrix: bool,
     /// Takes a singular one: algebraic equations.
     pub singular_mass: bool,
+    /// Solves systems with noise.
+    pub noise: bool,
+    /// Solves systems with delays of constant length.
+    pub delays: bool,
     /// Reverses its own steps, for exact gradients.
     pub step_vjp: bool,
     /// Runs backwards in time by itself; else the host reflects time.

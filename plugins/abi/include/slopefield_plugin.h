@@ -146,6 +146,8 @@ typedef struct slf_option {
 #define SLF_CAP_F64 (1u << 6)
 #define SLF_CAP_BITWISE_DETERMINISTIC (1u << 7)
 #define SLF_CAP_STEP_VJP (1u << 8)      /* reverses its own steps: slf_step_vjp */
+#define SLF_CAP_NOISE (1u << 9)         /* slf_noise_problem */
+#define SLF_CAP_DELAYS (1u << 10)       /* slf_delay_problem */
 
 /* Compressed sparse column pattern; values follow the same order. */
 typedef struct slf_sparsity {
@@ -282,6 +284,67 @@ typedef struct slf_implicit_problem {
   slf_status(SLF_CALL *solve)(void *ctx, const void *b, void *x);            /* W x = b */
   slf_status(SLF_CALL *solve_transposed)(void *ctx, const void *b, void *x); /* W' x = b */
 } slf_implicit_problem;
+
+#define SLF_SPLIT_LINEAR (1u << 0) /* the stiff part is a constant matrix times y */
+
+/* "slopefield.problem.split/1", of problems whose model divides f: f = stiff + rest. For methods
+ * that treat the parts differently; every solver may still call rhs, which is both. */
+typedef struct slf_split_problem {
+  uint32_t struct_size;
+  uint32_t flags;
+  void *ctx;
+  slf_status(SLF_CALL *stiff)(void *ctx, double t, const void *y, void *out);
+  slf_status(SLF_CALL *rest)(void *ctx, double t, const void *y, void *out);
+  /* Evaluates d stiff/dy and keeps it: factor and solve of slf_implicit_problem are of it, until
+   * one of the functions there evaluates the Jacobian of all of f. */
+  slf_status(SLF_CALL *linearise)(void *ctx, double t, const void *y);
+} slf_split_problem;
+
+#define SLF_NOISE_ADDITIVE 1u    /* g does not depend on y */
+#define SLF_NOISE_DIAGONAL 2u    /* source i acts on state i alone, and g_i depends on no other */
+#define SLF_NOISE_COMMUTATIVE 3u /* no iterated integrals are needed for strong order 1 */
+#define SLF_NOISE_GENERAL 4u
+
+#define SLF_CALCULUS_ITO 1u
+#define SLF_CALCULUS_STRATONOVICH 2u
+
+/* "slopefield.problem.noise/1", of problems with noise, which are given to solvers with
+ * SLF_CAP_NOISE and run forwards only: dy = f dt + sum_j g_j dW_j. The host has the random numbers;
+ * a plugin draws none. All increments are of one Brownian motion that seed and path determine, so a
+ * rejected step, tried again with another length, sees the same. The host interpolates. */
+typedef struct slf_noise_problem {
+  uint32_t struct_size;
+  uint32_t kind;
+  uint32_t calculus;
+  uint32_t reserved;
+  uint64_t sources; /* m; n when the noise is diagonal */
+  void *ctx;
+  /* n values when the noise is diagonal, else n * m, those of source j from j * n on. */
+  slf_status(SLF_CALL *coefficients)(void *ctx, double t, const void *y, void *g);
+  /* Their derivatives by y along v, in the same order. */
+  slf_status(SLF_CALL *coefficients_jvp)(void *ctx, double t, const void *y, const void *v,
+                                         void *gv);
+  /* Of each source, over from < to within the step: w = W(to) - W(from) and, unless h is NULL, the
+   * mean distance from the chord, independent of w: the integral of W - W(from) is
+   * (to - from) * (h + w / 2). */
+  slf_status(SLF_CALL *increments)(void *ctx, double from, double to, void *w, void *h);
+} slf_noise_problem;
+
+/* "slopefield.problem.delays/1", of problems with delays of constant length, which are given to
+ * solvers with SLF_CAP_DELAYS and run forwards only. rhs and its derivatives have the delayed values
+ * filled in, t_limit is never farther than the shortest lag, and steps end where delays carry a
+ * discontinuity on, after which restart is called: most methods need no more. */
+typedef struct slf_delay_problem {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t n_lags;
+  const double *lags; /* those of a run from its start on */
+  void *ctx;
+  /* The state (derivative 0) or its slope (1) at t, not after the beginning of the step; where the
+   * solution jumps, as it may where it meets its history, the value before the jump.
+   * SLF_RECOVERABLE: it lies ahead, or so far back that it is not kept. */
+  slf_status(SLF_CALL *history)(void *ctx, double t, uint32_t derivative, void *y);
+} slf_delay_problem;
 
 /* ---- more of a solver: extensions of the factory -------------------------------------------- */
 

@@ -81,6 +81,12 @@ fn rust_layouts() -> Vec<Layout> {
             weights, ctx, pull_back,
         }
         slf_step_vjp { struct_size, reserved, record_len, record, reverse }
+        slf_split_problem { struct_size, flags, ctx, stiff, rest, linearise }
+        slf_noise_problem {
+            struct_size, kind, calculus, reserved, sources, ctx, coefficients, coefficients_jvp,
+            increments,
+        }
+        slf_delay_problem { struct_size, reserved, n_lags, lags, ctx, history }
     }
 }
 
@@ -99,7 +105,10 @@ fn rust_constants() -> Vec<(&'static str, i64)> {
         SLF_ATTR_I64 SLF_ATTR_F64 SLF_ATTR_TEXT
         SLF_INIT_ZEROS SLF_INIT_CONSTANT SLF_INIT_NORMAL SLF_INIT_UNIFORM SLF_INIT_XAVIER_UNIFORM
         SLF_INIT_KAIMING_NORMAL SLF_INIT_ORTHOGONAL
-        SLF_MASS_SINGULAR SLF_CAP_STEP_VJP
+        SLF_MASS_SINGULAR SLF_SPLIT_LINEAR
+        SLF_CAP_STEP_VJP SLF_CAP_NOISE SLF_CAP_DELAYS
+        SLF_NOISE_ADDITIVE SLF_NOISE_DIAGONAL SLF_NOISE_COMMUTATIVE SLF_NOISE_GENERAL
+        SLF_CALCULUS_ITO SLF_CALCULUS_STRATONOVICH
     }
 }
 

@@ -122,6 +122,10 @@ impl Caps {
     pub const SINGULAR_MASS: Caps = Caps(abi::SLF_CAP_SINGULAR_MASS | abi::SLF_CAP_MASS_MATRIX);
     /// Runs backwards in time.
     pub const BACKWARD: Caps = Caps(abi::SLF_CAP_BACKWARD);
+    /// Solves systems with noise; see [`Problem::noise`].
+    pub const NOISE: Caps = Caps(abi::SLF_CAP_NOISE);
+    /// Solves systems with delays of constant length; see [`Problem::delays`].
+    pub const DELAYS: Caps = Caps(abi::SLF_CAP_DELAYS);
     /// Reverses its own steps, for exact gradients; see [`Solver::reverse`].
     pub const STEP_VJP: Caps = Caps(abi::SLF_CAP_STEP_VJP);
     /// The same run gives the same bits.

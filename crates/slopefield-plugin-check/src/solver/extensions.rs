@@ -5,9 +5,11 @@ use super::{Tried, run_on};
 use crate::context::Context;
 use crate::outcome::{Finding, passed, skipped};
 use slopefield_adjoint::{Case, OwnStepsAdjoint, Replay, check};
+use slopefield_lang::OptionValue;
 use slopefield_plugin_abi as abi;
 use slopefield_problems as known;
 use slopefield_solve::{Ivp, Settings, SolveError, Stats, Step, StepTimes, Stepper, drive};
+use slopefield_stochastic::BrownianMotion;
 
 /// Relative error that is a failure, of problems solved with a tolerance of 1e-5.
 const WRONG: f64 = 0.1;
@@ -56,6 +58,101 @@ fn end_of(cx: &Context, problem: &Setup, settings: &Settings) -> Result<Vec<f64>
     drive(&mut *cx.stepper(&[])?, &problem.ivp(), settings, &[problem.t1], &mut end, None)
         .map_err(|e| format!("on {}: {e}", problem.name))?;
     Ok(end)
+}
+
+/// Steps of a coarse and of a fine run along noise, and paths.
+const COARSE: f64 = 1.0 / 16.0;
+const FINE: f64 = 1.0 / 256.0;
+const PATHS: u64 = 40;
+
+pub(crate) fn noise(cx: &Context) -> Finding {
+    if !cx.solver()?.noise {
+        return skipped("the solver does not declare that it takes noise");
+    }
+    let (mut text, mut refused) = (Vec::new(), String::new());
+    for problem in [
+        known::geometric_brownian_motion(),
+        known::geometric_brownian_motion_stratonovich(),
+        known::additive_noise(),
+        known::kubo_oscillator(),
+    ] {
+        let errors = errors_along_paths(cx, &problem, COARSE)
+            .and_then(|coarse| Ok((coarse, errors_along_paths(cx, &problem, FINE)?)));
+        match errors {
+            Ok((coarse, fine)) if fine < 0.5 * coarse => {
+                text.push(format!("{coarse:.0e} and {fine:.0e} on {}", problem.id));
+            }
+            Ok((coarse, fine)) => {
+                return Err(format!(
+                    "on {} the mean error along paths is {coarse:.1e} with steps of {COARSE} and \
+                     {fine:.1e} with steps of {FINE}",
+                    problem.id
+                ));
+            }
+            Err(e @ SolveError::Plugin { t: 0.0, .. }) => refused = e.to_string(),
+            Err(e) => return Err(format!("on {}: {e}", problem.id)),
+        }
+    }
+    match text.is_empty() {
+        true => Err(format!("it declares noise and takes none of four kinds: {refused}")),
+        false => passed(format!("mean errors along {PATHS} paths: {}", text.join(", "))),
+    }
+}
+
+/// Mean distance at the end from the solution along the same motion.
+fn errors_along_paths(cx: &Context, problem: &known::Problem, h: f64) -> Result<f64, SolveError> {
+    let invalid = |e: String| SolveError::Invalid(e);
+    let option = super::numbers::step_option(cx, &cx.subject).map_err(invalid)?;
+    let options: Vec<_> = option.into_iter().map(|name| (name, OptionValue::Number(h))).collect();
+    let exact = problem.path.ok_or_else(|| invalid("no solution is known".to_owned()))?;
+    let Some(sources) = problem.rhs.structure().noise.map(|noise| noise.sources) else {
+        return Err(invalid("the problem has no noise".to_owned()));
+    };
+    let ivp = Ivp { rhs: &*problem.rhs, t0: 0.0, t1: 1.0, u0: &problem.u0, p: &problem.p };
+    let mut stepper = cx.stepper(&options).map_err(invalid)?;
+    let (mut motion, mut sum) = (BrownianMotion::default(), 0.0);
+    let (mut end, mut wanted) = (problem.u0.clone(), problem.u0.clone());
+    let (mut w, mut area) = (vec![0.0; sources], vec![0.0; sources]);
+    for path in 0..PATHS {
+        let seed = cx.seed;
+        let steps = Settings { h_init: Some(h), h_max: h, seed, path, ..Settings::default() };
+        // Of a solver with step control, its tolerance is what is refined.
+        let settings = Settings { rtol: 0.1 * h, atol: vec![0.1 * h], ..steps };
+        drive(&mut *stepper, &ivp, &settings, &[1.0], &mut end, None)?;
+        motion.start(cx.seed, path, sources)?;
+        motion.increment(0.0, 1.0, &mut w, &mut area);
+        exact(1.0, &w, &problem.u0, &problem.p, &mut wanted);
+        sum += distance(&end, &wanted);
+    }
+    Ok(sum / PATHS as f64)
+}
+
+pub(crate) fn delays(cx: &Context) -> Finding {
+    if !cx.solver()?.delays {
+        return skipped("the solver does not declare that it takes delays");
+    }
+    let mut text = Vec::new();
+    for problem in [
+        standard(known::unit_delay(), 0).until(4.5),
+        standard(known::delay_logistic(), 0),
+        standard(known::mackey_glass(), 0),
+    ] {
+        let error = |rtol: f64| {
+            let settings = Settings::with_tolerances(rtol, rtol);
+            let end = end_of(cx, &problem, &settings)?;
+            Ok::<f64, String>(distance(&end, problem.end.as_deref().unwrap_or(&[])))
+        };
+        let (loose, tight) = (error(1e-3)?, error(1e-6)?);
+        let adaptive = cx.solver()?.adaptive;
+        if !(tight < WRONG) || (adaptive && !(tight < 0.5 * loose || tight < 1e-6)) {
+            return Err(format!(
+                "on {} the error is {loose:.1e} with a tolerance of 1e-3 and {tight:.1e} with 1e-6",
+                problem.name
+            ));
+        }
+        text.push(format!("{tight:.0e} on {}", problem.name));
+    }
+    passed(format!("errors with a tolerance of 1e-6: {}", text.join(", ")))
 }
 
 /// Difference from differences that is a failure: those of given steps are good to 1e-10.

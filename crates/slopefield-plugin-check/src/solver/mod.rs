@@ -12,7 +12,7 @@ mod problems;
 mod repeat;
 mod stiff;
 
-pub(crate) use extensions::{algebraic, older_host, step_gradient};
+pub(crate) use extensions::{algebraic, delays, noise, older_host, step_gradient};
 pub(crate) use faults::{failing_callback, non_finite, undefined};
 pub(crate) use interface::{
     borrowed, closed_callbacks, dense_ends, limits, mass_matrix, short_interval, sizes,

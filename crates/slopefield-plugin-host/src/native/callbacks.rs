@@ -5,7 +5,10 @@
 //! memory. The plugin's time runs forwards or backwards as the plugin likes; `sign` turns it into
 //! the model's.
 
+use super::delays::PastTable;
 use super::implicit::Implicit;
+use super::noise::NoiseSource;
+use super::split::SplitTable;
 use super::{MAX_NAME, borrow, borrow_mut};
 use slopefield_kernel::{Cotangent, Point, Tangent};
 use slopefield_plugin_abi as abi;
@@ -36,6 +39,9 @@ pub(super) struct Callbacks {
     pub(super) stats: Stats,
     /// Matrices, for those who ask.
     pub(super) implicit: Implicit,
+    pub(super) split: SplitTable,
+    pub(super) noise: NoiseSource,
+    pub(super) past: PastTable,
     /// What the model or the plugin did wrong in the current call.
     pub(super) trouble: Trouble,
 }
@@ -83,7 +89,11 @@ impl Callbacks {
     /// Makes room for a problem; allocates only when it is larger than any before.
     pub(super) fn prepare(&mut self, ivp: &Ivp<'_>) {
         let shape = ivp.rhs.shape();
-        self.scratch.resize(ivp.rhs.scratch_len(), 0.0);
+        let structure = ivp.rhs.structure();
+        let noise = structure.noise.map_or(0, |noise| noise.coefficients.scratch_len());
+        let parts = structure.split.map_or([0; 2], |s| [s.stiff, s.rest].map(|f| f.scratch_len()));
+        let needed = ivp.rhs.scratch_len().max(noise).max(parts[0]).max(parts[1]);
+        self.scratch.resize(needed, 0.0);
         self.value.resize(shape.states, 0.0);
         self.unit.resize(shape.states, 0.0);
         self.unit.fill(0.0);
@@ -137,7 +147,7 @@ impl Callbacks {
     }
 
     /// Notes where a derivative is not finite; else gives it the sign of plugin time.
-    fn accept(&mut self, sign: f64, t: f64, y: &[f64], dydt: &mut [f64]) -> bool {
+    pub(super) fn accept(&mut self, sign: f64, t: f64, y: &[f64], dydt: &mut [f64]) -> bool {
         if let Some(state) = dydt.iter().position(|v| !v.is_finite()) {
             self.note_non_finite(sign * t, state, y);
             return false;
@@ -146,6 +156,16 @@ impl Callbacks {
             negate(dydt);
         }
         true
+    }
+
+    /// Zeros for the parameters, and work space.
+    pub(super) fn work(&mut self) -> (&[f64], &mut [f64]) {
+        (&self.zero_params, &mut self.scratch)
+    }
+
+    /// The plugin times between which the current call may look.
+    pub(super) fn span(&self) -> Option<(f64, f64)> {
+        self.current.as_ref().map(|current| (current.from, current.limit))
     }
 
     fn cancelled(&mut self) -> bool {
@@ -205,6 +225,9 @@ unsafe extern "C" fn get_extension(ctx: *mut c_void, id: abi::slf_str) -> *const
         let ivp = unsafe { &*current.ivp };
         match str::from_utf8(id).ok()? {
             abi::IMPLICIT_PROBLEM => Some(callbacks.implicit.table(ivp, ctx)),
+            abi::SPLIT_PROBLEM => callbacks.split.table(ivp, ctx),
+            abi::NOISE_PROBLEM => callbacks.noise.table(ctx),
+            abi::DELAY_PROBLEM => callbacks.past.table(ctx),
             _ => None,
         }
     };

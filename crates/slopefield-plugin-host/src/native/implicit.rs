@@ -18,9 +18,11 @@ pub(super) struct Implicit {
     table: abi::slf_implicit_problem,
     jacobian_pattern: Sparsity,
     mass_pattern: Sparsity,
-    jacobian: Jacobian<f64>,
     mass: Mass<f64>,
-    matrix: IterationMatrix<f64>,
+    /// Of all of `f`, and of its stiff part.
+    linear: [Linear; 2],
+    /// Which of them was evaluated last.
+    active: usize,
     /// The plugin has the table.
     asked: bool,
     /// The system has algebraic equations.
@@ -28,6 +30,21 @@ pub(super) struct Implicit {
     linearised: bool,
     factored: bool,
 }
+
+/// A Jacobian and factors of the matrix that it is part of.
+struct Linear {
+    jacobian: Jacobian<f64>,
+    matrix: IterationMatrix<f64>,
+}
+
+impl Default for Linear {
+    fn default() -> Self {
+        Linear { jacobian: Jacobian::new(), matrix: IterationMatrix::new() }
+    }
+}
+
+/// Index of [`Implicit::linear`] for the stiff part of a right-hand side.
+pub(super) const STIFF: usize = 1;
 
 impl Default for Implicit {
     fn default() -> Self {
@@ -48,9 +65,9 @@ impl Default for Implicit {
             },
             jacobian_pattern: Sparsity::default(),
             mass_pattern: Sparsity::default(),
-            jacobian: Jacobian::new(),
             mass: Mass::new(),
-            matrix: IterationMatrix::new(),
+            linear: Default::default(),
+            active: 0,
             asked: false,
             singular: false,
             linearised: false,
@@ -69,13 +86,15 @@ impl Implicit {
             self.singular = singular;
             return true;
         }
-        self.jacobian.prepare(ivp.rhs);
+        let whole = &mut self.linear[0];
+        whole.jacobian.prepare(ivp.rhs);
         let fits = self.singular == singular
-            && self.jacobian_pattern.is(self.jacobian.pattern())
+            && self.jacobian_pattern.is(whole.jacobian.pattern())
             && self.mass_pattern.is(self.mass.pattern());
         self.singular = singular;
         if fits {
-            self.matrix.prepare(&self.jacobian, &self.mass);
+            whole.matrix.prepare(&whole.jacobian, &self.mass);
+            self.prepare_stiff(ivp);
         }
         fits
     }
@@ -88,10 +107,12 @@ impl Implicit {
     /// The table, prepared when it is asked for first.
     pub(super) fn table(&mut self, ivp: &Ivp<'_>, ctx: *mut c_void) -> *const c_void {
         if !self.asked {
-            self.jacobian.prepare(ivp.rhs);
-            self.jacobian_pattern.fill(self.jacobian.pattern());
+            let whole = &mut self.linear[0];
+            whole.jacobian.prepare(ivp.rhs);
+            self.jacobian_pattern.fill(whole.jacobian.pattern());
             self.mass_pattern.fill(self.mass.pattern());
-            self.matrix.prepare(&self.jacobian, &self.mass);
+            whole.matrix.prepare(&whole.jacobian, &self.mass);
+            self.prepare_stiff(ivp);
             let table = &mut self.table;
             table.ctx = ctx;
             table.flags = if self.singular { abi::SLF_MASS_SINGULAR } else { 0 };
@@ -101,6 +122,15 @@ impl Implicit {
             self.asked = true;
         }
         (&raw const self.table).cast()
+    }
+
+    /// The same for the stiff part, where the right-hand side has one.
+    fn prepare_stiff(&mut self, ivp: &Ivp<'_>) {
+        if let Some(split) = ivp.rhs.structure().split {
+            let stiff = &mut self.linear[STIFF];
+            stiff.jacobian.prepare(split.stiff);
+            stiff.matrix.prepare(&stiff.jacobian, &self.mass);
+        }
     }
 
     /// Writes `M` by columns, where the system has one.
@@ -119,26 +149,35 @@ impl Implicit {
     }
 }
 
-/// Evaluates the Jacobian at a point and keeps it.
+/// Evaluates the Jacobian of all of `f`, or of its stiff part, at a point and keeps it.
 ///
 /// # Safety
 /// As for [`open`].
-unsafe fn evaluate<'a>(
+pub(super) unsafe fn evaluate<'a>(
     ctx: *mut c_void,
     t: f64,
     y: *const c_void,
+    part: usize,
 ) -> Result<(&'a mut Callbacks, f64, &'a [f64]), abi::slf_status> {
     // SAFETY: promised by the caller.
     let (callbacks, at) = unsafe { open(ctx, t, y)? };
     let implicit = &mut callbacks.implicit;
     (implicit.linearised, implicit.factored) = (false, false);
-    if implicit.jacobian.evaluate(at.ivp.rhs, at.sign * at.t, at.y, at.ivp.p) {
+    if !implicit.asked {
+        return Err(callbacks.misuse(|| "it has no table of matrices".to_owned()));
+    }
+    implicit.active = part;
+    let rhs = match part {
+        STIFF => at.ivp.rhs.structure().split.ok_or(abi::SLF_ERR_HOST)?.stiff,
+        _ => at.ivp.rhs,
+    };
+    let jacobian = &mut implicit.linear[part].jacobian;
+    if jacobian.evaluate(rhs, at.sign * at.t, at.y, at.ivp.p) {
         callbacks.stats.jacobians += 1;
     }
-    let values = implicit.jacobian.values();
-    if let Some(entry) = values.iter().position(|v| !v.is_finite()) {
+    if let Some(entry) = jacobian.values().iter().position(|v| !v.is_finite()) {
         let n = at.y.len();
-        let row = match implicit.jacobian.pattern() {
+        let row = match jacobian.pattern() {
             Some(pattern) => pattern.view().rows[entry] as usize,
             None => entry % n,
         };
@@ -151,7 +190,7 @@ unsafe fn evaluate<'a>(
 
 unsafe extern "C" fn linearise(ctx: *mut c_void, t: f64, y: *const c_void) -> abi::slf_status {
     // SAFETY: the context of this problem, pointers of the plugin.
-    unsafe { guarded(ctx, || evaluate(ctx, t, y).map(drop)) }
+    unsafe { guarded(ctx, || evaluate(ctx, t, y, 0).map(drop)) }
 }
 
 unsafe extern "C" fn jacobian(
@@ -162,8 +201,8 @@ unsafe extern "C" fn jacobian(
 ) -> abi::slf_status {
     let body = || {
         // SAFETY: pointers of the plugin, as the interface promises.
-        let (callbacks, sign, y) = unsafe { evaluate(ctx, t, y)? };
-        let held = callbacks.implicit.jacobian.values();
+        let (callbacks, sign, y) = unsafe { evaluate(ctx, t, y, 0)? };
+        let held = callbacks.implicit.linear[0].jacobian.values();
         // SAFETY: as above.
         let Some(out) = (unsafe { borrow_mut(values, held.len(), &[y]) }) else {
             return Err(callbacks.misuse(|| BAD_RESULT.to_owned()));
@@ -248,7 +287,8 @@ unsafe extern "C" fn factor(ctx: *mut c_void, c: f64) -> abi::slf_status {
             return Err(callbacks.misuse(|| "it called factor before linearise".to_owned()));
         }
         callbacks.stats.factorisations += 1;
-        let Implicit { jacobian, mass, matrix, factored, .. } = &mut callbacks.implicit;
+        let Implicit { linear, active, mass, factored, .. } = &mut callbacks.implicit;
+        let Linear { jacobian, matrix } = &mut linear[*active];
         *factored = matrix.factor(c, sign, jacobian, mass).is_ok();
         if *factored { Ok(()) } else { Err(abi::SLF_RECOVERABLE) }
     };
@@ -269,9 +309,11 @@ unsafe extern "C" fn solve<const TRANSPOSED: bool>(
         }
         callbacks.stats.solves += 1;
         x.copy_from_slice(b);
+        let implicit = &mut callbacks.implicit;
+        let matrix = &mut implicit.linear[implicit.active].matrix;
         match TRANSPOSED {
-            false => callbacks.implicit.matrix.solve(x),
-            true => callbacks.implicit.matrix.solve_transposed(x),
+            false => matrix.solve(x),
+            true => matrix.solve_transposed(x),
         }
         Ok(())
     };

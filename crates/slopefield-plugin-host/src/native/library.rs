@@ -283,6 +283,8 @@ fn read_solvers(
                 implicit: raw.caps & abi::SLF_CAP_IMPLICIT != 0,
                 mass_matrix: raw.caps & MASS != 0,
                 singular_mass: raw.caps & abi::SLF_CAP_SINGULAR_MASS != 0,
+                noise: raw.caps & abi::SLF_CAP_NOISE != 0,
+                delays: raw.caps & abi::SLF_CAP_DELAYS != 0,
                 step_vjp: reverses,
                 backward: raw.caps & abi::SLF_CAP_BACKWARD != 0,
                 deterministic: raw.caps & abi::SLF_CAP_BITWISE_DETERMINISTIC != 0,

@@ -9,12 +9,15 @@
 
 mod build;
 mod callbacks;
+mod delays;
 mod image;
 mod implicit;
 mod library;
+mod noise;
 mod options;
 mod reverse;
 mod sparsity;
+mod split;
 mod stepper;
 
 pub(crate) use build::build_network;

@@ -13,7 +13,9 @@ use crate::describe::SolverDescription;
 use slopefield_kernel::Part;
 use slopefield_lang::OptionValue;
 use slopefield_plugin_abi as abi;
-use slopefield_solve::{Consistency, Ivp, Settings, SolveError, Stats, Step, StepVjp, Stepper};
+use slopefield_solve::{
+    Consistency, Ivp, KeptPast, Settings, SolveError, Stats, Step, StepVjp, Stepper,
+};
 use std::ptr;
 
 /// Runs one solver of a plugin. Instances of the plugin are reused from one `start` to the next
@@ -43,7 +45,15 @@ pub struct PluginSolver {
     f: Vec<f64>,
     /// Initial values and slopes of systems with a mass matrix.
     consistency: Consistency<f64>,
-    consistent: Vec<f64>,
+    pub(super) consistent: Vec<f64>,
+    /// The past of delay equations, once there was one.
+    pub(super) past: Option<Box<KeptPast>>,
+    /// The system of this run has delays.
+    delayed: bool,
+    /// The next step begins at a point where delays carry a discontinuity on.
+    pub(super) anew: bool,
+    /// What the plugin has been told of the system still holds.
+    pub(super) described: bool,
     /// Whether slopes at both ends of the last step are there, for systems with a mass matrix.
     slopes: Option<Result<(), SolveError>>,
     stats: Stats,
@@ -92,6 +102,10 @@ impl PluginSolver {
             f: Vec::new(),
             consistency: Consistency::default(),
             consistent: Vec::new(),
+            past: None,
+            delayed: false,
+            anew: false,
+            described: true,
             slopes: None,
             reversing: Reversing::default(),
             record_len: 0,
@@ -116,7 +130,11 @@ impl PluginSolver {
             // SAFETY: the pointer came from `create` of the same table and is given back once.
             unsafe { destroy(instance) }
         }
-        self.callbacks().implicit.forget();
+        let callbacks = self.callbacks();
+        callbacks.implicit.forget();
+        callbacks.split.forget();
+        callbacks.noise.forget();
+        callbacks.past.forget();
     }
 
     /// Makes the instance fit the problem and the settings.
@@ -129,16 +147,19 @@ impl PluginSolver {
     ) -> Result<(), SolveError> {
         let n = ivp.u0.len();
         let mass = ivp.rhs.structure().mass.is_some();
-        let described = self.callbacks().implicit.prepare(ivp, singular);
+        let callbacks = self.callbacks();
+        let parts = callbacks.implicit.prepare(ivp, singular);
+        let noise = callbacks.noise.prepare(ivp, settings)?;
+        self.described &= parts && noise && self.callbacks().split.fits(ivp);
         let fits = !self.instance.is_null()
             && !self.dead
-            && described
+            && self.described
             && self.created_for.matches(n, mass, settings);
         if fits {
             return Ok(());
         }
         self.destroy();
-        self.dead = false;
+        (self.dead, self.described) = (false, true);
         let setup = Setup::new(n, mass, settings);
         let spelled = spelled_options(&self.options);
         let options = c_options(&spelled);
@@ -429,7 +450,12 @@ fn check(ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
 fn refuse_undeclared(about: &SolverDescription, ivp: &Ivp<'_>) -> Result<(), SolveError> {
     // An undeclared part is replaced by one that everybody honours.
     let declared = |yes, part| if yes { part } else { Part::Events };
-    let honoured = [Part::Events, declared(about.mass_matrix, Part::Mass)];
+    let honoured = [
+        Part::Events,
+        declared(about.mass_matrix, Part::Mass),
+        declared(about.noise, Part::Noise),
+        declared(about.delays, Part::Delays),
+    ];
     match ivp.rhs.structure().beyond(&honoured) {
         Some(part) => Err(refused(about, part.words())),
         None => Ok(()),
@@ -444,10 +470,14 @@ fn refused(about: &SolverDescription, what: &str) -> SolveError {
     ))
 }
 
-impl Stepper for PluginSolver {
-    fn start(&mut self, ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
+impl PluginSolver {
+    /// Begins a system without delays, or what the past makes of one.
+    pub(super) fn start_ordinary(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+    ) -> Result<(), SolveError> {
         check(ivp, settings)?;
-        refuse_undeclared(&self.entry.description, ivp)?;
         self.started = false;
         self.stats = Stats::default();
         let n = ivp.u0.len();
@@ -488,7 +518,8 @@ impl Stepper for PluginSolver {
         Ok(())
     }
 
-    fn step(
+    /// Takes a step of it.
+    pub(super) fn step_ordinary(
         &mut self,
         ivp: &Ivp<'_>,
         settings: &Settings,
@@ -542,14 +573,92 @@ impl Stepper for PluginSolver {
         Ok(Step { t_prev: sign * self.t_prev, t: sign * self.t, rejected: out.n_rejected })
     }
 
+    /// The plugin goes on from where it is and forgets what it remembers.
+    pub(super) fn begin_afresh(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        t_limit: f64,
+    ) -> Result<(), SolveError> {
+        let Some(restart) = self.entry.table.restart else { return Err(self.missing()) };
+        let (instance, sign, from) = (self.living()?, self.sign, self.t);
+        self.callbacks().enter(ivp, &settings.cancel, sign, from, sign * t_limit);
+        let mut err = error_buffer();
+        // SAFETY: a function of the plugin on its own living instance; `y` has as many elements as
+        // the instance was created for.
+        let status = unsafe { restart(instance, from, self.y.as_ptr().cast(), &mut err) };
+        self.callbacks().leave();
+        if status != abi::SLF_OK {
+            return Err(self.error(status, &err, 0.0));
+        }
+        if let Some(misuse) = self.callbacks().trouble.misuse.take() {
+            return Err(self.broke(misuse));
+        }
+        if self.hermite() { self.slope(ivp) } else { Ok(()) }
+    }
+
+    /// Evaluates what the host's own interpolants need and the step did not.
+    pub(super) fn prepare_dense_ordinary(&mut self, ivp: &Ivp<'_>) {
+        // SAFETY: owned by this value; the plugin is not running.
+        let callbacks = unsafe { &mut *self.callbacks };
+        if callbacks.noise.is_there() {
+            let span = (self.t_prev, self.t);
+            callbacks.noise.prepare_dense(ivp, span, &self.y_prev, &mut callbacks.scratch);
+        } else if self.created_for.mass && self.hermite() && self.slopes.is_none() {
+            self.slopes = Some(self.consistent_slopes(ivp));
+        }
+    }
+}
+
+impl Stepper for PluginSolver {
+    fn start(&mut self, ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
+        refuse_undeclared(&self.entry.description, ivp)?;
+        let structure = ivp.rhs.structure();
+        self.delayed = structure.delays.is_some();
+        if !self.delayed {
+            self.described &= self.callbacks().past.prepare(std::iter::empty());
+            return self.start_ordinary(ivp, settings);
+        }
+        if structure.noise.is_some() {
+            return Err(SolveError::Invalid(
+                "solvers of plugins take no systems with both delays and noise; use `auto`".into(),
+            ));
+        }
+        self.start_delayed(ivp, settings)
+    }
+
+    fn restart(&mut self, ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
+        match self.delayed {
+            true => self.restart_delayed(ivp, settings),
+            false => self.start(ivp, settings),
+        }
+    }
+
+    fn step(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        t_limit: f64,
+    ) -> Result<Step, SolveError> {
+        match self.delayed {
+            true => self.step_delayed(ivp, settings, t_limit),
+            false => self.step_ordinary(ivp, settings, t_limit),
+        }
+    }
+
     fn state(&self) -> &[f64] {
         &self.y
     }
 
     fn prepare_dense(&mut self, ivp: &Ivp<'_>) {
-        if self.created_for.mass && self.hermite() && self.slopes.is_none() {
-            self.slopes = Some(self.consistent_slopes(ivp));
+        // With delays it was done when the step was taken.
+        if !self.delayed {
+            self.prepare_dense_ordinary(ivp);
         }
+    }
+
+    fn delayed(&mut self, ivp: &Ivp<'_>, t: f64, out: &mut [f64]) -> Result<(), SolveError> {
+        if self.delayed { self.delayed_values(ivp, t, out) } else { Ok(()) }
     }
 
     fn interpolate(&mut self, t: f64, out: &mut [f64]) -> Result<(), SolveError> {
@@ -570,6 +679,15 @@ impl Stepper for PluginSolver {
         if time == self.t_prev {
             out.copy_from_slice(&self.y_prev);
             return Ok(());
+        }
+        if self.callbacks().noise.is_there() {
+            let (span, ends) = ((self.t_prev, self.t), (&self.y_prev[..], &self.y[..]));
+            // SAFETY: owned by this value; the plugin is not running.
+            let noise = unsafe { &mut (*self.callbacks).noise };
+            return match noise.interpolate(time, span, ends, out) {
+                true => Ok(()),
+                false => Err(SolveError::Invalid("prepare_dense was not called".into())),
+            };
         }
         if self.hermite() {
             if self.created_for.mass {

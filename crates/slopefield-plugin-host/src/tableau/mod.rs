@@ -112,6 +112,8 @@ fn entry(table: Tableau) -> TableauEntry {
         implicit: false,
         mass_matrix: false,
         singular_mass: false,
+        noise: false,
+        delays: false,
         step_vjp: false,
         backward: true,
         deterministic: true,

@@ -4,6 +4,7 @@
 
 mod bundling;
 mod common;
+mod delays;
 mod discovery;
 mod faults;
 mod gradients;
@@ -11,6 +12,8 @@ mod implicit;
 mod log;
 mod networks;
 mod networks_extra;
+mod noise;
 mod solvers;
+mod split;
 mod tableaus;
 mod trust;

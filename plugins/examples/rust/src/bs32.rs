@@ -78,7 +78,13 @@ impl Solver for Bs32 {
     const INFO: SolverInfo = SolverInfo::new("bs32", "Bogacki–Shampine 3(2) with its reverse", 3.0)
         .dense_order(3.0)
         .reference("10.1016/0893-9659(89)90079-7")
-        .caps(Caps::ADAPTIVE.and(Caps::BACKWARD).and(Caps::DETERMINISTIC).and(Caps::STEP_VJP));
+        .caps(
+            Caps::ADAPTIVE
+                .and(Caps::BACKWARD)
+                .and(Caps::DETERMINISTIC)
+                .and(Caps::STEP_VJP)
+                .and(Caps::DELAYS),
+        );
     type Options = NoOptions;
 
     fn create(problem: &Problem<'_>, config: &Config<'_, NoOptions>) -> Result<Self, Error> {

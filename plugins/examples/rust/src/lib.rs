@@ -3,10 +3,14 @@
 
 mod bs32;
 mod control;
+mod imex;
+mod milstein;
 mod sdirk2;
 
 use bs32::Bs32;
+use imex::Imex;
+use milstein::Milstein;
 use sdirk2::Sdirk2;
 use slopefield_plugin_sdk::export_plugin;
 
-export_plugin! { id: "org.example.rust", solvers: [Sdirk2, Bs32], networks: [] }
+export_plugin! { id: "org.example.rust", solvers: [Sdirk2, Bs32, Imex, Milstein], networks: [] }

@@ -107,6 +107,7 @@ impl Solver for Sdirk2 {
             Caps::ADAPTIVE
                 .and(Caps::IMPLICIT)
                 .and(Caps::SINGULAR_MASS)
+                .and(Caps::DELAYS)
                 .and(Caps::BACKWARD)
                 .and(Caps::DETERMINISTIC),
         );
