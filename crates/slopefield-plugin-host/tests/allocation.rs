@@ -79,6 +79,20 @@ fn implicit_steps_allocate_nothing() {
     }
 }
 
+/// Increments of noise, and a past of which old steps make room for new ones.
+#[test]
+fn steps_with_noise_and_delays_allocate_nothing() {
+    let noisy = slopefield_problems::lotka_volterra_noise();
+    let delayed = slopefield_problems::unit_delay();
+    let settings = Settings { h_init: Some(0.02), h_max: 0.1, ..tolerances(1e-5, 1e-7) };
+    for (problem, solver) in [(&noisy, "milstein"), (&delayed, "bs32"), (&delayed, "sdirk2")] {
+        let ivp = Ivp { rhs: &*problem.rhs, t0: 0.0, t1: 5.0, u0: &problem.u0, p: &problem.p };
+        let id = format!("org.example.rust/{solver}");
+        let mut stepper = example_registry().stepper(&id).unwrap();
+        assert_eq!(of_second_run(&mut *stepper, &ivp, &settings), 0, "{} {solver}", problem.id);
+    }
+}
+
 /// Records and reverses.
 #[test]
 fn reversed_steps_allocate_nothing() {

@@ -7,7 +7,7 @@ use slopefield_adjoint::{
     Case, GradientMethod, METHODS, OwnStepsAdjoint, Replay, Through, check, method_info,
 };
 use slopefield_kernel::Kernel;
-use slopefield_plugin_host::Registry;
+use slopefield_plugin_host::{PluginError, Registry};
 use slopefield_problems::Problem;
 use slopefield_solve::{Ivp, Settings, SolveError, Stats, Step, StepTimes, Stepper, drive};
 use std::sync::OnceLock;
@@ -149,6 +149,20 @@ fn the_host_reverses_what_it_interpolates() {
     let stepper = EULER.get().unwrap().stepper("org.example.reversing/nan").unwrap();
     let outcome = gradient(stepper, &problem, 2.0, u64::MAX);
     assert!(matches!(outcome, Err(SolveError::NonFinite { state: 1, .. })), "{outcome:?}");
+}
+
+/// A table of derivatives with a hole is found when the library is loaded.
+#[test]
+fn incomplete_derivatives_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let about = ("org.example.reversing", "1.0.0");
+    let solvers = ["midpoint", "nan", "grows", "late"];
+    install_c(folder.path(), "reversing.c", &["BAD_REVERSE"], about, &solvers);
+    let registry = load(folder.path());
+    let [(_, PluginError::Interface { message, .. })] = registry.problems() else {
+        panic!("{:?}", registry.problems())
+    };
+    assert_eq!(message, "a function of the table of derivatives of steps is null");
 }
 
 fn gradient(
