@@ -161,8 +161,8 @@ typedef struct slf_sparsity {
 /* y' = f(t, y). Valid from create to destroy.
  *
  * Vectors have n contiguous elements of `dtype`, aligned to 8 bytes; the arguments of one call do
- * not overlap. Time is always double. The callbacks are [call] and may be used inside start, step
- * and restart only: never in create, interpolate or destroy. They return SLF_OK,
+ * not overlap. Time is always double. The callbacks are [call] and may be used inside start, step,
+ * restart and slf_step_vjp.reverse only: never in create, interpolate or destroy. They return SLF_OK,
  * SLF_RECOVERABLE (f is not defined here: try a smaller step) or an error that the solver must
  * pass on at once. rhs, poll and get_extension are never NULL; the others may be. */
 typedef struct slf_problem {
