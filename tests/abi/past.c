@@ -1,13 +1,13 @@
 /* Euler's method for u' = -u(t - lag), which asks for the past by itself in every step and compares.
- * "compares" is right, "odd" asks for what cannot be. Both know nothing of noise, and "noisy" asks
- * for noise outside of the step. */
+ * "compares" is right, "odd" asks for what cannot be, and "noisy" asks for noise outside of the step.
+ * "quiet" is Euler's method for any system, and leaves the noise out that it declares to take. */
 #include "slopefield_plugin.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const IDS[] = {"compares", "odd", "noisy"};
+static const char *const IDS[] = {"compares", "odd", "noisy", "quiet"};
 #define COUNT ((uint32_t)(sizeof IDS / sizeof IDS[0]))
 
 struct slf_solver {
@@ -46,16 +46,19 @@ static slf_status SLF_CALL create(slf_str id, const slf_problem *problem,
   slf_solver *s;
   for (i = 0; i < COUNT; i++)
     if (same(id, IDS[i])) break;
-  if (i == COUNT || problem->n != 1) return SLF_ERR_ARGUMENT;
+  if (i == COUNT || problem->n != 1) return SLF_ERR_UNSUPPORTED;
   s = (slf_solver *)calloc(1, sizeof *s);
   s->id = IDS[i];
   s->problem = problem;
-  s->h = config->h_init;
+  s->h = config->h_init > 0 ? config->h_init : 0.001;
   s->delays = (const slf_delay_problem *)problem->get_extension(
       problem->ctx, text("slopefield.problem.delays/1"));
   s->noise = (const slf_noise_problem *)problem->get_extension(
       problem->ctx, text("slopefield.problem.noise/1"));
-  if (!s->delays == !s->noise) {
+  if (strcmp(IDS[i], "quiet") == 0) {
+    s->delays = NULL;
+    s->noise = NULL;
+  } else if (!s->delays == !s->noise) {
     free(s);
     return fail(err, SLF_ERR_INTERNAL, "one of the two is there");
   }

@@ -1,5 +1,4 @@
-//! The example plugin in Rust passes every test, and a plugin that reverses its steps wrongly does
-//! not. A program of its own: it runs each test in a process that is this program again.
+//! The example plugin in Rust passes every test, and plugins that are wrong on purpose do not. A program of its own: it runs each test in a process that is this program again.
 
 use slopefield_plugin_check::{Request, SUBCOMMAND, Verdict, check, child};
 use std::path::Path;
@@ -45,51 +44,69 @@ fn main() -> ExitCode {
     let bad = report.tests.iter().filter(|line| line.outcome.verdict.is_bad()).count();
     assert!(!report.tests.is_empty(), "no test has such a name");
     println!("{} tests, {bad} not passed", report.tests.len());
-    wrong_gradients_are_found(&repository, &request);
+    faults_are_found(&repository, &request);
     if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Of the solvers in `tests/abi/reversing.c` one is right.
-fn wrong_gradients_are_found(repository: &Path, like: &Request) {
+/// What a test must find: solver, verdict, a part of the sentence.
+type Wanted = (&'static str, Verdict, &'static str);
+
+/// Solvers in C of which some are wrong, and what `test` says of them.
+fn finds(repository: &Path, like: &Request, source: &str, test: &str, wanted: &[Wanted]) {
     let place = tempfile::tempdir().expect("a temporary folder");
-    let end = std::env::consts::DLL_SUFFIX;
-    let library = place.path().join(format!("plugin{end}"));
+    let library = place.path().join(format!("plugin{}", std::env::consts::DLL_SUFFIX));
     let compiled = Command::new(std::env::var("CC").unwrap_or_else(|_| "cc".to_owned()))
         .args(["-std=c99", "-O2", "-shared", "-fPIC", "-I"])
         .arg(repository.join("plugins/abi/include"))
-        .arg(repository.join("tests/abi/reversing.c"))
+        .arg(repository.join("tests/abi").join(format!("{source}.c")))
         .arg("-o")
         .arg(&library)
         .args(if cfg!(unix) { &["-lm"][..] } else { &[] })
         .status();
     assert!(compiled.is_ok_and(|status| status.success()), "a C compiler is needed, or CC");
-    let wanted = [
-        ("midpoint", Verdict::Passed, "differences of the same steps by"),
-        ("nan", Verdict::Failed, "not finite"),
-        ("grows", Verdict::Failed, "numbers of each step"),
-        ("late", Verdict::Failed, "past the limit"),
-    ];
-    let mut manifest = "manifest = 1\nid = \"org.example.reversing\"\nversion = \"1.0.0\"\n\
-                        name = \"Reversing\"\nlicense = \"MIT\"\n[native]\nabi = \"1.0\"\n"
-        .to_owned();
-    for (id, ..) in wanted {
+    let (solvers, caps) = match source {
+        "reversing" => (&["midpoint", "nan", "grows", "late"][..], "\"f64\", \"step-vjp\""),
+        _ => (&["compares", "odd", "noisy", "quiet"][..], "\"f64\", \"noise\", \"delays\""),
+    };
+    let mut manifest = format!(
+        "manifest = 1\nid = \"org.example.{source}\"\nversion = \"1.0.0\"\nname = \"Test\"\n\
+         license = \"MIT\"\n[native]\nabi = \"1.0\"\n"
+    );
+    for id in solvers {
         manifest += &format!(
-            "[[provides]]\nkind = \"solver\"\nid = \"{id}\"\nname = \"{id}\"\n\
-             caps = [\"f64\", \"step-vjp\"]\n"
+            "[[provides]]\nkind = \"solver\"\nid = \"{id}\"\nname = \"{id}\"\ncaps = [{caps}]\n"
         );
     }
     std::fs::write(place.path().join("plugin.toml"), manifest).expect("a file can be written");
     let request = Request {
         source: place.path().to_owned(),
         library: Some(library),
-        include: vec!["solver.step-gradient".to_owned()],
+        include: vec![test.to_owned()],
         ..like.clone()
     };
     let report = check(&request, |_| {}).expect("it is a plugin");
-    assert_eq!(report.tests.len(), wanted.len());
-    for ((id, verdict, part), line) in wanted.into_iter().zip(&report.tests) {
-        let outcome = &line.outcome;
-        assert_eq!((line.subject.as_str(), outcome.verdict), (id, verdict), "{}", outcome.message);
+    for (id, verdict, part) in wanted {
+        let line = report.tests.iter().find(|line| line.subject == *id);
+        let outcome = &line.expect("the solver is tested").outcome;
+        println!("{test} of {source}/{id}: {} {}", outcome.verdict.word(), outcome.message);
+        assert_eq!(outcome.verdict, *verdict, "{id}: {}", outcome.message);
         assert!(outcome.message.contains(part), "{id}: {}", outcome.message);
     }
+}
+
+fn faults_are_found(repository: &Path, like: &Request) {
+    let gradients = [
+        ("midpoint", Verdict::Passed, "differences of the same steps by"),
+        ("nan", Verdict::Failed, "not finite"),
+        ("grows", Verdict::Failed, "numbers of each step"),
+        ("late", Verdict::Failed, "past the limit"),
+    ];
+    finds(repository, like, "reversing", "solver.step-gradient", &gradients);
+    // One leaves the noise out, the other asks for that of another time.
+    let noise =
+        [("quiet", Verdict::Failed, "mean error"), ("noisy", Verdict::Failed, "not within")];
+    finds(repository, like, "past", "solver.noise", &noise);
+    let delays =
+        [("quiet", Verdict::Passed, "unit-delay"), ("odd", Verdict::Failed, "derivative 2")];
+    finds(repository, like, "past", "solver.delays", &delays);
 }

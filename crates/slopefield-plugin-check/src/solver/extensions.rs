@@ -76,6 +76,14 @@ pub(crate) fn noise(cx: &Context) -> Finding {
         known::additive_noise(),
         known::kubo_oscillator(),
     ] {
+        // It need not take every kind of noise, and says so when it is created.
+        let ivp = Ivp { rhs: &*problem.rhs, t0: 0.0, t1: 1.0, u0: &problem.u0, p: &problem.p };
+        if let Err(e @ SolveError::Plugin { .. }) =
+            cx.stepper(&[])?.start(&ivp, &Settings::default())
+        {
+            refused = e.to_string();
+            continue;
+        }
         let errors = errors_along_paths(cx, &problem, COARSE)
             .and_then(|coarse| Ok((coarse, errors_along_paths(cx, &problem, FINE)?)));
         match errors {
@@ -89,7 +97,6 @@ pub(crate) fn noise(cx: &Context) -> Finding {
                     problem.id
                 ));
             }
-            Err(e @ SolveError::Plugin { t: 0.0, .. }) => refused = e.to_string(),
             Err(e) => return Err(format!("on {}: {e}", problem.id)),
         }
     }

@@ -20,7 +20,7 @@ pub fn past(id: &str) -> Box<dyn Stepper> {
     static PAST: OnceLock<Registry> = OnceLock::new();
     let registry = PAST.get_or_init(|| {
         let folder = scratch("past");
-        let solvers = ["compares", "odd", "noisy"];
+        let solvers = ["compares", "odd", "noisy", "quiet"];
         install_c(&folder, "past.c", &[], ("org.example.past", "1.0.0"), &solvers);
         let registry = load(&folder);
         assert!(registry.problems().is_empty(), "{:?}", registry.problems());
