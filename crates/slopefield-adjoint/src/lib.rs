@@ -8,6 +8,7 @@
 //! | [`ForwardSensitivity`] | tangent of the accepted steps | one product per stage and direction | few unknowns; also gives Jacobians |
 //! | [`SecondOrderAdjoint`] | exact product with the Hessian of a loss | about four solves per direction | explicit Runge–Kutta methods, where second derivatives are known |
 //! | [`ImplicitAdjoint`], [`ImplicitSensitivity`] | the same two for implicit steps | likewise, with a factorisation per step or stage | Rosenbrock, diagonally implicit and Radau methods, algebraic equations, automatic switching |
+//! | [`OwnStepsAdjoint`] | exact reverse of the accepted steps by the stepper itself | likewise | plugins that offer it |
 //! | [`HybridAdjoint`], [`HybridForward`] | the same through events and delays | the same; the whole solve is kept | explicit Runge–Kutta methods |
 //! | [`ImplicitEventAdjoint`], [`ImplicitEventSensitivity`] | the same through events, mass matrices included | the same, and one more solve | Rosenbrock, diagonally implicit and Radau methods |
 //! | [`GaussAdjoint`] | continuous adjoint over stored dense output | a second solve backward | every stepper, plugins included |
@@ -40,6 +41,7 @@ mod implicit;
 mod method;
 mod methods;
 mod moments;
+mod own_steps;
 mod saves;
 mod second_order;
 mod sensitivity;
@@ -63,6 +65,7 @@ pub use implicit::{
 };
 pub use method::{DEFAULT_MEMORY, Evaluated, GradientMethod, Loss};
 pub use methods::{METHODS, MethodInfo, Through, applicable, method_info};
+pub use own_steps::OwnStepsAdjoint;
 pub use second_order::{CurvedLoss, SecondOrder, SecondOrderAdjoint};
 pub use states::StateSensitivities;
 pub use steady::{SteadyAdjoint, SteadyEvaluated, SteadyLoss};

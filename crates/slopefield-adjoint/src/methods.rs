@@ -6,7 +6,7 @@ use crate::implicit::HONOURED_WITH_EVENTS;
 use crate::{
     BacksolveAdjoint, DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod,
     HybridAdjoint, HybridForward, ImplicitAdjoint, ImplicitEventAdjoint, ImplicitEventSensitivity,
-    ImplicitSensitivity, InterpolatingAdjoint, QuadratureAdjoint, stochastic,
+    ImplicitSensitivity, InterpolatingAdjoint, OwnStepsAdjoint, QuadratureAdjoint, stochastic,
 };
 use slopefield_kernel::{Part, Structure};
 use slopefield_solve::{Stepper, tableau};
@@ -70,7 +70,7 @@ pub static METHODS: &[MethodInfo] = &[
                     method.suits(through.structure)?;
                     Ok(Box::new(method.with_memory(through.memory)))
                 }
-                None => Err(not_exactly(through.solver)),
+                None => by_own_steps(through),
             },
         },
     },
@@ -177,6 +177,17 @@ pub fn applicable(through: &Through<'_>) -> Vec<&'static MethodInfo> {
 /// Whether the system has events or delays, which gradients go through step by step.
 fn is_hybrid(through: &Through<'_>) -> bool {
     through.structure.events.is_some() || through.structure.delays.is_some()
+}
+
+/// The exact gradient through a solver that reverses its own steps, where it does.
+fn by_own_steps(through: &Through<'_>) -> Result<Box<dyn GradientMethod>, String> {
+    if !through.solver.contains('/') {
+        return Err(not_exactly(through.solver));
+    }
+    without(through, &[])?;
+    let method = OwnStepsAdjoint::new((through.stepper)()?);
+    let method = method.ok_or_else(|| not_exactly(through.solver))?;
+    Ok(Box::new(method.with_memory(through.memory)))
 }
 
 /// Refuses systems with parts besides those `honoured`.

@@ -14,12 +14,22 @@ pub(crate) const HEADER: &[(&str, &str)] = files! {
 /// The sources of both crates for Rust.
 pub(crate) const RUST: &[(&str, &str)] = files! {
     "kit/abi/src/lib.rs" "abi/src/lib.rs";
+    "kit/abi/src/delays.rs" "abi/src/delays.rs";
+    "kit/abi/src/implicit.rs" "abi/src/implicit.rs";
     "kit/abi/src/network.rs" "abi/src/network.rs";
+    "kit/abi/src/noise.rs" "abi/src/noise.rs";
     "kit/abi/src/solver.rs" "abi/src/solver.rs";
+    "kit/abi/src/split.rs" "abi/src/split.rs";
+    "kit/abi/src/step_vjp.rs" "abi/src/step_vjp.rs";
     "kit/sdk/src/border/definition.rs" "sdk/src/border/definition.rs";
+    "kit/sdk/src/border/delays.rs" "sdk/src/border/delays.rs";
     "kit/sdk/src/border/graph.rs" "sdk/src/border/graph.rs";
+    "kit/sdk/src/border/implicit.rs" "sdk/src/border/implicit.rs";
     "kit/sdk/src/border/mod.rs" "sdk/src/border/mod.rs";
+    "kit/sdk/src/border/noise.rs" "sdk/src/border/noise.rs";
     "kit/sdk/src/border/problem.rs" "sdk/src/border/problem.rs";
+    "kit/sdk/src/border/reversal.rs" "sdk/src/border/reversal.rs";
+    "kit/sdk/src/border/split.rs" "sdk/src/border/split.rs";
     "kit/sdk/src/border/tables.rs" "sdk/src/border/tables.rs";
     "kit/sdk/src/error.rs" "sdk/src/error.rs";
     "kit/sdk/src/lib.rs" "sdk/src/lib.rs";

@@ -19,6 +19,16 @@ pub struct SolverDescription {
     pub adaptive: bool,
     /// For stiff problems.
     pub implicit: bool,
+    /// Takes a mass matrix.
+    pub mass_matrix: bool,
+    /// Takes a singular one: algebraic equations.
+    pub singular_mass: bool,
+    /// Solves systems with noise.
+    pub noise: bool,
+    /// Solves systems with delays of constant length.
+    pub delays: bool,
+    /// Reverses its own steps, for exact gradients.
+    pub step_vjp: bool,
     /// Runs backwards in time by itself; else the host reflects time.
     pub backward: bool,
     /// The same run gives the same bits.

@@ -102,7 +102,7 @@ const MAX_TEXT: usize = 400;
 const MAX_PROVIDES: usize = 200;
 
 /// Capabilities that a manifest may name.
-pub const CAPS: [&str; 8] = [
+pub const CAPS: [&str; 11] = [
     "adaptive",
     "implicit",
     "mass-matrix",
@@ -111,6 +111,9 @@ pub const CAPS: [&str; 8] = [
     "f32",
     "f64",
     "deterministic",
+    "step-vjp",
+    "noise",
+    "delays",
 ];
 
 /// `<arch>-<os>` of this machine, as manifests spell it.

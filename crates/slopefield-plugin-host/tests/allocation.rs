@@ -7,7 +7,7 @@
 mod common;
 
 use common::*;
-use slopefield_solve::Ivp;
+use slopefield_solve::{Ivp, Settings, Stepper, TakenStep};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -33,26 +33,97 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-#[test]
-fn steps_and_repeated_starts_allocate_nothing() {
-    let model = lotka_volterra();
-    let ivp = Ivp { rhs: &model, t0: 0.0, t1: 10.0, u0: &LV_U0, p: &LV_P };
-    let settings = tolerances(1e-8, 1e-8);
-    let mut stepper = bundled_registry().stepper("org.slopefield.ode-extra/dop853").unwrap();
-    stepper.start(&ivp, &settings).unwrap();
-    let mut out = [0.0; 2];
-    let before = COUNT.get();
-    for _ in 0..2 {
-        stepper.start(&ivp, &settings).unwrap();
-        let mut t = 0.0;
-        while t != 10.0 {
-            let step = stepper.step(&ivp, &settings, 10.0).unwrap();
+/// Allocations of a second run with a stepper, with values in every step.
+fn of_second_run(stepper: &mut dyn Stepper, ivp: &Ivp<'_>, settings: &Settings) -> u64 {
+    stepper.start(ivp, settings).unwrap();
+    let mut out = vec![0.0; ivp.u0.len()];
+    let mut before = COUNT.get();
+    for run in 0..3 {
+        if run == 1 {
+            before = COUNT.get();
+        }
+        stepper.start(ivp, settings).unwrap();
+        let mut t = ivp.t0;
+        while t != ivp.t1 {
+            let step = stepper.step(ivp, settings, ivp.t1).unwrap();
+            stepper.prepare_dense(ivp);
             stepper.interpolate(0.5 * (step.t_prev + step.t), &mut out).unwrap();
             t = step.t;
         }
     }
-    assert_eq!(COUNT.get() - before, 0);
+    COUNT.get() - before
+}
+
+#[test]
+fn steps_and_repeated_starts_allocate_nothing() {
+    let model = lotka_volterra();
+    let ivp = Ivp { rhs: &model, t0: 0.0, t1: 10.0, u0: &LV_U0, p: &LV_P };
+    let mut stepper = bundled_registry().stepper("org.slopefield.ode-extra/dop853").unwrap();
+    assert_eq!(of_second_run(&mut *stepper, &ivp, &tolerances(1e-8, 1e-8)), 0);
     // The counter counts.
+    let before = COUNT.get();
     drop(std::hint::black_box(vec![1.0; 3]));
     assert_eq!(COUNT.get() - before, 1);
+}
+
+/// Matrices, factors, algebraic equations and slopes of their variables.
+#[test]
+fn implicit_steps_allocate_nothing() {
+    let settings = tolerances(1e-4, 1e-8);
+    let dense = slopefield_problems::robertson_dae();
+    let sparse = slopefield_problems::pollution();
+    for (problem, t1) in [(&dense, 40.0), (&sparse, 1.0)] {
+        let ivp = Ivp { rhs: &*problem.rhs, t0: 0.0, t1, u0: &problem.u0, p: &problem.p };
+        let mut stepper = example_registry().stepper("org.example.rust/sdirk2").unwrap();
+        assert_eq!(of_second_run(&mut *stepper, &ivp, &settings), 0, "{}", problem.id);
+    }
+}
+
+/// Increments of noise, and a past of which old steps make room for new ones.
+#[test]
+fn steps_with_noise_and_delays_allocate_nothing() {
+    let noisy = slopefield_problems::lotka_volterra_noise();
+    let delayed = slopefield_problems::unit_delay();
+    let settings = Settings { h_init: Some(0.02), h_max: 0.1, ..tolerances(1e-5, 1e-7) };
+    for (problem, solver) in [(&noisy, "milstein"), (&delayed, "bs32"), (&delayed, "sdirk2")] {
+        let ivp = Ivp { rhs: &*problem.rhs, t0: 0.0, t1: 5.0, u0: &problem.u0, p: &problem.p };
+        let id = format!("org.example.rust/{solver}");
+        let mut stepper = example_registry().stepper(&id).unwrap();
+        assert_eq!(of_second_run(&mut *stepper, &ivp, &settings), 0, "{} {solver}", problem.id);
+    }
+}
+
+/// Records and reverses.
+#[test]
+fn reversed_steps_allocate_nothing() {
+    let model = lotka_volterra();
+    let ivp = Ivp { rhs: &model, t0: 0.0, t1: 1.0, u0: &LV_U0, p: &LV_P };
+    let settings = tolerances(1e-4, 1e-6);
+    let mut stepper = example_registry().stepper("org.example.rust/bs32").unwrap();
+    stepper.start(&ivp, &settings).unwrap();
+    let step = stepper.step(&ivp, &settings, 1.0).unwrap();
+    let end = stepper.state().to_vec();
+    let own = stepper.step_vjp().unwrap();
+    let mut record = vec![0.0; own.record_len().unwrap()];
+    let (mut by_state, mut by_params) = ([1.0, 2.0], [0.0; 4]);
+    let inside = [0.5 * (step.t_prev + step.t)];
+    let mut before = COUNT.get();
+    for run in 0..3 {
+        if run == 1 {
+            before = COUNT.get();
+        }
+        own.record(&mut record).unwrap();
+        let taken = TakenStep {
+            t_prev: step.t_prev,
+            t: step.t,
+            start: &LV_U0,
+            end: &end,
+            record: &record,
+            inside: &inside,
+            weights: &[0.5, 0.5],
+        };
+        let products = own.reverse(&ivp, &settings, &taken, &mut by_state, &mut by_params);
+        assert_eq!(products, Ok(4));
+    }
+    assert_eq!(COUNT.get() - before, 0);
 }

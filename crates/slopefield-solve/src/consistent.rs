@@ -82,6 +82,12 @@ impl<T: Real> Consistency<T> {
         self.scratch.resize(ivp.rhs.scratch_len(), T::ZERO);
     }
 
+    /// Number of algebraic equations that the system has which [`Consistency::establish`] saw last.
+    #[must_use]
+    pub fn algebraic_equations(&self) -> usize {
+        self.count
+    }
+
     /// Moves `u` to values that satisfy the algebraic equations at `t`, where there are any, and
     /// writes slopes `u'` to `slope`: those of the system, and for algebraic variables those that
     /// keep the equations satisfied.

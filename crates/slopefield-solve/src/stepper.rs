@@ -1,7 +1,7 @@
 //! The interface between the loop and a method: one accepted step at a time.
 
 use crate::switching::SwitchReport;
-use crate::{Ivp, Real, Settings, SolveError, Stages, Stats, StepUnknowns};
+use crate::{Ivp, Real, Settings, SolveError, Stages, Stats, StepUnknowns, StepVjp};
 
 /// One accepted step, as a stepper reports it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -71,6 +71,10 @@ pub trait Stepper<T: Real = f64>: Send {
     /// Unknowns of the stage equations of the last accepted step, where the method is an implicit
     /// one whose steps can be differentiated.
     fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {
+        None
+    }
+    /// Derivatives of its steps, where the stepper has them by itself.
+    fn step_vjp(&mut self) -> Option<&mut dyn StepVjp> {
         None
     }
     /// For each lag of a system with delays, whether the last accepted step took the values behind it

@@ -438,13 +438,13 @@ pub fn report(
     resolved
 }
 
-/// A gradient that does not exist, or cannot go through the code of a plugin's solver. What else it cannot go
-/// through is known once the model is compiled.
+/// A gradient that does not exist, or cannot go through the code of any plugin's solver: one may reverse its
+/// steps, and none has their tangents. What else it cannot go through is known once the model is compiled.
 fn gradient_problem(file: &StudyFile, solver: &str) -> Option<Problem> {
     let gradient = file.training.gradient.as_str();
     // Methods that plugins give as coefficients are reversed like the built-in ones.
     let closed = solver.contains('/') && slopefield_solve::tableau(solver).is_none();
-    let fits = |m: &&slopefield_adjoint::MethodInfo| !(m.exact && closed);
+    let fits = |m: &&slopefield_adjoint::MethodInfo| !closed || !m.exact || m.id == "discrete";
     let all: Vec<&str> = slopefield_adjoint::METHODS.iter().filter(fits).map(|m| m.id).collect();
     (gradient != "auto" && !all.contains(&gradient)).then(|| {
         let message = format!(

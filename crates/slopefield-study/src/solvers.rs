@@ -231,7 +231,10 @@ pub fn stepper(
         }
         _ => {}
     }
-    if structure.noise.is_some() && random.is_none_or(|m| m.process != Process::Diffusion) {
+    // What a plugin takes it says when the solve begins.
+    let foreign = method.contains('/');
+    let diffuses = random.is_some_and(|m| m.process == Process::Diffusion);
+    if structure.noise.is_some() && !diffuses && !foreign {
         return Err(format!(
             "the solver `{method}` solves no models with noise; use `auto`, or {}",
             ids_of("Noise")
@@ -240,7 +243,7 @@ pub fn stepper(
     let pure = structure.jumps.as_ref().is_some_and(|jumps| jumps.constant_between);
     let own = match random {
         Some(info) => (info.build)(),
-        None if structure.delays.is_some() => delayed(method)?,
+        None if structure.delays.is_some() => delayed(method, solvers)?,
         None => solvers.stepper(method)?,
     };
     let simulates_jumps = random.is_some_and(|m| m.process == Process::Jumps);
@@ -259,17 +262,17 @@ pub fn stepper(
     Ok(Box::new(JumpDiffusion::new(own)))
 }
 
-fn delayed(method: &str) -> Result<Box<dyn Stepper>, String> {
-    slopefield_solve::delay_method(method).ok_or_else(|| match slopefield_solve::method_info(method) {
-        Some(_) => format!(
+fn delayed(method: &str, solvers: &dyn Solvers) -> Result<Box<dyn Stepper>, String> {
+    if let Some(stepper) = slopefield_solve::delay_method(method) {
+        return Ok(stepper);
+    }
+    match slopefield_solve::method_info(method) {
+        Some(_) => Err(format!(
             "the solver `{method}` solves no models with delays; use `auto`, tsit5, vern7, rodas5p or \
              another method that begins each step anew"
-        ),
-        None if method.contains('/') => {
-            "solvers of plugins solve no models with delays; use `auto` or a built-in method".into()
-        }
-        None => unknown(method),
-    })
+        )),
+        None => solvers.stepper(method),
+    }
 }
 
 fn ids_of(group: &str) -> String {

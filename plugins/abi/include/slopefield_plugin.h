@@ -145,6 +145,9 @@ typedef struct slf_option {
 #define SLF_CAP_F32 (1u << 5)
 #define SLF_CAP_F64 (1u << 6)
 #define SLF_CAP_BITWISE_DETERMINISTIC (1u << 7)
+#define SLF_CAP_STEP_VJP (1u << 8)      /* reverses its own steps: slf_step_vjp */
+#define SLF_CAP_NOISE (1u << 9)         /* slf_noise_problem */
+#define SLF_CAP_DELAYS (1u << 10)       /* slf_delay_problem */
 
 /* Compressed sparse column pattern; values follow the same order. */
 typedef struct slf_sparsity {
@@ -158,8 +161,8 @@ typedef struct slf_sparsity {
 /* y' = f(t, y). Valid from create to destroy.
  *
  * Vectors have n contiguous elements of `dtype`, aligned to 8 bytes; the arguments of one call do
- * not overlap. Time is always double. The callbacks are [call] and may be used inside start, step
- * and restart only: never in create, interpolate or destroy. They return SLF_OK,
+ * not overlap. Time is always double. The callbacks are [call] and may be used inside start, step,
+ * restart and slf_step_vjp.reverse only: never in create, interpolate or destroy. They return SLF_OK,
  * SLF_RECOVERABLE (f is not defined here: try a smaller step) or an error that the solver must
  * pass on at once. rhs, poll and get_extension are never NULL; the others may be. */
 typedef struct slf_problem {
@@ -249,6 +252,134 @@ typedef struct slf_solver_factory {
   void(SLF_CALL *destroy)(slf_solver *s);                                 /* [inst] */
   const void *(SLF_CALL *get_extension)(slf_str id);                      /* [any] */
 } slf_solver_factory;
+
+/* ---- more of a problem: its extensions ----------------------------------------------------- */
+
+/* A solver says with its capabilities which problems it takes beyond y' = f(t, y), and is given no
+ * others. What it needs of them it asks the problem for by id, problem.get_extension, from create
+ * on. NULL: this problem has no such part, or the host is older than the extension; a solver that
+ * cannot do without fails in create with SLF_ERR_UNSUPPORTED. A table is valid until destroy. Its
+ * functions are [call], have the rules of those of the problem and follow the plugin's direction of
+ * time. */
+
+#define SLF_MASS_SINGULAR (1u << 0) /* there are algebraic equations */
+
+/* "slopefield.problem.implicit/1", of every problem: the matrices of M y' = f(t, y), and the host's
+ * solution of linear systems with W = c M - df/dy. M does not depend on t and y. Problems with a
+ * mass matrix are given to solvers with SLF_CAP_MASS_MATRIX, singular ones to those with
+ * SLF_CAP_SINGULAR_MASS; initial values then satisfy the algebraic equations. */
+typedef struct slf_implicit_problem {
+  uint32_t struct_size;
+  uint32_t flags;
+  void *ctx;
+  const slf_sparsity *jacobian_pattern; /* NULL: dense, n * n values by columns */
+  const slf_sparsity *mass_pattern;     /* NULL: M is the identity */
+  slf_status(SLF_CALL *jacobian)(void *ctx, double t, const void *y, void *values);
+  slf_status(SLF_CALL *mass)(void *ctx, void *values); /* NULL: M is the identity */
+  slf_status(SLF_CALL *mass_product)(void *ctx, const void *x, void *mx);
+  /* Evaluates df/dy and keeps it, on the host's side, for any number of factorisations. */
+  slf_status(SLF_CALL *linearise)(void *ctx, double t, const void *y);
+  /* Factors W with the Jacobian kept. SLF_RECOVERABLE: it is singular; another c may do. */
+  slf_status(SLF_CALL *factor)(void *ctx, double c);
+  slf_status(SLF_CALL *solve)(void *ctx, const void *b, void *x);            /* W x = b */
+  slf_status(SLF_CALL *solve_transposed)(void *ctx, const void *b, void *x); /* W' x = b */
+} slf_implicit_problem;
+
+#define SLF_SPLIT_LINEAR (1u << 0) /* the stiff part is a constant matrix times y */
+
+/* "slopefield.problem.split/1", of problems whose model divides f: f = stiff + rest. For methods
+ * that treat the parts differently; every solver may still call rhs, which is both. */
+typedef struct slf_split_problem {
+  uint32_t struct_size;
+  uint32_t flags;
+  void *ctx;
+  slf_status(SLF_CALL *stiff)(void *ctx, double t, const void *y, void *out);
+  slf_status(SLF_CALL *rest)(void *ctx, double t, const void *y, void *out);
+  /* Evaluates d stiff/dy and keeps it: factor and solve of slf_implicit_problem are of it, until
+   * one of the functions there evaluates the Jacobian of all of f. */
+  slf_status(SLF_CALL *linearise)(void *ctx, double t, const void *y);
+} slf_split_problem;
+
+#define SLF_NOISE_ADDITIVE 1u    /* g does not depend on y */
+#define SLF_NOISE_DIAGONAL 2u    /* source i acts on state i alone, and g_i depends on no other */
+#define SLF_NOISE_COMMUTATIVE 3u /* no iterated integrals are needed for strong order 1 */
+#define SLF_NOISE_GENERAL 4u
+
+#define SLF_CALCULUS_ITO 1u
+#define SLF_CALCULUS_STRATONOVICH 2u
+
+/* "slopefield.problem.noise/1", of problems with noise, which are given to solvers with
+ * SLF_CAP_NOISE and run forwards only: dy = f dt + sum_j g_j dW_j. The host has the random numbers;
+ * a plugin draws none. All increments are of one Brownian motion that seed and path determine, so a
+ * rejected step, tried again with another length, sees the same. The host interpolates. */
+typedef struct slf_noise_problem {
+  uint32_t struct_size;
+  uint32_t kind;
+  uint32_t calculus;
+  uint32_t reserved;
+  uint64_t sources; /* m; n when the noise is diagonal */
+  void *ctx;
+  /* n values when the noise is diagonal, else n * m, those of source j from j * n on. */
+  slf_status(SLF_CALL *coefficients)(void *ctx, double t, const void *y, void *g);
+  /* Their derivatives by y along v, in the same order. */
+  slf_status(SLF_CALL *coefficients_jvp)(void *ctx, double t, const void *y, const void *v,
+                                         void *gv);
+  /* Of each source, over from < to within the step: w = W(to) - W(from) and, unless h is NULL, the
+   * mean distance from the chord, independent of w: the integral of W - W(from) is
+   * (to - from) * (h + w / 2). */
+  slf_status(SLF_CALL *increments)(void *ctx, double from, double to, void *w, void *h);
+} slf_noise_problem;
+
+/* "slopefield.problem.delays/1", of problems with delays of constant length, which are given to
+ * solvers with SLF_CAP_DELAYS and run forwards only. rhs and its derivatives have the delayed values
+ * filled in, t_limit is never farther than the shortest lag, and steps end where delays carry a
+ * discontinuity on, after which restart is called: most methods need no more. */
+typedef struct slf_delay_problem {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t n_lags;
+  const double *lags; /* those of a run from its start on */
+  void *ctx;
+  /* The state (derivative 0) or its slope (1) at t, not after the beginning of the step; where the
+   * solution jumps, as it may where it meets its history, the value before the jump.
+   * SLF_RECOVERABLE: it lies ahead, or so far back that it is not kept. */
+  slf_status(SLF_CALL *history)(void *ctx, double t, uint32_t derivative, void *y);
+} slf_delay_problem;
+
+/* ---- more of a solver: extensions of the factory -------------------------------------------- */
+
+/* A step to reverse. Valid during the call. */
+typedef struct slf_reversal {
+  uint32_t struct_size;
+  uint32_t reserved;
+  double t_prev;
+  double t;
+  const void *y_prev;         /* the state that the step began with */
+  const void *y;              /* the state that it ended with */
+  const double *record;       /* what slf_step_vjp.record wrote after it */
+  uint64_t n_inside;          /* times within it at which the host called interpolate, */
+  const double *inside;       /* these times, */
+  const void *inside_weights; /* and the weights of the values there, n for each */
+  void *weights;              /* in: of y, n values. Out: of y_prev */
+  void *ctx;
+  /* Adds w' df/dy at (t, y) to sum, and on the host's side w' df/dp to the gradient. [call] */
+  slf_status(SLF_CALL *pull_back)(void *ctx, double t, const void *y, const void *w, void *sum);
+} slf_reversal;
+
+/* "slopefield.solver.step-vjp/1", for solvers with SLF_CAP_STEP_VJP: exact gradients through the
+ * steps that the host's loop has taken. A step must depend on nothing but (t_prev, y_prev, t) and
+ * the parameters, which only the host knows; times count as constants. So an evaluation that one
+ * step hands to the next is a function of the state between them. After each step the host asks for
+ * the numbers that its reverse needs besides the two states; when the run is over it has the steps
+ * reversed on the same instance, the last one first. In reverse the functions of the problem may be
+ * used like in step. No member is NULL. */
+typedef struct slf_step_vjp {
+  uint32_t struct_size;
+  uint32_t reserved;
+  slf_status(SLF_CALL *record_len)(slf_solver *s, uint64_t *len, slf_error *err);       /* [inst] */
+  slf_status(SLF_CALL *record)(slf_solver *s, double *out, slf_error *err);             /* [inst] */
+  slf_status(SLF_CALL *reverse)(slf_solver *s, const slf_reversal *r, slf_error *err);  /* [inst] */
+} slf_step_vjp;
 
 /* ---- network plugins: factory "slopefield.network-factory/1" ------------------------------ */
 

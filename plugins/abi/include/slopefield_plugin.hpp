@@ -67,6 +67,16 @@ class Problem {
   }
   void dfdt(double t, const Vector &y, Vector &out) const { call(raw_->dfdt, t, y, out); }
   void poll() const { check(raw_->poll(raw_->ctx)); }
+  /* A table of the C header by its id, say extension<slf_implicit_problem>("slopefield.problem.implicit/1");
+   * null when the problem or an older application has none. */
+  template <class Table>
+  const Table *extension(const char *id) const {
+    slf_str name;
+    name.ptr = id;
+    name.len = std::strlen(id);
+    const auto *table = static_cast<const Table *>(raw_->get_extension(raw_->ctx, name));
+    return table && table->struct_size >= sizeof(Table) ? table : nullptr;
+  }
 
  private:
   using Function = slf_status(SLF_CALL *)(void *, double, const void *, void *);

@@ -13,11 +13,21 @@
 
 use core::ffi::{c_char, c_void};
 
+mod delays;
+mod implicit;
 mod network;
+mod noise;
 mod solver;
+mod split;
+mod step_vjp;
 
+pub use delays::*;
+pub use implicit::*;
 pub use network::*;
+pub use noise::*;
 pub use solver::*;
+pub use split::*;
+pub use step_vjp::*;
 
 /// Major version; part of the entry symbol's name.
 pub const SLF_ABI_MAJOR: u32 = 1;

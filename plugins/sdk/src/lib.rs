@@ -63,7 +63,10 @@ mod network;
 mod options;
 mod solver;
 
-pub use border::{Graph, Problem, host_log};
+pub use border::{
+    Calculus, Delays, Graph, Implicit, Noise, NoiseKind, Pattern, Problem, Reversal, Split,
+    host_log,
+};
 pub use error::Error;
 pub use network::{Init, Network, NetworkInfo, Node};
 pub use options::{NoOptions, OptionSpec, OptionType, OptionValue, Options};
@@ -72,8 +75,9 @@ pub use solver::{Caps, Config, Solver, SolverInfo, Step};
 /// Everything an author needs.
 pub mod prelude {
     pub use crate::{
-        Caps, Config, Error, Graph, Init, Level, Network, NetworkInfo, NoOptions, Node, Options,
-        Problem, Solver, SolverInfo, Step, export_plugin, options,
+        Calculus, Caps, Config, Delays, Error, Graph, Implicit, Init, Level, Network, NetworkInfo,
+        NoOptions, Node, Noise, NoiseKind, Options, Pattern, Problem, Reversal, Solver, SolverInfo,
+        Split, Step, export_plugin, options,
     };
 }
 

@@ -1,6 +1,6 @@
 //! What the author of a solver writes.
 
-use crate::{Error, Options, Problem};
+use crate::{Error, Options, Problem, Reversal};
 use slopefield_plugin_abi as abi;
 
 /// A one-step view of an integrator: the host owns the loop, asks for one accepted step at a time,
@@ -44,6 +44,28 @@ pub trait Solver: Sized + Send + 'static {
     fn interpolate(&self, t: f64, derivative: u32, out: &mut [f64]) -> Result<(), Error> {
         let _ = (t, derivative, out);
         Err(Error::unsupported("this solver has no dense output"))
+    }
+
+    /// How many numbers [`Solver::record`] writes of a step.
+    fn record_len(&self) -> usize {
+        0
+    }
+
+    /// Writes what the reverse of the last accepted step needs besides the states at its ends, such
+    /// as its stages.
+    fn record(&self, out: &mut [f64]) -> Result<(), Error> {
+        let _ = out;
+        Ok(())
+    }
+
+    /// Reverses a step: replaces `step.weights` by `(∂Φ/∂y_prev)ᵀ weights`, where the step is
+    /// `y = Φ(t_prev, y_prev, t)`, adds what the weights within the step contribute, and calls
+    /// [`Reversal::pull_back`] for each evaluation of the right-hand side in `Φ`. Needed with
+    /// [`Caps::STEP_VJP`]; a step then depends on nothing that earlier steps left behind, except
+    /// values that are functions of `y_prev`.
+    fn reverse(&mut self, problem: &Problem<'_>, step: &mut Reversal<'_>) -> Result<(), Error> {
+        let _ = (problem, step);
+        Err(Error::unsupported("this solver does not reverse its steps"))
     }
 
     /// The state jumped to `y` at `t`: drop what was remembered, keep the settings.
@@ -94,8 +116,18 @@ impl Caps {
     pub const ADAPTIVE: Caps = Caps(abi::SLF_CAP_ADAPTIVE);
     /// Solves equations inside a step; for stiff problems.
     pub const IMPLICIT: Caps = Caps(abi::SLF_CAP_IMPLICIT);
+    /// Takes a mass matrix that is not singular; see [`Problem::implicit`].
+    pub const MASS_MATRIX: Caps = Caps(abi::SLF_CAP_MASS_MATRIX);
+    /// Takes a singular mass matrix, algebraic equations of index 1, and others.
+    pub const SINGULAR_MASS: Caps = Caps(abi::SLF_CAP_SINGULAR_MASS | abi::SLF_CAP_MASS_MATRIX);
     /// Runs backwards in time.
     pub const BACKWARD: Caps = Caps(abi::SLF_CAP_BACKWARD);
+    /// Solves systems with noise; see [`Problem::noise`].
+    pub const NOISE: Caps = Caps(abi::SLF_CAP_NOISE);
+    /// Solves systems with delays of constant length; see [`Problem::delays`].
+    pub const DELAYS: Caps = Caps(abi::SLF_CAP_DELAYS);
+    /// Reverses its own steps, for exact gradients; see [`Solver::reverse`].
+    pub const STEP_VJP: Caps = Caps(abi::SLF_CAP_STEP_VJP);
     /// The same run gives the same bits.
     pub const DETERMINISTIC: Caps = Caps(abi::SLF_CAP_BITWISE_DETERMINISTIC);
 

@@ -11,6 +11,7 @@
 #![allow(unsafe_code, reason = "plugins are foreign code behind a C interface")]
 
 mod builder;
+mod implicit;
 mod instance;
 mod library;
 mod model;

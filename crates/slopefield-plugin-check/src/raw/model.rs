@@ -1,5 +1,6 @@
 //! The problem that a plugin solves, and everything it does with it.
 
+use super::implicit::{Diagonal, Matrices};
 use slopefield_kernel::{Cotangent, Kernel, Point, Tangent};
 use slopefield_plugin_abi as abi;
 use std::ffi::c_void;
@@ -36,6 +37,11 @@ pub struct Model {
     limit: f64,
     forwards: bool,
     hook: Option<Hook>,
+    mass: bool,
+    /// Extensions are to be had, as from a host of today.
+    extensions: bool,
+    pub(super) matrices: Matrices,
+    pub(super) diagonal: Option<Diagonal>,
 }
 
 impl Model {
@@ -56,7 +62,22 @@ impl Model {
             limit: 0.0,
             forwards: true,
             hook: None,
+            mass: false,
+            extensions: true,
+            matrices: Matrices::default(),
+            diagonal: None,
         }
+    }
+
+    /// The model without extensions, as hosts had it before there were any.
+    #[must_use]
+    pub fn without_extensions(mut self) -> Model {
+        self.extensions = false;
+        self
+    }
+
+    pub(super) fn has_mass(&self) -> bool {
+        self.mass
     }
 
     /// The model with a hook.
@@ -154,6 +175,10 @@ impl Model {
 
 /// The problem that a plugin sees; `ctx` must outlive it.
 pub(super) fn problem(n: usize, ctx: *mut Model, mass: bool) -> abi::slf_problem {
+    // SAFETY: null or a model that nobody else uses now.
+    if let Some(model) = unsafe { ctx.as_mut() } {
+        model.mass = mass;
+    }
     abi::slf_problem {
         struct_size: size_of::<abi::slf_problem>() as u32,
         dtype: abi::SLF_F64,
@@ -168,23 +193,29 @@ pub(super) fn problem(n: usize, ctx: *mut Model, mass: bool) -> abi::slf_problem
         jacobian_pattern: ptr::null(),
         mass_pattern: ptr::null(),
         poll: Some(poll),
-        get_extension: Some(no_extension),
+        get_extension: Some(get_extension),
     }
 }
 
-unsafe extern "C" fn no_extension(_: *mut c_void, _: abi::slf_str) -> *const c_void {
-    ptr::null()
+unsafe extern "C" fn get_extension(ctx: *mut c_void, id: abi::slf_str) -> *const c_void {
+    // SAFETY: nothing else refers to the model while the plugin runs.
+    let Some(model) = (unsafe { ctx.cast::<Model>().as_mut() }) else { return ptr::null() };
+    // SAFETY: text of the plugin.
+    match unsafe { super::text(id) } {
+        Ok(id) if id == abi::IMPLICIT_PROBLEM && model.extensions => model.matrices_table(ctx),
+        _ => ptr::null(),
+    }
 }
 
 /// Runs a callback on the model behind `ctx`, with its vectors checked.
 ///
 /// # Safety
 /// `ctx` is the model of a living instance; the others are null or have the lengths given.
-unsafe fn callback<const K: usize>(
+pub(super) unsafe fn callback<const K: usize>(
     ctx: *mut c_void,
     t: f64,
     inputs: [*const c_void; K],
-    (out, outputs): (*mut c_void, fn(usize) -> usize),
+    out: (*mut c_void, fn(usize) -> usize),
     body: impl FnOnce(&mut Model, [&[f64]; K], &mut [f64]) -> abi::slf_status,
 ) -> abi::slf_status {
     // SAFETY: nothing else refers to the model while the plugin runs.
@@ -194,12 +225,47 @@ unsafe fn callback<const K: usize>(
     if let Err(status) = model.admit(t) {
         return status;
     }
+    // SAFETY: promised by the caller.
+    unsafe { with_vectors(model, inputs, out, body) }
+}
+
+/// The same for a callback without a time.
+///
+/// # Safety
+/// As for [`callback`].
+pub(super) unsafe fn admitted<const K: usize>(
+    ctx: *mut c_void,
+    inputs: [*const c_void; K],
+    out: (*mut c_void, fn(usize) -> usize),
+    body: impl FnOnce(&mut Model, [&[f64]; K], &mut [f64]) -> abi::slf_status,
+) -> abi::slf_status {
+    // SAFETY: nothing else refers to the model while the plugin runs.
+    let Some(model) = (unsafe { ctx.cast::<Model>().as_mut() }) else {
+        return abi::SLF_ERR_ARGUMENT;
+    };
+    let now = model.limit;
+    if let Err(status) = model.admit(now) {
+        return status;
+    }
+    // SAFETY: promised by the caller.
+    unsafe { with_vectors(model, inputs, out, body) }
+}
+
+/// # Safety
+/// The vectors are null or have the lengths given.
+unsafe fn with_vectors<const K: usize>(
+    model: &mut Model,
+    inputs: [*const c_void; K],
+    (out, outputs): (*mut c_void, fn(usize) -> usize),
+    body: impl FnOnce(&mut Model, [&[f64]; K], &mut [f64]) -> abi::slf_status,
+) -> abi::slf_status {
     let n = model.states();
+    let wants = outputs(n) > 0;
     let bad = |p: *const c_void| n > 0 && (p.is_null() || !p.cast::<f64>().is_aligned());
     let (low, high) = (out as usize, out as usize + outputs(n) * size_of::<f64>());
     let clash =
         |p: *const c_void| n > 0 && (p as usize) < high && low < p as usize + n * size_of::<f64>();
-    if inputs.iter().any(|p| bad(*p) || clash(*p)) || bad(out) {
+    if inputs.iter().any(|p| bad(*p) || clash(*p)) || (wants && bad(out)) {
         model.misuse.get_or_insert_with(|| {
             "it passed a vector that is null, misaligned or overlaps another".to_owned()
         });
@@ -209,7 +275,7 @@ unsafe fn callback<const K: usize>(
     let pick = |p: *const c_void| if n == 0 { dangling.cast_const() } else { p.cast() };
     // SAFETY: not null, aligned, apart from each other and, as promised, of these lengths.
     let inputs = inputs.map(|p| unsafe { std::slice::from_raw_parts(pick(p), n) });
-    let out = if n == 0 { dangling } else { out.cast() };
+    let out = if n == 0 || !wants { dangling } else { out.cast() };
     // SAFETY: as above.
     let out = unsafe { std::slice::from_raw_parts_mut(out, outputs(n)) };
     let run = AssertUnwindSafe(|| body(model, inputs, out));
@@ -221,7 +287,12 @@ unsafe extern "C" fn rhs(ctx: *mut c_void, t: f64, y: *const c_void, out: *mut c
     unsafe { callback(ctx, t, [y], (out, |n| n), |m, [y], out| m.eval(t, y, out)) }
 }
 
-unsafe extern "C" fn jacobian(ctx: *mut c_void, t: f64, y: *const c_void, out: *mut c_void) -> i32 {
+pub(super) unsafe extern "C" fn jacobian(
+    ctx: *mut c_void,
+    t: f64,
+    y: *const c_void,
+    out: *mut c_void,
+) -> i32 {
     let body = |m: &mut Model, [y]: [&[f64]; 1], out: &mut [f64]| {
         let n = y.len();
         let mut unit = vec![0.0; n];

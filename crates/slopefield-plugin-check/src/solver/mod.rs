@@ -3,6 +3,7 @@
 //! Those of numbers ([`numbers`], [`stiff`]) see the solver as the application's loop does, and
 //! serve methods given by coefficients too. The others see it through the C interface alone.
 
+mod extensions;
 mod faults;
 mod interface;
 mod numbers;
@@ -11,6 +12,7 @@ mod problems;
 mod repeat;
 mod stiff;
 
+pub(crate) use extensions::{algebraic, delays, noise, older_host, step_gradient};
 pub(crate) use faults::{failing_callback, non_finite, undefined};
 pub(crate) use interface::{
     borrowed, closed_callbacks, dense_ends, limits, mass_matrix, short_interval, sizes,

@@ -9,7 +9,7 @@ use slopefield_plugin_abi as abi;
 use slopefield_plugin_host::{OptionDescription, OptionKind};
 
 /// Capabilities by the words of the manifest.
-const CAPS: [(u32, &str); 8] = [
+const CAPS: [(u32, &str); 11] = [
     (abi::SLF_CAP_ADAPTIVE, "adaptive"),
     (abi::SLF_CAP_IMPLICIT, "implicit"),
     (abi::SLF_CAP_MASS_MATRIX, "mass-matrix"),
@@ -18,6 +18,9 @@ const CAPS: [(u32, &str); 8] = [
     (abi::SLF_CAP_F32, "f32"),
     (abi::SLF_CAP_F64, "f64"),
     (abi::SLF_CAP_BITWISE_DETERMINISTIC, "deterministic"),
+    (abi::SLF_CAP_STEP_VJP, "step-vjp"),
+    (abi::SLF_CAP_NOISE, "noise"),
+    (abi::SLF_CAP_DELAYS, "delays"),
 ];
 
 pub(crate) fn description(cx: &Context) -> Finding {

@@ -5,10 +5,14 @@
 //! memory. The plugin's time runs forwards or backwards as the plugin likes; `sign` turns it into
 //! the model's.
 
-use super::{borrow, borrow_mut};
+use super::delays::PastTable;
+use super::implicit::Implicit;
+use super::noise::NoiseSource;
+use super::split::SplitTable;
+use super::{MAX_NAME, borrow, borrow_mut};
 use slopefield_kernel::{Cotangent, Point, Tangent};
 use slopefield_plugin_abi as abi;
-use slopefield_solve::Ivp;
+use slopefield_solve::{Ivp, Stats};
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -22,13 +26,22 @@ const LIMIT_SLACK: f64 = 4.0;
 #[derive(Default)]
 pub(super) struct Callbacks {
     current: Option<Current>,
-    scratch: Vec<f64>,
-    value: Vec<f64>,
+    pub(super) scratch: Vec<f64>,
+    pub(super) value: Vec<f64>,
     unit: Vec<f64>,
     zero_params: Vec<f64>,
-    param_gradient: Vec<f64>,
-    /// Evaluations of the right-hand side since `start`.
-    pub(super) rhs_count: u64,
+    unwanted: Vec<f64>,
+    /// Sums by the parameters while a step is reversed.
+    pub(super) param_gradient: Vec<f64>,
+    /// Products while a step is reversed.
+    pub(super) pulled: u64,
+    /// What the plugin has had computed since `start`.
+    pub(super) stats: Stats,
+    /// Matrices, for those who ask.
+    pub(super) implicit: Implicit,
+    pub(super) split: SplitTable,
+    pub(super) noise: NoiseSource,
+    pub(super) past: PastTable,
     /// What the model or the plugin did wrong in the current call.
     pub(super) trouble: Trouble,
 }
@@ -46,6 +59,8 @@ struct Current {
     ahead: (f64, f64),
     /// Model time is `sign` times plugin time.
     sign: f64,
+    /// The plugin may call the model; in `create` it may only ask what there is.
+    answers: bool,
 }
 
 /// What is looked at where nobody can ask to stop.
@@ -87,15 +102,21 @@ impl Callbacks {
     /// Makes room for a problem; allocates only when it is larger than any before.
     pub(super) fn prepare(&mut self, ivp: &Ivp<'_>) {
         let shape = ivp.rhs.shape();
-        self.scratch.resize(ivp.rhs.scratch_len(), 0.0);
+        let structure = ivp.rhs.structure();
+        let noise = structure.noise.map_or(0, |noise| noise.coefficients.scratch_len());
+        let parts = structure.split.map_or([0; 2], |s| [s.stiff, s.rest].map(|f| f.scratch_len()));
+        let needed = ivp.rhs.scratch_len().max(noise).max(parts[0]).max(parts[1]);
+        self.scratch.resize(needed, 0.0);
         self.value.resize(shape.states, 0.0);
         self.unit.resize(shape.states, 0.0);
         self.unit.fill(0.0);
         self.zero_params.resize(shape.params, 0.0);
         self.zero_params.fill(0.0);
         self.param_gradient.resize(shape.params, 0.0);
+        self.param_gradient.fill(0.0);
+        self.unwanted.resize(shape.params, 0.0);
         self.trouble.state.resize(shape.states, 0.0);
-        self.rhs_count = 0;
+        self.stats = Stats::default();
     }
 
     /// Opens the callbacks for one call of the plugin, between two plugin times.
@@ -111,7 +132,13 @@ impl Callbacks {
         let ivp = ptr::from_ref(ivp).cast::<Ivp<'static>>();
         let cancel = ptr::from_ref(cancel.as_deref().unwrap_or(&NEVER));
         let ahead = if limit >= from { (f64::MIN, limit) } else { (limit, f64::MAX) };
-        self.current = Some(Current { ivp, cancel, from, limit, ahead, sign });
+        self.current = Some(Current { ivp, cancel, from, limit, ahead, sign, answers: true });
+    }
+
+    /// Lets the plugin ask for extensions of a problem, in `create`.
+    pub(super) fn describe(&mut self, ivp: &Ivp<'_>) {
+        self.enter(ivp, &None, 1.0, ivp.t0, ivp.t1);
+        self.current.iter_mut().for_each(|current| current.answers = false);
     }
 
     /// Closes them.
@@ -129,16 +156,16 @@ impl Callbacks {
         y: &[f64],
         out: &mut [f64],
     ) -> bool {
-        self.rhs_count += 1;
+        self.stats.rhs += 1;
         ivp.rhs.eval(sign * t, y, ivp.p, out, &mut self.scratch);
         self.accept(sign, t, y, out)
     }
 
     /// Notes where a derivative is not finite; else gives it the sign of plugin time.
     #[inline(always)]
-    fn accept(&mut self, sign: f64, t: f64, y: &[f64], dydt: &mut [f64]) -> bool {
+    pub(super) fn accept(&mut self, sign: f64, t: f64, y: &[f64], dydt: &mut [f64]) -> bool {
         if let Some(state) = dydt.iter().position(|v| !v.is_finite()) {
-            self.note(sign * t, state, y);
+            self.note_non_finite(sign * t, state, y);
             return false;
         }
         if sign < 0.0 {
@@ -147,13 +174,14 @@ impl Callbacks {
         true
     }
 
-    /// Where a derivative was not finite, if that is the first time.
-    #[cold]
-    fn note(&mut self, t: f64, state: usize, y: &[f64]) {
-        if self.trouble.non_finite.is_none() {
-            self.trouble.non_finite = Some((t, state));
-            self.trouble.state.copy_from_slice(y);
-        }
+    /// Zeros for the parameters, and work space.
+    pub(super) fn work(&mut self) -> (&[f64], &mut [f64]) {
+        (&self.zero_params, &mut self.scratch)
+    }
+
+    /// The plugin times between which the current call may look.
+    pub(super) fn span(&self) -> Option<(f64, f64)> {
+        self.current.as_ref().map(|current| (current.from, current.limit))
     }
 
     fn cancelled(&mut self) -> bool {
@@ -179,8 +207,17 @@ impl Callbacks {
         Ok(limit)
     }
 
+    /// Notes the first state whose derivative was not finite, at a model time.
     #[cold]
-    fn misuse(&mut self, message: impl FnOnce() -> String) -> abi::slf_status {
+    pub(super) fn note_non_finite(&mut self, t: f64, state: usize, y: &[f64]) {
+        if self.trouble.non_finite.is_none() {
+            self.trouble.non_finite = Some((t, state));
+            self.trouble.state.copy_from_slice(y);
+        }
+    }
+
+    #[cold]
+    pub(super) fn misuse(&mut self, message: impl FnOnce() -> String) -> abi::slf_status {
         self.trouble.misuse.get_or_insert_with(message);
         abi::SLF_ERR_ARGUMENT
     }
@@ -191,7 +228,7 @@ fn negate(values: &mut [f64]) {
 }
 
 /// The problem that plugins see; `ctx` must outlive it.
-pub(super) fn problem(n: usize, ctx: *mut Callbacks) -> abi::slf_problem {
+pub(super) fn problem(n: usize, has_mass: bool, ctx: *mut Callbacks) -> abi::slf_problem {
     abi::slf_problem {
         struct_size: size_of::<abi::slf_problem>() as u32,
         dtype: abi::SLF_F64,
@@ -202,25 +239,69 @@ pub(super) fn problem(n: usize, ctx: *mut Callbacks) -> abi::slf_problem {
         jvp: Some(jvp),
         vjp: Some(vjp),
         dfdt: Some(dfdt),
-        mass: None,
+        mass: if has_mass { Some(mass) } else { None },
         jacobian_pattern: ptr::null(),
         mass_pattern: ptr::null(),
         poll: Some(poll),
-        get_extension: Some(no_extension),
+        get_extension: Some(get_extension),
     }
 }
 
-unsafe extern "C" fn no_extension(_ctx: *mut c_void, _id: abi::slf_str) -> *const c_void {
-    ptr::null()
+/// What the problem of the current call has beyond its right-hand side, by id.
+unsafe extern "C" fn get_extension(ctx: *mut c_void, id: abi::slf_str) -> *const c_void {
+    let find = || {
+        // SAFETY: the context of this problem; nothing else refers to it while the plugin runs.
+        let callbacks = unsafe { ctx.cast::<Callbacks>().as_mut() }?;
+        // SAFETY: text of the plugin, used during this call only.
+        let id = unsafe { borrow(id.ptr.cast::<u8>(), id.len.min(MAX_NAME) as usize) }?;
+        let current = callbacks.current.as_ref()?;
+        // SAFETY: the problem is alive while `current` is set.
+        let ivp = unsafe { &*current.ivp };
+        match str::from_utf8(id).ok()? {
+            abi::IMPLICIT_PROBLEM => Some(callbacks.implicit.table(ivp, ctx)),
+            abi::SPLIT_PROBLEM => callbacks.split.table(ivp, ctx),
+            abi::NOISE_PROBLEM => callbacks.noise.table(ctx),
+            abi::DELAY_PROBLEM => callbacks.past.table(ctx),
+            _ => None,
+        }
+    };
+    match catch_unwind(AssertUnwindSafe(find)) {
+        Ok(table) => table.unwrap_or(ptr::null()),
+        Err(_) => {
+            // SAFETY: as above; the reference that `find` held is gone.
+            if let Some(callbacks) = unsafe { ctx.cast::<Callbacks>().as_mut() } {
+                callbacks.trouble.panicked = true;
+            }
+            ptr::null()
+        }
+    }
 }
 
 /// What a callback needs of the current problem.
-struct At<'a> {
-    ivp: &'a Ivp<'static>,
-    sign: f64,
+pub(super) struct At<'a> {
+    pub(super) ivp: &'a Ivp<'static>,
+    pub(super) sign: f64,
     /// Plugin time, moved onto the limit when it misses it by rounding.
-    t: f64,
-    y: &'a [f64],
+    pub(super) t: f64,
+    pub(super) y: &'a [f64],
+}
+
+/// Opens a callback that has no time: finds the problem and its sign, looks at the cancel flag.
+///
+/// # Safety
+/// `ctx` is null or the context of a living `PluginSolver`.
+pub(super) unsafe fn open_at_once<'a>(
+    ctx: *mut c_void,
+) -> Result<(&'a mut Callbacks, &'a Ivp<'static>, f64), abi::slf_status> {
+    // SAFETY: as promised; nothing else refers to the callbacks while the plugin runs.
+    let callbacks = unsafe { ctx.cast::<Callbacks>().as_mut() }.ok_or(abi::SLF_ERR_ARGUMENT)?;
+    if callbacks.cancelled() {
+        return Err(abi::SLF_ERR_CANCELLED);
+    }
+    let current = callbacks.current.as_ref().filter(|c| c.answers).ok_or(abi::SLF_ERR_HOST)?;
+    // SAFETY: the problem is alive while `current` is set.
+    let (ivp, sign) = (unsafe { &*current.ivp }, current.sign);
+    Ok((callbacks, ivp, sign))
 }
 
 /// Opens a callback: finds the problem, looks at the cancel flag, checks time and state.
@@ -228,14 +309,14 @@ struct At<'a> {
 /// # Safety
 /// `ctx` is null or the context of a living `PluginSolver`; `y` is readable for its states.
 #[inline(always)]
-unsafe fn open<'a>(
+pub(super) unsafe fn open<'a>(
     ctx: *mut c_void,
     t: f64,
     y: *const c_void,
 ) -> Result<(&'a mut Callbacks, At<'a>), abi::slf_status> {
     // SAFETY: as promised; nothing else refers to the callbacks while the plugin runs.
     let callbacks = unsafe { ctx.cast::<Callbacks>().as_mut() }.ok_or(abi::SLF_ERR_ARGUMENT)?;
-    let Some(current) = &callbacks.current else { return Err(abi::SLF_ERR_HOST) };
+    let current = callbacks.current.as_ref().filter(|c| c.answers).ok_or(abi::SLF_ERR_HOST)?;
     if current.is_cancelled() {
         callbacks.trouble.cancelled = true;
         return Err(abi::SLF_ERR_CANCELLED);
@@ -260,7 +341,7 @@ unsafe fn open<'a>(
 /// # Safety
 /// As for [`open`].
 #[inline(always)]
-unsafe fn guarded(
+pub(super) unsafe fn guarded(
     ctx: *mut c_void,
     body: impl FnOnce() -> Result<(), abi::slf_status>,
 ) -> abi::slf_status {
@@ -277,7 +358,8 @@ unsafe fn guarded(
     }
 }
 
-const BAD_RESULT: &str = "it passed a result that is null, misaligned or overlaps an argument";
+pub(super) const BAD_RESULT: &str =
+    "it passed a result that is null, misaligned or overlaps an argument";
 
 unsafe extern "C" fn rhs(
     ctx: *mut c_void,
@@ -399,6 +481,24 @@ unsafe extern "C" fn dfdt(
     unsafe { guarded(ctx, body) }
 }
 
+/// The mass matrix as a dense one. It does not depend on the time.
+unsafe extern "C" fn mass(ctx: *mut c_void, _t: f64, values: *mut c_void) -> abi::slf_status {
+    let body = || {
+        // SAFETY: the context of this problem.
+        let (callbacks, ivp, _) = unsafe { open_at_once(ctx)? };
+        let n = ivp.u0.len();
+        let size = n.checked_mul(n).ok_or(abi::SLF_ERR_MEMORY)?;
+        // SAFETY: a pointer of the plugin, as the interface promises.
+        let Some(values) = (unsafe { borrow_mut(values, size, &[]) }) else {
+            return Err(callbacks.misuse(|| BAD_RESULT.to_owned()));
+        };
+        callbacks.implicit.write_dense_mass(n, values);
+        Ok(())
+    };
+    // SAFETY: the context of this problem.
+    unsafe { guarded(ctx, body) }
+}
+
 unsafe extern "C" fn vjp(
     ctx: *mut c_void,
     t: f64,
@@ -417,16 +517,16 @@ unsafe extern "C" fn vjp(
             return Err(callbacks.misuse(|| BAD_RESULT.to_owned()));
         };
         out.fill(0.0);
-        let Callbacks { scratch, param_gradient, .. } = &mut *callbacks;
+        let Callbacks { scratch, unwanted, .. } = &mut *callbacks;
         let mut by_time = 0.0;
         at.ivp.rhs.vjp(
             Point { t: at.sign * at.t, u: at.y, p: at.ivp.p },
             w,
-            Cotangent { t: &mut by_time, u: out, p: param_gradient },
+            Cotangent { t: &mut by_time, u: out, p: unwanted },
             scratch,
         );
         // Parameter gradients are not asked for; keep the sums from overflowing.
-        param_gradient.fill(0.0);
+        unwanted.fill(0.0);
         if callbacks.accept(at.sign, at.t, at.y, out) { Ok(()) } else { Err(abi::SLF_RECOVERABLE) }
     };
     // SAFETY: the context of this problem.

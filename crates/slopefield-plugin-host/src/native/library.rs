@@ -13,6 +13,8 @@ use std::sync::OnceLock;
 
 /// Most solvers or networks in one plugin.
 const MAX_COUNT: u32 = 200;
+/// Who takes a singular mass matrix takes any.
+const MASS: u32 = abi::SLF_CAP_MASS_MATRIX | abi::SLF_CAP_SINGULAR_MASS;
 /// Interfaces looked for when version 1 is missing, for the message.
 const OTHER_MAJORS: std::ops::RangeInclusive<u32> = 2..=9;
 
@@ -33,6 +35,8 @@ pub(crate) struct SolverEntry {
     pub(crate) description: SolverDescription,
     /// Every pointer is present, except `interpolate` when there is no dense output.
     pub(super) table: abi::slf_solver_factory,
+    /// Derivatives of its steps, where it has them; every pointer is present.
+    pub(super) step_vjp: Option<abi::slf_step_vjp>,
 }
 
 /// One network kind: its description and the function that builds it.
@@ -280,6 +284,8 @@ pub(super) fn read_solvers(
         if out.iter().any(|s| s.description.local_id() == id) {
             return Err(format!("the solver `{id}` is listed twice"));
         }
+        let reverses = raw.caps & abi::SLF_CAP_STEP_VJP != 0;
+        let step_vjp = reverses.then(|| read_step_vjp(&table, &id)).transpose()?;
         out.push(SolverEntry {
             description: SolverDescription {
                 id: format!("{plugin}/{id}"),
@@ -289,14 +295,38 @@ pub(super) fn read_solvers(
                 dense_order: raw.dense_order,
                 adaptive: raw.caps & abi::SLF_CAP_ADAPTIVE != 0,
                 implicit: raw.caps & abi::SLF_CAP_IMPLICIT != 0,
+                mass_matrix: raw.caps & MASS != 0,
+                singular_mass: raw.caps & abi::SLF_CAP_SINGULAR_MASS != 0,
+                noise: raw.caps & abi::SLF_CAP_NOISE != 0,
+                delays: raw.caps & abi::SLF_CAP_DELAYS != 0,
+                step_vjp: reverses,
                 backward: raw.caps & abi::SLF_CAP_BACKWARD != 0,
                 deterministic: raw.caps & abi::SLF_CAP_BITWISE_DETERMINISTIC != 0,
                 options: options(raw.options_json, &id)?,
             },
             table,
+            step_vjp,
         });
     }
     Ok(out)
+}
+
+/// The derivatives of steps that the solver `id` declares.
+fn read_step_vjp(factory: &abi::slf_solver_factory, id: &str) -> Result<abi::slf_step_vjp, String> {
+    let get = factory.get_extension.ok_or("a function of the solver table is null")?;
+    // SAFETY: a function of the plugin, given text that lives for ever.
+    let table = unsafe { get(abi::slf_str::new(abi::STEP_VJP)) };
+    if table.is_null() {
+        return Err(format!("the solver `{id}` declares derivatives of its steps and has none"));
+    }
+    // SAFETY: the plugin returned its table for this id.
+    let table = unsafe {
+        read_table(table.cast::<abi::slf_step_vjp>(), "the table of derivatives of steps")?
+    };
+    if table.record_len.is_none() || table.record.is_none() || table.reverse.is_none() {
+        return Err("a function of the table of derivatives of steps is null".to_owned());
+    }
+    Ok(table)
 }
 
 fn read_networks(

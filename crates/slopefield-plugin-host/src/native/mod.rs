@@ -9,10 +9,16 @@
 
 mod build;
 mod callbacks;
+mod delays;
 mod image;
+mod implicit;
 mod library;
 mod linked;
+mod noise;
 mod options;
+mod reverse;
+mod sparsity;
+mod split;
 mod stepper;
 
 pub(crate) use build::build_network;

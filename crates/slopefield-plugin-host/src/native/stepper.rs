@@ -7,24 +7,28 @@
 use super::callbacks::{self, Callbacks};
 use super::library::SolverEntry;
 use super::options::{c_options, spelled_options};
+use super::reverse::Reversing;
 use super::{borrow, error_buffer, error_text};
+use crate::describe::SolverDescription;
 use slopefield_kernel::Part;
 use slopefield_lang::OptionValue;
 use slopefield_plugin_abi as abi;
-use slopefield_solve::{Ivp, Settings, SolveError, Stats, Step, Stepper};
+use slopefield_solve::{
+    Consistency, Ivp, KeptPast, Settings, SolveError, Stats, Step, StepVjp, Stepper,
+};
 use std::ptr;
 
 /// Runs one solver of a plugin. Instances of the plugin are reused from one `start` to the next
 /// while the number of states and the settings stay the same.
 pub struct PluginSolver {
-    entry: SolverEntry,
+    pub(super) entry: SolverEntry,
     options: Vec<(String, OptionValue)>,
     /// Owned; raw because the plugin holds the same pointer.
-    callbacks: *mut Callbacks,
+    pub(super) callbacks: *mut Callbacks,
     /// Owned; raw for the same reason. Points to `callbacks`.
     problem: *mut abi::slf_problem,
     /// Owned by the plugin; null when there is none.
-    instance: *mut abi::slf_solver,
+    pub(super) instance: *mut abi::slf_solver,
     created_for: Setup,
     /// Where the plugin says why a call failed. Kept, because clearing a kilobyte takes longer than
     /// many a step.
@@ -32,22 +36,41 @@ pub struct PluginSolver {
     /// A call broke the rules, so the instance cannot be trusted.
     dead: bool,
     /// Model time is this times plugin time.
-    sign: f64,
+    pub(super) sign: f64,
     /// Plugin times.
     t_prev: f64,
     t: f64,
     started: bool,
     y_prev: Vec<f64>,
-    y: Vec<f64>,
+    pub(super) y: Vec<f64>,
     /// Slopes at both ends in plugin time, for solvers without dense output.
     f_prev: Vec<f64>,
     f: Vec<f64>,
+    /// Initial values and slopes of systems with a mass matrix.
+    consistency: Consistency<f64>,
+    pub(super) consistent: Vec<f64>,
+    /// The past of delay equations, once there was one.
+    pub(super) past: Option<Box<KeptPast>>,
+    /// The system of this run has delays.
+    delayed: bool,
+    /// The next step begins at a point where delays carry a discontinuity on.
+    pub(super) anew: bool,
+    /// What the plugin has been told of the system still holds.
+    pub(super) described: bool,
+    /// Whether slopes at both ends of the last step are there, for systems with a mass matrix.
+    slopes: Option<Result<(), SolveError>>,
     stats: Stats,
+    /// For steps that the plugin reverses.
+    pub(super) reversing: Reversing,
+    pub(super) record_len: usize,
+    /// Times within a step in plugin time.
+    pub(super) mirrored: Vec<f64>,
 }
 
 /// What an instance was created for.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Setup {
+    mass: bool,
     rtol: f64,
     atol: Vec<f64>,
     h_init: f64,
@@ -63,7 +86,7 @@ unsafe impl Send for PluginSolver {}
 impl PluginSolver {
     pub(crate) fn new(entry: SolverEntry, options: Vec<(String, OptionValue)>) -> Self {
         let callbacks = Box::into_raw(Box::<Callbacks>::default());
-        let problem = Box::into_raw(Box::new(callbacks::problem(0, callbacks)));
+        let problem = Box::into_raw(Box::new(callbacks::problem(0, false, callbacks)));
         PluginSolver {
             entry,
             options,
@@ -81,17 +104,27 @@ impl PluginSolver {
             y: Vec::new(),
             f_prev: Vec::new(),
             f: Vec::new(),
+            consistency: Consistency::default(),
+            consistent: Vec::new(),
+            past: None,
+            delayed: false,
+            anew: false,
+            described: true,
+            slopes: None,
+            reversing: Reversing::default(),
+            record_len: 0,
+            mirrored: Vec::new(),
             stats: Stats::default(),
         }
     }
 
-    fn callbacks(&mut self) -> &mut Callbacks {
+    pub(super) fn callbacks(&mut self) -> &mut Callbacks {
         // SAFETY: owned by this value and, outside of calls into the plugin, used by it alone.
         unsafe { &mut *self.callbacks }
     }
 
     /// The error buffer, empty, for one call.
-    fn empty_error(&mut self) -> *mut abi::slf_error {
+    pub(super) fn empty_error(&mut self) -> *mut abi::slf_error {
         // The plugin may have changed any of them.
         self.err.struct_size = size_of::<abi::slf_error>() as u32;
         self.err.code = 0;
@@ -99,7 +132,7 @@ impl PluginSolver {
         &raw mut *self.err
     }
 
-    fn hermite(&self) -> bool {
+    pub(super) fn hermite(&self) -> bool {
         self.entry.description.dense_order == 0.0
     }
 
@@ -110,24 +143,37 @@ impl PluginSolver {
             // SAFETY: the pointer came from `create` of the same table and is given back once.
             unsafe { destroy(instance) }
         }
+        let callbacks = self.callbacks();
+        callbacks.implicit.forget();
+        callbacks.split.forget();
+        callbacks.noise.forget();
+        callbacks.past.forget();
     }
 
     /// Makes the instance fit the problem and the settings.
-    fn ready(&mut self, ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
+    /// `singular`: whether the system has algebraic equations.
+    fn ready(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        singular: bool,
+    ) -> Result<(), SolveError> {
         let n = ivp.u0.len();
+        let mass = ivp.rhs.structure().mass.is_some();
+        let callbacks = self.callbacks();
+        let parts = callbacks.implicit.prepare(ivp, singular);
+        let noise = callbacks.noise.prepare(ivp, settings)?;
+        self.described &= parts && noise && self.callbacks().split.fits(ivp);
         let fits = !self.instance.is_null()
             && !self.dead
-            && self.y.len() == n
-            && self.created_for.matches(n, settings);
+            && self.described
+            && self.created_for.matches(n, mass, settings);
         if fits {
             return Ok(());
         }
         self.destroy();
-        self.dead = false;
-        for v in [&mut self.y, &mut self.y_prev, &mut self.f, &mut self.f_prev] {
-            v.resize(n, 0.0);
-        }
-        let setup = Setup::new(n, settings);
+        (self.dead, self.described) = (false, true);
+        let setup = Setup::new(n, mass, settings);
         let spelled = spelled_options(&self.options);
         let options = c_options(&spelled);
         let config = abi::slf_solver_config {
@@ -142,10 +188,11 @@ impl PluginSolver {
             n_options: options.len() as u64,
         };
         // SAFETY: owned, and no instance exists that could be reading it.
-        unsafe { (*self.problem).n = n as u64 };
+        unsafe { *self.problem = callbacks::problem(n, mass, self.callbacks) };
         let Some(create) = self.entry.table.create else { return Err(self.missing()) };
         let err = self.empty_error();
         let mut instance = ptr::null_mut();
+        self.callbacks().describe(ivp);
         // SAFETY: a function of the plugin; id, settings and options live during the call, the
         // problem until `destroy`.
         let status = unsafe {
@@ -157,6 +204,7 @@ impl PluginSolver {
                 err,
             )
         };
+        self.callbacks().leave();
         if status != abi::SLF_OK {
             return Err(self.failed(ivp.t0, error_text(&self.err, status)));
         }
@@ -168,22 +216,32 @@ impl PluginSolver {
         Ok(())
     }
 
+    /// The instance, where there is one that may be called.
+    pub(super) fn living(&self) -> Result<*mut abi::slf_solver, SolveError> {
+        match self.dead || self.instance.is_null() {
+            true => Err(SolveError::Invalid(
+                "the solver was called before start, or after a failure that ended the run".into(),
+            )),
+            false => Ok(self.instance),
+        }
+    }
+
     fn failed(&self, t: f64, message: String) -> SolveError {
         SolveError::Plugin { plugin: self.entry.description.id.clone(), t, message }
     }
 
-    fn missing(&self) -> SolveError {
+    pub(super) fn missing(&self) -> SolveError {
         self.failed(self.sign * self.t, "a function of its table is null".to_owned())
     }
 
     /// The plugin broke a rule: no further call on this instance.
-    fn broke(&mut self, message: String) -> SolveError {
+    pub(super) fn broke(&mut self, message: String) -> SolveError {
         self.dead = true;
         self.failed(self.sign * self.t, message)
     }
 
     /// The error behind a status that is not success.
-    fn error(&mut self, status: abi::slf_status, h: f64) -> SolveError {
+    pub(super) fn error(&mut self, status: abi::slf_status, h: f64) -> SolveError {
         let t = self.sign * self.t;
         let trouble = std::mem::take(&mut self.callbacks().trouble);
         if status == abi::SLF_ERR_PANIC {
@@ -262,6 +320,11 @@ impl PluginSolver {
     /// Slope at the new end, where the host interpolates itself.
     fn slope(&mut self, ivp: &Ivp<'_>) -> Result<(), SolveError> {
         std::mem::swap(&mut self.f, &mut self.f_prev);
+        if self.created_for.mass {
+            // Dear, and wanted only where somebody interpolates.
+            self.slopes = None;
+            return Ok(());
+        }
         // SAFETY: owned by this value; the plugin is not running.
         let callbacks = unsafe { &mut *self.callbacks };
         if callbacks.evaluate(ivp, self.sign, self.t, &self.y, &mut self.f) {
@@ -270,6 +333,37 @@ impl PluginSolver {
         let state = callbacks.trouble.non_finite.map_or(0, |(_, state)| state);
         self.started = false;
         Err(SolveError::NonFinite { t: self.sign * self.t, state, u: self.y.clone() })
+    }
+
+    /// Moves the initial state to values that satisfy the algebraic equations; whether there are any.
+    fn consistent_start(&mut self, ivp: &Ivp<'_>, settings: &Settings) -> Result<bool, SolveError> {
+        if ivp.rhs.structure().mass.is_none() {
+            return Ok(false);
+        }
+        self.consistency.configure(ivp, settings);
+        self.consistency.establish(ivp, ivp.t0, &mut self.y, &mut self.f, &mut self.stats)?;
+        let singular = self.consistency.algebraic_equations() > 0;
+        match singular && !self.entry.description.singular_mass {
+            true => Err(refused(&self.entry.description, "algebraic equations")),
+            false => Ok(singular),
+        }
+    }
+
+    /// The slopes of a solution of `M y' = f` at both ends of the last step, also of the variables that
+    /// algebraic equations determine. They are those of values beside the states which satisfy these
+    /// equations exactly.
+    fn consistent_slopes(&mut self, ivp: &Ivp<'_>) -> Result<(), SolveError> {
+        let Self { consistency, consistent, stats, sign, .. } = self;
+        for (t, y, f) in
+            [(self.t_prev, &self.y_prev, &mut self.f_prev), (self.t, &self.y, &mut self.f)]
+        {
+            consistent.copy_from_slice(y);
+            consistency.establish(ivp, *sign * t, consistent, f, stats)?;
+            if *sign < 0.0 {
+                f.iter_mut().for_each(|v| *v = -*v);
+            }
+        }
+        Ok(())
     }
 
     fn interpolate_hermite(&self, t: f64, out: &mut [f64]) {
@@ -286,8 +380,9 @@ impl PluginSolver {
 }
 
 impl Setup {
-    fn new(n: usize, s: &Settings) -> Self {
+    fn new(n: usize, mass: bool, s: &Settings) -> Self {
         Setup {
+            mass,
             rtol: s.rtol,
             atol: if s.atol.len() == n { s.atol.clone() } else { vec![s.atol[0]; n] },
             h_init: s.h_init.map_or(0.0, f64::abs),
@@ -297,13 +392,15 @@ impl Setup {
     }
 
     /// Whether an instance made for `self` serves; allocates nothing.
-    fn matches(&self, n: usize, s: &Settings) -> bool {
+    fn matches(&self, n: usize, mass: bool, s: &Settings) -> bool {
         let same_atol = if s.atol.len() == n {
             self.atol == s.atol
         } else {
             self.atol.iter().all(|a| *a == s.atol[0])
         };
         same_atol
+            && self.atol.len() == n
+            && self.mass == mass
             && self.rtol == s.rtol
             && self.h_init == s.h_init.map_or(0.0, f64::abs)
             && self.h_min == s.h_min
@@ -356,41 +453,65 @@ fn check(ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
     Ok(())
 }
 
-/// The interface of plugins hands over a right-hand side and nothing else; a part that it leaves out
-/// would silently change the solution. Events are the loop's own matter.
-fn refuse_more_than_a_right_hand_side(ivp: &Ivp<'_>) -> Result<(), SolveError> {
-    match ivp.rhs.structure().beyond(&[Part::Events]) {
-        Some(part) => Err(SolveError::Invalid(format!(
-            "solvers of plugins solve no systems with {}; use a built-in method, or `auto`",
-            part.words()
-        ))),
+/// A part of the system that the solver does not say it honours would silently change the solution.
+/// Events are the loop's own matter.
+fn refuse_undeclared(about: &SolverDescription, ivp: &Ivp<'_>) -> Result<(), SolveError> {
+    // An undeclared part is replaced by one that everybody honours.
+    let declared = |yes, part| if yes { part } else { Part::Events };
+    let honoured = [
+        Part::Events,
+        declared(about.mass_matrix, Part::Mass),
+        declared(about.noise, Part::Noise),
+        declared(about.delays, Part::Delays),
+    ];
+    match ivp.rhs.structure().beyond(&honoured) {
+        Some(part) => Err(refused(about, part.words())),
         None => Ok(()),
     }
 }
 
-impl Stepper for PluginSolver {
-    fn start(&mut self, ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
+fn refused(about: &SolverDescription, what: &str) -> SolveError {
+    SolveError::Invalid(format!(
+        "the solver `{}` of a plugin does not declare that it solves systems with {what}; use a \
+         built-in method, or `auto`",
+        about.id
+    ))
+}
+
+impl PluginSolver {
+    /// Begins a system without delays, or what the past makes of one.
+    pub(super) fn start_ordinary(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+    ) -> Result<(), SolveError> {
         check(ivp, settings)?;
-        refuse_more_than_a_right_hand_side(ivp)?;
         self.started = false;
         self.stats = Stats::default();
+        let n = ivp.u0.len();
+        for v in
+            [&mut self.y, &mut self.y_prev, &mut self.f, &mut self.f_prev, &mut self.consistent]
+        {
+            v.resize(n, 0.0);
+        }
+        self.y.copy_from_slice(ivp.u0);
+        let singular = self.consistent_start(ivp, settings)?;
         // A plugin that knows only one direction of time sees a mirrored problem.
         let mirrored = ivp.t1 < ivp.t0 && !self.entry.description.backward;
         self.sign = if mirrored { -1.0 } else { 1.0 };
         let (t0, t1) = (self.sign * ivp.t0, self.sign * ivp.t1);
         (self.t_prev, self.t) = (t0, t0);
         self.callbacks().prepare(ivp);
-        self.ready(ivp, settings)?;
-        self.y.copy_from_slice(ivp.u0);
-        self.y_prev.copy_from_slice(ivp.u0);
+        self.ready(ivp, settings, singular)?;
+        self.y_prev.copy_from_slice(&self.y);
 
         let Some(start) = self.entry.table.start else { return Err(self.missing()) };
         let sign = self.sign;
         self.callbacks().enter(ivp, &settings.cancel, sign, t0, t1);
         let err = self.empty_error();
-        // SAFETY: a function of the plugin on its own living instance; `u0` has as many elements
+        // SAFETY: a function of the plugin on its own living instance; `y` has as many elements
         // as the instance was created for.
-        let status = unsafe { start(self.instance, t0, t1, ivp.u0.as_ptr().cast(), err) };
+        let status = unsafe { start(self.instance, t0, t1, self.y.as_ptr().cast(), err) };
         self.callbacks().leave();
         if status != abi::SLF_OK {
             return Err(self.error(status, 0.0));
@@ -405,7 +526,8 @@ impl Stepper for PluginSolver {
         Ok(())
     }
 
-    fn step(
+    /// Takes a step of it.
+    pub(super) fn step_ordinary(
         &mut self,
         ivp: &Ivp<'_>,
         settings: &Settings,
@@ -459,8 +581,92 @@ impl Stepper for PluginSolver {
         Ok(Step { t_prev: sign * self.t_prev, t: sign * self.t, rejected: out.n_rejected })
     }
 
+    /// The plugin goes on from where it is and forgets what it remembers.
+    pub(super) fn begin_afresh(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        t_limit: f64,
+    ) -> Result<(), SolveError> {
+        let Some(restart) = self.entry.table.restart else { return Err(self.missing()) };
+        let (instance, sign, from) = (self.living()?, self.sign, self.t);
+        self.callbacks().enter(ivp, &settings.cancel, sign, from, sign * t_limit);
+        let err = self.empty_error();
+        // SAFETY: a function of the plugin on its own living instance; `y` has as many elements as
+        // the instance was created for.
+        let status = unsafe { restart(instance, from, self.y.as_ptr().cast(), err) };
+        self.callbacks().leave();
+        if status != abi::SLF_OK {
+            return Err(self.error(status, 0.0));
+        }
+        if let Some(misuse) = self.callbacks().trouble.misuse.take() {
+            return Err(self.broke(misuse));
+        }
+        if self.hermite() { self.slope(ivp) } else { Ok(()) }
+    }
+
+    /// Evaluates what the host's own interpolants need and the step did not.
+    pub(super) fn prepare_dense_ordinary(&mut self, ivp: &Ivp<'_>) {
+        // SAFETY: owned by this value; the plugin is not running.
+        let callbacks = unsafe { &mut *self.callbacks };
+        if callbacks.noise.is_there() {
+            let span = (self.t_prev, self.t);
+            callbacks.noise.prepare_dense(ivp, span, &self.y_prev, &mut callbacks.scratch);
+        } else if self.created_for.mass && self.hermite() && self.slopes.is_none() {
+            self.slopes = Some(self.consistent_slopes(ivp));
+        }
+    }
+}
+
+impl Stepper for PluginSolver {
+    fn start(&mut self, ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
+        refuse_undeclared(&self.entry.description, ivp)?;
+        let structure = ivp.rhs.structure();
+        self.delayed = structure.delays.is_some();
+        if !self.delayed {
+            self.described &= self.callbacks().past.prepare(std::iter::empty());
+            return self.start_ordinary(ivp, settings);
+        }
+        if structure.noise.is_some() {
+            return Err(SolveError::Invalid(
+                "solvers of plugins take no systems with both delays and noise; use `auto`".into(),
+            ));
+        }
+        self.start_delayed(ivp, settings)
+    }
+
+    fn restart(&mut self, ivp: &Ivp<'_>, settings: &Settings) -> Result<(), SolveError> {
+        match self.delayed {
+            true => self.restart_delayed(ivp, settings),
+            false => self.start(ivp, settings),
+        }
+    }
+
+    fn step(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        t_limit: f64,
+    ) -> Result<Step, SolveError> {
+        match self.delayed {
+            true => self.step_delayed(ivp, settings, t_limit),
+            false => self.step_ordinary(ivp, settings, t_limit),
+        }
+    }
+
     fn state(&self) -> &[f64] {
         &self.y
+    }
+
+    fn prepare_dense(&mut self, ivp: &Ivp<'_>) {
+        // With delays it was done when the step was taken.
+        if !self.delayed {
+            self.prepare_dense_ordinary(ivp);
+        }
+    }
+
+    fn delayed(&mut self, ivp: &Ivp<'_>, t: f64, out: &mut [f64]) -> Result<(), SolveError> {
+        if self.delayed { self.delayed_values(ivp, t, out) } else { Ok(()) }
     }
 
     fn interpolate(&mut self, t: f64, out: &mut [f64]) -> Result<(), SolveError> {
@@ -482,7 +688,20 @@ impl Stepper for PluginSolver {
             out.copy_from_slice(&self.y_prev);
             return Ok(());
         }
+        if self.callbacks().noise.is_there() {
+            let (span, ends) = ((self.t_prev, self.t), (&self.y_prev[..], &self.y[..]));
+            // SAFETY: owned by this value; the plugin is not running.
+            let noise = unsafe { &mut (*self.callbacks).noise };
+            return match noise.interpolate(time, span, ends, out) {
+                true => Ok(()),
+                false => Err(SolveError::Invalid("prepare_dense was not called".into())),
+            };
+        }
         if self.hermite() {
+            if self.created_for.mass {
+                let missing = || Err(SolveError::Invalid("prepare_dense was not called".into()));
+                self.slopes.clone().unwrap_or_else(missing)?;
+            }
             self.interpolate_hermite(time, out);
             return Ok(());
         }
@@ -506,10 +725,15 @@ impl Stepper for PluginSolver {
         }
     }
 
+    fn step_vjp(&mut self) -> Option<&mut dyn StepVjp> {
+        if self.entry.step_vjp.is_some() { Some(self) } else { None }
+    }
+
     fn stats(&self) -> Stats {
         // SAFETY: owned by this value; the plugin is not running.
-        let rhs = unsafe { (*self.callbacks).rhs_count };
-        Stats { rhs, ..self.stats }
+        let mut stats = unsafe { (*self.callbacks).stats };
+        stats += self.stats;
+        stats
     }
 }
 

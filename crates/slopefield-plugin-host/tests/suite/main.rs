@@ -4,11 +4,16 @@
 
 mod bundling;
 mod common;
+mod delays;
 mod discovery;
 mod faults;
+mod gradients;
+mod implicit;
 mod log;
 mod networks;
 mod networks_extra;
+mod noise;
 mod solvers;
+mod split;
 mod tableaus;
 mod trust;

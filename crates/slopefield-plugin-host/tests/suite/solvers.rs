@@ -102,7 +102,7 @@ fn backward_in_time() {
 /// Worst errors at the ends of steps and inside them for two step sizes, as observed orders, in
 /// both directions of time.
 #[track_caller]
-fn check_order(
+pub fn check_order(
     mut stepper: Box<dyn Stepper>,
     (model, exact): (&Formula, fn(f64) -> Vec<f64>),
     (order, dense_order): (f64, f64),

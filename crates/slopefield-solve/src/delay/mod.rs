@@ -20,6 +20,7 @@
 mod breaks;
 mod fill;
 mod history;
+mod kept;
 mod lags;
 mod methods;
 mod passages;
@@ -27,6 +28,7 @@ mod read;
 mod stepper;
 mod steps;
 
+pub use kept::KeptPast;
 pub(crate) use methods::one_step;
 pub use methods::{delay_method, delay_method_single};
 pub use stepper::DelayStepper;

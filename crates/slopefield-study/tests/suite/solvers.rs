@@ -1,5 +1,8 @@
 //! The list of built-in solvers, in the program and in its documentation.
-use slopefield_study::solvers::{solvers_table, summaries};
+use crate::gradients::model;
+
+use slopefield_solve::Stepper;
+use slopefield_study::solvers::{Solvers, solvers_table, stepper, summaries};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/solvers.md");
 const BEGIN: &str = "<!-- The tables are written by a test of slopefield-study; see docs/how-to/add-a-solver.md. -->\n";
@@ -38,4 +41,27 @@ fn every_solver_can_be_told_from_the_others_and_says_when_to_use_it() {
     groups.sort_unstable();
     groups.dedup();
     assert_eq!(groups.len(), pieces);
+}
+
+/// Plugins that say which solver they were asked for.
+struct Asked;
+
+impl Solvers for Asked {
+    fn stepper(&self, method: &str) -> Result<Box<dyn Stepper>, String> {
+        Err(format!("asked for {method}"))
+    }
+}
+
+/// What a plugin's solver takes it says itself, when the solve begins.
+#[test]
+fn plugins_are_asked_for_models_of_every_class() {
+    for text in [
+        "state x = 1\nparam k = 1\nx' = -k*x\n",
+        "state x = 1\nparam k = 1\nhistory x = 1\nx' = -k*delay(x, 1)\n",
+        "state x = 1\nparam k = 1\nnoise W\nx' = -k*x + 0.1*W'\n",
+    ] {
+        let model = model(text);
+        let refusal = |method: &str| stepper(&model, method, &Asked).err();
+        assert_eq!(refusal("org.example/mine").as_deref(), Some("asked for org.example/mine"));
+    }
 }

@@ -7,13 +7,23 @@
 #![allow(unsafe_code, reason = "the plugin interface is a C interface")]
 
 mod definition;
+mod delays;
 mod graph;
+mod implicit;
+mod noise;
 mod problem;
+mod reversal;
+mod split;
 mod tables;
 
 pub use definition::{Definition, NetworkEntry, Shared, SolverEntry};
+pub use delays::Delays;
 pub use graph::Graph;
+pub use implicit::{Implicit, Pattern};
+pub use noise::{Calculus, Noise, NoiseKind};
 pub use problem::Problem;
+pub use reversal::Reversal;
+pub use split::Split;
 pub use tables::entry;
 
 use crate::{Error, Level};

@@ -38,7 +38,8 @@ impl<'a> Problem<'a> {
         self.n == 0
     }
 
-    /// Whether there is a mass matrix. Solvers of this kit never meet one: it refuses such problems.
+    /// Whether there is a mass matrix, `M y' = f(t, y)`. Only solvers with
+    /// [`Caps::MASS_MATRIX`](crate::Caps::MASS_MATRIX) meet one.
     pub fn has_mass_matrix(&self) -> bool {
         self.raw.mass.is_some()
     }
@@ -88,6 +89,18 @@ impl<'a> Problem<'a> {
     /// Writes `wᵀ ∂f/∂y`.
     pub fn vjp(&self, t: f64, y: &[f64], w: &[f64], out: &mut [f64]) -> Result<(), Error> {
         self.two(self.raw.vjp, t, y, w, out)
+    }
+
+    /// An extension by id; null when the host or this problem has none.
+    pub(super) fn extension(&self, id: &'static str) -> *const c_void {
+        let Some(get) = self.raw.get_extension else { return std::ptr::null() };
+        // SAFETY: the host's own function and context, given text that lives for ever.
+        unsafe { get(self.raw.ctx, abi::slf_str::new(id)) }
+    }
+
+    /// Why there is no extension.
+    pub(super) fn no_extension(&self, what: &str) -> Error {
+        Error::unsupported(format!("this host does not offer the {what} of the problem"))
     }
 
     /// Whether to go on. Call it at least once per 1000 iterations that call nothing else.

@@ -1,7 +1,9 @@
 //! The C functions that the host calls.
 
 use super::definition::{Definition, RawConfig, Running};
-use super::{Graph, HOST, Problem, guarded, host_log, slice, slice_mut, text, write_error};
+use super::{
+    Graph, HOST, Problem, Reversal, guarded, host_log, slice, slice_mut, text, write_error,
+};
 use crate::{Error, Level, OptionValue};
 use slopefield_plugin_abi as abi;
 use std::ffi::c_void;
@@ -76,7 +78,15 @@ impl<P: Definition> Tables<P> {
         interpolate: Some(interpolate),
         restart: Some(restart),
         destroy: Some(destroy),
-        get_extension: Some(no_extension),
+        get_extension: Some(solver_extension::<P>),
+    };
+
+    const STEP_VJP: &'static abi::slf_step_vjp = &abi::slf_step_vjp {
+        struct_size: size_of::<abi::slf_step_vjp>() as u32,
+        reserved: 0,
+        record_len: Some(record_len),
+        record: Some(record),
+        reverse: Some(reverse),
     };
 
     const NETWORKS: &'static abi::slf_network_factory = &abi::slf_network_factory {
@@ -113,6 +123,19 @@ unsafe extern "C" fn shutdown() {}
 
 unsafe extern "C" fn no_extension(_id: abi::slf_str) -> *const c_void {
     ptr::null()
+}
+
+unsafe extern "C" fn solver_extension<P: Definition>(id: abi::slf_str) -> *const c_void {
+    quiet(ptr::null(), || {
+        let has = |cap: u32| P::solvers().iter().any(|s| s.info.caps.0 & cap != 0);
+        // SAFETY: text from the host, used during the call only.
+        match unsafe { text(id) } {
+            Ok(abi::STEP_VJP) if has(abi::SLF_CAP_STEP_VJP) => {
+                ptr::from_ref(Tables::<P>::STEP_VJP).cast()
+            }
+            _ => ptr::null(),
+        }
+    })
 }
 
 unsafe extern "C" fn solver_count<P: Definition>() -> u32 {
@@ -193,8 +216,8 @@ unsafe extern "C" fn create<P: Definition>(
         let raw =
             unsafe { problem.as_ref() }.ok_or_else(|| Error::argument("the problem is null"))?;
         let checked = Problem::new(raw)?;
-        // There is no way to ask for the matrix yet, so nobody can honour it.
-        if checked.has_mass_matrix() {
+        let takes_mass = entry.info.caps.0 & abi::SLF_CAP_MASS_MATRIX != 0;
+        if checked.has_mass_matrix() && !takes_mass {
             return Err(Error::unsupported(format!("`{id}` takes no mass matrix")));
         }
         // SAFETY: null or a configuration that lives during this call.
@@ -357,6 +380,53 @@ unsafe extern "C" fn interpolate(
         // SAFETY: the host passes room for one value per state.
         let out = unsafe { slice_mut(out.cast::<f64>(), problem.len(), "the result")? };
         instance.solver.interpolate(t, derivative, out)
+    };
+    // SAFETY: pointers of the host, passed on.
+    unsafe { on_instance(s, err, body) }
+}
+
+unsafe extern "C" fn record_len(
+    s: *mut abi::slf_solver,
+    len: *mut u64,
+    err: *mut abi::slf_error,
+) -> abi::slf_status {
+    let body = |instance: &mut Instance, _: &Problem<'_>| {
+        // SAFETY: null or a place of the host for one number.
+        let len = unsafe { len.as_mut() }.ok_or_else(|| Error::argument("len is null"))?;
+        *len = instance.solver.record_len() as u64;
+        Ok(())
+    };
+    // SAFETY: pointers of the host, passed on.
+    unsafe { on_instance(s, err, body) }
+}
+
+unsafe extern "C" fn record(
+    s: *mut abi::slf_solver,
+    out: *mut f64,
+    err: *mut abi::slf_error,
+) -> abi::slf_status {
+    let body = |instance: &mut Instance, _: &Problem<'_>| {
+        if instance.last.0 == instance.last.1 {
+            return Err(Error::argument("there is no step to record"));
+        }
+        // SAFETY: the host passes room for as many numbers as `record_len` said.
+        let out = unsafe { slice_mut(out, instance.solver.record_len(), "the record")? };
+        instance.solver.record(out)
+    };
+    // SAFETY: pointers of the host, passed on.
+    unsafe { on_instance(s, err, body) }
+}
+
+unsafe extern "C" fn reverse(
+    s: *mut abi::slf_solver,
+    step: *const abi::slf_reversal,
+    err: *mut abi::slf_error,
+) -> abi::slf_status {
+    let body = |instance: &mut Instance, problem: &Problem<'_>| {
+        let record = instance.solver.record_len();
+        // SAFETY: a step of the host, whose vectors have the lengths that the interface says.
+        let mut step = unsafe { Reversal::new(step, problem.len(), record)? };
+        instance.solver.reverse(problem, &mut step)
     };
     // SAFETY: pointers of the host, passed on.
     unsafe { on_instance(s, err, body) }

@@ -26,38 +26,60 @@ pub fn scratch(name: &str) -> PathBuf {
     folder
 }
 
-/// A folder with the bundled plugins, built with the same cargo, profile and target folder as
-/// this test, once per test program.
+/// A folder with the bundled plugins, built once per test program.
 pub fn bundled() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        // .../<profile>/deps/<this test>
-        let this = std::env::current_exe().unwrap();
-        let products = this.parent().unwrap().parent().unwrap();
-        let target = products.parent().unwrap();
-        let profile = match products.file_name().unwrap().to_str().unwrap() {
-            "debug" => "dev",
-            other => other,
-        };
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo)
-            .args(["build", "--quiet", "--profile", profile])
-            .args(["-p", "slopefield-plugin-ode-extra", "-p", "slopefield-plugin-kan"])
-            .args(["-p", "slopefield-plugin-networks-extra"])
-            .arg("--target-dir")
-            .arg(target)
-            .current_dir(repository())
-            .output()
-            .unwrap();
-        assert!(
-            built.status.success(),
-            "the bundled plugins do not build:\n{}",
-            String::from_utf8_lossy(&built.stderr)
-        );
+        let products = build(&["ode-extra", "kan", "networks-extra"]);
         let folder = scratch("bundled");
-        let products = target.join(if profile == "dev" { "debug" } else { profile });
         bundle(&repository().join("plugins"), &products, &folder).unwrap();
         folder
+    })
+}
+
+/// Builds plugins with the same cargo, profile and target folder as this test; where they are.
+fn build(crates: &[&str]) -> PathBuf {
+    // .../<profile>/deps/<this test>
+    let this = std::env::current_exe().unwrap();
+    let products = this.parent().unwrap().parent().unwrap();
+    let target = products.parent().unwrap();
+    let profile = match products.file_name().unwrap().to_str().unwrap() {
+        "debug" => "dev",
+        other => other,
+    };
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--quiet", "--profile", profile])
+        .args(crates.iter().flat_map(|c| ["-p".to_owned(), format!("slopefield-plugin-{c}")]))
+        .arg("--target-dir")
+        .arg(target)
+        .current_dir(repository())
+        .output()
+        .unwrap();
+    assert!(
+        built.status.success(),
+        "the plugins do not build:\n{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    target.join(if profile == "dev" { "debug" } else { profile })
+}
+
+/// The example plugin in Rust, loaded once.
+pub fn example_registry() -> &'static Registry {
+    static REGISTRY: OnceLock<Registry> = OnceLock::new();
+    REGISTRY.get_or_init(|| {
+        let (source, folder) = (repository().join("plugins/examples/rust"), scratch("examples"));
+        let about = std::fs::read_to_string(source.join("plugin.toml")).unwrap();
+        let (begin, end) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+        let (library, platform) = (format!("{begin}slopefield_plugin_example{end}"), platform());
+        let place = folder.join("org.example.rust/0.1.0");
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::copy(build(&["example"]).join(&library), place.join(&library)).unwrap();
+        let named = format!("{about}\n[native.library.{platform}]\nfile = \"{library}\"\n");
+        std::fs::write(place.join("plugin.toml"), named).unwrap();
+        let registry = load(&folder);
+        assert!(registry.problems().is_empty(), "{:?}", registry.problems());
+        registry
     })
 }
 
