@@ -6,6 +6,7 @@ mod bundling;
 mod common;
 mod discovery;
 mod faults;
+mod implicit_tableaus;
 mod log;
 mod networks;
 mod networks_extra;
