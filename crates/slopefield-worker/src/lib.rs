@@ -28,6 +28,7 @@ mod server;
 mod session;
 mod settings;
 mod simulation;
+mod simulations;
 mod starts;
 mod uncertainty;
 

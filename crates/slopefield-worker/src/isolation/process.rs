@@ -65,8 +65,10 @@ impl Failure {
 /// What may end a call before its answer.
 #[derive(Default)]
 pub struct Watch<'a> {
-    /// Flags of the job.
+    /// Its flags.
     pub control: Option<&'a Control>,
+    /// The command that stops it there; none for jobs, which [`Command::job`] stops.
+    pub stop: Option<(Command, serde_json::Value)>,
     /// The longest it may take.
     pub limit: Option<Duration>,
 }
@@ -231,10 +233,14 @@ impl Process {
         }
     }
 
-    fn job(&self, action: JobAction) {
+    /// Posts a command whose answer nobody waits for: what it is about shows whether it was heard.
+    fn tell(&self, command: Command, request: serde_json::Value) {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        // Nobody waits for the answer: the job itself shows whether it was heard.
-        self.post(id, Command::job, serde_json::json!({ "action": action }));
+        self.post(id, command, request);
+    }
+
+    fn job(&self, action: JobAction) {
+        self.tell(Command::job, serde_json::json!({ "action": action }));
     }
 
     /// Calls a command. `take` gets progress and records on the way.
@@ -283,8 +289,11 @@ impl Process {
             }
             if let Some(control) = watch.control {
                 if control.cancelled() {
-                    // Again and again: the job may not have begun.
-                    self.job(JobAction::Stop);
+                    // Again and again: it may not have begun.
+                    match &watch.stop {
+                        Some((command, request)) => self.tell(*command, request.clone()),
+                        None => self.job(JobAction::Stop),
+                    }
                     if stopping.get_or_insert_with(Instant::now).elapsed() >= STOP {
                         self.state.end(End::NoStop(STOP));
                     }
