@@ -83,7 +83,8 @@ pub struct Process {
 /// What its threads share.
 struct State {
     plugins: Vec<String>,
-    pid: u32,
+    /// The process and what it starts.
+    group: system::Group,
     /// Calls without an answer, oldest first; `None` once the process has gone.
     waiting: Mutex<Option<BTreeMap<u64, Sender<Part>>>>,
     gone: Condvar,
@@ -109,7 +110,7 @@ impl State {
     fn kill(&self) {
         let reaped = lock(&self.reaped);
         if !*reaped {
-            system::kill(self.pid);
+            self.group.kill();
         }
     }
 
@@ -170,6 +171,11 @@ impl Process {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         system::own_group(&mut command);
         let mut child = spawn(command).map_err(|e| failed(e.to_string()))?;
+        // It loads nothing before it is asked to, which is after it has greeted.
+        let group = system::Group::of(&child).map_err(|e| {
+            let _ = child.kill().and_then(|()| child.wait().map(drop));
+            failed(format!("the system does not limit it: {e}"))
+        })?;
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
@@ -177,7 +183,7 @@ impl Process {
         };
         let state = Arc::new(State {
             plugins: plugins.to_vec(),
-            pid: child.id(),
+            group,
             waiting: Mutex::new(Some(BTreeMap::new())),
             gone: Condvar::new(),
             heard: Mutex::new(Instant::now()),
@@ -411,19 +417,23 @@ fn take_log(state: &State, stderr: ChildStderr) {
     }
 }
 
-/// Ends a process that is silent for too long.
+/// Ends a process that is silent for too long, and one that takes more memory than it may where the
+/// system does not see to that.
 fn watch(state: &State) {
     while !state.wait_gone(ALIVE) {
         let silent = lock(&state.heard).elapsed();
         if silent >= SILENCE {
             state.end(End::Silent(SILENCE));
         }
+        if let Some(limit) = system::beyond_memory(&state.group) {
+            state.end(End::Memory(limit));
+        }
     }
 }
 
 /// Waits for the end of the process and tells everybody who waits for it.
 fn bury(state: &State, mut child: Child, pipes: &[Receiver<()>]) {
-    let status = system::await_end(&mut child, || *lock(&state.reaped) = true);
+    let status = system::await_end(&mut child, &state.group, || *lock(&state.reaped) = true);
     // What it said before it ended may still be in the pipes. Something that it has started may
     // hold them open, so the wait is short.
     for pipe in pipes {

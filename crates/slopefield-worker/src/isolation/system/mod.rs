@@ -1,63 +1,43 @@
 //! What the system is asked for: pipes that a plugin cannot reach by accident, limits, and an end
 //! that takes everything along which the process has started.
+//!
+//! Every system has these in its own way, so each has a file; what differs for users is in
+//! `docs/reference/plugins.md`.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::process::{Child, Command, ExitStatus};
-
-/// Takes standard input and output away from the code that will be loaded: what it reads is empty,
-/// and what it prints goes to the log. The pipes of the worker are returned.
 #[cfg(unix)]
-pub fn take_pipes() -> io::Result<(Box<dyn Read>, Box<dyn Write + Send>)> {
-    use std::os::fd::AsFd;
-    let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
-    rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
-    Ok((Box::new(input), Box::new(output)))
-}
+mod unix;
+#[cfg(windows)]
+mod windows;
 
-/// Takes nothing away: only on Unix are the pipes moved.
-#[cfg(not(unix))]
-pub fn take_pipes() -> io::Result<(Box<dyn Read>, Box<dyn Write + Send>)> {
-    Ok((Box::new(io::stdin()), Box::new(io::stdout())))
-}
+#[cfg(unix)]
+pub use unix::{Group, await_end, confine, own_group, take_pipes};
+#[cfg(windows)]
+pub use windows::{Group, await_end, confine, own_group, take_pipes};
 
 /// Names the environment variable with the limit of memory in MiB.
 pub const MEMORY: &str = "SLOPEFIELD_PLUGIN_MEMORY_MIB";
 
-/// Limits this very process: memory (three quarters of the machine's, or what [`MEMORY`] says), no
-/// core dump, and death with its parent.
-#[cfg(target_os = "linux")]
-pub fn confine() -> io::Result<()> {
-    use rustix::process::{
-        Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
-    };
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    let cap = |resource, most: u64| {
-        let old = getrlimit(resource);
-        let most = old.maximum.map_or(most, |maximum| most.min(maximum));
-        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
-    };
-    cap(Resource::Core, 0)?;
+/// The limit of memory for the process of a plugin in bytes: three quarters of the machine's, or what
+/// [`MEMORY`] says. None where the machine does not say how much it has.
+fn memory_limit() -> Option<u64> {
     let named = std::env::var(MEMORY).ok().and_then(|text| text.trim().parse::<u64>().ok());
-    let most = match named {
-        Some(mebibytes) => mebibytes.saturating_mul(1 << 20),
-        None => match machine_memory() {
-            Some(bytes) => (bytes / 4 * 3).max(1 << 30),
-            None => return Ok(()),
-        },
-    };
-    // Private memory that can be written, not address space: code and files that are mapped for
-    // reading take none of it.
-    cap(Resource::Data, most)?;
-    Ok(())
+    match named {
+        Some(mebibytes) => Some(mebibytes.saturating_mul(1 << 20)),
+        None => machine_memory().map(|bytes| (bytes / 4 * 3).max(1 << 30)),
+    }
 }
 
-/// No limits: only Linux has them.
-#[cfg(not(target_os = "linux"))]
-pub fn confine() -> io::Result<()> {
-    Ok(())
+/// The limit of memory that a process goes beyond now, where this has to be watched from here
+/// because the system sets no limit itself.
+#[cfg(all(unix, not(target_os = "linux")))]
+pub fn beyond_memory(group: &Group) -> Option<u64> {
+    memory_limit().filter(|limit| unix::memory_of(group).is_some_and(|bytes| bytes > *limit))
+}
+
+/// Nothing to watch: the system keeps the limit.
+#[cfg(any(windows, target_os = "linux"))]
+pub fn beyond_memory(_: &Group) -> Option<u64> {
+    None
 }
 
 /// Memory of the machine in bytes.
@@ -69,49 +49,18 @@ fn machine_memory() -> Option<u64> {
     Some(kibibytes << 10)
 }
 
-/// Makes a process the first of a group of its own, so that what it starts can be ended with it.
-pub fn own_group(command: &mut Command) {
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(command, 0);
-    #[cfg(not(unix))]
-    let _ = command;
+/// Memory of the machine in bytes, asked for once.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn machine_memory() -> Option<u64> {
+    static BYTES: std::sync::OnceLock<Option<u64>> = std::sync::OnceLock::new();
+    *BYTES.get_or_init(|| {
+        let key = if cfg!(target_vendor = "apple") { "hw.memsize" } else { "hw.physmem" };
+        unix::said(std::process::Command::new("/usr/sbin/sysctl").args(["-n", key]))
+    })
 }
 
-/// Waits until a process has ended, ends the rest of its group and takes its status. `reaping` is
-/// called just before its number is given back to the system.
-#[cfg(unix)]
-pub fn await_end(child: &mut Child, reaping: impl FnOnce()) -> io::Result<ExitStatus> {
-    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-    if let Some(pid) = Pid::from_raw(child.id() as i32) {
-        let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while matches!(waitid(WaitId::Pid(pid), ended), Err(rustix::io::Errno::INTR)) {}
-    }
-    kill(child.id());
-    reaping();
-    child.wait()
-}
-
-/// Waits until a process has ended and takes its status.
-#[cfg(not(unix))]
-pub fn await_end(child: &mut Child, reaping: impl FnOnce()) -> io::Result<ExitStatus> {
-    let status = child.wait();
-    reaping();
-    status
-}
-
-/// Ends a process that has not been waited for, with all of its group.
-#[cfg(unix)]
-pub fn kill(pid: u32) {
-    use rustix::process::{Pid, Signal, kill_process_group};
-    if let Some(pid) = Pid::from_raw(pid as i32) {
-        // It fails when nothing is left of the group, which is what is wanted.
-        let _ = kill_process_group(pid, Signal::KILL);
-    }
-}
-
-/// Ends a process that has not been waited for.
-#[cfg(not(unix))]
-pub fn kill(pid: u32) {
-    // Neither the standard library nor the system's own tools need a handle here.
-    let _ = Command::new("taskkill").args(["/F", "/T", "/PID", &pid.to_string()]).output();
+/// Memory of the machine in bytes.
+#[cfg(windows)]
+fn machine_memory() -> Option<u64> {
+    windows::machine_memory()
 }
