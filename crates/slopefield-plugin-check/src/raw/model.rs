@@ -14,6 +14,9 @@ const SLACK: f64 = 4.0;
 /// time, state, result. It may change the result, and returns the status.
 pub type Hook = Box<dyn FnMut(u64, f64, &[f64], &mut [f64]) -> abi::slf_status + Send>;
 
+/// What `poll` returns.
+pub type Poll = Box<dyn Fn() -> abi::slf_status + Send>;
+
 /// What `slf_problem.ctx` points to.
 pub struct Model {
     rhs: Arc<dyn Kernel>,
@@ -36,6 +39,9 @@ pub struct Model {
     limit: f64,
     forwards: bool,
     hook: Option<Hook>,
+    poll: Option<Poll>,
+    /// Calls of `poll`.
+    pub polls: u64,
 }
 
 impl Model {
@@ -56,6 +62,8 @@ impl Model {
             limit: 0.0,
             forwards: true,
             hook: None,
+            poll: None,
+            polls: 0,
         }
     }
 
@@ -63,6 +71,13 @@ impl Model {
     #[must_use]
     pub fn with(mut self, hook: Hook) -> Model {
         self.hook = Some(hook);
+        self
+    }
+
+    /// The model with an answer of `poll`.
+    #[must_use]
+    pub fn polled(mut self, poll: Poll) -> Model {
+        self.poll = Some(poll);
         self
     }
 
@@ -294,6 +309,11 @@ unsafe extern "C" fn mass_matrix(ctx: *mut c_void, t: f64, out: *mut c_void) -> 
     unsafe { callback(ctx, t, [], (out, |n| n * n), body) }
 }
 
-unsafe extern "C" fn poll(_: *mut c_void) -> i32 {
-    abi::SLF_OK
+unsafe extern "C" fn poll(ctx: *mut c_void) -> i32 {
+    // SAFETY: nothing else refers to the model while the plugin runs.
+    let Some(model) = (unsafe { ctx.cast::<Model>().as_mut() }) else {
+        return abi::SLF_ERR_ARGUMENT;
+    };
+    model.polls += 1;
+    model.poll.as_ref().map_or(abi::SLF_OK, |poll| poll())
 }
