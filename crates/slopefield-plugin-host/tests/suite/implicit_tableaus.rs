@@ -124,7 +124,7 @@ fn errors_fall_with_the_order() {
 
 #[test]
 fn stiff_problems_are_solved_and_errors_follow_tolerances() {
-    for problem in [robertson(), hires(), van_der_pol()] {
+    for problem in [robertson(), robertson_dae(), hires(), van_der_pol()] {
         let reference = problem.references.last().unwrap();
         let ivp = Ivp { t1: reference.t, ..ivp(&problem) };
         for (id, ..) in IDS {
