@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char *const IDS[] = {
 #ifdef ONLY
@@ -18,7 +19,8 @@ static const char *const IDS[] = {
     "goes-on",      "shared",      "remembers",        "leaks",        "rounds-up",   "prints",
     "exits",        "crashes",     "endless",          "calls-early",  "writes-start", "accepts-nan",
     "wrong-flag",   "takes-mass",  "takes-options",    "not-adaptive", "bent-dense", "any-id",
-    "calls-past",   "counts"
+    "calls-past",   "counts",      "allocates",        "hoards",       "reads-far",   "lingers",
+    "never-asks"
 #endif
 };
 #define COUNT ((uint32_t)(sizeof IDS / sizeof IDS[0]))
@@ -56,7 +58,23 @@ static int is(const slf_solver *s, const char *id) { return strcmp(s->id, id) ==
 
 static slf_solver_info INFO[COUNT];
 static uint32_t SLF_CALL count(void) { return COUNT; }
-static const slf_solver_info *SLF_CALL info(uint32_t i) { return i < COUNT ? &INFO[i] : NULL; }
+static const slf_solver_info *SLF_CALL info(uint32_t i) {
+  static slf_solver_info other;
+  static volatile int inside;
+  volatile int n;
+  int crowded;
+  if (i >= COUNT) return NULL;
+  if (strcmp(IDS[i], "races") != 0) return &INFO[i];
+  /* Whoever comes while somebody else is here finds another description. */
+  inside = inside + 1;
+  for (n = 0; n < 50000; n++) {
+  }
+  crowded = inside > 1;
+  inside = inside - 1;
+  other = INFO[i];
+  other.name = text("somebody else's");
+  return crowded ? &other : &INFO[i];
+}
 
 static void SLF_CALL destroy(slf_solver *s) {
   if (is(s, "leaks")) return;
@@ -109,6 +127,7 @@ static slf_status SLF_CALL restart(slf_solver *s, double t, const void *y, slf_e
 static slf_status SLF_CALL start(slf_solver *s, double t0, double t_end, const void *y0,
                                  slf_error *err) {
   (void)t_end;
+  if (is(s, "reads-far")) s->steps += ((const volatile double *)y0)[s->n + 100] > 0;
   return restart(s, t0, y0, err);
 }
 
@@ -118,6 +137,11 @@ static slf_status rhs(slf_solver *s, double t, const double *y) {
   if (st != SLF_OK && is(s, "goes-on")) p->rhs(p->ctx, t, y, s->k);
   if (st != SLF_OK && is(s, "loses-state")) s->y[0] *= 1.0000001;
   if (st < 0 && is(s, "eats-status")) return SLF_ERR_INTERNAL;
+  if (st < 0 && is(s, "lingers")) {
+    time_t began = time(NULL);
+    while (difftime(time(NULL), began) < 4) {
+    }
+  }
   return st;
 }
 
@@ -134,6 +158,13 @@ static slf_status SLF_CALL step(slf_solver *s, double limit, slf_step *out, slf_
   if (is(s, "endless"))
     for (;;) {
     }
+  if (is(s, "allocates") || is(s, "hoards")) {
+    char *volatile p = (char *)malloc(256);
+    p[0] = p[255] = 1;
+    if (is(s, "allocates")) free(p);
+  }
+  while (is(s, "never-asks"))
+    if ((st = rhs(s, s->t, s->y)) != SLF_OK) return st;
   if (is(s, "remembers")) h /= 1 + 1e-3 * (double)s->steps;
   if (is(s, "counts")) h /= 1 + 1e-3 * (double)(COUNTED++ % 7);
   if (is(s, "shared")) memcpy(s->y, SHARED, s->n * sizeof(double));

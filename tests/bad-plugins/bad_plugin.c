@@ -13,7 +13,8 @@
 
 static const char *const IDS[] = {"good",      "segv-step", "segv-destroy", "endless", "abort",
                                   "exit-zero", "fork",      "close-stdin",  "prints",  "backwards",
-                                  "nan",       "memory",    "stops-itself", "later"};
+                                  "nan",       "memory",    "stops-itself", "later",
+                                  "small-steps"};
 #define COUNT ((uint32_t)(sizeof IDS / sizeof IDS[0]))
 
 struct slf_solver {
@@ -82,6 +83,10 @@ static slf_status SLF_CALL step(slf_solver *s, double limit, slf_step *out, slf_
   double t_new = s->t + 0.125 * (limit - s->t);
   slf_status st;
   if (limit - s->t < 1e-3) t_new = limit;
+  if (is(s, "small-steps")) {
+    if (t_new > s->t + 1e-3) t_new = s->t + 1e-3;
+    usleep(1000);
+  }
   if (is(s, "segv-step")) {
     fprintf(stderr, "about to read from nowhere\n");
     return *nowhere();

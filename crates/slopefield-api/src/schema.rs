@@ -112,6 +112,8 @@ commands! {
     model_dump(ModelText) -> TextReply;
     /// Simulates a model text.
     simulate(SimulateRequest) -> Simulation;
+    /// Stops the simulations that run; each answers that it was. Answered at once, beside them.
+    simulate_stop(Empty) -> Empty;
     /// Reads a table without storing it.
     data_preview(PreviewRequest) -> TablePreview;
     /// Makes an empty, unsaved project.

@@ -73,6 +73,7 @@ tests! {
     Library "library.error-buffer" "No message is longer than the buffer it is written to." library::error_buffer;
     Library "library.unknown-factory" "Factories that do not exist are NULL, also for ids that begin like one that does." library::unknown_factory;
     Library "library.unknown-index" "Descriptions past the last one are NULL." library::unknown_index;
+    Library "library.threads" "What may be called from any thread gives the same on several at once." library::threads;
     Solver "solver.description" "Capabilities in the manifest and in the library agree; options are described in full." solver::description;
     Solver "solver.unknown-id" "An unknown id, or a known one with more letters, makes no instance." solver::unknown_id;
     Solver "solver.options" "Defaults change nothing; wrong values, types and names are refused." solver::options;
@@ -89,11 +90,14 @@ tests! {
     Solver "solver.instances" "Instances that take steps by turns do not disturb each other." solver::instances;
     Solver "solver.threads" "Instances on several threads, and one that moves between threads, give the bits of one thread." solver::threads;
     Solver "solver.failing-callback" "A callback that fails, at whichever call, ends the step at once and leaves the instance as it was." solver::failing_callback;
+    Solver "solver.cancel" "A stop that a callback or poll tells in the middle of a step is heard within 2 s." solver::cancel;
+    Solver "solver.guard-pages" "Nothing beside a buffer is touched, nothing that is lent for reading is written, and nothing is used after its call." solver::guard_pages;
     Solver "solver.undefined" "Where the model is not defined the solver tries smaller steps, and ends when that does not help." solver::undefined;
     Solver "solver.non-finite" "NaN, infinity and huge numbers from the model are never accepted as a state." solver::non_finite;
     Solver "solver.float-mode" "Rounding mode and denormal numbers are as they were after every call." solver::float_mode;
     Solver "solver.growth" "Creating and destroying 10,000 instances uses no more memory than 1,000." solver::growth;
-    Tableau "tableau.conditions" "Row sums, order conditions of the result, of the embedded result and of the interpolant hold." tableau::conditions;
+    Solver "solver.step-memory" "Steps allocate nothing, and 40,000 of them leave no more memory in use than a few." solver::step_memory;
+    Tableau "tableau.conditions" "Row sums, order conditions of the result, of the embedded result and of the interpolant, and claims of stability hold." tableau::conditions;
     Method "solver.order" "The order that is measured on four smooth problems is the one declared." solver::order;
     Method "solver.tolerance" "The error falls with the tolerance and stays near it." solver::tolerance;
     Method "solver.dense-order" "The order that is measured within steps is the one declared." solver::dense_order;

@@ -18,6 +18,9 @@ pub(crate) struct Context {
     pub subject: String,
     /// Seed of the tests that draw numbers.
     pub seed: u64,
+    /// Where the result of the test goes, for tests that may end in the middle of a call.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "only Unix has such tests"))]
+    pub result: PathBuf,
     places: Places,
     /// Loaded when first asked for.
     registry: OnceLock<Result<Arc<Registry>, String>>,
@@ -25,7 +28,7 @@ pub(crate) struct Context {
 
 impl Context {
     /// The plugin in `folder`, `…/<id>/<version>`.
-    pub fn new(folder: &Path, subject: &str, seed: u64) -> Result<Context, String> {
+    pub fn new(folder: &Path, subject: &str, seed: u64, result: &Path) -> Result<Context, String> {
         let root = folder.ancestors().nth(2).ok_or("a plugin lies in <id>/<version>")?;
         // Its author wants it to run, which is what a folder of the application stands for.
         let places = Places {
@@ -36,7 +39,8 @@ impl Context {
         let mut found = places.discover();
         found.retain(|f| f.path == folder);
         let found = found.pop().ok_or("the application does not find the plugin")?;
-        Ok(Context { found, subject: subject.to_owned(), seed, places, registry: OnceLock::new() })
+        let (subject, result) = (subject.to_owned(), result.to_owned());
+        Ok(Context { found, subject, seed, result, places, registry: OnceLock::new() })
     }
 
     /// The manifest.

@@ -6,6 +6,7 @@ use crate::raw::{HostKind, Instance, Library, Root, build_refused};
 use crate::{solver, symbols};
 use slopefield_plugin_abi as abi;
 use slopefield_plugin_host::ProvidesKind;
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 /// How long a scan may take before it is worth a word.
@@ -90,6 +91,62 @@ pub(crate) fn scan_time(cx: &Context) -> Finding {
 fn held() -> Option<(usize, usize)> {
     let count = |path: &str| Some(std::fs::read_dir(path).ok()?.count());
     Some((count("/proc/self/task")?, count("/proc/self/fd")?))
+}
+
+/// Threads at once, and scans by each of them: so many that they last longer than a processor stays
+/// with one thread.
+const THREADS: (usize, usize) = (8, 2000);
+
+/// What a scan finds: id, version, and the numbers of descriptions.
+fn found(library: &Library) -> Result<(String, String, Vec<String>), String> {
+    let root = library.root()?;
+    let (id, version) = root.about()?;
+    let mut all = Vec::new();
+    if let Some(solvers) = root.solvers() {
+        all.extend(solvers.described()?);
+    }
+    let networks = root.described(true, 0).map_or(0, |(count, _)| count);
+    all.push(format!("{networks} networks"));
+    let unknown = root.factory("no.such.factory/1");
+    if !unknown.is_null() {
+        return Err("a factory that does not exist is there".to_owned());
+    }
+    Ok((id, version, all))
+}
+
+pub(crate) fn threads(cx: &Context) -> Finding {
+    let library = Library::open(&cx.library()?)?;
+    let expected = found(&library)?;
+    let refusals = |root: &Root| -> Result<(), String> {
+        // Refused requests write to the error buffer of their own call.
+        let solvers = root.solvers().map_or(Ok(()), |s| s.refuse(SHORT).map_or(Ok(()), Err));
+        solvers.and_then(|()| match root.networks() {
+            Some(networks) => match build_refused(&networks, "no-such-network").outcome {
+                Ok(()) => Err("it builds a network that does not exist".to_owned()),
+                Err(_) => Ok(()),
+            },
+            None => Ok(()),
+        })
+    };
+    let together = Barrier::new(THREADS.0);
+    let scans = || -> Result<(), String> {
+        together.wait();
+        for _ in 0..THREADS.1 {
+            let now = found(&library)?;
+            if now != expected {
+                return Err(format!("one thread finds {expected:?} and another {now:?}"));
+            }
+            refusals(&library.root()?)?;
+        }
+        Ok(())
+    };
+    let results: Vec<Result<(), String>> = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..THREADS.0).map(|_| scope.spawn(scans)).collect();
+        let lost = || Err("a thread was lost".to_owned());
+        handles.into_iter().map(|h| h.join().unwrap_or_else(|_| lost())).collect()
+    });
+    let wrong = results.into_iter().find_map(Result::err);
+    wrong.map_or_else(|| passed(format!("{} threads", THREADS.0)), Err)
 }
 
 pub(crate) fn leftovers(cx: &Context) -> Finding {

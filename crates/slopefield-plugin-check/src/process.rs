@@ -215,8 +215,8 @@ pub fn child(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         eprintln!("there is no test `{name}`");
         return ExitCode::FAILURE;
     };
-    let finding =
-        Context::new(Path::new(folder), &text(subject), seed).and_then(|c| (test.run)(&c));
+    let context = Context::new(Path::new(folder), &text(subject), seed, Path::new(result));
+    let finding = context.and_then(|context| (test.run)(&context));
     let outcome = finding.unwrap_or_else(|message| Outcome { verdict: Verdict::Failed, message });
     let bytes = serde_json::to_vec(&outcome).unwrap_or_default();
     match fs::write(result, bytes) {

@@ -8,7 +8,7 @@ use crate::tableau::{self, TableauEntry};
 use crate::trust::{Trust, TrustState};
 use crate::{PluginError, names};
 use slopefield_lang::OptionValue;
-use slopefield_solve::{ExplicitRungeKutta, Stepper};
+use slopefield_solve::Stepper;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -202,7 +202,7 @@ impl Registry {
     ) -> Result<Box<dyn Stepper>, PluginError> {
         if let Some(entry) = self.tableaus.get(id) {
             return match options.first() {
-                None => Ok(Box::new(ExplicitRungeKutta::new(entry.table))),
+                None => Ok(entry.table.stepper()),
                 Some((name, _)) => Err(PluginError::Refused {
                     plugin: id.to_owned(),
                     message: format!("`{name}` is not an option; tableaus have none"),

@@ -68,10 +68,12 @@ pub use error::SolveError;
 pub use events::{Happening, Stop};
 pub use frozen::{FrozenSteps, StepGuesses, StepTimes};
 pub use ivp::{Ivp, Settings, Stats};
-pub use methods::{MethodClass, MethodInfo, method, method_info, methods, one_step, tableau};
+pub use methods::{
+    MethodClass, MethodInfo, coefficients, method, method_info, methods, one_step, tableau,
+};
 pub use norm::ErrorNorm;
 pub use one_step::{Attempt, Failure, OneStep, StepUnknowns};
-pub use registered::register;
+pub use registered::{Coefficients, Table, register};
 pub use rosenbrock::{Rosenbrock, RosenbrockTable};
 pub use runge_kutta::{ExplicitRungeKutta, Stages, Tableau};
 pub use slopefield_linear::Real;

@@ -1,10 +1,11 @@
 //! The built-in methods by name.
 
-use crate::registered::registered;
+use crate::registered::{Coefficients, registered};
+use crate::rosenbrock::{self, RODAS4P, RODAS5P, ROSENBROCK23};
 use crate::runge_kutta::{self, BS3, DP5, TSIT5, VERN6, VERN7, VERN8, VERN9};
+use crate::sdirk::{self, KENCARP4, KVAERNO5, TRBDF2};
 use crate::{
-    ExplicitRungeKutta, OneStep, Stepper, Tableau, adams, bdf, exponential, radau, rosenbrock,
-    sdirk, second_order, stabilised, switching,
+    OneStep, Stepper, Tableau, adams, bdf, exponential, radau, second_order, stabilised, switching,
 };
 
 /// What is said about a method where the user chooses one, and how to make it.
@@ -59,7 +60,23 @@ static GROUPS: &[&[MethodInfo]] = &[
     &stabilised::METHODS,
     &exponential::METHODS,
 ];
-static TABLES: [&Tableau; 7] = [&TSIT5, &DP5, &BS3, &VERN6, &VERN7, &VERN8, &VERN9];
+/// The built-in methods that are tables and nothing else. That of `kencarp4-imex` is read by parts of
+/// a split right-hand side, and so is not among them.
+static TABLES: [Coefficients; 13] = [
+    Coefficients::Explicit(&TSIT5),
+    Coefficients::Explicit(&DP5),
+    Coefficients::Explicit(&BS3),
+    Coefficients::Explicit(&VERN6),
+    Coefficients::Explicit(&VERN7),
+    Coefficients::Explicit(&VERN8),
+    Coefficients::Explicit(&VERN9),
+    Coefficients::Rosenbrock(&RODAS5P),
+    Coefficients::Rosenbrock(&RODAS4P),
+    Coefficients::Rosenbrock(&ROSENBROCK23),
+    Coefficients::Diagonal(&KENCARP4),
+    Coefficients::Diagonal(&KVAERNO5),
+    Coefficients::Diagonal(&TRBDF2),
+];
 
 /// All built-in methods, the recommended first.
 pub fn methods() -> impl Iterator<Item = &'static MethodInfo> {
@@ -72,11 +89,21 @@ pub fn method_info(name: &str) -> Option<&'static MethodInfo> {
     methods().find(|info| info.id == id)
 }
 
+/// Coefficients of the one-step method called `name`, built in or [registered](crate::register);
+/// `auto` stands for `tsit5`. None for names that are not known and for methods that are more than
+/// their coefficients.
+pub fn coefficients(name: &str) -> Option<Coefficients> {
+    let id = if name == "auto" { "tsit5" } else { name };
+    TABLES.iter().copied().find(|table| table.id() == id).or_else(|| registered(id))
+}
+
 /// Coefficients of the explicit Runge–Kutta method called `name`, built in or
 /// [registered](crate::register); `auto` stands for `tsit5`.
 pub fn tableau(name: &str) -> Option<&'static Tableau> {
-    let id = if name == "auto" { "tsit5" } else { name };
-    TABLES.iter().copied().find(|table| table.id == id).or_else(|| registered(id))
+    match coefficients(name)? {
+        Coefficients::Explicit(table) => Some(table),
+        _ => None,
+    }
 }
 
 /// The one-step method called `name` without a controller of its lengths; `auto` stands for `tsit5`.
@@ -90,6 +117,6 @@ pub fn one_step(name: &str) -> Option<Box<dyn OneStep>> {
 pub fn method(name: &str) -> Option<Box<dyn Stepper>> {
     match method_info(name) {
         Some(info) => Some((info.build)()),
-        None => registered(name).map(|table| Box::new(ExplicitRungeKutta::new(table)) as _),
+        None => registered(name).map(Coefficients::stepper),
     }
 }

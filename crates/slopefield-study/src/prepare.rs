@@ -443,7 +443,7 @@ pub fn report(
 fn gradient_problem(file: &StudyFile, solver: &str) -> Option<Problem> {
     let gradient = file.training.gradient.as_str();
     // Methods that plugins give as coefficients are reversed like the built-in ones.
-    let closed = solver.contains('/') && slopefield_solve::tableau(solver).is_none();
+    let closed = solver.contains('/') && slopefield_solve::coefficients(solver).is_none();
     let fits = |m: &&slopefield_adjoint::MethodInfo| !closed || !m.exact || m.id == "discrete";
     let all: Vec<&str> = slopefield_adjoint::METHODS.iter().filter(fits).map(|m| m.id).collect();
     (gradient != "auto" && !all.contains(&gradient)).then(|| {

@@ -11,6 +11,7 @@ use crate::numbers::Numbers;
 use crate::plugins::Plugins;
 use crate::session::{self, Session, Shared, bound_tables, lock, project_error};
 use crate::settings::Settings;
+use crate::simulations::Simulations;
 use crate::terms::{self, Studied};
 use crate::{
     assessing, comparing, data, examples, gradient, inputs, model, report, runs, sampling,
@@ -32,6 +33,7 @@ pub struct Engine {
     pub(crate) plugins: Arc<Plugins>,
     session: Mutex<Option<Session>>,
     pub(crate) jobs: Jobs,
+    pub(crate) simulations: Simulations,
     pub(crate) isolation: Isolation,
     /// In the process of a plugin: where the records of a training go.
     tell: OnceLock<Tell>,
@@ -56,6 +58,7 @@ impl Engine {
             plugins: Arc::new(Plugins::new(&folders)),
             session: Mutex::new(None),
             jobs: Jobs::default(),
+            simulations: Simulations::default(),
             isolation: Isolation::new(folders.crashes()),
             tell: OnceLock::new(),
             compiled: Mutex::new(None),
@@ -67,6 +70,7 @@ impl Engine {
     /// Stops the job and closes the project; for the end of the process.
     pub fn shut_down(&self) {
         self.jobs.stop_all();
+        self.simulations.stop();
         self.isolation.shut_down();
         if let Some(session) = self.session().take() {
             // A training that is being stopped needs a moment to let go of the file.
@@ -263,9 +267,16 @@ impl Commands for Engine {
                 Ok(runs::params_of(&model, &stored, request.seed.unwrap_or(1)))
             })?),
         };
-        let (mut simulation, block) = simulation::run(&model, &request, run, &*self.plugins)?;
+        let running = self.simulations.begin();
+        let (mut simulation, block) =
+            simulation::run(&model, &request, run, &*self.plugins, &running.control)?;
         simulation.notes.splice(0..0, notes);
         Ok((simulation, block))
+    }
+
+    fn simulate_stop(&self, _: Empty, _: Emit<'_>) -> Answer<Empty> {
+        self.simulations.stop();
+        plain(Empty {})
     }
 
     fn data_preview(&self, request: PreviewRequest, _: Emit<'_>) -> Answer<TablePreview> {

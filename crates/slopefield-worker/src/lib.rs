@@ -29,6 +29,7 @@ mod server;
 mod session;
 mod settings;
 mod simulation;
+mod simulations;
 mod starts;
 mod terms;
 mod uncertainty;

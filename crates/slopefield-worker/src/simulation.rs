@@ -8,13 +8,16 @@ use slopefield_api::{ApiError, Code};
 use slopefield_solve::Settings;
 use slopefield_study::simulate::{apply_set, simulate, spaced, steady};
 use slopefield_study::{Choice, CompiledModel, SimulateOptions, Solvers};
+use slopefield_train::Control;
 
-/// Simulates a compiled model. `run` holds the parameters of a run, where the request names one.
+/// Simulates a compiled model until it is done or `control` ends it. `run` holds the parameters of a
+/// run, where the request names one.
 pub fn run(
     model: &CompiledModel,
     request: &SimulateRequest,
     run: Option<Vec<f64>>,
     solvers: &dyn Solvers,
+    control: &Control,
 ) -> Result<(Simulation, Block), ApiError> {
     let mut p = run.unwrap_or_else(|| model.start_params(request.seed.unwrap_or(1)));
     let invalid = |message: String| error(Code::Study, message);
@@ -57,6 +60,7 @@ pub fn run(
             seed: request.seed.unwrap_or(1),
             path: request.path.map_or(0, u64::from),
             atol: vec![atol],
+            cancel: Some(control.cancel.clone()),
             ..Settings::default()
         },
     };
@@ -65,7 +69,11 @@ pub fn run(
         true => steady(model, from, &p, &u0, &options.settings),
         false => simulate(model, &p, &u0, &options, solvers),
     };
-    let result = result.map_err(failure::study)?;
+    // Told whatever the solve says of it: it ended because it was told to.
+    let result = result.map_err(|e| match control.cancelled() {
+        true => error(Code::Cancelled, "the simulation was stopped"),
+        false => failure::study(e),
+    })?;
     let mut numbers = Numbers::default();
     let times = numbers.add(result.times.iter().copied());
     let mut columns = Vec::new();

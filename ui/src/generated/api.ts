@@ -2984,6 +2984,7 @@ export type Commands = {
   model_check: { request: ModelText; reply: ModelReport };
   model_dump: { request: ModelText; reply: TextReply };
   simulate: { request: SimulateRequest; reply: Simulation };
+  simulate_stop: { request: Empty; reply: Empty };
   data_preview: { request: PreviewRequest; reply: TablePreview };
   project_new: { request: Empty; reply: ProjectView };
   project_example: { request: ExampleRequest; reply: ProjectView };

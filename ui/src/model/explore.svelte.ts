@@ -19,6 +19,8 @@ export type Trajectory = {
 };
 
 const POINTS = 401;
+/** A simulation that takes longer than this can be stopped by hand. */
+const SLOW_MS = 800;
 /** Random paths behind a mean. */
 export const MANY_PATHS = 200;
 
@@ -37,6 +39,10 @@ export class ExploreStore {
   trajectory = $state.raw<Trajectory | null>(null);
   /** Why there is no trajectory for the values of now. */
   failure = $state.raw<ApiError | null>(null);
+  /** A simulation takes so long that it is worth a stop. */
+  slow = $state(false);
+  /** It was told to end. */
+  stopping = $state(false);
   /** From moving a slider to the answer, in milliseconds. */
   latency_ms = $state(0);
 
@@ -46,6 +52,7 @@ export class ExploreStore {
   #modelText = "";
   #simulate: Coalescer<SimulateRequest, Trajectory>;
   #asked_at = 0;
+  #slow: ReturnType<typeof setTimeout> | undefined;
   /** The last request, as text. */
   #asked = "";
   #shown = true;
@@ -233,7 +240,29 @@ export class ExploreStore {
     return skipped;
   }
 
+  /** Ends the simulation in flight; what waits behind it is forgotten. */
+  async stop(): Promise<void> {
+    this.#simulate.drop();
+    this.stopping = true;
+    try {
+      await this.platform.rpc("simulate_stop", {});
+    } catch (thrown) {
+      this.stopping = false;
+      this.log.report(thrown, "Stopping the simulation");
+    }
+  }
+
   async #ask(request: SimulateRequest): Promise<Trajectory> {
+    this.#slow = setTimeout(() => (this.slow = true), SLOW_MS);
+    try {
+      return await this.#answer(request);
+    } finally {
+      clearTimeout(this.#slow);
+      this.slow = this.stopping = false;
+    }
+  }
+
+  async #answer(request: SimulateRequest): Promise<Trajectory> {
     const { value, block } = await this.platform.rpc("simulate", request);
     return {
       times: take(block, value.times),

@@ -104,6 +104,29 @@ describe("sliders", () => {
     expect(explore.failure).toBeNull();
   });
 
+  test("a simulation that takes long can be stopped, and the next one runs", async () => {
+    const { platform, explore, asked } = await exploring();
+    const before = explore.trajectory;
+    const count = asked().length;
+    platform.hangNext();
+    explore.set("alpha", 0.4);
+    explore.set("alpha", 0.45);
+    await vi.waitFor(() => expect(explore.slow).toBe(true), { timeout: 3000 });
+    const told = explore.stop();
+    expect(explore.stopping).toBe(true);
+    await told;
+    await explore.idle();
+    expect([explore.slow, explore.stopping]).toEqual([false, false]);
+    expect(explore.failure?.code).toBe("cancelled");
+    expect(explore.trajectory).toBe(before);
+    // What waited behind it was forgotten with it.
+    expect(asked().length).toBe(count + 1);
+    explore.set("alpha", 0.5);
+    await explore.idle();
+    expect(explore.failure).toBeNull();
+    expect(explore.slow).toBe(false);
+  });
+
   test("use these values writes the moved ones into the text", async () => {
     const { session, explore } = await exploring();
     explore.set("alpha", 0.5823);

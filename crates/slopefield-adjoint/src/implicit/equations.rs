@@ -4,10 +4,8 @@ use super::diagonal::DiagonalEquations;
 use super::radau::RadauEquations;
 use super::rosenbrock::RosenbrockEquations;
 use super::switched::SwitchedEquations;
-use slopefield_solve::rosenbrock::{RODAS4P, RODAS5P, ROSENBROCK23};
 use slopefield_solve::runge_kutta::MAX_DENSE_STAGES;
-use slopefield_solve::sdirk::{KENCARP4, KVAERNO5, TRBDF2};
-use slopefield_solve::{Ivp, SolveError, Tableau};
+use slopefield_solve::{Coefficients, Ivp, SolveError, Tableau, coefficients};
 
 /// Weights of the unknowns in something that leaves the step.
 pub(super) type Weights = [f64; MAX_DENSE_STAGES];
@@ -153,16 +151,14 @@ pub(super) trait StageEquations: Send {
 
 /// The equations of the method called `name`.
 pub(super) fn equations(name: &str) -> Option<Box<dyn StageEquations>> {
-    if let Some(table) = [&RODAS5P, &RODAS4P, &ROSENBROCK23].into_iter().find(|t| t.id == name) {
-        return Some(Box::new(RosenbrockEquations::new(table)));
+    match coefficients(name) {
+        Some(Coefficients::Rosenbrock(table)) => Some(Box::new(RosenbrockEquations::new(table))),
+        Some(Coefficients::Diagonal(table)) => Some(Box::new(DiagonalEquations::new(table))),
+        Some(Coefficients::Explicit(_)) => None,
+        None if name == "auto-switch" => Some(Box::new(SwitchedEquations::new())),
+        None if name == "radau" => Some(Box::new(RadauEquations::new())),
+        None => None,
     }
-    if let Some(table) = [&KENCARP4, &KVAERNO5, &TRBDF2].into_iter().find(|t| t.id == name) {
-        return Some(Box::new(DiagonalEquations::new(table)));
-    }
-    if name == "auto-switch" {
-        return Some(Box::new(SwitchedEquations::new()));
-    }
-    (name == "radau").then(|| Box::new(RadauEquations::new()) as Box<dyn StageEquations>)
 }
 
 /// `sum += factor · x`.

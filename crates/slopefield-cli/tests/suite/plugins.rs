@@ -59,6 +59,7 @@ fn the_list_names_what_plugins_offer() {
         "network  org.slopefield.kan/kan",
         "network  org.slopefield.kan/chebyshev",
         "solver   org.slopefield.explicit-pairs/bs5",
+        "solver   org.slopefield.implicit-methods/rodas4",
     ];
     for part in parts {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
@@ -67,6 +68,7 @@ fn the_list_names_what_plugins_offer() {
     let ids: Vec<_> = json["plugins"].as_array().unwrap().iter().map(|p| &p["id"]).collect();
     let bundled = [
         "org.slopefield.explicit-pairs",
+        "org.slopefield.implicit-methods",
         "org.slopefield.kan",
         "org.slopefield.networks-extra",
         "org.slopefield.ode-extra",
@@ -117,23 +119,26 @@ fn a_study_is_trained_through_the_solver_of_a_plugin() {
 /// fit.
 #[test]
 fn a_study_is_trained_through_a_tableau_of_a_plugin() {
-    let place = Place::new();
-    decay(&place);
-    let own = place.run(&["fit", "study.toml", "--json"]).json();
-    let solver =
-        "[solver]\nmethod = \"org.slopefield.explicit-pairs/bs5\"\nrtol = 1e-9\natol = 1e-10";
-    let study = place.read("study.toml");
-    place.write("study.toml", &format!("{study}\n[training]\ngradient = \"discrete\"\n{solver}\n"));
-    let fit = run(&place, &["fit", "study.toml", "--json", "--out", "a.slopefield"]).json();
-    for name in ["a", "k"] {
-        close(number(&fit["parameters"][name]), number(&own["parameters"][name]), 1e-4);
-    }
-    let gradient =
-        run(&place, &["gradient", "study.toml", "--compare", "--check", "--json"]).json();
-    let methods = gradient["methods"].as_array().unwrap();
-    for exact in ["discrete", "forward"] {
-        let method = methods.iter().find(|m| m["method"] == exact).unwrap();
-        assert!(number(&method["check"]) < 1e-8, "{method}");
+    for method in ["explicit-pairs/bs5", "implicit-methods/rodas4", "implicit-methods/sdirk4"] {
+        let place = Place::new();
+        decay(&place);
+        let own = place.run(&["fit", "study.toml", "--json"]).json();
+        let solver =
+            format!("[solver]\nmethod = \"org.slopefield.{method}\"\nrtol = 1e-9\natol = 1e-10");
+        let study = place.read("study.toml");
+        let exactly = "[training]\ngradient = \"discrete\"\n";
+        place.write("study.toml", &format!("{study}\n{exactly}{solver}\n"));
+        let fit = run(&place, &["fit", "study.toml", "--json", "--out", "a.slopefield"]).json();
+        for name in ["a", "k"] {
+            close(number(&fit["parameters"][name]), number(&own["parameters"][name]), 1e-4);
+        }
+        let gradient =
+            run(&place, &["gradient", "study.toml", "--compare", "--check", "--json"]).json();
+        let methods = gradient["methods"].as_array().unwrap();
+        for exact in ["discrete", "forward"] {
+            let method = methods.iter().find(|m| m["method"] == exact).unwrap();
+            assert!(number(&method["check"]) < 1e-8, "{method}");
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One solver instance.
 
 use super::model::{self, Model};
+use super::pages::{Access, Pages, Side};
 use super::{Buffer, Failure, Solvers};
 use slopefield_lang::OptionValue;
 use slopefield_plugin_abi as abi;
@@ -20,11 +21,14 @@ pub struct Config {
     pub h_max: f64,
     /// Options of the solver.
     pub options: Vec<(String, OptionValue)>,
+    /// Where memory that may not be touched lies beside everything that is lent; see
+    /// [`super::watch_pages`].
+    pub guard: Option<Side>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { rtol: 1e-6, atol: 1e-8, h_init: 0.0, h_max: 0.0, options: Vec::new() }
+        Config { rtol: 1e-6, atol: 1e-8, h_init: 0.0, h_max: 0.0, options: Vec::new(), guard: None }
     }
 }
 
@@ -61,9 +65,10 @@ pub struct Instance {
     t: f64,
     /// What the plugin did wrong with buffers of the host.
     misuse: Option<String>,
-    /// Tolerances and the last state that were lent, full of NaN since: whoever kept a pointer to
-    /// them computes with that.
-    spoilt: [Vec<f64>; 2],
+    guard: Option<Side>,
+    /// Tolerances and the last state that were lent: full of NaN since, so that whoever kept a
+    /// pointer to them computes with that, or not to be touched any more.
+    spoilt: [Room; 2],
 }
 
 // SAFETY: the pointers are owned by this value alone, and the interface lets an instance move
@@ -101,16 +106,20 @@ impl Solvers {
             n,
             t: 0.0,
             misuse: None,
-            spoilt: [Vec::new(), Vec::new()],
+            guard: config.guard,
+            spoilt: [Room::Plain(Vec::new()), Room::Plain(Vec::new())],
         };
-        let mut atol = vec![config.atol; n];
+        let atol = vec![config.atol; n];
+        let missing_memory = |message| Failure { status: abi::SLF_ERR_MEMORY, message };
+        let lent = Lent::new(&atol, config.guard, Access::Read, "the tolerances");
+        let mut lent = lent.map_err(missing_memory)?;
         let spelled = spelled_options(&config.options);
         let mut options = c_options(&spelled);
         let mut c_config = abi::slf_solver_config {
             struct_size: size_of::<abi::slf_solver_config>() as u32,
             reserved: 0,
             rtol: config.rtol,
-            atol: atol.as_ptr(),
+            atol: lent.pointer(),
             h_init: config.h_init,
             h_min: 0.0,
             h_max: config.h_max,
@@ -126,11 +135,9 @@ impl Solvers {
             create(abi::slf_str::borrowed(id), problem, &c_config, &mut raw, &mut err.raw)
         };
         instance.misuse = err.misuse();
-        if atol.iter().any(|a| *a != config.atol) {
-            instance.misuse.get_or_insert("it wrote to the tolerances".to_owned());
-        }
-        atol.fill(f64::NAN);
-        instance.spoilt[0] = atol;
+        let (after, intact, spoilt) = lent.back();
+        instance.lent(&atol, (after, intact), "the tolerances");
+        instance.spoilt[0] = spoilt;
         c_config.rtol = f64::NAN;
         c_config.atol = ptr::null();
         options.clear();
@@ -182,18 +189,82 @@ impl Solvers {
     }
 }
 
-/// Lends a plugin a copy of numbers between guards: what the call gave, what the numbers are
-/// afterwards, whether the guards are intact, and the room, spoilt.
-fn lend<R>(values: &[f64], call: impl FnOnce(*mut f64) -> R) -> (R, Vec<f64>, bool, Vec<f64>) {
-    let mut room = vec![GUARD; values.len() + 2 * GUARDS];
-    room[GUARDS..GUARDS + values.len()].copy_from_slice(values);
-    let result = call(room[GUARDS..].as_mut_ptr());
-    let whole = |v: &f64| v.to_bits() == GUARD.to_bits();
-    let end = GUARDS + values.len();
-    let intact = room[..GUARDS].iter().all(whole) && room[end..].iter().all(whole);
-    let after = room[GUARDS..end].to_vec();
-    room.fill(f64::NAN);
-    (result, after, intact, room)
+/// Where numbers lie that are lent.
+enum Room {
+    /// Between guards.
+    Plain(Vec<f64>),
+    /// Beside memory that may not be touched.
+    Paged(Pages, usize),
+}
+
+/// A copy of numbers, lent to a plugin for one call.
+struct Lent(Room);
+
+impl Lent {
+    fn new(
+        values: &[f64],
+        guard: Option<Side>,
+        access: Access,
+        what: &str,
+    ) -> Result<Lent, String> {
+        let room = match guard {
+            Some(side) => {
+                let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_ne_bytes()).collect();
+                let pages = Pages::new(&bytes, side, what)?;
+                pages.allow(access)?;
+                Room::Paged(pages, values.len())
+            }
+            None => {
+                let mut room = vec![GUARD; values.len() + 2 * GUARDS];
+                room[GUARDS..GUARDS + values.len()].copy_from_slice(values);
+                Room::Plain(room)
+            }
+        };
+        Ok(Lent(room))
+    }
+
+    fn pointer(&mut self) -> *mut f64 {
+        match &mut self.0 {
+            Room::Plain(room) => room[GUARDS..].as_mut_ptr(),
+            Room::Paged(pages, _) => pages.buffer().cast(),
+        }
+    }
+
+    /// What the numbers are after the call, whether the guards are intact, and the room, spoilt.
+    fn back(mut self) -> (Vec<f64>, bool, Room) {
+        let (after, intact) = match &mut self.0 {
+            Room::Plain(room) => {
+                let whole = |v: &f64| v.to_bits() == GUARD.to_bits();
+                let end = room.len() - GUARDS;
+                let intact = room[..GUARDS].iter().all(whole) && room[end..].iter().all(whole);
+                let after = room[GUARDS..end].to_vec();
+                room.fill(f64::NAN);
+                (after, intact)
+            }
+            Room::Paged(pages, len) => {
+                let bytes = pages.bytes();
+                let numbers = bytes
+                    .chunks_exact(8)
+                    .take(*len)
+                    .map(|chunk| f64::from_ne_bytes(chunk.try_into().unwrap_or_default()));
+                let after = numbers.collect();
+                // Whoever kept the pointer is caught; if this cannot be had, NaN would not either.
+                let _ = pages.allow(Access::Nothing);
+                (after, true)
+            }
+        };
+        (after, intact, self.0)
+    }
+}
+
+/// A step on pages of its own.
+fn guarded(step: &abi::slf_step, side: Side) -> Result<Pages, Failure> {
+    let failed = |message| Failure { status: abi::SLF_ERR_MEMORY, message };
+    let blank = [0; size_of::<abi::slf_step>()];
+    let pages = Pages::new(&blank, side, "the record of a step").map_err(failed)?;
+    // SAFETY: writable memory of this size, aligned for numbers.
+    unsafe { pages.buffer().cast::<abi::slf_step>().write(*step) };
+    Ok(pages)
 }
 
 fn same(a: &[f64], b: &[f64]) -> bool {
@@ -222,6 +293,11 @@ impl Instance {
         if status == abi::SLF_OK { Ok(()) } else { Err(err.failure(status)) }
     }
 
+    fn lend(&self, values: &[f64], access: Access, what: &str) -> Result<Lent, Failure> {
+        let failed = |message| Failure { status: abi::SLF_ERR_MEMORY, message };
+        Lent::new(values, self.guard, access, what).map_err(failed)
+    }
+
     fn lent(&mut self, before: &[f64], (after, intact): (Vec<f64>, bool), what: &str) {
         if !intact {
             self.misuse.get_or_insert(format!("it wrote beside {what}"));
@@ -236,11 +312,14 @@ impl Instance {
         let start = self.solvers.table.start;
         self.model().enter(t0, t_end);
         let (raw, mut err) = (self.raw, Buffer::new());
-        let (status, after, intact, spoilt) = lend(y0, |y| match start {
+        let mut lent = self.lend(y0, Access::Read, "the initial state")?;
+        let y = lent.pointer();
+        let status = match start {
             // SAFETY: a function of the plugin on its own living instance.
             Some(start) => unsafe { start(raw, t0, t_end, y.cast(), &mut err.raw) },
             None => abi::SLF_ERR_INTERNAL,
-        });
+        };
+        let (after, intact, spoilt) = lent.back();
         self.model().leave();
         self.spoilt[1] = spoilt;
         self.lent(y0, (after, intact), "the initial state");
@@ -254,11 +333,14 @@ impl Instance {
         let restart = self.solvers.table.restart;
         self.model().enter(t, t_end);
         let (raw, mut err) = (self.raw, Buffer::new());
-        let (status, after, intact, spoilt) = lend(y, |y| match restart {
+        let mut lent = self.lend(y, Access::Read, "the state")?;
+        let pointer = lent.pointer();
+        let status = match restart {
             // SAFETY: a function of the plugin on its own living instance.
-            Some(restart) => unsafe { restart(raw, t, y.cast(), &mut err.raw) },
+            Some(restart) => unsafe { restart(raw, t, pointer.cast(), &mut err.raw) },
             None => abi::SLF_ERR_INTERNAL,
-        });
+        };
+        let (after, intact, spoilt) = lent.back();
         self.model().leave();
         self.spoilt[1] = spoilt;
         self.lent(y, (after, intact), "the state");
@@ -281,11 +363,20 @@ impl Instance {
             y: ptr::null(),
             n_rejected: 0,
         };
+        let pages = match self.guard {
+            Some(side) => Some(guarded(&out, side)?),
+            None => None,
+        };
+        let place = pages.as_ref().map_or(&raw mut out, |pages| pages.buffer().cast());
         let status = match self.solvers.table.step {
             // SAFETY: a function of the plugin on its own living instance, with room for a step.
-            Some(step) => unsafe { step(self.raw, t_limit, &mut out, &mut err.raw) },
+            Some(step) => unsafe { step(self.raw, t_limit, place, &mut err.raw) },
             None => abi::SLF_ERR_INTERNAL,
         };
+        if pages.is_some() {
+            // SAFETY: the step was written there before the call.
+            out = unsafe { place.read() };
+        }
         self.model().leave();
         self.outcome(status, &err)?;
         let bad = |message: &str| Failure { status, message: message.to_owned() };
@@ -313,13 +404,16 @@ impl Instance {
         let interpolate = self.solvers.table.interpolate;
         let (raw, mut err) = (self.raw, Buffer::new());
         let blank = vec![f64::NAN; self.n];
-        let (status, out, intact, _) = lend(&blank, |out| match interpolate {
+        let mut lent = self.lend(&blank, Access::Write, "the buffer for a state")?;
+        let out = lent.pointer();
+        let status = match interpolate {
             // SAFETY: a function of the plugin on its own living instance, with room for a state.
             Some(interpolate) => unsafe {
                 interpolate(raw, t, derivative, out.cast(), &mut err.raw)
             },
             None => abi::SLF_ERR_UNSUPPORTED,
-        });
+        };
+        let (out, intact, _) = lent.back();
         if !intact {
             self.misuse.get_or_insert("it wrote beside the buffer for a state".to_owned());
         }

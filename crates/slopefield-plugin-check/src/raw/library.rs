@@ -170,6 +170,25 @@ pub struct Solvers {
 }
 
 impl Solvers {
+    /// The descriptions of all solvers in words.
+    pub fn described(&self) -> Result<Vec<String>, String> {
+        let (Some(count), Some(info)) = (self.table.count, self.table.info) else {
+            return Err("a function of the solver table is null".to_owned());
+        };
+        let mut all = Vec::new();
+        // SAFETY: a function of the plugin without arguments.
+        for index in 0..unsafe { count() } {
+            // SAFETY: a function of the plugin, given an index in range; what it returns lives as
+            // long as the process.
+            let about = unsafe { info(index).as_ref() };
+            let about = about.ok_or_else(|| format!("solver {index} has no description"))?;
+            // SAFETY: text of the plugin.
+            let (id, name) = unsafe { (text(about.id)?, text(about.name)?) };
+            all.push(format!("{id} {name} {} {}", about.order, about.caps));
+        }
+        Ok(all)
+    }
+
     /// The capabilities of a solver, as bits.
     pub fn caps(&self, id: &str) -> Result<u32, String> {
         let (Some(count), Some(info)) = (self.table.count, self.table.info) else {

@@ -10,16 +10,21 @@
 
 #![allow(unsafe_code, reason = "plugins are foreign code behind a C interface")]
 
+pub mod allocations;
 mod builder;
 mod implicit;
 mod instance;
 mod library;
 mod model;
+mod pages;
 
 pub use builder::build_refused;
 pub use instance::{Config, Instance, Record};
 pub use library::{HostKind, Library, Root, Solvers};
 pub use model::{Hook, Model};
+pub use pages::Side;
+#[cfg(unix)]
+pub use pages::watch as watch_pages;
 
 use slopefield_plugin_abi as abi;
 use std::fmt;

@@ -15,6 +15,9 @@ const SLACK: f64 = 4.0;
 /// time, state, result. It may change the result, and returns the status.
 pub type Hook = Box<dyn FnMut(u64, f64, &[f64], &mut [f64]) -> abi::slf_status + Send>;
 
+/// What `poll` returns.
+pub type Poll = Box<dyn Fn() -> abi::slf_status + Send>;
+
 /// What `slf_problem.ctx` points to.
 pub struct Model {
     rhs: Arc<dyn Kernel>,
@@ -42,6 +45,9 @@ pub struct Model {
     extensions: bool,
     pub(super) matrices: Matrices,
     pub(super) diagonal: Option<Diagonal>,
+    poll: Option<Poll>,
+    /// Calls of `poll`.
+    pub polls: u64,
 }
 
 impl Model {
@@ -66,6 +72,8 @@ impl Model {
             extensions: true,
             matrices: Matrices::default(),
             diagonal: None,
+            poll: None,
+            polls: 0,
         }
     }
 
@@ -84,6 +92,13 @@ impl Model {
     #[must_use]
     pub fn with(mut self, hook: Hook) -> Model {
         self.hook = Some(hook);
+        self
+    }
+
+    /// The model with an answer of `poll`.
+    #[must_use]
+    pub fn polled(mut self, poll: Poll) -> Model {
+        self.poll = Some(poll);
         self
     }
 
@@ -365,6 +380,11 @@ unsafe extern "C" fn mass_matrix(ctx: *mut c_void, t: f64, out: *mut c_void) -> 
     unsafe { callback(ctx, t, [], (out, |n| n * n), body) }
 }
 
-unsafe extern "C" fn poll(_: *mut c_void) -> i32 {
-    abi::SLF_OK
+unsafe extern "C" fn poll(ctx: *mut c_void) -> i32 {
+    // SAFETY: nothing else refers to the model while the plugin runs.
+    let Some(model) = (unsafe { ctx.cast::<Model>().as_mut() }) else {
+        return abi::SLF_ERR_ARGUMENT;
+    };
+    model.polls += 1;
+    model.poll.as_ref().map_or(abi::SLF_OK, |poll| poll())
 }

@@ -3,21 +3,25 @@
 //! Those of numbers ([`numbers`], [`stiff`]) see the solver as the application's loop does, and
 //! serve methods given by coefficients too. The others see it through the C interface alone.
 
+mod cancel;
 mod extensions;
 mod faults;
 mod interface;
+mod memory;
 mod numbers;
 mod options;
 mod problems;
 mod repeat;
 mod stiff;
 
+pub(crate) use cancel::cancel;
 pub(crate) use extensions::{algebraic, delays, noise, older_host, step_gradient};
 pub(crate) use faults::{failing_callback, non_finite, undefined};
 pub(crate) use interface::{
     borrowed, closed_callbacks, dense_ends, limits, mass_matrix, short_interval, sizes,
     step_record, unknown_id,
 };
+pub(crate) use memory::{guard_pages, step_memory};
 pub(crate) use numbers::{backward, dense_order, order, tolerance};
 pub(crate) use options::{
     default as default_value, description, doubt, options, refused as refused_values,

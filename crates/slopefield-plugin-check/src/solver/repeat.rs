@@ -1,5 +1,6 @@
 //! The same run, again: on the same instance, beside others, on other threads.
 
+use super::memory::resident;
 use super::problems::{self, distance};
 use super::{Tried, difference, march, run_on, start, step};
 use crate::context::Context;
@@ -8,8 +9,9 @@ use crate::raw::{Instance, Record};
 use slopefield_plugin_abi as abi;
 use std::hint::black_box;
 
-/// Threads at once.
+/// Threads at once, and runs of each.
 const THREADS: usize = 4;
+const RUNS: usize = 10;
 /// Bytes that may come and go with 9,000 instances.
 const GROWTH: u64 = 1 << 20;
 
@@ -104,7 +106,15 @@ pub(crate) fn threads(cx: &Context) -> Finding {
     let problem = problems::lotka_volterra();
     let serial = tried.run(&problem)?;
     let runs: Vec<Result<Vec<Record>, String>> = std::thread::scope(|scope| {
-        let run = || tried.run(&problem);
+        // Instances come and go on all of them.
+        let run = || {
+            for _ in 1..RUNS {
+                if let Some(difference) = difference(&serial, &tried.run(&problem)?) {
+                    return Err(format!("alone and on {THREADS} threads at once: {difference}"));
+                }
+            }
+            tried.run(&problem)
+        };
         let handles: Vec<_> = (0..THREADS).map(|_| scope.spawn(run)).collect();
         let lost = || Err("a thread was lost".to_owned());
         handles.into_iter().map(|h| h.join().unwrap_or_else(|_| lost())).collect()
@@ -177,13 +187,6 @@ pub(crate) fn float_mode(cx: &Context) -> Finding {
     drop(instance);
     kept("destroy")?;
     passed("")
-}
-
-/// Bytes of memory that this process has, on systems that say so.
-fn resident() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = text.lines().find(|l| l.starts_with("VmRSS:"))?;
-    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
 pub(crate) fn growth(cx: &Context) -> Finding {

@@ -1,16 +1,17 @@
 //! Explicit Runge–Kutta pairs from their coefficients: every claim of the file is checked before
 //! the engine sees the table.
 
-use super::number;
-use super::order::{MAX_ORDER, Trees};
+use super::claims::{
+    Dense, check_dense, check_order, estimate, highest_order, matrix, row, rows, text,
+};
+use super::order::Trees;
 use serde::Deserialize;
 use slopefield_solve::runge_kutta::{ExtraStages, MAX_STAGES, Tableau};
 
-/// One `[[solver]]` of `tableaus.toml`.
+/// A `[[solver]]` of the kind `explicit-rk`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RawTableau {
-    kind: Kind,
+pub struct RawExplicit {
     pub id: String,
     order: u32,
     embedded_order: u32,
@@ -27,51 +28,19 @@ pub struct RawTableau {
     advice: String,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Kind {
-    ExplicitRk,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Dense {
-    Named(String),
-    Given(Vec<Vec<String>>),
-}
-
-impl Default for Dense {
-    fn default() -> Self {
-        Dense::Named("hermite-3".to_owned())
-    }
-}
-
-/// Most coefficients in an interpolation weight.
-const MAX_DEGREE: usize = 12;
-/// Points within the step at which the order of an interpolant is checked.
-const THETAS: [f64; 6] = [0.04, 0.13, 0.5, 0.77, 0.93, 1.0];
-
 /// The checked table, under the name `id`, or what is wrong in a sentence.
-pub fn table(raw: &RawTableau, id: &str, name: &str) -> Result<Tableau, String> {
-    let Kind::ExplicitRk = raw.kind;
-    let row =
-        |texts: &[String]| texts.iter().map(|t| number::parse(t)).collect::<Result<Vec<_>, _>>();
+pub fn table(raw: &RawExplicit, id: &str, name: &str) -> Result<Tableau, String> {
     let (c, b) = (row(&raw.c)?, row(&raw.b)?);
     let s = b.len();
     if !(2..=MAX_STAGES).contains(&s) {
         return Err(format!("it has {s} stages; between 2 and {MAX_STAGES} are possible"));
     }
     let mut a = vec![Vec::new()];
-    for texts in &raw.a {
-        a.push(row(texts)?);
-    }
+    a.extend(rows(&raw.a)?);
     check_shape(&a, &c, s)?;
-    let error = estimate(raw, &b)?;
+    let error = estimate("b", &b, raw.b_error.as_deref(), raw.b_embedded.as_deref())?;
 
-    let highest = raw.order.max(raw.embedded_order);
-    if raw.order == 0 || raw.embedded_order == 0 || highest > MAX_ORDER {
-        return Err(format!("`order` and `embedded_order` must be between 1 and {MAX_ORDER}"));
-    }
+    let highest = highest_order(raw.order, raw.embedded_order)?;
     let trees = Trees::of(&a, highest + 1);
     check_order("the result", "order", raw.order, trees.order_at(&b, 1.0))?;
     let embedded: Vec<f64> = b.iter().zip(&error).map(|(b, e)| b - e).collect();
@@ -98,8 +67,8 @@ pub fn table(raw: &RawTableau, id: &str, name: &str) -> Result<Tableau, String> 
                 "`dense` must be \"hermite-3\" or rows of coefficients, not \"{word}\""
             ));
         }
-        Dense::Given(rows) => {
-            let rows = rows.iter().map(|r| row(r)).collect::<Result<Vec<_>, _>>()?;
+        Dense::Given(texts) => {
+            let rows = rows(texts)?;
             let order = raw.dense_order.ok_or("rows of `dense` need a `dense_order`")?;
             check_dense(&rows, &b, order, &trees, highest)?;
             (ExtraStages::NONE, matrix(rows), order)
@@ -151,88 +120,6 @@ fn check_shape(a: &[Vec<f64>], c: &[f64], s: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Weights of the error estimate, from themselves or from the embedded weights.
-fn estimate(raw: &RawTableau, b: &[f64]) -> Result<Vec<f64>, String> {
-    let (texts, embedded) = match (&raw.b_error, &raw.b_embedded) {
-        (Some(error), None) => (error, false),
-        (None, Some(embedded)) => (embedded, true),
-        _ => {
-            return Err("it needs either `b_error` or `b_embedded`: steps are chosen by an error \
-                        estimate"
-                .to_owned());
-        }
-    };
-    if texts.len() != b.len() {
-        return Err(format!("the error estimate has {} weights and `b` {}", texts.len(), b.len()));
-    }
-    let mut weights = Vec::with_capacity(b.len());
-    for (text, b) in texts.iter().zip(b) {
-        let weight = number::parse(text)?;
-        weights.push(if embedded { b - weight } else { weight });
-    }
-    if weights.iter().all(|w| *w == 0.0) {
-        return Err(
-            "the embedded weights equal `b`, so the error estimate is always zero".to_owned()
-        );
-    }
-    Ok(weights)
-}
-
-fn check_order(
-    what: &str,
-    key: &str,
-    declared: u32,
-    (found, why): (u32, Option<String>),
-) -> Result<(), String> {
-    if found == declared {
-        return Ok(());
-    }
-    if found > declared {
-        return Err(format!("{what} has an order of at least {found}; `{key}` says {declared}"));
-    }
-    Err(format!("{what} has order {found}, not {declared}: {}", why.unwrap_or_default()))
-}
-
-fn check_dense(
-    rows: &[Vec<f64>],
-    b: &[f64],
-    order: u32,
-    trees: &Trees,
-    highest: u32,
-) -> Result<(), String> {
-    if rows.len() != b.len() || rows.iter().any(|row| row.len() > MAX_DEGREE) {
-        return Err(format!(
-            "`dense` must have a row for each of the {} stages, of at most {MAX_DEGREE} entries",
-            b.len()
-        ));
-    }
-    if order == 0 || order > highest {
-        return Err(format!("`dense_order` must be between 1 and {highest}"));
-    }
-    for theta in THETAS {
-        let weight = |row: &Vec<f64>| row.iter().rev().fold(0.0, |sum, d| theta * (sum + d));
-        let weights: Vec<f64> = rows.iter().map(weight).collect();
-        if theta == 1.0 {
-            let size = |row: &Vec<f64>| row.iter().fold(1.0, |z, d| z + d.abs());
-            let off =
-                |((w, b), row): ((&f64, &f64), _)| (w - b).abs() > 8.0 * f64::EPSILON * size(row);
-            if weights.iter().zip(b).zip(rows).any(off) {
-                return Err(
-                    "`dense` does not end at the result: a row does not sum to its `b`".into()
-                );
-            }
-        }
-        let (found, why) = trees.order_at(&weights, theta);
-        if found < order {
-            return Err(format!(
-                "the interpolant has order {found} at θ = {theta}, not {order}: {}",
-                why.unwrap_or_default()
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// The cubic through both states and slopes,
 /// `(3θ²−2θ³) Σ b_i k_i + (θ−2θ²+θ³) k_1 + (θ³−θ²) f(end)`. The slope at the end is the last stage,
 /// or an extra one that is the first stage of the next step.
@@ -255,15 +142,4 @@ fn hermite(b: &[f64], fsal: bool) -> (ExtraStages, &'static [&'static [f64]]) {
     let extra =
         ExtraStages { a: matrix(vec![b.to_vec()]), c: vec![1.0].leak(), dense: matrix(rows) };
     (extra, &[])
-}
-
-// Tables live as long as the process, as those of the program do.
-
-fn text(text: &str) -> &'static str {
-    text.to_owned().leak()
-}
-
-fn matrix(rows: Vec<Vec<f64>>) -> &'static [&'static [f64]] {
-    let rows: Vec<&'static [f64]> = rows.into_iter().map(|row| &*row.leak()).collect();
-    rows.leak()
 }

@@ -1,20 +1,28 @@
 //! Plugins without code: a manifest and a file of coefficients.
 //!
-//! The methods run on the engine's own stepper, with exact gradients, and need no trust: nothing of
+//! The methods run on the engine's own steppers, with exact gradients, and need no trust: nothing of
 //! theirs is executed. What the file claims is checked: row sums, order conditions of the result, of
-//! the embedded result and of the interpolant.
+//! the embedded result and of the interpolant, and stability.
 
+mod claims;
+mod diagonal;
 mod explicit;
+mod extension;
 mod number;
 mod order;
+mod rosenbrock;
+mod stability;
 
 use crate::PluginError;
 use crate::describe::SolverDescription;
 use crate::discover::{Found, Places};
 use crate::manifest::ProvidesKind;
-use explicit::RawTableau;
+use diagonal::RawDiagonal;
+use explicit::RawExplicit;
+use rosenbrock::RawRosenbrock;
 use serde::Deserialize;
-use slopefield_solve::{Tableau, register};
+use slopefield_solve::sdirk::ImplicitTableau;
+use slopefield_solve::{Coefficients, RosenbrockTable, Table, Tableau, register};
 use std::fs;
 
 /// Name of the file beside `plugin.toml`.
@@ -26,13 +34,60 @@ const MAX_BYTES: u64 = 1024 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct TableauEntry {
     pub description: SolverDescription,
-    pub table: &'static Tableau,
+    pub table: Coefficients,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    solver: Vec<RawTableau>,
+    solver: Vec<RawSolver>,
+}
+
+/// One `[[solver]]` of the file.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum RawSolver {
+    ExplicitRk(RawExplicit),
+    Sdirk(RawDiagonal),
+    Esdirk(RawDiagonal),
+    Rosenbrock(RawRosenbrock),
+}
+
+impl RawSolver {
+    fn id(&self) -> &str {
+        match self {
+            RawSolver::ExplicitRk(raw) => &raw.id,
+            RawSolver::Sdirk(raw) | RawSolver::Esdirk(raw) => &raw.id,
+            RawSolver::Rosenbrock(raw) => &raw.id,
+        }
+    }
+
+    /// The checked table, under the name `id`, or what is wrong in a sentence.
+    fn check(&self, id: &str, name: &str) -> Result<Checked, String> {
+        Ok(match self {
+            RawSolver::ExplicitRk(raw) => Checked::Explicit(explicit::table(raw, id, name)?),
+            RawSolver::Sdirk(raw) => Checked::Diagonal(diagonal::table(raw, false, id, name)?),
+            RawSolver::Esdirk(raw) => Checked::Diagonal(diagonal::table(raw, true, id, name)?),
+            RawSolver::Rosenbrock(raw) => Checked::Rosenbrock(rosenbrock::table(raw, id, name)?),
+        })
+    }
+}
+
+/// A table that is what its file says, not yet known by name.
+enum Checked {
+    Explicit(Tableau),
+    Diagonal(ImplicitTableau),
+    Rosenbrock(RosenbrockTable),
+}
+
+impl Checked {
+    fn register(self) -> Coefficients {
+        match self {
+            Checked::Explicit(table) => register(table).coefficients(),
+            Checked::Diagonal(table) => register(table).coefficients(),
+            Checked::Rosenbrock(table) => register(table).coefficients(),
+        }
+    }
 }
 
 /// Makes the methods of the tableau plugins in `places` known by name, so that they can be asked for
@@ -67,7 +122,7 @@ pub fn tableau_problem(found: &Found) -> Option<PluginError> {
 }
 
 /// Reads and checks the coefficients of a plugin.
-fn read(found: &Found) -> Result<Vec<Tableau>, PluginError> {
+fn read(found: &Found) -> Result<Vec<Checked>, PluginError> {
     let path = found.path.join(FILE);
     let wrong = |message: String| PluginError::Manifest { path: path.clone(), message };
     let Some(manifest) = &found.manifest else {
@@ -81,35 +136,41 @@ fn read(found: &Found) -> Result<Vec<Tableau>, PluginError> {
     let text = fs::read_to_string(&path).map_err(|e| wrong(format!("it cannot be read: {e}")))?;
     let file: File = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
     if let Some(stray) =
-        file.solver.iter().find(|raw| !manifest.provides.iter().any(|p| p.id == raw.id))
+        file.solver.iter().find(|raw| !manifest.provides.iter().any(|p| p.id == raw.id()))
     {
-        return Err(wrong(format!("`{}` is not among what plugin.toml provides", stray.id)));
+        return Err(wrong(format!("`{}` is not among what plugin.toml provides", stray.id())));
     }
     // All are checked before any is made known.
     let mut tables = Vec::new();
     for provided in &manifest.provides {
-        let mut of_id = file.solver.iter().filter(|raw| raw.id == provided.id);
+        let mut of_id = file.solver.iter().filter(|raw| raw.id() == provided.id);
         let (Some(raw), None) = (of_id.next(), of_id.next()) else {
             return Err(wrong(format!("it must have exactly one [[solver]] `{}`", provided.id)));
         };
         let full = format!("{}/{}", manifest.id, provided.id);
-        let table = explicit::table(raw, &full, &provided.name)
+        let table = raw
+            .check(&full, &provided.name)
             .map_err(|message| wrong(format!("the method `{}`: {message}", provided.id)))?;
         tables.push(table);
     }
     Ok(tables)
 }
 
-fn entry(table: Tableau) -> TableauEntry {
-    let table = register(table);
+fn entry(table: Checked) -> TableauEntry {
+    let table = table.register();
+    let (name, reference, order, dense_order) = match table {
+        Coefficients::Explicit(t) => (t.name, t.reference, t.order, t.dense_order),
+        Coefficients::Diagonal(t) => (t.name, t.reference, t.order, t.dense_order),
+        Coefficients::Rosenbrock(t) => (t.name, t.reference, t.order, t.dense_order),
+    };
     let description = SolverDescription {
-        id: table.id.to_owned(),
-        name: table.name.to_owned(),
-        reference: table.reference.to_owned(),
-        order: f64::from(table.order),
-        dense_order: f64::from(table.dense_order),
+        id: table.id().to_owned(),
+        name: name.to_owned(),
+        reference: reference.to_owned(),
+        order: f64::from(order),
+        dense_order: f64::from(dense_order),
         adaptive: true,
-        implicit: false,
+        implicit: !matches!(table, Coefficients::Explicit(_)),
         mass_matrix: false,
         singular_mass: false,
         noise: false,

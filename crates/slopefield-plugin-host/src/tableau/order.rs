@@ -24,18 +24,39 @@ struct Tree {
     sizes: Vec<f64>,
 }
 
+/// A stage matrix, rows of at most as many entries as there are rows, and what its entries are made
+/// of in absolute values, to bound rounding errors.
+pub struct Entries {
+    pub values: Vec<Vec<f64>>,
+    pub sizes: Vec<Vec<f64>>,
+}
+
+impl Entries {
+    /// Entries that are read and not computed.
+    pub fn given(values: &[Vec<f64>]) -> Entries {
+        let sizes = values.iter().map(|row| row.iter().map(|x| x.abs()).collect()).collect();
+        Entries { values: values.to_vec(), sizes }
+    }
+}
+
 /// The rooted trees up to an order, with the elementary weights of a stage matrix.
 pub struct Trees {
     all: Vec<Tree>,
 }
 
 impl Trees {
-    /// All trees up to `order` nodes for the stage matrix `a`: row `i` has at most as many entries
-    /// as there are rows.
+    /// All trees up to `order` nodes for the stage matrix `a` of a Runge–Kutta method.
     pub fn of(a: &[Vec<f64>], order: u32) -> Trees {
+        let a = Entries::given(a);
+        Self::through(&a, &a, order)
+    }
+
+    /// All trees up to `order` nodes for methods with one matrix through nodes with one child and
+    /// another through those with several.
+    pub fn through(one: &Entries, several: &Entries, order: u32) -> Trees {
         let mut all: Vec<Tree> = Vec::new();
         for nodes in 1..=order {
-            let ones = vec![1.0; a.len()];
+            let ones = vec![1.0; several.values.len()];
             let root = Tree {
                 name: String::new(),
                 nodes: 1,
@@ -44,18 +65,30 @@ impl Trees {
                 sizes: ones,
             };
             let mut found = Vec::new();
-            graft(a, &all, 0, nodes, root, &mut found);
+            graft((one, several), &all, 0, nodes, root, &mut found);
             all.extend(found);
         }
         Trees { all }
     }
 
+    /// The elementary weights of the stages and `1/γ` of every tree of `nodes` nodes.
+    pub fn conditions(&self, nodes: u32) -> impl Iterator<Item = (&[f64], f64)> {
+        let of_size = self.all.iter().filter(move |tree| tree.nodes == nodes);
+        of_size.map(|tree| (&tree.weights[..], 1.0 / tree.density))
+    }
+
     /// The order up to which the weights `b` of the solution at `theta` satisfy the conditions, and
     /// a sentence on the first condition that fails, if one does.
     pub fn order_at(&self, b: &[f64], theta: f64) -> (u32, Option<String>) {
+        let sizes: Vec<f64> = b.iter().map(|b| b.abs()).collect();
+        self.order_of((b, &sizes), theta)
+    }
+
+    /// The same of weights that are computed, with what they are made of in absolute values.
+    pub fn order_of(&self, (b, b_sizes): (&[f64], &[f64]), theta: f64) -> (u32, Option<String>) {
         for tree in &self.all {
             let sum: f64 = b.iter().zip(&tree.weights).map(|(b, w)| b * w).sum();
-            let size: f64 = b.iter().zip(&tree.sizes).map(|(b, w)| b.abs() * w).sum();
+            let size: f64 = b_sizes.iter().zip(&tree.sizes).map(|(b, w)| b * w).sum();
             let wanted = theta.powi(tree.nodes as i32) / tree.density;
             if (sum - wanted).abs() > SLACK * f64::EPSILON * size.max(wanted) {
                 let message = format!(
@@ -76,7 +109,7 @@ impl Trees {
 }
 
 fn graft(
-    a: &[Vec<f64>],
+    (one, several): (&Entries, &Entries),
     smaller: &[Tree],
     from: usize,
     nodes: u32,
@@ -92,13 +125,17 @@ fn graft(
         if tree.nodes + child.nodes > nodes {
             continue;
         }
-        let weights = a
+        let only_child = tree.nodes == 1 && child.nodes + 1 == nodes;
+        let matrix = if only_child { one } else { several };
+        let weights =
+            matrix.values.iter().zip(&tree.weights).map(|(row, w)| {
+                w * row.iter().zip(&child.weights).map(|(a, v)| a * v).sum::<f64>()
+            });
+        let sizes = matrix
+            .sizes
             .iter()
-            .zip(&tree.weights)
-            .map(|(row, w)| w * row.iter().zip(&child.weights).map(|(a, v)| a * v).sum::<f64>());
-        let sizes = a.iter().zip(&tree.sizes).map(|(row, w)| {
-            w * row.iter().zip(&child.sizes).map(|(a, v)| a.abs() * v).sum::<f64>()
-        });
+            .zip(&tree.sizes)
+            .map(|(row, w)| w * row.iter().zip(&child.sizes).map(|(a, v)| a * v).sum::<f64>());
         let grown = Tree {
             name: format!("{}{}", tree.name, child.name),
             nodes: tree.nodes + child.nodes,
@@ -106,7 +143,7 @@ fn graft(
             weights: weights.collect(),
             sizes: sizes.collect(),
         };
-        graft(a, smaller, index, nodes, grown, found);
+        graft((one, several), smaller, index, nodes, grown, found);
     }
 }
 

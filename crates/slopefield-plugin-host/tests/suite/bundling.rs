@@ -13,6 +13,7 @@ fn bundled_plugins_are_in_order() {
     let ids: Vec<_> = found.iter().map(|f| f.manifest.as_ref().unwrap().id.as_str()).collect();
     let all = [
         "org.slopefield.explicit-pairs",
+        "org.slopefield.implicit-methods",
         "org.slopefield.kan",
         "org.slopefield.networks-extra",
         "org.slopefield.ode-extra",

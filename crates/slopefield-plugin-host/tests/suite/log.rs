@@ -16,5 +16,7 @@ fn plugins_write_to_the_log() {
     let about = ("org.example.demo-c", "0.1.0");
     install_c(folder.path(), "demo_c.c", &[], about, &["rk4", "ros2"]);
     assert!(load(folder.path()).problems().is_empty());
-    assert_eq!(*lines.lock().unwrap(), [(3, "demo-c: hello".to_owned())]);
+    // Other tests of this program load plugins meanwhile.
+    let lines = lines.lock().unwrap();
+    assert!(lines.contains(&(3, "demo-c: hello".to_owned())), "{lines:?}");
 }

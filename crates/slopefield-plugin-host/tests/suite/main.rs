@@ -9,6 +9,7 @@ mod discovery;
 mod faults;
 mod gradients;
 mod implicit;
+mod implicit_tableaus;
 mod log;
 mod networks;
 mod networks_extra;

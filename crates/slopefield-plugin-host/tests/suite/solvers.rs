@@ -393,6 +393,9 @@ fn unknown_solvers_are_named_with_near_ones() {
         "there is no solver `org.example.other/gauss`; the plugin org.example.other is not \
          installed; there are org.slopefield.explicit-pairs/bs5, \
          org.slopefield.explicit-pairs/cash-karp, org.slopefield.explicit-pairs/rkf45, \
-         org.slopefield.explicit-pairs/ssprk43, org.slopefield.ode-extra/dop853"
+         org.slopefield.explicit-pairs/ssprk43, org.slopefield.implicit-methods/kencarp3, \
+         org.slopefield.implicit-methods/kencarp5, org.slopefield.implicit-methods/rodas4, \
+         org.slopefield.implicit-methods/ros34pw2, org.slopefield.implicit-methods/sdirk4, \
+         org.slopefield.ode-extra/dop853"
     );
 }

@@ -27,4 +27,4 @@ pub use rodas4p::RODAS4P;
 pub use rodas5p::RODAS5P;
 pub use rosenbrock23::ROSENBROCK23;
 pub use stages::RosenbrockStages;
-pub use table::RosenbrockTable;
+pub use table::{MAX_STAGES, RosenbrockTable};

@@ -5,6 +5,21 @@ use super::table::{MAX_STAGES, RosenbrockTable};
 use crate::consistent::Consistency;
 use crate::{ErrorNorm, Ivp, Real, Stats};
 
+/// Calls the instance of a combination for the number of terms, which is one of those of tables.
+macro_rules! by_length {
+    ($terms:expr, $combination:ident($($argument:expr),*)) => {
+        match $terms {
+            2 => $combination::<2, T>($($argument),*),
+            3 => $combination::<3, T>($($argument),*),
+            4 => $combination::<4, T>($($argument),*),
+            5 => $combination::<5, T>($($argument),*),
+            6 => $combination::<6, T>($($argument),*),
+            7 => $combination::<7, T>($($argument),*),
+            _ => $combination::<MAX_STAGES, T>($($argument),*),
+        }
+    };
+}
+
 /// One step of a Rosenbrock method.
 pub struct RosenbrockStages<T: Real = f64> {
     pub(super) table: &'static RosenbrockTable,
@@ -31,9 +46,10 @@ impl<T: Real> RosenbrockStages<T> {
     /// Stages of `table`, without a system.
     ///
     /// # Panics
-    /// If the table has too many stages.
+    /// If the table has fewer than 2 stages or more than [`MAX_STAGES`].
     pub fn new(table: &'static RosenbrockTable) -> Self {
-        assert!(table.stages() <= MAX_STAGES, "{} has too many stages", table.id);
+        let s = table.stages();
+        assert!((2..=MAX_STAGES).contains(&s), "{} has {s} stages", table.id);
         RosenbrockStages {
             table,
             n: 0,
@@ -81,7 +97,9 @@ impl<T: Real> RosenbrockStages<T> {
         let s = self.table.stages();
         // One instance per number of terms, as for explicit methods.
         self.stage::<1>(ivp, h, counts);
-        self.stage::<2>(ivp, h, counts);
+        if s > 2 {
+            self.stage::<2>(ivp, h, counts);
+        }
         if s > 3 {
             self.stage::<3>(ivp, h, counts);
         }
@@ -100,8 +118,8 @@ impl<T: Real> RosenbrockStages<T> {
         if self.table.chained < s {
             add(&mut self.end, &self.increments[(s - 1) * self.n..]);
         } else {
-            // The stages of methods without a chain are few.
-            combine::<3, T>(&self.start, 1.0, self.table.b, &self.increments, &mut self.end);
+            let (start, rows, end) = (&self.start, &self.increments, &mut self.end);
+            by_length!(s, combine(start, 1.0, self.table.b, rows, end));
         }
         true
     }
@@ -159,7 +177,8 @@ impl<T: Real> RosenbrockStages<T> {
             return norm.square_of_error(error, &self.start, &self.end);
         }
         self.sum.fill(T::ZERO);
-        add_combination::<3, T>(1.0, self.table.error, &self.increments, &mut self.sum);
+        let (rows, sum) = (&self.increments, &mut self.sum);
+        by_length!(s, add_combination(1.0, self.table.error, rows, sum));
         norm.square_of_error(&self.sum, &self.start, &self.end)
     }
 }

@@ -1,7 +1,7 @@
 //! Coefficients of Rosenbrock methods.
 
-/// Largest number of stages.
-pub(super) const MAX_STAGES: usize = 8;
+/// Largest number of stages of a table; the smallest is 2.
+pub const MAX_STAGES: usize = 8;
 
 /// Coefficients of a Rosenbrock method with `s` stages, in the form that needs no products with
 /// the Jacobian (*Solving ODEs II*, eq. IV.7.25): stage `i` solves
@@ -11,7 +11,7 @@ pub(super) const MAX_STAGES: usize = 8;
 /// ```
 ///
 /// with sums over `j < i`; the result is `u + Σ b_j U_j`, the error estimate `Σ e_j U_j`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RosenbrockTable {
     /// Name in study files and on the command line.
     pub id: &'static str,

@@ -27,7 +27,8 @@ pub(crate) static METHODS: [MethodInfo; 4] = [
     method!(KENCARP4_IMEX, Split),
 ];
 
-fn stepper<T: Real>(tableau: &'static ImplicitTableau) -> impl Stepper<T> + use<T> {
+/// The method of `tableau` with the predictive controller.
+pub(crate) fn stepper<T: Real>(tableau: &'static ImplicitTableau) -> impl Stepper<T> + use<T> {
     let controller = PiController::predictive(tableau.error_order);
     Adaptive::with(DiagonallyImplicit::new(tableau), controller)
 }

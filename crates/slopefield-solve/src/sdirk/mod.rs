@@ -14,7 +14,7 @@ mod tests;
 
 pub use kencarp4::{KENCARP4, KENCARP4_IMEX};
 pub use kvaerno5::KVAERNO5;
-pub(crate) use methods::METHODS;
+pub(crate) use methods::{METHODS, stepper};
 pub use stages::DiagonallyImplicit;
-pub use tableau::ImplicitTableau;
+pub use tableau::{ImplicitTableau, MAX_STAGES};
 pub use trbdf2::TRBDF2;

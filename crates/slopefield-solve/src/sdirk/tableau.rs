@@ -1,7 +1,7 @@
 //! Coefficients of diagonally implicit Runge–Kutta methods. Data only.
 
 /// Largest number of stages of a table.
-pub const MAX_STAGES: usize = 8;
+pub const MAX_STAGES: usize = 12;
 
 /// Coefficients of a stiffly accurate diagonally implicit Runge–Kutta method with an explicit
 /// first stage (ESDIRK), its error estimate and its interpolant.
@@ -10,7 +10,10 @@ pub const MAX_STAGES: usize = 8;
 /// `M k_i = f(t + c_i h, u + Σ_{j<i} a_ij z_j + γ z_i)`, `z_1 = h u'(t)`. The last stage is the
 /// result: its row of `a`, with `γ` at the end, holds the weights. The last slope is the first of
 /// the next step.
-#[derive(Debug)]
+///
+/// A method all of whose stages are implicit (SDIRK) has a first stage without weight in front: the
+/// slope at the beginning, which costs nothing and serves guesses and the interpolant.
+#[derive(Debug, PartialEq)]
 pub struct ImplicitTableau {
     /// Name in study files.
     pub id: &'static str,

@@ -35,6 +35,9 @@ pub enum End {
     /// A short command took longer than it may, so the process was ended.
     #[error("took longer than the {} s that it may take and was ended", .0.as_secs())]
     TooLong(Duration),
+    /// It took more bytes of memory than it may, so it was ended.
+    #[error("took more than the {} MiB of memory that it may have and was ended", .0 >> 20)]
+    Memory(u64),
     /// It wrote what is no message, so it was ended.
     #[error("sent something unreadable ({0}) and was ended")]
     Unreadable(String),

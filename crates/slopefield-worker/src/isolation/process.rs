@@ -65,8 +65,10 @@ impl Failure {
 /// What may end a call before its answer.
 #[derive(Default)]
 pub struct Watch<'a> {
-    /// Flags of the job.
+    /// Its flags.
     pub control: Option<&'a Control>,
+    /// The command that stops it there; none for jobs, which [`Command::job`] stops.
+    pub stop: Option<(Command, serde_json::Value)>,
     /// The longest it may take.
     pub limit: Option<Duration>,
 }
@@ -81,7 +83,8 @@ pub struct Process {
 /// What its threads share.
 struct State {
     plugins: Vec<String>,
-    pid: u32,
+    /// The process and what it starts.
+    group: system::Group,
     /// Calls without an answer, oldest first; `None` once the process has gone.
     waiting: Mutex<Option<BTreeMap<u64, Sender<Part>>>>,
     gone: Condvar,
@@ -107,7 +110,7 @@ impl State {
     fn kill(&self) {
         let reaped = lock(&self.reaped);
         if !*reaped {
-            system::kill(self.pid);
+            self.group.kill();
         }
     }
 
@@ -168,6 +171,11 @@ impl Process {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         system::own_group(&mut command);
         let mut child = spawn(command).map_err(|e| failed(e.to_string()))?;
+        // It loads nothing before it is asked to, which is after it has greeted.
+        let group = system::Group::of(&child).map_err(|e| {
+            let _ = child.kill().and_then(|()| child.wait().map(drop));
+            failed(format!("the system does not limit it: {e}"))
+        })?;
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
@@ -175,7 +183,7 @@ impl Process {
         };
         let state = Arc::new(State {
             plugins: plugins.to_vec(),
-            pid: child.id(),
+            group,
             waiting: Mutex::new(Some(BTreeMap::new())),
             gone: Condvar::new(),
             heard: Mutex::new(Instant::now()),
@@ -231,10 +239,14 @@ impl Process {
         }
     }
 
-    fn job(&self, action: JobAction) {
+    /// Posts a command whose answer nobody waits for: what it is about shows whether it was heard.
+    fn tell(&self, command: Command, request: serde_json::Value) {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        // Nobody waits for the answer: the job itself shows whether it was heard.
-        self.post(id, Command::job, serde_json::json!({ "action": action }));
+        self.post(id, command, request);
+    }
+
+    fn job(&self, action: JobAction) {
+        self.tell(Command::job, serde_json::json!({ "action": action }));
     }
 
     /// Calls a command. `take` gets progress and records on the way.
@@ -283,8 +295,11 @@ impl Process {
             }
             if let Some(control) = watch.control {
                 if control.cancelled() {
-                    // Again and again: the job may not have begun.
-                    self.job(JobAction::Stop);
+                    // Again and again: it may not have begun.
+                    match &watch.stop {
+                        Some((command, request)) => self.tell(*command, request.clone()),
+                        None => self.job(JobAction::Stop),
+                    }
                     if stopping.get_or_insert_with(Instant::now).elapsed() >= STOP {
                         self.state.end(End::NoStop(STOP));
                     }
@@ -402,19 +417,23 @@ fn take_log(state: &State, stderr: ChildStderr) {
     }
 }
 
-/// Ends a process that is silent for too long.
+/// Ends a process that is silent for too long, and one that takes more memory than it may where the
+/// system does not see to that.
 fn watch(state: &State) {
     while !state.wait_gone(ALIVE) {
         let silent = lock(&state.heard).elapsed();
         if silent >= SILENCE {
             state.end(End::Silent(SILENCE));
         }
+        if let Some(limit) = system::beyond_memory(&state.group) {
+            state.end(End::Memory(limit));
+        }
     }
 }
 
 /// Waits for the end of the process and tells everybody who waits for it.
 fn bury(state: &State, mut child: Child, pipes: &[Receiver<()>]) {
-    let status = system::await_end(&mut child, || *lock(&state.reaped) = true);
+    let status = system::await_end(&mut child, &state.group, || *lock(&state.reaped) = true);
     // What it said before it ended may still be in the pipes. Something that it has started may
     // hold them open, so the wait is short.
     for pipe in pipes {

@@ -64,7 +64,13 @@ impl Engine {
                 send(serde_json::to_value(progress).unwrap_or_default(), block);
             };
             let answered = dispatch(self, command, request, &mut emit);
-            if !matches!(command, Command::simulate | Command::model_check | Command::model_dump) {
+            if !matches!(
+                command,
+                Command::simulate
+                    | Command::simulate_stop
+                    | Command::model_check
+                    | Command::model_dump
+            ) {
                 self.isolation.changed();
             }
             return answered;
@@ -87,11 +93,14 @@ impl Engine {
     /// A command without a job: on the process that is kept for them.
     fn short_apart(&self, command: Command, request: Value, plugins: &[String]) -> Answered {
         let isolation = &self.isolation;
+        let running = (command == Command::simulate).then(|| self.simulations.begin());
         let kept = isolation.for_short(plugins).map_err(|report| isolation.told(&report))?;
         if command == Command::simulate && self.needs_project(&request) {
             self.show_project(&kept).map_err(|f| isolation.failed(f))?;
         }
-        let watch = Watch { limit: Some(SHORT), ..Watch::default() };
+        let control = running.as_ref().map(|running| &*running.control);
+        let stop = (Command::simulate_stop, json!({}));
+        let watch = Watch { control, stop: Some(stop), limit: Some(SHORT) };
         isolation.ended(kept.process.call(command, request, &watch, &mut |_| {}), plugins)
     }
 
@@ -148,7 +157,7 @@ impl Engine {
         if let Some(copy) = &copy {
             open_copy(&process, copy).map_err(|f| isolation.failed(f))?;
         }
-        let watch = Watch { control: Some(&job.control), limit: None };
+        let watch = Watch { control: Some(&job.control), ..Watch::default() };
         let answer = process.call(command, request, &watch, &mut progress_of(send));
         isolation.ended(answer, plugins)
     }
@@ -165,7 +174,7 @@ impl Engine {
         let copy = self.copy()?;
         let process = isolation.for_job(plugins).map_err(|report| isolation.told(&report))?;
         open_copy(&process, &copy).map_err(|f| isolation.failed(f))?;
-        let watch = Watch { control: Some(&job.control), limit: None };
+        let watch = Watch { control: Some(&job.control), ..Watch::default() };
         let answer = process.call(Command::uncertainty, request, &watch, &mut progress_of(send));
         let (body, numbers) = isolation.ended(answer, plugins)?;
         let odd = |e: &dyn std::fmt::Display| {
@@ -209,7 +218,7 @@ impl Engine {
         let process = isolation.for_job(plugins).map_err(|report| isolation.told(&report))?;
         open_copy(&process, &copy).map_err(|f| isolation.failed(f))?;
         let mut stored = Stored { project: project.clone(), run: None, state: None, broken: None };
-        let watch = Watch { control: Some(control), limit: None };
+        let watch = Watch { control: Some(control), ..Watch::default() };
         let answer = process.call(Command::train, request, &watch, &mut |part| match part {
             Part::Record(body, block) => {
                 stored.take(body, &block);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const CRASH: &str = "org.example.crash";
 const MODEL: &str = "state x = 1\nparam k = 1 in [0.1, 10]\nx' = -k*x\nobserve y = x\n";
 
-const SOLVERS: [&str; 14] = [
+const SOLVERS: [&str; 15] = [
     "good",
     "segv-step",
     "segv-destroy",
@@ -28,6 +28,7 @@ const SOLVERS: [&str; 14] = [
     "memory",
     "stops-itself",
     "later",
+    "small-steps",
 ];
 
 fn repository() -> PathBuf {
@@ -344,6 +345,65 @@ fn a_training_that_hangs_is_stopped_within_two_seconds() {
     let drafts = std::fs::read_dir(host.folder.path().join("data/drafts")).unwrap();
     let names: Vec<_> = drafts.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     assert!(names.iter().all(|n| !n.starts_with("plugin-")), "{names:?}");
+}
+
+/// Simulates on a thread, and tells simulations to stop until there is an answer.
+fn simulate_and_stop(host: &Host, request: SimulateRequest) -> Result<(Value, Block), ApiError> {
+    let request = serde_json::to_value(request).unwrap();
+    std::thread::scope(|scope| {
+        let simulation = scope.spawn(|| host.call(Command::simulate, request));
+        std::thread::sleep(Duration::from_millis(500));
+        while !simulation.is_finished() {
+            host.call(Command::simulate_stop, json!({})).unwrap();
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        simulation.join().unwrap()
+    })
+}
+
+#[test]
+fn a_simulation_that_hangs_in_a_plugin_is_stopped() {
+    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &SOLVERS);
+    // Nothing runs: nothing happens.
+    host.call(Command::simulate_stop, json!({})).unwrap();
+    let request = |method: &str| SimulateRequest {
+        text: MODEL.into(),
+        method: Some(format!("{CRASH}/{method}")),
+        to: Some(1.0),
+        points: Some(3),
+        ..SimulateRequest::default()
+    };
+    let answer = simulate_and_stop(&host, request("endless"));
+    named(&answer.unwrap_err(), &["did not respond to the stop within 2 s and was ended"]);
+    assert!(host.children().is_empty(), "{:?}", host.children());
+    host.stands();
+    // One that ends its steps is stopped between two of them, and its process lives on.
+    let good = format!("{CRASH}/good");
+    host.simulate(&good).unwrap();
+    let long = SimulateRequest { to: Some(1e12), ..request("small-steps") };
+    let stopped = simulate_and_stop(&host, long).unwrap_err();
+    assert_eq!(stopped.code, Code::Cancelled, "{stopped:?}");
+    assert_eq!(host.children().len(), 1);
+    host.simulate(&good).unwrap();
+    host.stands();
+}
+
+#[test]
+fn a_simulation_of_the_application_is_stopped() {
+    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &SOLVERS);
+    let request = SimulateRequest {
+        // So many steps of so many states take minutes.
+        text: "const N = 20000\nstate x[i in 1..N] = 1\nx[i]' = 1e6*(sin(1e6*t) - x[i]) for i in 1..N\n"
+            .into(),
+        method: Some("tsit5".into()),
+        to: Some(1e6),
+        points: Some(3),
+        ..SimulateRequest::default()
+    };
+    let stopped = simulate_and_stop(&host, request).unwrap_err();
+    assert_eq!(stopped.code, Code::Cancelled, "{stopped:?}");
+    assert_eq!(stopped.message, "the simulation was stopped");
+    host.stands();
 }
 
 /// A loop in the entry holds up the job that needs the plugin, and nothing else.

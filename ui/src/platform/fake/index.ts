@@ -28,6 +28,8 @@ export type FakeOptions = { delay_ms?: number; step_ms?: number; stride?: number
 export type FakePlatform = Platform & {
   calls: Array<{ command: CommandName; request: unknown }>;
   failNext(command: CommandName, error: unknown): void;
+  /** The next simulation takes until it is stopped. */
+  hangNext(): void;
   workerEvent(event: WorkerEvent): void;
   requestClose(): Promise<boolean>;
 };
@@ -42,6 +44,8 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
   let draws: FakeDraws | null = null;
   let plugins = PLUGINS;
   const failures = new Map<CommandName, unknown>();
+  let hangs = false;
+  let stopHanging: (() => void) | null = null;
   const calls: FakePlatform["calls"] = [];
   const workerHandlers = new Set<(event: WorkerEvent) => void>();
   let mayClose: (() => Promise<boolean>) | null = null;
@@ -60,6 +64,10 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
     app_info: () => bare({ version: "0.1.0", processor: "x86-64, AVX2, FMA", worker_pid: 41235, examples: EXAMPLES, recent: RECENT, solvers: SOLVERS, gradients: GRADIENTS }),
     model_check: ({ text }) => bare(check(text)),
     simulate: (request) => simulate(request),
+    simulate_stop: () => {
+      stopHanging?.();
+      return bare({});
+    },
     data_preview: (request) => previewOf(request),
     project_new: () => replace(FakeProject.empty()),
     project_example: ({ id }) => replace(FakeProject.example(id, EXAMPLES.find((e) => e.id === id)?.title ?? id)),
@@ -122,6 +130,12 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
         failures.delete(command);
         throw error;
       }
+      if (command === "simulate" && hangs) {
+        hangs = false;
+        await new Promise<void>((resolve) => (stopHanging = resolve));
+        stopHanging = null;
+        throw { code: "cancelled", message: "the simulation was stopped", advice: null };
+      }
       const handle = handlers[command] as ((request: unknown) => Framed<Reply<typeof command>>) | undefined;
       if (!handle) throw { code: "request", message: `the recorded host does not know \`${command}\``, advice: null };
       return handle(request);
@@ -165,6 +179,7 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
     appVersion: async () => "0.1.0",
     launchRequest: async () => null,
     failNext: (command, error) => failures.set(command, error),
+    hangNext: () => (hangs = true),
     workerEvent: (event) => workerHandlers.forEach((handle) => handle(event)),
     requestClose: async () => (mayClose ? mayClose() : true),
   };
