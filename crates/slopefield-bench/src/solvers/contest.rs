@@ -26,10 +26,17 @@ pub struct Contest {
     pub floor: f64,
     /// Whether explicit methods are out of the question.
     pub stiff: bool,
+    /// Seconds: after a single run that takes longer, tighter tolerances are left out.
+    pub patience: f64,
 }
 
 const COMMON: &[f64] = &[1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10];
-const FEW: &[f64] = &[1e-4, 1e-6, 1e-8];
+/// Where a single run takes a good part of a second.
+const FEWER: &[f64] = &[1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8];
+/// Seconds that a single run may take before tighter tolerances are left out,
+const PATIENCE: f64 = 2.0;
+/// and on thousands of states, where factors of banded matrices alone take longer.
+const LONG_PATIENCE: f64 = 20.0;
 
 /// All contests.
 #[must_use]
@@ -42,6 +49,7 @@ pub fn contests() -> Vec<Contest> {
         absolute: 1.0,
         floor: 1e-2,
         stiff: false,
+        patience: PATIENCE,
     };
     let stiff = |name, about, problem, absolute, floor| Contest {
         name,
@@ -51,6 +59,7 @@ pub fn contests() -> Vec<Contest> {
         absolute,
         floor,
         stiff: true,
+        patience: PATIENCE,
     };
     vec![
         non_stiff("lotka-volterra", "predator and prey to t = 10", problems::lotka_volterra),
@@ -70,7 +79,8 @@ pub fn contests() -> Vec<Contest> {
             1e-2,
         ),
         Contest {
-            tolerances: FEW,
+            tolerances: FEWER,
+            patience: LONG_PATIENCE,
             ..stiff(
                 "brusselator-2d",
                 "Brusselator on a torus, 2048 states, to t = 11.5",
@@ -133,7 +143,7 @@ pub struct Options<'a> {
     pub comparators: &'a Comparators,
     /// Seconds for each problem; 0 repeats nothing and keeps the time of the first run.
     pub seconds: f64,
-    /// A single run that takes longer is not repeated, and the next tighter tolerance is left out.
+    /// A single run that takes longer is not repeated.
     pub patience: f64,
 }
 
@@ -261,7 +271,7 @@ pub fn measure(contest: &Contest, options: &Options<'_>) -> Result<Report, Bench
                 Ok(_) => curve.failed.push((rtol, "the result is not finite".into())),
                 Err(e) => curve.failed.push((rtol, e.to_string())),
             }
-            if took > Duration::from_secs_f64(options.patience) {
+            if took > Duration::from_secs_f64(contest.patience) {
                 break;
             }
         }

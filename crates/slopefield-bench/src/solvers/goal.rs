@@ -76,9 +76,9 @@ static GOALS: &[Goal] = {
     const C: &[&str] = &["C: "];
     const TO_CVODE: &str = "best method over best of CVODE, at equal error";
     const DIFFRAX: &[&str] = &["diffrax"];
-    const LSODA: &[&str] = &["scipy: LSODA"];
+    const LSODA: &[&str] = &["scipy: LSODA", "numbalsoda: LSODA"];
     const TO_DIFFRAX: &str = "best method over best of diffrax, at equal error";
-    const TO_LSODA: &str = "best method over SciPy's LSODA, at equal error";
+    const TO_LSODA: &str = "best method over best of LSODA, at equal error";
     const TO_C: &str = "Tsit5 over Tsit5 in C, at equal error";
     &[
         equal("lotka-volterra", TO_CVODE, ALL, CVODE, 0.2),
@@ -96,17 +96,22 @@ static GOALS: &[Goal] = {
         seconds("rober", "best Rosenbrock method for an error of 1e-6", ROSENBROCK, 1e-6, 45e-6),
         seconds("rober", "BDF for an error of 1e-6", &["bdf"], 1e-6, 120e-6),
         equal("hires", TO_CVODE, ALL, CVODE, 1.0),
+        equal("hires", TO_LSODA, ALL, LSODA, 1.0),
         equal("orego", TO_CVODE, ALL, CVODE, 1.0),
+        equal("orego", TO_LSODA, ALL, LSODA, 1.0),
         equal("pollu", TO_CVODE, ALL, CVODE, 1.0),
+        equal("pollu", TO_LSODA, ALL, LSODA, 1.0),
         equal("vdp", TO_CVODE, ALL, CVODE, 1.0),
+        equal("vdp", TO_LSODA, ALL, LSODA, 1.0),
         seconds("brusselator-1d-200", "best method for an error of 1e-6", ALL, 1e-6, 1.2e-3),
         equal("brusselator-2d", TO_CVODE, ALL, CVODE, 1.0),
     ]
 };
 
 /// Errors at which costs are compared.
-const ERRORS: [f64; 13] =
-    [1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7, 3e-8, 1e-8, 3e-9, 1e-9];
+const ERRORS: [f64; 15] = [
+    1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7, 3e-8, 1e-8, 3e-9, 1e-9, 3e-10, 1e-10,
+];
 
 /// Judges the goals of one contest.
 #[must_use]
