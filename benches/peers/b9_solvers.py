@@ -1,11 +1,14 @@
-"""B9: work and precision of SciPy, diffrax and torchsde on the standard problems of `slopefield bench solvers`.
+"""B9: work and precision of SciPy, numbalsoda, diffrax and torchsde on the standard problems of `slopefield bench solvers`.
 Cases are called "PROBLEM: METHOD rtol TOLERANCE"; `error` is the largest error at the end relative to each value (as
 the command counts it), `value` the median time of one solve without start-up and compilation. Right-hand sides and
-Jacobians are written as a user of the tool writes them: NumPy or plain Python for SciPy, jax.numpy for diffrax."""
+Jacobians are written as a user of the tool writes them: NumPy or plain Python for SciPy, jax.numpy for diffrax, numba
+callbacks (machine code, nothing of Python within a solve) for numbalsoda."""
 from common import Bench
 
 B = Bench("B9", __doc__)
 TOLERANCES = (1e-4, 1e-6, 1e-8)
+# of LSODA in machine code, which is compared at every error from 1e-4 to 1e-10
+ALL_TOLERANCES = tuple(10.0 ** -k for k in range(3, 11))
 
 # name: (f(xp, u, p), jacobian or None, u0, p, t1, reference, atol / rtol, floor, stiff)
 
@@ -47,6 +50,26 @@ def vdp(xp, u, p):
     return xp.array([u[1], ((1 - u[0] * u[0]) * u[1] - u[0]) / p[0]])
 
 
+# Pollution: what each of 25 reactions consumes, and what it makes, by number of the species.
+POLLU = [((0,), (1, 2)), ((1, 3), (0,)), ((4, 1), (0, 5)), ((6,), (4, 4, 7)), ((6,), (7,)), ((6, 5), (4, 7)), ((8,), (4, 7, 9)),
+         ((8, 5), (10,)), ((10, 1), (0, 9, 11)), ((10, 0), (12,)), ((12,), (0, 10)), ((9, 1), (0, 13)), ((13,), (4, 6)),
+         ((0, 5), (14,)), ((2,), (3,)), ((3,), (15,)), ((3,), (2,)), ((15,), (5, 5)), ((15,), (2,)), ((16, 5), (4, 17)),
+         ((18,), (1,)), ((18,), (0, 2)), ((0, 3), (18,)), ((18, 0), (19,)), ((19,), (0, 18))]
+
+
+def pollu(xp, u, p):
+    d = [0.0] * 20
+    for k, (consumed, made) in zip(p, POLLU):
+        rate = k
+        for i in consumed:
+            rate = rate * u[i]
+        for i in consumed:
+            d[i] = d[i] - rate
+        for i in made:
+            d[i] = d[i] + rate
+    return xp.array(d)
+
+
 PROBLEMS = {
     "lotka-volterra": (lv, None, [1, 1], [1.5, 1, 3, 1], 10, [1.0263447675750893, 0.9096910781360416], 1, 1e-2, False),
     "rigid-body": (rigid, None, [1, 0, 0.9], [-2, 1.25, -0.5], 20,
@@ -61,6 +84,14 @@ PROBLEMS = {
                0.2386356198831331e-2, 0.6238968252742796e-2, 0.2849998395185769e-2, 0.2850001604814231e-2], 1e-4, 0, True),
     "orego": (orego, None, [1, 2, 3], [77.27, 8.375e-6, 0.161], 360,
               [1.000814870318523, 1228.178521549917, 132.0554942846706], 1e-2, 0, True),
+    "pollu": (pollu, None, [0, 0.2, 0, 0.04, 0, 0, 0.1, 0.3, 0.01, 0, 0, 0, 0, 0, 0, 0, 0.007, 0, 0, 0],
+              [0.35, 26.6, 1.23e4, 8.6e-4, 8.2e-4, 1.5e4, 1.3e-4, 2.4e4, 1.65e4, 9e3, 0.022, 1.2e4, 1.88, 1.63e4, 4.8e6, 3.5e-4,
+               0.0175, 1e8, 4.44e11, 1240, 2.1, 5.78, 0.0474, 1780, 3.12], 60,
+              [0.5646255480022769e-1, 0.1342484130422339, 0.4139734331099427e-8, 0.5523140207484359e-2, 0.2018977262302196e-6,
+               0.1464541863493966e-6, 0.7784249118997964e-1, 0.3245075353396018, 0.7494013383880406e-2, 0.1622293157301561e-7,
+               0.1135863833257075e-7, 0.2230505975721359e-2, 0.208716288279863e-3, 0.1396921016840158e-4, 0.8964884856898295e-2,
+               0.4352846369330103e-17, 0.6899219696263405e-2, 0.1007803037365946e-3, 0.1772146513969984e-5, 0.5682943292316392e-4],
+              1e-4, 1e-6, True),
     "vdp": (vdp, None, [2, 0], [1e-6], 2, [1.706167732170, -0.892809701025], 1e-2, 0, True),
 }
 
@@ -83,6 +114,59 @@ def scipy_case(problem, method, rtol):
         s = ctx.first(go)
         ctx.time(go)
         return dict(error=worst(s.y[:, -1], problem), rhs_evals=int(s.nfev))
+    return run
+
+
+def in_place(problem):
+    """The right-hand side as numba compiles it, writing to `d`; for pollu, the text of its reactions written out."""
+    if problem == "rober":
+        def f(t, u, d, p):
+            a, b, c = p[0] * u[0], p[1] * u[1] * u[1], p[2] * u[1] * u[2]
+            d[0], d[1], d[2] = c - a, a - c - b, b
+    elif problem == "hires":
+        def f(t, u, d, p):
+            bind = p[9] * u[5] * u[7]
+            d[0] = -p[0] * u[0] + p[1] * u[1] + p[2] * u[2] + p[3]
+            d[1] = p[0] * u[0] - p[4] * u[1]
+            d[2] = -p[5] * u[2] + p[1] * u[3] + p[6] * u[4]
+            d[3] = p[2] * u[1] + p[0] * u[2] - p[7] * u[3]
+            d[4] = -p[8] * u[4] + p[1] * (u[5] + u[6])
+            d[5] = -bind + p[10] * (u[3] + u[6]) + p[0] * u[4] - p[1] * u[5]
+            d[6] = bind - p[11] * u[6]
+            d[7] = p[11] * u[6] - bind
+    elif problem == "orego":
+        def f(t, u, d, p):
+            d[0] = p[0] * (u[1] + u[0] * (1 - p[1] * u[0] - u[1]))
+            d[1] = (u[2] - (1 + u[0]) * u[1]) / p[0]
+            d[2] = p[2] * (u[0] - u[2])
+    elif problem == "vdp":
+        def f(t, u, d, p):
+            d[0], d[1] = u[1], ((1 - u[0] * u[0]) * u[1] - u[0]) / p[0]
+    elif problem == "pollu":
+        lines = [f" r{r} = p[{r}] * " + " * ".join(f"u[{i}]" for i in consumed) for r, (consumed, _) in enumerate(POLLU)]
+        for i in range(20):
+            made = "".join(f" + r{r}" * out.count(i) + f" - r{r}" * consumed.count(i) for r, (consumed, out) in enumerate(POLLU))
+            lines.append(f" d[{i}] = 0.0{made}")
+        scope = {}
+        exec("def f(t, u, d, p):\n" + "\n".join(lines), scope)
+        f = scope["f"]
+    return f
+
+
+def lsoda_case(problem, rtol):
+    def run(ctx):
+        import numba
+        import numbalsoda
+        import numpy as np
+        _, _, u0, p, t1, _, absolute, _, _ = PROBLEMS[problem]
+        u0, p, times = np.array(u0, float), np.array(p, float), np.array([0.0, t1])
+        address = numba.cfunc(numbalsoda.lsoda_sig)(in_place(problem)).address
+        go = lambda: numbalsoda.lsoda(address, u0, times, data=p, rtol=rtol, atol=absolute * rtol, mxstep=100_000)
+        u, succeeded = ctx.first(go)
+        if not succeeded:
+            raise RuntimeError("LSODA did not reach the end")
+        ctx.time(go)
+        return dict(error=worst(u[-1], problem), notes="ODEPACK's LSODA in C++, Jacobian by differences")
     return run
 
 
@@ -149,6 +233,9 @@ for problem, entry in PROBLEMS.items():
             B.case("scipy", f"{problem}: {method} rtol {rtol:g}")(scipy_case(problem, method, rtol))
         for method in ("Kvaerno5",) if entry[8] else ("Tsit5", "Dopri8"):
             B.case("diffrax", f"{problem}: {method} rtol {rtol:g}")(diffrax_case(problem, method, rtol))
+    if entry[8]:
+        for rtol in ALL_TOLERANCES:
+            B.case("numbalsoda", f"{problem}: LSODA rtol {rtol:g}")(lsoda_case(problem, rtol))
 for method in ("euler", "milstein", "srk"):
     for steps in (16, 64, 256):
         B.case("torchsde", f"gbm: {method} steps {steps}")(torchsde_case(method, steps))

@@ -14,8 +14,8 @@ use slopefield_problems::{
     oregonator, pollution, rigid_body, robertson,
 };
 use slopefield_solve::{
-    ExplicitRungeKutta, Ivp, Settings, Step, Stepper, delay_method, drive, method, method_info,
-    tableau,
+    ExplicitRungeKutta, Ivp, MethodClass, Settings, Step, Stepper, delay_method, drive, method,
+    method_info, methods, tableau,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -242,6 +242,31 @@ fn multistep_methods_allocate_nothing_either() {
         assert_eq!(at_first_step, Some(first_solve), "in the steps of {name} on {}", problem.id);
         drive(&mut *stepper, &ivp, &settings, &saves, &mut out, None).unwrap();
         assert_eq!(allocations(), first_solve, "in a second solve of {}", problem.id);
+    }
+}
+
+/// Every method of the table on a problem of its class, so that a new one is not forgotten; the tests
+/// above look at more problems and more closely.
+#[test]
+fn no_method_of_the_table_allocates_in_its_steps() {
+    let (easy, stiff, oscillator) = (lotka_volterra(), hires(), harmonic_oscillator());
+    let split = Semilinear::new(Linear::diffusion(20, 1.0, 0.05, true), Reaction::Cubic);
+    let start: Vec<f64> = (0..20).map(|i| 0.1 * f64::from(i % 7)).collect();
+    let of_split = Ivp { rhs: &split, t0: 0.0, t1: 1.0, u0: &start, p: &[] };
+    let usual = Settings::with_tolerances(1e-5, 1e-8);
+    let equal = Settings { h_init: Some(0.1), ..usual.clone() };
+    for info in methods() {
+        let (ivp, settings) = match info.class {
+            MethodClass::SecondOrder => (ivp(&oscillator), &equal),
+            MethodClass::Stiff | MethodClass::Switching => (ivp(&stiff), &usual),
+            MethodClass::NonStiff | MethodClass::Parabolic => (ivp(&easy), &usual),
+            MethodClass::Split => (of_split, &usual),
+        };
+        // Switching makes a method when it begins with it, and ETDRK4 functions of the matrix for
+        // every new length of steps; both have tests of their own.
+        if info.class != MethodClass::Switching && info.id != "etdrk4" {
+            check(&mut *(info.build)(), &ivp, settings, info.id, true);
+        }
     }
 }
 

@@ -11,9 +11,6 @@ use slopefield_lang::{Model, ReactionMode, Severity};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// States that an error shows with their values.
-const SHOWN: usize = 12;
-
 /// A checked model with its kernels. Every function takes `(t, u, p)` with `p` in the order of
 /// [`slopefield_graph::layout::Layout`].
 pub struct CompiledModel {
@@ -302,7 +299,7 @@ impl CompiledModel {
 
     /// The expression that is not finite at a place, or a little way along the solution: a step
     /// may fail although its own beginning is still fine.
-    fn locate_non_finite(
+    pub(crate) fn locate_non_finite(
         &self,
         t: f64,
         u: &[f64],
@@ -340,41 +337,5 @@ impl CompiledModel {
             }
         }
         None
-    }
-
-    /// One sentence for a solve that failed: state, time and the expression that broke.
-    pub fn explain(&self, error: &slopefield_solve::SolveError, p: &[f64]) -> String {
-        use slopefield_solve::SolveError::{NonFinite, StepTooSmall};
-        let time = &self.model.time.name;
-        match error {
-            NonFinite { t, state, u } => {
-                let name = self.model.states.get(*state).map_or("?", |s| s.name.as_str());
-                let start =
-                    format!("the equation of `{name}` gave no finite number at {time} = {t}");
-                let at = self.locate_non_finite(*t, u, p);
-                match at {
-                    Some(at) => {
-                        let (line, _) = slopefield_lang::line_column(&self.text, at.span.start);
-                        let text = slopefield_lang::expression_text(&self.text, at.span);
-                        format!("{start}: `{text}` (line {line}) is {}", at.description)
-                    }
-                    None => {
-                        // Of many states the first, and the one that failed.
-                        let shown = |i: &usize| u.len() <= SHOWN || *i < SHOWN || i == state;
-                        let values = (0..u.len()).filter(shown).map(|i| {
-                            let name = self.model.states.get(i).map_or("?", |s| s.name.as_str());
-                            format!("{name} = {:.6}", u[i])
-                        });
-                        let values: Vec<_> = values.collect();
-                        format!("{start}, where {}", values.join(", "))
-                    }
-                }
-            }
-            StepTooSmall { t, h } => format!(
-                "the step size fell to {h:.3e} at {time} = {t}; the solution may end there, or the \
-                 system is too stiff for this method"
-            ),
-            other => other.to_string(),
-        }
     }
 }

@@ -8,6 +8,7 @@
 pub mod choice;
 pub mod compiled;
 pub mod error;
+mod explain;
 pub use slopefield_study_file as file;
 pub mod gradient;
 pub mod load;

@@ -1,5 +1,6 @@
 //! One trajectory of a model, for plots and tables.
 
+mod delayed_paths;
 mod paths;
 mod watch;
 

@@ -403,43 +403,6 @@ fn a_neutral_equation_keeps_its_kinks() {
 }
 
 #[test]
-fn orders_are_those_of_the_methods() {
-    // The solution is e^(sin t).
-    let system = System::delayed(
-        1,
-        0,
-        |t, u, _, out| out[0] = t.cos() * u[0] * u[1] * (-(t - 1.0).sin()).exp(),
-        &[(0, 0, false)],
-        &[true],
-        |_, _, _, out| out[0] = 1.0,
-        |t, _, _, out| out[0] = t.sin().exp(),
-    );
-    let exact = [1.0_f64, 2.0, 3.0].map(|t| t.sin().exp());
-    for (id, order, coarsest) in [
-        ("bs3", 3.0, 32),
-        ("tsit5", 5.0, 8),
-        ("dp5", 5.0, 8),
-        ("rodas4p", 4.0, 24),
-        ("rodas5p", 5.0, 16),
-        ("trbdf2", 2.0, 64),
-    ] {
-        let mut errors = Vec::new();
-        for refinement in [1, 2, 4] {
-            let h = 1.0 / f64::from(coarsest * refinement);
-            let settings =
-                Settings { h_init: Some(h), h_max: h, ..Settings::with_tolerances(1e3, 1e3) };
-            let mut out = [0.0; 3];
-            let ivp = Ivp { rhs: &system, t0: 0.0, t1: 3.0, u0: &[1.0], p: &[] };
-            let mut stepper = delay_method(id).unwrap();
-            drive(&mut *stepper, &ivp, &settings, &[1.0, 2.0, 3.0], &mut out, None).unwrap();
-            errors.push(distance(&out, &exact));
-        }
-        let slope = (errors[1] / errors[2]).log2();
-        assert!((slope - order).abs() < 0.2, "{id}: slope {slope}, errors {errors:?}");
-    }
-}
-
-#[test]
 fn steps_may_be_longer_than_the_delay() {
     // u' = −u(t − τ) has the solution e^{λt} with λ = −e^{−λτ}.
     let tau = 0.01_f64;

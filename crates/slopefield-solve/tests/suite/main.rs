@@ -12,6 +12,7 @@ mod convergence;
 mod delay;
 mod delay_problems;
 mod events;
+mod evidence;
 mod exponential;
 #[path = "common/fixed.rs"]
 mod fixed;

@@ -193,7 +193,7 @@ impl<T: Real> Stepper<T> for JumpDiffusion<T> {
         if structure.mass.is_some() || structure.delays.is_some() {
             return refuse(
                 "jumps whose rates are integrated are simulated along solutions of equations \
-                 without delays and mass matrices only; with delays, rates need bounds",
+                 without delays and mass matrices only; with one of these, rates need bounds",
             );
         }
         if ivp.t1 < ivp.t0 {

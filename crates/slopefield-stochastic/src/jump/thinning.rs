@@ -4,7 +4,7 @@ use super::rates::Rates;
 use super::without_jumps::WithoutJumps;
 use crate::random::{Draws, Purpose};
 use slopefield_kernel::{Jumps, Kernel};
-use slopefield_solve::{Ivp, Real, Settings, SolveError, Stats, Step, Stepper};
+use slopefield_solve::{Consistency, Ivp, Real, Settings, SolveError, Stats, Step, Stepper};
 
 /// Jumps without time passing that are too many.
 const STORM: u64 = 100_000;
@@ -20,8 +20,8 @@ const STORM: u64 = 100_000;
 /// error but that of the solution, and none at all where the state changes by jumps alone.
 ///
 /// The inner method steps onto every candidate and goes on behind those that are no jumps. It may be
-/// any: also one for noise, whose Brownian motion goes on at jumps, and one for delays, whose past
-/// holds the jumps.
+/// any: also one for noise, whose Brownian motion goes on at jumps, one for delays, whose past holds
+/// the jumps, and one for algebraic equations, which determine their variables anew after a jump.
 ///
 /// *Invariant:* rates are compared with their bounds at all candidates and ends of steps, and a rate
 /// above ends the solve: jumps are never missed silently where anything is evaluated.
@@ -43,6 +43,9 @@ pub struct Thinning<T: Real = f64> {
     bound: f64,
     /// State after the last step and its jump, with delayed values behind it.
     after: Vec<T>,
+    /// Finds algebraic variables after a jump.
+    consistency: Consistency<T>,
+    slope: Vec<T>,
     /// Counters of inner solves that have ended, and of jumps.
     stats: Stats,
 }
@@ -63,6 +66,8 @@ impl<T: Real> Thinning<T> {
             candidate: false,
             bound: 0.0,
             after: Vec::new(),
+            consistency: Consistency::default(),
+            slope: Vec::new(),
             stats: Stats::default(),
         }
     }
@@ -70,9 +75,11 @@ impl<T: Real> Thinning<T> {
     /// What `start` and `restart` have in common, before the inner method begins.
     fn begin(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
         let (jumps, _) = bounded(ivp)?;
-        if ivp.rhs.structure().mass.is_some() {
+        let structure = ivp.rhs.structure();
+        if structure.mass.is_some() && structure.delays.is_some() {
             return Err(SolveError::Invalid(
-                "jumps are simulated along solutions of equations without mass matrices only"
+                "jumps are not simulated along solutions of equations with both delays and a mass \
+                 matrix or algebraic variables"
                     .into(),
             ));
         }
@@ -82,6 +89,8 @@ impl<T: Real> Thinning<T> {
             ));
         }
         self.rates.configure(ivp, &jumps)?;
+        self.consistency.configure(ivp, settings);
+        self.slope.resize(ivp.u0.len(), T::ZERO);
         self.draws = Draws::new(settings.seed, settings.path, Purpose::Jumps, ivp.t0);
         self.start.clear();
         self.start.extend_from_slice(ivp.u0);
@@ -132,6 +141,10 @@ impl<T: Real> Thinning<T> {
         }
         let jump = self.rates.pick(at);
         self.rates.apply(ivp, &jumps, jump, self.t, &mut self.after)?;
+        if ivp.rhs.structure().mass.is_some() {
+            let Thinning { consistency, after, slope, stats, .. } = self;
+            consistency.establish(ivp, self.t, after, slope, stats)?;
+        }
         self.stats.events += 1;
         Ok(Some(jump))
     }

@@ -1,9 +1,10 @@
 //! Order conditions of the tables, and weak orders without sampling.
 
 use super::dri1::Dri1;
-use super::euler::EulerMaruyama;
-use super::milstein::Milstein;
+use super::euler::{EulerHeun, EulerMaruyama};
+use super::milstein::{ImplicitMilstein, Milstein};
 use super::scheme::{From, Scheme, Trial};
+use super::splitting::Splitting;
 use super::sra::{SOSRA, SRA1, Sra};
 use super::sri::{SOSRI, SRIW1, STAGES, Sri};
 use super::system::{System, Work};
@@ -261,8 +262,11 @@ fn weak_orders_for_noise_that_does_not_commute() {
     let noise = [[[0.5, 0.2], [0.0, -0.3]], [[0.0, -0.4], [0.6, 0.1]]];
     let start = [1.0, 0.5, 0.5, 0.25];
     let general = NoiseKind::General;
-    let cases: [(&mut dyn Scheme<f64>, f64); 2] =
-        [(&mut Dri1::default(), 2.0), (&mut EulerMaruyama::default(), 1.0)];
+    let cases: [(&mut dyn Scheme<f64>, f64); 3] = [
+        (&mut Dri1::default(), 2.0),
+        (&mut EulerMaruyama::default(), 1.0),
+        (&mut EulerHeun::default(), 1.0),
+    ];
     for (scheme, expected) in cases {
         let errors = weak_errors(scheme, 2, drift, &noise, general, &start);
         let found = order(&errors);
@@ -274,9 +278,12 @@ fn weak_orders_for_noise_that_does_not_commute() {
 fn weak_orders_for_diagonal_noise() {
     let drift = [[1.01, 0.0], [0.0, 0.0]];
     let noise = [[[0.87, 0.0], [0.0, 0.0]]];
-    let cases: [(&mut dyn Scheme<f64>, f64); 5] = [
+    let cases: [(&mut dyn Scheme<f64>, f64); 8] = [
         (&mut Dri1::default(), 2.0),
         (&mut Sri::new(&SRIW1), 2.0),
+        (&mut Splitting::default(), 2.0),
+        (&mut ImplicitMilstein::default(), 1.0),
+        (&mut EulerHeun::default(), 1.0),
         // Its conditions are those of strong order 3/2 alone.
         (&mut Sri::new(&SOSRI), 1.5),
         (&mut EulerMaruyama::default(), 1.0),

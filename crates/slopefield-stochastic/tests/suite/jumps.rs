@@ -3,7 +3,7 @@ use crate::common;
 
 use common::*;
 use slopefield_solve::{Ivp, Settings, SolveError, Stepper, drive};
-use slopefield_stochastic::{Paths, method, paths};
+use slopefield_stochastic::{Paths, Process, method, methods, paths};
 
 /// Births at rate 1000, deaths at rate 10 each: Poisson distributed from 0 on, with mean
 /// `100 (1 − exp(−10 t))`.
@@ -319,6 +319,26 @@ fn a_path_is_a_function_of_seed_and_number() {
         assert_eq!(solve(1, 2), solve(1, 2));
         assert_ne!(solve(1, 2).0, solve(1, 3).0);
         assert_ne!(solve(1, 2).0, solve(2, 2).0);
+    }
+}
+
+/// Counts and their rates are exact in single precision, so that the same numbers are drawn; only
+/// where two jumps compete to the last digit another may come first.
+#[test]
+fn single_precision_simulates_the_same_jumps() {
+    let (double, single) =
+        (Model::<f64>::new(birth_and_death()), Model::<f32>::new(birth_and_death()));
+    for info in methods().filter(|info| info.process == Process::Jumps) {
+        let (mut differ, count) = (0, 50);
+        for path in 0..count {
+            let settings = Settings { seed: 5, path, ..Settings::default() };
+            let (a, _) = end(&mut *(info.build)(), &double, (0.0, 0.5), &[0.0], &settings).unwrap();
+            let (b, _) =
+                end(&mut *(info.single)(), &single, (0.0, 0.5), &[0.0], &settings).unwrap();
+            assert!(b[0] >= 0.0 && b[0].fract() == 0.0, "{}: {b:?}", info.id);
+            differ += usize::from(a[0] != f64::from(b[0]));
+        }
+        assert!(differ <= 2, "{}: {differ} of {count} paths differ", info.id);
     }
 }
 

@@ -6,6 +6,7 @@ mod adaptive;
 mod brownian;
 mod common;
 mod delays;
+mod evidence;
 mod jump_diffusion;
 mod jumps;
 mod lanes;

@@ -38,20 +38,25 @@ fn errors(info: &MethodInfo, h: f64) -> [f64; 2] {
     sums.map(|sum: f64| (sum / count as f64).sqrt())
 }
 
+/// The orders with which errors fall at ends of steps and between them; with the errors.
+pub fn strong_orders(info: &MethodInfo) -> [(f64, Vec<(f64, f64)>); 2] {
+    let points: Vec<(f64, [f64; 2])> =
+        (4..8).map(|level| 0.5_f64.powi(level)).map(|h| (h, errors(info, h))).collect();
+    [0, 1].map(|which| {
+        let points: Vec<(f64, f64)> = points.iter().map(|(h, e)| (*h, e[which])).collect();
+        (slope(&points), points)
+    })
+}
+
 #[test]
 fn every_method_for_noise_has_its_strong_order_and_that_between_steps() {
     let mut below = Vec::new();
     let mut measured = 0;
     for info in methods().filter(|info| info.process == Process::Diffusion) {
-        let points: Vec<(f64, [f64; 2])> =
-            (4..8).map(|level| 0.5_f64.powi(level)).map(|h| (h, errors(info, h))).collect();
-        let order = |which: usize| {
-            let points: Vec<(f64, f64)> = points.iter().map(|(h, e)| (*h, e[which])).collect();
-            slope(&points)
-        };
-        for (which, claim) in [(0, info.strong_order), (1, info.dense_order)] {
-            if order(which) < claim - SLACK {
-                below.push((info.id, which, order(which), claim, points.clone()));
+        let claims = [info.strong_order, info.dense_order];
+        for ((order, points), claim) in strong_orders(info).into_iter().zip(claims) {
+            if order.is_nan() || order < claim - SLACK {
+                below.push((info.id, order, claim, points));
             }
         }
         measured += 1;

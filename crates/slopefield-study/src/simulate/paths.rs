@@ -1,5 +1,6 @@
 //! Means and standard deviations over many random paths.
 
+use super::delayed_paths::delayed_paths;
 use super::{Columns, SimulateOptions, Simulated, failed};
 use crate::gradient::Unavailable;
 use crate::solvers::stepper;
@@ -27,23 +28,32 @@ pub(super) fn simulate(
         }
     };
     let (n, saves, count) = (ivp.u0.len(), options.at.len(), count as usize);
-    let columns = Columns::new(model, ivp.p, 0);
-    let row = (saves * n).max(1);
-    let at_once = (PORTION / row).clamp(1, count);
+    let width = model.model.delays.len();
+    let columns = Columns::new(model, ivp.p, width);
+    let (row, behind) = ((saves * n).max(1), saves * width);
+    let at_once = (PORTION / (row + behind)).clamp(1, count);
     let mut buffer = vec![0.0; at_once * row];
+    let mut delayed = vec![0.0; at_once * behind];
     let mut moments = Moments::default();
     let mut stats = Stats::default();
     let began = Instant::now();
     let mut done = 0;
     while done < count {
         let portion = at_once.min(count - done);
-        let which =
-            Paths { first: options.settings.path + done as u64, count: portion, threads: 0 };
+        let first = options.settings.path + done as u64;
         let out = &mut buffer[..portion * row];
-        let part = paths(&make, ivp, &options.settings, which, &options.at, out);
+        let delayed = &mut delayed[..portion * behind];
+        let part = if width == 0 {
+            let which = Paths { first, count: portion, threads: 0 };
+            paths(&make, ivp, &options.settings, which, &options.at, out)
+        } else {
+            let settings = (&options.settings, first);
+            delayed_paths(&make, ivp, settings, (&options.at, width), out, delayed)
+        };
         stats += part.map_err(|e| failed(model, &e, ivp.p))?;
-        for path in out.chunks_exact(row) {
-            moments.add(&columns.of_trajectory(&options.at, path, &[]));
+        for (i, path) in out.chunks_exact(row).enumerate() {
+            let delayed = &delayed[i * behind..(i + 1) * behind];
+            moments.add(&columns.of_trajectory(&options.at, path, delayed));
         }
         done += portion;
     }

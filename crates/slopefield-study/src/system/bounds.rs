@@ -119,10 +119,14 @@ pub(crate) fn has_rate_bounds(model: &Model) -> bool {
 /// Whether nothing but jumps and events changes a state. Inputs and delayed values change.
 fn stays(model: &Model, state: usize) -> bool {
     let zero = |e: &Expr| matches!(e.kind, ExprKind::Number(x) if x == 0.0);
-    model
-        .states
-        .get(state)
-        .is_some_and(|s| !s.algebraic && s.noise.is_empty() && zero(&s.derivative))
+    // A row of a mass matrix with several slopes says nothing of a single one.
+    let alone = |(row, column, _): &(u32, u32, Expr)| row == column || *row as usize != state;
+    let alone = model.mass.as_ref().is_none_or(|mass| mass.entries.iter().all(alone));
+    alone
+        && model
+            .states
+            .get(state)
+            .is_some_and(|s| !s.algebraic && s.noise.is_empty() && zero(&s.derivative))
 }
 
 impl Kernel for RateBounds {

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod arrays;
+mod bad_input;
 mod classes;
+mod combinations;
 mod gradient_choice;
 mod gradients;
 mod gradients_delays;
