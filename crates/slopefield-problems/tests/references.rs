@@ -45,6 +45,31 @@ fn references_of_stiff_problems_are_reproduced() {
 }
 
 #[test]
+fn the_published_ozone_chemistry_is_reproduced() {
+    check(&slopefield_problems::emep(), 1e-9, 1e-4, 1e-8, 0.0);
+}
+
+#[test]
+fn the_medical_reference_is_what_the_test_set_publishes() {
+    let reference = &slopefield_problems::medical_akzo_nobel().references[0];
+    // Numbered from one; computed there at a tolerance of 1e-10.
+    let published = [
+        (79, 2.339_942_217_046_434e-4),
+        (149, 3.595_616_017_506_735e-4),
+        (199, 1.173_741_304_462_833e-4),
+        (200, 6.190_822_732_534_586e-6),
+        (206, 3.234_526_094_359_604e-2),
+        (208, 0.154_874_734_841_080_1),
+        (212, 0.664_974_483_419_849),
+        (220, 0.989_020_487_279_994_4),
+    ];
+    for (i, value) in published {
+        let found = reference.u[i - 1];
+        assert!((found - value).abs() < 3e-10, "state {i}: {found:e}, published {value:e}");
+    }
+}
+
+#[test]
 fn references_of_attractors_and_mechanics_are_reproduced() {
     let mut checked = 0;
     for problem in slopefield_problems::non_stiff() {
