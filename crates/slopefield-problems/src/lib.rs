@@ -25,7 +25,8 @@ mod system;
 mod tests;
 
 pub use algebraic::{
-    algebraic, car_axis, pendulum, pendulum_index_1, robertson_dae, transistor_amplifier,
+    algebraic, car_axis, fekete, filament, nand_gate, pendulum, pendulum_index_1, robertson_dae,
+    slider_crank, squeezer, transistor_amplifier, water_tubes, wheelset,
 };
 pub use delay::*;
 pub use estimation::{Estimation, estimations};

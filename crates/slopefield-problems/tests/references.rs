@@ -153,3 +153,30 @@ fn the_reference_of_the_car_axis_keeps_its_constraints() {
         assert!(second.abs() < 1e-3, "its rate: {second:e}");
     }
 }
+
+#[test]
+fn published_values_satisfy_the_algebraic_equations() {
+    use slopefield_problems as problems;
+    // Forces reach 1e3, friction factors 10; positions on the sphere are written with 13 digits.
+    let cases = [
+        (problems::squeezer(), 1e-8),
+        (problems::slider_crank(), 1e-6),
+        (problems::water_tubes(), 1e-9),
+        (problems::fekete(), 1e-12),
+        (problems::wheelset(), 1e-8),
+        (problems::nand_gate(), 1e-13),
+    ];
+    for (problem, allowed) in cases {
+        let mass = problem.rhs.structure().mass.unwrap();
+        let differential = mass.pattern().rows.to_vec();
+        let reference = &problem.references[0];
+        for (t, u) in [(problem.t0, &problem.u0), (reference.t, &reference.u)] {
+            let mut out = vec![0.0; u.len()];
+            problem.rhs.eval(t, u, &problem.p, &mut out, &mut []);
+            for (i, x) in out.iter().enumerate() {
+                let algebraic = !differential.contains(&(i as u32));
+                assert!(!algebraic || x.abs() < allowed, "{}, t = {t}, row {i}: {x:e}", problem.id);
+            }
+        }
+    }
+}
