@@ -162,7 +162,7 @@ impl<E: Field> IterationMatrix<E> {
                     }
                 }
                 whole.fill(&mut self.entries, &self.jacobian_entries, &self.mass_entries);
-                lu.choose_pivots(&self.pattern, &self.entries)?;
+                let doubtful = lu.choose_pivots(&self.pattern, &self.entries)?;
                 let through = |entries: &[u32], places: &mut Vec<u32>| {
                     places.clear();
                     places.extend(entries.iter().map(|entry| lu.places()[*entry as usize]));
@@ -170,9 +170,14 @@ impl<E: Field> IterationMatrix<E> {
                 through(&self.jacobian_entries, &mut self.jacobian_places);
                 through(&self.mass_entries, &mut self.mass_places);
                 whole.fill(&mut lu.values, &self.jacobian_places, &self.mass_places);
-                // Pivots just chosen were accepted.
+                // Pivots just chosen are not looked at again.
                 lu.refactor(true);
-                Ok(())
+                match doubtful {
+                    Some(column) if !lu.is_regular(&self.pattern, &self.entries) => {
+                        Err(Singular { column })
+                    }
+                    _ => Ok(()),
+                }
             }
         }
     }

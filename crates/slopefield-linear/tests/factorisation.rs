@@ -255,3 +255,63 @@ fn badly_scaled_rows_are_no_reason_to_refuse() {
         matrix.factor(0.0, 1.0, &case.jacobian, &case.mass).unwrap();
     }
 }
+
+/// A chain of stiff links that keep their length: forces between neighbours and, as algebraic
+/// variables, tensions. Bounds of rounding errors grow along it by orders of magnitude where the errors
+/// themselves do not.
+#[test]
+fn long_chains_of_eliminations_are_no_reason_to_refuse() {
+    let (points, stiffness, length, tension) = (21_usize, 21.0_f64.powi(4), 0.05, 13_440.0);
+    let links = points - 1;
+    let n = points + links;
+    // Second differences inside; their own second differences are the forces of bending.
+    let bend = |i: usize, j: usize| match j.abs_diff(i) {
+        _ if i == 0 || i == points - 1 => 0.0,
+        0 => -2.0,
+        1 => 1.0,
+        _ => 0.0,
+    };
+    let link = |i: usize, j: usize| f64::from(i8::from(j == i + 1) - i8::from(j == i));
+    let force = |i: usize, j: usize| {
+        let bending: f64 = (0..points).map(|k| bend(k, i) * bend(k, j)).sum();
+        let pulling: f64 = (0..links).map(|k| link(k, i) * link(k, j)).sum();
+        -stiffness * bending - tension * pulling
+    };
+    let mut system = LinearSystem::<f64>::empty(n);
+    let mut set = |i: usize, j: usize, value: f64| {
+        if value != 0.0 {
+            system.set(i, j, value);
+        }
+    };
+    for i in 0..points {
+        (0..points).for_each(|j| set(i, j, force(i, j)));
+        (0..links).for_each(|k| set(i, points + k, -length * link(k, i)));
+    }
+    for k in 0..links {
+        for j in 0..points {
+            let rate: f64 = (0..points).map(|i| link(k, i) * force(i, j)).sum();
+            set(points + k, j, length * rate);
+        }
+        for l in 0..links {
+            let rate: f64 = (0..points).map(|i| link(k, i) * link(l, i)).sum();
+            set(points + k, points + l, -length * length * rate);
+        }
+    }
+    let mut case = Case::of(&system);
+    for step in [1e-8, 1e-6, 1e-4, 1e-2] {
+        let mut shifted = system.clone();
+        (0..points).for_each(|i| shifted.set(i, i, force(i, i) - 1.0 / step));
+        case.jacobian.evaluate(&shifted, 0.0, &vec![0.0; n], &[]);
+        let mut matrix = IterationMatrix::<f64>::new();
+        matrix.prepare(&case.jacobian, &case.mass);
+        assert_eq!(matrix.storage(), MatrixStorage::Sparse);
+        matrix.factor(0.0, 1.0, &case.jacobian, &case.mass).unwrap();
+        let w = dense(&shifted, 0.0, 1.0);
+        let mut generator = Generator(11);
+        let r: Vec<f64> = (0..n).map(|_| generator.number()).collect();
+        let mut x = r.clone();
+        matrix.solve(&mut x);
+        let (worst, scale) = residual(&w, &x, &r, false);
+        assert!(worst < 1e-12 * scale, "step {step}: {worst:e} of {scale:e}");
+    }
+}

@@ -1,9 +1,31 @@
 //! Differential-algebraic equations, as systems with a singular mass matrix.
 
+mod circuits;
+mod crank;
+mod fekete;
+mod filament;
+mod squeezer;
+mod water;
+mod wheelset;
+
+pub use circuits::nand_gate;
+pub use crank::slider_crank;
+pub use fekete::fekete;
+pub use filament::filament;
+pub use squeezer::squeezer;
+pub use water::water_tubes;
+pub use wheelset::wheelset;
+
 use crate::Problem;
 use crate::problem::{COMPUTED, Class, TEST_SET, TIGHT, function, model};
 use crate::system::Equations;
 use std::f64::consts::PI;
+
+/// Sources of published values of the test set in double precision.
+const PSIDE: &str = "Mazzia, Magherini, Test Set for Initial Value Problem Solvers, release 2.4, Bari 2008: PSIDE at \
+     tolerances of 1e-14";
+const RADAU: &str = "Mazzia, Magherini, Test Set for Initial Value Problem Solvers, release 2.4, Bari 2008: RADAU5 \
+     at tolerances of 1e-12";
 
 function! {
     RobertsonDae: (3, 3) -> 3;
@@ -220,5 +242,18 @@ pub fn car_axis() -> Problem {
 
 /// All of them.
 pub fn algebraic() -> Vec<Problem> {
-    vec![robertson_dae(), transistor_amplifier(), pendulum(), pendulum_index_1(), car_axis()]
+    vec![
+        robertson_dae(),
+        transistor_amplifier(),
+        pendulum(),
+        pendulum_index_1(),
+        car_axis(),
+        filament(),
+        squeezer(),
+        slider_crank(),
+        water_tubes(),
+        fekete(),
+        wheelset(),
+        nand_gate(),
+    ]
 }

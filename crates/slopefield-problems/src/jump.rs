@@ -8,6 +8,12 @@ use crate::system::Equations;
 use slopefield_kernel::{Calculus, JumpChange, Jumps, Noise, NoiseKind, Structure};
 use std::sync::Arc;
 
+mod hawkes;
+mod network;
+
+pub use hawkes::hawkes;
+pub use network::{diffusion_lattice, dimer_repressor, mixed_oscillator, multistate, twenty_genes};
+
 /// A process that changes by jumps alone: the rate of each jump, what it adds, and the jumps
 /// whose rates that alters.
 macro_rules! jumping {
@@ -230,5 +236,16 @@ pub fn merton() -> Problem {
 
 /// All of them.
 pub fn jumps() -> Vec<Problem> {
-    vec![birth_death(), dna_repressor(), third_order_network(), merton()]
+    vec![
+        birth_death(),
+        dna_repressor(),
+        third_order_network(),
+        merton(),
+        multistate(),
+        twenty_genes(),
+        dimer_repressor(),
+        diffusion_lattice(256),
+        mixed_oscillator(),
+        hawkes(),
+    ]
 }

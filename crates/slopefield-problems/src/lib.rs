@@ -25,13 +25,17 @@ mod system;
 mod tests;
 
 pub use algebraic::{
-    algebraic, car_axis, pendulum, pendulum_index_1, robertson_dae, transistor_amplifier,
+    algebraic, car_axis, fekete, filament, nand_gate, pendulum, pendulum_index_1, robertson_dae,
+    slider_crank, squeezer, transistor_amplifier, water_tubes, wheelset,
 };
 pub use delay::*;
 pub use estimation::{Estimation, estimations};
 pub use event::{bouncing_ball, events, projectile, repeated_doses};
 pub use function::{Derived, Function};
-pub use jump::{birth_death, dna_repressor, jumps, merton, third_order_network};
+pub use jump::{
+    birth_death, diffusion_lattice, dimer_repressor, dna_repressor, hawkes, jumps, merton,
+    mixed_oscillator, multistate, third_order_network, twenty_genes,
+};
 pub use non_stiff::*;
 pub use number::{Float, Jet, Number, Seen};
 pub use problem::{Class, Exact, Moment, PathSolution, Problem, Reference};

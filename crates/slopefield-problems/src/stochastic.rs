@@ -37,6 +37,12 @@ macro_rules! noisy {
     };
 }
 
+mod heat;
+mod reactions;
+
+pub use heat::heat_noise;
+pub use reactions::{bistable_noise, brusselator_noise, ovol2_transition};
+
 fn problem<E: Equations + Clone + 'static>(
     names: (&'static str, &'static str),
     equations: E,
@@ -274,5 +280,9 @@ pub fn stochastic() -> Vec<Problem> {
         kubo_oscillator(),
         lorenz_noise(),
         lotka_volterra_noise(),
+        bistable_noise(),
+        brusselator_noise(),
+        heat_noise(),
+        ovol2_transition(),
     ]
 }

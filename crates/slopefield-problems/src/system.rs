@@ -135,8 +135,8 @@ impl<E: Equations, T: Float> System<E, T> {
     }
 }
 
-/// The rows of each column of `∂f/∂u`.
-fn pattern<E: Equations>(equations: &E, n: usize) -> Vec<Vec<u32>> {
+/// The rows of each of the first `n` columns of `∂f/∂u`.
+pub(crate) fn pattern<F: Function>(equations: &F, n: usize) -> Vec<Vec<u32>> {
     let mut columns = vec![Vec::new(); n];
     for base in (0..n).step_by(64) {
         let seen = |i: usize| match i.wrapping_sub(base) {

@@ -4,12 +4,14 @@
 //! pattern with a [`schedule`] prepared in advance, and go back to choosing when a pivot has
 //! become small against its column. The factors are `L D U` with unit diagonals in `L` and `U`.
 
+mod condition;
 mod ordering;
 mod pivoting;
 mod schedule;
 mod solution;
 
 use crate::{Field, Pattern, Real, Singular};
+use condition::Condition;
 use ordering::order;
 use pivoting::Pivoting;
 use schedule::Schedule;
@@ -50,6 +52,7 @@ pub(crate) struct SparseLu<E: Field> {
     reciprocals: Vec<E>,
     work: Vec<E>,
     position: Vec<u32>,
+    condition: Condition<E>,
 }
 
 /// A factor without its unit diagonal, column by column.
@@ -80,16 +83,20 @@ impl<E: Field> SparseLu<E> {
     pub(crate) fn new(pattern: &Pattern) -> Self {
         let pivoting = Pivoting::in_order(order(pattern));
         let n = pattern.width();
-        SparseLu { n, pivoting, work: vec![E::NOTHING; n], ..SparseLu::default() }
+        let condition = Condition::of_size(n);
+        SparseLu { n, pivoting, work: vec![E::NOTHING; n], condition, ..SparseLu::default() }
     }
 
     /// Chooses pivots for the matrix with `entries` in `pattern`, and prepares factorisations with
-    /// them. Allocates when the factors have more entries than before.
+    /// them. Allocates when the factors have more entries than before. Gives the first column, if any,
+    /// whose pivot may be nothing but rounding errors by their bound, which grows along chains of
+    /// eliminations where the errors need not: after the factorisation,
+    /// [`SparseLu::is_regular`] tells.
     pub(crate) fn choose_pivots(
         &mut self,
         pattern: &Pattern,
         entries: &[E],
-    ) -> Result<(), Singular> {
+    ) -> Result<Option<usize>, Singular> {
         self.places.clear();
         self.pivoting.factor(pattern, entries)?;
         self.lay_out(pattern);
@@ -101,7 +108,7 @@ impl<E: Field> SparseLu<E> {
         };
         self.schedule.prepare(&layout, &mut self.position);
         self.make_room();
-        Ok(())
+        Ok(self.pivoting.doubtful)
     }
 
     /// Makes room for other pivots, which may fill in more: for all there can be in a small

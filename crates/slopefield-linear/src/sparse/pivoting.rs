@@ -28,6 +28,8 @@ pub(super) struct Pivoting<E: Field> {
     value: Vec<E>,
     /// Bound of the rounding errors of each value, in units of rounding.
     noise: Vec<E::Part>,
+    /// The first column whose pivot is not above the bound of its rounding errors.
+    pub(super) doubtful: Option<usize>,
     reached: Vec<u32>,
     topological: Vec<u32>,
     path: Vec<(u32, usize)>,
@@ -94,6 +96,7 @@ impl<E: Field> Pivoting<E> {
         self.reached.resize(n, NONE);
         self.upper.clear();
         self.lower.clear();
+        self.doubtful = None;
         for k in 0..n {
             let column = self.order[k] as usize;
             self.find_pattern(pattern.column(column), k as u32);
@@ -102,6 +105,12 @@ impl<E: Field> Pivoting<E> {
             }
             self.solve_column();
             let pivot = self.choose_pivot(column)?;
+            if let Err(error) = acceptable(self.value[pivot], self.noise[pivot], column) {
+                if self.value[pivot] == E::NOTHING {
+                    return Err(error);
+                }
+                self.doubtful.get_or_insert(column);
+            }
             self.store_column(k, pivot);
         }
         Ok(())
@@ -175,7 +184,6 @@ impl<E: Field> Pivoting<E> {
         if waiting && diagonal > zero && diagonal >= E::Part::of(PREFERENCE) * largest {
             pivot = column;
         }
-        acceptable(self.value[pivot], self.noise[pivot], column)?;
         Ok(pivot)
     }
 

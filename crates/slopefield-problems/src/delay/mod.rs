@@ -7,6 +7,7 @@
 
 mod chemistry;
 mod constant;
+mod immunity;
 mod neutral;
 mod state_dependent;
 
@@ -14,6 +15,7 @@ pub use chemistry::{delay_oregonator, quorum_sensing};
 pub use constant::{
     delay_logistic, delay_lotka_volterra, delay_robertson, granulopoiesis, mackey_glass, unit_delay,
 };
+pub use immunity::{waltman, waltman_late};
 pub use neutral::{
     ddetst_e1, ddetst_e2, ddetst_f1, ddetst_f2, ddetst_f3, ddetst_f4, ddetst_f5, ddetst_g1,
     ddetst_g2, ddetst_h1, ddetst_h2, ddetst_h3, ddetst_h4,
@@ -35,6 +37,8 @@ pub fn delays() -> Vec<Problem> {
         delay_robertson(),
         delay_oregonator(),
         quorum_sensing(),
+        waltman(),
+        waltman_late(),
         ddetst_b1(),
         ddetst_b2(),
         ddetst_c1(),

@@ -3,6 +3,7 @@
 mod akzo;
 mod beam;
 mod brusselator;
+mod emep;
 mod kinetics;
 mod pollution;
 mod ring_modulator;
@@ -11,6 +12,7 @@ mod van_der_pol;
 pub use akzo::medical_akzo_nobel;
 pub use beam::beam;
 pub use brusselator::{brusselator_1d, brusselator_1d_200, brusselator_2d};
+pub use emep::emep;
 pub use kinetics::{hires, oregonator, robertson};
 pub use pollution::pollution;
 pub use ring_modulator::ring_modulator;
@@ -33,5 +35,6 @@ pub fn stiff() -> Vec<Problem> {
         beam(),
         medical_akzo_nobel(),
         ring_modulator(),
+        emep(),
     ]
 }

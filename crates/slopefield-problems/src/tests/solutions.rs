@@ -115,5 +115,5 @@ fn paths_of_stochastic_equations_satisfy_them() {
             }
         }
     }
-    assert_eq!(checked, 7);
+    assert_eq!(checked, 8);
 }

@@ -147,7 +147,8 @@ impl System<'_> {
 }
 
 /// The states of `problem` at ascending `times`, with local errors below `rtol` of each value and
-/// `atol`. Fails the test when that takes more than `budget` steps.
+/// `atol`; steps end where the right-hand side jumps. Fails the test when that takes more than
+/// `budget` steps.
 pub fn solve(
     problem: &Problem,
     times: &[f64],
@@ -174,6 +175,7 @@ pub fn solve(
             return states;
         }
         let end = times[states.len()];
+        let end = problem.breaks.iter().copied().filter(|b| *b > t).fold(end, f64::min);
         let last = t + 1.01 * h >= end;
         let length = if last { end - t } else { h };
         let (next, error) = system.step(t, &u, length);
