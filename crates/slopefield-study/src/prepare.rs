@@ -104,7 +104,7 @@ impl Prepared {
         crate::solvers::stepper(&model, &solver.0, solvers).map_err(StudyError::Solver)?;
         let route = Route { model: &model, solver: &solver.0, solvers, memory };
         let gradient = choice::gradient(file, &route, &problem, decided);
-        let mut recipe = recipe(&file.training, || train::recipe::default(&problem));
+        let mut recipe = recipe(file.seed, &file.training, || train::recipe::default(&problem));
         recipe.check_gradient = file.training.check;
         Ok(Prepared {
             model,
@@ -357,9 +357,9 @@ fn observations(model: &CompiledModel) -> Vec<ObservationSpec> {
 }
 
 /// The stages that a study asks for, else those that fit the data.
-fn recipe(training: &TrainingFile, default: impl FnOnce() -> Recipe) -> Recipe {
+fn recipe(seed: u64, training: &TrainingFile, default: impl FnOnce() -> Recipe) -> Recipe {
     let mut recipe = if training.recipe == "custom" {
-        Recipe::custom(training.stages.iter().map(crate::stages::stage).collect())
+        Recipe::custom(training.stages.iter().map(|s| crate::stages::stage(s, seed)).collect())
     } else {
         default()
     };
@@ -376,7 +376,7 @@ fn recipe(training: &TrainingFile, default: impl FnOnce() -> Recipe) -> Recipe {
 
 /// The stages that training would run, without compiling anything.
 pub fn planned_recipe(model: &Model, file: &StudyFile, resolved: &Resolved) -> Recipe {
-    recipe(&file.training, || {
+    recipe(file.seed, &file.training, || {
         let experiments: Vec<_> =
             resolved.experiments.iter().map(|e| train_experiment(e, Vec::new())).collect();
         let fitted = |i: usize| {

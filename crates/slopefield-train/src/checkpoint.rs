@@ -6,7 +6,7 @@
 mod format;
 
 use crate::bytes::Fnv;
-use crate::optimise::{Adam, Lbfgs, Lbfgsb, LevenbergMarquardt};
+use crate::optimise::{Adam, CmaEs, Lbfgs, Lbfgsb, LevenbergMarquardt};
 use crate::problem::{Problem, Source};
 use crate::recipe::{EarlyStopping, Recipe, Stage};
 use crate::starts::Started;
@@ -67,6 +67,8 @@ pub enum OptimiserState {
     LevenbergMarquardt(LevenbergMarquardt),
     /// L-BFGS-B, with the `z` of where it is.
     Lbfgsb(Lbfgsb, Vec<f64>),
+    /// CMA-ES over the elements that move, with the `z` of its best place.
+    CmaEs(CmaEs, Vec<f64>),
 }
 
 impl OptimiserState {
@@ -77,7 +79,7 @@ impl OptimiserState {
             OptimiserState::Adam(adam) => &adam.z,
             OptimiserState::Lbfgs(lbfgs) => &lbfgs.z,
             OptimiserState::LevenbergMarquardt(lm) => &lm.z,
-            OptimiserState::Lbfgsb(_, z) => z,
+            OptimiserState::Lbfgsb(_, z) | OptimiserState::CmaEs(_, z) => z,
         }
     }
 
@@ -89,6 +91,7 @@ impl OptimiserState {
             OptimiserState::Lbfgs(lbfgs) => lbfgs.loss,
             OptimiserState::LevenbergMarquardt(lm) => lm.loss,
             OptimiserState::Lbfgsb(lbfgsb, _) => lbfgsb.loss,
+            OptimiserState::CmaEs(cma, _) => cma.loss,
         }
     }
 
@@ -99,7 +102,7 @@ impl OptimiserState {
             OptimiserState::Adam(adam) => Some(&adam.gradient),
             OptimiserState::Lbfgs(lbfgs) => Some(&lbfgs.gradient),
             OptimiserState::LevenbergMarquardt(lm) => Some(&lm.gradient),
-            OptimiserState::Lbfgsb(..) => None,
+            OptimiserState::Lbfgsb(..) | OptimiserState::CmaEs(..) => None,
         }
     }
 }
@@ -197,6 +200,15 @@ impl Checkpoint {
             Some(OptimiserState::LevenbergMarquardt(lm)) => {
                 [&lm.z, &lm.gradient, &lm.scale].iter().all(|v| v.len() == n)
                     && n.checked_mul(n) == Some(lm.information.len())
+            }
+            Some(OptimiserState::CmaEs(c, z)) => {
+                let m = c.mean.len();
+                let vectors = [&c.z, &c.lengths, &c.path, &c.sigma_path];
+                let squares = [&c.covariance, &c.axes];
+                z.len() == n
+                    && m <= n
+                    && vectors.iter().all(|v| v.len() == m)
+                    && squares.iter().all(|v| m.checked_mul(m) == Some(v.len()))
             }
             Some(OptimiserState::Lbfgsb(l, z)) => {
                 z.len() == n

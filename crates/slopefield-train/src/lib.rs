@@ -25,6 +25,7 @@ mod prior;
 mod problem;
 pub mod recipe;
 mod scores;
+mod search;
 mod session;
 mod special;
 mod stage;
@@ -40,16 +41,16 @@ pub use fit::{Fit, StopReason};
 pub use noise::{DomainError, Information, MAX_ARGUMENTS, NoiseKind, Term};
 pub use objective::{Evaluation, Methods, Objective};
 pub use optimise::{
-    Adam, AdamSettings, AdamWork, Bounds, Clip, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings,
-    LbfgsWork, Lbfgsb, LbfgsbWork, LevenbergMarquardt, LevenbergMarquardtSettings,
-    LevenbergMarquardtWork, Schedule, StepError, Stepped,
+    Adam, AdamSettings, AdamWork, Bounds, Clip, CmaEs, CmaEsSettings, CmaEsWork, EvaluateFn,
+    InformationFn, Lbfgs, LbfgsSettings, LbfgsWork, Lbfgsb, LbfgsbWork, LevenbergMarquardt,
+    LevenbergMarquardtSettings, LevenbergMarquardtWork, Schedule, StepError, Stepped, ValuesFn,
 };
 pub use prior::{Prior, PriorError};
 pub use problem::{
     Experiment, ModelKernels, ObservationSpec, ParamKind, ParamSpec, Problem, ProblemError, Scale,
     Series, Source,
 };
-pub use recipe::{Beginning, EarlyStopping, Optimiser, Recipe, Stage};
+pub use recipe::{Beginning, EarlyStopping, Optimiser, Recipe, Search, Stage};
 pub use scores::Score;
 pub use session::train;
 pub use starts::{Fresh, Make, MultiStart, Started, reached, train_from_many};

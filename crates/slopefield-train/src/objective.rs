@@ -11,6 +11,7 @@
 mod dependence;
 mod experiment;
 mod information;
+mod many;
 
 pub(crate) use experiment::{assemble_params, initial_state, scratch_len};
 
@@ -69,6 +70,9 @@ pub struct Objective {
     slope: Vec<f64>,
     grad_theta: Vec<f64>,
     evaluations: u64,
+    /// Threads that may work at once, and what they work with besides this.
+    threads: usize,
+    others: Vec<Objective>,
 }
 
 /// Sums over the points of experiments.
@@ -144,6 +148,8 @@ impl Objective {
             slope: vec![0.0; n],
             grad_theta: vec![0.0; n],
             evaluations: 0,
+            threads: 1,
+            others: Vec::new(),
         })
     }
 

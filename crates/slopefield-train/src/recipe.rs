@@ -20,6 +20,8 @@ pub enum Optimiser {
     Lbfgsb,
     /// Damped Gauss–Newton, or Fisher scoring for likelihoods: few parameters, in few iterations.
     LevenbergMarquardt,
+    /// CMA-ES: looks around at random and learns the shape of the ground; needs no gradient.
+    CmaEs,
 }
 
 /// Which elements of θ a stage moves; the others keep their values.
@@ -73,6 +75,40 @@ pub struct Stage {
     pub scope: Scope,
     /// Decay of network weights per unit of the rate (AdamW).
     pub decay: f64,
+    /// What CMA-ES does at random.
+    pub search: Search,
+}
+
+/// How CMA-ES looks around.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Search {
+    /// Standard deviation at first, in the optimiser's coordinates: 1 is about the size of the start
+    /// value, or a factor of e on a log scale.
+    pub spread: f64,
+    /// Places of a generation; 0 takes `4 + 3 ln n` of them.
+    pub population: u32,
+    /// Seed of the random numbers.
+    pub seed: u64,
+}
+
+impl Search {
+    fn check(&self) -> Result<(), String> {
+        if !(self.spread > 0.0 && self.spread < 1e6) {
+            let spread = self.spread;
+            return Err(format!("the spread must be positive and below 1e6, not {spread}"));
+        }
+        if self.population != 0 && !(4..=10_000).contains(&self.population) {
+            let population = self.population;
+            return Err(format!("a generation has 4 to 10000 places, not {population}"));
+        }
+        Ok(())
+    }
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Search { spread: 1.0, population: 0, seed: 1 }
+    }
 }
 
 impl Stage {
@@ -88,7 +124,14 @@ impl Stage {
             clip: Clip::None,
             scope: Scope::All,
             decay: 0.0,
+            search: Search::default(),
         }
+    }
+
+    /// CMA-ES; an iteration is a generation.
+    #[must_use]
+    pub fn cma_es(iterations: u32, search: Search, horizon: f64) -> Stage {
+        Stage { optimiser: Optimiser::CmaEs, search, ..Stage::adam(iterations, 0.0, horizon) }
     }
 
     /// AdamW, which takes `rate · decay` of every weight off in each iteration.
@@ -142,6 +185,7 @@ impl Stage {
             Optimiser::Lbfgs => "L-BFGS",
             Optimiser::Lbfgsb => "L-BFGS-B",
             Optimiser::LevenbergMarquardt => "Levenberg–Marquardt",
+            Optimiser::CmaEs => "CMA-ES",
         }
     }
 }
@@ -235,6 +279,9 @@ impl Recipe {
                     "{at}: the horizon must be above 0 and at most 1, not {}",
                     s.horizon
                 ));
+            }
+            if s.optimiser == Optimiser::CmaEs {
+                s.search.check().map_err(|what| format!("{at}: {what}"))?;
             }
             if s.is_adam() {
                 check_adam(s).map_err(|what| format!("{at}: {what}"))?;

@@ -7,7 +7,7 @@ use crate::control::{Control, Event, Start};
 use crate::failure::Failure;
 use crate::fit::{Fit, StopReason};
 use crate::objective::{Evaluation, Objective};
-use crate::recipe::{Beginning, Recipe, Scope};
+use crate::recipe::{Beginning, Optimiser, Recipe, Scope};
 use std::time::{Duration, Instant};
 
 /// Checkpoints are emitted at most this often, besides at ends of stages.
@@ -315,6 +315,10 @@ impl Session<'_> {
         &mut self,
         optimiser: &OptimiserState,
     ) -> Result<Option<Vec<f64>>, StopReason> {
+        if self.state.stages.iter().all(|s| s.optimiser == Optimiser::CmaEs) {
+            // No gradient is used.
+            return Ok(None);
+        }
         if self.objective.gradient_method().0 == ON_AVERAGE {
             self.note(
                 "The gradient was not checked: it is that of the mean over paths, and right on \

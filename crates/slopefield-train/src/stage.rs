@@ -9,9 +9,9 @@ use crate::natural::Natural;
 use crate::objective::Evaluation;
 use crate::optimise::all_finite;
 use crate::optimise::{
-    Adam, AdamWork, Bounds, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings, LbfgsWork, Lbfgsb,
-    LbfgsbWork, LevenbergMarquardt, LevenbergMarquardtSettings, LevenbergMarquardtWork, StepError,
-    Stepped,
+    Adam, AdamWork, Bounds, CmaEsWork, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings, LbfgsWork,
+    Lbfgsb, LbfgsbWork, LevenbergMarquardt, LevenbergMarquardtSettings, LevenbergMarquardtWork,
+    StepError, Stepped,
 };
 use crate::problem::ParamKind;
 use crate::recipe::{Optimiser, Stage, loss_unit};
@@ -35,6 +35,7 @@ struct Work {
     lbfgs: LbfgsWork,
     levenberg_marquardt: LevenbergMarquardtWork,
     lbfgsb: LbfgsbWork,
+    cma_es: CmaEsWork,
     /// Elements that AdamW lets decay.
     decays: Vec<bool>,
     /// The box of L-BFGS-B.
@@ -205,6 +206,7 @@ impl Session<'_> {
             Optimiser::Lbfgs => self
                 .with_evaluator(stage, |evaluate| Lbfgs::start(z, evaluate))
                 .map(OptimiserState::Lbfgs),
+            Optimiser::CmaEs => return self.start_search(stage, z),
             Optimiser::Lbfgsb => {
                 let theta = self.objective.theta(&z);
                 let mut natural = self.natural(stage, &z);
@@ -227,10 +229,13 @@ impl Session<'_> {
                 .map(OptimiserState::LevenbergMarquardt)
             }
         };
-        started.map_err(|_| {
-            self.last_failure.take().unwrap_or_else(|| {
-                Failure::new(FailureKind::NonFinite, "the loss is not finite".into())
-            })
+        started.map_err(|_| self.failed_start())
+    }
+
+    /// Why an optimiser could not start.
+    pub(crate) fn failed_start(&mut self) -> Failure {
+        self.last_failure.take().unwrap_or_else(|| {
+            Failure::new(FailureKind::NonFinite, "the loss is not finite".into())
         })
     }
 
@@ -260,6 +265,9 @@ impl Session<'_> {
                 self.with_evaluator(stage, |evaluate| {
                     lbfgs.step(&settings, &mut work.lbfgs, evaluate)
                 })
+            }
+            OptimiserState::CmaEs(search, z) => {
+                self.step_search(stage, search, z, &mut work.cma_es)
             }
             OptimiserState::Lbfgsb(lbfgsb, z) => {
                 let settings = self.lbfgs_settings();

@@ -2045,8 +2045,8 @@ advice: string, };
  */
 export type StageFile = { 
 /**
- * `adam`, `adamw`, `lbfgs`, `lbfgsb` (within bounds as they are) or `lm`
- * (Levenberg–Marquardt).
+ * `adam`, `adamw`, `lbfgs`, `lbfgsb` (within bounds as they are), `lm`
+ * (Levenberg–Marquardt) or `cmaes` (CMA-ES, a global search).
  */
 optimiser: string, 
 /**
@@ -2088,7 +2088,16 @@ scope: string,
 /**
  * Decay of network weights (AdamW): each iteration takes `rate · decay` of every weight off.
  */
-decay: number, };
+decay: number, 
+/**
+ * Standard deviation at which CMA-ES begins: 1 is about the size of the start value, or a
+ * factor of e on a log scale.
+ */
+spread: number, 
+/**
+ * Places of a generation of CMA-ES; 0 takes `4 + 3 ln n` for n parameters.
+ */
+population: number, };
 
 /**
  * A stage of the recipe.

@@ -56,6 +56,8 @@ pub enum Purpose {
     Jumps,
     /// Places where trainings begin.
     Starts,
+    /// Places that a search looks at.
+    Search,
 }
 
 /// The key of all numbers of one purpose on one path.
@@ -71,6 +73,7 @@ impl Key {
             Purpose::Motion => 1,
             Purpose::Jumps => 2,
             Purpose::Starts => 3,
+            Purpose::Search => 4,
         };
         let [a, b, _, _] = philox(
             [path as u32, (path >> 32) as u32, purpose, 0x5350_4445],

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod collocation;
+mod global;
 mod hybrid;
 mod information;
 mod lotka_volterra;

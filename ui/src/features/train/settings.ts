@@ -78,6 +78,7 @@ export const refusePercent = unless((v) => v > 0 && v <= 100, "a share above 0 a
 export const refusePositive = unless((v) => v > 0, "a positive number");
 export const refuseStarts = unless((v) => Number.isInteger(v) && v >= 1 && v <= 10_000, "a whole number from 1 to 10000");
 export const refuseFactor = unless((v) => v > 1, "a number above 1, such as 10");
+export const refusePopulation = unless((v) => v === 0 || (Number.isInteger(v) && v >= 4 && v <= 10_000), "0 for as many as usual, or a whole number from 4 to 10000");
 export const refuseWeight = unless((v) => v >= 0, "0 or a positive number");
 // Beyond this a number of the window no longer holds every whole number.
 export const refuseSeed = unless((v) => Number.isSafeInteger(v) && v >= 0, "a whole number from 0 on");
@@ -97,6 +98,7 @@ export const OPTIMISERS: Choice[] = [
   { id: "lbfgs", name: "L-BFGS", hint: "Learns the curvature from gradients: finishes." },
   { id: "lbfgsb", name: "L-BFGS-B", hint: "L-BFGS within the bounds as they are: an optimum on a bound is reached exactly." },
   { id: "lm", name: "Levenberg–Marquardt", hint: "Knows the curvature of a sum of squares or a likelihood: few iterations, for few parameters." },
+  { id: "cmaes", name: "CMA-ES", hint: "Looks around at random and learns the shape of the ground: leaves poor minima, needs no gradient, for few parameters." },
 ];
 
 /** Only these have a rate, a schedule and a bound of the gradient. */
@@ -136,6 +138,8 @@ export const EVERY_STAGE: StageFile = {
   clip_at: 5,
   scope: "all",
   decay: 0.01,
+  spread: 1,
+  population: 0,
 };
 
 /** What a stage of the study is called where stages are shown. */
