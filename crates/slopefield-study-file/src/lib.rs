@@ -110,7 +110,8 @@ pub struct TrainingFile {
     /// `default` chooses stages from the model and the data; `custom` takes `stages`.
     pub recipe: String,
     /// Where training begins: `given`, at the start values; `changes`, where the equations have the
-    /// changes of the smoothed data, if the loss is lower there; `auto`, as the recipe chooses (at
+    /// changes of the smoothed data, if the loss is lower there; `segments`, where segments of the
+    /// span that have initial states of their own join, likewise; `auto`, as the recipe chooses (at
     /// the start values with `custom`).
     pub start: String,
     /// `auto`, or a method of docs/reference/gradients.md such as `discrete`, `forward`, `gauss`.

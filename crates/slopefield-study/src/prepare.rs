@@ -84,6 +84,7 @@ impl Prepared {
             rtol: file.solver.rtol,
             atol: vec![file.solver.atol],
             max_steps: u64::from(file.solver.max_steps),
+            seed: file.seed,
             ..Settings::default()
         };
         let problem = train::Problem {
@@ -366,6 +367,7 @@ fn recipe(seed: u64, training: &TrainingFile, default: impl FnOnce() -> Recipe) 
     match training.start.as_str() {
         "given" => recipe.beginning = Beginning::Given,
         "changes" => recipe.beginning = Beginning::Changes,
+        "segments" => recipe.beginning = Beginning::Segments,
         _ => {}
     }
     match training.iterations {

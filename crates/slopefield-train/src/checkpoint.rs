@@ -170,6 +170,11 @@ impl Checkpoint {
         }
     }
 
+    /// Whether training has chosen where to begin, which its first note says.
+    pub(crate) fn begun(&self) -> bool {
+        self.iteration > 0 || !self.notes.is_empty()
+    }
+
     /// Bytes from which [`Checkpoint::from_bytes`] makes the same value, bit for bit.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -276,6 +281,11 @@ pub(crate) fn fingerprint(problem: &Problem, recipe: &Recipe) -> u64 {
     h.number(problem.l2);
     h.number(problem.settings.rtol);
     problem.settings.atol.iter().for_each(|a| h.number(*a));
+    let structure = problem.kernels.rhs.structure();
+    if structure.noise.is_some() || structure.jumps.is_some() {
+        // Of the paths.
+        h.bytes(&problem.settings.seed.to_le_bytes());
+    }
     h.bytes(&format::stages(&recipe.stages, recipe.early_stopping));
     h.bytes(&[recipe.beginning as u8]);
     h.0

@@ -8,6 +8,7 @@
 //! start give the same bits, whatever the machine's speed. A failed solve is an infinite loss,
 //! never a good one. Wall-clock time is only reported and paces checkpoints.
 
+mod beginning;
 mod bytes;
 mod check;
 mod checkpoint;
@@ -27,6 +28,7 @@ pub mod recipe;
 mod scores;
 mod search;
 mod session;
+mod shooting;
 mod special;
 mod stage;
 mod starts;
@@ -53,5 +55,6 @@ pub use problem::{
 pub use recipe::{Beginning, EarlyStopping, Optimiser, Recipe, Search, Stage};
 pub use scores::Score;
 pub use session::train;
+pub use shooting::{Joined, Unjoined, join_segments};
 pub use starts::{Fresh, Make, MultiStart, Started, reached, train_from_many};
 pub use transform::{Transform, TransformError};

@@ -417,6 +417,11 @@ impl Objective {
         self.experiments.iter().any(ExperimentLoss::has_hold_out)
     }
 
+    /// What solves and differentiates.
+    pub(crate) fn methods(&self) -> &Methods {
+        &self.methods
+    }
+
     /// A stepper for an experiment, for predictions.
     pub(crate) fn stepper(&self, experiment: usize) -> Box<dyn Stepper> {
         (self.methods.stepper)(experiment)

@@ -5,6 +5,7 @@ use crate::optimise::{AdamSettings, Clip, Schedule};
 use crate::problem::{ParamKind, Problem};
 
 mod choose;
+pub(crate) use choose::turning_points as turns;
 pub use choose::{default, for_data};
 
 /// Which optimiser a stage uses.
@@ -206,6 +207,12 @@ pub enum Beginning {
     /// Where the equations have the changes of the smoothed data ([`crate::match_changes`]), if
     /// that can be found and the loss is lower there; else at the start values.
     Changes,
+    /// Where segments of the span with states of their own join ([`crate::join_segments`]), if that
+    /// can be found and the loss is lower there; else at the start values.
+    Segments,
+    /// As [`Beginning::Changes`], and where that leads to nothing better, as
+    /// [`Beginning::Segments`].
+    ChangesOrSegments,
 }
 
 /// What training will do.

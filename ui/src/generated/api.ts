@@ -2365,7 +2365,8 @@ export type TrainingFile = {
 recipe: string, 
 /**
  * Where training begins: `given`, at the start values; `changes`, where the equations have the
- * changes of the smoothed data, if the loss is lower there; `auto`, as the recipe chooses (at
+ * changes of the smoothed data, if the loss is lower there; `segments`, where segments of the
+ * span that have initial states of their own join, likewise; `auto`, as the recipe chooses (at
  * the start values with `custom`).
  */
 start: string, 

@@ -9,6 +9,7 @@ mod information;
 mod lotka_volterra;
 mod measured_data;
 mod objective;
+mod shooting;
 mod spiral;
 mod starts;
 mod support;

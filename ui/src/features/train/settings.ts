@@ -15,9 +15,10 @@ export const REACTIONS: Choice[] = [
 
 /** Where a training begins. */
 export const STARTS: Choice[] = [
-  { id: "auto", name: "Automatic", hint: "As the recipe chooses: from the data where there is no network and every state was measured." },
+  { id: "auto", name: "Automatic", hint: "As the recipe chooses: from the data where there is no network, over long spans from segments where that leads to nothing." },
   { id: "given", name: "At the start values", hint: "Where the model text has its parameters." },
   { id: "changes", name: "From the data", hint: "Where the equations have the changes of the smoothed data, if the loss is lower there. Needs every state measured." },
+  { id: "segments", name: "From segments of the span", hint: "Multiple shooting: pieces of the span begin near the data and are made to join. For long oscillating or chaotic data, also where a state was not measured." },
 ];
 
 const AUTO_GRADIENT: Choice = { id: "auto", name: "Automatic", hint: "Chosen by cost, which is measured on this study; the Gradient lab compares all of them." };
