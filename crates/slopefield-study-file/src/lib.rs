@@ -184,6 +184,8 @@ pub struct StageFile {
     pub spread: f64,
     /// Places of a generation of CMA-ES; 0 takes `4 + 3 ln n` for n parameters.
     pub population: u32,
+    /// Experiments that an iteration looks at (Adam, AdamW); 0 looks at all of them.
+    pub batch: u32,
 }
 
 impl Default for StageFile {
@@ -201,6 +203,7 @@ impl Default for StageFile {
             decay: 0.01,
             spread: 1.0,
             population: 0,
+            batch: 0,
         }
     }
 }

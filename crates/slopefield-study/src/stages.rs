@@ -5,7 +5,7 @@ use crate::Problem;
 use crate::error::{listed, nearest};
 use crate::file::{StageFile, TrainingFile};
 use slopefield_train::recipe::{Scope, Search};
-use slopefield_train::{Clip, MultiStart, Optimiser, Recipe, Schedule, Stage};
+use slopefield_train::{Batch, Clip, MultiStart, Optimiser, Recipe, Schedule, Stage};
 
 /// Words of the study file for optimisers.
 const OPTIMISERS: [(&str, Optimiser); 6] = [
@@ -50,6 +50,12 @@ pub fn stage(file: &StageFile, seed: u64) -> Stage {
             Optimiser::CmaEs => Search { spread: file.spread, population: file.population, seed },
             _ => Search::default(),
         },
+        batch: match optimiser {
+            Optimiser::Adam | Optimiser::AdamW if file.batch > 0 => {
+                Batch { experiments: file.batch, seed }
+            }
+            _ => Batch::default(),
+        },
         ..Stage::adam(file.iterations, file.rate, file.horizon)
     }
 }
@@ -72,6 +78,7 @@ pub fn written(stage: &Stage) -> StageFile {
     };
     if stage.is_adam() {
         file.rate = stage.rate;
+        file.batch = stage.batch.experiments;
         (file.schedule, file.down_to) = match stage.schedule {
             Schedule::Constant => ("constant".into(), file.down_to),
             Schedule::Cosine(last) => ("cosine".into(), last),
@@ -112,6 +119,11 @@ pub fn details(stage: &Stage) -> String {
             Clip::Relative(limit) => {
                 parts.push(format!("gradient at most {limit} times its average"));
             }
+        }
+        match stage.batch.experiments {
+            0 => {}
+            1 => parts.push("1 experiment an iteration".into()),
+            some => parts.push(format!("{some} experiments an iteration")),
         }
     }
     if stage.optimiser == Optimiser::AdamW {
@@ -186,6 +198,7 @@ mod tests {
             Stage { schedule: Schedule::Cosine(0.1), clip: Clip::Relative(5.0), ..adam },
             Stage { schedule: Schedule::Exponential(0.02), clip: Clip::Norm(1.5), ..adam },
             Stage { scope: Scope::AllButNoise, ..Stage::adamw(7, 0.01, 0.3, 1.0) },
+            Stage { batch: Batch { experiments: 4, seed: 1 }, ..adam },
         ]
     }
 
@@ -221,6 +234,7 @@ mod tests {
         assert_eq!(told[1], "falling to 10 % (cosine), gradient at most 5 times its average");
         assert_eq!(told[2], "falling to 2 % (exponential), gradient at most 1.5");
         assert_eq!(told[3], "decay 0.3, all but the noise");
+        assert_eq!(told[4], "4 experiments an iteration");
         let search = Search { spread: 0.5, population: 20, seed: 1 };
         let global = Stage::cma_es(50, search, 1.0);
         assert_eq!(details(&global), "spread 0.5, 20 places a generation");

@@ -8,6 +8,7 @@
 //! start give the same bits, whatever the machine's speed. A failed solve is an infinite loss,
 //! never a good one. Wall-clock time is only reported and paces checkpoints.
 
+mod batch;
 mod beginning;
 mod bytes;
 mod check;
@@ -34,6 +35,7 @@ mod stage;
 mod starts;
 mod transform;
 
+pub use batch::Batch;
 pub use check::{DirectionCheck, GradientCheck, Standard};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use collocation::{Matched, Smooth, SmoothedState, match_changes};

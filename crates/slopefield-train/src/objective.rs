@@ -8,6 +8,7 @@
 //! of standard deviation 1/√2 without its constant. The gradient goes through the observation
 //! functions, the trajectory and the initial values; see `docs/derivations/training.md`.
 
+mod batch;
 mod dependence;
 mod experiment;
 mod information;
@@ -298,6 +299,11 @@ impl Objective {
     /// Begins the gradient by θ with priors and regularisation, whose part of the loss is returned.
     fn add_priors(&mut self) -> Result<f64, Failure> {
         self.grad_theta.fill(0.0);
+        self.add_priors_here()
+    }
+
+    /// Adds priors and regularisation to the gradient by θ; their part of the loss is returned.
+    fn add_priors_here(&mut self) -> Result<f64, Failure> {
         let mut extra = 0.0;
         for &(i, ref prior) in &self.priors {
             let Some((value, slope)) = prior.log_density(self.theta[i]) else {

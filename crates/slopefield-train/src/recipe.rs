@@ -1,5 +1,6 @@
 //! Recipes: the stages that training goes through, and the default choice.
 
+use crate::batch::Batch;
 use crate::objective::Objective;
 use crate::optimise::{AdamSettings, Clip, Schedule};
 use crate::problem::{ParamKind, Problem};
@@ -78,6 +79,8 @@ pub struct Stage {
     pub decay: f64,
     /// What CMA-ES does at random.
     pub search: Search,
+    /// Experiments that an iteration of Adam and AdamW looks at.
+    pub batch: Batch,
 }
 
 /// How CMA-ES looks around.
@@ -126,6 +129,7 @@ impl Stage {
             scope: Scope::All,
             decay: 0.0,
             search: Search::default(),
+            batch: Batch::default(),
         }
     }
 

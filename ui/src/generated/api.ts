@@ -2097,7 +2097,11 @@ spread: number,
 /**
  * Places of a generation of CMA-ES; 0 takes `4 + 3 ln n` for n parameters.
  */
-population: number, };
+population: number, 
+/**
+ * Experiments that an iteration looks at (Adam, AdamW); 0 looks at all of them.
+ */
+batch: number, };
 
 /**
  * A stage of the recipe.

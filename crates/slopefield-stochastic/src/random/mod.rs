@@ -58,6 +58,8 @@ pub enum Purpose {
     Starts,
     /// Places that a search looks at.
     Search,
+    /// Which of the data are looked at.
+    Batches,
 }
 
 /// The key of all numbers of one purpose on one path.
@@ -74,6 +76,7 @@ impl Key {
             Purpose::Jumps => 2,
             Purpose::Starts => 3,
             Purpose::Search => 4,
+            Purpose::Batches => 5,
         };
         let [a, b, _, _] = philox(
             [path as u32, (path >> 32) as u32, purpose, 0x5350_4445],

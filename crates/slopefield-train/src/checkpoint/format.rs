@@ -6,6 +6,7 @@ mod search;
 mod started;
 
 use super::{Best, Checkpoint, CheckpointError, OptimiserState};
+use crate::batch::Batch;
 use crate::bytes::{Fnv, Malformed, Reader, Writer};
 use crate::optimise::{Adam, Clip, Lbfgs, Lbfgsb, LevenbergMarquardt, Schedule};
 use crate::recipe::{EarlyStopping, Optimiser, Scope, Search, Stage};
@@ -260,7 +261,10 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
     let mut w = Writer::default();
     w.count(stages.len() as u64);
     for s in stages {
+        let batched = s.batch.experiments > 0;
         w.byte(match s.optimiser {
+            Optimiser::Adam if batched => 6,
+            Optimiser::AdamW if batched => 7,
             Optimiser::Adam => 0,
             Optimiser::Lbfgs => 1,
             Optimiser::LevenbergMarquardt => 2,
@@ -295,6 +299,10 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
         if s.optimiser == Optimiser::AdamW {
             w.number(s.decay);
         }
+        if batched && s.is_adam() {
+            w.count(u64::from(s.batch.experiments));
+            w.count(s.batch.seed);
+        }
         if s.optimiser == Optimiser::CmaEs {
             w.number(s.search.spread);
             w.count(u64::from(s.search.population));
@@ -307,12 +315,13 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
 
 fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>), Malformed> {
     let stage = |r: &mut Reader<'_>| {
+        let tag = r.byte()?;
         let mut stage = Stage {
-            optimiser: match r.byte()? {
-                0 => Optimiser::Adam,
+            optimiser: match tag {
+                0 | 6 => Optimiser::Adam,
                 1 => Optimiser::Lbfgs,
                 2 => Optimiser::LevenbergMarquardt,
-                3 => Optimiser::AdamW,
+                3 | 7 => Optimiser::AdamW,
                 4 => Optimiser::Lbfgsb,
                 5 => Optimiser::CmaEs,
                 _ => return Err(Malformed),
@@ -342,9 +351,13 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
             },
             decay: 0.0,
             search: Search::default(),
+            batch: Batch::default(),
         };
         if stage.optimiser == Optimiser::AdamW {
             stage.decay = r.number()?;
+        }
+        if tag == 6 || tag == 7 {
+            stage.batch = Batch { experiments: small(r)?, seed: r.count()? };
         }
         if stage.optimiser == Optimiser::CmaEs {
             let (spread, population, seed) = (r.number()?, small(r)?, r.count()?);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::batch::Batch;
 use crate::fit::{Fit, StopReason};
 use crate::optimise::{Clip, Schedule};
 use crate::recipe::{Optimiser, Scope, Search};
@@ -71,6 +72,8 @@ fn example(optimiser: Option<OptimiserState>) -> Checkpoint {
             Stage { scope: Scope::Scalars, ..Stage::lbfgs(13, 1.0) },
             Stage::adamw(15, 0.02, 0.3, 1.0),
             Stage::lbfgsb(17, 1.0),
+            Stage { batch: Batch { experiments: 3, seed: 9 }, ..Stage::adam(21, 0.02, 1.0) },
+            Stage { batch: Batch { experiments: 4, seed: 8 }, ..Stage::adamw(23, 0.02, 0.3, 1.0) },
             Stage::cma_es(19, Search { spread: 0.3, population: 12, seed: u64::MAX }, 1.0),
         ],
         early_stopping: Some(EarlyStopping { patience: 31 }),

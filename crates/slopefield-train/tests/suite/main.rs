@@ -2,6 +2,7 @@
 //! `cargo test -p slopefield-train --test suite SUBJECT` runs one subject.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod batches;
 mod collocation;
 mod global;
 mod hybrid;

@@ -80,6 +80,7 @@ export const refusePositive = unless((v) => v > 0, "a positive number");
 export const refuseStarts = unless((v) => Number.isInteger(v) && v >= 1 && v <= 10_000, "a whole number from 1 to 10000");
 export const refuseFactor = unless((v) => v > 1, "a number above 1, such as 10");
 export const refusePopulation = unless((v) => v === 0 || (Number.isInteger(v) && v >= 4 && v <= 10_000), "0 for as many as usual, or a whole number from 4 to 10000");
+export const refuseBatch = unless((v) => Number.isInteger(v) && v >= 0 && v <= MOST, "0 for all of them, or a whole number");
 export const refuseWeight = unless((v) => v >= 0, "0 or a positive number");
 // Beyond this a number of the window no longer holds every whole number.
 export const refuseSeed = unless((v) => Number.isSafeInteger(v) && v >= 0, "a whole number from 0 on");
@@ -141,6 +142,7 @@ export const EVERY_STAGE: StageFile = {
   decay: 0.01,
   spread: 1,
   population: 0,
+  batch: 0,
 };
 
 /** What a stage of the study is called where stages are shown. */
