@@ -110,7 +110,8 @@ pub struct TrainingFile {
     /// `default` chooses stages from the model and the data; `custom` takes `stages`.
     pub recipe: String,
     /// Where training begins: `given`, at the start values; `changes`, where the equations have the
-    /// changes of the smoothed data, if the loss is lower there; `auto`, as the recipe chooses (at
+    /// changes of the smoothed data, if the loss is lower there; `segments`, where segments of the
+    /// span that have initial states of their own join, likewise; `auto`, as the recipe chooses (at
     /// the start values with `custom`).
     pub start: String,
     /// `auto`, or a method of docs/reference/gradients.md such as `discrete`, `forward`, `gauss`.
@@ -153,8 +154,8 @@ impl Default for TrainingFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields, default)]
 pub struct StageFile {
-    /// `adam`, `adamw`, `lbfgs`, `lbfgsb` (within bounds as they are) or `lm`
-    /// (Levenberg–Marquardt).
+    /// `adam`, `adamw`, `lbfgs`, `lbfgsb` (within bounds as they are), `lm`
+    /// (Levenberg–Marquardt) or `cmaes` (CMA-ES, a global search).
     pub optimiser: String,
     /// Iterations at most.
     pub iterations: u32,
@@ -178,6 +179,13 @@ pub struct StageFile {
     pub scope: String,
     /// Decay of network weights (AdamW): each iteration takes `rate · decay` of every weight off.
     pub decay: f64,
+    /// Standard deviation at which CMA-ES begins: 1 is about the size of the start value, or a
+    /// factor of e on a log scale.
+    pub spread: f64,
+    /// Places of a generation of CMA-ES; 0 takes `4 + 3 ln n` for n parameters.
+    pub population: u32,
+    /// Experiments that an iteration looks at (Adam, AdamW); 0 looks at all of them.
+    pub batch: u32,
 }
 
 impl Default for StageFile {
@@ -193,6 +201,9 @@ impl Default for StageFile {
             clip_at: 5.0,
             scope: "all".into(),
             decay: 0.01,
+            spread: 1.0,
+            population: 0,
+            batch: 0,
         }
     }
 }

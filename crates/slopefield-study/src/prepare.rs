@@ -84,6 +84,7 @@ impl Prepared {
             rtol: file.solver.rtol,
             atol: vec![file.solver.atol],
             max_steps: u64::from(file.solver.max_steps),
+            seed: file.seed,
             ..Settings::default()
         };
         let problem = train::Problem {
@@ -104,7 +105,7 @@ impl Prepared {
         crate::solvers::stepper(&model, &solver.0, solvers).map_err(StudyError::Solver)?;
         let route = Route { model: &model, solver: &solver.0, solvers, memory };
         let gradient = choice::gradient(file, &route, &problem, decided);
-        let mut recipe = recipe(&file.training, || train::recipe::default(&problem));
+        let mut recipe = recipe(file.seed, &file.training, || train::recipe::default(&problem));
         recipe.check_gradient = file.training.check;
         Ok(Prepared {
             model,
@@ -357,15 +358,16 @@ fn observations(model: &CompiledModel) -> Vec<ObservationSpec> {
 }
 
 /// The stages that a study asks for, else those that fit the data.
-fn recipe(training: &TrainingFile, default: impl FnOnce() -> Recipe) -> Recipe {
+fn recipe(seed: u64, training: &TrainingFile, default: impl FnOnce() -> Recipe) -> Recipe {
     let mut recipe = if training.recipe == "custom" {
-        Recipe::custom(training.stages.iter().map(crate::stages::stage).collect())
+        Recipe::custom(training.stages.iter().map(|s| crate::stages::stage(s, seed)).collect())
     } else {
         default()
     };
     match training.start.as_str() {
         "given" => recipe.beginning = Beginning::Given,
         "changes" => recipe.beginning = Beginning::Changes,
+        "segments" => recipe.beginning = Beginning::Segments,
         _ => {}
     }
     match training.iterations {
@@ -376,7 +378,7 @@ fn recipe(training: &TrainingFile, default: impl FnOnce() -> Recipe) -> Recipe {
 
 /// The stages that training would run, without compiling anything.
 pub fn planned_recipe(model: &Model, file: &StudyFile, resolved: &Resolved) -> Recipe {
-    recipe(&file.training, || {
+    recipe(file.seed, &file.training, || {
         let experiments: Vec<_> =
             resolved.experiments.iter().map(|e| train_experiment(e, Vec::new())).collect();
         let fitted = |i: usize| {

@@ -461,7 +461,7 @@ fn check_settings(file: &StudyFile, problems: &mut Vec<Problem>) {
     }
     let training = &file.training;
     one_of("training.recipe", &training.recipe, &["default", "custom"], problems);
-    one_of("training.start", &training.start, &["auto", "given", "changes"], problems);
+    one_of("training.start", &training.start, &["auto", "given", "changes", "segments"], problems);
     let methods = slopefield_adjoint::METHODS.iter().map(|m| m.id);
     let gradients: Vec<&str> = std::iter::once("auto").chain(methods).collect();
     one_of("training.gradient", &training.gradient, &gradients, problems);

@@ -4,16 +4,17 @@
 use crate::Problem;
 use crate::error::{listed, nearest};
 use crate::file::{StageFile, TrainingFile};
-use slopefield_train::recipe::Scope;
-use slopefield_train::{Clip, MultiStart, Optimiser, Recipe, Schedule, Stage};
+use slopefield_train::recipe::{Scope, Search};
+use slopefield_train::{Batch, Clip, MultiStart, Optimiser, Recipe, Schedule, Stage};
 
 /// Words of the study file for optimisers.
-const OPTIMISERS: [(&str, Optimiser); 5] = [
+const OPTIMISERS: [(&str, Optimiser); 6] = [
     ("adam", Optimiser::Adam),
     ("adamw", Optimiser::AdamW),
     ("lbfgs", Optimiser::Lbfgs),
     ("lbfgsb", Optimiser::Lbfgsb),
     ("lm", Optimiser::LevenbergMarquardt),
+    ("cmaes", Optimiser::CmaEs),
 ];
 /// Words for what a stage moves.
 const SCOPES: [(&str, Scope); 5] = [
@@ -26,9 +27,10 @@ const SCOPES: [(&str, Scope); 5] = [
 const SCHEDULES: [&str; 3] = ["constant", "cosine", "exponential"];
 const CLIPS: [&str; 3] = ["none", "norm", "relative"];
 
-/// The stage that a study asks for. Unknown words, which [`check`] finds, count as the default.
+/// The stage that a study with this seed asks for. Unknown words, which [`check`] finds, count as
+/// the default.
 #[must_use]
-pub fn stage(file: &StageFile) -> Stage {
+pub fn stage(file: &StageFile, seed: u64) -> Stage {
     let optimiser = value(&OPTIMISERS, &file.optimiser).unwrap_or(Optimiser::Adam);
     Stage {
         optimiser,
@@ -44,6 +46,16 @@ pub fn stage(file: &StageFile) -> Stage {
         },
         scope: value(&SCOPES, &file.scope).unwrap_or_default(),
         decay: if optimiser == Optimiser::AdamW { file.decay } else { 0.0 },
+        search: match optimiser {
+            Optimiser::CmaEs => Search { spread: file.spread, population: file.population, seed },
+            _ => Search::default(),
+        },
+        batch: match optimiser {
+            Optimiser::Adam | Optimiser::AdamW if file.batch > 0 => {
+                Batch { experiments: file.batch, seed }
+            }
+            _ => Batch::default(),
+        },
         ..Stage::adam(file.iterations, file.rate, file.horizon)
     }
 }
@@ -66,6 +78,7 @@ pub fn written(stage: &Stage) -> StageFile {
     };
     if stage.is_adam() {
         file.rate = stage.rate;
+        file.batch = stage.batch.experiments;
         (file.schedule, file.down_to) = match stage.schedule {
             Schedule::Constant => ("constant".into(), file.down_to),
             Schedule::Cosine(last) => ("cosine".into(), last),
@@ -79,6 +92,9 @@ pub fn written(stage: &Stage) -> StageFile {
     }
     if stage.optimiser == Optimiser::AdamW {
         file.decay = stage.decay;
+    }
+    if stage.optimiser == Optimiser::CmaEs {
+        (file.spread, file.population) = (stage.search.spread, stage.search.population);
     }
     file
 }
@@ -104,9 +120,20 @@ pub fn details(stage: &Stage) -> String {
                 parts.push(format!("gradient at most {limit} times its average"));
             }
         }
+        match stage.batch.experiments {
+            0 => {}
+            1 => parts.push("1 experiment an iteration".into()),
+            some => parts.push(format!("{some} experiments an iteration")),
+        }
     }
     if stage.optimiser == Optimiser::AdamW {
         parts.push(format!("decay {}", stage.decay));
+    }
+    if stage.optimiser == Optimiser::CmaEs {
+        parts.push(format!("spread {}", stage.search.spread));
+        if stage.search.population > 0 {
+            parts.push(format!("{} places a generation", stage.search.population));
+        }
     }
     match stage.scope {
         Scope::All => {}
@@ -145,7 +172,7 @@ pub(crate) fn check(stages: &[StageFile], problems: &mut Vec<Problem>) {
         if problems.len() > before {
             continue;
         }
-        if let Err(what) = Recipe::custom(vec![stage(file)]).check() {
+        if let Err(what) = Recipe::custom(vec![stage(file, 0)]).check() {
             let what = what.split_once(": ").map_or(what.as_str(), |(_, what)| what).to_owned();
             problems.push(Problem::error(place, what));
         }
@@ -171,13 +198,14 @@ mod tests {
             Stage { schedule: Schedule::Cosine(0.1), clip: Clip::Relative(5.0), ..adam },
             Stage { schedule: Schedule::Exponential(0.02), clip: Clip::Norm(1.5), ..adam },
             Stage { scope: Scope::AllButNoise, ..Stage::adamw(7, 0.01, 0.3, 1.0) },
+            Stage { batch: Batch { experiments: 4, seed: 1 }, ..adam },
         ]
     }
 
     #[test]
     fn a_stage_comes_back_from_what_a_study_writes() {
         for expected in examples() {
-            assert_eq!(stage(&written(&expected)), expected);
+            assert_eq!(stage(&written(&expected), 1), expected);
         }
         // What a finisher does not use is kept for when the optimiser is changed.
         for (scope, finisher) in [
@@ -188,15 +216,15 @@ mod tests {
         ] {
             let file = written(&Stage { scope, ..finisher });
             assert_eq!(file.rate, StageFile::default().rate);
-            let back = stage(&file);
+            let back = stage(&file, 1);
             assert_eq!(Stage { rate: 0.0, ..back }, Stage { scope, ..finisher });
         }
     }
 
     #[test]
     fn the_default_of_the_file_is_plain_adam() {
-        assert_eq!(stage(&StageFile::default()), Stage::adam(300, 0.05, 1.0));
-        assert_eq!(details(&stage(&StageFile::default())), "");
+        assert_eq!(stage(&StageFile::default(), 1), Stage::adam(300, 0.05, 1.0));
+        assert_eq!(details(&stage(&StageFile::default(), 1)), "");
     }
 
     #[test]
@@ -206,6 +234,12 @@ mod tests {
         assert_eq!(told[1], "falling to 10 % (cosine), gradient at most 5 times its average");
         assert_eq!(told[2], "falling to 2 % (exponential), gradient at most 1.5");
         assert_eq!(told[3], "decay 0.3, all but the noise");
+        assert_eq!(told[4], "4 experiments an iteration");
+        let search = Search { spread: 0.5, population: 20, seed: 1 };
+        let global = Stage::cma_es(50, search, 1.0);
+        assert_eq!(details(&global), "spread 0.5, 20 places a generation");
+        let back = stage(&written(&global), 1);
+        assert_eq!(Stage { rate: 0.0, ..back }, global);
         // A finisher has none of it.
         let finisher = Stage { schedule: Schedule::Cosine(0.1), ..Stage::lbfgs(9, 1.0) };
         assert_eq!(details(&finisher), "");
@@ -239,6 +273,16 @@ mod tests {
             f.clip_at = -1.0;
         };
         assert!(found(&clipped).contains("bound of the gradient"));
+        let spread = |f: &mut StageFile| {
+            f.optimiser = "cmaes".into();
+            f.spread = 0.0;
+        };
+        assert!(found(&spread).contains("spread"));
+        let few = |f: &mut StageFile| {
+            f.optimiser = "cmaes".into();
+            f.population = 3;
+        };
+        assert!(found(&few).contains("4 to 10000 places"));
         let decaying = |f: &mut StageFile| {
             f.optimiser = "adamw".into();
             f.decay = -1.0;

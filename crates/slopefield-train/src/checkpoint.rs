@@ -6,7 +6,7 @@
 mod format;
 
 use crate::bytes::Fnv;
-use crate::optimise::{Adam, Lbfgs, Lbfgsb, LevenbergMarquardt};
+use crate::optimise::{Adam, CmaEs, Lbfgs, Lbfgsb, LevenbergMarquardt};
 use crate::problem::{Problem, Source};
 use crate::recipe::{EarlyStopping, Recipe, Stage};
 use crate::starts::Started;
@@ -67,6 +67,8 @@ pub enum OptimiserState {
     LevenbergMarquardt(LevenbergMarquardt),
     /// L-BFGS-B, with the `z` of where it is.
     Lbfgsb(Lbfgsb, Vec<f64>),
+    /// CMA-ES over the elements that move, with the `z` of its best place.
+    CmaEs(CmaEs, Vec<f64>),
 }
 
 impl OptimiserState {
@@ -77,7 +79,7 @@ impl OptimiserState {
             OptimiserState::Adam(adam) => &adam.z,
             OptimiserState::Lbfgs(lbfgs) => &lbfgs.z,
             OptimiserState::LevenbergMarquardt(lm) => &lm.z,
-            OptimiserState::Lbfgsb(_, z) => z,
+            OptimiserState::Lbfgsb(_, z) | OptimiserState::CmaEs(_, z) => z,
         }
     }
 
@@ -89,6 +91,7 @@ impl OptimiserState {
             OptimiserState::Lbfgs(lbfgs) => lbfgs.loss,
             OptimiserState::LevenbergMarquardt(lm) => lm.loss,
             OptimiserState::Lbfgsb(lbfgsb, _) => lbfgsb.loss,
+            OptimiserState::CmaEs(cma, _) => cma.loss,
         }
     }
 
@@ -99,7 +102,7 @@ impl OptimiserState {
             OptimiserState::Adam(adam) => Some(&adam.gradient),
             OptimiserState::Lbfgs(lbfgs) => Some(&lbfgs.gradient),
             OptimiserState::LevenbergMarquardt(lm) => Some(&lm.gradient),
-            OptimiserState::Lbfgsb(..) => None,
+            OptimiserState::Lbfgsb(..) | OptimiserState::CmaEs(..) => None,
         }
     }
 }
@@ -167,6 +170,11 @@ impl Checkpoint {
         }
     }
 
+    /// Whether training has chosen where to begin, which its first note says.
+    pub(crate) fn begun(&self) -> bool {
+        self.iteration > 0 || !self.notes.is_empty()
+    }
+
     /// Bytes from which [`Checkpoint::from_bytes`] makes the same value, bit for bit.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -197,6 +205,15 @@ impl Checkpoint {
             Some(OptimiserState::LevenbergMarquardt(lm)) => {
                 [&lm.z, &lm.gradient, &lm.scale].iter().all(|v| v.len() == n)
                     && n.checked_mul(n) == Some(lm.information.len())
+            }
+            Some(OptimiserState::CmaEs(c, z)) => {
+                let m = c.mean.len();
+                let vectors = [&c.z, &c.lengths, &c.path, &c.sigma_path];
+                let squares = [&c.covariance, &c.axes];
+                z.len() == n
+                    && m <= n
+                    && vectors.iter().all(|v| v.len() == m)
+                    && squares.iter().all(|v| m.checked_mul(m) == Some(v.len()))
             }
             Some(OptimiserState::Lbfgsb(l, z)) => {
                 z.len() == n
@@ -264,6 +281,11 @@ pub(crate) fn fingerprint(problem: &Problem, recipe: &Recipe) -> u64 {
     h.number(problem.l2);
     h.number(problem.settings.rtol);
     problem.settings.atol.iter().for_each(|a| h.number(*a));
+    let structure = problem.kernels.rhs.structure();
+    if structure.noise.is_some() || structure.jumps.is_some() {
+        // Of the paths.
+        h.bytes(&problem.settings.seed.to_le_bytes());
+    }
     h.bytes(&format::stages(&recipe.stages, recipe.early_stopping));
     h.bytes(&[recipe.beginning as u8]);
     h.0

@@ -243,7 +243,7 @@ impl Matching {
 }
 
 /// For each observation the state that it is, if it is one as it stands.
-fn measured_states(problem: &Problem) -> Vec<Option<usize>> {
+pub(crate) fn measured_states(problem: &Problem) -> Vec<Option<usize>> {
     let observe = &problem.kernels.observe;
     let shape = observe.shape();
     let p: Vec<f64> = (0..shape.params).map(|i| 0.3 + 0.1 * (i as f64 * 1.7).sin()).collect();
@@ -275,22 +275,27 @@ fn smooth_curves(
     index: usize,
     measured: &[Option<usize>],
 ) -> Result<Vec<Smooth>, String> {
+    (0..problem.states()).map(|state| smooth_curve(problem, index, measured, state)).collect()
+}
+
+/// The smooth curve of one state of an experiment.
+pub(crate) fn smooth_curve(
+    problem: &Problem,
+    index: usize,
+    measured: &[Option<usize>],
+    state: usize,
+) -> Result<Smooth, String> {
     let experiment = &problem.experiments[index];
-    (0..problem.states())
-        .map(|state| {
-            let mut points: Vec<(f64, f64)> = Vec::new();
-            for series in &experiment.series {
-                if measured[series.observation] == Some(state) {
-                    let all = series.times.iter().zip(&series.values).enumerate();
-                    let used = all.filter(|(i, (_, y))| !series.is_held_out(*i) && !y.is_nan());
-                    points.extend(used.map(|(_, (t, y))| (*t, *y)));
-                }
-            }
-            Smooth::new(points).map_err(|reason| {
-                format!("experiment {}, state {}: {reason}", experiment.name, state + 1)
-            })
-        })
-        .collect()
+    let mut points: Vec<(f64, f64)> = Vec::new();
+    for series in &experiment.series {
+        if measured[series.observation] == Some(state) {
+            let all = series.times.iter().zip(&series.values).enumerate();
+            let used = all.filter(|(i, (_, y))| !series.is_held_out(*i) && !y.is_nan());
+            points.extend(used.map(|(_, (t, y))| (*t, *y)));
+        }
+    }
+    Smooth::new(points)
+        .map_err(|reason| format!("experiment {}, state {}: {reason}", experiment.name, state + 1))
 }
 
 /// The curves on a grid four times as fine as the measurements, where all of them are defined, and

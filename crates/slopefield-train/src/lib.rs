@@ -8,6 +8,8 @@
 //! start give the same bits, whatever the machine's speed. A failed solve is an infinite loss,
 //! never a good one. Wall-clock time is only reported and paces checkpoints.
 
+mod batch;
+mod beginning;
 mod bytes;
 mod check;
 mod checkpoint;
@@ -25,12 +27,15 @@ mod prior;
 mod problem;
 pub mod recipe;
 mod scores;
+mod search;
 mod session;
+mod shooting;
 mod special;
 mod stage;
 mod starts;
 mod transform;
 
+pub use batch::Batch;
 pub use check::{DirectionCheck, GradientCheck, Standard};
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use collocation::{Matched, Smooth, SmoothedState, match_changes};
@@ -40,17 +45,18 @@ pub use fit::{Fit, StopReason};
 pub use noise::{DomainError, Information, MAX_ARGUMENTS, NoiseKind, Term};
 pub use objective::{Evaluation, Methods, Objective};
 pub use optimise::{
-    Adam, AdamSettings, AdamWork, Bounds, Clip, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings,
-    LbfgsWork, Lbfgsb, LbfgsbWork, LevenbergMarquardt, LevenbergMarquardtSettings,
-    LevenbergMarquardtWork, Schedule, StepError, Stepped,
+    Adam, AdamSettings, AdamWork, Bounds, Clip, CmaEs, CmaEsSettings, CmaEsWork, EvaluateFn,
+    InformationFn, Lbfgs, LbfgsSettings, LbfgsWork, Lbfgsb, LbfgsbWork, LevenbergMarquardt,
+    LevenbergMarquardtSettings, LevenbergMarquardtWork, Schedule, StepError, Stepped, ValuesFn,
 };
 pub use prior::{Prior, PriorError};
 pub use problem::{
     Experiment, ModelKernels, ObservationSpec, ParamKind, ParamSpec, Problem, ProblemError, Scale,
     Series, Source,
 };
-pub use recipe::{Beginning, EarlyStopping, Optimiser, Recipe, Stage};
+pub use recipe::{Beginning, EarlyStopping, Optimiser, Recipe, Search, Stage};
 pub use scores::Score;
 pub use session::train;
+pub use shooting::{Joined, Unjoined, join_segments};
 pub use starts::{Fresh, Make, MultiStart, Started, reached, train_from_many};
 pub use transform::{Transform, TransformError};

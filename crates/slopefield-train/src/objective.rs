@@ -8,9 +8,11 @@
 //! of standard deviation 1/√2 without its constant. The gradient goes through the observation
 //! functions, the trajectory and the initial values; see `docs/derivations/training.md`.
 
+mod batch;
 mod dependence;
 mod experiment;
 mod information;
+mod many;
 
 pub(crate) use experiment::{assemble_params, initial_state, scratch_len};
 
@@ -69,6 +71,9 @@ pub struct Objective {
     slope: Vec<f64>,
     grad_theta: Vec<f64>,
     evaluations: u64,
+    /// Threads that may work at once, and what they work with besides this.
+    threads: usize,
+    others: Vec<Objective>,
 }
 
 /// Sums over the points of experiments.
@@ -144,6 +149,8 @@ impl Objective {
             slope: vec![0.0; n],
             grad_theta: vec![0.0; n],
             evaluations: 0,
+            threads: 1,
+            others: Vec::new(),
         })
     }
 
@@ -292,6 +299,11 @@ impl Objective {
     /// Begins the gradient by θ with priors and regularisation, whose part of the loss is returned.
     fn add_priors(&mut self) -> Result<f64, Failure> {
         self.grad_theta.fill(0.0);
+        self.add_priors_here()
+    }
+
+    /// Adds priors and regularisation to the gradient by θ; their part of the loss is returned.
+    fn add_priors_here(&mut self) -> Result<f64, Failure> {
         let mut extra = 0.0;
         for &(i, ref prior) in &self.priors {
             let Some((value, slope)) = prior.log_density(self.theta[i]) else {
@@ -409,6 +421,11 @@ impl Objective {
     #[must_use]
     pub fn has_hold_out(&self) -> bool {
         self.experiments.iter().any(ExperimentLoss::has_hold_out)
+    }
+
+    /// What solves and differentiates.
+    pub(crate) fn methods(&self) -> &Methods {
+        &self.methods
     }
 
     /// A stepper for an experiment, for predictions.

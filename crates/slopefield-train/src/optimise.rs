@@ -6,14 +6,17 @@
 
 mod adam;
 mod cholesky;
+mod cma_es;
 mod compact;
 mod lbfgs;
 mod lbfgsb;
 mod levenberg_marquardt;
 mod line_search;
 mod pairs;
+mod symmetric;
 
 pub use adam::{Adam, AdamSettings, AdamWork, Clip, Schedule};
+pub use cma_es::{CmaEs, CmaEsSettings, CmaEsWork, ValuesFn};
 pub use lbfgs::{Lbfgs, LbfgsSettings, LbfgsWork};
 pub use lbfgsb::{Bounds, Lbfgsb, LbfgsbWork};
 pub use levenberg_marquardt::{

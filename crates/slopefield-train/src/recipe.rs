@@ -1,10 +1,12 @@
 //! Recipes: the stages that training goes through, and the default choice.
 
+use crate::batch::Batch;
 use crate::objective::Objective;
 use crate::optimise::{AdamSettings, Clip, Schedule};
 use crate::problem::{ParamKind, Problem};
 
 mod choose;
+pub(crate) use choose::turning_points as turns;
 pub use choose::{default, for_data};
 
 /// Which optimiser a stage uses.
@@ -20,6 +22,8 @@ pub enum Optimiser {
     Lbfgsb,
     /// Damped Gauss–Newton, or Fisher scoring for likelihoods: few parameters, in few iterations.
     LevenbergMarquardt,
+    /// CMA-ES: looks around at random and learns the shape of the ground; needs no gradient.
+    CmaEs,
 }
 
 /// Which elements of θ a stage moves; the others keep their values.
@@ -73,6 +77,42 @@ pub struct Stage {
     pub scope: Scope,
     /// Decay of network weights per unit of the rate (AdamW).
     pub decay: f64,
+    /// What CMA-ES does at random.
+    pub search: Search,
+    /// Experiments that an iteration of Adam and AdamW looks at.
+    pub batch: Batch,
+}
+
+/// How CMA-ES looks around.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Search {
+    /// Standard deviation at first, in the optimiser's coordinates: 1 is about the size of the start
+    /// value, or a factor of e on a log scale.
+    pub spread: f64,
+    /// Places of a generation; 0 takes `4 + 3 ln n` of them.
+    pub population: u32,
+    /// Seed of the random numbers.
+    pub seed: u64,
+}
+
+impl Search {
+    fn check(&self) -> Result<(), String> {
+        if !(self.spread > 0.0 && self.spread < 1e6) {
+            let spread = self.spread;
+            return Err(format!("the spread must be positive and below 1e6, not {spread}"));
+        }
+        if self.population != 0 && !(4..=10_000).contains(&self.population) {
+            let population = self.population;
+            return Err(format!("a generation has 4 to 10000 places, not {population}"));
+        }
+        Ok(())
+    }
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Search { spread: 1.0, population: 0, seed: 1 }
+    }
 }
 
 impl Stage {
@@ -88,7 +128,15 @@ impl Stage {
             clip: Clip::None,
             scope: Scope::All,
             decay: 0.0,
+            search: Search::default(),
+            batch: Batch::default(),
         }
+    }
+
+    /// CMA-ES; an iteration is a generation.
+    #[must_use]
+    pub fn cma_es(iterations: u32, search: Search, horizon: f64) -> Stage {
+        Stage { optimiser: Optimiser::CmaEs, search, ..Stage::adam(iterations, 0.0, horizon) }
     }
 
     /// AdamW, which takes `rate · decay` of every weight off in each iteration.
@@ -142,6 +190,7 @@ impl Stage {
             Optimiser::Lbfgs => "L-BFGS",
             Optimiser::Lbfgsb => "L-BFGS-B",
             Optimiser::LevenbergMarquardt => "Levenberg–Marquardt",
+            Optimiser::CmaEs => "CMA-ES",
         }
     }
 }
@@ -162,6 +211,12 @@ pub enum Beginning {
     /// Where the equations have the changes of the smoothed data ([`crate::match_changes`]), if
     /// that can be found and the loss is lower there; else at the start values.
     Changes,
+    /// Where segments of the span with states of their own join ([`crate::join_segments`]), if that
+    /// can be found and the loss is lower there; else at the start values.
+    Segments,
+    /// As [`Beginning::Changes`], and where that leads to nothing better, as
+    /// [`Beginning::Segments`].
+    ChangesOrSegments,
 }
 
 /// What training will do.
@@ -235,6 +290,9 @@ impl Recipe {
                     "{at}: the horizon must be above 0 and at most 1, not {}",
                     s.horizon
                 ));
+            }
+            if s.optimiser == Optimiser::CmaEs {
+                s.search.check().map_err(|what| format!("{at}: {what}"))?;
             }
             if s.is_adam() {
                 check_adam(s).map_err(|what| format!("{at}: {what}"))?;

@@ -2,12 +2,11 @@
 
 use crate::check::{self, GradientCheck, Standard};
 use crate::checkpoint::{Best, Checkpoint, OptimiserState, fingerprint};
-use crate::collocation::match_changes;
 use crate::control::{Control, Event, Start};
 use crate::failure::Failure;
 use crate::fit::{Fit, StopReason};
 use crate::objective::{Evaluation, Objective};
-use crate::recipe::{Beginning, Recipe, Scope};
+use crate::recipe::{Optimiser, Recipe, Scope};
 use std::time::{Duration, Instant};
 
 /// Checkpoints are emitted at most this often, besides at ends of stages.
@@ -160,7 +159,9 @@ pub(crate) struct Session<'a> {
 
 impl Session<'_> {
     fn run(&mut self, resumed: bool) -> Fit {
-        if !resumed {
+        // Stopped before it had chosen where to begin, it has nothing to go on from.
+        if !(resumed && self.state.begun()) {
+            self.state.evaluations = 0;
             for note in self.objective.notes().to_vec() {
                 self.note(note);
             }
@@ -168,8 +169,9 @@ impl Session<'_> {
                 return self.nothing_to_fit();
             }
             self.note(self.recipe.reason.clone());
-            if self.recipe.beginning == Beginning::Changes {
-                self.begin_with_changes();
+            if let Err(stop) = self.begin() {
+                self.state.notes.clear();
+                return self.finish(stop);
             }
             if self.state.stages[0].horizon < 1.0 {
                 // Known so that training can never end worse than it began.
@@ -190,40 +192,6 @@ impl Session<'_> {
             }
         }
         self.finish(reason)
-    }
-
-    /// Moves the start to where the equations have the changes of the data, if the first stage's
-    /// loss is lower there.
-    fn begin_with_changes(&mut self) {
-        let given = self.state.z.clone();
-        let matched = match match_changes(self.objective, &given) {
-            Ok(matched) => matched,
-            Err(reason) => return self.note(format!("It begins at the start values: {reason}.")),
-        };
-        let horizon = self.state.stages[0].horizon;
-        let mut loss = |z: &[f64]| self.evaluate(z, horizon, None).map(|found| found.loss);
-        let (before, after) = (loss(&given), loss(&matched.z));
-        match (before, after) {
-            (Ok(before), Ok(after)) if after < before => {
-                self.note(format!(
-                    "It begins with parameters for which the equations change as the smoothed data \
-                     do: the loss is {after:.6} there and {before:.6} at the start values."
-                ));
-                self.state.z = matched.z;
-            }
-            (Err(_), Ok(after)) => {
-                self.note(format!(
-                    "It begins with parameters for which the equations change as the smoothed data \
-                     do: the loss is {after:.6} there, and cannot be computed at the start values."
-                ));
-                self.state.z = matched.z;
-            }
-            _ => self.note(
-                "It begins at the start values: matching the changes of the smoothed data led to \
-                 nothing better."
-                    .into(),
-            ),
-        }
     }
 
     /// Chooses the parameters to hand back.
@@ -315,6 +283,10 @@ impl Session<'_> {
         &mut self,
         optimiser: &OptimiserState,
     ) -> Result<Option<Vec<f64>>, StopReason> {
+        if self.state.stages.iter().all(|s| s.optimiser == Optimiser::CmaEs) {
+            // No gradient is used.
+            return Ok(None);
+        }
         if self.objective.gradient_method().0 == ON_AVERAGE {
             self.note(
                 "The gradient was not checked: it is that of the mean over paths, and right on \

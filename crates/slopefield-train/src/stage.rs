@@ -9,9 +9,9 @@ use crate::natural::Natural;
 use crate::objective::Evaluation;
 use crate::optimise::all_finite;
 use crate::optimise::{
-    Adam, AdamWork, Bounds, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings, LbfgsWork, Lbfgsb,
-    LbfgsbWork, LevenbergMarquardt, LevenbergMarquardtSettings, LevenbergMarquardtWork, StepError,
-    Stepped,
+    Adam, AdamWork, Bounds, CmaEsWork, EvaluateFn, InformationFn, Lbfgs, LbfgsSettings, LbfgsWork,
+    Lbfgsb, LbfgsbWork, LevenbergMarquardt, LevenbergMarquardtSettings, LevenbergMarquardtWork,
+    StepError, Stepped,
 };
 use crate::problem::ParamKind;
 use crate::recipe::{Optimiser, Stage, loss_unit};
@@ -35,6 +35,7 @@ struct Work {
     lbfgs: LbfgsWork,
     levenberg_marquardt: LevenbergMarquardtWork,
     lbfgsb: LbfgsbWork,
+    cma_es: CmaEsWork,
     /// Elements that AdamW lets decay.
     decays: Vec<bool>,
     /// The box of L-BFGS-B.
@@ -200,11 +201,12 @@ impl Session<'_> {
     fn start_optimiser(&mut self, stage: &Stage, z: Vec<f64>) -> Result<OptimiserState, Failure> {
         let started = match stage.optimiser {
             Optimiser::Adam | Optimiser::AdamW => self
-                .with_evaluator(stage, |evaluate| Adam::start(z, evaluate))
+                .with_evaluator(stage, None, |evaluate| Adam::start(z, evaluate))
                 .map(OptimiserState::Adam),
             Optimiser::Lbfgs => self
-                .with_evaluator(stage, |evaluate| Lbfgs::start(z, evaluate))
+                .with_evaluator(stage, None, |evaluate| Lbfgs::start(z, evaluate))
                 .map(OptimiserState::Lbfgs),
+            Optimiser::CmaEs => return self.start_search(stage, z),
             Optimiser::Lbfgsb => {
                 let theta = self.objective.theta(&z);
                 let mut natural = self.natural(stage, &z);
@@ -227,10 +229,13 @@ impl Session<'_> {
                 .map(OptimiserState::LevenbergMarquardt)
             }
         };
-        started.map_err(|_| {
-            self.last_failure.take().unwrap_or_else(|| {
-                Failure::new(FailureKind::NonFinite, "the loss is not finite".into())
-            })
+        started.map_err(|_| self.failed_start())
+    }
+
+    /// Why an optimiser could not start.
+    pub(crate) fn failed_start(&mut self) -> Failure {
+        self.last_failure.take().unwrap_or_else(|| {
+            Failure::new(FailureKind::NonFinite, "the loss is not finite".into())
         })
     }
 
@@ -250,16 +255,32 @@ impl Session<'_> {
         work: &mut Work,
     ) -> Result<bool, StopReason> {
         let share = stage.schedule.share(self.state.stage_iteration, u64::from(stage.iterations));
+        let all = self.objective.batchable();
+        let drawn = match optimiser {
+            OptimiserState::Adam(_) => stage.batch.drawn(all, self.state.stage_iteration),
+            _ => None,
+        };
+        // What some experiments say is no loss to compare with others: all are looked at now and
+        // then.
+        let done = self.state.stage_iteration + 1;
+        let estimated = drawn.is_some();
+        let whole = !estimated
+            || done == u64::from(stage.iterations)
+            || done.is_multiple_of(stage.batch.rounds(all));
+        let before = (estimated && whole).then(|| optimiser.clone());
         let stepped = match optimiser {
-            OptimiserState::Adam(adam) => self.with_evaluator(stage, |evaluate| {
+            OptimiserState::Adam(adam) => self.with_evaluator(stage, drawn, |evaluate| {
                 adam.step(&stage.adam_settings(), share, &work.decays, &mut work.adam, evaluate)
                     .map(|()| Stepped::Moved)
             }),
             OptimiserState::Lbfgs(lbfgs) => {
                 let settings = self.lbfgs_settings();
-                self.with_evaluator(stage, |evaluate| {
+                self.with_evaluator(stage, None, |evaluate| {
                     lbfgs.step(&settings, &mut work.lbfgs, evaluate)
                 })
+            }
+            OptimiserState::CmaEs(search, z) => {
+                self.step_search(stage, search, z, &mut work.cma_es)
             }
             OptimiserState::Lbfgsb(lbfgsb, z) => {
                 let settings = self.lbfgs_settings();
@@ -289,16 +310,34 @@ impl Session<'_> {
             Err(StepError::Failed) => Outcome::Failed,
             Err(StepError::Interrupted) => return Err(StopReason::Cancelled),
         };
+        let mut ended = matches!(outcome, Outcome::Ended);
+        let mut loss =
+            if matches!(outcome, Outcome::Failed) { f64::INFINITY } else { optimiser.loss() };
+        if let Some(before) = before
+            && loss.is_finite()
+        {
+            match self.whole_loss(stage, optimiser.z()) {
+                Ok(of_all) => loss = of_all,
+                Err(stop) => {
+                    // The iteration is not done; it is done again when training goes on.
+                    *optimiser = before;
+                    return Err(stop);
+                }
+            }
+        }
         self.state.stage_iteration += 1;
         self.state.iteration += 1;
-        let mut ended = matches!(outcome, Outcome::Ended);
-        let loss =
-            if matches!(outcome, Outcome::Failed) { f64::INFINITY } else { optimiser.loss() };
+        if !whole && loss.is_finite() {
+            let stop = self.tell(stage, optimiser, loss, None);
+            return stop.map_or(Ok(false), Err);
+        }
         let improved = self.keep_best(stage, optimiser, loss);
+        let mut went_back = false;
         if let OptimiserState::Adam(adam) = optimiser
             && !improved
             && (loss.is_infinite() || self.is_spike(loss))
         {
+            went_back = true;
             ended |= self.roll_back(stage, adam, loss);
         } else {
             if self.state.recent.len() == RECENT {
@@ -307,31 +346,53 @@ impl Session<'_> {
             self.state.recent.push(loss);
         }
         let last = ended || self.state.stage_iteration == u64::from(stage.iterations);
-        let stop = self.tell(stage, optimiser, loss, last);
+        let known = match estimated {
+            true => (!went_back).then_some(loss),
+            false => (last || self.state.stage_iteration.is_multiple_of(HOLD_OUT_EVERY))
+                .then(|| optimiser.loss()),
+        };
+        let stop = self.tell(stage, optimiser, loss, known);
         if let Some(stop) = stop { Err(stop) } else { Ok(ended) }
     }
 
-    /// Emits the iteration; the hold-out belongs here because early stopping acts on it.
+    /// The loss of all experiments; infinite where there is none.
+    fn whole_loss(&mut self, stage: &Stage, z: &[f64]) -> Result<f64, StopReason> {
+        match self.evaluate(z, stage.horizon, None) {
+            Ok(evaluation) => {
+                self.trace.push(evaluation);
+                Ok(evaluation.loss)
+            }
+            Err(failure) if failure.is_cancelled() => Err(StopReason::Cancelled),
+            Err(failure) => {
+                self.last_failure = Some(failure);
+                Ok(f64::INFINITY)
+            }
+        }
+    }
+
+    /// Emits the iteration; the hold-out belongs here because early stopping acts on it. It is
+    /// computed where the loss at the optimiser's place is `known`.
     fn tell(
         &mut self,
         stage: &Stage,
         optimiser: &OptimiserState,
         loss: f64,
-        last: bool,
+        known: Option<f64>,
     ) -> Option<StopReason> {
         let z = optimiser.z();
         let iteration = self.state.iteration;
-        let due = last || self.state.stage_iteration.is_multiple_of(HOLD_OUT_EVERY);
         let mut hold_out = None;
         let mut stop = None;
-        if due && self.objective.has_hold_out() {
+        if let Some(known) = known
+            && self.objective.has_hold_out()
+        {
             hold_out = self.hold_out(z);
             if let (Some(value), Some(early)) = (hold_out, self.state.early_stopping)
                 && stage.horizon >= 1.0
             {
                 let best = self.state.best_hold_out.as_ref();
                 if best.is_none_or(|(known, _)| value < *known) {
-                    let evaluation = self.traced(optimiser.loss());
+                    let evaluation = self.traced(known);
                     let here = place(z, &evaluation, stage.horizon, iteration);
                     self.state.best_hold_out = Some((value, here));
                 } else if best
@@ -480,10 +541,12 @@ impl Session<'_> {
         }
     }
 
-    /// Lends the objective to an optimiser, over the stage's horizon and scope.
+    /// Lends the objective to an optimiser, over the stage's horizon and scope, and over some of
+    /// the experiments where these are given.
     fn with_evaluator<T>(
         &mut self,
         stage: &Stage,
+        some: Option<Vec<usize>>,
         run: impl FnOnce(&mut EvaluateFn<'_>) -> T,
     ) -> T {
         self.trace.clear();
@@ -492,7 +555,11 @@ impl Session<'_> {
         let (failure, count) = (&mut self.last_failure, &mut self.state.evaluations);
         let mut evaluate = |z: &[f64], gradient: &mut [f64]| {
             *count += 1;
-            match objective.evaluate(z, stage.horizon, Some(gradient)) {
+            let found = match &some {
+                Some(which) => objective.evaluate_some(z, stage.horizon, which, gradient),
+                None => objective.evaluate(z, stage.horizon, Some(&mut *gradient)),
+            };
+            match found {
                 Ok(evaluation) => {
                     for (g, moves) in gradient.iter_mut().zip(&moving) {
                         *g = if *moves { *g } else { 0.0 };

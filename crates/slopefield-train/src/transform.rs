@@ -72,7 +72,7 @@ impl Transform {
                 "the start value {start} is outside its bounds [{lo}, {hi}]; change either"
             ));
         }
-        let inside = step_off_bounds(start, (lo, hi), 1e-3);
+        let inside = step_off_bounds(start, (lo, hi), 1e-3, log);
         let note = (inside != start).then(|| {
             format!(
                 "{}: the start value {start} lies on a bound, where nothing can be learned; it \
@@ -191,7 +191,8 @@ impl Transform {
         if let Shape::Unit(unit) = self.shape {
             return theta / unit;
         }
-        let theta = step_off_bounds(theta.clamp(self.bounds.0, self.bounds.1), self.bounds, 1e-6);
+        let theta = theta.clamp(self.bounds.0, self.bounds.1);
+        let theta = step_off_bounds(theta, self.bounds, 1e-6, self.log);
         let y = if self.log { (theta / self.start).ln() } else { theta - self.start };
         let x = match self.shape {
             Shape::Unit(_) | Shape::Free => y,
@@ -212,8 +213,17 @@ impl Transform {
     }
 }
 
-/// Moves a value that lies on a bound inside, by `share` of the width (or of its own size).
-fn step_off_bounds(value: f64, (lo, hi): (f64, f64), share: f64) -> f64 {
+/// Moves a value that lies on a bound inside, by `share` of the width (or of its own size); on a
+/// log scale that of the logarithms, or a factor of `exp(share)`.
+fn step_off_bounds(value: f64, (lo, hi): (f64, f64), share: f64, log: bool) -> f64 {
+    if log && (value > 0.0 || lo > 0.0) {
+        let width = if lo > 0.0 && hi < f64::INFINITY { (hi / lo).ln() } else { 1.0 };
+        return match (value <= lo, value >= hi) {
+            (true, _) => lo * (share * width).exp(),
+            (_, true) => hi * (-share * width).exp(),
+            _ => value,
+        };
+    }
     let width = if hi - lo < f64::INFINITY { hi - lo } else { value.abs().max(1.0) };
     if value <= lo {
         lo + share * width

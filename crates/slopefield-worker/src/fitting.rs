@@ -83,6 +83,8 @@ pub fn run(
     let build = || crate::gradient::objective(prepared, &prepared.gradient.0, solvers);
     let mut objective = build().map_err(failure::study)?;
     let shown = build().map_err(failure::study)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    objective.set_threads(threads);
     let mut start = match start {
         Some(theta) => Start::Theta(theta),
         None => Start::Problem,
@@ -116,7 +118,6 @@ pub fn run(
         Some(many) => {
             let make = || build().map_err(|e| e.to_string());
             let fresh = |k| prepared.fresh(k);
-            let threads = std::thread::available_parallelism().map_or(1, usize::from);
             let recipe = &prepared.recipe;
             train::train_from_many(&make, &fresh, recipe, many, start, control, threads, &mut emit)
         }

@@ -2165,8 +2165,8 @@ advice: string, };
  */
 export type StageFile = { 
 /**
- * `adam`, `adamw`, `lbfgs`, `lbfgsb` (within bounds as they are) or `lm`
- * (Levenberg–Marquardt).
+ * `adam`, `adamw`, `lbfgs`, `lbfgsb` (within bounds as they are), `lm`
+ * (Levenberg–Marquardt) or `cmaes` (CMA-ES, a global search).
  */
 optimiser: string, 
 /**
@@ -2208,7 +2208,20 @@ scope: string,
 /**
  * Decay of network weights (AdamW): each iteration takes `rate · decay` of every weight off.
  */
-decay: number, };
+decay: number, 
+/**
+ * Standard deviation at which CMA-ES begins: 1 is about the size of the start value, or a
+ * factor of e on a log scale.
+ */
+spread: number, 
+/**
+ * Places of a generation of CMA-ES; 0 takes `4 + 3 ln n` for n parameters.
+ */
+population: number, 
+/**
+ * Experiments that an iteration looks at (Adam, AdamW); 0 looks at all of them.
+ */
+batch: number, };
 
 /**
  * A stage of the recipe.
@@ -2669,7 +2682,8 @@ export type TrainingFile = {
 recipe: string, 
 /**
  * Where training begins: `given`, at the start values; `changes`, where the equations have the
- * changes of the smoothed data, if the loss is lower there; `auto`, as the recipe chooses (at
+ * changes of the smoothed data, if the loss is lower there; `segments`, where segments of the
+ * span that have initial states of their own join, likewise; `auto`, as the recipe chooses (at
  * the start values with `custom`).
  */
 start: string, 

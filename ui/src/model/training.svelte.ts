@@ -9,8 +9,12 @@ import { take } from "./slices";
 export type Phase = "idle" | "starting" | "running" | "paused" | "finished" | "failed";
 /** Curves of one experiment with numbers of their own. */
 export type Curve = { experiment: string; times: Float64Array; observations: Array<{ name: string; values: Float64Array }> };
-/** Curves as they were after an iteration. */
-export type Frame = { iteration: number; curves: Curve[] };
+/** Curves as they were after an iteration; while there are trainings from several places, those of the best of as many as were done. */
+export type Frame = { iteration: number; starts: number | null; curves: Curve[] };
+
+/** What the curves of a frame belong to. */
+export const frameNote = ({ iteration, starts }: Frame): string =>
+  starts === null ? (iteration === 0 ? "at the start" : `after iteration ${iteration}`) : starts === 1 ? "from the first start that is done" : `best of ${starts} starts`;
 
 /** Frames kept for scrubbing; when there are more, every second one goes. */
 const FRAMES = 240;
@@ -156,6 +160,7 @@ export class TrainingStore {
       case "curves":
         this.#keep({
           iteration: this.iteration,
+          starts: this.starts && !this.starts.looking ? this.starts.done : null,
           curves: p.experiments.map((e) => ({
             experiment: e.experiment,
             times: take(block, e.times),

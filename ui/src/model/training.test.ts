@@ -3,6 +3,7 @@ import { EVERY_STAGE } from "../features/train/settings";
 import type { Progress } from "../generated/api";
 import { createFakePlatform } from "../platform/fake";
 import { Session } from "./session.svelte";
+import { frameNote } from "./training.svelte";
 
 const STAGES = [{ optimiser: "Adam", iterations: 10, rate: 0.1, horizon: 1, details: "", file: { ...EVERY_STAGE, iterations: 10, rate: 0.1 } }];
 const STARTED: Progress = { event: "started", run: "r1", stages: STAGES, parameters: ["a", "b"], method: "forward" };
@@ -40,8 +41,12 @@ describe("the stream", () => {
     expect([t.starts?.looking, t.progress]).toEqual([true, 0.25]);
     t.reduce({ event: "starts", screened: 0, places: 0, done: 4, total: 8, losses, left_s: 3 }, none);
     expect([t.starts?.looking, t.progress, t.left_s]).toEqual([false, 0.5, 3]);
+    t.reduce({ event: "curves", experiments: [] }, none);
+    expect(t.frames.map(frameNote)).toEqual(["best of 4 starts"]);
     t.reduce(iteration(1, 5), Float64Array.of(99, 1, 2));
     expect([t.starts, t.progress]).toEqual([null, 0.1]);
+    t.reduce({ event: "curves", experiments: [] }, none);
+    expect(t.frames.map(frameNote)).toEqual(["best of 4 starts", "after iteration 1"]);
   });
 
   test("once it has ended, every stored iteration is shown, and stages stay apart", async () => {

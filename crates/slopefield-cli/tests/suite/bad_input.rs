@@ -90,7 +90,11 @@ fn a_study_that_names_what_does_not_exist() {
     let stage = "[training]\nrecipe = \"custom\"\n[[training.stages]]\noptimiser = \"sgd\"";
     refused(
         added(stage),
-        &["training.stages 1: optimiser", "`sgd`", "`adam`, `adamw`, `lbfgs`, `lbfgsb` and `lm`"],
+        &[
+            "training.stages 1: optimiser",
+            "`sgd`",
+            "`adam`, `adamw`, `lbfgs`, `lbfgsb`, `lm` and `cmaes`",
+        ],
     );
     // Everything that is wrong is told at once.
     refused(added("[solver]\nrtol = 2\natol = -1"), &["solver.rtol", "solver.atol"]);

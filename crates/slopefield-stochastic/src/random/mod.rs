@@ -56,6 +56,10 @@ pub enum Purpose {
     Jumps,
     /// Places where trainings begin.
     Starts,
+    /// Places that a search looks at.
+    Search,
+    /// Which of the data are looked at.
+    Batches,
 }
 
 /// The key of all numbers of one purpose on one path.
@@ -71,6 +75,8 @@ impl Key {
             Purpose::Motion => 1,
             Purpose::Jumps => 2,
             Purpose::Starts => 3,
+            Purpose::Search => 4,
+            Purpose::Batches => 5,
         };
         let [a, b, _, _] = philox(
             [path as u32, (path >> 32) as u32, purpose, 0x5350_4445],

@@ -163,6 +163,13 @@ fn a_single_experiment_keeps_plain_names() {
 
 /// Two decays with one rate: for a given `k` the best amplitudes are `Σ y e / Σ e²`, and the rate
 /// is the root of what is left; both are computed here from the closed solution.
+/// Noise paths of training are drawn from it, like everything else that is random.
+#[test]
+fn the_seed_of_the_study_is_that_of_the_solver() {
+    let prepared = prepared(&format!("seed = 7\n{DATA}"));
+    assert_eq!(prepared.problem.settings.seed, 7);
+}
+
 #[test]
 fn two_experiments_share_a_rate() {
     let times: Vec<f64> = (0..12).map(|i| 0.25 * f64::from(i)).collect();

@@ -2,12 +2,14 @@
 //!
 //! Numbers are little-endian bit patterns, so nothing is rounded.
 
+mod search;
 mod started;
 
 use super::{Best, Checkpoint, CheckpointError, OptimiserState};
+use crate::batch::Batch;
 use crate::bytes::{Fnv, Malformed, Reader, Writer};
 use crate::optimise::{Adam, Clip, Lbfgs, Lbfgsb, LevenbergMarquardt, Schedule};
-use crate::recipe::{EarlyStopping, Optimiser, Scope, Stage};
+use crate::recipe::{EarlyStopping, Optimiser, Scope, Search, Stage};
 
 const MAGIC: &[u8; 8] = b"SLPFTRN\n";
 const VERSION: u32 = 1;
@@ -48,6 +50,11 @@ pub(super) fn write(c: &Checkpoint) -> Vec<u8> {
             }
             w.count(u64::from(lm.small_decreases));
             w.count(lm.steps);
+        }
+        Some(OptimiserState::CmaEs(c, z)) => {
+            w.byte(5);
+            search::write(&mut w, c);
+            w.numbers(z);
         }
         Some(OptimiserState::Lbfgsb(l, z)) => {
             w.byte(4);
@@ -163,6 +170,7 @@ fn read_content(r: &mut Reader<'_>) -> Result<Checkpoint, Malformed> {
                     z,
                 ))
             }
+            5 => Some(OptimiserState::CmaEs(search::read(r)?, r.numbers()?)),
             _ => return Err(Malformed),
         },
         best: read_option(r, read_best)?,
@@ -253,12 +261,16 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
     let mut w = Writer::default();
     w.count(stages.len() as u64);
     for s in stages {
+        let batched = s.batch.experiments > 0;
         w.byte(match s.optimiser {
+            Optimiser::Adam if batched => 6,
+            Optimiser::AdamW if batched => 7,
             Optimiser::Adam => 0,
             Optimiser::Lbfgs => 1,
             Optimiser::LevenbergMarquardt => 2,
             Optimiser::AdamW => 3,
             Optimiser::Lbfgsb => 4,
+            Optimiser::CmaEs => 5,
         });
         w.count(u64::from(s.iterations));
         w.number(s.rate);
@@ -287,6 +299,15 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
         if s.optimiser == Optimiser::AdamW {
             w.number(s.decay);
         }
+        if batched && s.is_adam() {
+            w.count(u64::from(s.batch.experiments));
+            w.count(s.batch.seed);
+        }
+        if s.optimiser == Optimiser::CmaEs {
+            w.number(s.search.spread);
+            w.count(u64::from(s.search.population));
+            w.count(s.search.seed);
+        }
     }
     option(&mut w, early_stopping.as_ref(), |w, e| w.count(u64::from(e.patience)));
     w.0
@@ -294,13 +315,15 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
 
 fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>), Malformed> {
     let stage = |r: &mut Reader<'_>| {
+        let tag = r.byte()?;
         let mut stage = Stage {
-            optimiser: match r.byte()? {
-                0 => Optimiser::Adam,
+            optimiser: match tag {
+                0 | 6 => Optimiser::Adam,
                 1 => Optimiser::Lbfgs,
                 2 => Optimiser::LevenbergMarquardt,
-                3 => Optimiser::AdamW,
+                3 | 7 => Optimiser::AdamW,
                 4 => Optimiser::Lbfgsb,
+                5 => Optimiser::CmaEs,
                 _ => return Err(Malformed),
             },
             iterations: small(r)?,
@@ -327,9 +350,18 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
                 _ => return Err(Malformed),
             },
             decay: 0.0,
+            search: Search::default(),
+            batch: Batch::default(),
         };
         if stage.optimiser == Optimiser::AdamW {
             stage.decay = r.number()?;
+        }
+        if tag == 6 || tag == 7 {
+            stage.batch = Batch { experiments: small(r)?, seed: r.count()? };
+        }
+        if stage.optimiser == Optimiser::CmaEs {
+            let (spread, population, seed) = (r.number()?, small(r)?, r.count()?);
+            stage.search = Search { spread, population, seed };
         }
         Ok(stage)
     };

@@ -1,7 +1,8 @@
 use super::*;
+use crate::batch::Batch;
 use crate::fit::{Fit, StopReason};
 use crate::optimise::{Clip, Schedule};
-use crate::recipe::{Optimiser, Scope};
+use crate::recipe::{Optimiser, Scope, Search};
 
 fn best(seed: f64) -> Best {
     Best {
@@ -71,6 +72,9 @@ fn example(optimiser: Option<OptimiserState>) -> Checkpoint {
             Stage { scope: Scope::Scalars, ..Stage::lbfgs(13, 1.0) },
             Stage::adamw(15, 0.02, 0.3, 1.0),
             Stage::lbfgsb(17, 1.0),
+            Stage { batch: Batch { experiments: 3, seed: 9 }, ..Stage::adam(21, 0.02, 1.0) },
+            Stage { batch: Batch { experiments: 4, seed: 8 }, ..Stage::adamw(23, 0.02, 0.3, 1.0) },
+            Stage::cma_es(19, Search { spread: 0.3, population: 12, seed: u64::MAX }, 1.0),
         ],
         early_stopping: Some(EarlyStopping { patience: 31 }),
         stage: 2,
@@ -112,6 +116,20 @@ fn examples() -> Vec<Checkpoint> {
         small_decreases: 1,
         steps: 4,
     };
+    // Two of the three elements move.
+    let search = CmaEs {
+        z: vec![1.0, 2.0],
+        loss: 5.0,
+        mean: vec![0.5, -0.0],
+        sigma: 0.25,
+        covariance: vec![2.0, 0.5, 0.5, 1.0],
+        axes: vec![0.6, 0.8, -0.8, 0.6],
+        lengths: vec![1.5, 0.75],
+        path: vec![0.1, 0.2],
+        sigma_path: vec![0.3, 0.4],
+        generations: 6,
+        recent: vec![9.0, 5.0],
+    };
     let mut empty = example(None);
     empty.best = None;
     empty.overall = None;
@@ -126,6 +144,7 @@ fn examples() -> Vec<Checkpoint> {
         example(Some(OptimiserState::Adam(adam()))),
         example(Some(OptimiserState::Lbfgs(lbfgs))),
         example(Some(OptimiserState::Lbfgsb(lbfgsb, vec![0.5, f64::NEG_INFINITY, 1.0]))),
+        example(Some(OptimiserState::CmaEs(search, vec![1.0, 7.0, 2.0]))),
         empty,
         many,
     ]

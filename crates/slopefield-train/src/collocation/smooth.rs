@@ -80,6 +80,11 @@ impl Smooth {
         self.noise
     }
 
+    /// The curve at `t`; none where its window has too few points.
+    pub(crate) fn value(&self, t: f64) -> Option<f64> {
+        self.at(t).map(|local| local.value)
+    }
+
     /// First and last time.
     pub(super) fn span(&self) -> (f64, f64) {
         (self.points[0].0, self.points[self.points.len() - 1].0)

@@ -3,6 +3,7 @@
 use super::*;
 
 mod bounded;
+mod global;
 
 fn rosenbrock(z: &[f64], g: &mut [f64]) -> f64 {
     let mut value = 0.0;

@@ -8,6 +8,10 @@ use crate::grid::Grid;
 use crate::optimise::{Clip, Schedule};
 use crate::problem::{Experiment, ParamKind, Problem};
 
+/// Turns of the data from which the span is long: four periods. Over so many a solve follows the data
+/// only where its parameters are nearly right already.
+const LONG: usize = 8;
+
 /// Chooses the stages for a problem.
 #[must_use]
 pub fn default(problem: &Problem) -> Recipe {
@@ -26,7 +30,11 @@ pub fn for_data(networks: bool, scalars: usize, experiments: &[Experiment]) -> R
         without_networks(scalars, experiments, turns)
     };
     // A network that follows every change of noisy data is no good place to begin.
-    let beginning = if networks { Beginning::Given } else { Beginning::Changes };
+    let beginning = match (networks, turns) {
+        (true, _) => Beginning::Given,
+        (false, turns) if turns >= LONG => Beginning::ChangesOrSegments,
+        (false, _) => Beginning::Changes,
+    };
     Recipe { beginning, stages, reason, early_stopping: None, check_gradient: true }
 }
 
@@ -71,7 +79,13 @@ fn without_networks(
     } else {
         format!(
             "The data turn {turns} times, where a wrong frequency traps a fit of the whole span: \
-             L-BFGS on a growing part of it, then on all of it."
+             L-BFGS on a growing part of it, then on all of it.{}",
+            match turns >= LONG {
+                true =>
+                    " It begins with what the smoothed data say or, if that is nothing, with \
+                     segments of the span, over which a fit cannot lose the data.",
+                false => "",
+            }
         )
     };
     (stages, reason)
@@ -113,7 +127,7 @@ fn share_with_values(experiments: &[Experiment], least: usize) -> f64 {
 
 /// Largest number of turning points of any training series, counting only swings of more than a
 /// quarter of the series' range, so that noise does not look like oscillation.
-fn turning_points(experiments: &[Experiment]) -> usize {
+pub(crate) fn turning_points(experiments: &[Experiment]) -> usize {
     let mut most = 0;
     for e in experiments {
         for s in &e.series {

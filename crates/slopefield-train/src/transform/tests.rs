@@ -84,6 +84,24 @@ fn a_step_of_one_is_of_the_size_of_the_value_or_of_the_room() {
     assert_eq!(map(0.02, NONE, Scale::Linear).theta(0.0).1, 1.0 / 64.0);
 }
 
+/// By a thousandth of the width of the scale: on a log scale from 1e-5 by a factor, not to 100.
+#[test]
+fn a_start_on_a_bound_moves_on_its_own_scale() {
+    let moved =
+        |start, bounds, scale| Transform::new(&spec(start, bounds, scale)).unwrap().0.theta(0.0).0;
+    let near = |a: f64, b: f64| assert!((a - b).abs() <= 1e-12 * b, "{a}, not {b}");
+    let wide = (1e-5, 1e5);
+    near(moved(1e-5, wide, Scale::Log), 1e-5 * 1e10f64.powf(1e-3));
+    near(moved(1e5, wide, Scale::Log), 1e5 / 1e10f64.powf(1e-3));
+    near(moved(2.0, (2.0, f64::INFINITY), Scale::Log), 2.0 * 1e-3f64.exp());
+    near(moved(2.0, (0.0, 2.0), Scale::Log), 2.0 * (-1e-3f64).exp());
+    near(moved(2.0, (2.0, 12.0), Scale::Linear), 2.01);
+    // The same on the way back from a value on a bound.
+    let log = map(1.0, wide, Scale::Log);
+    near(log.theta(log.z(1e-5)).0, 1e-5 * 1e10f64.powf(1e-6));
+    near(log.theta(log.z(1e5)).0, 1e5 / 1e10f64.powf(1e-6));
+}
+
 #[test]
 fn a_start_on_a_bound_is_moved_and_said_outside_is_an_error() {
     let (t, note) = Transform::new(&spec(0.0, (0.0, 5.0), Scale::Linear)).unwrap();

@@ -95,7 +95,7 @@ fn a_long_oscillation_is_fitted_from_far_away() {
     let data = vec![series(0, &t, &curves[0]), series(1, &t, &curves[1])];
     let mut objective = Objective::new(problem([5.0; 4], data), methods()).unwrap();
     let chosen = recipe::default(objective.problem());
-    assert_eq!(chosen.beginning, Beginning::Changes);
+    assert_eq!(chosen.beginning, Beginning::ChangesOrSegments);
     let control = Control::default();
     let fit = train(&mut objective, &chosen, Start::Problem, &control, &mut |_| {});
     for (found, truth) in fit.theta.iter().zip(TRUTH) {

@@ -11,7 +11,7 @@ use slopefield_train::{
 use support::*;
 
 /// Least squares of the observations given to data, from `start`.
-fn problem(start: [f64; 4], data: Vec<slopefield_train::Series>, tolerance: f64) -> Problem {
+pub fn problem(start: [f64; 4], data: Vec<slopefield_train::Series>, tolerance: f64) -> Problem {
     let names = ["alpha", "beta", "delta", "gamma"];
     Problem {
         kernels: lotka_volterra(),
@@ -34,7 +34,7 @@ fn towards_one(observations: &[usize]) -> Vec<slopefield_train::Series> {
 }
 
 /// Exact states at the truth (1.5, 1, 3, 1).
-fn data(until: f64, count: usize) -> Vec<slopefield_train::Series> {
+pub fn data(until: f64, count: usize) -> Vec<slopefield_train::Series> {
     let t = times(0.0, until / (count - 1) as f64, count);
     let truth = [1.5, 1.0, 3.0, 1.0];
     let empty = problem(truth, vec![series(0, &[0.0], &[1.0])], 1e-12);
@@ -42,7 +42,7 @@ fn data(until: f64, count: usize) -> Vec<slopefield_train::Series> {
     vec![series(0, &t, &curves[0]), series(1, &t, &curves[1])]
 }
 
-fn close(got: &[f64], want: &[f64], tolerance: f64) {
+pub fn close(got: &[f64], want: &[f64], tolerance: f64) {
     for (g, w) in got.iter().zip(want) {
         assert!((g - w).abs() <= tolerance * w.abs(), "got {got:?}, want {want:?}");
     }

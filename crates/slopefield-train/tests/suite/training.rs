@@ -6,7 +6,7 @@ use slopefield_adjoint::{DiscreteAdjoint, Evaluated, GradientMethod, Loss};
 use slopefield_solve::{Ivp, Settings, SolveError};
 use slopefield_train::{
     Checkpoint, Control, EarlyStopping, Event, Fit, Methods, ModelKernels, NoiseKind, Objective,
-    Problem, Recipe, Stage, Start, StopReason, recipe, train,
+    Problem, Recipe, Search, Stage, Start, StopReason, recipe, train,
 };
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -102,6 +102,11 @@ fn going_on_from_a_checkpoint_gives_the_bits_of_an_uninterrupted_training() {
             Stage::adamw(25, 0.05, 0.1, 0.4),
             Stage::lbfgsb(60, 1.0),
             Stage::adam(20, 0.01, 1.0),
+        ]),
+        Recipe::custom(vec![
+            Stage::cma_es(29, Search { spread: 0.5, population: 8, seed: 3 }, 0.4),
+            Stage::cma_es(40, Search::default(), 1.0),
+            Stage::lbfgs(60, 1.0),
         ]),
     ];
     for recipe in recipes {

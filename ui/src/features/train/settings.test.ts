@@ -73,6 +73,8 @@ describe("typed texts", () => {
     ["positive number", is.refusePositive, ["5", "1e-3"], ["0", "-1", ""]],
     ["starts", is.refuseStarts, ["1", "20"], ["0", "1.5", "10001", ""]],
     ["factor", is.refuseFactor, ["10", "1.5"], ["1", "0", ""]],
+    ["population", is.refusePopulation, ["0", "4", "60"], ["3", "-1", "4.5", "10001", ""]],
+    ["batch", is.refuseBatch, ["0", "1", "60"], ["-1", "4.5", ""]],
     ["weight", is.refuseWeight, ["0", "1e-3"], ["-1", "", "NaN"]],
     ["seed", is.refuseSeed, ["0", "1", "9007199254740991"], ["-1", "1.5", "9007199254740993", ""]],
   ] as const)("%s", (_, refuse, good, bad) => {

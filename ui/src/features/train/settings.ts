@@ -15,9 +15,10 @@ export const REACTIONS: Choice[] = [
 
 /** Where a training begins. */
 export const STARTS: Choice[] = [
-  { id: "auto", name: "Automatic", hint: "As the recipe chooses: from the data where there is no network and every state was measured." },
+  { id: "auto", name: "Automatic", hint: "As the recipe chooses: from the data where there is no network, over long spans from segments where that leads to nothing." },
   { id: "given", name: "At the start values", hint: "Where the model text has its parameters." },
   { id: "changes", name: "From the data", hint: "Where the equations have the changes of the smoothed data, if the loss is lower there. Needs every state measured." },
+  { id: "segments", name: "From segments of the span", hint: "Multiple shooting: pieces of the span begin near the data and are made to join. For long oscillating or chaotic data, also where a state was not measured." },
 ];
 
 const AUTO_GRADIENT: Choice = { id: "auto", name: "Automatic", hint: "Chosen by cost, which is measured on this study; the Gradient lab compares all of them." };
@@ -78,6 +79,8 @@ export const refusePercent = unless((v) => v > 0 && v <= 100, "a share above 0 a
 export const refusePositive = unless((v) => v > 0, "a positive number");
 export const refuseStarts = unless((v) => Number.isInteger(v) && v >= 1 && v <= 10_000, "a whole number from 1 to 10000");
 export const refuseFactor = unless((v) => v > 1, "a number above 1, such as 10");
+export const refusePopulation = unless((v) => v === 0 || (Number.isInteger(v) && v >= 4 && v <= 10_000), "0 for as many as usual, or a whole number from 4 to 10000");
+export const refuseBatch = unless((v) => Number.isInteger(v) && v >= 0 && v <= MOST, "0 for all of them, or a whole number");
 export const refuseWeight = unless((v) => v >= 0, "0 or a positive number");
 // Beyond this a number of the window no longer holds every whole number.
 export const refuseSeed = unless((v) => Number.isSafeInteger(v) && v >= 0, "a whole number from 0 on");
@@ -97,6 +100,7 @@ export const OPTIMISERS: Choice[] = [
   { id: "lbfgs", name: "L-BFGS", hint: "Learns the curvature from gradients: finishes." },
   { id: "lbfgsb", name: "L-BFGS-B", hint: "L-BFGS within the bounds as they are: an optimum on a bound is reached exactly." },
   { id: "lm", name: "Levenberg–Marquardt", hint: "Knows the curvature of a sum of squares or a likelihood: few iterations, for few parameters." },
+  { id: "cmaes", name: "CMA-ES", hint: "Looks around at random and learns the shape of the ground: leaves poor minima, needs no gradient, for few parameters." },
 ];
 
 /** Only these have a rate, a schedule and a bound of the gradient. */
@@ -136,6 +140,9 @@ export const EVERY_STAGE: StageFile = {
   clip_at: 5,
   scope: "all",
   decay: 0.01,
+  spread: 1,
+  population: 0,
+  batch: 0,
 };
 
 /** What a stage of the study is called where stages are shown. */

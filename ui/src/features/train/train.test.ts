@@ -86,13 +86,14 @@ describe("the recipe", () => {
     await enter("stage-1-down-to", "20");
     choose("stage-1-clip", "relative");
     await enter("stage-1-clip-at", "4");
+    await enter("stage-1-batch", "3");
     choose("stage-1-scope", "all-but-noise");
     choose("stage-1-optimiser", "adamw");
     await enter("stage-1-decay", "0.3");
     await vi.waitFor(() =>
-      expect(training().stages[0]).toEqual({ optimiser: "adamw", iterations: 80, rate: 0.05, horizon: 0.4, schedule: "cosine", down_to: 0.2, clip: "relative", clip_at: 4, scope: "all-but-noise", decay: 0.3 }),
+      expect(training().stages[0]).toEqual({ optimiser: "adamw", iterations: 80, rate: 0.05, horizon: 0.4, schedule: "cosine", down_to: 0.2, clip: "relative", clip_at: 4, scope: "all-but-noise", decay: 0.3, spread: 1, population: 0, batch: 3 }),
     );
-    expect(session.project.view?.problem.stages[0]?.details).toBe("falling to 20 % (cosine), gradient at most 4 times its average, decay 0.3, all but the noise");
+    expect(session.project.view?.problem.stages[0]?.details).toBe("falling to 20 % (cosine), gradient at most 4 times its average, 3 experiments an iteration, decay 0.3, all but the noise");
     await type("stage-1-decay", "-1");
     expect(text("stage-1")).toContain("0 or a positive number");
     await enter("stage-1-decay", "0.2");
@@ -102,6 +103,21 @@ describe("the recipe", () => {
     choose("stage-1-optimiser", "lbfgs");
     await vi.waitFor(() => expect(find("stage-1-schedule")).toBeNull());
     expect(find("stage-1-scope")).not.toBeNull();
+  });
+
+  test("a global search has a spread and a number of places", async () => {
+    const { session, training } = await begin();
+    await click("edit-stages");
+    await see("stage-1-more");
+    expect(find("stage-1-spread")).toBeNull();
+    choose("stage-1-optimiser", "cmaes");
+    await see("stage-1-spread");
+    await enter("stage-1-spread", "0.5");
+    await enter("stage-1-population", "60");
+    await vi.waitFor(() => expect(training().stages[0]).toMatchObject({ optimiser: "cmaes", spread: 0.5, population: 60 }));
+    expect(session.project.view?.problem.stages[0]).toMatchObject({ optimiser: "CMA-ES", rate: null, details: "spread 0.5, 60 places a generation" });
+    await type("stage-1-population", "2");
+    expect(text("stage-1")).toContain("0 for as many as usual");
   });
 
   test("stages are moved, duplicated, added and removed, and the focus goes with them", async () => {

@@ -24,7 +24,10 @@ function details(s: StageFile): string {
   return [
     adam && s.schedule !== "constant" ? `falling to ${s.down_to * 100} % (${s.schedule})` : null,
     adam && s.clip !== "none" ? `gradient at most ${s.clip_at}${s.clip === "relative" ? " times its average" : ""}` : null,
+    adam && s.batch > 0 ? `${s.batch} experiment${s.batch === 1 ? "" : "s"} an iteration` : null,
     s.optimiser === "adamw" ? `decay ${s.decay}` : null,
+    s.optimiser === "cmaes" ? `spread ${s.spread}` : null,
+    s.optimiser === "cmaes" && s.population > 0 ? `${s.population} places a generation` : null,
     { all: null, scalars: "without weights", weights: "weights only", "all-but-noise": "all but the noise", noise: "noise only" }[s.scope] ?? null,
   ]
     .filter((x) => x !== null)

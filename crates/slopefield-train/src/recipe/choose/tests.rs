@@ -28,6 +28,11 @@ fn oscillating_data_get_a_growing_horizon_and_others_do_not() {
     assert!(plain.reason.contains("no networks"));
     let wave = for_data(false, 4, &data(1000, 5.0));
     assert!(wave.reason.contains("turn 10 times"), "{}", wave.reason);
+    assert!(wave.reason.contains("segments of the span"), "{}", wave.reason);
+    assert_eq!(wave.beginning, Beginning::ChangesOrSegments);
+    let short = for_data(false, 4, &data(1000, 3.5));
+    assert!(!short.reason.contains("segments"), "{}", short.reason);
+    assert_eq!((plain.beginning, short.beginning), (Beginning::Changes, Beginning::Changes));
     let shares = horizons_of(&wave);
     // A quarter of a turn of ten is 0.025; then three times as much each.
     assert_eq!(shares.len(), 5);

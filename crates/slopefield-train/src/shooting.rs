@@ -1,0 +1,313 @@
+//! Multiple shooting: a start from segments of the span, each with an initial state of its own.
+//!
+//! A solve over a long span of oscillating or chaotic data follows the measurements only where its
+//! parameters are nearly right already. Cut into segments that begin near the data, it follows
+//! them from almost anywhere; what is left is to make the segments join. The states at which they
+//! begin are unknowns like the parameters, and the squares of the jumps between segments are added
+//! to the loss with a weight that grows until they vanish. States that nobody measured are found
+//! on the way. The result is a place from which to train on the whole span.
+//!
+//! H. G. Bock, *Recent advances in parameter identification techniques for O.D.E.*, in: Numerical
+//! Treatment of Inverse Problems in Differential and Integral Equations, Birkhäuser 1983, pp. 95–121,
+//! doi:10.1007/978-1-4684-7324-7_7, which demands that segments join as a constraint; the growing
+//! penalty: J. Nocedal, S. J. Wright, *Numerical Optimization*, 2nd edition, Springer 2006, section 17.1.
+
+mod cut;
+mod kernels;
+#[cfg(test)]
+mod tests;
+
+use crate::failure::Failure;
+use crate::noise::NoiseKind;
+use crate::objective::{Methods, Objective};
+use crate::optimise::{
+    Lbfgs, LbfgsSettings, LbfgsWork, LevenbergMarquardt, LevenbergMarquardtSettings,
+    LevenbergMarquardtWork, StepError, Stepped,
+};
+use crate::problem::{
+    Experiment, ModelKernels, ObservationSpec, ParamKind, ParamSpec, Problem, Scale, Series, Source,
+};
+use crate::recipe::{Scope, loss_unit};
+use cut::Cut;
+use std::sync::Arc;
+
+/// Weights of the squared jumps, relative to the data, one round after the other.
+const WEIGHTS: [f64; 5] = [1.0, 1e2, 1e4, 1e6, 1e8];
+/// Iterations of a round at most: of Levenberg–Marquardt, and of L-BFGS where that cannot be had.
+const ITERATIONS: [usize; 2] = [40, 200];
+/// Jump, relative to the size of the state, up to which segments have joined.
+const JOINED: f64 = 0.02;
+
+/// What multiple shooting came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Joined {
+    /// Coordinates of the optimiser.
+    pub z: Vec<f64>,
+    /// Segments, over all experiments.
+    pub segments: usize,
+    /// Largest jump that is left between segments, relative to the size of the state.
+    pub jump: f64,
+    /// Evaluations of the loss over the segments.
+    pub evaluations: u64,
+}
+
+/// Why there is no start from segments.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Unjoined {
+    /// Somebody cancelled.
+    Cancelled,
+    /// A sentence.
+    Because(String),
+}
+
+/// Begins at `z` and makes segments of the span join.
+///
+/// # Errors
+/// A cancellation; equations with delays, noise, jumps, events or algebraic parts, too few
+/// measurements, segments that cannot be solved or do not join.
+pub fn join_segments(objective: &Objective, z: &[f64]) -> Result<Joined, Unjoined> {
+    let because = |reason: String| Unjoined::Because(reason);
+    let problem = objective.problem();
+    let structure = problem.kernels.rhs.structure();
+    let plain = structure.delays.is_none()
+        && structure.noise.is_none()
+        && structure.jumps.is_none()
+        && structure.events.is_none()
+        && structure.mass.is_none();
+    if !plain {
+        return Err(because(
+            "segments are joined for ordinary differential equations only, without delays, noise, \
+             jumps, events and algebraic equations"
+                .into(),
+        ));
+    }
+    let cuts = cut::cut(problem, &objective.theta(z)).map_err(because)?;
+    let sizes = cut::sizes(&cuts, problem.states());
+    let unit = unit(problem);
+    let (mut place, mut jump, mut evaluations) = (z.to_vec(), f64::INFINITY, 0);
+    for weight in WEIGHTS.map(|w| w * unit) {
+        let (segmented, of) = segmented(problem, &cuts, &sizes, weight);
+        let made = Objective::new(segmented, methods_of(objective, of));
+        let mut segmented = made.map_err(|e| because(e.to_string()))?;
+        if place.len() == z.len() {
+            place.extend_from_slice(&segmented.z_start()[z.len()..]);
+        }
+        place = minimise(&mut segmented, place)?;
+        jump = largest_jump(&segmented, &place, weight)?;
+        evaluations += segmented.evaluations();
+    }
+    if jump > JOINED {
+        return Err(because(format!(
+            "the segments of the span do not join, {:.0} % of a state's size are left between them",
+            100.0 * jump
+        )));
+    }
+    let segments = cuts.iter().map(|c| c.ends.len() - 1).sum();
+    Ok(Joined { z: place[..z.len()].to_vec(), segments, jump, evaluations })
+}
+
+/// The methods of the experiments that the segments are of.
+fn methods_of(objective: &Objective, of: Vec<usize>) -> Methods {
+    let methods = objective.methods();
+    let (gradient, stepper) = (Arc::clone(&methods.gradient), Arc::clone(&methods.stepper));
+    let by = of.clone();
+    Methods {
+        gradient: Arc::new(move |i| gradient(of[i])),
+        stepper: Arc::new(move |i| stepper(by[i])),
+        replay: Arc::new(|_, _| None),
+    }
+}
+
+/// What a jump of a state's size costs at first, in units of the loss: 1 for likelihoods, the mean
+/// square of the data for least squares.
+fn unit(problem: &Problem) -> f64 {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for series in problem.experiments.iter().flat_map(|e| &e.series) {
+        if problem.observations[series.observation].noise != NoiseKind::LeastSquares {
+            return 1.0;
+        }
+        let all = series.values.iter().enumerate();
+        for (_, y) in all.filter(|(i, y)| !y.is_nan() && !series.is_held_out(*i)) {
+            sum += y * y;
+            count += 1.0;
+        }
+    }
+    if sum > 0.0 { sum / count } else { 1.0 }
+}
+
+/// The problem over the segments, and the experiment that each is of. Its θ is that of the problem
+/// followed by the states at which segments begin.
+fn segmented(problem: &Problem, cuts: &[Cut], sizes: &[f64], weight: f64) -> (Problem, Vec<usize>) {
+    let n = problem.states();
+    let outputs = problem.kernels.observe.shape().outputs;
+    let mut observations = problem.observations.clone();
+    observations.extend((0..n).map(|i| ObservationSpec {
+        name: format!("jump of state {}", i + 1),
+        noise: NoiseKind::LeastSquares,
+        value: outputs + i,
+        noise_args: outputs + i..outputs + i,
+    }));
+    let weights: Vec<Source> = sizes.iter().map(|s| Source::Fixed(weight.sqrt() / s)).collect();
+    let nothing = vec![Source::Fixed(0.0); n];
+    let (mut theta, mut experiments) = (problem.theta.clone(), Vec::new());
+    let (mut driven, mut of) = (Vec::new(), Vec::new());
+    for (index, experiment) in problem.experiments.iter().enumerate() {
+        let found = cuts.iter().find(|c| c.experiment == index);
+        let whole = [experiment.t0, f64::INFINITY];
+        let ends = found.map_or(&whole[..], |c| &c.ends);
+        let first_state = theta.len();
+        if let Some(cut) = found {
+            theta.extend(cut.states.iter().enumerate().map(|(k, value)| ParamSpec {
+                name: format!("state {} of segment {}", k % n + 1, k / n + 2),
+                start: *value,
+                bounds: (f64::NEG_INFINITY, f64::INFINITY),
+                scale: Scale::Linear,
+                prior: None,
+                kind: ParamKind::Scalar,
+            }));
+        }
+        let beginning = |segment: usize| -> Vec<Source> {
+            (0..n).map(|i| Source::Theta(first_state + (segment - 1) * n + i)).collect()
+        };
+        let inner = problem.kernels_of(index);
+        let segments = ends.len() - 1;
+        for segment in 0..segments {
+            let (first, last) = (segment == 0, segment + 1 == segments);
+            let (from, to) = (ends[segment], ends[segment + 1]);
+            let mut params = experiment.params.clone();
+            params.extend(if first { nothing.clone() } else { beginning(segment) });
+            params.extend(if last { nothing.clone() } else { beginning(segment + 1) });
+            params.extend(weights.iter().copied());
+            let mut series: Vec<Series> = experiment
+                .series
+                .iter()
+                .map(|s| within(s, |t| t >= from && (last || t < to)))
+                .collect();
+            if !last {
+                series.extend((0..n).map(|i| Series {
+                    observation: problem.observations.len() + i,
+                    times: vec![to],
+                    values: vec![0.0],
+                    held_out: Vec::new(),
+                }));
+            }
+            experiments.push(Experiment {
+                name: experiment.name.clone(),
+                t0: from,
+                params,
+                fixed_initial: if first { experiment.fixed_initial.clone() } else { Vec::new() },
+                series,
+            });
+            driven.push(ModelKernels {
+                initial: match first {
+                    true => kernels::start(&inner.initial),
+                    false => kernels::free(&inner.initial),
+                },
+                rhs: kernels::rhs(&inner.rhs),
+                observe: kernels::observe(&inner.observe),
+            });
+            of.push(index);
+        }
+    }
+    let segmented = Problem {
+        kernels: driven[0].clone(),
+        driven,
+        observations,
+        theta,
+        experiments,
+        settings: problem.settings.clone(),
+        l2: problem.l2,
+    };
+    (segmented, of)
+}
+
+/// The points to train on whose times fit.
+fn within(series: &Series, fits: impl Fn(f64) -> bool) -> Series {
+    let kept = (0..series.times.len()).filter(|&i| fits(series.times[i]) && !series.is_held_out(i));
+    let (times, values) = kept.map(|i| (series.times[i], series.values[i])).unzip();
+    Series { observation: series.observation, times, values, held_out: Vec::new() }
+}
+
+/// Minimises over all but the parameters of noise alone: a scale that may grow would swallow the
+/// jumps.
+fn minimise(segmented: &mut Objective, begin: Vec<f64>) -> Result<Vec<f64>, Unjoined> {
+    let moving = segmented.moving(Scope::AllButNoise);
+    let n = moving.len();
+    let unit = loss_unit(segmented);
+    let mut last = None;
+    let mut failed = |failure: Failure| {
+        let cancelled = failure.is_cancelled();
+        last = Some(failure);
+        if cancelled { StepError::Interrupted } else { StepError::Failed }
+    };
+    let found = if segmented.has_information().is_ok() {
+        let mut evaluate = |z: &[f64], gradient: &mut [f64], information: &mut [f64]| {
+            let found = segmented.evaluate_information(z, 1.0, gradient, information);
+            let evaluation = found.map_err(&mut failed)?;
+            for i in (0..n).filter(|i| !moving[*i]) {
+                gradient[i] = 0.0;
+                for j in 0..n {
+                    (information[i * n + j], information[j * n + i]) = (0.0, 0.0);
+                }
+            }
+            Ok(evaluation.loss)
+        };
+        let settings = LevenbergMarquardtSettings { unit, ..LevenbergMarquardtSettings::default() };
+        let mut work = LevenbergMarquardtWork::default();
+        LevenbergMarquardt::start(begin, &settings, &mut evaluate).and_then(|mut lm| {
+            for _ in 0..ITERATIONS[0] {
+                if lm.step(&settings, &mut work, &mut evaluate)? != Stepped::Moved {
+                    break;
+                }
+            }
+            Ok(lm.z)
+        })
+    } else {
+        let mut evaluate = |z: &[f64], gradient: &mut [f64]| {
+            let found = segmented.evaluate(z, 1.0, Some(&mut *gradient));
+            let evaluation = found.map_err(&mut failed)?;
+            gradient
+                .iter_mut()
+                .zip(&moving)
+                .for_each(|(g, moves)| *g = if *moves { *g } else { 0.0 });
+            Ok(evaluation.loss)
+        };
+        let settings = LbfgsSettings { unit, ..LbfgsSettings::default() };
+        let mut work = LbfgsWork::default();
+        Lbfgs::start(begin, &mut evaluate).and_then(|mut lbfgs| {
+            for _ in 0..ITERATIONS[1] {
+                if lbfgs.step(&settings, &mut work, &mut evaluate)? != Stepped::Moved {
+                    break;
+                }
+            }
+            Ok(lbfgs.z)
+        })
+    };
+    found.map_err(|error| match (error, last) {
+        (StepError::Interrupted, _) => Unjoined::Cancelled,
+        (StepError::Failed, Some(failure)) => Unjoined::Because(failure.message),
+        (StepError::Failed, None) => Unjoined::Because("the loss of segments is not finite".into()),
+    })
+}
+
+/// The largest jump between segments, relative to the size of the state; `weight` is that of its
+/// square in the loss.
+fn largest_jump(segmented: &Objective, place: &[f64], weight: f64) -> Result<f64, Unjoined> {
+    let theta = segmented.theta(place);
+    let problem = segmented.problem();
+    let first = problem.observations.len() - problem.states();
+    let mut largest = 0.0_f64;
+    for (index, experiment) in problem.experiments.iter().enumerate() {
+        let Some(end) = experiment.series.iter().find(|s| s.observation == first) else { continue };
+        let found = segmented.predict(&theta, index, &end.times);
+        let values = found.map_err(|failure| match failure.is_cancelled() {
+            true => Unjoined::Cancelled,
+            false => Unjoined::Because(failure.message),
+        })?;
+        for value in values[first..].iter().flatten() {
+            let jump = value.abs() / weight.sqrt();
+            largest = if jump.is_nan() { f64::INFINITY } else { largest.max(jump) };
+        }
+    }
+    Ok(largest)
+}
