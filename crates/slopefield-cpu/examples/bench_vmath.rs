@@ -78,6 +78,7 @@ fn empty() -> Plan {
         entry: Entry::Eval,
         shape: Shape { states: 0, params: 0, outputs: 0 },
         scratch_len: 0,
+        factors: 0,
         constants: Vec::new(),
         code: Vec::new(),
         bodies: Vec::new(),
