@@ -90,9 +90,11 @@ fn spiral_is_learned() {
     let fit = fit("spiral/study.toml");
     let loss = number(&fit["loss"]);
     assert!(loss <= 0.02, "{loss}");
-    // The sum of squares of both series, from their own scores.
+    // The sum of squares of both series, from their own scores. Those come from a solve of their own,
+    // so each of the sixty values may differ by the tolerance, 1e-7.
     let sum: f64 = (0..2).map(|i| 30.0 * number(&fit["scores"][i]["rmse"]).powi(2)).sum();
-    close(sum, loss, 1e-6);
+    let apart = 2.0 * (60.0 * loss).sqrt() * 1e-7;
+    assert!((sum - loss).abs() <= apart, "{sum} is {:e} from {loss}", sum - loss);
 }
 
 /// Other held-out values give the same training, bit for bit, and another score.

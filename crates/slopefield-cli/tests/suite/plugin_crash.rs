@@ -38,6 +38,7 @@ fn place() -> Place {
         "memory",
         "stops-itself",
         "later",
+        "small-steps",
     ];
     let provides: String = solvers
         .iter()
