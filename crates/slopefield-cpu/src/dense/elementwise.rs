@@ -123,27 +123,12 @@ pub(super) unsafe fn fill<T: Copy>(dst: *mut T, len: usize, value: T) {
     }
 }
 
-/// Runs up to this length are copied here: the call of the C library costs more than the copy.
-const SHORT: usize = 256;
-
 /// `dst[i] = src[i]`; the runs are equal or disjoint.
 ///
 /// # Safety
-/// `len` elements are valid; [`Vector`]'s contract.
+/// `len` elements are valid.
 #[inline(always)]
-pub(super) unsafe fn copy<S: Vector>(dst: *mut S::T, src: *const S::T, len: usize) {
-    // SAFETY: every access stays below `len`; `copy` allows equal runs.
-    unsafe {
-        if len > SHORT {
-            return std::ptr::copy(src, dst, len);
-        }
-        let mut i = 0;
-        while i + S::LANES <= len {
-            S::store(dst.add(i), S::load(src.add(i)));
-            i += S::LANES;
-        }
-        if i < len {
-            S::store_part(dst.add(i), len - i, S::load_part(src.add(i), len - i));
-        }
-    }
+pub(super) unsafe fn copy<T: Copy>(dst: *mut T, src: *const T, len: usize) {
+    // SAFETY: the caller's promise; `copy` allows equal runs.
+    unsafe { std::ptr::copy(src, dst, len) };
 }

@@ -240,10 +240,9 @@ macro_rules! instances {
                 // SAFETY: the table's contract.
                 unsafe { elementwise::add::<$simd>(dst, src, len) }
             }
-            $(#[$features])*
             unsafe extern "C" fn copy(dst: *mut $t, src: *const $t, len: usize) {
                 // SAFETY: the table's contract.
-                unsafe { elementwise::copy::<$simd>(dst, src, len) }
+                unsafe { elementwise::copy(dst, src, len) }
             }
             $(#[$features])*
             unsafe extern "C" fn fill(dst: *mut $t, value: $t, len: usize) {
