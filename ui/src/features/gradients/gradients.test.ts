@@ -1,37 +1,16 @@
 // The gradient lab over the recorded host.
 
-import { flushSync, mount, unmount } from "svelte";
-import { afterEach, describe, expect, test, vi } from "vitest";
-import App from "../../app/App.svelte";
-import { Session } from "../../model/session.svelte";
+import { flushSync } from "svelte";
+import { describe, expect, test, vi } from "vitest";
+import { find, open, press as click, see, text } from "../../app/testing";
 import { createFakePlatform, type FakeOptions } from "../../platform/fake";
-
-let app: object | null = null;
 
 async function begin(options: FakeOptions = {}) {
   const platform = createFakePlatform({ delay_ms: 0, step_ms: 0, stride: 5, ...options });
-  const session = new Session(platform);
-  app = mount(App, { target: document.body, props: { session } });
-  await session.begin();
-  await session.openExample("hare-lynx");
+  const session = await open(platform, "hare-lynx");
   session.go("gradients");
   flushSync();
   return { platform, session };
-}
-
-afterEach(async () => {
-  if (app) await unmount(app);
-  app = null;
-  document.body.replaceChildren();
-  localStorage.clear();
-});
-
-const find = <T extends HTMLElement = HTMLElement>(id: string) => document.querySelector<T>(`[data-testid="${id}"]`);
-const text = (id: string) => find(id)?.textContent ?? "";
-const see = (id: string) => vi.waitFor(() => expect(find(id), id).not.toBeNull());
-function click(id: string) {
-  find(id)?.click();
-  flushSync();
 }
 
 describe("the gradient lab", () => {

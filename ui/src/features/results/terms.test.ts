@@ -1,41 +1,19 @@
 // What networks have learned, over the recorded host.
 
-import { flushSync, mount, unmount } from "svelte";
-import { afterEach, describe, expect, test, vi } from "vitest";
-import App from "../../app/App.svelte";
-import { Session } from "../../model/session.svelte";
+import { flushSync } from "svelte";
+import { describe, expect, test, vi } from "vitest";
+import { click, find, open, see, text } from "../../app/testing";
 import { take } from "../../model/slices";
 import { createFakePlatform } from "../../platform/fake";
 import { distanceFigure, distanceWords, percent, responseFigure } from "./terms";
 
-let app: object | null = null;
-
 async function begin(example = "hare-lynx-network") {
   const platform = createFakePlatform({ delay_ms: 0, step_ms: 0, stride: 40 });
-  const session = new Session(platform);
-  app = mount(App, { target: document.body, props: { session } });
-  await session.begin();
-  await session.openExample(example);
+  const session = await open(platform, example);
   await session.train();
   session.go("results");
   flushSync();
   return { platform, session };
-}
-
-afterEach(async () => {
-  if (app) await unmount(app);
-  app = null;
-  document.body.replaceChildren();
-  localStorage.clear();
-});
-
-const find = <T extends HTMLElement = HTMLElement>(id: string) => document.querySelector<T>(`[data-testid="${id}"]`);
-const text = (id: string) => find(id)?.textContent ?? "";
-const see = (id: string) => vi.waitFor(() => expect(find(id), id).not.toBeNull());
-async function click(id: string) {
-  await see(id);
-  find(id)?.click();
-  flushSync();
 }
 
 describe("learned terms", () => {

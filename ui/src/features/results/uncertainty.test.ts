@@ -1,21 +1,15 @@
 // How sure a run is, over the recorded host.
 
-import { flushSync, mount, unmount } from "svelte";
-import { afterEach, describe, expect, test, vi } from "vitest";
-import App from "../../app/App.svelte";
+import { flushSync } from "svelte";
+import { describe, expect, test, vi } from "vitest";
+import { click, find, open, see, text } from "../../app/testing";
 import type { UncertaintyResult } from "../../generated/api";
-import { Session } from "../../model/session.svelte";
 import { createFakePlatform, type FakeOptions } from "../../platform/fake";
 import { bandsOf, chainsOf, coverageWords, histogramFigure } from "./uncertainty";
 
-let app: object | null = null;
-
 async function begin(options: FakeOptions = {}) {
   const platform = createFakePlatform({ delay_ms: 0, step_ms: 0, stride: 40, ...options });
-  const session = new Session(platform);
-  app = mount(App, { target: document.body, props: { session } });
-  await session.begin();
-  await session.openExample("hare-lynx");
+  const session = await open(platform, "hare-lynx");
   await session.train();
   session.go("results");
   flushSync();
@@ -23,21 +17,6 @@ async function begin(options: FakeOptions = {}) {
   return { platform, session };
 }
 
-afterEach(async () => {
-  if (app) await unmount(app);
-  app = null;
-  document.body.replaceChildren();
-  localStorage.clear();
-});
-
-const find = <T extends HTMLElement = HTMLElement>(id: string) => document.querySelector<T>(`[data-testid="${id}"]`);
-const text = (id: string) => find(id)?.textContent ?? "";
-const see = (id: string) => vi.waitFor(() => expect(find(id), id).not.toBeNull());
-async function click(id: string) {
-  await see(id);
-  find(id)?.click();
-  flushSync();
-}
 async function enter(id: string, value: string) {
   const field = find<HTMLInputElement>(id) as HTMLInputElement;
   field.value = value;

@@ -1,42 +1,20 @@
 // Recipe and settings on the Train screen, over the recorded host.
 
-import { flushSync, mount, unmount } from "svelte";
-import { afterEach, describe, expect, test, vi } from "vitest";
-import App from "../../app/App.svelte";
+import { flushSync } from "svelte";
+import { describe, expect, test, vi } from "vitest";
+import { click, find, open, see, text } from "../../app/testing";
 import type { StageFile } from "../../generated/api";
-import { Session } from "../../model/session.svelte";
 import { createFakePlatform, type FakeOptions } from "../../platform/fake";
 import { EVERY_STAGE } from "./settings";
 
-let app: object | null = null;
-
 async function begin(options: FakeOptions = {}) {
   const platform = createFakePlatform({ delay_ms: 0, step_ms: 0, stride: 5, ...options });
-  const session = new Session(platform);
-  app = mount(App, { target: document.body, props: { session } });
-  await session.begin();
-  await session.openExample("hare-lynx");
-  flushSync();
+  const session = await open(platform, "hare-lynx");
   const training = () => session.project.view!.study.training;
   const rows = () => training().stages.map((s: StageFile) => `${s.optimiser} ${s.iterations}`);
   return { platform, session, training, rows };
 }
 
-afterEach(async () => {
-  if (app) await unmount(app);
-  app = null;
-  document.body.replaceChildren();
-  localStorage.clear();
-});
-
-const find = <T extends HTMLElement = HTMLElement>(id: string) => document.querySelector<T>(`[data-testid="${id}"]`);
-const text = (id: string) => find(id)?.textContent ?? "";
-const see = (id: string) => vi.waitFor(() => expect(find(id), id).not.toBeNull());
-async function click(id: string) {
-  await see(id);
-  find(id)?.click();
-  flushSync();
-}
 async function type(id: string, value: string) {
   await see(id);
   const field = find<HTMLInputElement>(id)!;
