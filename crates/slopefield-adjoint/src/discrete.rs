@@ -5,14 +5,14 @@
 //! first-same-as-last stages are part of that map. The derivation is on the page
 //! `docs/derivations/discrete-adjoint.md`; its symbols are the names used here.
 
-use crate::factors::Factors;
 use crate::hybrid::StartTime;
 use crate::method::{ensure_finite, validate_gradients};
 use crate::moments::Moments;
+use crate::recorded::Recorded;
 use crate::saves::{SavedStates, saves_at_start, saves_in_step};
 use crate::tape::{Segment, Tape};
 use crate::{Evaluated, ForwardSensitivity, GradientMethod, Loss, StateSensitivities};
-use slopefield_kernel::{Cotangent, Point, Recording, ReverseStepKernel, StepReversal};
+use slopefield_kernel::{Cotangent, Point, ReverseStepKernel, StepReversal};
 use slopefield_solve::{
     ExplicitRungeKutta, Ivp, Settings, SolveError, Stages, Tableau, drive, tableau,
 };
@@ -73,9 +73,9 @@ impl GradientMethod for DiscreteAdjoint {
         validate_gradients(ivp, grad_u0, grad_p, &[])?;
         let n = ivp.u0.len();
         self.saved.resize(saves.len(), n);
-        self.sweep.open.begin(ivp.rhs.recording().as_deref());
+        self.sweep.recorded.begin(ivp);
         self.tape.clear(n);
-        self.tape.count_beside(self.sweep.open.capacity());
+        self.tape.count_beside(self.sweep.recorded.capacity());
         let states = &mut self.saved.states;
         let forward = drive(&mut self.stepper, ivp, settings, saves, states, Some(&mut self.tape))?;
         let loss = self.saved.evaluate(loss);
@@ -116,7 +116,7 @@ impl GradientMethod for DiscreteAdjoint {
             loss,
             forward,
             reverse_products: self.sweep.products + self.tape.recomputed,
-            memory: self.tape.bytes() + self.sweep.open.bytes(),
+            memory: self.tape.bytes() + self.sweep.recorded.bytes(),
             by_start_time,
         })
     }
@@ -147,9 +147,7 @@ struct Sweep {
     whole: Option<Arc<dyn ReverseStepKernel>>,
     /// Steps reversed without it since the kernel was last asked for it.
     taken: u64,
-    /// The kernel's products for evaluations that wrote down what they need.
-    recording: Option<Arc<dyn Recording>>,
-    open: Factors,
+    recorded: Recorded,
 }
 
 /// A kernel without code for whole steps is asked for it again after so many of them.
@@ -171,8 +169,7 @@ impl Sweep {
             moments: Moments::default(),
             whole: None,
             taken: 0,
-            recording: None,
-            open: Factors::default(),
+            recorded: Recorded::default(),
         }
     }
 
@@ -183,9 +180,7 @@ impl Sweep {
             carried.resize(n, 0.0);
         }
         self.slopes.resize((self.tableau.dense_stages() + 1) * n, 0.0);
-        self.recording = ivp.rhs.recording();
-        let recorded = self.recording.as_ref().map_or(0, |recording| recording.scratch_len());
-        self.scratch.resize(ivp.rhs.scratch_len().max(recorded), 0.0);
+        self.scratch.resize(ivp.rhs.scratch_len().max(self.recorded.scratch_len()), 0.0);
         self.moments.resize(self.tableau.dense_degree(), n);
         self.saves_end = saves;
         self.products = 0;
@@ -340,8 +335,7 @@ impl Sweep {
             let mut by_time = 0.0;
             let grad = Cotangent { t: &mut by_time, u: &mut self.stage, p: grad_p };
             let (record, scratch) = (segment.record(step, i), &mut self.scratch);
-            let recording = self.recording.as_deref();
-            product(ivp, recording, at, &this[..n], record, grad, &mut self.open, scratch);
+            self.recorded.product(ivp, at, &this[..n], record, grad, scratch);
             self.products += 1;
             for (slope, a) in before.chunks_exact_mut(n).zip(self.tableau.a[i]) {
                 add_scaled(slope, h * a, &self.stage);
@@ -364,8 +358,7 @@ impl Sweep {
         let mut by_time = 0.0;
         let grad = Cotangent { t: &mut by_time, u: &mut self.lambda, p: grad_p };
         let (at, scratch) = (Point { t, u, p: ivp.p }, &mut self.scratch);
-        let recording = self.recording.as_deref();
-        product(ivp, recording, at, &self.kappa, record, grad, &mut self.open, scratch);
+        self.recorded.product(ivp, at, &self.kappa, record, grad, scratch);
         self.products += 1;
     }
 
@@ -384,36 +377,11 @@ impl Sweep {
         grad_u0: &mut [f64],
         grad_p: &mut [f64],
     ) {
-        if let Some(recording) = &self.recording {
-            self.open.close(&**recording, grad_p);
-        }
+        self.recorded.add_open(grad_p);
         grad_u0.copy_from_slice(&self.lambda);
         for row in 0..saves_at_start(saves, ivp) {
             add(grad_u0, saved.row_by_state(row, ivp.u0.len()));
         }
-    }
-}
-
-/// The reverse product of a stage, from what its evaluation wrote down where it did.
-#[expect(clippy::too_many_arguments, reason = "parts of a sweep that are borrowed apart")]
-fn product(
-    ivp: &Ivp<'_>,
-    recording: Option<&dyn Recording>,
-    at: Point<'_>,
-    w: &[f64],
-    record: &mut [f64],
-    grad: Cotangent<'_>,
-    open: &mut Factors,
-    scratch: &mut [f64],
-) {
-    match recording {
-        Some(recording) if !record.is_empty() => {
-            record[..w.len()].copy_from_slice(w);
-            let grad = Cotangent { t: grad.t, u: grad.u, p: &mut *grad.p };
-            let factors = open.next(recording, grad.p);
-            recording.vjp(at, record, grad, factors, scratch);
-        }
-        _ => ivp.rhs.vjp(at, w, grad, scratch),
     }
 }
 
