@@ -18,6 +18,23 @@ impl Default for Dense {
     }
 }
 
+impl Dense {
+    /// The rows of coefficients; none for the cubic through both ends, which `dense_order` does not go
+    /// with.
+    pub fn rows(&self, dense_order: Option<u32>) -> Result<Option<Vec<Vec<f64>>>, String> {
+        match self {
+            Dense::Named(word) if word != "hermite-3" => Err(format!(
+                "`dense` must be \"hermite-3\" or rows of coefficients, not \"{word}\""
+            )),
+            Dense::Named(_) if dense_order.is_some() => {
+                Err("`dense_order` goes with rows of `dense`".to_owned())
+            }
+            Dense::Named(_) => Ok(None),
+            Dense::Given(texts) => rows(texts).map(Some),
+        }
+    }
+}
+
 /// Most coefficients in an interpolation weight.
 const MAX_DEGREE: usize = 12;
 /// Points within the step at which the order of an interpolant is checked.
@@ -78,6 +95,30 @@ pub fn highest_order(order: u32, embedded: u32) -> Result<u32, String> {
         return Err(format!("`order` and `embedded_order` must be between 1 and {MAX_ORDER}"));
     }
     Ok(highest)
+}
+
+/// Whether weights `b` and their error estimate have the orders that are declared.
+pub fn check_orders(
+    trees: &Trees,
+    b: &[f64],
+    error: &[f64],
+    (order, embedded_order): (u32, u32),
+) -> Result<(), String> {
+    check_order("the result", "order", order, trees.order_at(b, 1.0))?;
+    let embedded: Vec<f64> = b.iter().zip(error).map(|(b, e)| b - e).collect();
+    let found = trees.order_at(&embedded, 1.0);
+    check_order("the embedded result", "embedded_order", embedded_order, found)
+}
+
+/// Coefficients of `θ, θ², θ³` of the cubic through both states and slopes, which are those of the
+/// first and the last stage: `(3θ²−2θ³) Σ b_i k_i + (θ−2θ²+θ³) k_1 + (θ³−θ²) k_s`.
+pub fn cubic(b: &[f64]) -> Vec<Vec<f64>> {
+    let last = b.len() - 1;
+    let row = |(i, b): (usize, &f64)| {
+        let (first, end) = (f64::from(u8::from(i == 0)), f64::from(u8::from(i == last)));
+        vec![first, 3.0 * b - 2.0 * first - end, first + end - 2.0 * b]
+    };
+    b.iter().enumerate().map(row).collect()
 }
 
 /// Whether the order that `key` declares is the one found.

@@ -1,7 +1,7 @@
 //! Diagonally implicit Runge–Kutta pairs from their coefficients.
 
 use super::claims::{
-    Dense, check_dense, check_order, estimate, highest_order, matrix, row, rows, text,
+    Dense, check_dense, check_orders, cubic, estimate, highest_order, matrix, row, rows, text,
 };
 use super::number;
 use super::order::Trees;
@@ -55,18 +55,7 @@ pub fn table(
     a.extend(rows(&raw.a)?);
     check_shape(&a, &c, &b, gamma, explicit_first)?;
     let mut error = estimate("b", &b, raw.b_error.as_deref(), raw.b_embedded.as_deref())?;
-    let mut dense = match &raw.dense {
-        Dense::Named(word) if word == "hermite-3" && raw.dense_order.is_some() => {
-            return Err("`dense_order` goes with rows of `dense`".to_owned());
-        }
-        Dense::Named(word) if word == "hermite-3" => None,
-        Dense::Named(word) => {
-            return Err(format!(
-                "`dense` must be \"hermite-3\" or rows of coefficients, not \"{word}\""
-            ));
-        }
-        Dense::Given(texts) => Some(rows(texts)?),
-    };
+    let mut dense = raw.dense.rows(raw.dense_order)?;
     if let Some(rows) = dense.as_ref().filter(|rows| rows.len() != s) {
         return Err(format!("`dense` has {} rows for {s} stages", rows.len()));
     }
@@ -89,13 +78,10 @@ pub fn table(
     }
     let highest = highest_order(raw.order, raw.embedded_order)?;
     let trees = Trees::of(&whole, highest + 1);
-    check_order("the result", "order", raw.order, trees.order_at(&b, 1.0))?;
-    let embedded: Vec<f64> = b.iter().zip(&error).map(|(b, e)| b - e).collect();
-    let found = trees.order_at(&embedded, 1.0);
-    check_order("the embedded result", "embedded_order", raw.embedded_order, found)?;
+    check_orders(&trees, &b, &error, (raw.order, raw.embedded_order))?;
     stability::check(&whole, &b, raw.stability)?;
     let (dense, dense_order) = match dense {
-        None => (hermite(&b), raw.order.min(3)),
+        None => (cubic(&b), raw.order.min(3)),
         Some(rows) => {
             let order = raw.dense_order.ok_or("rows of `dense` need a `dense_order`")?;
             check_dense(&rows, &b, order, &trees, highest)?;
@@ -163,17 +149,6 @@ fn check_shape(
         );
     }
     Ok(())
-}
-
-/// The cubic through both states and slopes, which are the first and the last stage:
-/// `(3θ²−2θ³) Σ b_i z_i + (θ−2θ²+θ³) z_1 + (θ³−θ²) z_s`.
-fn hermite(b: &[f64]) -> Vec<Vec<f64>> {
-    let last = b.len() - 1;
-    let rows = b.iter().enumerate().map(|(i, b)| {
-        let (first, end) = (f64::from(u8::from(i == 0)), f64::from(u8::from(i == last)));
-        vec![first, 3.0 * b - 2.0 * first - end, first + end - 2.0 * b]
-    });
-    rows.collect()
 }
 
 /// The guess of an increment at `c` from those before, at `known`: the line of least squares, which

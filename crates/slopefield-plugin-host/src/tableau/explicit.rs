@@ -2,7 +2,7 @@
 //! the engine sees the table.
 
 use super::claims::{
-    Dense, check_dense, check_order, estimate, highest_order, matrix, row, rows, text,
+    Dense, check_dense, check_orders, cubic, estimate, highest_order, matrix, row, rows, text,
 };
 use super::order::Trees;
 use serde::Deserialize;
@@ -42,10 +42,7 @@ pub fn table(raw: &RawExplicit, id: &str, name: &str) -> Result<Tableau, String>
 
     let highest = highest_order(raw.order, raw.embedded_order)?;
     let trees = Trees::of(&a, highest + 1);
-    check_order("the result", "order", raw.order, trees.order_at(&b, 1.0))?;
-    let embedded: Vec<f64> = b.iter().zip(&error).map(|(b, e)| b - e).collect();
-    let found = trees.order_at(&embedded, 1.0);
-    check_order("the embedded result", "embedded_order", raw.embedded_order, found)?;
+    check_orders(&trees, &b, &error, (raw.order, raw.embedded_order))?;
 
     let fsal = a[s - 1] == b[..s - 1] && b[s - 1] == 0.0;
     if raw.fsal.is_some_and(|declared| declared != fsal) {
@@ -54,21 +51,12 @@ pub fn table(raw: &RawExplicit, id: &str, name: &str) -> Result<Tableau, String>
             "its last stage {is} the first of the next step, and `fsal` says otherwise"
         ));
     }
-    let (extra, dense, dense_order) = match &raw.dense {
-        Dense::Named(word) if word == "hermite-3" => {
-            if raw.dense_order.is_some() {
-                return Err("`dense_order` goes with rows of `dense`".to_owned());
-            }
+    let (extra, dense, dense_order) = match raw.dense.rows(raw.dense_order)? {
+        None => {
             let (extra, dense) = hermite(&b, fsal);
             (extra, dense, raw.order.min(3))
         }
-        Dense::Named(word) => {
-            return Err(format!(
-                "`dense` must be \"hermite-3\" or rows of coefficients, not \"{word}\""
-            ));
-        }
-        Dense::Given(texts) => {
-            let rows = rows(texts)?;
+        Some(rows) => {
             let order = raw.dense_order.ok_or("rows of `dense` need a `dense_order`")?;
             check_dense(&rows, &b, order, &trees, highest)?;
             (ExtraStages::NONE, matrix(rows), order)
@@ -120,17 +108,11 @@ fn check_shape(a: &[Vec<f64>], c: &[f64], s: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// The cubic through both states and slopes,
-/// `(3θ²−2θ³) Σ b_i k_i + (θ−2θ²+θ³) k_1 + (θ³−θ²) f(end)`. The slope at the end is the last stage,
-/// or an extra one that is the first stage of the next step.
+/// The cubic through both states and slopes. The slope at the end is the last stage, or an extra one
+/// that is the first stage of the next step.
 fn hermite(b: &[f64], fsal: bool) -> (ExtraStages, &'static [&'static [f64]]) {
-    let last = b.len() - 1;
     if fsal {
-        let rows = b.iter().enumerate().map(|(i, b)| {
-            let (first, end) = (f64::from(u8::from(i == 0)), f64::from(u8::from(i == last)));
-            vec![first, 3.0 * b - 2.0 * first - end, first + end - 2.0 * b]
-        });
-        return (ExtraStages::NONE, matrix(rows.collect()));
+        return (ExtraStages::NONE, matrix(cubic(b)));
     }
     // In Chebyshev polynomials of x = 2θ − 1, with θ in front: 3θ − 2θ² is 3/4 + x/2 − T₂/4,
     // (1 − θ)² is 3/8 − x/2 + T₂/8 and θ² − θ is −1/8 + T₂/8.
