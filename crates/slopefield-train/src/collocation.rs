@@ -115,13 +115,7 @@ struct Matching {
 
 impl Matching {
     fn new(problem: &Problem) -> Result<Matching, String> {
-        let structure = problem.kernels.rhs.structure();
-        let plain = structure.delays.is_none()
-            && structure.noise.is_none()
-            && structure.jumps.is_none()
-            && structure.events.is_none()
-            && structure.mass.is_none();
-        if !plain {
+        if problem.kernels.rhs.structure().beyond(&[]).is_some() {
             return Err("changes are matched for ordinary differential equations only, without \
                         delays, noise, jumps, events and algebraic equations"
                 .into());

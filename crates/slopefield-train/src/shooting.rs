@@ -68,13 +68,7 @@ pub enum Unjoined {
 pub fn join_segments(objective: &Objective, z: &[f64]) -> Result<Joined, Unjoined> {
     let because = |reason: String| Unjoined::Because(reason);
     let problem = objective.problem();
-    let structure = problem.kernels.rhs.structure();
-    let plain = structure.delays.is_none()
-        && structure.noise.is_none()
-        && structure.jumps.is_none()
-        && structure.events.is_none()
-        && structure.mass.is_none();
-    if !plain {
+    if problem.kernels.rhs.structure().beyond(&[]).is_some() {
         return Err(because(
             "segments are joined for ordinary differential equations only, without delays, noise, \
              jumps, events and algebraic equations"
