@@ -7,6 +7,12 @@ use std::process::{Command, Output};
 
 const ID: &str = "org.example.crash";
 
+/// The solvers of `tests/bad-plugins/bad_plugin.c`, from the list that it includes.
+fn solvers() -> Vec<String> {
+    let list = std::fs::read_to_string(repository().join("tests/bad-plugins/solvers.inc")).unwrap();
+    list.lines().map(|line| line.trim_matches(['"', ',']).to_owned()).collect()
+}
+
 /// A place with the bad plugin of `tests/bad-plugins`, installed and trusted.
 fn place() -> Place {
     let place = Place::new();
@@ -23,24 +29,7 @@ fn place() -> Place {
         .output()
         .unwrap_or_else(|e| panic!("`{cc}` cannot be run ({e}): install one, or name it in CC"));
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
-    let solvers = [
-        "good",
-        "segv-step",
-        "segv-destroy",
-        "endless",
-        "abort",
-        "exit-zero",
-        "fork",
-        "close-stdin",
-        "prints",
-        "backwards",
-        "nan",
-        "memory",
-        "stops-itself",
-        "later",
-        "small-steps",
-    ];
-    let provides: String = solvers
+    let provides: String = solvers()
         .iter()
         .map(|s| format!("[[provides]]\nkind = \"solver\"\nid = \"{s}\"\nname = \"{s}\"\n"))
         .collect();

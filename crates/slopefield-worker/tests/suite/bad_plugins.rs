@@ -13,30 +13,24 @@ use std::time::{Duration, Instant};
 const CRASH: &str = "org.example.crash";
 const MODEL: &str = "state x = 1\nparam k = 1 in [0.1, 10]\nx' = -k*x\nobserve y = x\n";
 
-const SOLVERS: [&str; 15] = [
-    "good",
-    "segv-step",
-    "segv-destroy",
-    "endless",
-    "abort",
-    "exit-zero",
-    "fork",
-    "close-stdin",
-    "prints",
-    "backwards",
-    "nan",
-    "memory",
-    "stops-itself",
-    "later",
-    "small-steps",
-];
-
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// The solvers of `tests/bad-plugins/bad_plugin.c`, from the list that it includes.
+fn solvers() -> Vec<String> {
+    let list = std::fs::read_to_string(repository().join("tests/bad-plugins/solvers.inc")).unwrap();
+    list.lines().map(|line| line.trim_matches(['"', ',']).to_owned()).collect()
+}
+
 /// Compiles a plugin in C and installs it below `folder`.
-fn install(folder: &Path, source: &str, define: &str, id: &str, solvers: &[&str]) {
+fn install(
+    folder: &Path,
+    source: &str,
+    define: &str,
+    id: &str,
+    solvers: &[impl std::fmt::Display],
+) {
     let platform = slopefield_plugin_host::platform();
     let place = folder.join(id).join("1.0.0");
     let lib = place.join("lib").join(&platform);
@@ -76,11 +70,17 @@ struct Host {
 
 impl Host {
     /// A worker whose user trusts the one plugin that is installed.
-    fn new(source: &str, define: &str, id: &str, solvers: &[&str]) -> Host {
+    fn new(source: &str, define: &str, id: &str, solvers: &[impl std::fmt::Display]) -> Host {
         Host::with(source, define, id, solvers, &[])
     }
 
-    fn with(source: &str, define: &str, id: &str, solvers: &[&str], variables: &[&str]) -> Host {
+    fn with(
+        source: &str,
+        define: &str,
+        id: &str,
+        solvers: &[impl std::fmt::Display],
+        variables: &[&str],
+    ) -> Host {
         let folder = tempfile::tempdir().unwrap();
         let plugins = folder.path().join("data/plugins");
         install(&plugins, source, define, id, solvers);
@@ -170,7 +170,7 @@ fn named(error: &ApiError, parts: &[&str]) {
 
 #[test]
 fn whatever_a_solver_does_the_worker_stands() {
-    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &SOLVERS);
+    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &solvers());
     let bad = |solver: &str| host.simulate(&format!("{CRASH}/{solver}")).unwrap_err();
     let good = |solver: &str| {
         let (simulation, numbers) = host.simulate(&format!("{CRASH}/{solver}")).unwrap();
@@ -212,7 +212,7 @@ fn whatever_a_solver_does_the_worker_stands() {
 
 #[test]
 fn two_deaths_in_a_row_disable_a_plugin_until_it_is_enabled() {
-    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &SOLVERS);
+    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &solvers());
     let simulate = |solver: &str| host.simulate(&format!("{CRASH}/{solver}"));
     let enable = || host.call(Command::plugin_enable, json!({ "id": CRASH }));
     assert_eq!(enable().unwrap_err().code, Code::Request);
@@ -239,7 +239,7 @@ fn a_plugin_that_crashes_while_it_is_loaded_is_named() {
     for (define, log) in
         [("BAD_ENTRY", Some("loading, and not for long")), ("BAD_CONSTRUCTOR", None)]
     {
-        let host = Host::new("bad-plugins/bad_plugin.c", define, CRASH, &SOLVERS);
+        let host = Host::new("bad-plugins/bad_plugin.c", define, CRASH, &solvers());
         let error = host.simulate(&format!("{CRASH}/good")).unwrap_err();
         named(&error, &["SIGSEGV"]);
         if let Some(log) = log {
@@ -247,7 +247,7 @@ fn a_plugin_that_crashes_while_it_is_loaded_is_named() {
         }
         host.stands();
     }
-    let host = Host::new("bad-plugins/bad_plugin.c", "BAD_OPTIONS", CRASH, &SOLVERS);
+    let host = Host::new("bad-plugins/bad_plugin.c", "BAD_OPTIONS", CRASH, &solvers());
     let error = host.simulate(&format!("{CRASH}/good")).unwrap_err();
     assert!(error.message.contains(CRASH) && error.message.contains("options"), "{error:?}");
     host.stands();
@@ -276,7 +276,7 @@ fn breaches_of_the_interface_are_told_through_the_worker() {
 #[test]
 fn memory_is_limited() {
     let limit = ["SLOPEFIELD_PLUGIN_MEMORY_MIB=700"];
-    let host = Host::with("bad-plugins/bad_plugin.c", "GOOD", CRASH, &SOLVERS, &limit);
+    let host = Host::with("bad-plugins/bad_plugin.c", "GOOD", CRASH, &solvers(), &limit);
     host.simulate(&format!("{CRASH}/good")).unwrap();
     named(&host.simulate(&format!("{CRASH}/memory")).unwrap_err(), &["SIGABRT"]);
     host.stands();
@@ -319,7 +319,7 @@ fn train(
 
 #[test]
 fn a_training_that_hangs_is_stopped_within_two_seconds() {
-    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &SOLVERS);
+    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &solvers());
     project(&host, "endless");
     let (answer, told) = train(&host, json!({}), |host| {
         std::thread::sleep(Duration::from_millis(1500));
@@ -363,7 +363,7 @@ fn simulate_and_stop(host: &Host, request: SimulateRequest) -> Result<(Value, Bl
 
 #[test]
 fn a_simulation_that_hangs_in_a_plugin_is_stopped() {
-    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &SOLVERS);
+    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &solvers());
     // Nothing runs: nothing happens.
     host.call(Command::simulate_stop, json!({})).unwrap();
     let request = |method: &str| SimulateRequest {
@@ -390,7 +390,7 @@ fn a_simulation_that_hangs_in_a_plugin_is_stopped() {
 
 #[test]
 fn a_simulation_of_the_application_is_stopped() {
-    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &SOLVERS);
+    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &solvers());
     let request = SimulateRequest {
         // So many steps of so many states take minutes.
         text: "const N = 20000\nstate x[i in 1..N] = 1\nx[i]' = 1e6*(sin(1e6*t) - x[i]) for i in 1..N\n"
@@ -409,7 +409,7 @@ fn a_simulation_of_the_application_is_stopped() {
 /// A loop in the entry holds up the job that needs the plugin, and nothing else.
 #[test]
 fn a_plugin_that_never_finishes_loading_is_stopped() {
-    let host = Host::new("bad-plugins/bad_plugin.c", "BAD_ENTRY_ENDLESS", CRASH, &SOLVERS);
+    let host = Host::new("bad-plugins/bad_plugin.c", "BAD_ENTRY_ENDLESS", CRASH, &solvers());
     project(&host, "good");
     let (answer, _) = train(&host, json!({}), |host| {
         std::thread::sleep(Duration::from_millis(1000));
@@ -425,7 +425,7 @@ fn a_plugin_that_never_finishes_loading_is_stopped() {
 /// A process that does not even say that it runs is ended.
 #[test]
 fn a_process_that_is_silent_is_ended() {
-    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &SOLVERS);
+    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &solvers());
     let error = host.simulate(&format!("{CRASH}/stops-itself")).unwrap_err();
     named(&error, &["no sign of life"]);
     assert!(host.children().is_empty(), "{:?}", host.children());
@@ -434,7 +434,7 @@ fn a_process_that_is_silent_is_ended() {
 
 #[test]
 fn a_training_is_stored_as_it_goes_and_a_crash_leaves_it_interrupted() {
-    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &SOLVERS);
+    let host = Host::new("bad-plugins/bad_plugin.c", "GOOD", CRASH, &solvers());
     project(&host, "good");
     let (answer, told) = train(&host, json!({}), |_| {});
     let run = answer.unwrap().0;
