@@ -77,7 +77,10 @@ impl GradientMethod for DiscreteAdjoint {
         self.tape.clear(n);
         self.tape.count_beside(self.sweep.recorded.capacity());
         let states = &mut self.saved.states;
-        let forward = drive(&mut self.stepper, ivp, settings, saves, states, Some(&mut self.tape))?;
+        self.tape.exchange_records(&mut self.stepper);
+        let forward = drive(&mut self.stepper, ivp, settings, saves, states, Some(&mut self.tape));
+        self.tape.exchange_records(&mut self.stepper);
+        let forward = forward?;
         let loss = self.saved.evaluate(loss);
         grad_p.fill(0.0);
         let mut by_start_time = None;

@@ -5,7 +5,9 @@
 //! again, segment by segment, by the same arithmetic on the same times, so every level gives the
 //! same bits. The levels are changed during the solve, when the number of steps shows.
 
-use slopefield_solve::{Ivp, SolveError, Stages, Step, StepObserver, Stepper, Tableau};
+use slopefield_solve::{
+    ExplicitRungeKutta, Ivp, SolveError, Stages, Step, StepObserver, Stepper, Tableau,
+};
 
 const BYTES: usize = std::mem::size_of::<f64>();
 
@@ -30,7 +32,7 @@ pub(crate) struct Tape {
     /// `Level::Stages`: the blocks of all steps, then the final state. Otherwise start states.
     data: Vec<f64>,
     /// What the evaluations of all stages wrote down, step by step, then of the final state where
-    /// that has been evaluated. Only with `Level::Stages`.
+    /// that has been evaluated: see [`Tape::exchange_records`]. Only with `Level::Stages`.
     records: Vec<f64>,
     /// Elements of a record; 0 where nothing is written down or there is no room for it.
     record: usize,
@@ -108,10 +110,19 @@ impl Tape {
         self.n = n;
         self.times.clear();
         self.data.clear();
-        self.records.clear();
         self.record = 0;
         self.segment.clear();
         self.recomputed = 0;
+    }
+
+    /// Takes over what the steps of a solve wrote down, in exchange for room for the next.
+    pub fn exchange_records(&mut self, stepper: &mut ExplicitRungeKutta) {
+        stepper.exchange_records(&mut self.records);
+    }
+
+    /// Elements of what the steps have written down, with one more evaluation at the end.
+    fn recorded(&self) -> usize {
+        if self.record == 0 { 0 } else { (self.steps() * self.rows + 1) * self.record }
     }
 
     /// Number of steps recorded.
@@ -135,7 +146,7 @@ impl Tape {
     /// Bytes of the values held, including the buffer for recomputed segments.
     pub fn bytes(&self) -> u64 {
         let held = self.size(self.level, self.times.len(), self.data.len());
-        ((held + self.records.len()) * BYTES) as u64
+        ((held + self.recorded()) * BYTES) as u64
     }
 
     /// The steps of one segment with their stage states, recomputed if need be.
@@ -184,11 +195,10 @@ impl Tape {
         loop {
             let held = self.size(self.level, self.times.len(), self.data.len());
             let beside = if self.record > 0 { self.beside } else { 0 };
-            if (held + self.records.len() + beside) * BYTES <= self.budget {
+            if (held + self.recorded() + beside) * BYTES <= self.budget {
                 return;
             }
             if self.record > 0 {
-                self.records = Vec::new();
                 self.record = 0;
                 continue;
             }
@@ -230,17 +240,17 @@ impl StepObserver for Tape {
         };
         if self.times.is_empty() {
             self.times.push(step.t_prev);
-            self.record = stages.records().map_or(0, |rows| rows.len() / stages.tableau().stages());
+            self.record = stages.record_len();
         }
+        let recording = self.record > 0;
         let index = self.steps();
         self.times.push(step.t);
         match self.level {
             Level::Stages => {
                 self.data.truncate(index * self.rows * self.n);
                 self.data.extend_from_slice(stages.states_and_end());
-                if let Some(rows) = stages.records().filter(|_| self.record > 0) {
-                    self.records.truncate(index * self.rows * self.record);
-                    self.records.extend_from_slice(rows);
+                if stages.recorded_steps() != self.steps() as u64 {
+                    self.record = 0;
                 }
             }
             Level::States { stride } => {
@@ -250,6 +260,9 @@ impl StepObserver for Tape {
             }
         }
         self.keep_within_budget();
+        if recording && self.record == 0 {
+            solution.stop_recording();
+        }
         Ok(())
     }
 }

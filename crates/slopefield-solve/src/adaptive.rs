@@ -193,6 +193,10 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
         if self.holds_step { self.method.stages() } else { None }
     }
 
+    fn stop_recording(&mut self) {
+        self.method.stop_recording();
+    }
+
     fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {
         if self.holds_step { self.method.unknowns() } else { None }
     }

@@ -122,6 +122,9 @@ pub trait OneStep<T: Real = f64>: Send {
         None
     }
 
+    /// See [`Stepper::stop_recording`].
+    fn stop_recording(&mut self) {}
+
     /// The unknowns of the stage equations of the step held, for implicit methods whose steps can
     /// be differentiated.
     fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {
@@ -246,6 +249,9 @@ impl<T: Real> OneStep<T> for Box<dyn OneStep<T>> {
     }
     fn stages(&self) -> Option<&Stages<T>> {
         (**self).stages()
+    }
+    fn stop_recording(&mut self) {
+        (**self).stop_recording();
     }
     fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {
         (**self).unknowns()

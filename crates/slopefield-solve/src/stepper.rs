@@ -68,6 +68,9 @@ pub trait Stepper<T: Real = f64>: Send {
     fn stages(&self) -> Option<&Stages<T>> {
         None
     }
+    /// Forgets what evaluations have written down for their reverse products
+    /// ([`crate::ExplicitRungeKutta::recording`]) and writes nothing more in this solve.
+    fn stop_recording(&mut self) {}
     /// Unknowns of the stage equations of the last accepted step, where the method is an implicit
     /// one whose steps can be differentiated.
     fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {

@@ -28,6 +28,14 @@ impl<T: Real> ExplicitRungeKutta<T> {
         self.parts().0.record();
         self
     }
+
+    /// Takes over what the steps of the last solve have written down, in exchange for room for the
+    /// next solve: a row for each stage of each step, first to last, of
+    /// [`Stages::record_len`] elements each. The last stage of a first-same-as-last method is the
+    /// first of the next step.
+    pub fn exchange_records(&mut self, rows: &mut Vec<T>) {
+        self.parts().0.exchange_records(rows);
+    }
 }
 
 impl<T: Real> OneStep<T> for Stages<T> {
@@ -111,5 +119,9 @@ impl<T: Real> OneStep<T> for Stages<T> {
 
     fn stages(&self) -> Option<&Stages<T>> {
         Some(self)
+    }
+
+    fn stop_recording(&mut self) {
+        Stages::stop_recording(self);
     }
 }

@@ -1,31 +1,62 @@
-//! What the evaluations of a step write down for their reverse products.
+//! What the evaluations of steps write down for their reverse products.
 
 use crate::{Ivp, Real};
 use slopefield_kernel::{Point, Recording};
 use std::sync::Arc;
 
 /// Rows of [`Recording`], one for each stage, while somebody wants them and the kernel offers them.
+/// Evaluations write where the rows stay: a step moves on behind those of the step before, and the
+/// last row of a first-same-as-last method is the first of the next step.
 pub(super) struct Records<T> {
     wanted: bool,
     kernel: Option<Arc<dyn Recording<T>>>,
+    /// Rows of all steps since the beginning, the step held last.
     rows: Vec<T>,
+    /// Rows of a step, and where those of the step held begin.
+    stages: usize,
+    first: usize,
+    /// Steps before the one held.
+    behind: u64,
 }
 
 impl<T: Real> Records<T> {
     pub fn new() -> Self {
-        Records { wanted: false, kernel: None, rows: Vec::new() }
+        Records { wanted: false, kernel: None, rows: Vec::new(), stages: 0, first: 0, behind: 0 }
     }
 
     pub fn want(&mut self) {
         self.wanted = true;
     }
 
-    /// Sizes the rows for a kernel; returns how much scratch an evaluation needs.
+    /// Begins with the first step through a kernel; returns how much scratch an evaluation needs.
     pub fn begin(&mut self, ivp: &Ivp<'_, T>, stages: usize) -> usize {
         self.kernel = if self.wanted { ivp.rhs.recording() } else { None };
-        let Some(kernel) = &self.kernel else { return 0 };
-        self.rows.resize(stages * kernel.row_len(), T::ZERO);
-        kernel.scratch_len()
+        (self.stages, self.first, self.behind) = (stages, 0, 0);
+        self.make_room();
+        self.kernel.as_ref().map_or(0, |kernel| kernel.scratch_len())
+    }
+
+    /// Writes nothing more down until it begins again, and forgets.
+    pub fn stop(&mut self) {
+        self.kernel = None;
+        self.rows = Vec::new();
+    }
+
+    /// Elements of a row; 0 when nothing is written down.
+    pub fn row_len(&self) -> usize {
+        self.kernel.as_ref().map_or(0, |kernel| kernel.row_len())
+    }
+
+    /// Steps whose rows are held.
+    pub fn steps(&self) -> u64 {
+        self.behind + 1
+    }
+
+    fn make_room(&mut self) {
+        let end = self.first + self.stages * self.row_len();
+        if self.rows.len() < end {
+            self.rows.resize(end, T::ZERO);
+        }
     }
 
     pub fn is_on(&self) -> bool {
@@ -43,22 +74,22 @@ impl<T: Real> Records<T> {
     ) -> bool {
         let Some(kernel) = &self.kernel else { return false };
         let len = kernel.row_len();
-        let row = &mut self.rows[i * len..(i + 1) * len];
+        let row = &mut self.rows[self.first + i * len..][..len];
         kernel.eval(at, row, scratch);
         out.copy_from_slice(&row[..out.len()]);
         true
     }
 
-    /// The row of stage `from` becomes that of the first stage.
-    pub fn promote(&mut self, from: usize) {
-        if let Some(kernel) = &self.kernel {
-            let len = kernel.row_len();
-            self.rows.copy_within(from * len..(from + 1) * len, 0);
+    /// Moves on to the next step, whose first row is row `from` of this one.
+    pub fn advance(&mut self, from: usize) {
+        if self.is_on() {
+            self.first += from * self.row_len();
+            self.behind += 1;
+            self.make_room();
         }
     }
 
-    /// The rows of all stages, if they are written.
-    pub fn rows(&self) -> Option<&[T]> {
-        self.kernel.as_ref().map(|_| &self.rows[..])
+    pub fn exchange(&mut self, rows: &mut Vec<T>) {
+        std::mem::swap(&mut self.rows, rows);
     }
 }

@@ -67,10 +67,26 @@ impl<T: Real> Stages<T> {
         self.records.want();
     }
 
-    /// What the stages have written down, a row each, those that only the interpolant needs
-    /// excepted; none where nothing is.
-    pub fn records(&self) -> Option<&[T]> {
-        self.records.rows()
+    /// Forgets what is written down and writes nothing more until [`Stages::begin`].
+    pub(crate) fn stop_recording(&mut self) {
+        self.records.stop();
+    }
+
+    /// Elements of what the evaluation of a stage has written down; 0 where nothing is.
+    pub fn record_len(&self) -> usize {
+        self.records.row_len()
+    }
+
+    /// Steps whose evaluations have been written down since [`Stages::begin`], the one held included.
+    pub fn recorded_steps(&self) -> u64 {
+        self.records.steps()
+    }
+
+    /// Swaps what is written down for `rows`: [`Stages::record_len`] elements for each stage of each
+    /// step since [`Stages::begin`], the stages that only the interpolant needs excepted. The last
+    /// stage of a first-same-as-last method is the first of the next step.
+    pub(crate) fn exchange_records(&mut self, rows: &mut Vec<T>) {
+        self.records.exchange(rows);
     }
 
     /// The coefficients.
@@ -101,9 +117,9 @@ impl<T: Real> Stages<T> {
     pub fn promote(&mut self, ivp: &Ivp<'_, T>) -> u64 {
         let (n, end) = (self.n, self.end_row() * self.n);
         self.states.copy_within(end..end + n, 0);
+        self.records.advance(self.end_row());
         if self.tableau.fsal {
             self.slopes.copy_within(end..end + n, 0);
-            self.records.promote(self.end_row());
             0
         } else if self.dense && self.tableau.extra_begins_with_end() && !self.records.is_on() {
             // The interpolant has had it evaluated.
