@@ -24,6 +24,7 @@ mod buffers;
 mod dense;
 mod error;
 mod hessian;
+mod in_place;
 mod jit;
 mod kernel;
 mod lanes;

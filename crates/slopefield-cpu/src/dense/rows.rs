@@ -35,6 +35,8 @@ pub(super) trait Eight: Vector {
     unsafe fn deinterleave(a: Self::V, b: Self::V) -> (Self::V, Self::V);
     /// Each element twice: sixteen elements.
     unsafe fn twice(a: Self::V) -> (Self::V, Self::V);
+    /// The sums `(0+4)+(2+6)` and `(1+5)+(3+7)` of lanes, in lanes 0 and 1; the other lanes are anything.
+    unsafe fn pair_of_sums(v: Self::V) -> Self::V;
 }
 
 impl<const FUSED: bool, T: Native> Eight for Array<8, FUSED, T> {
@@ -61,6 +63,10 @@ impl<const FUSED: bool, T: Native> Eight for Array<8, FUSED, T> {
     #[inline(always)]
     unsafe fn twice(a: Self::V) -> (Self::V, Self::V) {
         (std::array::from_fn(|i| a[i / 2]), std::array::from_fn(|i| a[4 + i / 2]))
+    }
+    #[inline(always)]
+    unsafe fn pair_of_sums(v: Self::V) -> Self::V {
+        std::array::from_fn(|i| (v[i % 2] + v[i % 2 + 4]) + (v[i % 2 + 2] + v[i % 2 + 6]))
     }
 }
 
@@ -145,6 +151,17 @@ unsafe fn spread(x: __m256d) -> [__m256d; 2] {
     }
 }
 
+/// Sums of lanes 0 and 2 and of lanes 1 and 3, in lanes 0 and 1.
+///
+/// # Safety
+/// Needs AVX.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn halves(v: __m256d) -> __m256d {
+    // SAFETY: the caller's promise.
+    unsafe { _mm256_add_pd(v, _mm256_permute2f128_pd::<0x11>(v, v)) }
+}
+
 #[cfg(target_arch = "x86_64")]
 impl Eight for Avx512 {
     const ROWS: usize = 8;
@@ -198,6 +215,15 @@ impl Eight for Avx512 {
             let low = _mm512_setr_epi64(0, 0, 1, 1, 2, 2, 3, 3);
             let high = _mm512_setr_epi64(4, 4, 5, 5, 6, 6, 7, 7);
             (_mm512_permutexvar_pd(low, a), _mm512_permutexvar_pd(high, a))
+        }
+    }
+    #[inline(always)]
+    unsafe fn pair_of_sums(v: Self::V) -> Self::V {
+        // SAFETY: the trait's contract promises AVX-512.
+        unsafe {
+            let high = _mm512_extractf64x4_pd::<1>(v);
+            let four = _mm256_add_pd(_mm512_castpd512_pd256(v), high);
+            _mm512_castpd256_pd512(halves(four))
         }
     }
 }
@@ -267,6 +293,11 @@ impl Eight for Pair<Avx2> {
     unsafe fn twice(a: Self::V) -> (Self::V, Self::V) {
         // SAFETY: the trait's contract promises AVX2.
         unsafe { (spread(a[0]), spread(a[1])) }
+    }
+    #[inline(always)]
+    unsafe fn pair_of_sums(v: Self::V) -> Self::V {
+        // SAFETY: the trait's contract promises AVX2.
+        unsafe { [halves(_mm256_add_pd(v[0], v[1])), v[1]] }
     }
 }
 
@@ -350,6 +381,14 @@ impl<W: FromSingle> Eight for Single<W> {
             let low = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
             let high = _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7);
             (_mm256_permutevar8x32_ps(a, low), _mm256_permutevar8x32_ps(a, high))
+        }
+    }
+    #[inline(always)]
+    unsafe fn pair_of_sums(v: Self::V) -> Self::V {
+        // SAFETY: the trait's contract promises AVX2.
+        unsafe {
+            let four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+            _mm256_castps128_ps256(_mm_add_ps(four, _mm_movehl_ps(four, four)))
         }
     }
 }

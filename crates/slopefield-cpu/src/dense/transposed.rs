@@ -1,6 +1,6 @@
 //! `y = Aᵀ x`: what a dense layer hands back to its input.
 
-use super::affine::{WIDE, pairs, skip};
+use super::affine::{WIDE, skip};
 use super::rows::Eight;
 use crate::simd::zero;
 
@@ -126,7 +126,8 @@ unsafe fn few_columns<E: Eight, const ADD: bool>(
     }
 }
 
-/// Two columns: lanes are rows.
+/// Two columns: lanes are elements as they lie, four rows a vector; four running sums, because one
+/// would wait for itself.
 #[inline(always)]
 unsafe fn two_columns<E: Eight, const ADD: bool>(
     y: *mut E::T,
@@ -136,19 +137,30 @@ unsafe fn two_columns<E: Eight, const ADD: bool>(
 ) {
     // SAFETY: 2 · rows elements of a, `rows` of x and 2 of y are valid.
     unsafe {
-        let zero = zero::<E>();
-        let (mut even_sum, mut odd_sum) = (zero, zero);
+        let mut acc = [zero::<E>(); 4];
         let mut i = 0;
+        while i + 16 <= rows {
+            for k in 0..2 {
+                let (a, (first, second)) =
+                    (a.add(2 * i + 16 * k), E::twice(E::load(x.add(i + 8 * k))));
+                acc[2 * k] = E::mul_add(E::load(a), first, acc[2 * k]);
+                acc[2 * k + 1] = E::mul_add(E::load(a.add(8)), second, acc[2 * k + 1]);
+            }
+            i += 16;
+        }
+        let mut k = 0;
         while i < rows {
             let n = (rows - i).min(8);
-            let (even, odd) = pairs::<E>(a.add(2 * i), n);
-            let v = get::<E>(x.add(i), n);
-            even_sum = E::mul_add(even, v, even_sum);
-            odd_sum = E::mul_add(odd, v, odd_sum);
-            i += n;
+            let (a, (first, second)) = (a.add(2 * i), E::twice(get::<E>(x.add(i), n)));
+            acc[k] = E::mul_add(get::<E>(a, (2 * n).min(8)), first, acc[k]);
+            if n > 4 {
+                acc[k + 1] = E::mul_add(get::<E>(a.add(8), 2 * n - 8), second, acc[k + 1]);
+            }
+            (i, k) = (i + n, 2);
         }
-        let sums = E::sums([even_sum, odd_sum, zero, zero, zero, zero, zero, zero]);
-        put::<E, ADD>(y, 2, sums);
+        let sum = E::pair_of_sums(E::add(E::add(acc[0], acc[2]), E::add(acc[1], acc[3])));
+        let sum = if ADD { E::add(E::load_part(y, 2), sum) } else { sum };
+        E::store_first::<2>(y, sum);
     }
 }
 

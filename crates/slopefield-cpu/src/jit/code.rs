@@ -17,6 +17,7 @@ use super::schedule::{Schedule, schedule};
 use crate::Options;
 use crate::dense::table::Isa;
 use crate::error::CompileError;
+use crate::in_place::in_place;
 use crate::lanes::Loops;
 use crate::native::Native;
 use crate::unroll::unroll;
@@ -208,7 +209,7 @@ struct Generator<'a> {
 
 impl Generator<'_> {
     fn define<T: Native>(&mut self, plan: &Plan) -> Result<Draft<T>, CompileError> {
-        let plan = &*unroll(plan, self.options.unroll);
+        let plan = &*in_place(unroll(plan, self.options.unroll));
         let fused = self.fuse(plan);
         let schedule = self.schedule(plan, &fused, T::PAIRS);
         let chunks = chunk(plan, &schedule, self.options.chunk_length.max(1));
