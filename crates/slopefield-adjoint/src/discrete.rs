@@ -14,7 +14,7 @@ use crate::tape::{Segment, Tape};
 use crate::{Evaluated, ForwardSensitivity, GradientMethod, Loss, StateSensitivities};
 use slopefield_kernel::{Cotangent, Point, ReverseStepKernel, StepReversal};
 use slopefield_solve::{
-    ExplicitRungeKutta, Ivp, Settings, SolveError, Stages, Tableau, drive, tableau,
+    ExplicitRungeKutta, Ivp, Settings, SolveError, Stages, Tableau, copy_few, drive, tableau,
 };
 use std::sync::Arc;
 
@@ -346,7 +346,7 @@ impl Sweep {
             add(&mut self.lambda, &self.stage);
         }
         if self.tableau.fsal {
-            self.kappa.copy_from_slice(&self.slopes[..n]);
+            copy_few(&mut self.kappa, &self.slopes[..n]);
         }
     }
 

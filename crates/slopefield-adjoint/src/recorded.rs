@@ -2,7 +2,7 @@
 //! of parameters that such products leave open.
 
 use slopefield_kernel::{Cotangent, Point, Recording};
-use slopefield_solve::Ivp;
+use slopefield_solve::{Ivp, copy_few};
 use std::sync::Arc;
 
 /// Bytes of factors that fit into the cache next to a core, roughly.
@@ -58,7 +58,7 @@ impl Recorded {
                 self.factors.resize(self.rows * self.row, 0.0);
                 let first = self.waiting * self.row;
                 let factors = &mut self.factors[first..first + self.row];
-                record[..w.len()].copy_from_slice(w);
+                copy_few(&mut record[..w.len()], w);
                 let here = Cotangent { t: grad.t, u: grad.u, p: &mut *grad.p };
                 kernel.vjp(at, record, here, factors, scratch);
                 self.waiting += 1;

@@ -75,6 +75,7 @@ pub use norm::ErrorNorm;
 pub use one_step::{Attempt, Failure, OneStep, StepUnknowns};
 pub use registered::{Coefficients, Table, register};
 pub use rosenbrock::{Rosenbrock, RosenbrockTable};
+pub use rows::copy_few;
 pub use runge_kutta::{ExplicitRungeKutta, Stages, Tableau};
 pub use slopefield_linear::Real;
 pub use steady::{SteadyState, steady_state};

@@ -12,6 +12,9 @@ fn first(n: usize) -> __mmask8 {
     ((1u32 << n) - 1) as __mmask8
 }
 
+// What is written under a mask has to reach the cache before it can be read again, which costs more
+// than the arithmetic of a short vector. Lengths that have loads and stores of their own take those.
+
 // SAFETY of all bodies: the trait's contract promises the instruction set, and readable or writable
 // memory where one is touched.
 impl Vector for Avx512 {
@@ -33,7 +36,13 @@ impl Vector for Avx512 {
     #[inline(always)]
     unsafe fn load_part(p: *const f64, n: usize) -> Self::V {
         // SAFETY: see above.
-        unsafe { _mm512_maskz_loadu_pd(first(n), p) }
+        unsafe {
+            match n {
+                2 => _mm512_zextpd128_pd512(_mm_loadu_pd(p)),
+                4 => _mm512_zextpd256_pd512(_mm256_loadu_pd(p)),
+                _ => _mm512_maskz_loadu_pd(first(n), p),
+            }
+        }
     }
     #[inline(always)]
     unsafe fn store(p: *mut f64, v: Self::V) {
@@ -43,7 +52,13 @@ impl Vector for Avx512 {
     #[inline(always)]
     unsafe fn store_part(p: *mut f64, n: usize, v: Self::V) {
         // SAFETY: see above.
-        unsafe { _mm512_mask_storeu_pd(p, first(n), v) }
+        unsafe {
+            match n {
+                2 => _mm_storeu_pd(p, _mm512_castpd512_pd128(v)),
+                4 => _mm256_storeu_pd(p, _mm512_castpd512_pd256(v)),
+                _ => _mm512_mask_storeu_pd(p, first(n), v),
+            }
+        }
     }
     #[inline(always)]
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V {

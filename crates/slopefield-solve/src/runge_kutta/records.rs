@@ -1,5 +1,6 @@
 //! What the evaluations of steps write down for their reverse products.
 
+use crate::rows::copy_few;
 use crate::{Ivp, Real};
 use slopefield_kernel::{Point, Recording};
 use std::sync::Arc;
@@ -76,7 +77,7 @@ impl<T: Real> Records<T> {
         let len = kernel.row_len();
         let row = &mut self.rows[self.first + i * len..][..len];
         kernel.eval(at, row, scratch);
-        out.copy_from_slice(&row[..out.len()]);
+        copy_few(out, &row[..out.len()]);
         true
     }
 
