@@ -1,11 +1,15 @@
 //! Adaptive steps for every one-step method.
 
 use crate::controller::within;
+use crate::leap::is_jump;
 use crate::limits::{check_budget, end_of_step, shortest_step};
 use crate::{
     Attempt, ErrorNorm, Failure, Ivp, OneStep, PiController, Real, Settings, SolveError, Stages,
     Stats, Step, StepUnknowns, Stepper,
 };
+
+/// Jumps that lie closer together than so many of the shortest steps are no jumps.
+const LEAPS_APART: f64 = 1e3;
 
 /// A one-step method with adaptive steps.
 ///
@@ -21,6 +25,10 @@ pub struct Adaptive<M, T: Real = f64> {
     h: f64,
     /// Whether the method holds an accepted step, rather than only its beginning.
     holds_step: bool,
+    /// The step held went across a jump of the right-hand side that nobody announced.
+    leapt: bool,
+    /// Where the last such step ended.
+    last_leap: f64,
     stats: Stats,
     number: std::marker::PhantomData<T>,
 }
@@ -35,6 +43,8 @@ impl<T: Real, M: OneStep<T>> Adaptive<M, T> {
             t: 0.0,
             h: 0.0,
             holds_step: false,
+            leapt: false,
+            last_leap: f64::NAN,
             stats: Stats::default(),
             number: std::marker::PhantomData,
         }
@@ -63,6 +73,35 @@ impl<T: Real, M: OneStep<T>> Adaptive<M, T> {
         slope.iter().position(|slope| !slope.finite())
     }
 
+    /// Begins again behind a jump of the right-hand side.
+    fn land(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
+        let u = self.method.end().to_vec();
+        self.leapt = false;
+        self.holds_step = false;
+        self.controller.reset();
+        self.method.begin_again(ivp, settings, self.t, &u, &mut self.stats)?;
+        self.h = self.method.first_length(ivp, &self.norm, settings.h_max, &mut self.stats);
+        Ok(())
+    }
+
+    /// Whether the shortest step, whose error is too large, goes across a jump of the right-hand side.
+    /// Where jumps follow each other so closely, something else is wrong.
+    fn leaps(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        settings: &Settings,
+        attempt: Attempt,
+        span: (f64, f64),
+    ) -> bool {
+        let shortest = shortest_step(span.0, ivp, settings);
+        let near = (span.0 - self.last_leap).abs() <= LEAPS_APART * shortest;
+        // A shortest step that was asked for is no matter of numbers.
+        settings.h_min < shortest
+            && !near
+            && matches!(attempt, Attempt::Measured(error) if error.is_finite())
+            && is_jump(&mut self.method, ivp, &self.norm, span, &mut self.stats)
+    }
+
     /// Why no step can be taken, however small.
     fn collapsed(&self, ivp: &Ivp<'_, T>, attempt: Attempt, h: f64) -> SolveError {
         let t = self.t;
@@ -89,6 +128,7 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
         self.controller.reset();
         self.t = ivp.t0;
         self.holds_step = false;
+        (self.leapt, self.last_leap) = (false, f64::NAN);
         self.stats = Stats::default();
         self.method.begin(ivp, settings, ivp.t0, ivp.u0, &mut self.stats)?;
         self.h = match settings.h_init {
@@ -101,6 +141,7 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
     fn restart(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) -> Result<(), SolveError> {
         self.t = ivp.t0;
         self.holds_step = false;
+        self.leapt = false;
         self.stats = Stats::default();
         self.method.begin_again(ivp, settings, ivp.t0, ivp.u0, &mut self.stats)?;
         // The solution may change much faster now than the last steps knew. The usual first step
@@ -116,6 +157,9 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
         settings: &Settings,
         t_limit: f64,
     ) -> Result<Step, SolveError> {
+        if self.leapt {
+            self.land(ivp, settings)?;
+        }
         let backward = t_limit < self.t;
         let signed = |h: f64| if backward { -h } else { h };
         let floor = shortest_step(self.t, ivp, settings);
@@ -154,6 +198,12 @@ impl<T: Real, M: OneStep<T>> Stepper<T> for Adaptive<M, T> {
                     factor
                 }
             };
+            if tried <= floor && self.leaps(ivp, settings, attempt, span) {
+                let t_prev = std::mem::replace(&mut self.t, t_new);
+                (self.holds_step, self.leapt, self.last_leap) = (true, true, t_new);
+                self.stats.accepted += 1;
+                return Ok(Step { t_prev, t: t_new, rejected });
+            }
             rejected += 1;
             self.stats.rejected += 1;
             if tried <= floor {

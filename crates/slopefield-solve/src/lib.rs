@@ -37,6 +37,7 @@ mod hermite;
 mod implicit;
 mod initial;
 mod ivp;
+mod leap;
 mod limits;
 mod methods;
 mod multistep;

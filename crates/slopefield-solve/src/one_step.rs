@@ -75,6 +75,14 @@ pub trait OneStep<T: Real = f64>: Send {
         counts: &mut Stats,
     ) -> Attempt;
 
+    /// Writes the right-hand side at `(t, u)`, at or before the end of the step held, to `out`. Not for
+    /// every step: it allocates.
+    fn value(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T], out: &mut [T], counts: &mut Stats) {
+        let mut scratch = vec![T::ZERO; ivp.rhs.scratch_len()];
+        counts.rhs += 1;
+        ivp.rhs.eval(T::of(t), u, ivp.p, out, &mut scratch);
+    }
+
     /// State at the beginning of the step held.
     fn beginning(&self) -> &[T];
 
@@ -212,6 +220,9 @@ impl<T: Real> OneStep<T> for Box<dyn OneStep<T>> {
     }
     fn limit(&mut self, t: f64) -> Option<f64> {
         (**self).limit(t)
+    }
+    fn value(&mut self, ivp: &Ivp<'_, T>, t: f64, u: &[T], out: &mut [T], counts: &mut Stats) {
+        (**self).value(ivp, t, u, out, counts);
     }
     fn attempt(
         &mut self,

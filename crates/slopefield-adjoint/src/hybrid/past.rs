@@ -126,9 +126,9 @@ impl Past {
         }
         let (low, high) = self.bounds(trace, lag);
         if s >= high - slack {
-            Ok(source(trace, from, high, true, slack)?.moved_to(s))
+            source(trace, from, high, true, slack)?.moved_to(s, high, trace, from)
         } else if s <= low + slack {
-            Ok(source(trace, from, low, false, slack)?.moved_to(s))
+            source(trace, from, low, false, slack)?.moved_to(s, low, trace, from)
         } else {
             source(trace, from, s, left, slack)
         }
@@ -217,11 +217,18 @@ fn source(trace: &Trace, from: From, s: f64, left: bool, slack: f64) -> Result<S
 }
 
 impl Source {
-    /// The same piece at another time.
-    fn moved_to(self, s: f64) -> Self {
-        match self {
-            Source::Before(_) => Source::Before(s),
-            Source::Step { step, .. } => Source::Step { step, s },
+    /// The same piece at another time than `edge`. Farther from a step than it is long, the method of
+    /// steps takes its slope.
+    fn moved_to(self, s: f64, edge: f64, trace: &Trace, from: From) -> Result<Self, SolveError> {
+        let Source::Step { step, .. } = self else { return Ok(Source::Before(s)) };
+        let (begin, end) = trace.span(step);
+        if (s - edge).abs() > end - begin {
+            return refused(format!(
+                "at t = {} a delay looks across a point where the solution is not smooth, and moves \
+                 so fast that no step ends there; this gradient method does not differentiate that",
+                from.t
+            ));
         }
+        Ok(Source::Step { step, s })
     }
 }

@@ -20,6 +20,8 @@ pub(super) enum Source {
     Before(f64),
     /// A step taken, whose values begin there; place in it and its length.
     Step { values: usize, x: f64, length: f64 },
+    /// So much `later` than a place in a step taken, along the slope there.
+    Along { values: usize, x: f64, length: f64, later: f64 },
     /// The step at hand, likewise.
     AtHand { x: f64, length: f64 },
     /// The beginning of the step at hand, for want of anything better.
@@ -208,16 +210,30 @@ impl<T: Real> History<T> {
             Source::Step { values, x, .. } => {
                 x > 1.0 + 1e-10 && self.segments.back().is_some_and(|last| last.values == values)
             }
-            Source::Before(_) | Source::Lost => false,
+            Source::Before(_) | Source::Along { .. } | Source::Lost => false,
         }
     }
 
     /// Weights of the values (`derivative` 0), slopes (1) or second derivatives (2) at `source`.
     pub(super) fn weights(&self, source: Source, derivative: u32, out: &mut [f64; MAX_POINTS]) {
-        let (Source::Step { x, length, .. } | Source::AtHand { x, length }) = source else {
+        let (Source::Step { x, length, .. }
+        | Source::AtHand { x, length }
+        | Source::Along { x, length, .. }) = source
+        else {
             return;
         };
         self.points.value_weights(x, out);
+        let n = self.points.len();
+        if let Source::Along { later, .. } = source
+            && derivative != 1
+        {
+            let mut slope = *out;
+            self.points.differentiate(&mut slope);
+            for (weight, slope) in out[..n].iter_mut().zip(slope) {
+                *weight = if derivative == 0 { *weight + later / length * slope } else { 0.0 };
+            }
+            return;
+        }
         let kept = u32::from(self.keeps_slopes && derivative > 0);
         for _ in kept..derivative {
             self.points.differentiate(out);
@@ -236,7 +252,7 @@ impl<T: Real> History<T> {
         state: usize,
     ) -> T {
         let values = match source {
-            Source::Step { values, .. } => &self.values[values..],
+            Source::Step { values, .. } | Source::Along { values, .. } => &self.values[values..],
             Source::AtHand { .. } => &self.sampled[..],
             _ => return T::ZERO,
         };
@@ -295,15 +311,18 @@ impl<T: Real> History<T> {
 }
 
 impl Source {
-    /// The same step, or the history function, at a place `later` by that much.
+    /// The same step, or the history function, at a place `later` by that much. A polynomial says
+    /// little about times farther from its step than the step is long: there its slope at the place
+    /// serves, which rounding errors of short steps leave alone.
     pub(super) fn moved(self, later: f64) -> Self {
         match self {
             Source::Before(s) => Source::Before(s + later),
-            Source::Step { values, x, length } => {
+            Source::Step { values, x, length } if later.abs() <= length => {
                 Source::Step { values, x: x + later / length, length }
             }
+            Source::Step { values, x, length } => Source::Along { values, x, length, later },
             Source::AtHand { x, length } => Source::AtHand { x: x + later / length, length },
-            Source::Beginning | Source::Lost => self,
+            Source::Beginning | Source::Along { .. } | Source::Lost => self,
         }
     }
 }
@@ -360,6 +379,27 @@ mod tests {
         assert_eq!(history.source(0.0, Side::Left, 1e-13), Source::Before(0.0));
         assert!(matches!(history.source(0.0, Side::Right, 1e-13), Source::Step { .. }));
         assert!(matches!(history.source(10.5, Side::Left, 1e-13), Source::Step { .. }));
+    }
+
+    #[test]
+    fn far_beyond_a_step_its_slope_goes_on() {
+        let history = cubic(f64::INFINITY);
+        let from = history.source(5.0, Side::Left, 1e-13);
+        let at = |source: Source, derivative: u32| {
+            let mut weights = [0.0; MAX_POINTS];
+            history.weights(source, derivative, &mut weights);
+            history.value(source, derivative, &weights, 0)
+        };
+        // Up to the length of the step the polynomial itself.
+        assert!((at(from.moved(0.9), 0) - (5.9_f64.powi(3) + 1.0)).abs() < 1e-10);
+        let far = from.moved(1e6);
+        let slope = 3.0 * 25.0;
+        assert!((at(far, 0) - (126.0 + slope * 1e6)).abs() < 1e-5);
+        assert!((at(far, 1) - slope).abs() < 1e-11);
+        assert_eq!(at(far, 2), 0.0);
+        // Backwards from the beginning of a step, likewise.
+        let far = history.source(5.0, Side::Right, 1e-13).moved(-50.0);
+        assert!((at(far, 0) - (126.0 - slope * 50.0)).abs() < 1e-9);
     }
 
     #[test]

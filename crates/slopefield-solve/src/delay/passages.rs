@@ -5,6 +5,9 @@ use super::steps::MethodOfSteps;
 use crate::events::{Bracket, narrow};
 use crate::{Ivp, OneStep, Real, SolveError, Stats};
 
+/// Units in the last place of the time within which nothing is located.
+const ONE_INSTANT: f64 = 64.0;
+
 /// A discontinuity in the past that a lag comes to look at.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Passage {
@@ -43,6 +46,11 @@ impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
         counts: &mut Stats,
     ) -> Result<Option<Passage>, SolveError> {
         if !self.lags.constant.contains(&None) || self.breaks.passed().is_empty() {
+            return Ok(None);
+        }
+        // Times within so short a step are one. Where a lag has come to look afterwards, the next step
+        // finds out at its beginning.
+        if span.1 - span.0 <= ONE_INSTANT * f64::EPSILON * span.1.abs() {
             return Ok(None);
         }
         self.prepare_dense(ivp, counts);

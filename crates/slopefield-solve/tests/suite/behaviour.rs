@@ -198,6 +198,56 @@ fn a_blow_up_ends_with_a_step_too_small() {
 }
 
 #[test]
+fn a_jump_that_nobody_announced_is_crossed_though_no_step_is_short_enough() {
+    // Numbers near 1/3 are 5e-17 apart, so that the state is not known better than to 1e-6.
+    let at = 1.0 / 3.0;
+    let rhs = Closure(2, |t: f64, u: &[f64], out: &mut [f64]| {
+        out[0] = if t >= at { 1e9 } else { 0.0 };
+        out[1] = -u[1];
+    });
+    for id in ["tsit5", "vern7", "bs3"] {
+        let settings = Settings::with_tolerances(1e-8, 1e-12);
+        let ivp = Ivp { rhs: &rhs, t0: 0.0, t1: 1.0, u0: &[0.0, 1.0], p: &[] };
+        let mut longest = 0.0_f64;
+        let mut watch = |step: &Step, _: &mut dyn Stepper| {
+            longest = longest.max(if step.t_prev > at { step.t - step.t_prev } else { 0.0 });
+            Ok(())
+        };
+        let mut out = [0.0; 4];
+        let saves = [at, 1.0];
+        let mut stepper = method(id).unwrap();
+        drive(&mut *stepper, &ivp, &settings, &saves, &mut out, Some(&mut watch)).unwrap();
+        assert!(out[0].abs() < 1e-6, "{id}: {out:?}");
+        assert!((out[2] - 1e9 * (1.0 - at)).abs() < 1e-6 + 1e-8 * 1e9, "{id}: {out:?}");
+        assert!((out[3] - (-1.0_f64).exp()).abs() < 1e-7, "{id}: {out:?}");
+        // Behind the jump steps are as long as ever.
+        assert!(longest > 1e-3, "{id}: {longest}");
+    }
+}
+
+#[test]
+fn what_is_no_jump_is_not_crossed() {
+    let at = 1.0 / 3.0;
+    // Poles that can be integrated and that cannot, of either side, and one of the state.
+    let rates: [fn(f64) -> f64; 4] = [
+        |d| d.abs().sqrt().recip(),
+        |d| if d < 0.0 { (-d).sqrt().recip() } else { 0.0 },
+        |d| if d > 0.0 { d.sqrt().recip() } else { 0.0 },
+        |d| d.powi(2).recip(),
+    ];
+    for (i, rate) in rates.into_iter().enumerate() {
+        let rhs = Closure(1, move |t: f64, _: &[f64], out: &mut [f64]| out[0] = 1e3 * rate(t - at));
+        let found = solve(&rhs, &[0.0], 1.0, &Settings::with_tolerances(1e-12, 1e-14));
+        let stopped = matches!(
+            found,
+            Err(SolveError::StepTooSmall { t, .. } | SolveError::NonFinite { t, .. })
+                if (t - at).abs() < 1e-8
+        );
+        assert!(stopped, "rate {i}: {found:?}");
+    }
+}
+
+#[test]
 fn the_smallest_step_is_kept() {
     let problem = lotka_volterra();
     let settings = Settings { h_min: 0.2, ..Settings::with_tolerances(1e-10, 1e-10) };
