@@ -1,6 +1,7 @@
 //! Graphics cards that are there, and work on one of them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::dialect::{SharedArray, WORKGROUP};
 use crate::error::GpuError;
@@ -40,6 +41,8 @@ impl DeviceKind {
 pub struct DeviceInfo {
     /// Name, from its driver.
     pub name: String,
+    /// Who made it; empty where the number that the driver gives is not known.
+    pub maker: &'static str,
     /// What it is.
     pub kind: DeviceKind,
     /// How it is reached: Vulkan, Metal, Direct3D 12 or CUDA.
@@ -48,6 +51,8 @@ pub struct DeviceInfo {
     pub driver: String,
     /// The largest array in bytes.
     pub largest_array: u64,
+    /// Memory in bytes that threads of a workgroup share.
+    pub shared_memory: u32,
     /// Whether it computes in double precision through this interface.
     pub double: bool,
 }
@@ -90,6 +95,26 @@ fn kind(device: wgpu::DeviceType) -> DeviceKind {
     }
 }
 
+/// The maker with this number in the list of PCI, or of Khronos above 0xffff.
+fn maker(number: u32) -> &'static str {
+    match number {
+        0x1002 | 0x1022 => "AMD",
+        0x106b => "Apple",
+        0x10de => "NVIDIA",
+        0x13b5 => "Arm",
+        0x1010 => "Imagination",
+        0x1414 => "Microsoft",
+        0x14e4 => "Broadcom",
+        0x144d => "Samsung",
+        0x19e5 => "Huawei",
+        0x1ed5 => "Moore Threads",
+        0x5143 => "Qualcomm",
+        0x8086 | 0x8087 => "Intel",
+        0x1_0005 => "Mesa",
+        _ => "",
+    }
+}
+
 fn rank(kind: DeviceKind) -> u8 {
     match kind {
         DeviceKind::Discrete => 0,
@@ -113,7 +138,9 @@ fn described(adapter: &wgpu::Adapter) -> DeviceInfo {
             _ => "another interface",
         },
         driver: driver.trim().to_owned(),
+        maker: maker(info.vendor),
         largest_array: limits.max_buffer_size.min(limits.max_storage_buffer_binding_size),
+        shared_memory: limits.max_compute_workgroup_storage_size,
         double: adapter.features().contains(wgpu::Features::SHADER_F64),
         name: info.name,
     }
@@ -153,6 +180,10 @@ pub struct Device {
     info: DeviceInfo,
     device: wgpu::Device,
     queue: wgpu::Queue,
+    /// Why it is gone, once it is.
+    lost: Arc<Mutex<Option<String>>>,
+    /// What the driver complained of outside of [`Device::checked`]; `wgpu` would panic.
+    complaint: Arc<Mutex<Option<String>>>,
 }
 
 impl Device {
@@ -170,6 +201,32 @@ impl Device {
             let why = format!("the only device is {}, which runs on the processor", info.name);
             return Err(GpuError::NoDevice { why });
         }
+        Device::of(adapter, info)
+    }
+
+    /// The best device whose name holds `part`, whatever the case of its letters; software too.
+    ///
+    /// # Errors
+    /// [`GpuError::NoDevice`] with the names there are, [`GpuError::Device`] if its driver fails.
+    pub fn named(part: &str) -> Result<Device, GpuError> {
+        let adapters = adapters()?;
+        let wanted = part.to_lowercase();
+        let mut names = Vec::new();
+        for adapter in &adapters {
+            let info = described(adapter);
+            if info.name.to_lowercase().contains(&wanted) {
+                return Device::of(adapter, info);
+            }
+            names.push(info.name);
+        }
+        let there = match names.is_empty() {
+            true => missing(),
+            false => format!("there is {}", names.join(", ")),
+        };
+        Err(GpuError::NoDevice { why: format!("none is called `{part}`; {there}") })
+    }
+
+    fn of(adapter: &wgpu::Adapter, info: DeviceInfo) -> Result<Device, GpuError> {
         let wanted = wgpu::DeviceDescriptor {
             label: Some("slopefield"),
             // Defaults are those of the smallest devices: arrays of 128 MiB.
@@ -178,7 +235,25 @@ impl Device {
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&wanted))
             .map_err(|e| GpuError::Device { device: info.name.clone(), message: e.to_string() })?;
-        Ok(Device { info, device, queue })
+        let lost = Arc::new(Mutex::new(None));
+        let tell = Arc::clone(&lost);
+        device.set_device_lost_callback(move |_, message| {
+            *tell.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
+        });
+        let complaint = Arc::new(Mutex::new(None));
+        let tell = Arc::clone(&complaint);
+        device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {
+            let mut first = tell.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| e.to_string());
+        }));
+        Ok(Device { info, device, queue, lost, complaint })
+    }
+
+    /// Gives the device up, as a fault of its driver would: everything that is asked of it from now on
+    /// fails with [`GpuError::Lost`]. For tests of what happens then.
+    #[doc(hidden)]
+    pub fn lose(&self) {
+        self.device.destroy();
     }
 
     /// What it is.
@@ -187,8 +262,27 @@ impl Device {
         &self.info
     }
 
+    /// A failure of the driver: that of the work, or the loss of the device behind it.
     fn refuses(&self, message: impl ToString) -> GpuError {
-        GpuError::Device { device: self.info.name.clone(), message: message.to_string() }
+        let device = self.info.name.clone();
+        // The loss itself is told when the device is asked how far it is.
+        _ = self.device.poll(wgpu::PollType::Poll);
+        match &*self.lost.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(why) if !why.is_empty() => GpuError::Lost { device, message: why.clone() },
+            Some(_) => GpuError::Lost { device, message: "its driver gave it up".into() },
+            None => GpuError::Device { device, message: message.to_string() },
+        }
+    }
+
+    /// Fails if the device is gone or its driver has complained since it was asked last.
+    fn content(&self) -> Result<(), GpuError> {
+        let gone = self.lost.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match complaint {
+            Some(complaint) => Err(self.refuses(complaint)),
+            None if gone => Err(self.refuses("")),
+            None => Ok(()),
+        }
     }
 
     /// Runs `work` and gives the first error that the driver has with it: `wgpu` would panic.
@@ -203,8 +297,11 @@ impl Device {
             pollster::block_on(memory.pop()),
         ];
         match errors.into_iter().flatten().next() {
+            Some(wgpu::Error::OutOfMemory { .. }) => {
+                Err(GpuError::OutOfMemory { device: self.info.name.clone() })
+            }
             Some(e) => Err(self.refuses(e)),
-            None => Ok(result),
+            None => self.content().map(|()| result),
         }
     }
 
@@ -337,6 +434,7 @@ impl Device {
             Err(e) => return Err(self.refuses(e)),
         }
         let bytes = copy.get_mapped_range(..).map_err(|e| self.refuses(e))?.to_vec();
+        self.content()?;
         Ok(bytes)
     }
 

@@ -65,4 +65,19 @@ pub enum GpuError {
         /// Bytes there are.
         limit: u64,
     },
+    /// The card has no memory left, although the arrays are within its limits: other programs have it.
+    #[error("{device} has no memory left")]
+    OutOfMemory {
+        /// Its name.
+        device: String,
+    },
+    /// The card is gone: taken out, reset by the system after a fault or a long run, or its driver
+    /// updated. Nothing that was on it can be read.
+    #[error("{device} was lost: {message}")]
+    Lost {
+        /// Its name.
+        device: String,
+        /// What the driver says.
+        message: String,
+    },
 }

@@ -1,5 +1,6 @@
 //! Whole solves on a device of `wgpu`.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use slopefield_ensemble::TrajectoryResult;
@@ -21,7 +22,7 @@ const MOST_LANES: usize = 1 << 20;
 /// A program of a device.
 pub struct Solver<'a> {
     device: &'a Device,
-    program: &'a TrajectoryProgram,
+    program: Cow<'a, TrajectoryProgram>,
     compiled: Compiled,
     /// Attempts of a run, where a test or a user sets them.
     pub attempts: Option<u32>,
@@ -51,7 +52,16 @@ impl<'a> Solver<'a> {
     /// What the driver refuses.
     pub fn new(device: &'a Device, program: &'a TrajectoryProgram) -> Result<Self, GpuError> {
         let compiled = device.compile(&program.text, &SHARED)?;
-        Ok(Solver { device, program, compiled, attempts: None })
+        Ok(Solver { device, program: Cow::Borrowed(program), compiled, attempts: None })
+    }
+
+    /// As [`Solver::new`], and keeps the program.
+    ///
+    /// # Errors
+    /// What the driver refuses.
+    pub fn keeping(device: &'a Device, program: TrajectoryProgram) -> Result<Self, GpuError> {
+        let compiled = device.compile(&program.text, &SHARED)?;
+        Ok(Solver { device, program: Cow::Owned(program), compiled, attempts: None })
     }
 
     /// Integrates every trajectory in single precision and writes its states at `saves` to `out`:

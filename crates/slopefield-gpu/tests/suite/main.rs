@@ -3,5 +3,6 @@
 mod common;
 mod cuda;
 mod functions;
+mod losses;
 mod plans;
 mod trajectories;

@@ -1,0 +1,210 @@
+//! What the tests of this crate share: trajectories of Lotka–Volterra, and a card that fails on purpose.
+
+use slopefield_cpu::CompiledBatch;
+use slopefield_devices::{Card, CardError, CardInfo, CardProgram, Cards, Found, Work};
+use slopefield_ensemble::{Ensemble, Failure, Run, TrajectoryResult, Values};
+use slopefield_graph::{BuiltinNetworks, LoweredModel, lower};
+use slopefield_solve::{Settings, SolveError, Stats, tableau};
+use std::sync::{Arc, Mutex};
+
+pub const LOTKA: &str = "
+state x = 1
+state y = 1
+param a = 1.5
+param b = 1
+param c = 3
+param d = 1
+x' = a*x - b*x*y
+y' = d*x*y - c*y
+";
+
+pub fn lowered(text: &str) -> LoweredModel {
+    let (model, diagnostics) = slopefield_lang::check(text);
+    assert!(model.is_complete, "{diagnostics:?}");
+    lower(&model, &BuiltinNetworks).expect("the model is right")
+}
+
+/// Lotka–Volterra to t = 10 with a rate of growth of each trajectory's own, from 1 to 2.
+pub struct Scan {
+    model: LoweredModel,
+    rhs: CompiledBatch,
+    own: Vec<f64>,
+    pub settings: Settings,
+}
+
+impl Scan {
+    pub fn new(count: usize) -> Scan {
+        Scan::of(LOTKA, count)
+    }
+
+    pub fn of(text: &str, count: usize) -> Scan {
+        let model = lowered(text);
+        let rhs = slopefield_cpu::compile_batch(&model.rhs.eval, &[0]).expect("it compiles");
+        let own = (0..count).map(|i| 1.0 + i as f64 / count as f64).collect();
+        Scan { model, rhs, own, settings: Settings::with_tolerances(1e-5, 1e-6) }
+    }
+
+    pub fn work(&self) -> Work<'_> {
+        Work {
+            model: &self.model,
+            rhs: &self.rhs,
+            t0: 0.0,
+            t1: 10.0,
+            count: self.own.len(),
+            u0: Values::Same(&[1.0, 1.0]),
+            shared: &[f64::NAN, 1.0, 3.0, 1.0],
+            own: Values::Each(&self.own),
+            method: tableau("tsit5").expect("built in"),
+            settings: &self.settings,
+            saves: &[5.0, 10.0],
+        }
+    }
+
+    /// States by the ensembles themselves.
+    pub fn expected(&self) -> Vec<f64> {
+        let mut out = vec![0.0; self.work().row() * self.own.len()];
+        ensemble(&self.work(), &mut out);
+        out
+    }
+}
+
+fn ensemble(work: &Work<'_>, out: &mut [f64]) -> Vec<TrajectoryResult> {
+    let Work { rhs, t0, t1, count, u0, shared, own, .. } = *work;
+    let ensemble = Ensemble { rhs, t0, t1, count, u0, shared, own };
+    let run = Run::default();
+    slopefield_ensemble::solve(&ensemble, work.method, work.settings, work.saves, out, run)
+        .expect("the problem makes sense")
+        .trajectories
+}
+
+/// What a card does wrong.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fault {
+    Nothing,
+    NoDriver,
+    DriverPanics,
+    RefusesTheModel,
+    /// Holds no more trajectories than this.
+    MemoryOf(usize),
+    /// Is lost in this portion, after half of its states have been written.
+    LostIn(usize),
+    PanicsIn(usize),
+    AnswersForHalfIn(usize),
+    /// Trajectories with these numbers fail there.
+    StepsTooSmallAt(&'static [usize]),
+}
+
+/// A card that computes on the processor and adds [`MARK`] to every state, so that tests see who computed.
+#[derive(Clone)]
+pub struct Fake(Arc<State>);
+
+pub const MARK: f64 = 1000.0;
+
+struct State {
+    info: CardInfo,
+    fault: Fault,
+    /// Sizes of the portions it was given.
+    portions: Mutex<Vec<usize>>,
+}
+
+impl Fake {
+    pub fn new(fault: Fault) -> Fake {
+        Fake::with(fault, false)
+    }
+
+    pub fn with(fault: Fault, software: bool) -> Fake {
+        let info = CardInfo {
+            name: "Fake 9000".into(),
+            maker: "Nobody".into(),
+            kind: "graphics card",
+            software,
+            interface: "none",
+            driver: "1.0".into(),
+            largest_array: 1 << 30,
+            shared_memory: 1 << 15,
+            double: false,
+            finest: 1e-5,
+        };
+        Fake(Arc::new(State { info, fault, portions: Mutex::default() }))
+    }
+
+    pub fn portions(&self) -> Vec<usize> {
+        self.0.portions.lock().expect("no panic").clone()
+    }
+}
+
+impl Cards for Fake {
+    fn find(&self) -> Found {
+        match self.0.fault {
+            Fault::NoDriver => Found { cards: vec![], none_because: Some("no driver".into()) },
+            _ => Found { cards: vec![self.0.info.clone()], none_because: None },
+        }
+    }
+
+    fn open(&self, name: Option<&str>) -> Result<Box<dyn Card>, CardError> {
+        match self.0.fault {
+            Fault::NoDriver => return Err(CardError::Missing("no driver".into())),
+            Fault::DriverPanics => panic!("a driver that is broken"),
+            _ => {}
+        }
+        match name {
+            Some(name) if !self.0.info.name.contains(name) => {
+                Err(CardError::Missing(format!("none is called `{name}`")))
+            }
+            None if self.0.info.software => Err(CardError::Missing("it is software".into())),
+            _ => Ok(Box::new(self.clone())),
+        }
+    }
+}
+
+impl Card for Fake {
+    fn info(&self) -> &CardInfo {
+        &self.0.info
+    }
+
+    fn program(&self, _: &Work<'_>) -> Result<Box<dyn CardProgram + '_>, CardError> {
+        match self.0.fault {
+            Fault::RefusesTheModel => Err(CardError::Refused("delays are not for cards".into())),
+            _ => Ok(Box::new(self.clone())),
+        }
+    }
+}
+
+impl CardProgram for Fake {
+    fn solve(&self, work: &Work<'_>, out: &mut [f64]) -> Result<Vec<TrajectoryResult>, CardError> {
+        let (number, before) = {
+            let mut portions = self.0.portions.lock().expect("no panic");
+            let before: usize = portions.iter().sum();
+            portions.push(work.count);
+            (portions.len() - 1, before)
+        };
+        if matches!(self.0.fault, Fault::MemoryOf(most) if work.count > most) {
+            return Err(CardError::Memory("it is full".into()));
+        }
+        let mut results = ensemble(work, out);
+        out.iter_mut().for_each(|x| *x += MARK);
+        match self.0.fault {
+            Fault::LostIn(portion) if portion == number => {
+                let half = out.len() / 2;
+                out[half..].fill(f64::NAN);
+                return Err(CardError::Failed("Fake 9000 was lost: it fell off the bus".into()));
+            }
+            Fault::PanicsIn(portion) if portion == number => panic!("a driver that is broken"),
+            Fault::AnswersForHalfIn(portion) if portion == number => {
+                results.truncate(work.count / 2);
+            }
+            Fault::StepsTooSmallAt(which) => {
+                for (i, result) in results.iter_mut().enumerate() {
+                    if which.contains(&(before + i)) {
+                        let error = SolveError::StepTooSmall { t: 1.0, h: 1e-9 };
+                        let (u, stats) = (vec![0.0; 2], Stats::default());
+                        *result = Err(Box::new(Failure { error, u, stats }));
+                        out[i * work.row()..][..work.row()].fill(f64::NAN);
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(results)
+    }
+}

@@ -1,0 +1,7 @@
+//! Everything that needs no process of its own.
+
+#[cfg(feature = "gpu")]
+mod card;
+mod choice;
+mod common;
+mod fallback;
