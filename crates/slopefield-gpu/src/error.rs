@@ -41,6 +41,12 @@ pub enum GpuError {
     /// Sizes, times or settings that make no sense.
     #[error("{0}")]
     Invalid(String),
+    /// The work was cancelled, or the time allowed for it is over.
+    #[error("stopped before the end: {why}")]
+    Interrupted {
+        /// Which of the two.
+        why: &'static str,
+    },
     /// No card, or no driver for one.
     #[error("no graphics card can be used: {why}")]
     NoDevice {

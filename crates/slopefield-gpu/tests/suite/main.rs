@@ -3,5 +3,6 @@
 mod common;
 mod cuda;
 mod functions;
+mod gradients;
 mod plans;
 mod trajectories;
