@@ -32,6 +32,14 @@ pub enum GpuError {
         /// What it needs that is not there.
         why: &'static str,
     },
+    /// Noise that a method has no form for.
+    #[error("the method {method} {why}")]
+    Noise {
+        /// Its name.
+        method: &'static str,
+        /// What it is for.
+        why: &'static str,
+    },
     /// A model that is more than an ordinary differential equation.
     #[error("{what} are not solved on graphics cards; solve this model on the processor")]
     Model {

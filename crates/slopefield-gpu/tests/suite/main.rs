@@ -4,5 +4,6 @@ mod common;
 mod cuda;
 mod functions;
 mod gradients;
+mod paths;
 mod plans;
 mod trajectories;
