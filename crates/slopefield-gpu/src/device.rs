@@ -377,6 +377,11 @@ impl Device {
         self.queue.write_buffer(buffer, 0, bytes);
     }
 
+    /// Writes to an array from `offset` on, a multiple of 4.
+    pub(crate) fn write_at(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
+        self.queue.write_buffer(buffer, offset, bytes);
+    }
+
     /// Runs a program with a thread for each of `lanes`, on arrays in the order of their bindings.
     pub(crate) fn run(
         &self,
@@ -412,7 +417,17 @@ impl Device {
 
     /// The bytes of an array, after everything that runs has ended.
     pub(crate) fn read(&self, buffer: &wgpu::Buffer) -> Result<Vec<u8>, GpuError> {
-        let size = buffer.size();
+        self.read_part(buffer, 0, buffer.size())
+    }
+
+    /// `size` bytes of an array from `offset` on, after everything that runs has ended. Both are
+    /// multiples of 4.
+    pub(crate) fn read_part(
+        &self,
+        buffer: &wgpu::Buffer,
+        offset: u64,
+        size: u64,
+    ) -> Result<Vec<u8>, GpuError> {
         let copy = self.checked(|| {
             let copy = self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: None,
@@ -421,7 +436,7 @@ impl Device {
                 mapped_at_creation: false,
             });
             let mut encoder = self.device.create_command_encoder(&Default::default());
-            encoder.copy_buffer_to_buffer(buffer, 0, &copy, 0, size);
+            encoder.copy_buffer_to_buffer(buffer, offset, &copy, 0, size);
             self.queue.submit([encoder.finish()]);
             copy
         })?;
@@ -491,4 +506,9 @@ pub(crate) fn bytes_of_words(words: &[u32]) -> Vec<u8> {
 pub(crate) fn reals(bytes: &[u8]) -> Vec<f32> {
     let number = |b: &[u8]| f32::from_ne_bytes([b[0], b[1], b[2], b[3]]);
     bytes.chunks_exact(4).map(number).collect()
+}
+
+pub(crate) fn words(bytes: &[u8]) -> Vec<u32> {
+    let word = |b: &[u8]| u32::from_ne_bytes([b[0], b[1], b[2], b[3]]);
+    bytes.chunks_exact(4).map(word).collect()
 }

@@ -135,6 +135,9 @@ impl Dialect {
             for (name, len) in &program.private {
                 _ = writeln!(out, "var<private> {name}: array<real, {}>;", (*len).max(1));
             }
+            for (name, len) in &program.private_words {
+                _ = writeln!(out, "var<private> {name}: array<word, {len}>;");
+            }
             _ = writeln!(out, "\nfn nan() -> real {{\n    return joint_values[0u];\n}}\n");
             _ = writeln!(out, "fn infinity() -> real {{\n    return joint_values[1u];\n}}\n");
             text += &functions;
@@ -164,6 +167,9 @@ impl Dialect {
         }
         for (name, len) in &program.private {
             text += &format!("    real {name}[{}];\n", (*len).max(1));
+        }
+        for (name, len) in &program.private_words {
+            text += &format!("    word {name}[{len}];\n");
         }
         text += "\n__device__ real nan() {\n    return joint_values[0u];\n}\n\n";
         text += "__device__ real infinity() {\n    return joint_values[1u];\n}\n\n";
@@ -234,6 +240,8 @@ pub(crate) struct Program {
     pub(crate) shared: Vec<SharedArray>,
     /// Arrays of numbers that each thread has of its own.
     pub(crate) private: Vec<(&'static str, usize)>,
+    /// Arrays of words that each thread has of its own.
+    pub(crate) private_words: Vec<(&'static str, usize)>,
     /// Functions; the last one is `run_lane`, what each thread does.
     pub(crate) body: String,
 }

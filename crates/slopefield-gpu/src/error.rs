@@ -32,6 +32,14 @@ pub enum GpuError {
         /// What it needs that is not there.
         why: &'static str,
     },
+    /// Noise that a method has no form for.
+    #[error("the method {method} {why}")]
+    Noise {
+        /// Its name.
+        method: &'static str,
+        /// What it is for.
+        why: &'static str,
+    },
     /// A model that is more than an ordinary differential equation.
     #[error("{what} are not solved on graphics cards; solve this model on the processor")]
     Model {
@@ -41,6 +49,12 @@ pub enum GpuError {
     /// Sizes, times or settings that make no sense.
     #[error("{0}")]
     Invalid(String),
+    /// The work was cancelled, or the time allowed for it is over.
+    #[error("stopped before the end: {why}")]
+    Interrupted {
+        /// Which of the two.
+        why: &'static str,
+    },
     /// No card, or no driver for one.
     #[error("no graphics card can be used: {why}")]
     NoDevice {

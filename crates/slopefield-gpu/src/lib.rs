@@ -4,6 +4,8 @@
 //! WGSL for cards of every maker (Vulkan, Metal, Direct3D 12, through `wgpu`; single precision), and
 //! CUDA C++ for NVIDIA's (single or double). [`PointProgram`] evaluates a plan at many points,
 //! [`TrajectoryProgram`] solves many trajectories of a model; [`Device`] runs the one, a [`Solver`] on it the other.
+//! [`GradientProgram`] and [`GradientSolver`] give exact gradients of a loss of such trajectories,
+//! [`PathProgram`] and [`PathSolver`] paths of equations with noise.
 //!
 //! ```text
 //! Plan ──emit──▶ common text ──dialect──▶ WGSL ──wgpu──▶ card
@@ -17,15 +19,28 @@ mod device;
 mod dialect;
 mod emit;
 mod error;
+mod gradient_solve;
+mod gradients;
+mod motion;
+mod path_solve;
+mod path_text;
+mod paths;
 mod places;
 mod points;
+mod reverse_text;
+mod runs;
 mod solve;
 mod solve_text;
+mod sums;
 mod trajectories;
 
 pub use device::{Device, DeviceInfo, DeviceKind, Devices, devices};
 pub use dialect::Dialect;
 pub use error::GpuError;
+pub use gradient_solve::{GradientReport, GradientSolver, TrajectoryLoss};
+pub use gradients::{GradientProgram, Tape};
+pub use path_solve::PathSolver;
+pub use paths::{PathArrays, PathMethod, PathProgram};
 pub use points::PointProgram;
 pub use solve::{GpuReport, Solver};
 pub use trajectories::{Arrays, Trajectories, TrajectoryProgram};

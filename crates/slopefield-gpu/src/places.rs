@@ -43,10 +43,15 @@ pub(crate) struct Places {
     own: Vec<u32>,
     /// Row of the first of them.
     own_row: usize,
-    /// Number of constants.
-    constants: usize,
+    /// Where in `joint_values` the constants of the plan begin.
+    constants_at: usize,
+    /// Where in `joint_values` the parameters begin.
+    params_at: usize,
+    joint_len: usize,
     /// Where in `tables` each table of the plan begins.
     tables: Vec<usize>,
+    /// Where in `tables` the rows of the parameters begin.
+    own_at: usize,
     tables_len: usize,
     /// Whether [`Places::parameter_function`] is called.
     general: bool,
@@ -65,20 +70,34 @@ impl Places {
         for (row, &param) in own.iter().enumerate() {
             row_of[param] = row as u32;
         }
-        let mut tables = Vec::new();
-        let mut next = TABLES_START;
-        for table in &plan.tables {
-            tables.push(next);
-            next += table.len();
-        }
+        let (tables, own_at) = begins(plan, TABLES_START);
+        let params_at = JOINT_START + plan.constants.len();
         Places {
             buffers,
             own: row_of,
             own_row,
-            constants: plan.constants.len(),
+            constants_at: JOINT_START,
+            params_at,
+            joint_len: params_at + plan.shape.params,
             tables,
-            tables_len: next,
+            own_at,
+            tables_len: own_at + plan.shape.params,
             general: false,
+        }
+    }
+
+    /// For another plan of the same kernel, with the same parameters: its constants and tables follow
+    /// what this one has.
+    pub(crate) fn beside(&self, plan: &Plan, buffers: Vec<(Buffer, Array)>) -> Self {
+        let (tables, tables_len) = begins(plan, self.tables_len);
+        Places {
+            buffers,
+            constants_at: self.joint_len,
+            joint_len: self.joint_len + plan.constants.len(),
+            tables,
+            tables_len,
+            general: false,
+            ..self.clone()
         }
     }
 
@@ -90,7 +109,7 @@ impl Places {
             At::Text(i, _) | At::Anywhere(i) => format!("{}u + {i}", run.offset),
         };
         match run.buffer {
-            Buffer::Constants => format!("joint_values[{JOINT_START}u + {index}]"),
+            Buffer::Constants => format!("joint_values[{}u + {index}]", self.constants_at),
             Buffer::Params => {
                 let len = match at {
                     At::First => Some(1),
@@ -120,7 +139,7 @@ impl Places {
             None => &self.own[..],
         };
         if run.iter().all(|row| *row == SHARED) {
-            return format!("joint_values[{}u + {index}]", JOINT_START + self.constants);
+            return format!("joint_values[{}u + {index}]", self.params_at);
         }
         let first = run[0];
         let consecutive = |(i, row): (usize, &u32)| *row != SHARED && *row == first + i as u32;
@@ -141,16 +160,20 @@ impl Places {
 
     /// The definition of `param`, where it is called: parameters by number.
     pub(crate) fn parameter_function(&self) -> String {
-        if !self.general {
-            return String::new();
-        }
+        if self.general { self.parameter_definition() } else { String::new() }
+    }
+
+    /// The definition of `param` where this plan or another one of the kernel calls it.
+    pub(crate) fn parameter_function_for(&self, other: &Places) -> String {
+        if self.general { self.parameter_function() } else { other.parameter_function() }
+    }
+
+    fn parameter_definition(&self) -> String {
         format!(
             "fn param(i: word) -> real {{\n    let row: word = tables[{}u + i];\n    if (row != \
              {SHARED}u) {{\n        return own_values[({}u + row) * lanes + lane];\n    }}\n    \
              return joint_values[{}u + i];\n}}\n\n",
-            self.tables_len,
-            self.own_row,
-            JOINT_START + self.constants,
+            self.own_at, self.own_row, self.params_at,
         )
     }
 
@@ -159,14 +182,14 @@ impl Places {
         [&[f64::NAN, f64::INFINITY][..], &plan.constants, shared].concat()
     }
 
-    /// Number of elements of [`Places::joint_values`].
+    /// Number of elements of [`Places::joint_values`], with what plans beside have added.
     pub(crate) fn joint_len(&self) -> usize {
-        JOINT_START + self.constants + self.own.len()
+        self.joint_len
     }
 
-    /// Number of elements of [`Places::tables`].
+    /// Number of elements of [`Places::tables`], with what plans beside have added.
     pub(crate) fn tables_len(&self) -> usize {
-        self.tables_len + self.own.len()
+        self.tables_len
     }
 
     /// What `tables` holds.
@@ -176,4 +199,15 @@ impl Places {
         all.extend(&self.own);
         all
     }
+}
+
+/// Where each table of a plan begins, if the first one begins at `next`, and where they end.
+fn begins(plan: &Plan, mut next: usize) -> (Vec<usize>, usize) {
+    let begin = |table: &Vec<u32>| {
+        let at = next;
+        next += table.len();
+        at
+    };
+    let tables = plan.tables.iter().map(begin).collect();
+    (tables, next)
 }

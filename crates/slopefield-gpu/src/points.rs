@@ -74,8 +74,12 @@ impl PointProgram {
              real(0.0);\n    }}\n{statements}}}\n",
             places.parameter_function(),
         );
-        let program =
-            Program { shared: SHARED.to_vec(), private: vec![("scratch", scratch)], body };
+        let program = Program {
+            shared: SHARED.to_vec(),
+            private: vec![("scratch", scratch)],
+            private_words: Vec::new(),
+            body,
+        };
         let text = dialect.program(&program)?;
         Ok(PointProgram { plan: plan.clone(), places, text, inputs, outputs })
     }

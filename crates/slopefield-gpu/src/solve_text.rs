@@ -26,20 +26,23 @@ pub(crate) const SETTINGS: [&str; 7] =
 const SMALLEST_STEP: f64 = 16.0;
 
 /// `run_lane` and what it calls besides `rhs(t, base)`, which takes the state from `stage` and
-/// writes slopes to `slopes` from `base` on.
-pub(crate) fn text(table: &Tableau, n: usize, offsets: &Offsets, dialect: Dialect) -> String {
+/// writes slopes to `slopes` from `base` on. `recorded` stands where a step has been accepted.
+pub(crate) fn text(
+    table: &Tableau,
+    n: usize,
+    offsets: &Offsets,
+    recorded: &str,
+    dialect: Dialect,
+) -> String {
     let writer = Writer { table, n, dialect };
-    let mut settings = String::new();
-    for (i, name) in SETTINGS.iter().enumerate() {
-        let at = offsets.settings + i;
-        settings += &format!("    let {name}: real = joint_values[{at}u];\n");
-    }
+    let settings = named(&SETTINGS, offsets.settings);
     let number = |x: f64| dialect.number(x);
     let controller = PiController::for_error_order(table.error_order());
     let (alpha, beta) = (controller.alpha, controller.beta);
     include_str!("text/solve.wgsl")
         .replace("$settings\n", &settings)
         .replace("$stages\n", &writer.stages())
+        .replace("$recorded\n", recorded)
         .replace("$error\n", &writer.error())
         .replace("$interpolant\n", &writer.interpolant())
         .replace("$atol", &(offsets.settings + SETTINGS.len()).to_string())
@@ -66,10 +69,18 @@ pub(crate) fn text(table: &Tableau, n: usize, offsets: &Offsets, dialect: Dialec
         .replace("$n", &format!("{n}u"))
 }
 
-struct Writer<'a> {
-    table: &'a Tableau,
-    n: usize,
-    dialect: Dialect,
+/// Declares numbers that stand in `joint_values` from `at` on.
+pub(crate) fn named(names: &[&str], at: usize) -> String {
+    let line =
+        |(i, name): (usize, &&str)| format!("    let {name}: real = joint_values[{}u];\n", at + i);
+    names.iter().enumerate().map(line).collect()
+}
+
+/// What an explicit method is in the text.
+pub(crate) struct Writer<'a> {
+    pub(crate) table: &'a Tableau,
+    pub(crate) n: usize,
+    pub(crate) dialect: Dialect,
 }
 
 impl Writer<'_> {
@@ -91,25 +102,32 @@ impl Writer<'_> {
         let mut out = String::new();
         for i in 1..self.table.stages() {
             out += "        {\n";
-            out += &self.weights(self.table.a[i]);
-            out += &format!("            for (var i: word = 0u; i < {}u; i++) {{\n", self.n);
-            out += "                var sum: real = u[i];\n";
-            for term in self.terms(i) {
-                out += &format!("                sum = sum + {term};\n");
-            }
-            out += "                stage[i] = sum;\n            }\n";
-            let c = self.table.c[i];
-            let ticks = if c == 1.0 {
-                "real(now + taken)".to_owned()
-            } else {
-                format!("(real(now) + {} * real(taken))", self.dialect.number(c))
-            };
-            out += &format!(
-                "            rhs(t_start + direction * ({ticks} * tick), {}u);\n        }}\n",
-                i * self.n
-            );
+            out += &self.state(i, "u", "stage[i]");
+            out += &format!("            rhs({}, {}u);\n        }}\n", self.time(i), i * self.n);
         }
         out
+    }
+
+    /// The state of a stage, from the one in the array `u`, written to the element that `to` names.
+    pub(crate) fn state(&self, stage: usize, u: &str, to: &str) -> String {
+        let mut out = self.weights(self.table.a[stage]);
+        out += &format!("            for (var i: word = 0u; i < {}u; i++) {{\n", self.n);
+        out += &format!("                var sum: real = {u}[i];\n");
+        for term in self.terms(stage) {
+            out += &format!("                sum = sum + {term};\n");
+        }
+        out + &format!("                {to} = sum;\n            }}\n")
+    }
+
+    /// The time of a stage.
+    pub(crate) fn time(&self, stage: usize) -> String {
+        let c = self.table.c[stage];
+        let ticks = if c == 1.0 {
+            "real(now + taken)".to_owned()
+        } else {
+            format!("(real(now) + {} * real(taken))", self.dialect.number(c))
+        };
+        format!("t_start + direction * ({ticks} * tick)")
     }
 
     /// The error of state `i`, in a loop over states.

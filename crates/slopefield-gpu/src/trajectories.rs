@@ -93,18 +93,7 @@ impl TrajectoryProgram {
         method: &'static Tableau,
         dialect: Dialect,
     ) -> Result<Self, GpuError> {
-        if let Some((function, _)) = model.others.first() {
-            let what = match function {
-                ModelFunction::Mass | ModelFunction::Invariants => {
-                    "algebraic equations and mass matrices"
-                }
-                ModelFunction::History | ModelFunction::Lags => "delays",
-                ModelFunction::Noise | ModelFunction::DiagonalNoise => "equations with noise",
-                ModelFunction::Rates | ModelFunction::JumpAffect(_) => "random jumps",
-                _ => "events",
-            };
-            return Err(GpuError::Model { what });
-        }
+        check_model(model)?;
         Self::new(&model.rhs.eval, own, method, dialect)
     }
 
@@ -120,6 +109,19 @@ impl TrajectoryProgram {
         own: &[usize],
         method: &'static Tableau,
         dialect: Dialect,
+    ) -> Result<Self, GpuError> {
+        Self::build(plan, own, method, dialect, "", 0)
+    }
+
+    /// The program, with the text `recorded` where a step has been accepted, and so many words in
+    /// `tables` before those of [`TrajectoryProgram::arrays`].
+    pub(crate) fn build(
+        plan: &Plan,
+        own: &[usize],
+        method: &'static Tableau,
+        dialect: Dialect,
+        recorded: &str,
+        words: usize,
     ) -> Result<Self, GpuError> {
         let n = plan.shape.outputs;
         if plan.entry != Entry::Eval || n == 0 {
@@ -150,15 +152,20 @@ impl TrajectoryProgram {
         ];
         let mut places = Places::new(plan, own, n, buffers);
         let statements = statements(plan, &mut places, dialect);
-        let offsets = Offsets { settings: places.joint_len(), limits: places.tables_len() };
+        let offsets = Offsets { settings: places.joint_len(), limits: places.tables_len() + words };
         let body = format!(
             "{}fn rhs(t: real, base: word) {{\n{statements}}}\n\n{}",
             places.parameter_function(),
-            solve_text::text(method, n, &offsets, dialect),
+            solve_text::text(method, n, &offsets, recorded, dialect),
         );
         let private =
             vec![("u", n), ("stage", n), ("slopes", method.stages() * n), ("scratch", scratch)];
-        let text = dialect.program(&Program { shared: SHARED.to_vec(), private, body })?;
+        let text = dialect.program(&Program {
+            shared: SHARED.to_vec(),
+            private,
+            private_words: Vec::new(),
+            body,
+        })?;
         let (plan, own) = (plan.clone(), own.len());
         Ok(TrajectoryProgram { plan, places, own, method, dialect, text })
     }
@@ -185,48 +192,7 @@ impl TrajectoryProgram {
         settings: &Settings,
         saves: &[f64],
     ) -> Result<(), GpuError> {
-        let invalid = |text: String| Err(GpuError::Invalid(text));
-        let Trajectories { t0, t1, count, u0, shared, own } = *problem;
-        let (n, params) = (self.states(), self.plan.shape.params);
-        if shared.len() != params {
-            return invalid(format!(
-                "{} parameters were given, but the right-hand side takes {params}",
-                shared.len()
-            ));
-        }
-        for (what, values, len) in [("initial states", u0, n), ("own parameters", own, self.own)] {
-            let (found, wanted) = match values {
-                Values::Same(row) => (row.len(), Some(len)),
-                Values::Each(rows) => (rows.len(), count.checked_mul(len)),
-            };
-            if Some(found) != wanted {
-                return invalid(format!(
-                    "{found} {what} were given for {count} trajectories of {len} each"
-                ));
-            }
-        }
-        if u32::try_from(count).is_err() {
-            return invalid(format!("{count} trajectories are too many"));
-        }
-        if !t0.is_finite() || !t1.is_finite() {
-            return invalid(format!("the time span {t0} to {t1} is not finite"));
-        }
-        settings.validate(n).map_err(|e| GpuError::Invalid(e.to_string()))?;
-        let direction = if t1 < t0 { -1.0 } else { 1.0 };
-        let mut previous = t0;
-        for (index, &t) in saves.iter().enumerate() {
-            if !((t - t0) * direction >= 0.0 && (t1 - t) * direction >= 0.0) {
-                return invalid(format!("save time {index} is {t}, outside the span {t0} to {t1}"));
-            }
-            if (t - previous) * direction < 0.0 {
-                return invalid(format!(
-                    "save time {index} is {t}, before its predecessor {previous}; sort them in \
-                     the direction of integration"
-                ));
-            }
-            previous = t;
-        }
-        Ok(())
+        check_values(problem, settings, saves, (self.states(), self.plan.shape.params, self.own))
     }
 
     /// What the arrays hold for the trajectories `from .. from + lanes`, if a run is to attempt up
@@ -260,15 +226,7 @@ impl TrajectoryProgram {
             [one] => joint_values.extend(std::iter::repeat_n(one, n)),
             _ => joint_values.extend(&settings.atol),
         }
-        let mut own_values = Vec::with_capacity((n + self.own) * lanes);
-        for (values, len) in [(problem.u0, n), (problem.own, self.own)] {
-            for i in 0..len {
-                own_values.extend((from..from + lanes).map(|k| match values {
-                    Values::Same(row) => row[i],
-                    Values::Each(rows) => rows[k * len + i],
-                }));
-            }
-        }
+        let own_values = columns(problem, (n, self.own), (from, lanes));
         let mut tables = self.places.tables(&self.plan, lanes);
         let most = u32::try_from(settings.max_steps).unwrap_or(u32::MAX);
         tables.extend([attempts, most, saves.len() as u32]);
@@ -351,4 +309,93 @@ impl TrajectoryProgram {
             into.push(Err(Box::new(Failure { error, u, stats })));
         }
     }
+}
+
+/// Refuses models that are more than an ordinary differential equation.
+pub(crate) fn check_model(model: &LoweredModel) -> Result<(), GpuError> {
+    match model.others.first() {
+        Some((function, _)) => Err(refused(function)),
+        None => Ok(()),
+    }
+}
+
+/// The refusal of a model that has a function.
+pub(crate) fn refused(function: &ModelFunction) -> GpuError {
+    let what = match function {
+        ModelFunction::Mass | ModelFunction::Invariants => "algebraic equations and mass matrices",
+        ModelFunction::History | ModelFunction::Lags => "delays",
+        ModelFunction::Noise | ModelFunction::DiagonalNoise => "equations with noise",
+        ModelFunction::Rates | ModelFunction::JumpAffect(_) => "random jumps",
+        _ => "events",
+    };
+    GpuError::Model { what }
+}
+
+/// Checks sizes, times and settings of a problem with so many states, parameters, and parameters of each
+/// trajectory.
+pub(crate) fn check_values(
+    problem: &Trajectories<'_>,
+    settings: &Settings,
+    saves: &[f64],
+    (n, params, own_len): (usize, usize, usize),
+) -> Result<(), GpuError> {
+    let invalid = |text: String| Err(GpuError::Invalid(text));
+    let Trajectories { t0, t1, count, u0, shared, own } = *problem;
+    if shared.len() != params {
+        return invalid(format!(
+            "{} parameters were given, but the right-hand side takes {params}",
+            shared.len()
+        ));
+    }
+    for (what, values, len) in [("initial states", u0, n), ("own parameters", own, own_len)] {
+        let (found, wanted) = match values {
+            Values::Same(row) => (row.len(), Some(len)),
+            Values::Each(rows) => (rows.len(), count.checked_mul(len)),
+        };
+        if Some(found) != wanted {
+            return invalid(format!(
+                "{found} {what} were given for {count} trajectories of {len} each"
+            ));
+        }
+    }
+    if u32::try_from(count).is_err() {
+        return invalid(format!("{count} trajectories are too many"));
+    }
+    if !t0.is_finite() || !t1.is_finite() {
+        return invalid(format!("the time span {t0} to {t1} is not finite"));
+    }
+    settings.validate(n).map_err(|e| GpuError::Invalid(e.to_string()))?;
+    let direction = if t1 < t0 { -1.0 } else { 1.0 };
+    let mut previous = t0;
+    for (index, &t) in saves.iter().enumerate() {
+        if !((t - t0) * direction >= 0.0 && (t1 - t) * direction >= 0.0) {
+            return invalid(format!("save time {index} is {t}, outside the span {t0} to {t1}"));
+        }
+        if (t - previous) * direction < 0.0 {
+            return invalid(format!(
+                "save time {index} is {t}, before its predecessor {previous}; sort them in \
+                 the direction of integration"
+            ));
+        }
+        previous = t;
+    }
+    Ok(())
+}
+
+/// Initial states and own parameters of the trajectories `from .. from + lanes`, a column for each.
+pub(crate) fn columns(
+    problem: &Trajectories<'_>,
+    (n, own): (usize, usize),
+    (from, lanes): (usize, usize),
+) -> Vec<f64> {
+    let mut columns = Vec::with_capacity((n + own) * lanes);
+    for (values, len) in [(problem.u0, n), (problem.own, own)] {
+        for i in 0..len {
+            columns.extend((from..from + lanes).map(|k| match values {
+                Values::Same(row) => row[i],
+                Values::Each(rows) => rows[k * len + i],
+            }));
+        }
+    }
+    columns
 }

@@ -199,3 +199,40 @@ __device__ static real control_exp2(real x) {
     const real high = $exp2_2 + $exp2_3 * y;
     return ldexp(low + (high + $exp2_4 * y2) * y2, int(n));
 }
+
+// The upper half of a product of 32-bit words.
+__device__ static word sf_high_product(word a, word b) {
+    return word(((unsigned long long)a * b) >> 32);
+}
+
+// sqrt(-2 ln(1 - x)) of the first 52 of 64 bits after the point, accurate at both ends.
+__device__ static real sf_normal_radius(word high, word low) {
+    const real unit = real(2.3283064365386963e-10);
+    const real ulp = real(2.220446049250313e-16);
+    if (high < 0x80000000u) {
+        return sqrt(real(-2) * log1p(-(real(high) * unit + real(low >> 12) * ulp)));
+    }
+    return sqrt(real(-2) * log(real(~high) * unit + (real((~low) >> 12) + real(1)) * ulp));
+}
+
+// The angle to the nearest quarter of a turn.
+__device__ static real sf_rest_of_quarters(word high, word low) {
+    const int rest = int(high - ((high + 0x20000000u) >> 30 << 30));
+    const real unit = real(2.3283064365386963e-10);
+    const real ulp = real(2.220446049250313e-16);
+    return (real(rest) * unit + real(low >> 12) * ulp) * real(6.283185307179586);
+}
+
+__device__ static real sf_cosine_of_turn(word high, word low) {
+    const real angle = sf_rest_of_quarters(high, low);
+    const word quarter = (high + 0x20000000u) >> 30;
+    const real size = (quarter & 1u) != 0u ? sin(angle) : cos(angle);
+    return quarter == 1u || quarter == 2u ? -size : size;
+}
+
+__device__ static real sf_sine_of_turn(word high, word low) {
+    const real angle = sf_rest_of_quarters(high, low);
+    const word quarter = (high + 0x20000000u) >> 30;
+    const real size = (quarter & 1u) != 0u ? cos(angle) : sin(angle);
+    return quarter > 1u ? -size : size;
+}

@@ -530,3 +530,43 @@ fn control_log2(x: real) -> real {
 fn control_exp2(x: real) -> real {
     return exp2(x);
 }
+
+// The upper half of a product of 32-bit words.
+fn sf_high_product(a: u32, b: u32) -> u32 {
+    let low: u32 = (a & 0xFFFFu) * (b & 0xFFFFu);
+    let first: u32 = (a >> 16u) * (b & 0xFFFFu) + (low >> 16u);
+    let second: u32 = (a & 0xFFFFu) * (b >> 16u) + (first & 0xFFFFu);
+    return (a >> 16u) * (b >> 16u) + (first >> 16u) + (second >> 16u);
+}
+
+// sqrt(-2 ln(1 - x)) of the first 52 of 64 bits after the point, accurate at both ends.
+fn sf_normal_radius(high: u32, low: u32) -> real {
+    if (high < 0x80000000u) {
+        let x: real = real(high) * 2.3283064e-10 + real(low >> 12u) * 2.2204460e-16;
+        return sf_sqrt(-2.0 * sf_log1p(-x));
+    }
+    let rest: real = real(~high) * 2.3283064e-10 + (real((~low) >> 12u) + 1.0) * 2.2204460e-16;
+    return sf_sqrt(-2.0 * sf_ln(rest));
+}
+
+// The angle to the nearest quarter of a turn.
+fn sf_rest_of_quarters(high: u32, low: u32) -> real {
+    let rest: i32 = bitcast<i32>(high - (((high + 0x20000000u) >> 30u) << 30u));
+    return (real(rest) * 2.3283064e-10 + real(low >> 12u) * 2.2204460e-16) * 6.2831853;
+}
+
+fn sf_cosine_of_turn(high: u32, low: u32) -> real {
+    let angle: real = sf_rest_of_quarters(high, low);
+    let quarter: u32 = (high + 0x20000000u) >> 30u;
+    let size: real =
+        select(sf_cos_near_zero(angle), sf_sin_near_zero(angle), (quarter & 1u) != 0u);
+    return select(size, -size, quarter == 1u || quarter == 2u);
+}
+
+fn sf_sine_of_turn(high: u32, low: u32) -> real {
+    let angle: real = sf_rest_of_quarters(high, low);
+    let quarter: u32 = (high + 0x20000000u) >> 30u;
+    let size: real =
+        select(sf_sin_near_zero(angle), sf_cos_near_zero(angle), (quarter & 1u) != 0u);
+    return select(size, -size, quarter > 1u);
+}

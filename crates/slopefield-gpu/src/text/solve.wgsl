@@ -168,6 +168,7 @@ $interpolant
             }
             previous = greater(log2_error, $smallest_remembered);
             after_rejection = 0u;
+$recorded
             accepted = accepted + 1u;
             now = now + taken;
             for (var i: word = 0u; i < $n; i++) {

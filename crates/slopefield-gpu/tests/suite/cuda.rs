@@ -11,7 +11,7 @@ use slopefield_kernel::Kernel;
 use slopefield_solve::{Settings, tableau};
 
 /// Numbers as the bytes of a dialect.
-fn real(dialect: Dialect, numbers: &[f64]) -> Vec<u8> {
+pub fn real(dialect: Dialect, numbers: &[f64]) -> Vec<u8> {
     if dialect.is_double() {
         numbers.iter().flat_map(|x| x.to_ne_bytes()).collect()
     } else {
@@ -27,13 +27,13 @@ fn ticks(dialect: Dialect, times: &[u64]) -> Vec<u8> {
     }
 }
 
-fn words(words: &[u32]) -> Vec<u8> {
+pub fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|x| x.to_ne_bytes()).collect()
 }
 
 /// Compiles `kernel` with one of the programs in `shim` and runs it on arrays given as lengths and
 /// bytes; gives what it writes.
-fn run(kernel: &str, program: &str, arrays: &[(usize, Vec<u8>)]) -> Vec<u8> {
+pub fn run(kernel: &str, program: &str, arrays: &[(usize, Vec<u8>)]) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("there is a place for files");
     let at = |name: &str| folder.path().join(name);
     std::fs::write(at("kernel.cu"), kernel).expect("the kernel is written");
@@ -63,7 +63,7 @@ fn run(kernel: &str, program: &str, arrays: &[(usize, Vec<u8>)]) -> Vec<u8> {
     std::fs::read(at("out")).expect("the kernel writes")
 }
 
-fn numbers(dialect: Dialect, bytes: &[u8]) -> Vec<f64> {
+pub fn numbers(dialect: Dialect, bytes: &[u8]) -> Vec<f64> {
     if dialect.is_double() {
         let number = |b: &[u8]| f64::from_ne_bytes(b.try_into().expect("eight bytes"));
         bytes.chunks_exact(8).map(number).collect()
@@ -133,6 +133,66 @@ fn a_right_hand_side_has_the_interpreters_values() {
     }
 }
 
+/// What the arrays hold that a program of whole solves writes.
+pub struct Written {
+    pub results: Vec<f64>,
+    pub kept: Vec<f64>,
+    pub counts: Vec<u32>,
+    pub clock: Vec<u64>,
+}
+
+impl Written {
+    /// All 0, but for the clock.
+    pub fn before(arrays: &Arrays) -> Self {
+        Written {
+            results: vec![0.0; arrays.results],
+            kept: vec![0.0; arrays.kept],
+            counts: vec![0; arrays.counts],
+            clock: arrays.clock.clone(),
+        }
+    }
+}
+
+/// Runs a program of whole solves to its end.
+pub fn finished(
+    text: &str,
+    dialect: Dialect,
+    (joint, own, tables): (&[f64], &[f64], &[u32]),
+    before: &Written,
+) -> Written {
+    let Written { results, kept, counts, clock } = before;
+    let bytes = run(
+        text,
+        "solve.cpp",
+        &[
+            (joint.len(), real(dialect, joint)),
+            (own.len(), real(dialect, own)),
+            (tables.len(), words(tables)),
+            (results.len(), real(dialect, results)),
+            (kept.len(), real(dialect, kept)),
+            (counts.len(), words(counts)),
+            (clock.len(), ticks(dialect, clock)),
+        ],
+    );
+    let size = if dialect.is_double() { 8 } else { 4 };
+    let (result_bytes, rest) = bytes.split_at(results.len() * size);
+    let (kept_bytes, rest) = rest.split_at(kept.len() * size);
+    let (count_bytes, clock_bytes) = rest.split_at(counts.len() * 4);
+    let word = |b: &[u8]| u32::from_ne_bytes(b.try_into().expect("four bytes"));
+    let clock = if dialect.is_double() {
+        let long = |b: &[u8]| u64::from_ne_bytes(b.try_into().expect("eight bytes"));
+        clock_bytes.chunks_exact(8).map(long).collect()
+    } else {
+        clock_bytes.chunks_exact(4).map(|b| u64::from(word(b))).collect()
+    };
+    Written {
+        results: numbers(dialect, result_bytes),
+        kept: numbers(dialect, kept_bytes),
+        counts: count_bytes.chunks_exact(4).map(word).collect(),
+        clock,
+    }
+}
+
 /// Solves with a program of a CUDA dialect: states, steps accepted and rejected.
 pub fn solved(
     program: &TrajectoryProgram,
@@ -143,42 +203,17 @@ pub fn solved(
 ) -> (Vec<f64>, Vec<slopefield_ensemble::TrajectoryResult>) {
     program.check(problem, settings, saves).expect("the problem makes sense");
     let arrays = program.arrays(problem, settings, saves, (0, problem.count), 37);
-    let Arrays { joint_values, own_values, tables, results, kept, counts, clock } = arrays;
-    let zeros = |len: usize| (len, real(dialect, &vec![0.0; len]));
-    let bytes = run(
-        &program.text,
-        "solve.cpp",
-        &[
-            (joint_values.len(), real(dialect, &joint_values)),
-            (own_values.len(), real(dialect, &own_values)),
-            (tables.len(), words(&tables)),
-            zeros(results),
-            zeros(kept),
-            (counts, words(&vec![0; counts])),
-            (clock.len(), ticks(dialect, &clock)),
-        ],
-    );
-    let size = if dialect.is_double() { 8 } else { 4 };
-    let (result_bytes, rest) = bytes.split_at(results * size);
-    let (kept_bytes, rest) = rest.split_at(kept * size);
-    let (count_bytes, clock_bytes) = rest.split_at(counts * 4);
-    let word = |b: &[u8]| u32::from_ne_bytes(b.try_into().expect("four bytes"));
-    let counts: Vec<u32> = count_bytes.chunks_exact(4).map(word).collect();
-    let clock: Vec<u64> = if dialect.is_double() {
-        let long = |b: &[u8]| u64::from_ne_bytes(b.try_into().expect("eight bytes"));
-        clock_bytes.chunks_exact(8).map(long).collect()
-    } else {
-        clock_bytes.chunks_exact(4).map(|b| u64::from(word(b))).collect()
-    };
+    let inputs = (&arrays.joint_values[..], &arrays.own_values[..], &arrays.tables[..]);
+    let written = finished(&program.text, dialect, inputs, &Written::before(&arrays));
     let mut out = vec![0.0; problem.count * saves.len() * program.states()];
     let mut all = Vec::new();
     program.unpack(
         problem,
         settings,
         saves.len(),
-        (&numbers(dialect, result_bytes), &numbers(dialect, kept_bytes)),
-        &counts,
-        &clock,
+        (&written.results, &written.kept),
+        &written.counts,
+        &written.clock,
         None,
         &mut all,
         &mut out,

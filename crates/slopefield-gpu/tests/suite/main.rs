@@ -3,6 +3,8 @@
 mod common;
 mod cuda;
 mod functions;
+mod gradients;
 mod losses;
+mod paths;
 mod plans;
 mod trajectories;

@@ -34,6 +34,11 @@ impl Lotka {
         Lotka { count, own: (0..4 * count).map(vary).collect() }
     }
 
+    /// Their parameters, trajectory by trajectory.
+    pub fn own(&self) -> &[f64] {
+        &self.own
+    }
+
     pub fn problem(&self) -> Trajectories<'_> {
         Trajectories {
             t0: 0.0,

@@ -1,0 +1,269 @@
+//! Gradients of a loss of many trajectories, on a device of `wgpu`.
+
+use slopefield_ensemble::TrajectoryResult;
+use slopefield_solve::{Settings, SolveError};
+
+use crate::device::{Compiled, Device, bytes_of_reals, bytes_of_words, reals, words};
+use crate::dialect::Dialect;
+use crate::error::GpuError;
+use crate::gradients::{GradientProgram, Tape};
+use crate::runs::Runs;
+use crate::sums::{self, BLOCK};
+use crate::trajectories::{SHARED, Trajectories};
+
+/// Trajectories at once at most.
+const MOST_LANES: usize = 1 << 20;
+/// Steps of a trajectory that there is room for at first.
+const FIRST_ROOM: u32 = 256;
+/// Memory of the card that a gradient takes unless said otherwise.
+const DEFAULT_MEMORY: u64 = 1 << 30;
+
+/// The loss of a trajectory, from its number and its states at the save times, row by row (NaN where a
+/// failed trajectory did not get to); writes the derivative by each of them.
+pub type TrajectoryLoss<'a> = dyn FnMut(usize, &[f64], &mut [f64]) -> f64 + 'a;
+
+/// The programs of a gradient on a device.
+pub struct GradientSolver<'a> {
+    device: &'a Device,
+    program: &'a GradientProgram,
+    forward: Compiled,
+    reverse: Compiled,
+    sums: Compiled,
+    /// Attempts of a run, where a test or a user sets them.
+    pub attempts: Option<u32>,
+    /// Bytes of the card to be used. The fewer, the fewer trajectories at once and the fewer states
+    /// kept; less than 64 trajectories need is exceeded.
+    pub memory: u64,
+    /// How much is kept, where a test or a user sets it. A solve that takes more steps than there is
+    /// room for is made again with more.
+    pub tape: Option<Tape>,
+}
+
+/// What came of a gradient.
+#[derive(Debug, Clone)]
+pub struct GradientReport {
+    /// Sum of the losses, in the order of the trajectories.
+    pub loss: f64,
+    /// One per trajectory.
+    pub trajectories: Vec<TrajectoryResult>,
+    /// Derivative of the loss by the initial states, trajectory by trajectory. NaN where the loss
+    /// depends on states that a failed trajectory did not get to.
+    pub by_u0: Vec<f64>,
+    /// That by the parameters that trajectories have of their own, trajectory by trajectory.
+    pub by_own: Vec<f64>,
+    /// That by each of all parameters, summed over the trajectories in their order; 0 for those that
+    /// trajectories have of their own.
+    pub by_shared: Vec<f64>,
+    /// How often the device was asked to go on.
+    pub runs: u64,
+    /// Bytes of the largest batch on the device.
+    pub memory: u64,
+}
+
+impl<'a> GradientSolver<'a> {
+    /// Compiles programs of [`Dialect::Wgsl`].
+    ///
+    /// # Errors
+    /// What the driver refuses.
+    pub fn new(device: &'a Device, program: &'a GradientProgram) -> Result<Self, GpuError> {
+        Ok(GradientSolver {
+            device,
+            program,
+            forward: device.compile(&program.forward().text, &SHARED)?,
+            reverse: device.compile(program.reverse(), &SHARED)?,
+            sums: device.compile(&sums::text(Dialect::Wgsl)?, &sums::SHARED)?,
+            attempts: None,
+            memory: DEFAULT_MEMORY,
+            tape: None,
+        })
+    }
+
+    /// Integrates every trajectory in single precision, asks for the loss of each, and gives the exact
+    /// derivatives of the steps that were taken.
+    ///
+    /// # Errors
+    /// [`GpuError::Invalid`] for sizes, times and settings that make no sense; [`GpuError::Interrupted`]
+    /// where the settings interrupt; what the driver refuses; [`GpuError::Memory`] if not even 64
+    /// trajectories fit.
+    pub fn gradient(
+        &self,
+        problem: &Trajectories<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        loss: &mut TrajectoryLoss<'_>,
+    ) -> Result<GradientReport, GpuError> {
+        let forward = self.program.forward();
+        forward.check(problem, settings, saves)?;
+        if problem.t0 == problem.t1 {
+            return Err(GpuError::Invalid(format!("the time span is empty: {} only", problem.t0)));
+        }
+        let mut report = GradientReport {
+            loss: 0.0,
+            trajectories: Vec::with_capacity(problem.count),
+            by_u0: vec![0.0; problem.count * forward.states()],
+            by_own: vec![0.0; problem.count * self.program.own().len()],
+            by_shared: vec![0.0; self.program.rows() - forward.states()],
+            runs: 0,
+            memory: 0,
+        };
+        let most_steps = u32::try_from(settings.max_steps).unwrap_or(u32::MAX).max(1);
+        let mut room = self.tape.map_or(FIRST_ROOM, |tape| tape.room).clamp(1, most_steps);
+        let mut from = 0;
+        while from < problem.count {
+            let (tape, most) = self.plan(saves.len(), room, problem.count - from)?;
+            let lanes = most.min(problem.count - from);
+            let taken =
+                self.batch(problem, settings, saves, (from, lanes), tape, loss, &mut report)?;
+            if taken > tape.room {
+                // The same solve again, with the same steps. Some more, so that neighbours fit too.
+                room = taken.saturating_add(taken / 4).min(most_steps);
+                continue;
+            }
+            from += lanes;
+        }
+        Ok(report)
+    }
+
+    /// How much to keep, and of how many trajectories at once.
+    fn plan(&self, saves: usize, room: u32, wanted: usize) -> Result<(Tape, usize), GpuError> {
+        let limit = self.device.info().largest_array;
+        let lanes_with = |tape: Tape| {
+            let (widest, all) = self.program.width(saves, tape);
+            (limit / (4 * widest as u64)).min(self.memory / (4 * all as u64)) as usize
+        };
+        let root = f64::from(room).sqrt().ceil() as u32;
+        let mut tape = Tape { room, stride: self.tape.map_or(1, |tape| tape.stride.max(1)) };
+        if self.tape.is_none() && lanes_with(tape) < wanted.min(MOST_LANES) {
+            tape.stride = root;
+        }
+        // Sums are made of blocks of the same trajectories, whatever the memory.
+        let (widest, _) = self.program.width(saves, tape);
+        let least = 4 * (widest * BLOCK.min(wanted)) as u64;
+        if least > limit {
+            let device = self.device.info().name.clone();
+            return Err(GpuError::Memory { device, needed: least, limit });
+        }
+        let whole = lanes_with(tape).min(MOST_LANES) / BLOCK * BLOCK;
+        Ok((tape, whole.max(BLOCK)))
+    }
+
+    /// Adds a batch to the report and gives the most accepted steps; nothing is added where that is
+    /// more than there was room for.
+    #[allow(clippy::too_many_arguments, reason = "a solve and where it goes")]
+    fn batch(
+        &self,
+        problem: &Trajectories<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        (from, lanes): (usize, usize),
+        tape: Tape,
+        loss: &mut TrajectoryLoss<'_>,
+        report: &mut GradientReport,
+    ) -> Result<u32, GpuError> {
+        let (device, program) = (self.device, self.program);
+        let n = program.forward().states();
+        let arrays = program.forward_arrays(problem, settings, saves, (from, lanes), 1, tape);
+        let joint = device.array(&bytes_of_reals(&arrays.joint_values))?;
+        let own = device.array(&bytes_of_reals(&arrays.own_values))?;
+        let table = device.array(&bytes_of_words(&arrays.tables))?;
+        let results = device.empty(4 * arrays.results as u64)?;
+        let kept = device.empty(4 * arrays.kept as u64)?;
+        let counts = device.empty(4 * arrays.counts as u64)?;
+        let times: Vec<u32> = arrays.clock.iter().map(|ticks| *ticks as u32).collect();
+        let clock = device.array(&bytes_of_words(&times))?;
+        let open = device.empty(4)?;
+        let rest = [&kept, &counts, &clock, &open];
+        let all = [&joint, &own, &table, &results, rest[0], rest[1], rest[2], rest[3]];
+        let solve = |program, arrays: &[&wgpu::Buffer], tables: &[u32], runs: &mut u64| {
+            let (attempts_at, attempts) = (tables.len() - 3, self.attempts);
+            let all = Runs { device, program, arrays, attempts_at, lanes, attempts };
+            match all.finish(settings, problem.t0, runs)? {
+                Some(SolveError::OutOfTime { .. }) => {
+                    Err(GpuError::Interrupted { why: "the time allowed is over" })
+                }
+                Some(_) => Err(GpuError::Interrupted { why: "it was cancelled" }),
+                None => Ok(()),
+            }
+        };
+        solve(&self.forward, &all, &arrays.tables, &mut report.runs)?;
+        let numbers = words(&device.read(&counts)?);
+        let most = numbers[2 * lanes..3 * lanes].iter().copied().max().unwrap_or(0);
+        if most > tape.room {
+            return Ok(most);
+        }
+        let part = |buffer, rows: usize| device.read_part(buffer, 0, 4 * (rows * lanes) as u64);
+        let (reached, at) = (reals(&part(&kept, 2 * n + 2)?), words(&part(&clock, 1)?));
+        let at: Vec<u64> = at.iter().map(|ticks| u64::from(*ticks)).collect();
+        let row = saves.len() * n;
+        let mut states = vec![0.0; lanes * row];
+        program.forward().unpack(
+            problem,
+            settings,
+            saves.len(),
+            (&reals(&device.read(&results)?), &reached),
+            &numbers[..6 * lanes],
+            &at,
+            None,
+            &mut report.trajectories,
+            &mut states,
+        );
+        let mut by_state = vec![0.0; lanes * row];
+        for lane in 0..lanes {
+            let part = lane * row..(lane + 1) * row;
+            report.loss += loss(from + lane, &states[part.clone()], &mut by_state[part]);
+        }
+        let (joint_values, own_values, tables) = program.reverse_arrays(&arrays, &by_state);
+        let bytes = [joint_values.len(), own_values.len(), tables.len(), arrays.results];
+        let bytes = bytes.iter().sum::<usize>() + arrays.kept + arrays.counts + arrays.clock.len();
+        report.memory = report.memory.max(4 * (bytes + program.rows() * lanes) as u64);
+        let joint = device.array(&bytes_of_reals(&joint_values))?;
+        let own = device.array(&bytes_of_reals(&own_values))?;
+        let table = device.array(&bytes_of_words(&tables))?;
+        let gradients = device.empty(4 * (program.rows() * lanes) as u64)?;
+        let all = [&joint, &own, &table, &gradients, rest[0], rest[1], rest[2], rest[3]];
+        solve(&self.reverse, &all, &tables, &mut report.runs)?;
+        self.collect(&joint, &gradients, (from, lanes), report)?;
+        Ok(most)
+    }
+
+    /// Reads the gradients of a batch and adds those by parameters that all share.
+    fn collect(
+        &self,
+        joint: &wgpu::Buffer,
+        gradients: &wgpu::Buffer,
+        (from, lanes): (usize, usize),
+        report: &mut GradientReport,
+    ) -> Result<(), GpuError> {
+        let (device, n, own) = (self.device, self.program.forward().states(), self.program.own());
+        let rows = |count: usize, row: &dyn Fn(usize) -> usize, to: &mut [f64]| {
+            for i in 0..count {
+                let bytes = 4 * lanes as u64;
+                let read = device.read_part(gradients, bytes * row(i) as u64, bytes)?;
+                for (lane, value) in reals(&read).iter().enumerate() {
+                    to[(from + lane) * count + i] = f64::from(*value);
+                }
+            }
+            Ok(())
+        };
+        rows(n, &|i| i, &mut report.by_u0)?;
+        rows(own.len(), &|i| n + own[i], &mut report.by_own)?;
+        let shared: Vec<usize> =
+            (0..report.by_shared.len()).filter(|i| own.binary_search(i).is_err()).collect();
+        if shared.is_empty() {
+            return Ok(());
+        }
+        let at: Vec<usize> = shared.iter().map(|i| n + i).collect();
+        let (tables, threads) = sums::tables(&at, lanes);
+        let tables = device.array(&bytes_of_words(&tables))?;
+        let sums = device.empty(4 * threads as u64)?;
+        device.run(&self.sums, &[joint, &tables, gradients, &sums], threads)?;
+        let sums = reals(&device.read(&sums)?);
+        let blocks = lanes.div_ceil(BLOCK);
+        for (row, i) in sums.chunks_exact(blocks).zip(shared) {
+            for sum in row {
+                report.by_shared[i] += f64::from(*sum);
+            }
+        }
+        Ok(())
+    }
+}

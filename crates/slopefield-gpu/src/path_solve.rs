@@ -1,0 +1,107 @@
+//! Paths of stochastic differential equations on a device of `wgpu`.
+
+use slopefield_solve::Settings;
+
+use crate::device::{Compiled, Device, bytes_of_reals, bytes_of_words, reals, words};
+use crate::error::GpuError;
+use crate::paths::{PathProgram, SHARED};
+use crate::runs::Runs;
+use crate::solve::GpuReport;
+use crate::trajectories::Trajectories;
+
+/// Paths at once at most.
+const MOST_LANES: usize = 1 << 20;
+
+/// A program of paths on a device.
+pub struct PathSolver<'a> {
+    device: &'a Device,
+    program: &'a PathProgram,
+    compiled: Compiled,
+    /// Steps of a run, where a test or a user sets them.
+    pub attempts: Option<u32>,
+}
+
+impl<'a> PathSolver<'a> {
+    /// Compiles a program of [`crate::Dialect::Wgsl`].
+    ///
+    /// # Errors
+    /// What the driver refuses.
+    pub fn new(device: &'a Device, program: &'a PathProgram) -> Result<Self, GpuError> {
+        let compiled = device.compile(&program.text, &SHARED)?;
+        Ok(PathSolver { device, program, compiled, attempts: None })
+    }
+
+    /// Simulates every path in single precision and writes its states at `saves` to `out`: path by path,
+    /// row by row (`count × saves × n`). Path `k` has the motion of the seed of the settings and of their
+    /// path number plus `k`. A path that fails stops alone.
+    ///
+    /// # Errors
+    /// [`GpuError::Invalid`] for sizes, times and settings that make no sense; what the driver refuses;
+    /// [`GpuError::Memory`] if not even a path fits.
+    pub fn solve(
+        &self,
+        problem: &Trajectories<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        out: &mut [f64],
+    ) -> Result<GpuReport, GpuError> {
+        let (device, program) = (self.device, self.program);
+        program.check_room(problem, saves.len(), out.len())?;
+        let limit = device.info().largest_array;
+        let one = program.arrays(problem, settings, saves, (0, problem.count.min(1)), 1)?;
+        let widest = 4 * program.widest(saves.len(), &one, problem.count.min(1)) as u64;
+        let most = (limit / widest).min(MOST_LANES as u64) as usize;
+        let needed = widest.max(4 * one.tables.len() as u64);
+        if most == 0 || needed > limit {
+            return Err(GpuError::Memory { device: device.info().name.clone(), needed, limit });
+        }
+        let row = saves.len() * program.states();
+        let mut report = GpuReport { trajectories: Vec::with_capacity(problem.count), runs: 0 };
+        for from in (0..problem.count).step_by(most) {
+            let lanes = most.min(problem.count - from);
+            let out = &mut out[from * row..][..lanes * row];
+            self.batch(problem, settings, saves, (from, lanes), out, &mut report)?;
+        }
+        Ok(report)
+    }
+
+    fn batch(
+        &self,
+        problem: &Trajectories<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        range: (usize, usize),
+        out: &mut [f64],
+        report: &mut GpuReport,
+    ) -> Result<(), GpuError> {
+        let device = self.device;
+        let arrays = self.program.arrays(problem, settings, saves, range, 1)?;
+        let joint = device.array(&bytes_of_reals(&arrays.joint_values))?;
+        let own = device.array(&bytes_of_reals(&arrays.own_values))?;
+        let tables = device.array(&bytes_of_words(&arrays.tables))?;
+        let results = device.empty(4 * arrays.results as u64)?;
+        let kept = device.empty(4 * arrays.kept as u64)?;
+        let counts = device.empty(4 * arrays.counts as u64)?;
+        let open = device.empty(4)?;
+        let all = [&joint, &own, &tables, &results, &kept, &counts, &open];
+        let runs = Runs {
+            device,
+            program: &self.compiled,
+            arrays: &all,
+            attempts_at: arrays.attempts_at,
+            lanes: range.1,
+            attempts: self.attempts,
+        };
+        let interrupted = runs.finish(settings, problem.t0, &mut report.runs)?;
+        self.program.unpack(
+            &arrays,
+            saves.len(),
+            (&reals(&device.read(&results)?), &reals(&device.read(&kept)?)),
+            &words(&device.read(&counts)?),
+            interrupted.as_ref(),
+            &mut report.trajectories,
+            out,
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,55 @@
+//! Sums over trajectories in a fixed order.
+
+use crate::dialect::{Dialect, ElementType, Program, SharedArray};
+use crate::error::GpuError;
+
+/// Trajectories whose numbers are added one after the other on the card.
+pub(crate) const BLOCK: usize = 64;
+
+/// The arrays, in the order of their bindings.
+pub(crate) const SHARED: [SharedArray; 4] = [
+    SharedArray { name: "joint_values", element: ElementType::Real, writable: false },
+    SharedArray { name: "tables", element: ElementType::Word, writable: false },
+    SharedArray { name: "results", element: ElementType::Real, writable: false },
+    SharedArray { name: "sums", element: ElementType::Real, writable: true },
+];
+
+const BODY: &str = "fn run_lane() {
+    lanes = tables[0u];
+    if (lane >= lanes) { return; }
+    let trajectories: word = tables[1u];
+    let blocks: word = tables[2u];
+    let row: word = tables[3u + lane / blocks];
+    let first: word = (lane % blocks) * $blocku;
+    var sum: real = real(0.0);
+    for (var k: word = first; k < first + $blocku && k < trajectories; k++) {
+        sum = sum + results[row * trajectories + k];
+    }
+    sums[lane] = sum;
+}
+";
+
+/// The text that adds rows of `results`, a thread for each row and block of 64 trajectories. Which
+/// trajectories make a block depends on their numbers alone, so that sums of the blocks in their
+/// order have the same bits however many trajectories a card holds at once.
+///
+/// # Errors
+/// None for the dialects there are.
+pub(crate) fn text(dialect: Dialect) -> Result<String, GpuError> {
+    let body = BODY.replace("$block", &BLOCK.to_string());
+    dialect.program(&Program {
+        shared: SHARED.to_vec(),
+        private: Vec::new(),
+        private_words: Vec::new(),
+        body,
+    })
+}
+
+/// What `tables` holds for sums of these rows, and the number of threads.
+pub(crate) fn tables(rows: &[usize], trajectories: usize) -> (Vec<u32>, usize) {
+    let blocks = trajectories.div_ceil(BLOCK);
+    let threads = rows.len() * blocks;
+    let mut tables = vec![threads as u32, trajectories as u32, blocks as u32];
+    tables.extend(rows.iter().map(|row| *row as u32));
+    (tables, threads)
+}
