@@ -102,6 +102,7 @@ tests! {
     Method "solver.tolerance" "The error falls with the tolerance and stays near it." solver::tolerance;
     Method "solver.dense-order" "The order that is measured within steps is the one declared." solver::dense_order;
     Solver "solver.dense-ends" "Values within a step join its ends, and their slope is that of the values." solver::dense_ends;
+    Solver "solver.segments" "Polynomials of steps are what values within the steps are, when they are declared." solver::segments;
     Method "solver.backward" "Backwards in time the solution returns to its start." solver::backward;
     Solver "solver.older-host" "A host without extensions is served, or refused with a sentence." solver::older_host;
     Solver "solver.algebraic" "Algebraic equations are solved when that is declared." solver::algebraic;

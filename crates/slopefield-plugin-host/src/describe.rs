@@ -15,6 +15,8 @@ pub struct SolverDescription {
     pub order: f64,
     /// Order of its own dense output; 0 when the host interpolates by cubic Hermite.
     pub dense_order: f64,
+    /// Gives its dense output as polynomials.
+    pub dense_segment: bool,
     /// Chooses its own steps.
     pub adaptive: bool,
     /// For stiff problems.

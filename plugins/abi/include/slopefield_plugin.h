@@ -148,6 +148,7 @@ typedef struct slf_option {
 #define SLF_CAP_STEP_VJP (1u << 8)      /* reverses its own steps: slf_step_vjp */
 #define SLF_CAP_NOISE (1u << 9)         /* slf_noise_problem */
 #define SLF_CAP_DELAYS (1u << 10)       /* slf_delay_problem */
+#define SLF_CAP_DENSE_SEGMENT (1u << 11) /* slf_dense_segment */
 
 /* Compressed sparse column pattern; values follow the same order. */
 typedef struct slf_sparsity {
@@ -380,6 +381,31 @@ typedef struct slf_step_vjp {
   slf_status(SLF_CALL *record)(slf_solver *s, double *out, slf_error *err);             /* [inst] */
   slf_status(SLF_CALL *reverse)(slf_solver *s, const slf_reversal *r, slf_error *err);  /* [inst] */
 } slf_step_vjp;
+
+#define SLF_BASIS_POWERS 1u    /* number k is s to the power k */
+#define SLF_BASIS_CHEBYSHEV 2u /* number k is T_k(2 s - 1), of the first kind */
+
+/* Polynomials of the last step, one for each state, in s = (time - t_prev) / (t - t_prev), which runs
+ * from 0 to 1. Valid during the call. */
+typedef struct slf_segment {
+  uint32_t struct_size; /* set by the host */
+  uint32_t basis;       /* out: an SLF_BASIS_ constant */
+  uint32_t degree;      /* in: max_degree of the instance. Out: that of this step, at most as high */
+  uint32_t reserved;
+  double *coefficients; /* rows of n, row k for number k of the basis; there are degree + 1 */
+} slf_segment;
+
+/* "slopefield.solver.dense-segment/1", for solvers with SLF_CAP_DENSE_SEGMENT and a dense_order: the
+ * host asks once for a step, when it wants the solution within it, and evaluates the polynomials by
+ * itself as often as it likes. They are the function that interpolate evaluates, which is called by
+ * hosts that do not know this table. Nothing of the problem may be called. No member is NULL. */
+typedef struct slf_dense_segment {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* The highest degree that a step may have, at most 32; constant from start on. */
+  slf_status(SLF_CALL *max_degree)(slf_solver *s, uint32_t *degree, slf_error *err);    /* [inst] */
+  slf_status(SLF_CALL *segment)(slf_solver *s, slf_segment *out, slf_error *err);       /* [inst] */
+} slf_dense_segment;
 
 /* ---- network plugins: factory "slopefield.network-factory/1" ------------------------------ */
 

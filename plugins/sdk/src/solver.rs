@@ -1,6 +1,6 @@
 //! What the author of a solver writes.
 
-use crate::{Error, Options, Problem, Reversal};
+use crate::{Error, Options, Problem, Reversal, Segment};
 use slopefield_plugin_abi as abi;
 
 /// A one-step view of an integrator: the host owns the loop, asks for one accepted step at a time,
@@ -40,10 +40,24 @@ pub trait Solver: Sized + Send + 'static {
     fn state(&self) -> &[f64];
 
     /// The solution (`derivative` 0) or its first derivative (1) at `t` inside the last step.
-    /// Needed when [`SolverInfo::dense_order`] is given; the problem cannot be called from here.
+    /// Needed when [`SolverInfo::dense_order`] is given, unless there are [segments](Solver::segment);
+    /// the problem cannot be called from here.
     fn interpolate(&self, t: f64, derivative: u32, out: &mut [f64]) -> Result<(), Error> {
         let _ = (t, derivative, out);
         Err(Error::unsupported("this solver has no dense output"))
+    }
+
+    /// The highest degree of [`Solver::segment`], at most 32; the same from [`Solver::create`] on.
+    fn segment_degree(&self) -> usize {
+        0
+    }
+
+    /// Writes the solution within the last step as polynomials, which the application then evaluates by
+    /// itself. Needed with [`Caps::DENSE_SEGMENT`]; [`Solver::interpolate`] is then never called, and
+    /// applications that are older than segments are given their values.
+    fn segment(&self, out: &mut Segment<'_>) -> Result<(), Error> {
+        let _ = out;
+        Err(Error::unsupported("this solver has no polynomials of its steps"))
     }
 
     /// How many numbers [`Solver::record`] writes of a step.
@@ -128,6 +142,8 @@ impl Caps {
     pub const DELAYS: Caps = Caps(abi::SLF_CAP_DELAYS);
     /// Reverses its own steps, for exact gradients; see [`Solver::reverse`].
     pub const STEP_VJP: Caps = Caps(abi::SLF_CAP_STEP_VJP);
+    /// Gives the solution within a step as polynomials; see [`Solver::segment`].
+    pub const DENSE_SEGMENT: Caps = Caps(abi::SLF_CAP_DENSE_SEGMENT);
     /// The same run gives the same bits.
     pub const DETERMINISTIC: Caps = Caps(abi::SLF_CAP_BITWISE_DETERMINISTIC);
 

@@ -12,6 +12,7 @@ mod numbers;
 mod options;
 mod problems;
 mod repeat;
+mod segments;
 mod stiff;
 
 pub(crate) use cancel::cancel;
@@ -28,6 +29,7 @@ pub(crate) use options::{
     trouble as option_trouble,
 };
 pub(crate) use repeat::{determinism, float_mode, growth, instances, restart, reuse, threads};
+pub(crate) use segments::segments;
 pub(crate) use stiff::stiff;
 
 use crate::context::Context;

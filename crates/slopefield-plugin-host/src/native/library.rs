@@ -37,6 +37,8 @@ pub(crate) struct SolverEntry {
     pub(super) table: abi::slf_solver_factory,
     /// Derivatives of its steps, where it has them; every pointer is present.
     pub(super) step_vjp: Option<abi::slf_step_vjp>,
+    /// Polynomials of its steps, where it has them; every pointer is present.
+    pub(super) segments: Option<abi::slf_dense_segment>,
 }
 
 /// One network kind: its description and the function that builds it.
@@ -286,6 +288,13 @@ pub(super) fn read_solvers(
         }
         let reverses = raw.caps & abi::SLF_CAP_STEP_VJP != 0;
         let step_vjp = reverses.then(|| read_step_vjp(&table, &id)).transpose()?;
+        let dense_segment = raw.caps & abi::SLF_CAP_DENSE_SEGMENT != 0;
+        if dense_segment && raw.dense_order == 0.0 {
+            return Err(format!(
+                "the solver `{id}` has polynomials of its steps and no dense order"
+            ));
+        }
+        let segments = dense_segment.then(|| read_segments(&table, &id)).transpose()?;
         out.push(SolverEntry {
             description: SolverDescription {
                 id: format!("{plugin}/{id}"),
@@ -293,6 +302,7 @@ pub(super) fn read_solvers(
                 reference: label(raw.reference, "reference")?,
                 order: raw.order,
                 dense_order: raw.dense_order,
+                dense_segment,
                 adaptive: raw.caps & abi::SLF_CAP_ADAPTIVE != 0,
                 implicit: raw.caps & abi::SLF_CAP_IMPLICIT != 0,
                 mass_matrix: raw.caps & MASS != 0,
@@ -306,6 +316,7 @@ pub(super) fn read_solvers(
             },
             table,
             step_vjp,
+            segments,
         });
     }
     Ok(out)
@@ -313,20 +324,49 @@ pub(super) fn read_solvers(
 
 /// The derivatives of steps that the solver `id` declares.
 fn read_step_vjp(factory: &abi::slf_solver_factory, id: &str) -> Result<abi::slf_step_vjp, String> {
-    let get = factory.get_extension.ok_or("a function of the solver table is null")?;
-    // SAFETY: a function of the plugin, given text that lives for ever.
-    let table = unsafe { get(abi::slf_str::new(abi::STEP_VJP)) };
-    if table.is_null() {
-        return Err(format!("the solver `{id}` declares derivatives of its steps and has none"));
-    }
-    // SAFETY: the plugin returned its table for this id.
-    let table = unsafe {
-        read_table(table.cast::<abi::slf_step_vjp>(), "the table of derivatives of steps")?
-    };
+    // SAFETY: the table of this id has this type.
+    let table = unsafe { extension::<abi::slf_step_vjp>(factory, abi::STEP_VJP, id, STEP_VJP)? };
     if table.record_len.is_none() || table.record.is_none() || table.reverse.is_none() {
-        return Err("a function of the table of derivatives of steps is null".to_owned());
+        return Err(format!("a function of the table of {STEP_VJP} is null"));
     }
     Ok(table)
+}
+
+/// The polynomials of steps that the solver `id` declares.
+fn read_segments(
+    factory: &abi::slf_solver_factory,
+    id: &str,
+) -> Result<abi::slf_dense_segment, String> {
+    // SAFETY: the table of this id has this type.
+    let table = unsafe { extension(factory, abi::DENSE_SEGMENT, id, SEGMENTS)? };
+    let abi::slf_dense_segment { max_degree: Some(_), segment: Some(_), .. } = table else {
+        return Err(format!("a function of the table of {SEGMENTS} is null"));
+    };
+    Ok(table)
+}
+
+/// What tables of extensions are of, in messages.
+const STEP_VJP: &str = "derivatives of steps";
+const SEGMENTS: &str = "polynomials of steps";
+
+/// A table that the solver `id` declares that it has.
+///
+/// # Safety
+/// What the plugin returns for `name` is null or a table of type `T`.
+unsafe fn extension<T: Copy>(
+    factory: &abi::slf_solver_factory,
+    name: &'static str,
+    id: &str,
+    what: &str,
+) -> Result<T, String> {
+    let get = factory.get_extension.ok_or("a function of the solver table is null")?;
+    // SAFETY: a function of the plugin, given text that lives for ever.
+    let table = unsafe { get(abi::slf_str::new(name)) };
+    if table.is_null() {
+        return Err(format!("the solver `{id}` declares {what} and has none"));
+    }
+    // SAFETY: as promised.
+    unsafe { read_table(table.cast::<T>(), &format!("the table of {what}")) }
 }
 
 fn read_networks(

@@ -169,6 +169,7 @@ fn entry(table: Checked) -> TableauEntry {
         reference: reference.to_owned(),
         order: f64::from(order),
         dense_order: f64::from(dense_order),
+        dense_segment: false,
         adaptive: true,
         implicit: !matches!(table, Coefficients::Explicit(_)),
         mass_matrix: !matches!(table, Coefficients::Explicit(_)),

@@ -83,7 +83,8 @@ impl Solver for Bs32 {
                 .and(Caps::BACKWARD)
                 .and(Caps::DETERMINISTIC)
                 .and(Caps::STEP_VJP)
-                .and(Caps::DELAYS),
+                .and(Caps::DELAYS)
+                .and(Caps::DENSE_SEGMENT),
         );
     type Options = NoOptions;
 
@@ -155,20 +156,20 @@ impl Solver for Bs32 {
         &self.y
     }
 
-    fn interpolate(&self, t: f64, derivative: u32, out: &mut [f64]) -> Result<(), Error> {
-        let h = self.t - self.t_prev;
-        let s = (t - self.t_prev) / h;
-        let weights = match derivative {
-            0 => hermite(s, h),
-            _ => {
-                let rise = 6.0 * s * (1.0 - s) / h;
-                [-rise, (1.0 - s) * (1.0 - 3.0 * s), rise, s * (3.0 * s - 2.0)]
-            }
-        };
-        out.fill(0.0);
-        let values = [&self.y_prev, &self.ends[0], &self.y, &self.ends[1]];
-        for (weight, value) in weights.iter().zip(values) {
-            add(out, *weight, value);
+    fn segment_degree(&self) -> usize {
+        3
+    }
+
+    fn segment(&self, out: &mut Segment<'_>) -> Result<(), Error> {
+        let (n, h) = (self.y.len(), self.t - self.t_prev);
+        let c = out.powers(3);
+        for i in 0..n {
+            let rise = self.y[i] - self.y_prev[i];
+            let (first, last) = (h * self.ends[0][i], h * self.ends[1][i]);
+            c[i] = self.y_prev[i];
+            c[n + i] = first;
+            c[2 * n + i] = 3.0 * rise - 2.0 * first - last;
+            c[3 * n + i] = first + last - 2.0 * rise;
         }
         Ok(())
     }
