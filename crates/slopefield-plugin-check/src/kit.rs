@@ -18,6 +18,7 @@ pub(crate) const RUST: &[(&str, &str)] = files! {
     "kit/abi/src/implicit.rs" "abi/src/implicit.rs";
     "kit/abi/src/network.rs" "abi/src/network.rs";
     "kit/abi/src/noise.rs" "abi/src/noise.rs";
+    "kit/abi/src/redo.rs" "abi/src/redo.rs";
     "kit/abi/src/segment.rs" "abi/src/segment.rs";
     "kit/abi/src/solver.rs" "abi/src/solver.rs";
     "kit/abi/src/split.rs" "abi/src/split.rs";

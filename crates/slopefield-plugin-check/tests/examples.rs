@@ -69,7 +69,10 @@ fn finds(repository: &Path, like: &Request, source: &str, test: &str, wanted: &[
             &["powers", "chebyshev", "shifted", "high", "basis", "nan", "tall"][..],
             "\"f64\", \"dense-segment\"",
         ),
-        "reversing" => (&["midpoint", "nan", "grows", "late"][..], "\"f64\", \"step-vjp\""),
+        "reversing" => (
+            &["midpoint", "nan", "grows", "late", "drifts", "stale"][..],
+            "\"f64\", \"step-vjp\", \"step-redo\"",
+        ),
         _ => (&["compares", "odd", "noisy", "quiet"][..], "\"f64\", \"noise\", \"delays\""),
     };
     let mut manifest = format!(
@@ -106,6 +109,12 @@ fn faults_are_found(repository: &Path, like: &Request) {
         ("late", Verdict::Failed, "past the limit"),
     ];
     finds(repository, like, "reversing", "solver.step-gradient", &gradients);
+    let again = [
+        ("midpoint", Verdict::Passed, "the same gradient with"),
+        ("drifts", Verdict::Failed, "does not take its steps again with the same result"),
+        ("stale", Verdict::Failed, "the gradient has other bits"),
+    ];
+    finds(repository, like, "reversing", "solver.step-redo", &again);
     let polynomials = [
         ("powers", Verdict::Passed, "degree 3"),
         ("chebyshev", Verdict::Passed, "degree 3"),

@@ -31,6 +31,8 @@ pub struct SolverDescription {
     pub delays: bool,
     /// Reverses its own steps, for exact gradients.
     pub step_vjp: bool,
+    /// Takes them again, so that exact gradients keep to a budget of memory.
+    pub step_redo: bool,
     /// Runs backwards in time by itself; else the host reflects time.
     pub backward: bool,
     /// The same run gives the same bits.

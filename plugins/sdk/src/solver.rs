@@ -72,6 +72,20 @@ pub trait Solver: Sized + Send + 'static {
         Ok(())
     }
 
+    /// Takes the step from `(t_prev, y_prev)` to `t` again, which was taken in this run, without looking
+    /// at its error: [`Solver::state`] is then its end, with the same bits, and [`Solver::record`] writes
+    /// what it wrote after it. Needed with [`Caps::STEP_REDO`]. The run is over by then.
+    fn redo(
+        &mut self,
+        problem: &Problem<'_>,
+        t_prev: f64,
+        y_prev: &[f64],
+        t: f64,
+    ) -> Result<(), Error> {
+        let _ = (problem, t_prev, y_prev, t);
+        Err(Error::unsupported("this solver does not take its steps again"))
+    }
+
     /// Reverses a step: replaces `step.weights` by `(∂Φ/∂y_prev)ᵀ weights`, where the step is
     /// `y = Φ(t_prev, y_prev, t)`, adds what the weights within the step contribute, and calls
     /// [`Reversal::pull_back`] for each evaluation of the right-hand side in `Φ`. Needed with
@@ -142,6 +156,9 @@ impl Caps {
     pub const DELAYS: Caps = Caps(abi::SLF_CAP_DELAYS);
     /// Reverses its own steps, for exact gradients; see [`Solver::reverse`].
     pub const STEP_VJP: Caps = Caps(abi::SLF_CAP_STEP_VJP);
+    /// Takes steps of the past again, so that exact gradients need less memory; see [`Solver::redo`].
+    /// Goes with [`Caps::STEP_VJP`].
+    pub const STEP_REDO: Caps = Caps(abi::SLF_CAP_STEP_REDO);
     /// Gives the solution within a step as polynomials; see [`Solver::segment`].
     pub const DENSE_SEGMENT: Caps = Caps(abi::SLF_CAP_DENSE_SEGMENT);
     /// The same run gives the same bits.

@@ -37,6 +37,8 @@ pub(crate) struct SolverEntry {
     pub(super) table: abi::slf_solver_factory,
     /// Derivatives of its steps, where it has them; every pointer is present.
     pub(super) step_vjp: Option<abi::slf_step_vjp>,
+    /// Its steps once more, where it takes them; every pointer is present.
+    pub(super) step_redo: Option<abi::slf_step_redo>,
     /// Polynomials of its steps, where it has them; every pointer is present.
     pub(super) segments: Option<abi::slf_dense_segment>,
 }
@@ -288,6 +290,11 @@ pub(super) fn read_solvers(
         }
         let reverses = raw.caps & abi::SLF_CAP_STEP_VJP != 0;
         let step_vjp = reverses.then(|| read_step_vjp(&table, &id)).transpose()?;
+        let redoes = raw.caps & abi::SLF_CAP_STEP_REDO != 0;
+        if redoes && !reverses {
+            return Err(format!("the solver `{id}` takes steps again and does not reverse them"));
+        }
+        let step_redo = redoes.then(|| read_step_redo(&table, &id)).transpose()?;
         let dense_segment = raw.caps & abi::SLF_CAP_DENSE_SEGMENT != 0;
         if dense_segment && raw.dense_order == 0.0 {
             return Err(format!(
@@ -310,12 +317,14 @@ pub(super) fn read_solvers(
                 noise: raw.caps & abi::SLF_CAP_NOISE != 0,
                 delays: raw.caps & abi::SLF_CAP_DELAYS != 0,
                 step_vjp: reverses,
+                step_redo: redoes,
                 backward: raw.caps & abi::SLF_CAP_BACKWARD != 0,
                 deterministic: raw.caps & abi::SLF_CAP_BITWISE_DETERMINISTIC != 0,
                 options: options(raw.options_json, &id)?,
             },
             table,
             step_vjp,
+            step_redo,
             segments,
         });
     }
@@ -329,6 +338,19 @@ fn read_step_vjp(factory: &abi::slf_solver_factory, id: &str) -> Result<abi::slf
     if table.record_len.is_none() || table.record.is_none() || table.reverse.is_none() {
         return Err(format!("a function of the table of {STEP_VJP} is null"));
     }
+    Ok(table)
+}
+
+/// The function that takes steps again that the solver `id` declares.
+fn read_step_redo(
+    factory: &abi::slf_solver_factory,
+    id: &str,
+) -> Result<abi::slf_step_redo, String> {
+    // SAFETY: the table of this id has this type.
+    let table = unsafe { extension(factory, abi::STEP_REDO, id, STEP_REDO)? };
+    let abi::slf_step_redo { redo: Some(_), .. } = table else {
+        return Err(format!("a function of the table of {STEP_REDO} is null"));
+    };
     Ok(table)
 }
 
@@ -347,6 +369,7 @@ fn read_segments(
 
 /// What tables of extensions are of, in messages.
 const STEP_VJP: &str = "derivatives of steps";
+const STEP_REDO: &str = "steps taken again";
 const SEGMENTS: &str = "polynomials of steps";
 
 /// A table that the solver `id` declares that it has.

@@ -177,6 +177,7 @@ fn entry(table: Checked) -> TableauEntry {
         noise: false,
         delays: false,
         step_vjp: false,
+        step_redo: false,
         backward: true,
         deterministic: true,
         options: Vec::new(),

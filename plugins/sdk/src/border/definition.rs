@@ -150,6 +150,7 @@ pub(super) trait Running: Send {
     fn segment(&self, out: &mut Segment<'_>) -> Result<(), Error>;
     fn record_len(&self) -> usize;
     fn record(&self, out: &mut [f64]) -> Result<(), Error>;
+    fn redo(&mut self, p: &Problem<'_>, t_prev: f64, y_prev: &[f64], t: f64) -> Result<(), Error>;
     fn reverse(&mut self, p: &Problem<'_>, step: &mut Reversal<'_>) -> Result<(), Error>;
 }
 
@@ -180,6 +181,9 @@ impl<T: Solver> Running for T {
     }
     fn record(&self, out: &mut [f64]) -> Result<(), Error> {
         Solver::record(self, out)
+    }
+    fn redo(&mut self, p: &Problem<'_>, t_prev: f64, y_prev: &[f64], t: f64) -> Result<(), Error> {
+        Solver::redo(self, p, t_prev, y_prev, t)
     }
     fn reverse(&mut self, p: &Problem<'_>, step: &mut Reversal<'_>) -> Result<(), Error> {
         Solver::reverse(self, p, step)

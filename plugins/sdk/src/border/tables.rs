@@ -92,6 +92,12 @@ impl<P: Definition> Tables<P> {
         reverse: Some(reverse),
     };
 
+    const STEP_REDO: &'static abi::slf_step_redo = &abi::slf_step_redo {
+        struct_size: size_of::<abi::slf_step_redo>() as u32,
+        reserved: 0,
+        redo: Some(redo),
+    };
+
     const DENSE_SEGMENT: &'static abi::slf_dense_segment = &abi::slf_dense_segment {
         struct_size: size_of::<abi::slf_dense_segment>() as u32,
         reserved: 0,
@@ -142,6 +148,9 @@ unsafe extern "C" fn solver_extension<P: Definition>(id: abi::slf_str) -> *const
         match unsafe { text(id) } {
             Ok(abi::STEP_VJP) if has(abi::SLF_CAP_STEP_VJP) => {
                 ptr::from_ref(Tables::<P>::STEP_VJP).cast()
+            }
+            Ok(abi::STEP_REDO) if has(abi::SLF_CAP_STEP_REDO) => {
+                ptr::from_ref(Tables::<P>::STEP_REDO).cast()
             }
             Ok(abi::DENSE_SEGMENT) if has(abi::SLF_CAP_DENSE_SEGMENT) => {
                 ptr::from_ref(Tables::<P>::DENSE_SEGMENT).cast()
@@ -484,6 +493,36 @@ unsafe extern "C" fn record(
         // SAFETY: the host passes room for as many numbers as `record_len` said.
         let out = unsafe { slice_mut(out, instance.solver.record_len(), "the record")? };
         instance.solver.record(out)
+    };
+    // SAFETY: pointers of the host, passed on.
+    unsafe { on_instance(s, err, body) }
+}
+
+unsafe extern "C" fn redo(
+    s: *mut abi::slf_solver,
+    t_prev: f64,
+    y_prev: *const c_void,
+    t: f64,
+    y: *mut c_void,
+    err: *mut abi::slf_error,
+) -> abi::slf_status {
+    let body = |instance: &mut Instance, problem: &Problem<'_>| {
+        finite("the beginning of the step", t_prev)?;
+        finite("the end of the step", t)?;
+        if t == t_prev {
+            return Err(Error::argument("the step to take again has no length"));
+        }
+        // SAFETY: the host passes one value per state, and room for as many.
+        let (y_prev, out) = unsafe {
+            (
+                slice(y_prev.cast::<f64>(), problem.len(), "the state at the beginning")?,
+                slice_mut(y.cast::<f64>(), problem.len(), "the state at the end")?,
+            )
+        };
+        instance.solver.redo(problem, t_prev, y_prev, t)?;
+        instance.last = (t_prev, t);
+        out.copy_from_slice(instance.solver.state());
+        Ok(())
     };
     // SAFETY: pointers of the host, passed on.
     unsafe { on_instance(s, err, body) }
