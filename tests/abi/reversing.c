@@ -1,13 +1,13 @@
 /* The explicit midpoint method with steps of one length and the reverse of its steps, forwards in
  * time only and without dense output, so that the host mirrors time and interpolates. "midpoint" is
- * right; the others break one rule when a step is reversed. */
+ * right; the others break one rule when a step is reversed, or taken again. NO_REDO leaves that out. */
 #include "slopefield_plugin.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const IDS[] = {"midpoint", "nan", "grows", "late"};
+static const char *const IDS[] = {"midpoint", "nan", "grows", "late", "drifts", "stale"};
 #define COUNT ((uint32_t)(sizeof IDS / sizeof IDS[0]))
 
 struct slf_solver {
@@ -118,15 +118,33 @@ static slf_status SLF_CALL reverse(slf_solver *s, const slf_reversal *r, slf_err
   return st;
 }
 
+static slf_status SLF_CALL redo(slf_solver *s, double t_prev, const void *y_prev, double t, void *y,
+                                slf_error *err) {
+  const slf_problem *p = s->problem;
+  const double *from = (const double *)y_prev;
+  double h = t - t_prev, *to = (double *)y;
+  size_t i;
+  slf_status st = p->rhs(p->ctx, t_prev, from, s->k);
+  (void)err;
+  for (i = 0; i < s->n; i++) s->middle[i] = from[i] + 0.5 * h * s->k[i];
+  if (st == SLF_OK) st = p->rhs(p->ctx, t_prev + 0.5 * h, s->middle, s->k);
+  for (i = 0; i < s->n; i++) to[i] = from[i] + h * s->k[i];
+  if (strcmp(s->id, "drifts") == 0) to[0] = nextafter(to[0], INFINITY);
+  if (strcmp(s->id, "stale") == 0) memcpy(s->middle, from, s->n * sizeof(double));
+  return st;
+}
+
 static void SLF_CALL destroy(slf_solver *s) {
   free(s->y);
   free(s);
 }
 
 static slf_step_vjp VJP;
+static slf_step_redo REDO;
 
 static const void *SLF_CALL extension(slf_str id) {
-  return same(id, "slopefield.solver.step-vjp/1") ? &VJP : NULL;
+  if (same(id, "slopefield.solver.step-vjp/1")) return &VJP;
+  return same(id, "slopefield.solver.step-redo/1") ? &REDO : NULL;
 }
 
 static slf_solver_factory FACTORY;
@@ -146,6 +164,9 @@ const slf_plugin *SLF_CALL slopefield_plugin_v1(const slf_host *host, slf_error 
   for (i = 0; i < COUNT; i++) {
     INFO[i].struct_size = sizeof INFO[i];
     INFO[i].caps = SLF_CAP_F64 | SLF_CAP_STEP_VJP;
+#ifndef NO_REDO
+    INFO[i].caps |= SLF_CAP_STEP_REDO;
+#endif
     INFO[i].id = INFO[i].name = text(IDS[i]);
     INFO[i].reference = INFO[i].options_json = text("");
     INFO[i].order = 2;
@@ -156,6 +177,8 @@ const slf_plugin *SLF_CALL slopefield_plugin_v1(const slf_host *host, slf_error 
 #ifndef BAD_REVERSE
   VJP.reverse = reverse;
 #endif
+  REDO.struct_size = sizeof REDO;
+  REDO.redo = redo;
   FACTORY.struct_size = sizeof FACTORY;
   FACTORY.count = count;
   FACTORY.info = info;

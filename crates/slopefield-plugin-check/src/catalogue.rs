@@ -102,12 +102,14 @@ tests! {
     Method "solver.tolerance" "The error falls with the tolerance and stays near it." solver::tolerance;
     Method "solver.dense-order" "The order that is measured within steps is the one declared." solver::dense_order;
     Solver "solver.dense-ends" "Values within a step join its ends, and their slope is that of the values." solver::dense_ends;
+    Solver "solver.segments" "Polynomials of steps are what values within the steps are, when they are declared." solver::segments;
     Method "solver.backward" "Backwards in time the solution returns to its start." solver::backward;
     Solver "solver.older-host" "A host without extensions is served, or refused with a sentence." solver::older_host;
     Solver "solver.algebraic" "Algebraic equations are solved when that is declared." solver::algebraic;
     Solver "solver.noise" "Paths are those of the application's Brownian motion, ever closer as steps get shorter, when noise is declared." solver::noise;
     Solver "solver.delays" "Delay equations are solved when that is declared." solver::delays;
     Solver "solver.step-gradient" "Reversed steps give the derivatives of the steps that were taken, when that is declared." solver::step_gradient;
+    Solver "solver.step-redo" "Steps that are taken again have their bits and records, when that is declared." solver::step_redo;
     Solver "solver.stiff" "Stiff problems are solved with steps that follow the solution." solver::stiff;
     Network "network.description" "Options are described in full, and the op set that is asked for exists." network::description;
     Network "network.unknown-id" "An unknown id, or a known one with more letters, is refused." network::unknown_id;

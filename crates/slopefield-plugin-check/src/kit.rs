@@ -18,6 +18,8 @@ pub(crate) const RUST: &[(&str, &str)] = files! {
     "kit/abi/src/implicit.rs" "abi/src/implicit.rs";
     "kit/abi/src/network.rs" "abi/src/network.rs";
     "kit/abi/src/noise.rs" "abi/src/noise.rs";
+    "kit/abi/src/redo.rs" "abi/src/redo.rs";
+    "kit/abi/src/segment.rs" "abi/src/segment.rs";
     "kit/abi/src/solver.rs" "abi/src/solver.rs";
     "kit/abi/src/split.rs" "abi/src/split.rs";
     "kit/abi/src/step_vjp.rs" "abi/src/step_vjp.rs";
@@ -29,6 +31,7 @@ pub(crate) const RUST: &[(&str, &str)] = files! {
     "kit/sdk/src/border/noise.rs" "sdk/src/border/noise.rs";
     "kit/sdk/src/border/problem.rs" "sdk/src/border/problem.rs";
     "kit/sdk/src/border/reversal.rs" "sdk/src/border/reversal.rs";
+    "kit/sdk/src/border/segment.rs" "sdk/src/border/segment.rs";
     "kit/sdk/src/border/split.rs" "sdk/src/border/split.rs";
     "kit/sdk/src/border/tables.rs" "sdk/src/border/tables.rs";
     "kit/sdk/src/error.rs" "sdk/src/error.rs";

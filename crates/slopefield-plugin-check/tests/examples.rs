@@ -65,7 +65,14 @@ fn finds(repository: &Path, like: &Request, source: &str, test: &str, wanted: &[
         .status();
     assert!(compiled.is_ok_and(|status| status.success()), "a C compiler is needed, or CC");
     let (solvers, caps) = match source {
-        "reversing" => (&["midpoint", "nan", "grows", "late"][..], "\"f64\", \"step-vjp\""),
+        "segments" => (
+            &["powers", "chebyshev", "shifted", "high", "basis", "nan", "tall"][..],
+            "\"f64\", \"dense-segment\"",
+        ),
+        "reversing" => (
+            &["midpoint", "nan", "grows", "late", "drifts", "stale"][..],
+            "\"f64\", \"step-vjp\", \"step-redo\"",
+        ),
         _ => (&["compares", "odd", "noisy", "quiet"][..], "\"f64\", \"noise\", \"delays\""),
     };
     let mut manifest = format!(
@@ -102,6 +109,22 @@ fn faults_are_found(repository: &Path, like: &Request) {
         ("late", Verdict::Failed, "past the limit"),
     ];
     finds(repository, like, "reversing", "solver.step-gradient", &gradients);
+    let again = [
+        ("midpoint", Verdict::Passed, "the same gradient with"),
+        ("drifts", Verdict::Failed, "does not take its steps again with the same result"),
+        ("stale", Verdict::Failed, "the gradient has other bits"),
+    ];
+    finds(repository, like, "reversing", "solver.step-redo", &again);
+    let polynomials = [
+        ("powers", Verdict::Passed, "degree 3"),
+        ("chebyshev", Verdict::Passed, "degree 3"),
+        ("shifted", Verdict::Failed, "differ from interpolate by"),
+        ("high", Verdict::Failed, "the degree is 9 and max_degree is 4"),
+        ("basis", Verdict::Failed, "the basis is 7"),
+        ("nan", Verdict::Failed, "coefficient 2 is NaN"),
+        ("tall", Verdict::Failed, "max_degree is 1000000"),
+    ];
+    finds(repository, like, "segments", "solver.segments", &polynomials);
     // One leaves the noise out, the other asks for that of another time.
     let noise =
         [("quiet", Verdict::Failed, "mean error"), ("noisy", Verdict::Failed, "not within")];

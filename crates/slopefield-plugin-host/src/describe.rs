@@ -15,6 +15,8 @@ pub struct SolverDescription {
     pub order: f64,
     /// Order of its own dense output; 0 when the host interpolates by cubic Hermite.
     pub dense_order: f64,
+    /// Gives its dense output as polynomials.
+    pub dense_segment: bool,
     /// Chooses its own steps.
     pub adaptive: bool,
     /// For stiff problems.
@@ -29,6 +31,8 @@ pub struct SolverDescription {
     pub delays: bool,
     /// Reverses its own steps, for exact gradients.
     pub step_vjp: bool,
+    /// Takes them again, so that exact gradients keep to a budget of memory.
+    pub step_redo: bool,
     /// Runs backwards in time by itself; else the host reflects time.
     pub backward: bool,
     /// The same run gives the same bits.

@@ -102,7 +102,7 @@ const MAX_TEXT: usize = 400;
 const MAX_PROVIDES: usize = 200;
 
 /// Capabilities that a manifest may name.
-pub const CAPS: [&str; 11] = [
+pub const CAPS: [&str; 13] = [
     "adaptive",
     "implicit",
     "mass-matrix",
@@ -114,6 +114,8 @@ pub const CAPS: [&str; 11] = [
     "step-vjp",
     "noise",
     "delays",
+    "dense-segment",
+    "step-redo",
 ];
 
 /// `<arch>-<os>` of this machine, as manifests spell it.

@@ -7,12 +7,15 @@
 mod common;
 
 use common::*;
+use slopefield_adjoint::{GradientMethod, OwnStepsAdjoint};
 use slopefield_solve::{Ivp, Settings, Stepper, TakenStep};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    /// Bytes that are allocated and not freed.
+    static BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -21,10 +24,12 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.with(|c| c.set(c.get() + 1));
+        BYTES.with(|b| b.set(b.get() + layout.size() as i64));
         // SAFETY: promised by the caller.
         unsafe { System.alloc(layout) }
     }
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        BYTES.with(|b| b.set(b.get() - layout.size() as i64));
         // SAFETY: promised by the caller.
         unsafe { System.dealloc(ptr, layout) }
     }
@@ -126,4 +131,33 @@ fn reversed_steps_allocate_nothing() {
         assert_eq!(products, Ok(4));
     }
     assert_eq!(COUNT.get() - before, 0);
+}
+
+/// What a gradient holds is what it says, up to the room by which vectors grow: with a quarter of the
+/// memory it holds less, because steps are taken again.
+#[test]
+fn gradients_hold_the_memory_that_they_may() {
+    let model = lotka_volterra();
+    let ivp = Ivp { rhs: &model, t0: 0.0, t1: 40.0, u0: &LV_U0, p: &LV_P };
+    let settings = tolerances(1e-6, 1e-8);
+    let mut loss = |states: &[f64], by_state: &mut [f64]| {
+        by_state.fill(1.0);
+        states.iter().sum::<f64>()
+    };
+    let mut held = |memory: u64| {
+        let stepper = example_registry().stepper("org.example.rust/bs32").unwrap();
+        let before = BYTES.get();
+        let mut method = OwnStepsAdjoint::new(stepper).unwrap().with_memory(memory);
+        let (mut by_u0, mut by_p) = ([0.0; 2], [0.0; 4]);
+        let found = method.evaluate(&ivp, &settings, &[40.0], &mut loss, &mut by_u0, &mut by_p);
+        (found.unwrap().memory, (BYTES.get() - before) as u64, by_p)
+    };
+    let (all, bytes, expected) = held(u64::MAX);
+    assert!(bytes >= all && bytes < 2 * all + 4096, "{bytes} for {all}");
+    for budget in [all / 2, all / 4] {
+        let (said, bytes, by_p) = held(budget);
+        println!("{said} said and {bytes} held of {budget} allowed; {all} for all");
+        assert!(said <= budget && bytes < 2 * budget + 4096, "{bytes} for {said}");
+        assert_eq!(by_p, expected);
+    }
 }

@@ -19,6 +19,29 @@ pub trait StepVjp {
     /// Those of the stepper.
     fn record(&mut self, out: &mut [f64]) -> Result<(), SolveError>;
 
+    /// Whether it takes steps of the past again, so that what they left need not be kept.
+    fn redoes(&self) -> bool {
+        false
+    }
+
+    /// Takes the step of the past over `span` again, which began at `start`, once the solve is over, and
+    /// writes the state at its end, which has the bits it had; [`StepVjp::record`] then writes what it
+    /// wrote after it. Returns the number of evaluations that this took.
+    ///
+    /// # Errors
+    /// Those of the stepper; [`SolveError::Invalid`] where it does not take steps again.
+    fn redo(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        span: (f64, f64),
+        start: &[f64],
+        end: &mut [f64],
+    ) -> Result<u64, SolveError> {
+        let _ = (ivp, settings, span, start, end);
+        Err(SolveError::Invalid("the solver does not take its steps again".into()))
+    }
+
     /// Reverses a step: turns `by_state` from the derivative of a function by the state at the
     /// step's end into that by the state at its beginning, with what the weights within the step
     /// add, and *adds* its derivative by the parameters to `by_params`. Returns the number of

@@ -148,6 +148,8 @@ typedef struct slf_option {
 #define SLF_CAP_STEP_VJP (1u << 8)      /* reverses its own steps: slf_step_vjp */
 #define SLF_CAP_NOISE (1u << 9)         /* slf_noise_problem */
 #define SLF_CAP_DELAYS (1u << 10)       /* slf_delay_problem */
+#define SLF_CAP_DENSE_SEGMENT (1u << 11) /* slf_dense_segment */
+#define SLF_CAP_STEP_REDO (1u << 12)    /* takes its steps again: slf_step_redo */
 
 /* Compressed sparse column pattern; values follow the same order. */
 typedef struct slf_sparsity {
@@ -162,7 +164,7 @@ typedef struct slf_sparsity {
  *
  * Vectors have n contiguous elements of `dtype`, aligned to 8 bytes; the arguments of one call do
  * not overlap. Time is always double. The callbacks are [call] and may be used inside start, step,
- * restart and slf_step_vjp.reverse only: never in create, interpolate or destroy. They return SLF_OK,
+ * restart, slf_step_vjp.reverse and slf_step_redo.redo only: never in create, interpolate or destroy. They return SLF_OK,
  * SLF_RECOVERABLE (f is not defined here: try a smaller step) or an error that the solver must
  * pass on at once. rhs, poll and get_extension are never NULL; the others may be. */
 typedef struct slf_problem {
@@ -380,6 +382,45 @@ typedef struct slf_step_vjp {
   slf_status(SLF_CALL *record)(slf_solver *s, double *out, slf_error *err);             /* [inst] */
   slf_status(SLF_CALL *reverse)(slf_solver *s, const slf_reversal *r, slf_error *err);  /* [inst] */
 } slf_step_vjp;
+
+/* "slopefield.solver.step-redo/1", for solvers with SLF_CAP_STEP_REDO beside SLF_CAP_STEP_VJP: the host
+ * need not keep every state and record when there are more than memory allows. When the run is over it
+ * has steps taken again, from states that it kept, and asks for their records, before it has them
+ * reversed. No member is NULL. */
+typedef struct slf_step_redo {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* The step from (t_prev, y_prev) to t once more, which was taken in this run, without looking at its
+   * error. Writes its end to y, with the same bits, and leaves the instance so that record writes what
+   * it wrote after the step. The functions of the problem may be used like in step. */
+  slf_status(SLF_CALL *redo)(slf_solver *s, double t_prev, const void *y_prev, double t, void *y,
+                             slf_error *err);                                           /* [inst] */
+} slf_step_redo;
+
+#define SLF_BASIS_POWERS 1u    /* number k is s to the power k */
+#define SLF_BASIS_CHEBYSHEV 2u /* number k is T_k(2 s - 1), of the first kind */
+
+/* Polynomials of the last step, one for each state, in s = (time - t_prev) / (t - t_prev), which runs
+ * from 0 to 1. Valid during the call. */
+typedef struct slf_segment {
+  uint32_t struct_size; /* set by the host */
+  uint32_t basis;       /* out: an SLF_BASIS_ constant */
+  uint32_t degree;      /* in: max_degree of the instance. Out: that of this step, at most as high */
+  uint32_t reserved;
+  double *coefficients; /* rows of n, row k for number k of the basis; there are degree + 1 */
+} slf_segment;
+
+/* "slopefield.solver.dense-segment/1", for solvers with SLF_CAP_DENSE_SEGMENT and a dense_order: the
+ * host asks once for a step, when it wants the solution within it, and evaluates the polynomials by
+ * itself as often as it likes. They are the function that interpolate evaluates, which is called by
+ * hosts that do not know this table. Nothing of the problem may be called. No member is NULL. */
+typedef struct slf_dense_segment {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* The highest degree that a step may have, at most 32; constant from start on. */
+  slf_status(SLF_CALL *max_degree)(slf_solver *s, uint32_t *degree, slf_error *err);    /* [inst] */
+  slf_status(SLF_CALL *segment)(slf_solver *s, slf_segment *out, slf_error *err);       /* [inst] */
+} slf_dense_segment;
 
 /* ---- network plugins: factory "slopefield.network-factory/1" ------------------------------ */
 

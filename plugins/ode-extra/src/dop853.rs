@@ -176,7 +176,7 @@ impl Solver for Dop853 {
     const INFO: SolverInfo = SolverInfo::new("dop853", "Dormand–Prince 8(5,3)", 8.0)
         .dense_order(7.0)
         .reference("10.1007/978-3-540-78862-1")
-        .caps(Caps::ADAPTIVE.and(Caps::BACKWARD).and(Caps::DETERMINISTIC));
+        .caps(Caps::ADAPTIVE.and(Caps::BACKWARD).and(Caps::DETERMINISTIC).and(Caps::DENSE_SEGMENT));
     type Options = Dop853Options;
 
     fn create(problem: &Problem<'_>, config: &Config<'_, Dop853Options>) -> Result<Self, Error> {
@@ -268,7 +268,7 @@ impl Solver for Dop853 {
                 }
                 Err(e) => return Err(e),
             }
-            self.dense.build(self.t, t_new, &self.y, &self.k);
+            self.dense.build(t_new - self.t, &self.y, &self.k);
             let t_prev = std::mem::replace(&mut self.t, t_new);
             self.y.copy_from_slice(self.dense.kept());
             self.k.copy_within(LAST * n..(LAST + 1) * n, 0);
@@ -288,8 +288,12 @@ impl Solver for Dop853 {
         &self.y
     }
 
-    fn interpolate(&self, t: f64, derivative: u32, out: &mut [f64]) -> Result<(), Error> {
-        self.dense.evaluate(t, derivative, out);
+    fn segment_degree(&self) -> usize {
+        self.dense.degree()
+    }
+
+    fn segment(&self, out: &mut Segment<'_>) -> Result<(), Error> {
+        self.dense.write(out.powers(self.dense.degree()));
         Ok(())
     }
 }

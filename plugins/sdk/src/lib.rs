@@ -64,8 +64,8 @@ mod options;
 mod solver;
 
 pub use border::{
-    Calculus, Delays, Graph, Implicit, Noise, NoiseKind, Pattern, Problem, Reversal, Split,
-    host_log,
+    Calculus, Delays, Graph, Implicit, Noise, NoiseKind, Pattern, Problem, Reversal, Segment,
+    Split, host_log,
 };
 pub use error::Error;
 pub use network::{Init, Network, NetworkInfo, Node};
@@ -76,8 +76,8 @@ pub use solver::{Caps, Config, Solver, SolverInfo, Step};
 pub mod prelude {
     pub use crate::{
         Calculus, Caps, Config, Delays, Error, Graph, Implicit, Init, Level, Network, NetworkInfo,
-        NoOptions, Node, Noise, NoiseKind, Options, Pattern, Problem, Reversal, Solver, SolverInfo,
-        Split, Step, export_plugin, options,
+        NoOptions, Node, Noise, NoiseKind, Options, Pattern, Problem, Reversal, Segment, Solver,
+        SolverInfo, Split, Step, export_plugin, options,
     };
 }
 

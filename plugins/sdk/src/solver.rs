@@ -1,6 +1,6 @@
 //! What the author of a solver writes.
 
-use crate::{Error, Options, Problem, Reversal};
+use crate::{Error, Options, Problem, Reversal, Segment};
 use slopefield_plugin_abi as abi;
 
 /// A one-step view of an integrator: the host owns the loop, asks for one accepted step at a time,
@@ -40,10 +40,24 @@ pub trait Solver: Sized + Send + 'static {
     fn state(&self) -> &[f64];
 
     /// The solution (`derivative` 0) or its first derivative (1) at `t` inside the last step.
-    /// Needed when [`SolverInfo::dense_order`] is given; the problem cannot be called from here.
+    /// Needed when [`SolverInfo::dense_order`] is given, unless there are [segments](Solver::segment);
+    /// the problem cannot be called from here.
     fn interpolate(&self, t: f64, derivative: u32, out: &mut [f64]) -> Result<(), Error> {
         let _ = (t, derivative, out);
         Err(Error::unsupported("this solver has no dense output"))
+    }
+
+    /// The highest degree of [`Solver::segment`], at most 32; the same from [`Solver::create`] on.
+    fn segment_degree(&self) -> usize {
+        0
+    }
+
+    /// Writes the solution within the last step as polynomials, which the application then evaluates by
+    /// itself. Needed with [`Caps::DENSE_SEGMENT`]; [`Solver::interpolate`] is then never called, and
+    /// applications that are older than segments are given their values.
+    fn segment(&self, out: &mut Segment<'_>) -> Result<(), Error> {
+        let _ = out;
+        Err(Error::unsupported("this solver has no polynomials of its steps"))
     }
 
     /// How many numbers [`Solver::record`] writes of a step.
@@ -56,6 +70,20 @@ pub trait Solver: Sized + Send + 'static {
     fn record(&self, out: &mut [f64]) -> Result<(), Error> {
         let _ = out;
         Ok(())
+    }
+
+    /// Takes the step from `(t_prev, y_prev)` to `t` again, which was taken in this run, without looking
+    /// at its error: [`Solver::state`] is then its end, with the same bits, and [`Solver::record`] writes
+    /// what it wrote after it. Needed with [`Caps::STEP_REDO`]. The run is over by then.
+    fn redo(
+        &mut self,
+        problem: &Problem<'_>,
+        t_prev: f64,
+        y_prev: &[f64],
+        t: f64,
+    ) -> Result<(), Error> {
+        let _ = (problem, t_prev, y_prev, t);
+        Err(Error::unsupported("this solver does not take its steps again"))
     }
 
     /// Reverses a step: replaces `step.weights` by `(∂Φ/∂y_prev)ᵀ weights`, where the step is
@@ -128,6 +156,11 @@ impl Caps {
     pub const DELAYS: Caps = Caps(abi::SLF_CAP_DELAYS);
     /// Reverses its own steps, for exact gradients; see [`Solver::reverse`].
     pub const STEP_VJP: Caps = Caps(abi::SLF_CAP_STEP_VJP);
+    /// Takes steps of the past again, so that exact gradients need less memory; see [`Solver::redo`].
+    /// Goes with [`Caps::STEP_VJP`].
+    pub const STEP_REDO: Caps = Caps(abi::SLF_CAP_STEP_REDO);
+    /// Gives the solution within a step as polynomials; see [`Solver::segment`].
+    pub const DENSE_SEGMENT: Caps = Caps(abi::SLF_CAP_DENSE_SEGMENT);
     /// The same run gives the same bits.
     pub const DETERMINISTIC: Caps = Caps(abi::SLF_CAP_BITWISE_DETERMINISTIC);
 

@@ -1,5 +1,7 @@
 //! One solver instance.
 
+mod segment;
+
 use super::model::{self, Model};
 use super::pages::{Access, Pages, Side};
 use super::{Buffer, Failure, Solvers};

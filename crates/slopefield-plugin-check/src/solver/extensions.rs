@@ -4,7 +4,7 @@ use super::problems::{self, Setup, distance, standard};
 use super::{Tried, run_on};
 use crate::context::Context;
 use crate::outcome::{Finding, passed, skipped};
-use slopefield_adjoint::{Case, OwnStepsAdjoint, Replay, check};
+use slopefield_adjoint::{Case, GradientMethod, OwnStepsAdjoint, Replay, check};
 use slopefield_lang::OptionValue;
 use slopefield_plugin_abi as abi;
 use slopefield_problems as known;
@@ -169,15 +169,7 @@ pub(crate) fn step_gradient(cx: &Context) -> Finding {
     if !cx.solver()?.step_vjp {
         return skipped("the solver does not declare derivatives of its steps");
     }
-    let mut loss = |states: &[f64], by_state: &mut [f64]| {
-        let mut sum = 0.0;
-        for (i, (u, w)) in states.iter().zip(by_state).enumerate() {
-            let weight = 1.0 + (i as f64 * 0.7).sin();
-            sum += weight * u * u;
-            *w = 2.0 * weight * u;
-        }
-        sum
-    };
+    let mut loss = weighted;
     let settings = Settings::with_tolerances(1e-4, 1e-6);
     let mut worst = 0f64;
     for mut problem in [problems::lotka_volterra(), standard(known::van_der_pol_mild(), 0)] {
@@ -209,6 +201,55 @@ pub(crate) fn step_gradient(cx: &Context) -> Finding {
         }
     }
     passed(format!("it differs from differences of the same steps by {worst:.0e} at most"))
+}
+
+/// A loss that weighs all states at all times differently.
+fn weighted(states: &[f64], by_state: &mut [f64]) -> f64 {
+    let mut sum = 0.0;
+    for (i, (u, w)) in states.iter().zip(by_state).enumerate() {
+        let weight = 1.0 + (i as f64 * 0.7).sin();
+        sum += weight * u * u;
+        *w = 2.0 * weight * u;
+    }
+    sum
+}
+
+pub(crate) fn step_redo(cx: &Context) -> Finding {
+    if !cx.solver()?.step_redo {
+        return skipped("the solver does not declare that it takes its steps again");
+    }
+    let settings = Settings::with_tolerances(1e-6, 1e-8);
+    let (mut most, mut least) = (0, u64::MAX);
+    for mut problem in [problems::lotka_volterra(), standard(known::van_der_pol_mild(), 0)] {
+        problem.t1 = problem.t0 + 3f64.min(problem.t1 - problem.t0);
+        let saves = [problem.t1];
+        let run = |memory: u64| {
+            let mut method = OwnStepsAdjoint::new(cx.stepper(&[])?)
+                .ok_or("it declares derivatives of its steps and has none")?
+                .with_memory(memory);
+            let (mut by_u0, mut by_p) = (vec![0.0; problem.u0.len()], vec![0.0; problem.p.len()]);
+            let found = method
+                .evaluate(&problem.ivp(), &settings, &saves, &mut weighted, &mut by_u0, &mut by_p)
+                .map_err(|e| format!("on {}: {e}", problem.name))?;
+            let bits = by_u0.iter().chain(&by_p).map(|v| v.to_bits()).collect::<Vec<_>>();
+            Ok::<_, String>((found.memory, bits))
+        };
+        let (all, expected) = run(u64::MAX)?;
+        // As little as there can be, and something between.
+        let small = (9..64).map(|parts| all * parts / 64).find_map(|bytes| run(bytes).ok());
+        for (memory, bits) in [run(all / 2 + all / 4)?, small.unwrap_or(run(all / 2 + all / 4)?)] {
+            if bits != expected {
+                return Err(format!(
+                    "on {} the gradient has other bits when steps are taken again than when their \
+                     records are kept",
+                    problem.name
+                ));
+            }
+            least = least.min(memory);
+        }
+        most = most.max(all);
+    }
+    passed(format!("the same gradient with {least} bytes as with {most}"))
 }
 
 /// Takes given steps, with tolerances that allow any.

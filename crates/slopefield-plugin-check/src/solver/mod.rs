@@ -12,10 +12,11 @@ mod numbers;
 mod options;
 mod problems;
 mod repeat;
+mod segments;
 mod stiff;
 
 pub(crate) use cancel::cancel;
-pub(crate) use extensions::{algebraic, delays, noise, older_host, step_gradient};
+pub(crate) use extensions::{algebraic, delays, noise, older_host, step_gradient, step_redo};
 pub(crate) use faults::{failing_callback, non_finite, undefined};
 pub(crate) use interface::{
     borrowed, closed_callbacks, dense_ends, limits, mass_matrix, short_interval, sizes,
@@ -28,6 +29,7 @@ pub(crate) use options::{
     trouble as option_trouble,
 };
 pub(crate) use repeat::{determinism, float_mode, growth, instances, restart, reuse, threads};
+pub(crate) use segments::segments;
 pub(crate) use stiff::stiff;
 
 use crate::context::Context;

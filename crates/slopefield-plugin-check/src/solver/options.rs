@@ -9,7 +9,7 @@ use slopefield_plugin_abi as abi;
 use slopefield_plugin_host::{OptionDescription, OptionKind};
 
 /// Capabilities by the words of the manifest.
-const CAPS: [(u32, &str); 11] = [
+const CAPS: [(u32, &str); 13] = [
     (abi::SLF_CAP_ADAPTIVE, "adaptive"),
     (abi::SLF_CAP_IMPLICIT, "implicit"),
     (abi::SLF_CAP_MASS_MATRIX, "mass-matrix"),
@@ -21,6 +21,8 @@ const CAPS: [(u32, &str); 11] = [
     (abi::SLF_CAP_STEP_VJP, "step-vjp"),
     (abi::SLF_CAP_NOISE, "noise"),
     (abi::SLF_CAP_DELAYS, "delays"),
+    (abi::SLF_CAP_STEP_REDO, "step-redo"),
+    (abi::SLF_CAP_DENSE_SEGMENT, "dense-segment"),
 ];
 
 pub(crate) fn description(cx: &Context) -> Finding {

@@ -37,6 +37,10 @@ pub(crate) struct SolverEntry {
     pub(super) table: abi::slf_solver_factory,
     /// Derivatives of its steps, where it has them; every pointer is present.
     pub(super) step_vjp: Option<abi::slf_step_vjp>,
+    /// Its steps once more, where it takes them; every pointer is present.
+    pub(super) step_redo: Option<abi::slf_step_redo>,
+    /// Polynomials of its steps, where it has them; every pointer is present.
+    pub(super) segments: Option<abi::slf_dense_segment>,
 }
 
 /// One network kind: its description and the function that builds it.
@@ -286,6 +290,18 @@ pub(super) fn read_solvers(
         }
         let reverses = raw.caps & abi::SLF_CAP_STEP_VJP != 0;
         let step_vjp = reverses.then(|| read_step_vjp(&table, &id)).transpose()?;
+        let redoes = raw.caps & abi::SLF_CAP_STEP_REDO != 0;
+        if redoes && !reverses {
+            return Err(format!("the solver `{id}` takes steps again and does not reverse them"));
+        }
+        let step_redo = redoes.then(|| read_step_redo(&table, &id)).transpose()?;
+        let dense_segment = raw.caps & abi::SLF_CAP_DENSE_SEGMENT != 0;
+        if dense_segment && raw.dense_order == 0.0 {
+            return Err(format!(
+                "the solver `{id}` has polynomials of its steps and no dense order"
+            ));
+        }
+        let segments = dense_segment.then(|| read_segments(&table, &id)).transpose()?;
         out.push(SolverEntry {
             description: SolverDescription {
                 id: format!("{plugin}/{id}"),
@@ -293,6 +309,7 @@ pub(super) fn read_solvers(
                 reference: label(raw.reference, "reference")?,
                 order: raw.order,
                 dense_order: raw.dense_order,
+                dense_segment,
                 adaptive: raw.caps & abi::SLF_CAP_ADAPTIVE != 0,
                 implicit: raw.caps & abi::SLF_CAP_IMPLICIT != 0,
                 mass_matrix: raw.caps & MASS != 0,
@@ -300,12 +317,15 @@ pub(super) fn read_solvers(
                 noise: raw.caps & abi::SLF_CAP_NOISE != 0,
                 delays: raw.caps & abi::SLF_CAP_DELAYS != 0,
                 step_vjp: reverses,
+                step_redo: redoes,
                 backward: raw.caps & abi::SLF_CAP_BACKWARD != 0,
                 deterministic: raw.caps & abi::SLF_CAP_BITWISE_DETERMINISTIC != 0,
                 options: options(raw.options_json, &id)?,
             },
             table,
             step_vjp,
+            step_redo,
+            segments,
         });
     }
     Ok(out)
@@ -313,20 +333,63 @@ pub(super) fn read_solvers(
 
 /// The derivatives of steps that the solver `id` declares.
 fn read_step_vjp(factory: &abi::slf_solver_factory, id: &str) -> Result<abi::slf_step_vjp, String> {
-    let get = factory.get_extension.ok_or("a function of the solver table is null")?;
-    // SAFETY: a function of the plugin, given text that lives for ever.
-    let table = unsafe { get(abi::slf_str::new(abi::STEP_VJP)) };
-    if table.is_null() {
-        return Err(format!("the solver `{id}` declares derivatives of its steps and has none"));
-    }
-    // SAFETY: the plugin returned its table for this id.
-    let table = unsafe {
-        read_table(table.cast::<abi::slf_step_vjp>(), "the table of derivatives of steps")?
-    };
+    // SAFETY: the table of this id has this type.
+    let table = unsafe { extension::<abi::slf_step_vjp>(factory, abi::STEP_VJP, id, STEP_VJP)? };
     if table.record_len.is_none() || table.record.is_none() || table.reverse.is_none() {
-        return Err("a function of the table of derivatives of steps is null".to_owned());
+        return Err(format!("a function of the table of {STEP_VJP} is null"));
     }
     Ok(table)
+}
+
+/// The function that takes steps again that the solver `id` declares.
+fn read_step_redo(
+    factory: &abi::slf_solver_factory,
+    id: &str,
+) -> Result<abi::slf_step_redo, String> {
+    // SAFETY: the table of this id has this type.
+    let table = unsafe { extension(factory, abi::STEP_REDO, id, STEP_REDO)? };
+    let abi::slf_step_redo { redo: Some(_), .. } = table else {
+        return Err(format!("a function of the table of {STEP_REDO} is null"));
+    };
+    Ok(table)
+}
+
+/// The polynomials of steps that the solver `id` declares.
+fn read_segments(
+    factory: &abi::slf_solver_factory,
+    id: &str,
+) -> Result<abi::slf_dense_segment, String> {
+    // SAFETY: the table of this id has this type.
+    let table = unsafe { extension(factory, abi::DENSE_SEGMENT, id, SEGMENTS)? };
+    let abi::slf_dense_segment { max_degree: Some(_), segment: Some(_), .. } = table else {
+        return Err(format!("a function of the table of {SEGMENTS} is null"));
+    };
+    Ok(table)
+}
+
+/// What tables of extensions are of, in messages.
+const STEP_VJP: &str = "derivatives of steps";
+const STEP_REDO: &str = "steps taken again";
+const SEGMENTS: &str = "polynomials of steps";
+
+/// A table that the solver `id` declares that it has.
+///
+/// # Safety
+/// What the plugin returns for `name` is null or a table of type `T`.
+unsafe fn extension<T: Copy>(
+    factory: &abi::slf_solver_factory,
+    name: &'static str,
+    id: &str,
+    what: &str,
+) -> Result<T, String> {
+    let get = factory.get_extension.ok_or("a function of the solver table is null")?;
+    // SAFETY: a function of the plugin, given text that lives for ever.
+    let table = unsafe { get(abi::slf_str::new(name)) };
+    if table.is_null() {
+        return Err(format!("the solver `{id}` declares {what} and has none"));
+    }
+    // SAFETY: as promised.
+    unsafe { read_table(table.cast::<T>(), &format!("the table of {what}")) }
 }
 
 fn read_networks(

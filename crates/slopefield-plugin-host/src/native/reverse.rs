@@ -210,6 +210,55 @@ impl StepVjp for PluginSolver {
         Ok(())
     }
 
+    fn redoes(&self) -> bool {
+        self.entry.step_redo.is_some()
+    }
+
+    fn redo(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        (t_prev, t): (f64, f64),
+        start: &[f64],
+        end: &mut [f64],
+    ) -> Result<u64, SolveError> {
+        let Some(redo) = self.entry.step_redo.and_then(|table| table.redo) else {
+            return Err(SolveError::Invalid("the solver does not take its steps again".into()));
+        };
+        if [start.len(), end.len(), ivp.u0.len()] != [self.y.len(); 3] {
+            return Err(SolveError::Invalid(
+                "a step of another problem cannot be taken again".into(),
+            ));
+        }
+        let (instance, sign) = (self.living()?, self.sign);
+        let (from, limit) = (sign * t_prev, sign * t);
+        let before = self.callbacks().stats.rhs;
+        self.callbacks().enter(ivp, &settings.cancel, sign, from, limit);
+        let err = self.empty_error();
+        // SAFETY: a function of the plugin on its own living instance; the states have as many elements
+        // as it was created for.
+        let status = unsafe {
+            redo(instance, from, start.as_ptr().cast(), limit, end.as_mut_ptr().cast(), err)
+        };
+        self.callbacks().leave();
+        if status != abi::SLF_OK {
+            return Err(self.error(status, 0.0));
+        }
+        if self.callbacks().trouble.cancelled {
+            return Err(SolveError::Cancelled { t: t_prev });
+        }
+        if let Some(misuse) = self.callbacks().trouble.misuse.take() {
+            return Err(self.broke(misuse));
+        }
+        match end.iter().position(|v| !v.is_finite()) {
+            Some(i) => {
+                let value = end[i];
+                Err(self.broke(format!("a step taken again ends with {value} in element {i}")))
+            }
+            None => Ok(self.callbacks().stats.rhs - before),
+        }
+    }
+
     fn reverse(
         &mut self,
         ivp: &Ivp<'_>,

@@ -4,7 +4,7 @@
 use crate::common;
 use common::*;
 use slopefield_adjoint::{
-    Case, GradientMethod, METHODS, OwnStepsAdjoint, Replay, Through, check, method_info,
+    Case, Evaluated, GradientMethod, METHODS, OwnStepsAdjoint, Replay, Through, check, method_info,
 };
 use slopefield_kernel::Kernel;
 use slopefield_plugin_host::{PluginError, Registry};
@@ -12,10 +12,24 @@ use slopefield_problems::Problem;
 use slopefield_solve::{Ivp, Settings, SolveError, Stats, Step, StepTimes, Stepper, drive};
 use std::sync::OnceLock;
 
+const REVERSING: [&str; 6] = ["midpoint", "nan", "grows", "late", "drifts", "stale"];
 const BS32: &str = "org.example.rust/bs32";
 
 fn bs32() -> Box<dyn Stepper> {
     example_registry().stepper(BS32).unwrap()
+}
+
+/// A solver of `tests/abi/reversing.c`.
+fn reversing(id: &str) -> Box<dyn Stepper> {
+    static REGISTRY: OnceLock<Registry> = OnceLock::new();
+    let registry = REGISTRY.get_or_init(|| {
+        let folder = scratch("reversing");
+        install_c(&folder, "reversing.c", &[], ("org.example.reversing", "1.0.0"), &REVERSING);
+        let registry = load(&folder);
+        assert!(registry.problems().is_empty(), "{:?}", registry.problems());
+        registry
+    });
+    registry.stepper(&format!("org.example.reversing/{id}")).unwrap()
 }
 
 /// Takes given steps with a stepper whose tolerances allow any step.
@@ -106,19 +120,7 @@ fn gradients_are_those_of_the_steps_taken() {
 /// the steps, and signs.
 #[test]
 fn the_host_reverses_what_it_interpolates() {
-    static EULER: OnceLock<Registry> = OnceLock::new();
-    let make = || {
-        let registry = EULER.get_or_init(|| {
-            let folder = scratch("reversing");
-            let solvers = ["midpoint", "nan", "grows", "late"];
-            let about = ("org.example.reversing", "1.0.0");
-            install_c(&folder, "reversing.c", &[], about, &solvers);
-            let registry = load(&folder);
-            assert!(registry.problems().is_empty(), "{:?}", registry.problems());
-            registry
-        });
-        registry.stepper("org.example.reversing/midpoint").unwrap()
-    };
+    let make = || reversing("midpoint");
     let problem = slopefield_problems::lotka_volterra();
     for (t0, t1) in [(0.0, 2.0), (2.0, 0.0)] {
         let saves = between(t0, t1, 23);
@@ -140,14 +142,12 @@ fn the_host_reverses_what_it_interpolates() {
         ),
         ("late", "it called the model at t = 3, past the limit 2"),
     ] {
-        let stepper = EULER.get().unwrap().stepper(&format!("org.example.reversing/{id}")).unwrap();
-        match gradient(stepper, &problem, 2.0, u64::MAX) {
+        match gradient(reversing(id), &problem, 2.0, u64::MAX) {
             Err(SolveError::Plugin { message, .. }) => assert_eq!(message, expected, "{id}"),
             other => panic!("{id}: {other:?}"),
         }
     }
-    let stepper = EULER.get().unwrap().stepper("org.example.reversing/nan").unwrap();
-    let outcome = gradient(stepper, &problem, 2.0, u64::MAX);
+    let outcome = gradient(reversing("nan"), &problem, 2.0, u64::MAX);
     assert!(matches!(outcome, Err(SolveError::NonFinite { state: 1, .. })), "{outcome:?}");
 }
 
@@ -156,7 +156,7 @@ fn the_host_reverses_what_it_interpolates() {
 fn incomplete_derivatives_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let about = ("org.example.reversing", "1.0.0");
-    let solvers = ["midpoint", "nan", "grows", "late"];
+    let solvers = REVERSING;
     install_c(folder.path(), "reversing.c", &["BAD_REVERSE"], about, &solvers);
     let registry = load(folder.path());
     let [(_, PluginError::Interface { message, .. })] = registry.problems() else {
@@ -236,17 +236,94 @@ fn the_method_is_offered_where_it_goes() {
     assert!(reason.unwrap().contains("algebraic variables or a mass matrix"));
 }
 
+/// A gradient within a budget, and its bits.
+fn within(
+    stepper: Box<dyn Stepper>,
+    problem: &Problem,
+    (t0, t1): (f64, f64),
+    memory: u64,
+) -> Result<(Evaluated, Vec<u64>), SolveError> {
+    let ivp = Ivp { rhs: &*problem.rhs, t0, t1, u0: &problem.u0, p: &problem.p };
+    let (mut by_u0, mut by_p) = (vec![0.0; ivp.u0.len()], vec![0.0; ivp.p.len()]);
+    let mut method = OwnStepsAdjoint::new(stepper).unwrap().with_memory(memory);
+    let (saves, settings) = (between(t0, t1, 29), tolerances(1e-5, 1e-7));
+    let found = method.evaluate(&ivp, &settings, &saves, &mut loss, &mut by_u0, &mut by_p)?;
+    Ok((found, by_u0.iter().chain(&by_p).map(|v| v.to_bits()).collect()))
+}
+
+/// With less memory steps are taken again, and the gradient has the same bits. The bytes are those of
+/// what is held: times, states, records of 4 numbers, or the states that are kept and one segment.
+#[test]
+fn steps_are_taken_again_where_memory_is_short() {
+    let problem = slopefield_problems::lotka_volterra();
+    for span in [(0.0, 8.0), (8.0, 0.0)] {
+        let (all, expected) = within(bs32(), &problem, span, u64::MAX).unwrap();
+        let steps = all.forward.accepted;
+        assert_eq!(all.memory, 8 * (steps + 1) + 16 * (steps + 1) + 16 + 32 * steps + steps);
+        let mut strides = Vec::new();
+        for parts in (3..=16).rev() {
+            let budget = all.memory * parts / 16;
+            let Ok((found, bits)) = within(bs32(), &problem, span, budget) else { continue };
+            assert!(found.memory <= budget, "{found:?} of {budget}");
+            assert_eq!(bits, expected, "with {budget} bytes");
+            assert_eq!(found.loss, all.loss);
+            let held = |stride: u64| {
+                let states = 2 * (steps / stride + 1) + 2 + stride * 6 + 2;
+                8 * (steps + 1) + 8 * states + steps
+            };
+            if found.memory == all.memory {
+                assert_eq!(found.reverse_products, all.reverse_products);
+                continue;
+            }
+            let stride = (0..16).map(|k| 1 << k).find(|stride| held(*stride) == found.memory);
+            strides.push(stride.unwrap());
+            // Four evaluations for each step once more.
+            assert_eq!(found.reverse_products, all.reverse_products + 4 * steps);
+        }
+        println!("{steps} steps, strides {strides:?}");
+        assert!(strides.contains(&1) && strides.iter().any(|s| *s >= 4), "{strides:?}");
+    }
+}
+
+/// The host interpolates and mirrors time for this one; and the gradient of steps that were taken again
+/// is that of the steps.
+#[test]
+fn steps_taken_again_are_those_that_were_taken() {
+    let problem = slopefield_problems::lotka_volterra();
+    for span in [(0.0, 2.0), (2.0, 0.0)] {
+        let make = || reversing("midpoint");
+        let (all, expected) = within(make(), &problem, span, u64::MAX).unwrap();
+        let (less, bits) = within(make(), &problem, span, all.memory / 2).unwrap();
+        assert!(less.memory <= all.memory / 2 && bits == expected, "{less:?} {all:?}");
+    }
+    let refused = within(reversing("drifts"), &problem, (0.0, 2.0), 6000);
+    let Err(SolveError::Invalid(message)) = &refused else { panic!("{refused:?}") };
+    assert!(
+        message.starts_with("the solver does not take its steps again with the same result"),
+        "{message}"
+    );
+}
+
+/// Steps that are not taken again must fit, and even their times.
 #[test]
 fn memory_beyond_the_budget_is_refused_in_a_sentence() {
     let problem = slopefield_problems::lotka_volterra();
-    assert_eq!(gradient(bs32(), &problem, 10.0, 1 << 20), Ok(()));
-    match gradient(bs32(), &problem, 10.0, 1 << 10) {
-        Err(SolveError::Invalid(message)) => {
-            assert!(
-                message.starts_with("the exact gradient keeps 6 numbers of each step"),
-                "{message}"
-            );
+    let folder = scratch("reversing-once");
+    let about = ("org.example.reversing", "1.0.0");
+    install_c(&folder, "reversing.c", &["NO_REDO"], about, &REVERSING);
+    let registry = load(&folder);
+    let once = || registry.stepper("org.example.reversing/midpoint").unwrap();
+    assert!(gradient(once(), &problem, 10.0, 1 << 20).is_ok());
+    for (stepper, memory, expected) in [
+        (once(), 1 << 10, "the exact gradient keeps 4 numbers of each step"),
+        (bs32(), 1 << 8, "the exact gradient keeps the times of each step"),
+    ] {
+        match gradient(stepper, &problem, 10.0, memory) {
+            Err(SolveError::Invalid(message)) => {
+                assert!(message.starts_with(expected), "{message}");
+            }
+            other => panic!("{other:?}"),
         }
-        other => panic!("{other:?}"),
     }
+    assert_eq!(gradient(bs32(), &problem, 10.0, 1 << 20), Ok(()));
 }

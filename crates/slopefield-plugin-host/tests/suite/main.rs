@@ -14,6 +14,7 @@ mod log;
 mod networks;
 mod networks_extra;
 mod noise;
+mod segments;
 mod solvers;
 mod split;
 mod tableaus;

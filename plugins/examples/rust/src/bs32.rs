@@ -72,6 +72,18 @@ impl Bs32 {
         }
         Ok(self.control.norm(&self.error, &self.y, end))
     }
+
+    /// The attempt becomes the last step.
+    fn accept(&mut self, t_new: f64) {
+        let [y2, y3, end] = &mut self.states;
+        std::mem::swap(&mut self.inner[0], y2);
+        std::mem::swap(&mut self.inner[1], y3);
+        std::mem::swap(&mut self.y_prev, &mut self.y);
+        std::mem::swap(&mut self.y, end);
+        self.ends.swap(0, 1);
+        std::mem::swap(&mut self.ends[1], &mut self.slopes[2]);
+        (self.t_prev, self.t) = (self.t, t_new);
+    }
 }
 
 impl Solver for Bs32 {
@@ -83,7 +95,9 @@ impl Solver for Bs32 {
                 .and(Caps::BACKWARD)
                 .and(Caps::DETERMINISTIC)
                 .and(Caps::STEP_VJP)
-                .and(Caps::DELAYS),
+                .and(Caps::STEP_REDO)
+                .and(Caps::DELAYS)
+                .and(Caps::DENSE_SEGMENT),
         );
     type Options = NoOptions;
 
@@ -129,14 +143,7 @@ impl Solver for Bs32 {
             match self.attempt(problem, t_new) {
                 Ok(error) if error <= 1.0 => {
                     self.h = self.control.next(length, error, 3.0);
-                    let [y2, y3, end] = &mut self.states;
-                    std::mem::swap(&mut self.inner[0], y2);
-                    std::mem::swap(&mut self.inner[1], y3);
-                    std::mem::swap(&mut self.y_prev, &mut self.y);
-                    std::mem::swap(&mut self.y, end);
-                    self.ends.swap(0, 1);
-                    std::mem::swap(&mut self.ends[1], &mut self.slopes[2]);
-                    (self.t_prev, self.t) = (self.t, t_new);
+                    self.accept(t_new);
                     let (t_prev, h_next) = (self.t_prev, self.h);
                     return Ok(Step { t_prev, t: t_new, h_next, error_norm: error, rejected });
                 }
@@ -155,20 +162,20 @@ impl Solver for Bs32 {
         &self.y
     }
 
-    fn interpolate(&self, t: f64, derivative: u32, out: &mut [f64]) -> Result<(), Error> {
-        let h = self.t - self.t_prev;
-        let s = (t - self.t_prev) / h;
-        let weights = match derivative {
-            0 => hermite(s, h),
-            _ => {
-                let rise = 6.0 * s * (1.0 - s) / h;
-                [-rise, (1.0 - s) * (1.0 - 3.0 * s), rise, s * (3.0 * s - 2.0)]
-            }
-        };
-        out.fill(0.0);
-        let values = [&self.y_prev, &self.ends[0], &self.y, &self.ends[1]];
-        for (weight, value) in weights.iter().zip(values) {
-            add(out, *weight, value);
+    fn segment_degree(&self) -> usize {
+        3
+    }
+
+    fn segment(&self, out: &mut Segment<'_>) -> Result<(), Error> {
+        let (n, h) = (self.y.len(), self.t - self.t_prev);
+        let c = out.powers(3);
+        for i in 0..n {
+            let rise = self.y[i] - self.y_prev[i];
+            let (first, last) = (h * self.ends[0][i], h * self.ends[1][i]);
+            c[i] = self.y_prev[i];
+            c[n + i] = first;
+            c[2 * n + i] = 3.0 * rise - 2.0 * first - last;
+            c[3 * n + i] = first + last - 2.0 * rise;
         }
         Ok(())
     }
@@ -185,6 +192,21 @@ impl Solver for Bs32 {
         let (first, second) = out.split_at_mut(self.y.len());
         first.copy_from_slice(&self.inner[0]);
         second.copy_from_slice(&self.inner[1]);
+        Ok(())
+    }
+
+    fn redo(
+        &mut self,
+        problem: &Problem<'_>,
+        t_prev: f64,
+        y_prev: &[f64],
+        t: f64,
+    ) -> Result<(), Error> {
+        self.t = t_prev;
+        self.y.copy_from_slice(y_prev);
+        problem.rhs(t_prev, y_prev, &mut self.ends[1])?;
+        self.attempt(problem, t)?;
+        self.accept(t);
         Ok(())
     }
 

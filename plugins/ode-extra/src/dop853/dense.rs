@@ -7,8 +7,6 @@ use super::tableau::{DENSE, LAST};
 /// The interpolant of the last step.
 pub struct Dense {
     full: bool,
-    t_prev: f64,
-    t: f64,
     /// Eight coefficient vectors, one after the other.
     coefficients: Vec<f64>,
     /// The new state, while the extra stages need the room it was in.
@@ -20,7 +18,7 @@ const COUNT: usize = 8;
 impl Dense {
     /// Room for `n` states; `full` for order 7.
     pub fn new(n: usize, full: bool) -> Self {
-        Dense { full, t_prev: 0.0, t: 0.0, coefficients: vec![0.0; COUNT * n], new: vec![0.0; n] }
+        Dense { full, coefficients: vec![0.0; COUNT * n], new: vec![0.0; n] }
     }
 
     /// Whether the extra stages are needed.
@@ -38,12 +36,10 @@ impl Dense {
         &self.new
     }
 
-    /// Makes the interpolant of a step from `(t_prev, y)` to `t` and the state kept, from all
-    /// stages of the step.
-    pub fn build(&mut self, t_prev: f64, t: f64, y: &[f64], k: &[f64]) {
+    /// Makes the interpolant of a step of length `h` from `y` to the state kept, from all stages of the
+    /// step.
+    pub fn build(&mut self, h: f64, y: &[f64], k: &[f64]) {
         let n = y.len();
-        let h = t - t_prev;
-        (self.t_prev, self.t) = (t_prev, t);
         for i in 0..n {
             let (slope, new_slope) = (h * k[i], h * k[LAST * n + i]);
             let change = self.new[i] - y[i];
@@ -61,20 +57,28 @@ impl Dense {
         }
     }
 
-    /// The value (`derivative` 0) or slope (1) at `t`.
-    pub fn evaluate(&self, t: f64, derivative: u32, out: &mut [f64]) {
-        let n = out.len();
-        let h = self.t - self.t_prev;
-        let s = (t - self.t_prev) / h;
-        for (i, out) in out.iter_mut().enumerate() {
-            let (mut p, mut dp) = (self.coefficients[(COUNT - 1) * n + i], 0.0);
-            for m in (0..COUNT - 1).rev() {
+    /// Degree of the interpolant.
+    pub fn degree(&self) -> usize {
+        if self.full { COUNT - 1 } else { 3 }
+    }
+
+    /// Writes its coefficients of the powers of `s`, those of one power after those of the other.
+    pub fn write(&self, out: &mut [f64]) {
+        let n = self.new.len();
+        for i in 0..n {
+            let c = |m: usize| self.coefficients[m * n + i];
+            let mut powers = [0.0; COUNT];
+            for m in (0..COUNT).rev() {
                 // The factor alternates: s below an even coefficient, 1 - s below an odd one.
-                let (factor, slope) = if m % 2 == 0 { (s, 1.0) } else { (1.0 - s, -1.0) };
-                dp = slope * p + factor * dp;
-                p = self.coefficients[m * n + i] + factor * p;
+                for k in (1..COUNT).rev() {
+                    let shifted = powers[k - 1];
+                    powers[k] = if m % 2 == 0 { shifted } else { powers[k] - shifted };
+                }
+                powers[0] = if m % 2 == 0 { c(m) } else { powers[0] + c(m) };
             }
-            *out = if derivative == 0 { p } else { dp / h };
+            for (row, power) in out.chunks_exact_mut(n).zip(powers) {
+                row[i] = power;
+            }
         }
     }
 }

@@ -60,13 +60,16 @@ fn dense_output_integrates_polynomials() {
         let k: Vec<f64> = C.iter().map(|c| c.powi(power)).collect();
         let mut dense = super::Dense::new(1, true);
         dense.keep(&[exact(1.0)]);
-        dense.build(0.0, 1.0, &[0.0], &k);
-        for s in [0.1, 0.35, 0.5, 0.82, 1.0] {
-            let mut out = [0.0];
-            dense.evaluate(s, 0, &mut out);
-            assert!((out[0] - exact(s)).abs() < 1e-12, "power {power} at {s}: {out:?}");
-            dense.evaluate(s, 1, &mut out);
-            assert!((out[0] - s.powi(power)).abs() < 1e-11, "slope {power} at {s}: {out:?}");
+        dense.build(1.0, &[0.0], &k);
+        let mut c = [0.0; 8];
+        dense.write(&mut c);
+        for s in [0.1f64, 0.35, 0.5, 0.82, 1.0] {
+            let value = c.iter().rev().fold(0.0, |sum, c| sum * s + c);
+            assert!((value - exact(s)).abs() < 1e-12, "power {power} at {s}: {value}");
+        }
+        for (k, c) in c.iter().enumerate() {
+            let exact = if k as i32 == power + 1 { 1.0 / f64::from(power + 1) } else { 0.0 };
+            assert!((c - exact).abs() < 1e-11, "power {power}: coefficient {k} is {c}");
         }
     }
     assert_eq!(DENSE.len(), 4);

@@ -1,6 +1,6 @@
 //! The author's types without their types: what the C functions work with.
 
-use super::{Graph, Problem, Reversal};
+use super::{Graph, Problem, Reversal, Segment};
 use crate::{Config, Error, Network, OptionSpec, OptionValue, Options, Solver, Step};
 use slopefield_plugin_abi as abi;
 use std::sync::OnceLock;
@@ -146,8 +146,11 @@ pub(super) trait Running: Send {
     fn state(&self) -> &[f64];
     fn interpolate(&self, t: f64, derivative: u32, out: &mut [f64]) -> Result<(), Error>;
     fn restart(&mut self, p: &Problem<'_>, t: f64, y: &[f64]) -> Result<(), Error>;
+    fn segment_degree(&self) -> usize;
+    fn segment(&self, out: &mut Segment<'_>) -> Result<(), Error>;
     fn record_len(&self) -> usize;
     fn record(&self, out: &mut [f64]) -> Result<(), Error>;
+    fn redo(&mut self, p: &Problem<'_>, t_prev: f64, y_prev: &[f64], t: f64) -> Result<(), Error>;
     fn reverse(&mut self, p: &Problem<'_>, step: &mut Reversal<'_>) -> Result<(), Error>;
 }
 
@@ -167,11 +170,20 @@ impl<T: Solver> Running for T {
     fn restart(&mut self, p: &Problem<'_>, t: f64, y: &[f64]) -> Result<(), Error> {
         Solver::restart(self, p, t, y)
     }
+    fn segment_degree(&self) -> usize {
+        Solver::segment_degree(self)
+    }
+    fn segment(&self, out: &mut Segment<'_>) -> Result<(), Error> {
+        Solver::segment(self, out)
+    }
     fn record_len(&self) -> usize {
         Solver::record_len(self)
     }
     fn record(&self, out: &mut [f64]) -> Result<(), Error> {
         Solver::record(self, out)
+    }
+    fn redo(&mut self, p: &Problem<'_>, t_prev: f64, y_prev: &[f64], t: f64) -> Result<(), Error> {
+        Solver::redo(self, p, t_prev, y_prev, t)
     }
     fn reverse(&mut self, p: &Problem<'_>, step: &mut Reversal<'_>) -> Result<(), Error> {
         Solver::reverse(self, p, step)

@@ -13,6 +13,7 @@ mod implicit;
 mod noise;
 mod problem;
 mod reversal;
+mod segment;
 mod split;
 mod tables;
 
@@ -23,6 +24,7 @@ pub use implicit::{Implicit, Pattern};
 pub use noise::{Calculus, Noise, NoiseKind};
 pub use problem::Problem;
 pub use reversal::Reversal;
+pub use segment::Segment;
 pub use split::Split;
 pub use tables::entry;
 

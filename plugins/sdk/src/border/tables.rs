@@ -2,7 +2,7 @@
 
 use super::definition::{Definition, RawConfig, Running};
 use super::{
-    Graph, HOST, Problem, Reversal, guarded, host_log, slice, slice_mut, text, write_error,
+    Graph, HOST, Problem, Reversal, Segment, guarded, host_log, slice, slice_mut, text, write_error,
 };
 use crate::{Error, Level, OptionValue};
 use slopefield_plugin_abi as abi;
@@ -19,6 +19,9 @@ struct Instance {
     solver: Box<dyn Running>,
     /// Where the last step began and ended; both the start before the first step.
     last: (f64, f64),
+    /// Room for the polynomials of a step, of solvers that have them and hosts that do not ask for
+    /// them.
+    room: Vec<f64>,
     /// A panic left the solver in an unknown state.
     dead: bool,
 }
@@ -89,6 +92,19 @@ impl<P: Definition> Tables<P> {
         reverse: Some(reverse),
     };
 
+    const STEP_REDO: &'static abi::slf_step_redo = &abi::slf_step_redo {
+        struct_size: size_of::<abi::slf_step_redo>() as u32,
+        reserved: 0,
+        redo: Some(redo),
+    };
+
+    const DENSE_SEGMENT: &'static abi::slf_dense_segment = &abi::slf_dense_segment {
+        struct_size: size_of::<abi::slf_dense_segment>() as u32,
+        reserved: 0,
+        max_degree: Some(max_degree),
+        segment: Some(segment),
+    };
+
     const NETWORKS: &'static abi::slf_network_factory = &abi::slf_network_factory {
         struct_size: size_of::<abi::slf_network_factory>() as u32,
         reserved: 0,
@@ -132,6 +148,12 @@ unsafe extern "C" fn solver_extension<P: Definition>(id: abi::slf_str) -> *const
         match unsafe { text(id) } {
             Ok(abi::STEP_VJP) if has(abi::SLF_CAP_STEP_VJP) => {
                 ptr::from_ref(Tables::<P>::STEP_VJP).cast()
+            }
+            Ok(abi::STEP_REDO) if has(abi::SLF_CAP_STEP_REDO) => {
+                ptr::from_ref(Tables::<P>::STEP_REDO).cast()
+            }
+            Ok(abi::DENSE_SEGMENT) if has(abi::SLF_CAP_DENSE_SEGMENT) => {
+                ptr::from_ref(Tables::<P>::DENSE_SEGMENT).cast()
             }
             _ => ptr::null(),
         }
@@ -237,7 +259,12 @@ unsafe extern "C" fn create<P: Definition>(
             options: unsafe { read_options(config.options, config.n_options)? },
         };
         let solver = (entry.create)(&checked, &raw)?;
-        let instance = Instance { problem, solver, last: (f64::NAN, f64::NAN), dead: false };
+        let room = match entry.info.caps.0 & abi::SLF_CAP_DENSE_SEGMENT {
+            0 => Vec::new(),
+            _ => vec![0.0; (solver.segment_degree() + 1) * checked.len()],
+        };
+        let last = (f64::NAN, f64::NAN);
+        let instance = Instance { problem, solver, last, room, dead: false };
         *out = Box::into_raw(Box::new(instance)).cast();
         Ok(())
     };
@@ -379,7 +406,61 @@ unsafe extern "C" fn interpolate(
         }
         // SAFETY: the host passes room for one value per state.
         let out = unsafe { slice_mut(out.cast::<f64>(), problem.len(), "the result")? };
-        instance.solver.interpolate(t, derivative, out)
+        if instance.room.is_empty() {
+            return instance.solver.interpolate(t, derivative, out);
+        }
+        let mut segment = Segment::new(out.len(), &mut instance.room);
+        instance.solver.segment(&mut segment)?;
+        segment.evaluate((t - a) / (b - a), derivative, out)?;
+        if derivative == 1 {
+            out.iter_mut().for_each(|slope| *slope /= b - a);
+        }
+        Ok(())
+    };
+    // SAFETY: pointers of the host, passed on.
+    unsafe { on_instance(s, err, body) }
+}
+
+unsafe extern "C" fn max_degree(
+    s: *mut abi::slf_solver,
+    degree: *mut u32,
+    err: *mut abi::slf_error,
+) -> abi::slf_status {
+    let body = |instance: &mut Instance, _: &Problem<'_>| {
+        // SAFETY: null or a place of the host for one number.
+        let degree = unsafe { degree.as_mut() }.ok_or_else(|| Error::argument("degree is null"))?;
+        *degree = instance.solver.segment_degree() as u32;
+        Ok(())
+    };
+    // SAFETY: pointers of the host, passed on.
+    unsafe { on_instance(s, err, body) }
+}
+
+unsafe extern "C" fn segment(
+    s: *mut abi::slf_solver,
+    out: *mut abi::slf_segment,
+    err: *mut abi::slf_error,
+) -> abi::slf_status {
+    let body = |instance: &mut Instance, problem: &Problem<'_>| {
+        if instance.last.0 == instance.last.1 || instance.last.1.is_nan() {
+            return Err(Error::argument("there is no step to give polynomials of"));
+        }
+        // SAFETY: null or a struct of the host that begins with its size.
+        let out = unsafe { out.as_mut() }.ok_or_else(|| Error::argument("out is null"))?;
+        if (out.struct_size as usize) < size_of::<abi::slf_segment>() {
+            return Err(Error::unsupported("the host's room for polynomials is too short"));
+        }
+        if (out.degree as usize) < instance.solver.segment_degree() {
+            return Err(Error::argument("there is no room for the degree of the polynomials"));
+        }
+        let len = (instance.solver.segment_degree() + 1) * problem.len();
+        // SAFETY: the host passes room for polynomials of the degree that it says.
+        let room = unsafe { slice_mut(out.coefficients, len, "the coefficients")? };
+        let mut segment = Segment::new(problem.len(), room);
+        instance.solver.segment(&mut segment)?;
+        let (basis, degree) = segment.kind()?;
+        (out.basis, out.degree) = (basis, degree as u32);
+        Ok(())
     };
     // SAFETY: pointers of the host, passed on.
     unsafe { on_instance(s, err, body) }
@@ -412,6 +493,36 @@ unsafe extern "C" fn record(
         // SAFETY: the host passes room for as many numbers as `record_len` said.
         let out = unsafe { slice_mut(out, instance.solver.record_len(), "the record")? };
         instance.solver.record(out)
+    };
+    // SAFETY: pointers of the host, passed on.
+    unsafe { on_instance(s, err, body) }
+}
+
+unsafe extern "C" fn redo(
+    s: *mut abi::slf_solver,
+    t_prev: f64,
+    y_prev: *const c_void,
+    t: f64,
+    y: *mut c_void,
+    err: *mut abi::slf_error,
+) -> abi::slf_status {
+    let body = |instance: &mut Instance, problem: &Problem<'_>| {
+        finite("the beginning of the step", t_prev)?;
+        finite("the end of the step", t)?;
+        if t == t_prev {
+            return Err(Error::argument("the step to take again has no length"));
+        }
+        // SAFETY: the host passes one value per state, and room for as many.
+        let (y_prev, out) = unsafe {
+            (
+                slice(y_prev.cast::<f64>(), problem.len(), "the state at the beginning")?,
+                slice_mut(y.cast::<f64>(), problem.len(), "the state at the end")?,
+            )
+        };
+        instance.solver.redo(problem, t_prev, y_prev, t)?;
+        instance.last = (t_prev, t);
+        out.copy_from_slice(instance.solver.state());
+        Ok(())
     };
     // SAFETY: pointers of the host, passed on.
     unsafe { on_instance(s, err, body) }
