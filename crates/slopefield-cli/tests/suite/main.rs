@@ -5,6 +5,7 @@
 mod bad_input;
 mod bench;
 mod common;
+mod devices;
 mod examples;
 mod gradient;
 mod inputs;
@@ -16,6 +17,7 @@ mod plugin_made;
 mod plugins;
 mod project;
 mod sample;
+mod scan;
 mod simulate;
 mod starts;
 mod terms;
