@@ -478,6 +478,9 @@ pub struct Bench {
     /// Draw the work-precision diagrams of the suite `solvers` as a web page.
     #[arg(long, value_name = "FILE.html")]
     pub plot: Option<PathBuf>,
+    /// Card of the suite `gpu`: a part of its name [default: the best].
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
     /// Case, or the beginning of the names of several; may be repeated [default: all].
     #[arg(long = "case", value_name = "NAME")]
     pub cases: Vec<String>,

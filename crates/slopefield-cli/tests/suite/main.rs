@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bench;
+mod bench_gpu;
 mod common;
 mod devices;
 mod examples;
