@@ -53,10 +53,9 @@ export function install(what) {
   }
 }
 
-/** Worker, command line, plugins. No program uses graphics cards yet, and what reaches them takes long to build. */
+/** Worker, command line, plugins. */
 export function buildEngine() {
-  const without = ["slopefield-desktop", "slopefield-gpu"].flatMap((name) => ["--exclude", name]);
-  step("Engine", "cargo", ["build", "--workspace", ...without]);
+  step("Engine", "cargo", ["build", "--workspace", "--exclude", "slopefield-desktop"]);
   bundlePlugins();
 }
 

@@ -5,10 +5,12 @@
 
 pub mod assessment;
 pub mod client;
+pub mod devices;
 pub mod envelope;
 pub mod error;
 pub mod frame;
 pub mod plugins;
+pub mod scan;
 pub mod schema;
 pub mod stages;
 pub mod starts;

@@ -112,8 +112,12 @@ commands! {
     model_dump(ModelText) -> TextReply;
     /// Simulates a model text.
     simulate(SimulateRequest) -> Simulation;
-    /// Stops the simulations that run; each answers that it was. Answered at once, beside them.
+    /// Simulates a model text at many values of its parameters and initial states.
+    scan(ScanRequest) -> Scan;
+    /// Stops the simulations and scans that run; each answers that it was. Answered at once, beside them.
     simulate_stop(Empty) -> Empty;
+    /// The processor and the graphics cards of this machine.
+    devices(Empty) -> DevicesView;
     /// Reads a table without storing it.
     data_preview(PreviewRequest) -> TablePreview;
     /// Makes an empty, unsaved project.

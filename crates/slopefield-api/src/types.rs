@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use ts_rs::TS;
 
 pub use crate::assessment::*;
+pub use crate::devices::*;
 pub use crate::plugins::*;
+pub use crate::scan::*;
 pub use crate::stages::*;
 pub use crate::starts::*;
 pub use crate::terms::*;

@@ -79,6 +79,9 @@ pub enum BenchError {
         /// The problem.
         problem: &'static str,
     },
+    /// There is no graphics card, or it does not compute.
+    #[error("no card can be measured: {0}")]
+    Card(String),
     /// The scripts or packages of the peers are not there.
     #[error("{0}")]
     Peers(String),

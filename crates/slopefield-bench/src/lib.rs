@@ -17,6 +17,7 @@ mod buffer;
 mod comparator;
 mod core;
 mod error;
+mod gpu;
 mod gradients;
 mod machine;
 mod measure;
@@ -31,10 +32,12 @@ mod training;
 
 pub use comparator::{Comparators, cache_folder};
 pub use error::BenchError;
+pub use gpu::{GpuErrors, GpuOptions, GpuPoint, GpuReport, gpu};
 pub use machine::Machine;
 pub use measure::{Subject, Timing};
 pub use peers::Peers;
 pub use record::Record;
+pub use slopefield_devices::cards;
 pub use suite::{
     Case, Check, Figures, Outcome, Ratio, Reference, Saved, Setting, Suite, Target, Trial, once,
     run, suite, suites,

@@ -25,7 +25,7 @@ const TOOLS: [(&str, &str); 15] = [
 ];
 
 /// Scripts of the benchmarks that have cases of ours.
-const SCRIPTS: [(&str, &str); 8] = [
+const SCRIPTS: [(&str, &str); 9] = [
     ("B1", "b1_lv_forward.py"),
     ("B2", "b2_lv_gradient.py"),
     ("B3", "b3_spiral_node.py"),
@@ -34,6 +34,7 @@ const SCRIPTS: [(&str, &str); 8] = [
     ("B7", "b7_scaling.py"),
     ("B8", "b8_rhs.py"),
     ("B9", "b9_solvers.py"),
+    ("gpu", "b10_gpu.py"),
 ];
 
 /// How to make the peers runnable.

@@ -115,7 +115,7 @@ impl Record {
 }
 
 /// The clock, as `2026-11-26T14:30:00Z`.
-fn now() -> String {
+pub(crate) fn now() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     date(since)
 }

@@ -27,7 +27,7 @@ pub fn suites() -> &'static [Suite] {
 pub fn suite(name: &str) -> Result<&'static Suite, BenchError> {
     suites().iter().find(|s| s.name == name).ok_or_else(|| BenchError::UnknownSuite {
         name: name.to_owned(),
-        known: suites().iter().map(|s| s.name).chain(["solvers"]).collect(),
+        known: suites().iter().map(|s| s.name).chain(["solvers", "gpu"]).collect(),
     })
 }
 

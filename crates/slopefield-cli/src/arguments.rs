@@ -1,7 +1,7 @@
 //! What can be typed after `slopefield`.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use slopefield_api::types::InputTable;
+use slopefield_api::types::{InputTable, ScanAxis};
 use std::path::PathBuf;
 
 /// Fit differential equations with unknown parameters and neural-network terms to data.
@@ -58,6 +58,8 @@ pub enum Task {
     /// Native plugins: further solvers and networks.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// What this machine computes with: processor, graphics cards, libraries of CUDA.
+    Devices,
     /// Measure this program on your machine, beside hand-written C and other programs.
     ///
     /// Compiles models, compares their results with C compiled on this machine (if there is a C
@@ -136,6 +138,18 @@ pub struct Simulate {
     /// Print the steady state that the initial values lead to instead of a trajectory.
     #[arg(long, conflicts_with_all = ["to", "at", "points", "method", "path", "paths"])]
     pub steady: bool,
+    /// Solve for many values of a parameter or of a state at the start, equally spaced or, with `log`,
+    /// by equal ratios; repeated, for all combinations. Prints the end of each trajectory unless
+    /// `--at` or `--points` ask for more.
+    #[arg(long, value_name = "NAME=FROM:TO:COUNT[:log]", value_parser = scan_axis, conflicts_with_all = ["paths", "steady"])]
+    pub scan: Vec<ScanAxis>,
+    /// Solve for each row of a table, whose columns are named as parameters or states.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "steady"])]
+    pub each: Option<PathBuf>,
+    /// What computes a scan: `auto`, `cpu`, `gpu`, or a part of the name of a card (`slopefield
+    /// devices` lists them).
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
     /// Form of the table.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -464,6 +478,9 @@ pub struct Bench {
     /// Draw the work-precision diagrams of the suite `solvers` as a web page.
     #[arg(long, value_name = "FILE.html")]
     pub plot: Option<PathBuf>,
+    /// Card of the suite `gpu`: a part of its name [default: the best].
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
     /// Case, or the beginning of the names of several; may be repeated [default: all].
     #[arg(long = "case", value_name = "NAME")]
     pub cases: Vec<String>,
@@ -498,6 +515,19 @@ fn duration(text: &str) -> Result<f64, String> {
 fn name_value(text: &str) -> Result<(String, f64), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
     Ok((name.trim().to_owned(), finite(value)?))
+}
+
+fn scan_axis(text: &str) -> Result<ScanAxis, String> {
+    let form = || "write it as NAME=FROM:TO:COUNT or NAME=FROM:TO:COUNT:log".to_owned();
+    let (name, values) = text.split_once('=').ok_or_else(form)?;
+    let parts: Vec<&str> = values.split(':').collect();
+    let (from, to, count, log) = match parts[..] {
+        [from, to, count] => (from, to, count, false),
+        [from, to, count, "log"] => (from, to, count, true),
+        _ => return Err(form()),
+    };
+    let count = count.trim().parse().map_err(|_| format!("`{count}` is not a number of values"))?;
+    Ok(ScanAxis { name: name.trim().into(), from: finite(from)?, to: finite(to)?, count, log })
 }
 
 fn formula_choice(text: &str) -> Result<Option<(String, u32)>, String> {

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod check;
+pub mod devices;
 pub mod fit;
 pub mod forecast;
 pub mod gradient;
@@ -9,6 +10,7 @@ pub mod plugin;
 pub mod plugin_author;
 pub mod project;
 pub mod sample;
+pub mod scan;
 pub mod simulate;
 pub mod terms;
 pub mod uncertainty;

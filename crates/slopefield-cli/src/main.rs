@@ -61,6 +61,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, slopefield_api::ApiError>
         Task::Report(report) => commands::project::report(&session, report).await,
         Task::Project(project) => commands::project::run(&session, project).await,
         Task::Plugin(plugin) => commands::plugin::run(&session, plugin).await,
+        Task::Devices => commands::devices::run(&session).await,
         Task::Bench(bench) => commands::bench::run(&session, bench),
     }
 }

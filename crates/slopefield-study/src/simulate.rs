@@ -31,6 +31,14 @@ pub struct SimulateOptions {
     pub paths: Option<u32>,
 }
 
+impl SimulateOptions {
+    /// The same with another method.
+    #[must_use]
+    pub fn with_method(self, method: &str) -> SimulateOptions {
+        SimulateOptions { method: method.into(), ..self }
+    }
+}
+
 /// An event that happened.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EventMark {
@@ -127,21 +135,50 @@ pub fn simulate(
         }
         return paths::simulate(model, &ivp, options, count, solvers);
     }
+    one(model, &ivp, options, solvers)?.map_err(|e| failed(model, &e, p))
+}
+
+/// [`simulate`] of one trajectory, with the failure of the solve as the solver has it.
+///
+/// # Errors
+/// What is wrong before the solve begins.
+pub(crate) fn simulate_as(
+    model: &CompiledModel,
+    p: &[f64],
+    u0: &[f64],
+    options: &SimulateOptions,
+    solvers: &dyn Solvers,
+) -> Result<Result<Simulated, SolveError>, StudyError> {
+    let last = check_times(options)?;
+    let rhs = right_hand_side(model, &options.method)?;
+    one(model, &Ivp { rhs: &*rhs, t0: options.from, t1: last, u0, p }, options, solvers)
+}
+
+fn one(
+    model: &CompiledModel,
+    ivp: &Ivp<'_>,
+    options: &SimulateOptions,
+    solvers: &dyn Solvers,
+) -> Result<Result<Simulated, SolveError>, StudyError> {
+    let Ivp { u0, p, t1: last, .. } = *ivp;
     let mut stepper = stepper(model, &options.method, solvers).map_err(StudyError::Solver)?;
     let n = u0.len();
     let mut rows = vec![0.0; options.at.len() * n];
-    let mut watch = Watch::new(ivp, &options.at, model.model.delays.len());
+    let mut watch = Watch::new(*ivp, &options.at, model.model.delays.len());
     let began = Instant::now();
     let solved = drive_to_stop(
         &mut *stepper,
-        &ivp,
+        ivp,
         &options.settings,
         &options.at,
         &mut rows,
         Some(&mut watch),
     );
     let solve_s = began.elapsed().as_secs_f64();
-    let outcome = solved.map_err(|e| failed(model, &e, p))?;
+    let outcome = match solved {
+        Ok(outcome) => outcome,
+        Err(e) => return Ok(Err(e)),
+    };
     let at_start = options.at[0] == options.from;
     check_invariants(model, options.from, if at_start { &rows[..n] } else { u0 }, p)?;
     let mut times = options.at.clone();
@@ -164,7 +201,7 @@ pub fn simulate(
     notes.extend(leaving_data(model, options.from, last));
     let [states, lets, observations] =
         columns.apart(columns.of_trajectory(&times, &rows, &delayed));
-    Ok(Simulated {
+    Ok(Ok(Simulated {
         states,
         lets,
         observations,
@@ -174,7 +211,7 @@ pub fn simulate(
         notes,
         stats: outcome.stats,
         solve_s,
-    })
+    }))
 }
 
 /// The steady state that the initial values lead to, as a single row at time `t`.
@@ -214,7 +251,7 @@ pub fn steady(
 }
 
 /// The last of the times, which must lead away from the start.
-fn check_times(options: &SimulateOptions) -> Result<f64, StudyError> {
+pub(crate) fn check_times(options: &SimulateOptions) -> Result<f64, StudyError> {
     let Some(&last) = options.at.last() else {
         return Err(StudyError::Study(vec![Problem::error("times", "there are none to report")]));
     };
@@ -287,7 +324,7 @@ fn check_invariants(model: &CompiledModel, t: f64, u: &[f64], p: &[f64]) -> Resu
     })
 }
 
-fn failed(model: &CompiledModel, error: &SolveError, p: &[f64]) -> StudyError {
+pub(crate) fn failed(model: &CompiledModel, error: &SolveError, p: &[f64]) -> StudyError {
     let advice = match error.advice() {
         "" => {
             "check the expression, the initial values and the parameters; try a shorter time span or a \

@@ -16,8 +16,8 @@ use crate::settings::Settings;
 use crate::simulations::Simulations;
 use crate::terms::Studied;
 use crate::{
-    assessing, comparing, data, examples, gradient, inputs, model, report, runs, sampling,
-    simulation, uncertainty,
+    assessing, comparing, data, devices, examples, gradient, inputs, model, report, runs, sampling,
+    scanning, simulation, uncertainty,
 };
 use slopefield_api::schema::{Block, Emit};
 use slopefield_api::types::*;
@@ -194,6 +194,27 @@ impl Engine {
         }
     }
 
+    /// The model that a request simulates, the parameters of the run that it names, and notes about
+    /// networks.
+    #[allow(clippy::type_complexity, reason = "the three things that a simulation needs")]
+    fn to_simulate(
+        &self,
+        request: &SimulateRequest,
+    ) -> Result<(Arc<CompiledModel>, Option<Vec<f64>>, Vec<String>), ApiError> {
+        let reactions = request.reactions.as_deref().unwrap_or("ode");
+        let (model, notes) = self.compiled(&request.text, reactions)?;
+        let model = self.driven(model, request)?;
+        let run = match &request.run {
+            None => None,
+            Some(id) => Some(self.with(|s| {
+                let project = lock(&s.project);
+                let stored = project.parameters(id, Role::Best).map_err(project_error)?;
+                Ok(runs::params_of(&model, &stored, request.seed.unwrap_or(1)))
+            })?),
+        };
+        Ok((model, run, notes))
+    }
+
     /// A run of a project prepared again from what was frozen in it, with its best parameters.
     fn prepared_run(
         &self,
@@ -258,17 +279,7 @@ impl Commands for Engine {
     }
 
     fn simulate(&self, request: SimulateRequest, _: Emit<'_>) -> Answer<Simulation> {
-        let reactions = request.reactions.as_deref().unwrap_or("ode");
-        let (model, notes) = self.compiled(&request.text, reactions)?;
-        let model = self.driven(model, &request)?;
-        let run = match &request.run {
-            None => None,
-            Some(id) => Some(self.with(|s| {
-                let project = lock(&s.project);
-                let stored = project.parameters(id, Role::Best).map_err(project_error)?;
-                Ok(runs::params_of(&model, &stored, request.seed.unwrap_or(1)))
-            })?),
-        };
+        let (model, run, notes) = self.to_simulate(&request)?;
         let running = self.simulations.begin();
         let (mut simulation, block) =
             simulation::run(&model, &request, run, &*self.plugins, &running.control)?;
@@ -276,9 +287,23 @@ impl Commands for Engine {
         Ok((simulation, block))
     }
 
+    fn scan(&self, request: ScanRequest, _: Emit<'_>) -> Answer<Scan> {
+        let (model, run, notes) = self.to_simulate(&request.simulate)?;
+        let running = self.simulations.begin();
+        let figures = self.folders.settings.join("devices.json");
+        let with = (&*running.control, &*figures);
+        let (mut scan, block) = scanning::run(&model, &request, run, &*self.plugins, with)?;
+        scan.notes.splice(0..0, notes);
+        Ok((scan, block))
+    }
+
     fn simulate_stop(&self, _: Empty, _: Emit<'_>) -> Answer<Empty> {
         self.simulations.stop();
         plain(Empty {})
+    }
+
+    fn devices(&self, _: Empty, _: Emit<'_>) -> Answer<DevicesView> {
+        plain(devices::view())
     }
 
     fn data_preview(&self, request: PreviewRequest, _: Emit<'_>) -> Answer<TablePreview> {

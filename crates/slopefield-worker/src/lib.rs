@@ -8,6 +8,7 @@
 mod assessing;
 mod comparing;
 mod data;
+mod devices;
 mod engine;
 mod examples;
 mod failure;
@@ -25,6 +26,7 @@ mod plugins;
 mod report;
 mod runs;
 mod sampling;
+mod scanning;
 mod server;
 mod session;
 mod settings;

@@ -77,6 +77,8 @@ fn serve_on(engine: Engine, input: &mut dyn Read, output: Box<dyn Write + Send>)
             | Command::terms
             | Command::replace_terms
             | Command::compare_runs
+            | Command::devices
+            | Command::scan
             | Command::report => {
                 let (engine, out) = (engine.clone(), out.clone());
                 thread::spawn(move || {

@@ -10,6 +10,78 @@ use slopefield_study::simulate::{apply_set, simulate, spaced, steady};
 use slopefield_study::{Choice, CompiledModel, SimulateOptions, Solvers};
 use slopefield_train::Control;
 
+/// What a request says of trajectories, with everything that it leaves open.
+pub struct Setup {
+    /// Parameters.
+    pub p: Vec<f64>,
+    /// Initial values of states that were given.
+    pub fixed: Vec<(usize, f64)>,
+    /// The method, and why.
+    pub choice: Choice,
+    /// Times, method, accuracy.
+    pub options: SimulateOptions,
+}
+
+impl Setup {
+    /// `run` holds the parameters of a run, where the request names one.
+    pub fn new(
+        model: &CompiledModel,
+        request: &SimulateRequest,
+        run: Option<Vec<f64>>,
+        control: &Control,
+    ) -> Result<Setup, ApiError> {
+        let mut p = run.unwrap_or_else(|| model.start_params(request.seed.unwrap_or(1)));
+        let invalid = |message: String| error(Code::Study, message);
+        let fixed = apply_set(model, &request.set, &mut p).map_err(invalid)?;
+        let from = request.from.unwrap_or(model.model.time.start);
+        let at = if request.at.is_empty() {
+            let to = request.to.unwrap_or(from + 10.0);
+            let points = request.points.unwrap_or(201);
+            if points > 1_000_000 {
+                return Err(invalid(format!("{points} points are too many; at most 1 000 000")));
+            }
+            spaced(from, to, points as usize)
+        } else {
+            request.at.clone()
+        };
+        if !from.is_finite() || at.iter().any(|t| !t.is_finite()) {
+            return Err(invalid("times must be finite numbers".into()));
+        }
+        for (name, value) in [("rtol", request.rtol), ("atol", request.atol)] {
+            if value.is_some_and(|v| !(v > 0.0 && v < 1.0)) {
+                return Err(invalid(format!(
+                    "{name} must be a number between 0 and 1, such as 1e-6"
+                )));
+            }
+        }
+        // Errors of single random paths fall slowly with the work, and chance is larger than they are.
+        let noisy = model.rhs.structure().noise.is_some();
+        let (rtol, atol) = if noisy { (1e-3, 1e-5) } else { (1e-6, 1e-8) };
+        let (rtol, atol) = (request.rtol.unwrap_or(rtol), request.atol.unwrap_or(atol));
+        let mut choice = model.choose_solver(request.method.as_deref().unwrap_or("auto"), rtol);
+        if request.steady {
+            let reason =
+                "Newton's iteration, with steps of a pseudo-time while it is far away".into();
+            choice = Choice { method: "steady-state".into(), reason };
+        }
+        let options = SimulateOptions {
+            from,
+            at,
+            method: choice.method.clone(),
+            paths: request.paths.filter(|count| *count > 1),
+            settings: Settings {
+                rtol,
+                seed: request.seed.unwrap_or(1),
+                path: request.path.map_or(0, u64::from),
+                atol: vec![atol],
+                cancel: Some(control.cancel.clone()),
+                ..Settings::default()
+            },
+        };
+        Ok(Setup { p, fixed, choice, options })
+    }
+}
+
 /// Simulates a compiled model until it is done or `control` ends it. `run` holds the parameters of a
 /// run, where the request names one.
 pub fn run(
@@ -19,51 +91,8 @@ pub fn run(
     solvers: &dyn Solvers,
     control: &Control,
 ) -> Result<(Simulation, Block), ApiError> {
-    let mut p = run.unwrap_or_else(|| model.start_params(request.seed.unwrap_or(1)));
-    let invalid = |message: String| error(Code::Study, message);
-    let fixed = apply_set(model, &request.set, &mut p).map_err(invalid)?;
-    let from = request.from.unwrap_or(model.model.time.start);
-    let at = if request.at.is_empty() {
-        let to = request.to.unwrap_or(from + 10.0);
-        let points = request.points.unwrap_or(201);
-        if points > 1_000_000 {
-            return Err(invalid(format!("{points} points are too many; at most 1 000 000")));
-        }
-        spaced(from, to, points as usize)
-    } else {
-        request.at.clone()
-    };
-    if !from.is_finite() || at.iter().any(|t| !t.is_finite()) {
-        return Err(invalid("times must be finite numbers".into()));
-    }
-    for (name, value) in [("rtol", request.rtol), ("atol", request.atol)] {
-        if value.is_some_and(|v| !(v > 0.0 && v < 1.0)) {
-            return Err(invalid(format!("{name} must be a number between 0 and 1, such as 1e-6")));
-        }
-    }
-    // Errors of single random paths fall slowly with the work, and chance is larger than they are.
-    let noisy = model.rhs.structure().noise.is_some();
-    let (rtol, atol) = if noisy { (1e-3, 1e-5) } else { (1e-6, 1e-8) };
-    let (rtol, atol) = (request.rtol.unwrap_or(rtol), request.atol.unwrap_or(atol));
-    let mut choice = model.choose_solver(request.method.as_deref().unwrap_or("auto"), rtol);
-    if request.steady {
-        let reason = "Newton's iteration, with steps of a pseudo-time while it is far away".into();
-        choice = Choice { method: "steady-state".into(), reason };
-    }
-    let options = SimulateOptions {
-        from,
-        at,
-        method: choice.method.clone(),
-        paths: request.paths.filter(|count| *count > 1),
-        settings: Settings {
-            rtol,
-            seed: request.seed.unwrap_or(1),
-            path: request.path.map_or(0, u64::from),
-            atol: vec![atol],
-            cancel: Some(control.cancel.clone()),
-            ..Settings::default()
-        },
-    };
+    let Setup { p, fixed, choice, options } = Setup::new(model, request, run, control)?;
+    let from = options.from;
     let u0 = model.initial_state(from, &p, &fixed);
     let result = match request.steady {
         true => steady(model, from, &p, &u0, &options.settings),

@@ -248,6 +248,51 @@ times: Slice,
 quantiles: [Slice, Slice, Slice], };
 
 /**
+ * A graphics card, or software that stands in for one.
+ */
+export type CardView = { 
+/**
+ * Name, from its driver; a part of it is what `--device` takes.
+ */
+name: string, 
+/**
+ * Who made it; may be empty.
+ */
+maker: string, 
+/**
+ * What it is, in words.
+ */
+kind: string, 
+/**
+ * It runs on the processor; never chosen unless named.
+ */
+software: boolean, 
+/**
+ * Vulkan, Metal or Direct3D 12.
+ */
+interface: string, 
+/**
+ * The driver and its version; may be empty.
+ */
+driver: string, 
+/**
+ * The largest array in bytes.
+ */
+largest_array: number, 
+/**
+ * Memory in bytes that threads of a workgroup share.
+ */
+shared_memory: number, 
+/**
+ * It can compute in double precision. Trajectories are solved in single precision on cards.
+ */
+double: boolean, 
+/**
+ * The finest relative tolerance that trajectories can hold there.
+ */
+finest: number, };
+
+/**
  * How much draws are worth (Vehtari, Gelman, Simpson, Carpenter, Bürkner 2021).
  */
 export type ChainDiagnostics = { 
@@ -344,6 +389,23 @@ points: number,
 inside: number, };
 
 /**
+ * NVIDIA's own libraries, as files: this program does not load them.
+ */
+export type CudaView = { 
+/**
+ * The library of the driver.
+ */
+driver: string | null, 
+/**
+ * Version of the driver, where the system tells it.
+ */
+version: string | null, 
+/**
+ * The library that compiles CUDA C++ at run time (NVRTC).
+ */
+compiler: string | null, };
+
+/**
  * Curves of one experiment.
  */
 export type CurveView = { 
@@ -377,6 +439,35 @@ time: string | null,
  * column of their own name.
  */
 columns: { [key in string]: string }, };
+
+/**
+ * The devices of this machine.
+ */
+export type DevicesView = { 
+/**
+ * The processor, which computes everything that no card does.
+ */
+processor: ProcessorView, 
+/**
+ * Graphics cards, the best first; software that stands in for one last.
+ */
+cards: Array<CardView>, 
+/**
+ * Why there is no card, where there is none.
+ */
+none_because: string | null, 
+/**
+ * NVIDIA's own libraries.
+ */
+cuda: CudaView, 
+/**
+ * The device that would be considered where many trajectories are solved.
+ */
+chosen: string, 
+/**
+ * Why, in a sentence without a full stop.
+ */
+because: string, };
 
 /**
  * A finding.
@@ -1299,6 +1390,23 @@ text: string | null,
 sheet: string | null, };
 
 /**
+ * The processor.
+ */
+export type ProcessorView = { 
+/**
+ * As it calls itself.
+ */
+name: string, 
+/**
+ * The instructions that steps of many trajectories are computed with.
+ */
+instructions: string, 
+/**
+ * Cores that may be used.
+ */
+cores: number, };
+
+/**
  * The profile of a parameter.
  */
 export type ProfileView = { 
@@ -1899,6 +2007,130 @@ tail: number,
  * Scale reduction R̂.
  */
 scale_reduction: number, };
+
+/**
+ * Many trajectories.
+ */
+export type Scan = { 
+/**
+ * Number of trajectories.
+ */
+count: number, 
+/**
+ * What they have of their own: a value for each.
+ */
+points: Array<ScanColumn>, 
+/**
+ * Times, the same for all.
+ */
+times: Slice, 
+/**
+ * States, then lets, then observations: trajectory by trajectory a value for each time, NaN where it
+ * did not get to.
+ */
+columns: Array<Column>, 
+/**
+ * Number of trajectories that failed.
+ */
+failed: number, 
+/**
+ * The first of them.
+ */
+failures: Array<ScanFailure>, 
+/**
+ * The device: `processor`, or the name of a card.
+ */
+device: string, 
+/**
+ * Number of trajectories that a card computed, in single precision.
+ */
+on_card: number, 
+/**
+ * Which device and why, and what else happened, in sentences without a full stop.
+ */
+notes: Array<string>, 
+/**
+ * What all of them cost.
+ */
+stats: SolveStats, };
+
+/**
+ * Values of one parameter or initial state.
+ */
+export type ScanAxis = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * First value.
+ */
+from: number, 
+/**
+ * Last value.
+ */
+to: number, 
+/**
+ * Number of values, both ends included.
+ */
+count: number, 
+/**
+ * Equal ratios instead of equal distances.
+ */
+log: boolean, };
+
+/**
+ * Values of a parameter or initial state, one for each trajectory.
+ */
+export type ScanColumn = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * It is the initial value of a state.
+ */
+initial: boolean, 
+/**
+ * Values.
+ */
+values: Slice, };
+
+/**
+ * A trajectory that failed.
+ */
+export type ScanFailure = { 
+/**
+ * Its number, from 0.
+ */
+index: number, 
+/**
+ * Why.
+ */
+message: string, };
+
+/**
+ * Solves a model for all combinations of values, for the rows of a table, or for each row with each
+ * combination.
+ */
+export type ScanRequest = { 
+/**
+ * What is the same for all: model, times, method, accuracy. Without times, the end only.
+ */
+simulate: SimulateRequest, 
+/**
+ * Values to combine; the last axis changes from trajectory to trajectory.
+ */
+axes: Array<ScanAxis>, 
+/**
+ * File of a table with a row for each trajectory; columns that are named as parameters or states are
+ * taken.
+ */
+table: string | null, 
+/**
+ * `auto` (the default), `cpu`, `gpu` or a part of a card's name.
+ */
+device: string | null, };
 
 /**
  * How well an observation is described.
@@ -2998,7 +3230,9 @@ export type Commands = {
   model_check: { request: ModelText; reply: ModelReport };
   model_dump: { request: ModelText; reply: TextReply };
   simulate: { request: SimulateRequest; reply: Simulation };
+  scan: { request: ScanRequest; reply: Scan };
   simulate_stop: { request: Empty; reply: Empty };
+  devices: { request: Empty; reply: DevicesView };
   data_preview: { request: PreviewRequest; reply: TablePreview };
   project_new: { request: Empty; reply: ProjectView };
   project_example: { request: ExampleRequest; reply: ProjectView };

@@ -82,12 +82,17 @@ fn prepare(kept: Kept, threads: usize, setting: &Setting<'_>) -> Result<Trial, B
 
 /// `ens_params` of `benches/peers/problems.py`.
 fn params() -> Vec<f64> {
+    lotka_volterra_params(COUNT)
+}
+
+/// Four parameters of each of so many trajectories, ±20 %; the first ten thousand are those of the peers.
+pub(crate) fn lotka_volterra_params(count: usize) -> Vec<f64> {
     let mut generator = Generator::new(5);
     let mut param = |i: usize| {
         let usual = [1.5, 1.0, 3.0, 1.0][i % 4];
         usual * (1.0 + 0.2 * generator.uniform(-1.0, 1.0))
     };
-    (0..4 * COUNT).map(&mut param).collect()
+    (0..4 * count).map(&mut param).collect()
 }
 
 struct Lanes {

@@ -1,7 +1,7 @@
 //! The compute core: right-hand sides, solves, gradients, compile times.
 
 mod compile;
-mod ensemble;
+pub(crate) mod ensemble;
 pub(crate) mod gradient;
 mod rhs;
 pub(crate) mod scaling;

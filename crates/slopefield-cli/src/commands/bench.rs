@@ -1,5 +1,6 @@
 //! `slopefield bench [SUITE]`.
 
+mod gpu;
 mod solvers;
 
 use super::Session;
@@ -29,6 +30,9 @@ pub fn run(session: &Session, bench: Bench) -> Result<ExitCode, ApiError> {
     };
     if name == solvers::NAME {
         return solvers::run(session, &bench);
+    }
+    if name == gpu::NAME {
+        return gpu::run(session, &bench);
     }
     let suite = suite(name).map_err(failure)?;
     let cases = suite.choose(&bench.cases).map_err(failure)?;
@@ -100,6 +104,7 @@ fn list(session: &Session) {
             .map(|s| json!({ "name": s.name, "about": s.about, "cases": cases(s) }))
             .collect();
         suites.push(solvers::listed());
+        suites.push(gpu::listed());
         output::json(&json!({ "suites": suites }));
         return;
     }
@@ -114,6 +119,7 @@ fn list(session: &Session) {
         output::print(&format!("\nslopefield bench {} measures all of them\n\n", suite.name));
     }
     solvers::list();
+    gpu::list();
 }
 
 /// Everything that was measured.

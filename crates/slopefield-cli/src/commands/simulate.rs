@@ -1,17 +1,20 @@
 //! `slopefield simulate MODEL`.
 
-use super::{Session, read};
+use super::{Session, path, read, scan};
 use crate::arguments::{Format, Simulate};
 use crate::output;
 use slopefield_api::types::{
-    ColumnKind, ModelReport, ModelText, SimulateRequest, Simulation, Slice,
+    ColumnKind, ModelReport, ModelText, ScanRequest, SimulateRequest, Simulation, Slice,
 };
-use slopefield_api::{ApiError, Command};
+use slopefield_api::{ApiError, Code, Command};
 use std::process::ExitCode;
 
 /// Prints the trajectory: time, states, named expressions, observations.
 pub async fn run(session: &Session, simulate: Simulate) -> Result<ExitCode, ApiError> {
     let text = read(&simulate.model)?;
+    let format = if session.json { Format::Json } else { simulate.format };
+    let (stats, axes, each, device) =
+        (simulate.stats, simulate.scan, simulate.each, simulate.device);
     let request = SimulateRequest {
         text: text.clone(),
         set: simulate.set.into_iter().collect(),
@@ -31,6 +34,19 @@ pub async fn run(session: &Session, simulate: Simulate) -> Result<ExitCode, ApiE
         inputs: simulate.input,
         experiment: None,
     };
+    if !axes.is_empty() || each.is_some() {
+        let table = each.as_deref().map(path);
+        let request = ScanRequest { simulate: request, axes, table, device };
+        return scan::run(session, request, format, stats).await;
+    }
+    if device.is_some() {
+        return Err(ApiError {
+            code: Code::Request,
+            message: "one trajectory is computed on the processor".into(),
+            advice: Some("--device is for many: add --scan or --each".into()),
+            details: Vec::new(),
+        });
+    }
     let (simulation, block): (Simulation, _) =
         session.call(Command::simulate, &request, |_, _| {}).await?;
     let (report, _): (ModelReport, _) =
@@ -49,7 +65,7 @@ pub async fn run(session: &Session, simulate: Simulate) -> Result<ExitCode, ApiE
         columns.push(part(spread.values));
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    if session.json || simulate.format == Format::Json {
+    if format == Format::Json {
         let lists = names.iter().zip(&columns).map(|(n, c)| ((*n).to_owned(), (*c).into()));
         let columns: serde_json::Map<String, serde_json::Value> = lists.collect();
         output::json(&serde_json::json!({
@@ -64,7 +80,7 @@ pub async fn run(session: &Session, simulate: Simulate) -> Result<ExitCode, ApiE
     if let Some(stop) = simulation.events.iter().find(|e| e.stop) {
         eprintln!("The solution ended at {} = {}: {}", report.time.name, stop.t, stop.text);
     }
-    if simulate.stats {
+    if stats {
         let s = &simulation.stats;
         let counts = [
             (s.accepted, "steps accepted"),

@@ -4,7 +4,9 @@
 
 mod bad_input;
 mod bench;
+mod bench_gpu;
 mod common;
+mod devices;
 mod examples;
 mod gradient;
 mod inputs;
@@ -16,6 +18,7 @@ mod plugin_made;
 mod plugins;
 mod project;
 mod sample;
+mod scan;
 mod simulate;
 mod starts;
 mod terms;

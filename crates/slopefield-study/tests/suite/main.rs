@@ -16,6 +16,7 @@ mod inputs;
 mod problems;
 mod recording;
 mod references;
+mod scan;
 mod solvers;
 mod study;
 mod system;

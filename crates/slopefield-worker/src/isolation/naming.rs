@@ -25,6 +25,11 @@ impl Engine {
                 ids.extend(r.method.as_deref().and_then(of_name));
                 ids
             }),
+            Command::scan => of::<ScanRequest>(request).map(|r| {
+                let mut ids = of_text(&r.simulate.text);
+                ids.extend(r.simulate.method.as_deref().and_then(of_name));
+                ids
+            }),
             Command::train => of::<TrainRequest>(request).and_then(|r| match r.resume {
                 Some(run) => self.of_open_run(&run),
                 None => self.of_open_study(),

@@ -68,6 +68,8 @@ impl Engine {
                 command,
                 Command::simulate
                     | Command::simulate_stop
+                    | Command::scan
+                    | Command::devices
                     | Command::model_check
                     | Command::model_dump
             ) {
@@ -93,14 +95,19 @@ impl Engine {
     /// A command without a job: on the process that is kept for them.
     fn short_apart(&self, command: Command, request: Value, plugins: &[String]) -> Answered {
         let isolation = &self.isolation;
-        let running = (command == Command::simulate).then(|| self.simulations.begin());
+        let simulates = matches!(command, Command::simulate | Command::scan);
+        let running = simulates.then(|| self.simulations.begin());
         let kept = isolation.for_short(plugins).map_err(|report| isolation.told(&report))?;
-        if command == Command::simulate && self.needs_project(&request) {
+        // What a scan has in common with a simulation is a part of its request.
+        let simulated = request.get("simulate").unwrap_or(&request);
+        if simulates && self.needs_project(simulated) {
             self.show_project(&kept).map_err(|f| isolation.failed(f))?;
         }
         let control = running.as_ref().map(|running| &*running.control);
         let stop = (Command::simulate_stop, json!({}));
-        let watch = Watch { control, stop: Some(stop), limit: Some(SHORT) };
+        // A scan takes as long as it takes.
+        let limit = (command != Command::scan).then_some(SHORT);
+        let watch = Watch { control, stop: Some(stop), limit };
         isolation.ended(kept.process.call(command, request, &watch, &mut |_| {}), plugins)
     }
 

@@ -1,0 +1,94 @@
+//! The trajectories that are solved.
+
+use crate::BenchError;
+use crate::core::ensemble::lotka_volterra_params;
+use crate::core::texts;
+use slopefield_cpu::CompiledBatch;
+use slopefield_devices::Work;
+use slopefield_ensemble::{Run, TrajectoryResult, Values};
+use slopefield_graph::BuiltinNetworks;
+use slopefield_solve::Settings;
+use slopefield_solve::runge_kutta::TSIT5;
+use slopefield_study::{CompiledModel, StudyError};
+
+/// Numbers of trajectories.
+pub(super) const SMALLEST: usize = 100;
+const LARGEST: usize = 1_000_000;
+
+/// All of them, ascending.
+pub(super) fn sizes() -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(SMALLEST), |n| Some(10 * n)).take_while(|n| *n <= LARGEST)
+}
+
+/// A million sets of parameters, of which the first are taken.
+pub(super) struct Fleet {
+    model: CompiledModel,
+    rhs: CompiledBatch,
+    own: Vec<f64>,
+    settings: Settings,
+}
+
+impl Fleet {
+    pub(super) fn new() -> Result<Fleet, BenchError> {
+        let model = CompiledModel::new(texts::LOTKA_VOLTERRA, &BuiltinNetworks)?;
+        let rhs = slopefield_cpu::compile_batch(&model.lowered.rhs.eval, &[0, 1, 2, 3])
+            .map_err(|e| StudyError::Compile(e.to_string()))?;
+        let (own, settings) =
+            (lotka_volterra_params(LARGEST), Settings::with_tolerances(1e-5, 1e-6));
+        Ok(Fleet { model, rhs, own, settings })
+    }
+
+    pub(super) fn work(&self, count: usize) -> Work<'_> {
+        Work {
+            model: &self.model.lowered,
+            rhs: &self.rhs,
+            t0: 0.0,
+            t1: 10.0,
+            count,
+            u0: Values::Same(&[1.0, 1.0]),
+            shared: &[0.0; 4],
+            own: Values::Each(&self.own[..4 * count]),
+            method: &TSIT5,
+            settings: &self.settings,
+            saves: &[10.0],
+        }
+    }
+
+    /// Solves on all cores.
+    pub(super) fn on_processor(
+        &self,
+        count: usize,
+        out: &mut [f64],
+    ) -> Result<Vec<TrajectoryResult>, BenchError> {
+        solve(&self.work(count), out)
+    }
+
+    /// States at the end, at a tolerance of 1e-11.
+    pub(super) fn exact(&self, count: usize) -> Result<Vec<f64>, BenchError> {
+        let settings = Settings::with_tolerances(1e-11, 1e-11);
+        let work = Work { settings: &settings, ..self.work(count) };
+        let mut out = vec![f64::NAN; count * work.row()];
+        attempts(&solve(&work, &mut out)?)?;
+        Ok(out)
+    }
+}
+
+fn solve(work: &Work<'_>, out: &mut [f64]) -> Result<Vec<TrajectoryResult>, BenchError> {
+    let run = Run::default();
+    let ensemble = work.ensemble();
+    let report =
+        slopefield_ensemble::solve(&ensemble, work.method, work.settings, work.saves, out, run)?;
+    Ok(report.trajectories)
+}
+
+/// Steps tried by all.
+///
+/// # Errors
+/// The failure of the first that failed.
+pub(super) fn attempts(results: &[TrajectoryResult]) -> Result<u64, BenchError> {
+    let stats = |r: &TrajectoryResult| match r {
+        Ok(stats) => Ok(stats.accepted + stats.rejected),
+        Err(failure) => Err(BenchError::Solve(failure.error.clone())),
+    };
+    results.iter().map(stats).sum()
+}

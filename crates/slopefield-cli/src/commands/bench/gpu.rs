@@ -1,0 +1,154 @@
+//! `slopefield bench gpu`: many trajectories on a graphics card and on the processor.
+
+use super::{failure, time, write};
+use crate::arguments::Bench;
+use crate::commands::Session;
+use crate::output;
+use serde_json::{Value, json};
+use slopefield_api::ApiError;
+use slopefield_bench::{GpuOptions, GpuPoint, GpuReport, Machine, Peers, Record, gpu};
+use std::process::ExitCode;
+
+/// What is typed after `slopefield bench`.
+pub(super) const NAME: &str = "gpu";
+const ABOUT: &str =
+    "trajectories per second on a graphics card beside the processor, 100 to a million";
+
+/// The suite in the list of suites.
+pub(super) fn listed() -> Value {
+    json!({ "name": NAME, "about": ABOUT, "cases": [] })
+}
+
+/// The same for people.
+pub(super) fn list() {
+    output::print(&format!("\n{NAME}: {ABOUT}\n\n"));
+    output::print(&format!(
+        "slopefield bench {NAME} measures the best card; --device names another\n"
+    ));
+}
+
+/// Other programs on the same number of trajectories, on the card that they find.
+fn of_peers(
+    session: &Session,
+    bench: &Bench,
+    peers: Option<&Peers>,
+    count: usize,
+) -> Result<Vec<Record>, ApiError> {
+    let Some(peers) = peers else { return Ok(Vec::new()) };
+    let told = |record: &Record| {
+        if !session.quiet {
+            let why = record.failed.as_ref().map_or(String::new(), |why| format!(": {why}"));
+            eprintln!("  {}, {}{why}", record.tool, record.case);
+        }
+    };
+    let found = peers.measure("gpu", &count.to_string(), bench.seconds, told);
+    let mut found = found.map_err(failure)?;
+    found.retain(|record| record.value.is_some());
+    Ok(found)
+}
+
+/// All records, the number of trajectories before the colon of the case.
+fn beside(records: &[Record]) -> String {
+    let row = |r: &Record| {
+        let rate = r.value.map_or(String::new(), |rate| format!("{rate:.0}/s"));
+        let error = r.error.map_or(String::new(), |e| format!("{e:.1e}"));
+        vec![r.case.clone(), r.tool.clone(), rate, error]
+    };
+    let mut rows: Vec<_> = records.iter().map(row).collect();
+    let count = |row: &Vec<String>| row[0].split(':').next().and_then(|n| n.parse::<u64>().ok());
+    rows.sort_by_key(count);
+    format!("\n{}", output::table(&["case", "program", "median", "error"], &rows))
+}
+
+/// Measures a card. Fails where there is none or its numbers are wrong.
+pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError> {
+    let machine = Machine::here();
+    if !session.json {
+        output::print(&format!("{}, {} cores\n", machine.processor, machine.cores));
+        if machine.debug_build {
+            output::print("a development build: figures to quote need `cargo build --release`\n");
+        }
+        output::print(
+            "Lotka-Volterra to t = 10, parameters of each trajectory's own, Tsit5 at 1e-5\n\n",
+        );
+        output::print(&line(["trajectories", "card", "processor", "ratio", "card", "processor"]));
+    }
+    let options = GpuOptions {
+        cards: slopefield_bench::cards(),
+        device: bench.device.as_deref(),
+        seconds: bench.seconds,
+    };
+    let told = |point: &GpuPoint| {
+        if !session.json {
+            output::print(&row(point));
+        }
+    };
+    // What is missing is told before minutes of measuring, not after.
+    let find = || Peers::find(&bench.python, bench.peers_folder.as_deref());
+    let peers = bench.peers.then(find).transpose().map_err(failure)?;
+    let report = gpu(&options, told).map_err(failure)?;
+    let mut records = report.records(&machine.processor);
+    for point in &report.points {
+        records.extend(of_peers(session, bench, peers.as_ref(), point.count)?);
+    }
+    if let Some(path) = &bench.record {
+        write(path, &records.iter().collect::<Vec<_>>())?;
+    }
+    if session.json {
+        output::json(&json!({
+            "suite": NAME, "machine": machine, "seconds": bench.seconds, "report": report,
+            "records": records,
+        }));
+    } else {
+        output::print(&summary(&report));
+        if peers.is_some() {
+            output::print(&beside(&records));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line([count, card, processor, ratio, card_s, processor_s]: [&str; 6]) -> String {
+    format!("{count:>12} {card:>12} {processor:>12} {ratio:>8} {card_s:>10} {processor_s:>10}\n")
+}
+
+fn row(point: &GpuPoint) -> String {
+    let rate = |s: f64| format!("{:.0}/s", point.count as f64 / s);
+    let (card, processor) = (point.card_s.0, point.processor_s.0);
+    line([
+        &point.count.to_string(),
+        &rate(card),
+        &rate(processor),
+        &format!("{:.2}", card / processor),
+        &time(card),
+        &time(processor),
+    ])
+}
+
+fn summary(report: &GpuReport) -> String {
+    let errors = &report.errors;
+    let mut text = format!(
+        "\n{}, {}\ncompiled in {}\nerrors at the end: median {:.1e}, largest {:.1e}; on the processor \
+         at the same tolerance {:.1e}, {:.1e}\n{:.3} times as many attempts at steps\n",
+        report.device,
+        report.driver,
+        time(report.compile_s),
+        errors.card.0,
+        errors.card.1,
+        errors.processor.0,
+        errors.processor.1,
+        errors.attempts_ratio
+    );
+    text += &match report.break_even {
+        Some(count) => format!("the card is faster from {count:.0} trajectories on\n"),
+        None => "the card is not faster at any of these numbers\n".into(),
+    };
+    if !report.left_out.is_empty() {
+        let sizes: Vec<_> = report.left_out.iter().map(ToString::to_string).collect();
+        text += &format!("left out, for want of time: {} (--seconds)\n", sizes.join(", "));
+    }
+    if report.software {
+        text += "this is a software driver on the processor: the figures say nothing about cards\n";
+    }
+    text
+}
