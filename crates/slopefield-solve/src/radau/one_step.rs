@@ -2,7 +2,9 @@
 
 use super::Radau;
 use super::stages::ERROR_ORDER;
-use crate::implicit::{Beginning, KEEP_JACOBIAN, effort, first_length, worth_a_factorisation};
+use crate::implicit::{
+    Beginning, KEEP_JACOBIAN, Reach, effort, first_length, worth_a_factorisation,
+};
 use crate::unsupported::refuse_unsupported;
 use crate::{Attempt, ErrorNorm, Ivp, OneStep, Real, Settings, SolveError, Stats, StepUnknowns};
 
@@ -28,6 +30,7 @@ impl<T: Real> OneStep<T> for Radau<T> {
         self.not_finite = None;
         self.length_before = 0.0;
         self.convergence.reset();
+        self.reach = Reach::new();
         self.consistency.configure(ivp, settings);
         self.consistency.establish(ivp, t, &mut self.start, &mut self.slope, counts)?;
         if ivp.rhs.structure().mass.is_none() {
@@ -122,6 +125,7 @@ impl<T: Real> OneStep<T> for Radau<T> {
     fn preferred(&self, factor: f64) -> f64 {
         let keeps_matrices = self.convergence.slowest_rate() <= KEEP_JACOBIAN;
         let factor = factor * effort(self.iterations, self.convergence.limit());
+        let factor = factor.min(self.reach.most(self.t_new - self.t));
         worth_a_factorisation(factor, keeps_matrices)
     }
 }

@@ -6,7 +6,9 @@ use super::coefficients::{
     inverse_stage_matrix,
 };
 use crate::consistent::Consistency;
-use crate::implicit::{Convergence, KEEP_JACOBIAN, Linearisation, Target, ToRounding, Verdict};
+use crate::implicit::{
+    Convergence, KEEP_JACOBIAN, Linearisation, Reach, Target, ToRounding, Verdict,
+};
 use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, Stats};
 use slopefield_linear::{IterationMatrix, Jacobian, Singular};
 
@@ -54,6 +56,8 @@ pub struct Radau<T: Real = f64> {
     /// Step length and version of the Jacobian that the matrices are factored for.
     pub(super) factored: Option<(f64, u64)>,
     pub(super) convergence: Convergence,
+    /// How long steps may be for the iteration.
+    pub(super) reach: Reach,
     pub(super) consistency: Consistency<T>,
     /// Iterations of the last attempt.
     pub(super) iterations: u32,
@@ -106,6 +110,7 @@ impl<T: Real> Radau<T> {
             complex: IterationMatrix::new(),
             factored: None,
             convergence: Convergence::new(ITERATIONS, 4),
+            reach: Reach::new(),
             consistency: Consistency::default(),
             iterations: 0,
             not_finite: None,
@@ -148,6 +153,7 @@ impl<T: Real> Radau<T> {
     ) -> Attempt {
         if from_end {
             self.advance(ivp, counts);
+            self.reach.take(self.length_before);
         }
         self.t = t;
         self.t_new = t_new;
@@ -174,6 +180,7 @@ impl<T: Real> Radau<T> {
                 Err(_) if self.frozen && !self.renewing => self.renewing = true,
                 Err(Trouble::NotFinite) => return Attempt::Measured(f64::NAN),
                 Err(Trouble::Hopeless(factor)) => {
+                    self.reach.fail(t_new - t);
                     return Attempt::Failed { factor, reason: Failure::NotConverged };
                 }
             }

@@ -1,7 +1,9 @@
 //! Diagonally implicit Runge–Kutta methods as one-step methods.
 
 use super::DiagonallyImplicit;
-use crate::implicit::{Beginning, KEEP_JACOBIAN, effort, first_length, worth_a_factorisation};
+use crate::implicit::{
+    Beginning, KEEP_JACOBIAN, Reach, effort, first_length, worth_a_factorisation,
+};
 use crate::unsupported::refuse_unsupported;
 use crate::{Attempt, ErrorNorm, Ivp, OneStep, Real, Settings, SolveError, Stats, StepUnknowns};
 
@@ -27,6 +29,7 @@ impl<T: Real> OneStep<T> for DiagonallyImplicit<T> {
         self.factored = None;
         self.not_finite = None;
         self.convergence.reset();
+        self.reach = Reach::new();
         self.consistency.configure(ivp, settings);
         match parts.rest {
             None => {
@@ -143,6 +146,7 @@ impl<T: Real> OneStep<T> for DiagonallyImplicit<T> {
     fn preferred(&self, factor: f64) -> f64 {
         let keeps_matrix = self.convergence.slowest_rate() <= KEEP_JACOBIAN;
         let factor = factor * effort(self.most_iterations, self.convergence.limit());
+        let factor = factor.min(self.reach.most(self.t_new - self.t));
         worth_a_factorisation(factor, keeps_matrix)
     }
 }

@@ -3,7 +3,7 @@
 use super::ImplicitTableau;
 use crate::consistent::Consistency;
 use crate::implicit::{
-    Convergence, KEEP_JACOBIAN, Linearisation, Target, ToRounding, Verdict, largest_part,
+    Convergence, KEEP_JACOBIAN, Linearisation, Reach, Target, ToRounding, Verdict, largest_part,
 };
 use crate::{Attempt, ErrorNorm, Failure, Ivp, Real, SolveError, Stats};
 use slopefield_kernel::Kernel;
@@ -43,6 +43,8 @@ pub struct DiagonallyImplicit<T: Real = f64> {
     /// Step length times `γ`, and version of the Jacobian, that the matrix is factored for.
     pub(super) factored: Option<(f64, u64)>,
     pub(super) convergence: Convergence,
+    /// How long steps may be for the iteration.
+    pub(super) reach: Reach,
     pub(super) consistency: Consistency<T>,
     /// Most iterations of a stage of the last attempt.
     pub(super) most_iterations: u32,
@@ -96,6 +98,7 @@ impl<T: Real> DiagonallyImplicit<T> {
             factored: None,
             // Guesses from lines through slopes.
             convergence: Convergence::new(ITERATIONS, 3),
+            reach: Reach::new(),
             consistency: Consistency::default(),
             most_iterations: 0,
             not_finite: None,
@@ -188,6 +191,7 @@ impl<T: Real> DiagonallyImplicit<T> {
             return Attempt::Failed { factor: 0.5, reason: Failure::NotConverged };
         };
         if from_end {
+            self.reach.take(self.t_new - self.t);
             self.advance(ivp, parts, counts);
         }
         self.t = t;
@@ -214,6 +218,7 @@ impl<T: Real> DiagonallyImplicit<T> {
                 Err(_) if self.frozen && !self.renewing => self.renewing = true,
                 Err(Trouble::NotFinite) => return Attempt::Measured(f64::NAN),
                 Err(Trouble::Hopeless(factor)) => {
+                    self.reach.fail(t_new - t);
                     return Attempt::Failed { factor, reason: Failure::NotConverged };
                 }
             }

@@ -21,6 +21,7 @@ mod implicit_orders;
 mod implicit_references;
 mod mass_events;
 mod orders;
+mod radau_steps;
 mod rosenbrock;
 mod rosenbrock_behaviour;
 mod second_order;
