@@ -1,5 +1,5 @@
-//! Exact gradients through events, over implicit methods: Rosenbrock, diagonally implicit
-//! Runge–Kutta and Radau IIA methods, with mass matrices and algebraic equations too.
+//! Exact gradients through events and delays, over implicit methods: Rosenbrock, diagonally implicit
+//! Runge–Kutta and Radau IIA methods; events with mass matrices and algebraic equations too.
 //!
 //! What moves and what stays is the same as over explicit methods, see
 //! `docs/derivations/event-and-delay-gradients.md`; the steps between are those of
@@ -7,6 +7,9 @@
 //! begins with a consistent state and slope.
 
 mod condition;
+mod curvature;
+mod filled;
+mod reads;
 mod reverse;
 mod solve;
 mod tangent;
@@ -18,6 +21,7 @@ use crate::method::{ensure_finite, validate_gradients};
 use crate::saves::SavedStates;
 use crate::sensitivity::{Sink, TangentPass, sensitivities};
 use crate::{Evaluated, GradientMethod, Loss, StateSensitivities};
+use filled::leaves_out_lags;
 use reverse::Reverse;
 use slopefield_kernel::{Part, Structure};
 use slopefield_solve::{Ivp, Settings, SolveError, Stats};
@@ -25,12 +29,38 @@ use solve::Solve;
 use tangent::Forward;
 
 /// The parts of a system whose derivative is part of these gradients.
-pub(crate) const HONOURED: [Part; 2] = [Part::Mass, Part::Events];
+pub(crate) const HONOURED: [Part; 3] = [Part::Mass, Part::Events, Part::Delays];
+
+/// Why delays and a mass matrix are refused.
+const BESIDE_ALGEBRA: &str = "delays beside algebraic equations or a mass matrix are not \
+    differentiated; solve the equations for the derivatives";
+
+/// Why Rosenbrock methods are refused for neutral equations,
+const READS_SLOPES: &str = "Rosenbrock methods have the Jacobian in their steps, which in equations \
+    that read slopes of the past has second derivatives of the solution that are not known where the \
+    history is; use kencarp4 or radau";
+
+/// and for large systems with lags that move.
+const LEAVES_OUT_LAGS: &str = "in systems of this size Rosenbrock methods take a sparse Jacobian that \
+    leaves out how lags depend on the state, and such steps are not differentiated; use kencarp4 or \
+    radau";
 
 /// Whether a system has what the derivatives need; otherwise a sentence.
 fn suits(solve: &Solve, structure: &Structure<'_>) -> Result<(), String> {
     if solve.equations.have_the_jacobian() && structure.hessian.is_none() {
         return Err(NEEDS_CURVATURE.into());
+    }
+    let Some(delays) = &structure.delays else { return Ok(()) };
+    if structure.mass.is_some() {
+        return Err(BESIDE_ALGEBRA.into());
+    }
+    if solve.equations.have_the_jacobian() {
+        if delays.reads.iter().any(|read| read.slope) {
+            return Err(READS_SLOPES.into());
+        }
+        if leaves_out_lags(structure) {
+            return Err(LEAVES_OUT_LAGS.into());
+        }
     }
     Ok(())
 }

@@ -63,42 +63,8 @@ impl<'a> Again<'a> {
     /// The gradient of [`reached_squares`] by start time, initial state and parameters, by
     /// differences; with `at_start`, events happen at the start, which cannot move then.
     pub fn gradient(&mut self, at_start: bool) -> Vec<f64> {
-        let (n, t0) = (self.case.u0.len(), self.case.span.0);
-        let states = self.run(t0, self.case.u0, self.case.p);
-        let mut weights = vec![0.0; states.len()];
-        reached_squares(&states, &mut weights);
-        let terms = states.iter().zip(&weights).filter(|(x, _)| x.is_finite());
-        let rounding = f64::EPSILON * terms.map(|(x, w)| (x * w).abs()).sum::<f64>();
-        let (mut out, mut worst) = (Vec::new(), 0.0_f64);
-        for index in 0..1 + n + self.case.p.len() {
-            if index == 0 && at_start {
-                out.push(0.0);
-                continue;
-            }
-            let (mut u0, mut p) = (self.case.u0.to_vec(), self.case.p.to_vec());
-            let mut along = |h: f64| {
-                let (mut t0, size) = (t0, |x: f64| x.abs().max(0.1));
-                match index {
-                    0 => t0 += h,
-                    i if i <= n => u0[i - 1] = self.case.u0[i - 1] + h * size(self.case.u0[i - 1]),
-                    i => p[i - 1 - n] = self.case.p[i - 1 - n] + h * size(self.case.p[i - 1 - n]),
-                }
-                let found = self.run(t0, &u0, &p);
-                let pairs = found.iter().zip(&weights).zip(&states);
-                pairs.filter(|(_, s)| s.is_finite()).map(|((x, w), s)| w * (x - s)).sum::<f64>()
-            };
-            let (derivative, uncertainty) = extrapolated(rounding, &mut along);
-            let size = match index {
-                0 => 1.0,
-                i if i <= n => self.case.u0[i - 1].abs().max(0.1),
-                i => self.case.p[i - 1 - n].abs().max(0.1),
-            };
-            out.push(derivative / size);
-            worst = worst.max(uncertainty / size);
-        }
-        let largest = out.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
-        assert!(worst < 1e-9 * largest, "differences are uncertain by {worst:e}: {out:?}");
-        out
+        let case = self.case;
+        differences(case, at_start, &mut |t0, u0, p| self.run(t0, u0, p))
     }
 
     /// Takes the steps from `(t0, u0, p)`; returns the states at the saves, NaN behind a stop.
@@ -260,6 +226,51 @@ impl<'a> Again<'a> {
         }
         two
     }
+}
+
+/// The gradient of [`reached_squares`] of the states that `run` makes of start time, initial state and
+/// parameters.
+pub fn differences(
+    case: &Hybrid<'_>,
+    at_start: bool,
+    run: &mut dyn FnMut(f64, &[f64], &[f64]) -> Vec<f64>,
+) -> Vec<f64> {
+    let (n, t0) = (case.u0.len(), case.span.0);
+    let states = run(t0, case.u0, case.p);
+    let mut weights = vec![0.0; states.len()];
+    reached_squares(&states, &mut weights);
+    let terms = states.iter().zip(&weights).filter(|(x, _)| x.is_finite());
+    let rounding = f64::EPSILON * terms.map(|(x, w)| (x * w).abs()).sum::<f64>();
+    let (mut out, mut worst) = (Vec::new(), 0.0_f64);
+    for index in 0..1 + n + case.p.len() {
+        if index == 0 && at_start {
+            out.push(0.0);
+            continue;
+        }
+        let (mut u0, mut p) = (case.u0.to_vec(), case.p.to_vec());
+        let mut along = |h: f64| {
+            let (mut t0, size) = (t0, |x: f64| x.abs().max(0.1));
+            match index {
+                0 => t0 += h,
+                i if i <= n => u0[i - 1] = case.u0[i - 1] + h * size(case.u0[i - 1]),
+                i => p[i - 1 - n] = case.p[i - 1 - n] + h * size(case.p[i - 1 - n]),
+            }
+            let found = run(t0, &u0, &p);
+            let pairs = found.iter().zip(&weights).zip(&states);
+            pairs.filter(|(_, s)| s.is_finite()).map(|((x, w), s)| w * (x - s)).sum::<f64>()
+        };
+        let (derivative, uncertainty) = extrapolated(rounding, &mut along);
+        let size = match index {
+            0 => 1.0,
+            i if i <= n => case.u0[i - 1].abs().max(0.1),
+            i => case.p[i - 1 - n].abs().max(0.1),
+        };
+        out.push(derivative / size);
+        worst = worst.max(uncertainty / size);
+    }
+    let largest = out.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+    assert!(worst < 1e-9 * largest, "differences are uncertain by {worst:e}: {out:?}");
+    out
 }
 
 /// Saves the state at hand where that is asked for at the time `t` of the solve itself: the solution

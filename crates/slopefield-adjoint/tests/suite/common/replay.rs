@@ -20,11 +20,11 @@ pub struct Plan {
     /// Begin, whole end, cut.
     pub steps: Vec<(f64, f64, f64)>,
     /// For each step, the lags coupled to the state.
-    coupled: Vec<Vec<bool>>,
+    pub coupled: Vec<Vec<bool>>,
     /// Number of the step before it, time, event, round.
     pub events: Vec<(usize, f64, usize, u32)>,
     /// State at each cut.
-    ends: Vec<Vec<f64>>,
+    pub ends: Vec<Vec<f64>>,
     whole: Option<f64>,
 }
 
