@@ -195,12 +195,14 @@ impl Locator {
     pub fn check_coincidences(
         &mut self,
         system: &System<'_>,
-        equations: &dyn StageEquations,
+        equations: &mut dyn StageEquations,
         tape: &Tape,
         coincidences: &[(usize, u32, usize)],
     ) -> Result<(), SolveError> {
         for &(moment, root, step) in coincidences {
             let (t, view) = (tape.time(moment), tape.view(step));
+            equations.select(view.explicit);
+            let equations = &*equations;
             let roots = Roots::new(system, tape, equations, tape.steps[step].event_context)?;
             let other = self.condition(&roots, equations, &view, (t, root))?;
             let leading = match tape.moments[moment].kind {

@@ -45,12 +45,12 @@ impl<'a> Curvature<'a> {
             delays.lags.jvp(at, along, work.lags, work.dlags, work.rest);
         }
         let mut rates = vec![0.0; lags];
-        for lag in 0..lags {
+        for (lag, rate) in rates.iter_mut().enumerate() {
             if delays.constant[lag] {
                 work.lags[lag] = reader.tape.data[reader.tape.params + lag];
                 work.dlags[lag] = 0.0;
             }
-            rates[lag] = dt - work.dlags[lag];
+            *rate = dt - work.dlags[lag];
         }
         work.dlags.fill(0.0);
         // How much the rates of the lags themselves matter.

@@ -23,8 +23,8 @@ use crate::sensitivity::{Sink, TangentPass, sensitivities};
 use crate::{Evaluated, GradientMethod, Loss, StateSensitivities};
 use filled::leaves_out_lags;
 use reverse::Reverse;
-use slopefield_kernel::{Part, Structure};
-use slopefield_solve::{Ivp, Settings, SolveError, Stats};
+use slopefield_kernel::{MatrixKernel, Part, Structure};
+use slopefield_solve::{Ivp, Settings, SolveError, Stats, Switching};
 use solve::Solve;
 use tangent::Forward;
 
@@ -45,12 +45,29 @@ const LEAVES_OUT_LAGS: &str = "in systems of this size Rosenbrock methods take a
     leaves out how lags depend on the state, and such steps are not differentiated; use kencarp4 or \
     radau";
 
+/// Why automatic switching is refused beside delays,
+const SWITCHES_BESIDE_DELAYS: &str = "automatic switching is not differentiated in systems with delays; \
+    use rodas5p, kencarp4 or tsit5";
+
+/// and for large systems.
+const SWITCHES_TO_BDF: &str = "automatic switching uses BDF for systems of this size, whose steps \
+    cannot be differentiated one by one";
+
 /// Whether a system has what the derivatives need; otherwise a sentence.
 fn suits(solve: &Solve, structure: &Structure<'_>) -> Result<(), String> {
     if solve.equations.have_the_jacobian() && structure.hessian.is_none() {
         return Err(NEEDS_CURVATURE.into());
     }
+    let large = |jacobian: &dyn MatrixKernel| {
+        jacobian.pattern().width() > Switching::<f64>::LARGEST_FOR_RODAS5P
+    };
+    if solve.equations.switches() && structure.jacobian.is_some_and(large) {
+        return Err(SWITCHES_TO_BDF.into());
+    }
     let Some(delays) = &structure.delays else { return Ok(()) };
+    if solve.equations.switches() {
+        return Err(SWITCHES_BESIDE_DELAYS.into());
+    }
     if structure.mass.is_some() {
         return Err(BESIDE_ALGEBRA.into());
     }
@@ -74,8 +91,8 @@ pub struct ImplicitEventAdjoint {
 }
 
 impl ImplicitEventAdjoint {
-    /// Through the built-in implicit method called `name`; none for other methods, among them automatic
-    /// switching.
+    /// Through the built-in implicit method called `name`; automatic switching
+    /// included; none for other methods.
     pub fn named(name: &str) -> Option<Self> {
         let (solver, solve) = (name.to_owned(), Solve::named(name)?);
         let saved = SavedStates::default();
@@ -141,8 +158,8 @@ pub struct ImplicitEventSensitivity {
 }
 
 impl ImplicitEventSensitivity {
-    /// Through the built-in implicit method called `name`; none for other methods, among them automatic
-    /// switching.
+    /// Through the built-in implicit method called `name`; automatic switching
+    /// included; none for other methods.
     pub fn named(name: &str) -> Option<Self> {
         let pass = Pass { solve: Solve::named(name)?, forward: Forward::new() };
         let (solver, saved) = (name.to_owned(), SavedStates::default());

@@ -27,6 +27,7 @@ pub(super) enum Seen<'a> {
 
 /// Where a delayed value comes from.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::large_enum_variant, reason = "lives on the stack, for the length of a read")]
 pub(super) enum Piece {
     /// The history function, at this time.
     Before(f64),

@@ -239,6 +239,7 @@ impl Reverse {
         let info = &tape.steps[step];
         let view = tape.view(step);
         let h = view.h();
+        equations.select(view.explicit);
         let is_cut = info.cut != info.end;
         let cut = tape.time(info.cut);
         let mut by = Lengths::default();

@@ -6,6 +6,7 @@
 //! the solve to the last bit.
 
 mod instants;
+mod sides;
 mod steps;
 
 use super::super::equations::{StageEquations, equations};
@@ -18,9 +19,10 @@ use crate::hybrid::past::{BEYOND_ORDER, Past};
 use crate::hybrid::record::{Entry, Record};
 use crate::hybrid::system::{System, refused};
 use crate::hybrid::trace::Kind;
+use sides::Sides;
 use slopefield_solve::{
-    Consistency, ErrorNorm, OneStep, Settings, SolveError, Stats, Stepper, delay_method,
-    drive_to_stop, method, one_step,
+    Consistency, ErrorNorm, Settings, SolveError, Stats, Stepper, Switching, delay_method,
+    drive_to_stop, method,
 };
 
 /// Solver, its steps taken again, and the tape of them.
@@ -28,8 +30,8 @@ pub(super) struct Solve {
     pub equations: Box<dyn StageEquations>,
     stepper: Box<dyn Stepper>,
     /// The same for systems with delays.
-    delayed: Box<dyn Stepper>,
-    again: Box<dyn OneStep>,
+    delayed: Option<Box<dyn Stepper>>,
+    again: Sides,
     norm: ErrorNorm,
     record: Record,
     pub consistency: Consistency<f64>,
@@ -72,15 +74,14 @@ struct At {
 
 impl Solve {
     pub fn named(name: &str) -> Option<Self> {
-        let equations = equations(name).filter(|equations| !equations.switches())?;
-        let mut again = one_step(name)?;
-        again.freeze();
+        let equations = equations(name)?;
+        let again = Sides::named(if equations.switches() { "rodas5p" } else { name })?;
         let mut consistency = Consistency::default();
         consistency.freeze();
         Some(Solve {
             equations,
             stepper: method(name)?,
-            delayed: delay_method(name)?,
+            delayed: delay_method(name),
             again,
             norm: ErrorNorm::default(),
             record: Record::default(),
@@ -117,9 +118,12 @@ impl Solve {
         let ivp = &system.ivp;
         ivp.validate()?;
         super::suits(self, &system.structure()).map_err(SolveError::Invalid)?;
-        let stepper = match system.delays() {
-            Some(_) => &mut self.delayed,
-            None => {
+        if self.equations.switches() && system.n > Switching::<f64>::LARGEST_FOR_RODAS5P {
+            return refused(super::SWITCHES_TO_BDF.into());
+        }
+        let stepper = match (&mut self.delayed, system.delays()) {
+            (Some(delayed), Some(_)) => delayed,
+            _ => {
                 self.equations.prepare(ivp)?;
                 &mut self.stepper
             }
@@ -165,6 +169,8 @@ impl Solve {
             entry: 0,
             states: 0,
         };
+        let first = self.side(0, settings);
+        self.again.choose(first);
         let jumps = system.delays().is_some_and(|delays| delays.jumps_at_start);
         self.begin_anew(system, moment, u32::from(!jumps));
         if self.record.entries.is_empty() {
@@ -193,6 +199,9 @@ impl Solve {
             }
             let events = breaking(system, &self.record, at.entry, cut);
             self.beginning.clone_from(&self.state);
+            if self.equations.switches() {
+                self.choose_side(system, settings, &mut at, counts)?;
+            }
             let order = self.step(system, (end, cut), events.clone(), &mut at, counts)?;
             self.compare(system, settings, at.states)?;
             at.states += n;
@@ -220,7 +229,7 @@ impl Solve {
         self.row.clear();
         self.row.resize(system.all, 0.0);
         self.row[..system.n].copy_from_slice(ivp.u0);
-        self.past.clear(system, self.again.error_order() + BEYOND_ORDER);
+        self.past.clear(system, self.again.implicit.error_order() + BEYOND_ORDER);
         self.past.measure(system, ivp.t0, &mut self.row, &mut self.scratch);
         self.tape.clear(system.n, stages, (ivp.p, &self.past.lengths));
     }
@@ -291,7 +300,7 @@ impl Solve {
         if t != system.ivp.t1 {
             let filled = filled(system, &self.tape, interpolant, at.context, seen);
             let inner = ordinary(system, &filled, system.ivp.p);
-            self.again.begin(&inner, settings, t, &self.state, counts)?;
+            self.again.active().begin(&inner, settings, t, &self.state, counts)?;
         }
         {
             let filled = filled(system, &self.tape, interpolant, between, seen);

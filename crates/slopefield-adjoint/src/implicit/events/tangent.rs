@@ -322,6 +322,7 @@ impl Forward {
         let info = &tape.steps[step];
         let view = tape.view(step);
         let h = view.h();
+        equations.select(view.explicit);
         if let Kind::Later { moment, lag } = tape.moments[info.end].kind {
             for d in 0..self.directions {
                 let lag = self.past[d * tape.data.len() + tape.params + lag];

@@ -4,6 +4,7 @@ use super::super::equations::{StageEquations, StepView};
 use crate::hybrid::locate::Condition;
 use crate::hybrid::past::Steps;
 use crate::hybrid::trace::{Change, Kind, Moment};
+use slopefield_solve::Tableau;
 use std::ops::Range;
 
 /// One thing that the solution went through.
@@ -68,6 +69,8 @@ pub(super) struct TapeStep {
     pub event_context: usize,
     /// Whether it reads its own solution, as with lags shorter than the step.
     pub overlaps: bool,
+    /// The table of the step, where a method that switches has taken an explicit one.
+    pub explicit: Option<&'static Tableau>,
 }
 
 /// The solve.
@@ -159,10 +162,10 @@ impl Tape {
 
     /// Step `step` as its equations see it.
     pub fn view(&self, step: usize) -> StepView<'_> {
-        let TapeStep { begin, end, .. } = self.steps[step];
+        let TapeStep { begin, end, explicit, .. } = self.steps[step];
         let block = self.block(step);
         let (start, rows) = self.data[block.start..block.end - 2].split_at(self.n);
-        StepView { t: self.time(begin), t_new: self.time(end), start, rows, explicit: None }
+        StepView { t: self.time(begin), t_new: self.time(end), start, rows, explicit }
     }
 
     pub fn before(&self, change: usize) -> &[f64] {

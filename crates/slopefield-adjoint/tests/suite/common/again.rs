@@ -18,6 +18,9 @@ use slopefield_solve::{
 pub struct Again<'a> {
     case: &'a Hybrid<'a>,
     method: Box<dyn OneStep>,
+    /// The explicit side of automatic switching, and whether it takes steps.
+    explicit: Box<dyn OneStep>,
+    explicitly: bool,
     settings: Settings,
     norm: ErrorNorm,
     consistency: Consistency<f64>,
@@ -40,14 +43,47 @@ impl<'a> Again<'a> {
         let mut plan = Plan::default();
         let mut stepper = method(name).unwrap();
         drive(&mut *stepper, &case.ivp(), &settings, &[], &mut [], Some(&mut plan)).unwrap();
-        let mut method = one_step(name).unwrap();
+        let switches = name == "auto-switch";
+        let mut method = one_step(if switches { "rodas5p" } else { name }).unwrap();
         method.freeze();
+        let explicit = one_step(if case.tolerance < 1e-6 { "vern7" } else { "tsit5" }).unwrap();
         let mut norm = ErrorNorm::default();
         norm.configure(&settings, case.u0.len());
         let mut consistency = Consistency::default();
         consistency.freeze();
         consistency.configure(&case.ivp(), &settings);
-        Again { case, method, settings, norm, consistency, plan, counts: Stats::default() }
+        Again {
+            case,
+            method,
+            explicit,
+            explicitly: false,
+            settings,
+            norm,
+            consistency,
+            plan,
+            counts: Stats::default(),
+        }
+    }
+
+    /// How often automatic switching changes sides.
+    pub fn changes(&self) -> usize {
+        self.plan.implicit.windows(2).filter(|pair| pair[0] != pair[1]).count()
+    }
+
+    /// On how many sides of automatic switching events happen.
+    pub fn sides_with_events(&self) -> usize {
+        let of = |event: &(usize, f64, usize, u32)| self.plan.implicit[event.0.max(1) - 1];
+        let sides: Vec<bool> = self.plan.events.iter().map(of).collect();
+        usize::from(sides.contains(&true)) + usize::from(sides.contains(&false))
+    }
+
+    /// Whether the explicit side takes step `step`.
+    fn is_explicit(&self, step: usize) -> bool {
+        self.plan.implicit.get(step) == Some(&false)
+    }
+
+    fn active(&mut self) -> &mut dyn OneStep {
+        if self.explicitly { &mut *self.explicit } else { &mut *self.method }
     }
 
     /// Whether every event of the system happens on the way.
@@ -75,6 +111,7 @@ impl<'a> Again<'a> {
         let mut saved = vec![f64::NAN; saves.len() * n];
         let mut at = At { t: t0, u: u0.to_vec(), slope: vec![0.0; n], next: 0 };
         let mut fresh = true;
+        self.explicitly = self.is_explicit(0);
         self.begin(&ivp, &mut at);
         self.happen(&ivp, 0, self.case.span.0, &mut at);
         save(&mut at, saves, self.case.span.0, &mut saved);
@@ -95,10 +132,16 @@ impl<'a> Again<'a> {
                 .filter(|e| first(e) && cut == end)
                 .find_map(|e| self.scheduled(&ivp, e.2, cut));
             let end = planned.unwrap_or(end);
-            let attempt =
-                self.method.attempt(&ivp, (at.t, end), !fresh, &self.norm, &mut self.counts);
+            if self.explicitly != self.is_explicit(step) {
+                self.explicitly = !self.explicitly;
+                fresh = true;
+                self.begin(&ivp, &mut at);
+            }
+            let Again { method, explicit, norm, counts, .. } = self;
+            let active = if self.explicitly { &mut *explicit } else { &mut *method };
+            let attempt = active.attempt(&ivp, (at.t, end), !fresh, norm, counts);
             assert!(matches!(attempt, Attempt::Measured(_)), "{attempt:?}");
-            self.method.prepare_dense(&ivp, &mut self.counts);
+            active.prepare_dense(&ivp, counts);
             let root = here.iter().filter(first).find_map(|e| match list[e.2].trigger {
                 Trigger::Crossing { root, .. } => Some(root),
                 _ => None,
@@ -109,13 +152,13 @@ impl<'a> Again<'a> {
             };
             while at.next < saves.len() && (cut - saves[at.next]) * direction > 0.0 {
                 let row = &mut saved[at.next * n..(at.next + 1) * n];
-                self.method.interpolate(saves[at.next], row).unwrap();
+                self.active().interpolate(saves[at.next], row).unwrap();
                 at.next += 1;
             }
             if at.t == end {
-                at.u.copy_from_slice(self.method.end());
+                at.u.copy_from_slice(self.active().end());
             } else {
-                self.method.interpolate(at.t, &mut at.u).unwrap();
+                self.active().interpolate(at.t, &mut at.u).unwrap();
             }
             fresh = breaks;
             if breaks {
@@ -134,7 +177,9 @@ impl<'a> Again<'a> {
         let (u, slope) = (&mut at.u, &mut at.slope);
         let given = u.clone();
         self.consistency.establish(ivp, at.t, u, slope, &mut self.counts).unwrap();
-        self.method.begin(ivp, &self.settings, at.t, &given, &mut self.counts).unwrap();
+        let Again { method, explicit, settings, counts, .. } = self;
+        let active = if self.explicitly { explicit } else { method };
+        active.begin(ivp, settings, at.t, &given, counts).unwrap();
     }
 
     /// Lets the events that followed step `step` at `t` happen.
@@ -201,7 +246,8 @@ impl<'a> Again<'a> {
         let mut u = vec![0.0; ivp.u0.len()];
         let mut values = vec![0.0; Kernel::shape(roots).outputs];
         let mut value = |t: f64| {
-            self.method.interpolate(t, &mut u).unwrap();
+            let active = if self.explicitly { &mut self.explicit } else { &mut self.method };
+            active.interpolate(t, &mut u).unwrap();
             roots.eval(t, &u, ivp.p, &mut values, &mut []);
             values[root as usize]
         };
@@ -228,13 +274,12 @@ impl<'a> Again<'a> {
     }
 }
 
+/// States at the saves as a function of start time, initial state and parameters.
+pub type Run<'r> = dyn FnMut(f64, &[f64], &[f64]) -> Vec<f64> + 'r;
+
 /// The gradient of [`reached_squares`] of the states that `run` makes of start time, initial state and
 /// parameters.
-pub fn differences(
-    case: &Hybrid<'_>,
-    at_start: bool,
-    run: &mut dyn FnMut(f64, &[f64], &[f64]) -> Vec<f64>,
-) -> Vec<f64> {
+pub fn differences(case: &Hybrid<'_>, at_start: bool, run: &mut Run<'_>) -> Vec<f64> {
     let (n, t0) = (case.u0.len(), case.span.0);
     let states = run(t0, case.u0, case.p);
     let mut weights = vec![0.0; states.len()];

@@ -131,10 +131,11 @@ impl Solve {
     /// Finds out how the instants that the solution determines move.
     pub(super) fn find_conditions(&mut self, system: &System<'_>) -> Result<(), SolveError> {
         for step in 0..self.tape.steps.len() {
-            let TapeStep { cut, end, event_context, .. } = self.tape.steps[step];
+            let TapeStep { cut, end, event_context, explicit, .. } = self.tape.steps[step];
             if cut == end {
                 continue;
             }
+            self.equations.select(explicit);
             let (tape, equations) = (&self.tape, &*self.equations);
             let (view, t) = (tape.view(step), tape.time(cut));
             let condition = match tape.moments[cut].kind {
@@ -150,7 +151,7 @@ impl Solve {
             };
             self.tape.steps[step].condition = Some(condition);
         }
-        let (equations, coincidences) = (&*self.equations, &self.coincidences);
+        let (equations, coincidences) = (&mut *self.equations, &self.coincidences);
         self.locator.check_coincidences(system, equations, &self.tape, coincidences)
     }
 }

@@ -1,5 +1,6 @@
 //! Steps taken again.
 
+use super::super::super::equations::StepView;
 use super::super::condition::Roots;
 use super::super::filled::{Filled, filled, ordinary};
 use super::super::reads::Seen;
@@ -9,7 +10,7 @@ use crate::hybrid::causes::{root_of, scheduled};
 use crate::hybrid::record::Record;
 use crate::hybrid::system::{System, refused};
 use crate::hybrid::trace::Kind;
-use slopefield_solve::{Attempt, Failure, Settings, SolveError, Stats};
+use slopefield_solve::{Attempt, Failure, Settings, SolveError, Stats, Tableau};
 use std::ops::Range;
 
 /// Steps of methods without an iteration that are taken again must end where they ended up to this,
@@ -52,6 +53,7 @@ impl Solve {
             true => context,
             false => self.context(system, (number, t, Place::Continuing), &uncoupled),
         };
+        let explicit = self.again.table;
         let overlaps = self.take(system, (t, end), (number, context), at.continues, counts)?;
         self.overlapped |= overlaps;
         let planned = events
@@ -77,8 +79,9 @@ impl Solve {
             context,
             event_context,
             overlaps,
+            explicit,
         });
-        self.state.copy_from_slice(self.again.end());
+        self.state.copy_from_slice(self.again.active().end());
         at.moment = end_moment;
         at.recorded = cut;
         at.continues = true;
@@ -111,6 +114,9 @@ impl Solve {
         counts: &mut Stats,
     ) -> Result<bool, SolveError> {
         self.tape.open(number, &self.state, (t, end));
+        if let Some(table) = self.again.table {
+            return self.take_explicitly(system, (t, end), (number, table), continues, counts);
+        }
         let block = self.tape.block(number);
         let rows = block.start + self.tape.n..block.end - 2;
         let (mut before, mut from_end) = (f64::INFINITY, continues);
@@ -120,11 +126,11 @@ impl Solve {
                 let filled = filled(system, &self.tape, interpolant, context, seen);
                 let inner = ordinary(system, &filled, system.ivp.p);
                 let norm = &self.norm;
-                let attempt = self.again.attempt(&inner, (t, end), from_end, norm, counts);
+                let attempt = self.again.implicit.attempt(&inner, (t, end), from_end, norm, counts);
                 (attempt, filled.as_ref().is_some_and(Filled::looked_ahead))
             };
             self.check(attempt, (t, end))?;
-            let Some(taken) = self.again.unknowns() else {
+            let Some(taken) = self.again.implicit.unknowns() else {
                 return refused(
                     "the steps of a system that is solved in two parts cannot be differentiated one \
                      by one; use radau or rodas5p"
@@ -155,19 +161,54 @@ impl Solve {
         ))
     }
 
+    /// The same for an explicit step of a method that switches, whose unknowns are its slopes times its
+    /// length, those included that only the solution within it needs.
+    fn take_explicitly(
+        &mut self,
+        system: &System<'_>,
+        (t, end): (f64, f64),
+        (number, table): (usize, &'static Tableau),
+        continues: bool,
+        counts: &mut Stats,
+    ) -> Result<bool, SolveError> {
+        let (ivp, n) = (&system.ivp, system.n);
+        let again = self.again.active();
+        let attempt = again.attempt(ivp, (t, end), continues, &self.norm, counts);
+        self.check(attempt, (t, end))?;
+        let Some(stages) = self.again.active().stages() else {
+            return refused("an explicit step shows no stages".into());
+        };
+        let block = self.tape.block(number);
+        let rows = &mut self.tape.data[block.start + n..block.end - 2];
+        for (i, row) in rows.chunks_exact_mut(n).take(table.stages()).enumerate() {
+            for (x, k) in row.iter_mut().zip(stages.slope(i)) {
+                *x = (end - t) * k;
+            }
+        }
+        self.equations.select(Some(table));
+        let (start, rows) = self.tape.data[block.start..block.end - 2].split_at(n);
+        let view = StepView { t, t_new: end, start, rows, explicit: Some(table) };
+        self.equations.unknowns(ivp, &view, &mut self.row);
+        let all = self.row.len().min(rows.len());
+        self.tape.data[block.start + n..][..all].copy_from_slice(&self.row[..all]);
+        counts.rhs += (table.dense_stages() - table.stages()) as u64;
+        Ok(false)
+    }
+
     /// Whether an attempt has come to an end.
-    fn check(&self, attempt: Attempt, (t, end): (f64, f64)) -> Result<(), SolveError> {
+    fn check(&mut self, attempt: Attempt, (t, end): (f64, f64)) -> Result<(), SolveError> {
         match attempt {
             Attempt::Failed { reason: Failure::Singular, .. } => Err(SolveError::Singular { t }),
             Attempt::Failed { reason: Failure::NotConverged, .. } => {
                 Err(SolveError::NotConverged { t, h: end - t })
             }
             Attempt::Measured(error) => {
-                let bad = self.again.end().iter().position(|x| !x.is_finite());
+                let again = self.again.active();
+                let bad = again.end().iter().position(|x| !x.is_finite());
                 let failed = error.is_nan();
-                match bad.or_else(|| self.again.first_non_finite().filter(|_| failed)) {
+                match bad.or_else(|| again.first_non_finite().filter(|_| failed)) {
                     Some(state) => {
-                        let u = self.again.beginning().to_vec();
+                        let u = again.beginning().to_vec();
                         Err(SolveError::NonFinite { t: end, state, u })
                     }
                     None => Ok(()),
