@@ -10,7 +10,7 @@
 //! | [`ImplicitAdjoint`], [`ImplicitSensitivity`] | the same two for implicit steps | likewise, with a factorisation per step or stage | Rosenbrock, diagonally implicit and Radau methods, algebraic equations, automatic switching |
 //! | [`OwnStepsAdjoint`] | exact reverse of the accepted steps by the stepper itself | likewise | plugins that offer it |
 //! | [`HybridAdjoint`], [`HybridForward`] | the same through events and delays | the same; the whole solve is kept | explicit Runge–Kutta methods |
-//! | [`ImplicitEventAdjoint`], [`ImplicitEventSensitivity`] | the same through events, mass matrices included | the same, and one more solve | Rosenbrock, diagonally implicit and Radau methods |
+//! | [`ImplicitEventAdjoint`], [`ImplicitEventSensitivity`] | the same through events, mass matrices included, and through delays | the same, and one more solve | Rosenbrock, diagonally implicit and Radau methods, automatic switching |
 //! | [`GaussAdjoint`] | continuous adjoint over stored dense output | a second solve backward | every stepper, plugins included |
 //! | [`InterpolatingAdjoint`], [`QuadratureAdjoint`] | the same with other parameter integrals | likewise | likewise |
 //! | [`BacksolveAdjoint`] | continuous adjoint with the solution integrated backward | likewise, in constant memory | solutions that come back |

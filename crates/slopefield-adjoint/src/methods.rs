@@ -56,11 +56,10 @@ pub static METHODS: &[MethodInfo] = &[
                 without(through, &[])?;
                 Ok(Box::new(DiscreteAdjoint::new(table).with_memory(through.memory)))
             }
-            None if through.structure.delays.is_some() => Err(not_through_delays(through.solver)),
-            None if through.structure.events.is_some() => {
+            None if is_hybrid(through) => {
                 without(through, &HONOURED_WITH_EVENTS)?;
                 let method = ImplicitEventAdjoint::named(through.solver);
-                let method = method.ok_or_else(|| not_through_events(through.solver))?;
+                let method = method.ok_or_else(|| not_through(through))?;
                 method.suits(through.structure)?;
                 Ok(Box::new(method))
             }
@@ -89,11 +88,10 @@ pub static METHODS: &[MethodInfo] = &[
                 without(through, &[])?;
                 Ok(Box::new(ForwardSensitivity::new(table).with_memory(through.memory)))
             }
-            None if through.structure.delays.is_some() => Err(not_through_delays(through.solver)),
-            None if through.structure.events.is_some() => {
+            None if is_hybrid(through) => {
                 without(through, &HONOURED_WITH_EVENTS)?;
                 let method = ImplicitEventSensitivity::named(through.solver);
-                let method = method.ok_or_else(|| not_through_events(through.solver))?;
+                let method = method.ok_or_else(|| not_through(through))?;
                 method.suits(through.structure)?;
                 Ok(Box::new(method))
             }
@@ -222,17 +220,15 @@ fn not_exactly(solver: &str) -> String {
     )
 }
 
-/// Why the steps of a solver are not differentiated where the system has delays.
-fn not_through_delays(solver: &str) -> String {
-    format!(
-        "the steps of `{solver}` are not differentiated in systems with delays; use an explicit \
-         Runge–Kutta method, such as tsit5 or vern7"
-    )
-}
-
-/// Why the steps of a solver are not differentiated where the system has events.
-fn not_through_events(solver: &str) -> String {
-    if ImplicitAdjoint::named(solver).is_some() {
+/// Why the steps of a solver are not differentiated where the system has delays or events.
+fn not_through(through: &Through<'_>) -> String {
+    let solver = through.solver;
+    if through.structure.delays.is_some() {
+        format!(
+            "the steps of `{solver}` are not differentiated in systems with delays; use a method of \
+             one step, such as tsit5, rodas5p or radau"
+        )
+    } else if ImplicitAdjoint::named(solver).is_some() {
         format!(
             "the steps of `{solver}` are not differentiated one by one in systems with events; use \
              rodas5p, another implicit method of one step, or an explicit method"

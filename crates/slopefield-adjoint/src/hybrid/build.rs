@@ -5,18 +5,11 @@ mod instants;
 mod steps;
 
 use super::causes::{breaking, read_times, root_of, scheduled};
-use super::past::Past;
+use super::past::{BEYOND_ORDER, Past};
 use super::record::{Entry, Record};
 use super::system::{System, refused};
 use super::trace::{Item, Kind, Moment, Source, Trace, TraceStep};
 use slopefield_solve::{Settings, SolveError};
-
-/// Discontinuities of derivatives up to this many above the order of the error estimate are tracked,
-/// as the method of steps does.
-const BEYOND_ORDER: u32 = 1;
-
-/// Moments closer than this, relative to the time, are one.
-const ONE_POINT: f64 = 64.0 * f64::EPSILON;
 
 /// Builds traces; keeps its work space.
 #[derive(Debug, Default)]
@@ -29,8 +22,6 @@ pub(super) struct Builder {
     coupled: Vec<bool>,
     /// Slopes of the step at hand.
     fresh: Vec<f64>,
-    /// Times that the lags look at from the beginning of a step.
-    looks: Vec<f64>,
     end: Vec<f64>,
     scratch: Vec<f64>,
     /// Times and periods of the model.
@@ -104,7 +95,7 @@ impl Builder {
                 cut_moment = end_moment;
             } else {
                 // The end of the span stays where it is, also where a discontinuity arrives there.
-                let later = self.later(system, trace, end).filter(|_| end != system.ivp.t1);
+                let later = self.past.later(system, trace, end).filter(|_| end != system.ivp.t1);
                 order = later.map(|(_, order)| order);
                 end_moment = trace.add(end, later.map_or(Kind::Fixed, |(kind, _)| kind));
                 let root = events.clone().find_map(|i| root_of(system, record.entries[i]));
@@ -146,33 +137,6 @@ impl Builder {
         self.past.expect(moment, order);
         let t = trace.time(moment);
         self.past.place(system, trace, t, &mut self.row, &mut self.scratch);
-    }
-
-    /// The moment and the constant lag after it that `t` is, and the order of the derivative that
-    /// jumps there.
-    fn later(&self, system: &System<'_>, trace: &Trace, t: f64) -> Option<(Kind, u32)> {
-        let mut found: Option<(Kind, u32)> = None;
-        for lag in (0..trace.lags).filter(|&lag| system.is_constant(lag)) {
-            let length = self.past.lengths[lag];
-            let first = t - length;
-            let reach = 2.0 * ONE_POINT * (t.abs() + length.abs());
-            let origins = &self.past.origins;
-            let from = origins.partition_point(|&at| trace.time(at) < first - reach);
-            for (index, &moment) in origins.iter().enumerate().skip(from) {
-                let later = trace.time(moment) + length;
-                if (later - t).abs() <= ONE_POINT * later.abs().max(t.abs())
-                    && length > 0.0
-                    && let Some(order) = self.past.carried(system, index, lag)
-                    && found.is_none_or(|(_, lowest)| order < lowest)
-                {
-                    found = Some((Kind::Later { moment, lag }, order));
-                }
-                if later > t + reach {
-                    break;
-                }
-            }
-        }
-        found
     }
 }
 

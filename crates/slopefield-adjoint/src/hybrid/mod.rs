@@ -9,7 +9,7 @@
 mod build;
 pub(crate) mod causes;
 pub(crate) mod locate;
-mod past;
+pub(crate) mod past;
 pub(crate) mod record;
 pub(crate) mod reverse;
 mod start;

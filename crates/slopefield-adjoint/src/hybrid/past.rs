@@ -5,13 +5,35 @@
 //! at through a lag that is not constant.
 
 use super::system::{System, refused};
-use super::trace::{Source, Trace};
+use super::trace::{Kind, Source, Trace};
 use slopefield_kernel::{Point, Tangent};
 use slopefield_solve::SolveError;
 
+/// Discontinuities of derivatives up to this many above the order of the error estimate are tracked,
+/// as the method of steps does.
+pub(crate) const BEYOND_ORDER: u32 = 1;
+
+/// Moments closer than this, relative to the time, are one.
+const ONE_POINT: f64 = 64.0 * f64::EPSILON;
+
+/// The steps of a solution, as far as reading its past is concerned.
+pub(crate) trait Steps {
+    /// Where the solution begins.
+    fn start(&self) -> f64;
+
+    /// The time of a moment.
+    fn time(&self, moment: usize) -> f64;
+
+    /// Where a step begins,
+    fn begin(&self, step: usize) -> f64;
+
+    /// and how far the solution follows it.
+    fn cut(&self, step: usize) -> f64;
+}
+
 /// Where the solution has got to, as far as reading the past is concerned.
 #[derive(Debug, Default)]
-pub(super) struct Past {
+pub(crate) struct Past {
     /// Moments at which a derivative of the solution may jump, ascending.
     pub origins: Vec<usize>,
     /// The order of that derivative; 0 for the solution itself.
@@ -22,6 +44,8 @@ pub(super) struct Past {
     pub pieces: Vec<usize>,
     /// Lengths of the lags at the point at hand.
     pub lengths: Vec<f64>,
+    /// Times that the lags look at from the beginning of a step.
+    looks: Vec<f64>,
     /// Zeros for the parameters.
     still: Vec<f64>,
     before: Vec<f64>,
@@ -30,7 +54,7 @@ pub(super) struct Past {
 
 /// From where in time one looks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct From {
+pub(crate) struct From {
     pub t: f64,
     /// Beginning of the step at hand,
     pub begin: f64,
@@ -85,7 +109,7 @@ impl Past {
     pub fn place(
         &mut self,
         system: &System<'_>,
-        trace: &Trace,
+        steps: &impl Steps,
         t: f64,
         row: &mut [f64],
         scratch: &mut [f64],
@@ -97,48 +121,95 @@ impl Past {
         for lag in 0..self.pieces.len() {
             let s = t - self.lengths[lag];
             let slack = slack(t, self.lengths[lag]);
-            self.pieces[lag] = self.origins.partition_point(|at| trace.time(*at) <= s + slack);
+            self.pieces[lag] = self.origins.partition_point(|at| steps.time(*at) <= s + slack);
         }
     }
 
-    /// The piece that a lag looks at, as an interval.
-    pub fn bounds(&self, trace: &Trace, lag: usize) -> (f64, f64) {
+    /// The piece that a lag looks at, as an interval; that of a constant lag has no bounds.
+    pub fn bounds(&self, system: &System<'_>, steps: &impl Steps, lag: usize) -> (f64, f64) {
+        if system.is_constant(lag) {
+            return UNBOUNDED;
+        }
         let piece = self.pieces[lag];
-        let low = piece.checked_sub(1).map_or(f64::NEG_INFINITY, |i| trace.time(self.origins[i]));
-        let high = self.origins.get(piece).map_or(f64::INFINITY, |&at| trace.time(at));
+        let low = piece.checked_sub(1).map_or(f64::NEG_INFINITY, |i| steps.time(self.origins[i]));
+        let high = self.origins.get(piece).map_or(f64::INFINITY, |&at| steps.time(at));
         (low, high)
     }
 
-    /// Where the values behind `lag` come from.
-    fn look(
-        &self,
+    /// The moment and the constant lag after it that `t` is, and the order of the derivative that
+    /// jumps there.
+    pub fn later(&self, system: &System<'_>, steps: &impl Steps, t: f64) -> Option<(Kind, u32)> {
+        let mut found: Option<(Kind, u32)> = None;
+        for lag in (0..system.lags()).filter(|&lag| system.is_constant(lag)) {
+            let length = self.lengths[lag];
+            let first = t - length;
+            let reach = 2.0 * ONE_POINT * (t.abs() + length.abs());
+            let origins = &self.origins;
+            let from = origins.partition_point(|&at| steps.time(at) < first - reach);
+            for (index, &moment) in origins.iter().enumerate().skip(from) {
+                let later = steps.time(moment) + length;
+                if (later - t).abs() <= ONE_POINT * later.abs().max(t.abs())
+                    && length > 0.0
+                    && let Some(order) = self.carried(system, index, lag)
+                    && found.is_none_or(|(_, lowest)| order < lowest)
+                {
+                    found = Some((Kind::Later { moment, lag }, order));
+                }
+                if later > t + reach {
+                    break;
+                }
+            }
+        }
+        found
+    }
+
+    /// The lag that is not constant and comes to look at a discontinuity at the end of a step, and
+    /// which of the origins that is. The states at the `begin` and the `end` of the step are given;
+    /// `row` is work space.
+    pub fn arrival(
+        &mut self,
         system: &System<'_>,
-        trace: &Trace,
-        from: From,
-        lag: usize,
-    ) -> Result<Source, SolveError> {
-        let length = self.lengths[lag].max(0.0);
-        let slack = slack(from.t, length);
-        let s = from.t - length;
-        let left = from.t != from.begin;
-        if system.is_constant(lag) {
-            return source(trace, from, s, left, slack);
+        steps: &impl Steps,
+        (begin, first): (f64, &[f64]),
+        (end, last): (f64, &[f64]),
+        row: &mut [f64],
+        scratch: &mut [f64],
+    ) -> Option<(usize, usize)> {
+        if (0..system.lags()).all(|lag| system.is_constant(lag)) {
+            return None;
         }
-        let (low, high) = self.bounds(trace, lag);
-        if s >= high - slack {
-            source(trace, from, high, true, slack)?.moved_to(s, high, trace, from)
-        } else if s <= low + slack {
-            source(trace, from, low, false, slack)?.moved_to(s, low, trace, from)
-        } else {
-            source(trace, from, s, left, slack)
+        row[..system.n].copy_from_slice(first);
+        self.measure(system, begin, row, scratch);
+        self.looks.clear();
+        self.looks.extend(self.lengths.iter().map(|length| begin - length));
+        row[..system.n].copy_from_slice(last);
+        self.measure(system, end, row, scratch);
+        let mut passage = None;
+        for lag in (0..system.lags()).filter(|&lag| !system.is_constant(lag)) {
+            let (first, length) = (self.looks[lag], self.lengths[lag]);
+            let last = end - length;
+            let (low, high) = self.bounds(system, steps, lag);
+            let met = |bound: f64| {
+                let slack = slack(end, length);
+                bound.is_finite() && (bound - last).abs() <= slack + 1e-6 * (bound - first).abs()
+            };
+            let piece = self.pieces[lag];
+            if last > first && met(high) {
+                self.pieces[lag] = piece + 1;
+                passage.get_or_insert((lag, piece));
+            } else if last < first && met(low) {
+                self.pieces[lag] = piece - 1;
+                passage.get_or_insert((lag, piece - 1));
+            }
         }
+        passage
     }
 
     /// Fills in the delayed values of `row`, whose states are there, and writes where each lag's come
     /// from to `sources`. `coupled` tells which lags are coupled to the state. Whether the step at
     /// hand was read.
     #[allow(clippy::too_many_arguments, reason = "one call in the inner loop, all of it needed")]
-    pub fn fill(
+    pub(super) fn fill(
         &mut self,
         system: &System<'_>,
         trace: &Trace,
@@ -156,7 +227,23 @@ impl Past {
                 let value = self.lengths[lag];
                 return Err(SolveError::BadLag { t: from.t, lag, value });
             }
-            *source = self.look(system, trace, from, lag)?;
+            let length = self.lengths[lag].max(0.0);
+            *source = look(trace, from, length, self.bounds(system, trace, lag));
+            if *source == (Source::Step { step: trace.steps.len(), s: from.t - length }) {
+                return refused(format!(
+                    "an event at t = {} reads a value with a lag of 0, which this gradient method \
+                     does not differentiate",
+                    from.t
+                ));
+            }
+            if let Source::Step { step, s } = *source
+                && step < from.step
+            {
+                let (begin, end) = trace.span(step);
+                if is_far((s - begin) / (end - begin)) {
+                    return far(from.t);
+                }
+            }
             overlaps |= matches!(*source, Source::Step { step, .. } if step == from.step);
             if let Source::Before(s) = *source {
                 let at = Point { t: s, u: &[], p: system.ivp.p };
@@ -189,46 +276,86 @@ fn slack(t: f64, length: f64) -> f64 {
     8.0 * f64::EPSILON * (t.abs() + length.abs())
 }
 
+/// The bounds of what a constant lag looks at.
+pub(crate) const UNBOUNDED: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+
+/// Where the values behind a lag of this `length` come from, which looks at the piece of the past
+/// between two `bounds`.
+pub(crate) fn look(steps: &impl Steps, from: From, length: f64, (low, high): (f64, f64)) -> Source {
+    let slack = slack(from.t, length);
+    let s = from.t - length;
+    let left = from.t != from.begin;
+    if s >= high - slack {
+        source(steps, from, high, true, slack).moved_to(s)
+    } else if s <= low + slack {
+        source(steps, from, low, false, slack).moved_to(s)
+    } else {
+        source(steps, from, s, left, slack)
+    }
+}
+
+/// Whether a place in a step, 0 to 1, is farther from it than the step is long. There the method of steps
+/// goes on along the slope.
+pub(crate) fn is_far(place: f64) -> bool {
+    !(-1.0..=2.0).contains(&place)
+}
+
+/// Refuses such places.
+pub(crate) fn far<T>(t: f64) -> Result<T, SolveError> {
+    refused(format!(
+        "at t = {t} a delay looks across a point where the solution is not smooth, and moves so fast \
+         that no step ends there; this gradient method does not differentiate that"
+    ))
+}
+
 /// Where the value at `s` comes from; of two pieces that meet there, the left one or the right one.
-fn source(trace: &Trace, from: From, s: f64, left: bool, slack: f64) -> Result<Source, SolveError> {
+fn source(steps: &impl Steps, from: From, s: f64, left: bool, slack: f64) -> Source {
     let at = |point: f64| (s - point).abs() <= slack;
-    let begin = |step: usize| trace.span(step).0;
-    if s < trace.t0 && !at(trace.t0) || at(trace.t0) && left {
-        return Ok(Source::Before(s));
+    let start = steps.start();
+    if s < start && !at(start) || at(start) && left {
+        return Source::Before(s);
     }
     if s > from.begin && !at(from.begin) || at(from.begin) && (!left || from.step == 0) {
-        if from.step == trace.steps.len() {
-            return refused(format!(
-                "an event at t = {} reads a value with a lag of 0, which this gradient method does \
-                 not differentiate",
-                from.t
-            ));
-        }
-        return Ok(Source::Step { step: from.step, s });
+        return Source::Step { step: from.step, s };
     }
-    let after = trace.steps[..from.step].partition_point(|step| trace.time(step.begin) <= s);
-    let mut step = after.saturating_sub(1);
-    if left && step > 0 && at(begin(step)) {
+    // The last of the steps that begin before.
+    let (mut step, mut after) = (0, from.step);
+    while after - step > 1 {
+        let middle = step + (after - step) / 2;
+        if steps.begin(middle) <= s { step = middle } else { after = middle }
+    }
+    if left && step > 0 && at(steps.begin(step)) {
         step -= 1;
-    } else if !left && step + 1 < from.step && at(trace.time(trace.steps[step].cut)) {
+    } else if !left && step + 1 < from.step && at(steps.cut(step)) {
         step += 1;
     }
-    Ok(Source::Step { step, s })
+    Source::Step { step, s }
 }
 
 impl Source {
-    /// The same piece at another time than `edge`. Farther from a step than it is long, the method of
-    /// steps takes its slope.
-    fn moved_to(self, s: f64, edge: f64, trace: &Trace, from: From) -> Result<Self, SolveError> {
-        let Source::Step { step, .. } = self else { return Ok(Source::Before(s)) };
-        let (begin, end) = trace.span(step);
-        if (s - edge).abs() > end - begin {
-            return refused(format!(
-                "at t = {} a delay looks across a point where the solution is not smooth, and moves \
-                 so fast that no step ends there; this gradient method does not differentiate that",
-                from.t
-            ));
+    /// The same piece at another time.
+    fn moved_to(self, s: f64) -> Self {
+        match self {
+            Source::Before(_) => Source::Before(s),
+            Source::Step { step, .. } => Source::Step { step, s },
         }
-        Ok(Source::Step { step, s })
+    }
+}
+
+impl Steps for Trace {
+    fn start(&self) -> f64 {
+        self.t0
+    }
+
+    fn time(&self, moment: usize) -> f64 {
+        Trace::time(self, moment)
+    }
+
+    fn begin(&self, step: usize) -> f64 {
+        self.span(step).0
+    }
+
+    fn cut(&self, step: usize) -> f64 {
+        Trace::time(self, self.steps[step].cut)
     }
 }

@@ -26,6 +26,10 @@ pub(crate) struct Record {
     pub states: Vec<f64>,
     /// For each step and lag, whether delayed values were coupled to the state.
     pub coupled: Vec<bool>,
+    /// For each step, whether it is one of the implicit side, of methods that switch between two.
+    pub implicit: Vec<bool>,
+    /// Steps of that side so far.
+    implicit_steps: u64,
     lags: usize,
     whole: Option<f64>,
 }
@@ -35,12 +39,17 @@ impl Record {
         self.entries.clear();
         self.states.clear();
         self.coupled.clear();
+        self.implicit.clear();
+        self.implicit_steps = 0;
         self.lags = lags;
         self.whole = None;
     }
 
     pub fn bytes(&self) -> usize {
-        size_of::<Entry>() * self.entries.len() + 8 * self.states.len() + self.coupled.len()
+        size_of::<Entry>() * self.entries.len()
+            + 8 * self.states.len()
+            + self.coupled.len()
+            + self.implicit.len()
     }
 }
 
@@ -57,6 +66,10 @@ impl StepObserver for Record {
         let end = self.whole.take().unwrap_or(step.t);
         self.entries.push(Entry::Step { begin: step.t_prev, end, cut: step.t });
         self.states.extend_from_slice(solution.state());
+        if let Some(report) = solution.switches() {
+            self.implicit.push(report.implicit_steps > self.implicit_steps);
+            self.implicit_steps = report.implicit_steps;
+        }
         let coupled = solution.coupled_lags();
         self.coupled.extend((0..self.lags).map(|lag| coupled.get(lag).copied().unwrap_or(false)));
         Ok(())

@@ -10,7 +10,7 @@ use crate::saves::SavedStates;
 use slopefield_kernel::Cotangent;
 use slopefield_solve::SolveError;
 
-pub(super) use reads::{DIFFERENCES, difference};
+pub(crate) use reads::{DIFFERENCES, difference};
 
 /// A step that reads itself is reversed in sweeps, at most so many.
 const MOST_SWEEPS: usize = 300;

@@ -36,7 +36,7 @@ pub(crate) struct Moment {
 
 /// Where a delayed value comes from.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// The history function, at this time.
     Before(f64),
     /// The interpolant of a step, at this time, which may lie slightly outside.

@@ -5,6 +5,7 @@
 //! through `M − hγJ` with the Jacobian at the stage itself.
 
 use super::equations::{Directions, StageEquations, StepView, Sums, Weights, add_scaled, is_zero};
+use super::interpolant::Interpolant;
 use super::linear::Linear;
 use slopefield_solve::sdirk::ImplicitTableau;
 use slopefield_solve::{Ivp, SolveError};
@@ -54,17 +55,8 @@ impl StageEquations for DiagonalEquations {
         weights
     }
 
-    fn dense_weights(&self, theta: f64) -> (Weights, Weights) {
-        let (mut weights, mut slopes) = (Weights::default(), Weights::default());
-        for (i, row) in self.table.dense.iter().enumerate() {
-            let (mut sum, mut slope) = (0.0, 0.0);
-            for coefficient in row.iter().rev().chain(&[0.0]) {
-                slope = sum + theta * slope;
-                sum = coefficient + theta * sum;
-            }
-            (weights[i], slopes[i]) = (sum, slope);
-        }
-        (weights, slopes)
+    fn interpolant(&self) -> Interpolant {
+        Interpolant::Diagonal(self.table)
     }
 
     fn prepare(&mut self, ivp: &Ivp<'_>) -> Result<(), SolveError> {
@@ -145,7 +137,8 @@ impl StageEquations for DiagonalEquations {
                     add_scaled(&mut self.back, *a, row);
                 }
                 let (dt, dh) = along.times(d);
-                let change = (d, dt + self.table.c[i] * dh);
+                let parameter = along.parameter(d, ivp.p.len());
+                let change = (parameter, dt + self.table.c[i] * dh);
                 self.linear.push_forward(ivp, (t, &self.point), &self.back, change, own);
                 own.iter_mut().for_each(|x| *x *= h);
                 if dh != 0.0 {
@@ -154,7 +147,7 @@ impl StageEquations for DiagonalEquations {
                     self.linear.mass.add_product(step.row(i), &mut self.back);
                     add_scaled(own, dh / h, &self.back);
                 }
-                self.linear.add_mass_change(d, -1.0, step.row(i), own);
+                self.linear.add_mass_change(parameter, -1.0, step.row(i), own);
                 self.linear.matrix.solve(own);
             }
         }

@@ -1,6 +1,7 @@
 //! The equations of a step's unknowns, as derivatives see them.
 
 use super::diagonal::DiagonalEquations;
+use super::interpolant::Interpolant;
 use super::radau::RadauEquations;
 use super::rosenbrock::RosenbrockEquations;
 use super::switched::SwitchedEquations;
@@ -62,9 +63,16 @@ pub(super) struct Directions<'a> {
     /// How the beginning of the step and its length change, direction by direction; empty where they
     /// do not.
     pub times: &'a [(f64, f64)],
+    /// The direction that is the first parameter: the others follow.
+    pub first: usize,
 }
 
 impl Directions<'_> {
+    /// The parameter that direction `d` is the one of, where it is that of one of `count`.
+    pub fn parameter(&self, d: usize, count: usize) -> Option<usize> {
+        d.checked_sub(self.first).filter(|parameter| *parameter < count)
+    }
+
     /// How the beginning of the step and its length change along direction `d`.
     pub fn times(&self, d: usize) -> (f64, f64) {
         self.times.get(d).copied().unwrap_or((0.0, 0.0))
@@ -105,8 +113,13 @@ pub(super) trait StageEquations: Send {
     /// Weights of the unknowns in the end.
     fn end_weights(&self) -> Weights;
 
+    /// The solution within a step.
+    fn interpolant(&self) -> Interpolant;
+
     /// Weights of the unknowns in the solution at `θ`, and their derivatives by `θ`.
-    fn dense_weights(&self, theta: f64) -> (Weights, Weights);
+    fn dense_weights(&self, theta: f64) -> (Weights, Weights) {
+        self.interpolant().weights(theta)
+    }
 
     /// Sizes the arrays for a system, whose mass matrix is that at the start.
     ///

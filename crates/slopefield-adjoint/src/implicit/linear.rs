@@ -6,7 +6,6 @@ use slopefield_solve::{Ivp, SolveError};
 
 /// Jacobian, mass matrix, a factored combination of both, and products of the right-hand side.
 pub(super) struct Linear {
-    n: usize,
     pub jacobian: Jacobian<f64>,
     pub mass: Mass<f64>,
     pub matrix: IterationMatrix<f64>,
@@ -22,7 +21,6 @@ pub(super) struct Linear {
 impl Linear {
     pub fn new() -> Self {
         Linear {
-            n: 0,
             jacobian: Jacobian::new(),
             mass: Mass::new(),
             matrix: IterationMatrix::new(),
@@ -36,14 +34,14 @@ impl Linear {
 
     /// Sizes everything for a system and takes its mass matrix and the derivatives of that.
     pub fn prepare(&mut self, ivp: &Ivp<'_>) -> Result<(), SolveError> {
-        self.n = ivp.u0.len();
+        let n = ivp.u0.len();
         self.jacobian.prepare(ivp.rhs);
         self.mass.evaluate(ivp.rhs, ivp.t0, ivp.u0, ivp.p);
         self.matrix.prepare(&self.jacobian, &self.mass);
         self.unit.clear();
         self.unit.resize(ivp.p.len(), 0.0);
-        self.still.resize(self.n, 0.0);
-        self.value.resize(self.n, 0.0);
+        self.still.resize(n, 0.0);
+        self.value.resize(n, 0.0);
         self.scratch.resize(ivp.rhs.scratch_len(), 0.0);
         mass_by_parameters(ivp, &self.mass, &mut self.mass_by_p)
     }
@@ -80,17 +78,15 @@ impl Linear {
         by_time
     }
 
-    /// Writes `∂f/∂t dt + ∂f/∂u du + ∂f/∂p dp` for direction `d`: that of a parameter behind those of
-    /// the states, and behind them one of neither.
+    /// Writes `∂f/∂t dt + ∂f/∂u du + ∂f/∂p`, the last by one parameter or by none.
     pub fn push_forward(
         &mut self,
         ivp: &Ivp<'_>,
         (t, u): (f64, &[f64]),
         du: &[f64],
-        (d, dt): (usize, f64),
+        (parameter, dt): (Option<usize>, f64),
         out: &mut [f64],
     ) {
-        let parameter = self.parameter(d);
         if let Some(parameter) = parameter {
             self.unit[parameter] = 1.0;
         }
@@ -107,9 +103,15 @@ impl Linear {
         ivp.rhs.jvp(Point { t, u, p: ivp.p }, along, &mut self.value, out, &mut self.scratch);
     }
 
-    /// Adds `factor · dM x` for the change of the mass matrix along direction `d`.
-    pub fn add_mass_change(&self, d: usize, factor: f64, x: &[f64], out: &mut [f64]) {
-        let Some(parameter) = self.parameter(d) else { return };
+    /// Adds `factor · dM x` for the change of the mass matrix along a parameter.
+    pub fn add_mass_change(
+        &self,
+        parameter: Option<usize>,
+        factor: f64,
+        x: &[f64],
+        out: &mut [f64],
+    ) {
+        let Some(parameter) = parameter else { return };
         let Some(pattern) = self.mass.pattern() else { return };
         let changes = &self.mass_by_p[parameter * pattern.len()..(parameter + 1) * pattern.len()];
         for (j, x) in x.iter().enumerate() {
@@ -127,11 +129,6 @@ impl Linear {
                 *by_p += by_mass.iter().zip(changes).map(|(w, m)| w * m).sum::<f64>();
             }
         }
-    }
-
-    /// The parameter that direction `d` is the one of.
-    fn parameter(&self, d: usize) -> Option<usize> {
-        d.checked_sub(self.n).filter(|parameter| *parameter < self.unit.len())
     }
 
     /// Number of entries of the mass matrix; 0 for the identity.

@@ -13,6 +13,7 @@ mod consistent_rows;
 mod diagonal;
 mod equations;
 mod events;
+mod interpolant;
 mod linear;
 mod path;
 mod radau;

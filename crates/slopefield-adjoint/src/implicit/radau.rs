@@ -7,11 +7,11 @@
 //! contracts as fast as that method does, and where it does not the whole is factored after all.
 
 use super::equations::{Directions, StageEquations, StepView, Sums, Weights, add_scaled};
+use super::interpolant::Interpolant;
 use super::linear::Linear;
 use slopefield_linear::{IterationMatrix, Jacobian, Real};
 use slopefield_solve::radau::{
-    ALPHA, BETA, C, GAMMA, StageMatrix, T as TRANSFORM, T_INVERSE, collocation_slopes,
-    collocation_weights, inverse_stage_matrix,
+    ALPHA, BETA, C, GAMMA, StageMatrix, T as TRANSFORM, T_INVERSE, inverse_stage_matrix,
 };
 use slopefield_solve::{Ivp, SolveError};
 
@@ -226,11 +226,8 @@ impl StageEquations for RadauEquations {
         weights
     }
 
-    fn dense_weights(&self, theta: f64) -> (Weights, Weights) {
-        let (mut weights, mut slopes) = (Weights::default(), Weights::default());
-        weights[..3].copy_from_slice(&collocation_weights(theta));
-        slopes[..3].copy_from_slice(&collocation_slopes(theta));
-        (weights, slopes)
+    fn interpolant(&self) -> Interpolant {
+        Interpolant::Radau
     }
 
     fn prepare(&mut self, ivp: &Ivp<'_>) -> Result<(), SolveError> {
@@ -300,7 +297,8 @@ impl StageEquations for RadauEquations {
                 let out = &mut self.given[i * n..(i + 1) * n];
                 let state = &along.states[d * n..(d + 1) * n];
                 let (dt, dh) = along.times(d);
-                let change = (d, dt + c * dh);
+                let parameter = along.parameter(d, ivp.p.len());
+                let change = (parameter, dt + c * dh);
                 self.linear.push_forward(ivp, (t, &self.point), state, change, out);
                 if dh != 0.0 {
                     // f is M Σ (A⁻¹)_ij Z_j / h.
@@ -313,7 +311,7 @@ impl StageEquations for RadauEquations {
                 }
                 for j in 0..3 {
                     let factor = -self.inverse[i][j] / h;
-                    self.linear.add_mass_change(d, factor, step.row(j), out);
+                    self.linear.add_mass_change(parameter, factor, step.row(j), out);
                 }
             }
             self.solve(step, false)?;

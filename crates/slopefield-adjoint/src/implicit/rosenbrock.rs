@@ -5,6 +5,7 @@
 //! `J U_i + γ_i h ∂f/∂t`, a product with second derivatives along `(γ_i h, U_i)`.
 
 use super::equations::{Directions, StageEquations, StepView, Sums, Weights, add_scaled, is_zero};
+use super::interpolant::Interpolant;
 use super::linear::Linear;
 use slopefield_kernel::{Cotangent, HessianProduct, Point, Tangent};
 use slopefield_solve::{Ivp, RosenbrockTable, SolveError};
@@ -93,19 +94,8 @@ impl StageEquations for RosenbrockEquations {
         weights
     }
 
-    fn dense_weights(&self, theta: f64) -> (Weights, Weights) {
-        let (mut weights, mut slopes) = (self.end_weights(), self.end_weights());
-        let rest = theta * (1.0 - theta);
-        for i in 0..self.stages() {
-            let (mut sum, mut slope) = (0.0, 0.0);
-            for row in self.table.dense.iter().rev() {
-                slope = sum + theta * slope;
-                sum = row[i] + theta * sum;
-            }
-            weights[i] = theta * weights[i] + rest * sum;
-            slopes[i] += (1.0 - 2.0 * theta) * sum + rest * slope;
-        }
-        (weights, slopes)
+    fn interpolant(&self) -> Interpolant {
+        Interpolant::Rosenbrock(self.table)
     }
 
     fn prepare(&mut self, ivp: &Ivp<'_>) -> Result<(), SolveError> {
@@ -218,7 +208,8 @@ impl StageEquations for RosenbrockEquations {
                     add_scaled(&mut self.back, *a, row);
                 }
                 let (dt, dh) = along.times(d);
-                let change = (d, dt + self.table.alpha[i] * dh);
+                let parameter = along.parameter(d, m);
+                let change = (parameter, dt + self.table.alpha[i] * dh);
                 self.linear.push_forward(ivp, (time, &self.point), &self.back, change, own);
                 if (dt, dh) != (0.0, 0.0) {
                     self.linear.time_derivative(ivp, step.t, step.start, &mut self.back);
@@ -232,10 +223,10 @@ impl StageEquations for RosenbrockEquations {
                 // Everything under the mass matrix has 1/h.
                 add_scaled(&mut self.back, -dh / h, &self.other);
                 self.linear.mass.add_product(&self.back, own);
-                self.linear.add_mass_change(d, 1.0, &self.other, own);
+                self.linear.add_mass_change(parameter, 1.0, &self.other, own);
                 for (k, own) in own.iter_mut().enumerate() {
                     *own += dot(&self.by_states[k * n..(k + 1) * n], state);
-                    if let Some(parameter) = d.checked_sub(n).filter(|p| *p < m) {
+                    if let Some(parameter) = parameter {
                         *own += self.by_params[k * m + parameter];
                     }
                 }

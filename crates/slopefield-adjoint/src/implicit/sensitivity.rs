@@ -194,7 +194,8 @@ impl Tangents {
                 for d in 0..directions {
                     let state = &self.states[d * n..(d + 1) * n];
                     let out = &mut self.slopes[d * n..(d + 1) * n];
-                    let change = (d, if d == start { 1.0 } else { 0.0 });
+                    let parameter = d.checked_sub(n).filter(|parameter| *parameter < ivp.p.len());
+                    let change = (parameter, if d == start { 1.0 } else { 0.0 });
                     self.linear.push_forward(ivp, (ivp.t0, ivp.u0), state, change, out);
                     self.products += 1;
                 }
@@ -255,7 +256,7 @@ impl Tangents {
             self.times[last] = (1.0, -1.0);
         }
         let times = if self.timed { &self.times[..] } else { &[] };
-        let along = Directions { states: &self.states, slopes: &self.slopes, times };
+        let along = Directions { states: &self.states, slopes: &self.slopes, times, first: n };
         self.products += equations.tangents(ivp, step, along, &mut self.unknowns)?;
         let end = equations.end_weights();
         if self.timed {

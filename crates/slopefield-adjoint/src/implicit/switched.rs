@@ -6,6 +6,7 @@
 //! without regard to slopes that it shares with the step before: the product is the same.
 
 use super::equations::{Directions, StageEquations, StepView, Sums, Weights, add_scaled, is_zero};
+use super::interpolant::Interpolant;
 use super::linear::Linear;
 use super::rosenbrock::RosenbrockEquations;
 use slopefield_solve::rosenbrock::RODAS5P;
@@ -70,10 +71,10 @@ impl StageEquations for SwitchedEquations {
         }
     }
 
-    fn dense_weights(&self, theta: f64) -> (Weights, Weights) {
+    fn interpolant(&self) -> Interpolant {
         match self.table {
-            Some(_) => self.explicit.dense_weights(theta),
-            None => self.implicit.dense_weights(theta),
+            Some(_) => self.explicit.interpolant(),
+            None => self.implicit.interpolant(),
         }
     }
 
@@ -172,12 +173,8 @@ impl StageEquations for ExplicitEquations {
         weights
     }
 
-    fn dense_weights(&self, theta: f64) -> (Weights, Weights) {
-        let mut weights = Weights::default();
-        self.table.dense_weights(theta, &mut weights);
-        let mut slopes = Weights::default();
-        self.table.dense_derivative_weights(1, theta, &mut slopes[..self.stages()]);
-        (weights, slopes)
+    fn interpolant(&self) -> Interpolant {
+        Interpolant::Explicit(self.table)
     }
 
     fn unknowns(&mut self, ivp: &Ivp<'_>, step: &StepView<'_>, out: &mut Vec<f64>) {
@@ -250,7 +247,8 @@ impl StageEquations for ExplicitEquations {
                     add_scaled(&mut self.back, *a, row);
                 }
                 let (dt, dh) = along.times(d);
-                let change = (d, dt + self.table.stage(i).1 * dh);
+                let parameter = along.parameter(d, ivp.p.len());
+                let change = (parameter, dt + self.table.stage(i).1 * dh);
                 self.linear.push_forward(ivp, (t, &self.point), &self.back, change, own);
                 own.iter_mut().for_each(|x| *x *= step.h());
                 add_scaled(own, dh / step.h(), &self.rows[i * n..(i + 1) * n]);

@@ -414,7 +414,10 @@ fn what_cannot_be_differentiated_is_refused() {
         assert_eq!(make("radau", &without), Ok(id));
         assert!(make("rodas5p", &without).unwrap_err().contains("second derivatives"));
         let delays = slopefield_problems::delays().remove(0);
-        for solver in ["rodas5p", "kencarp4", "radau"] {
+        for solver in ["kencarp4", "radau"] {
+            assert_eq!(make(solver, &delays.rhs.structure()), Ok(id), "{solver}");
+        }
+        for solver in ["bdf", "auto-switch"] {
             let why = make(solver, &delays.rhs.structure()).unwrap_err();
             assert!(why.contains("delays") && why.contains("tsit5"), "{why}");
         }

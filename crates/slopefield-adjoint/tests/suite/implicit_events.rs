@@ -23,7 +23,12 @@ fn exact_methods(name: &str) -> [Box<dyn GradientMethod>; 2] {
 /// Compares both exact methods with differences of the same steps, through every solver.
 #[track_caller]
 fn check(what: &str, case: &Hybrid<'_>, at_start: bool) {
-    for name in METHODS {
+    check_over(what, case, at_start, &METHODS);
+}
+
+#[track_caller]
+fn check_over(what: &str, case: &Hybrid<'_>, at_start: bool, names: &[&str]) {
+    for name in names {
         let mut again = Again::new(case, name);
         assert!(again.all_happen(), "{what} by {name}: an event does not happen");
         let expected = again.gradient(at_start);
@@ -131,6 +136,37 @@ fn several_events_at_one_instant() {
         tolerance: 1e-5,
     };
     check("one instant", &case, false);
+}
+
+#[test]
+fn events_over_both_sides_of_automatic_switching() {
+    // Stiff at first, and less and less; crossings and a period that is a parameter.
+    let system = System::new(2, 5, |t, u, p, out| {
+        out[0] = p[0] / (1.0 + 0.1 * t.powi(4)) * (t.cos() - u[0]) - 0.4 * p[1] * u[0] * u[1];
+        out[1] = p[1] * u[0] - 0.3 * u[1] * u[1] + 0.1 * (2.0 * t).sin();
+    })
+    .curved()
+    .roots(1, |t, u, p, out| out[0] = u[0] - 0.4 * p[2] * (0.3 * t).cos())
+    .times(2, |p, out| (out[0], out[1]) = (0.9 * p[3], 0.37 * p[4]))
+    .event(crossing(0, Crossing::Both), |_, u, p, out| out[1] = u[1] + 0.1 * p[2] * u[0])
+    .event(Trigger::Every { period: 0, from: 1, count: None }, |t, u, p, out| {
+        out[1] = 0.8 * u[1] + 0.1 * p[4] * t.sin();
+    });
+    let saves = spread(0.0, 12.0, 15);
+    for tolerance in [1e-5, 1e-7] {
+        let case = Hybrid {
+            system: &system,
+            span: (0.0, 12.0),
+            u0: &[0.9, 0.6],
+            p: &[4000.0, 0.7, 0.9, 1.0, 1.1],
+            saves: &saves,
+            tolerance,
+        };
+        check_over("sides", &case, false, &["auto-switch"]);
+        let again = Again::new(&case, "auto-switch");
+        assert!(again.changes() > 1, "{} changes", again.changes());
+        assert_eq!(again.sides_with_events(), 2);
+    }
 }
 
 #[test]
@@ -401,7 +437,7 @@ fn implicit_methods_offer_exact_gradients_for_events_and_say_what_they_refuse() 
         .event(Trigger::At(0..1), |_, u, _, out| out[0] = 2.0 * u[0]);
     let structure = system.structure();
     for (solver, goes) in
-        [("rodas5p", true), ("radau", true), ("auto-switch", false), ("bdf", false)]
+        [("rodas5p", true), ("radau", true), ("auto-switch", true), ("bdf", false)]
     {
         let stepper = || method(solver).ok_or_else(|| "none".to_owned());
         let through = Through { solver, structure: &structure, stepper: &stepper, memory: 1 << 20 };

@@ -9,6 +9,7 @@ mod events;
 mod exactness;
 mod failures;
 mod implicit;
+mod implicit_delays;
 mod implicit_events;
 mod jumps;
 mod means;

@@ -1,5 +1,6 @@
 //! A step that an event cuts short, as observers see it.
 
+use crate::switching::SwitchReport;
 use crate::{Ivp, Real, Settings, SolveError, Stats, Step, Stepper};
 
 /// The part of the last step of a stepper up to an event.
@@ -51,6 +52,10 @@ impl<T: Real> Stepper<T> for Cut<'_, T> {
 
     fn coupled_lags(&self) -> &[bool] {
         self.whole.coupled_lags()
+    }
+
+    fn switches(&self) -> Option<&SwitchReport> {
+        self.whole.switches()
     }
     // No stages: those of the whole step are not those of a step to here.
 }

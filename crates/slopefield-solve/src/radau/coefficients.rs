@@ -61,6 +61,14 @@ pub fn collocation_slopes(theta: f64) -> [f64; 3] {
     [slope(0, 1, 2), slope(1, 0, 2), slope(2, 0, 1)]
 }
 
+/// Their second derivatives.
+pub fn collocation_curvatures(theta: f64) -> [f64; 3] {
+    let curvature = |i: usize, j: usize, k: usize| {
+        2.0 * (3.0 * theta - C[j] - C[k]) / (C[i] * (C[i] - C[j]) * (C[i] - C[k]))
+    };
+    [curvature(0, 1, 2), curvature(1, 0, 2), curvature(2, 0, 1)]
+}
+
 /// The inverse of the stage matrix: the slopes of the collocation polynomial at the stage times.
 pub fn inverse_stage_matrix() -> [[f64; 3]; 3] {
     C.map(collocation_slopes)

@@ -11,8 +11,8 @@ mod stage_matrix;
 mod stages;
 
 pub use coefficients::{
-    ALPHA, BETA, C, GAMMA, T, T_INVERSE, collocation_slopes, collocation_weights,
-    inverse_stage_matrix,
+    ALPHA, BETA, C, GAMMA, T, T_INVERSE, collocation_curvatures, collocation_slopes,
+    collocation_weights, inverse_stage_matrix,
 };
 pub use stage_matrix::StageMatrix;
 pub use stages::Radau;

@@ -114,6 +114,11 @@ impl<T: Real> Switching<T> {
     /// Number of states above which the implicit side is BDF.
     pub const LARGEST_FOR_RODAS5P: usize = LARGEST;
 
+    /// The explicit method for a relative tolerance.
+    pub fn explicit_table(rtol: f64) -> &'static Tableau {
+        if rtol < TIGHT { &VERN7 } else { &TSIT5 }
+    }
+
     /// The method.
     pub fn new() -> Self {
         Switching {

@@ -184,44 +184,11 @@ impl Builder {
         }
         let info = trace.steps[step];
         let (begin, end) = trace.span(step);
-        // Lags that are not constant and come to look at a discontinuity.
-        let n = trace.n;
-        if (0..trace.lags).all(|lag| system.is_constant(lag)) {
-            if let Some(order) = order {
-                self.past.expect(info.end, order);
-                at.continues = false;
-            }
-            return;
-        }
         self.end.clear();
-        self.end.extend_from_slice(&self.row[..n]);
-        self.row[..n].copy_from_slice(trace.beginning(step));
-        self.past.measure(system, begin, &mut self.row, &mut self.scratch);
-        self.looks.clear();
-        self.looks.extend(self.past.lengths.iter().map(|length| begin - length));
-        self.row[..n].copy_from_slice(&self.end);
-        self.past.measure(system, end, &mut self.row, &mut self.scratch);
-        let mut passage = None;
-        for (lag, &first) in self.looks.iter().enumerate() {
-            if system.is_constant(lag) {
-                continue;
-            }
-            let length = self.past.lengths[lag];
-            let last = end - length;
-            let (low, high) = self.past.bounds(trace, lag);
-            let met = |bound: f64| {
-                let slack = 8.0 * f64::EPSILON * (end.abs() + length.abs());
-                bound.is_finite() && (bound - last).abs() <= slack + 1e-6 * (bound - first).abs()
-            };
-            let piece = self.past.pieces[lag];
-            if last > first && met(high) {
-                self.past.pieces[lag] = piece + 1;
-                passage.get_or_insert((lag, piece));
-            } else if last < first && met(low) {
-                self.past.pieces[lag] = piece - 1;
-                passage.get_or_insert((lag, piece - 1));
-            }
-        }
+        self.end.extend_from_slice(&self.row[..trace.n]);
+        let (from, to) = ((begin, trace.beginning(step)), (end, &self.end[..]));
+        let (row, scratch) = (&mut self.row, &mut self.scratch);
+        let passage = self.past.arrival(system, trace, from, to, row, scratch);
         if let Some(order) = order {
             self.past.expect(info.end, order);
             at.continues = false;

@@ -8,7 +8,7 @@ use slopefield_kernel::Cotangent;
 use slopefield_solve::SolveError;
 
 /// Weights and places of central differences of order six.
-pub(in super::super) const DIFFERENCES: [(f64, f64); 6] = [
+pub(crate) const DIFFERENCES: [(f64, f64); 6] = [
     (-3.0, -1.0 / 60.0),
     (-2.0, 3.0 / 20.0),
     (-1.0, -3.0 / 4.0),
@@ -203,6 +203,6 @@ impl Reverse {
 }
 
 /// Distance of the places of differences of the history's slope behind a lag.
-pub(in super::super) fn difference(system: &System<'_>, lag: f64) -> f64 {
+pub(crate) fn difference(system: &System<'_>, lag: f64) -> f64 {
     0.01 * lag.abs().max(1e-3 * (system.ivp.t1 - system.ivp.t0).abs())
 }

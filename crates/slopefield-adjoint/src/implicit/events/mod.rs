@@ -1,5 +1,5 @@
-//! Exact gradients through events, over implicit methods: Rosenbrock, diagonally implicit
-//! Runge–Kutta and Radau IIA methods, with mass matrices and algebraic equations too.
+//! Exact gradients through events and delays, over implicit methods: Rosenbrock, diagonally implicit
+//! Runge–Kutta and Radau IIA methods; events with mass matrices and algebraic equations too.
 //!
 //! What moves and what stays is the same as over explicit methods, see
 //! `docs/derivations/event-and-delay-gradients.md`; the steps between are those of
@@ -7,6 +7,9 @@
 //! begins with a consistent state and slope.
 
 mod condition;
+mod curvature;
+mod filled;
+mod reads;
 mod reverse;
 mod solve;
 mod tangent;
@@ -18,19 +21,63 @@ use crate::method::{ensure_finite, validate_gradients};
 use crate::saves::SavedStates;
 use crate::sensitivity::{Sink, TangentPass, sensitivities};
 use crate::{Evaluated, GradientMethod, Loss, StateSensitivities};
+use filled::leaves_out_lags;
 use reverse::Reverse;
-use slopefield_kernel::{Part, Structure};
-use slopefield_solve::{Ivp, Settings, SolveError, Stats};
+use slopefield_kernel::{MatrixKernel, Part, Structure};
+use slopefield_solve::{Ivp, Settings, SolveError, Stats, Switching};
 use solve::Solve;
 use tangent::Forward;
 
 /// The parts of a system whose derivative is part of these gradients.
-pub(crate) const HONOURED: [Part; 2] = [Part::Mass, Part::Events];
+pub(crate) const HONOURED: [Part; 3] = [Part::Mass, Part::Events, Part::Delays];
+
+/// Why delays and a mass matrix are refused.
+const BESIDE_ALGEBRA: &str = "delays beside algebraic equations or a mass matrix are not \
+    differentiated; solve the equations for the derivatives";
+
+/// Why Rosenbrock methods are refused for neutral equations,
+const READS_SLOPES: &str = "Rosenbrock methods have the Jacobian in their steps, which in equations \
+    that read slopes of the past has second derivatives of the solution that are not known where the \
+    history is; use kencarp4 or radau";
+
+/// and for large systems with lags that move.
+const LEAVES_OUT_LAGS: &str = "in systems of this size Rosenbrock methods take a sparse Jacobian that \
+    leaves out how lags depend on the state, and such steps are not differentiated; use kencarp4 or \
+    radau";
+
+/// Why automatic switching is refused beside delays,
+const SWITCHES_BESIDE_DELAYS: &str = "automatic switching is not differentiated in systems with delays; \
+    use rodas5p, kencarp4 or tsit5";
+
+/// and for large systems.
+const SWITCHES_TO_BDF: &str = "automatic switching uses BDF for systems of this size, whose steps \
+    cannot be differentiated one by one";
 
 /// Whether a system has what the derivatives need; otherwise a sentence.
 fn suits(solve: &Solve, structure: &Structure<'_>) -> Result<(), String> {
     if solve.equations.have_the_jacobian() && structure.hessian.is_none() {
         return Err(NEEDS_CURVATURE.into());
+    }
+    let large = |jacobian: &dyn MatrixKernel| {
+        jacobian.pattern().width() > Switching::<f64>::LARGEST_FOR_RODAS5P
+    };
+    if solve.equations.switches() && structure.jacobian.is_some_and(large) {
+        return Err(SWITCHES_TO_BDF.into());
+    }
+    let Some(delays) = &structure.delays else { return Ok(()) };
+    if solve.equations.switches() {
+        return Err(SWITCHES_BESIDE_DELAYS.into());
+    }
+    if structure.mass.is_some() {
+        return Err(BESIDE_ALGEBRA.into());
+    }
+    if solve.equations.have_the_jacobian() {
+        if delays.reads.iter().any(|read| read.slope) {
+            return Err(READS_SLOPES.into());
+        }
+        if leaves_out_lags(structure) {
+            return Err(LEAVES_OUT_LAGS.into());
+        }
     }
     Ok(())
 }
@@ -44,8 +91,8 @@ pub struct ImplicitEventAdjoint {
 }
 
 impl ImplicitEventAdjoint {
-    /// Through the built-in implicit method called `name`; none for other methods, among them automatic
-    /// switching.
+    /// Through the built-in implicit method called `name`; automatic switching
+    /// included; none for other methods.
     pub fn named(name: &str) -> Option<Self> {
         let (solver, solve) = (name.to_owned(), Solve::named(name)?);
         let saved = SavedStates::default();
@@ -111,8 +158,8 @@ pub struct ImplicitEventSensitivity {
 }
 
 impl ImplicitEventSensitivity {
-    /// Through the built-in implicit method called `name`; none for other methods, among them automatic
-    /// switching.
+    /// Through the built-in implicit method called `name`; automatic switching
+    /// included; none for other methods.
     pub fn named(name: &str) -> Option<Self> {
         let pass = Pass { solve: Solve::named(name)?, forward: Forward::new() };
         let (solver, saved) = (name.to_owned(), SavedStates::default());

@@ -1,16 +1,22 @@
 //! The tape in reverse: cotangents of states, handed-over slopes and moments, last to first.
 
 use super::super::equations::{StageEquations, StepView, Sums, add_scaled, is_zero};
+use super::super::interpolant::Interpolant;
 use super::super::linear::Linear;
+use super::filled::{Filled, filled, ordinary};
+use super::reads::{Reader, Seen};
 use super::solve::Solve;
 use super::tape::{Item, Tape, place};
 use crate::hybrid::reverse::dot;
-use crate::hybrid::system::System;
+use crate::hybrid::system::{System, refused};
 use crate::hybrid::trace::Kind;
 use crate::saves::SavedStates;
-use slopefield_kernel::{Cotangent, Point};
+use slopefield_kernel::{Cotangent, Kernel, Point};
 use slopefield_solve::{Consistency, ConsistentSums, SolveError};
 use std::ops::Range;
+
+/// A step that reads itself is reversed in sweeps, at most so many.
+pub(super) const MOST_SWEEPS: usize = 300;
 
 /// Carries cotangents back.
 pub(super) struct Reverse {
@@ -24,6 +30,8 @@ pub(super) struct Reverse {
     unknowns: Vec<f64>,
     /// Of the beginning of a step.
     start: Vec<f64>,
+    /// Of all numbers of the tape, where the past is read.
+    past: Vec<f64>,
     /// Gradient by the entries of the mass matrix, and what knows that by parameters.
     by_mass: Vec<f64>,
     mass: Linear,
@@ -49,6 +57,7 @@ impl Reverse {
             moments: Vec::new(),
             unknowns: Vec::new(),
             start: Vec::new(),
+            past: Vec::new(),
             by_mass: Vec::new(),
             mass: Linear::new(),
             weights: Vec::new(),
@@ -58,7 +67,8 @@ impl Reverse {
     }
 
     pub fn bytes(&self) -> u64 {
-        (8 * (self.moments.len() + self.unknowns.len() + self.by_mass.len())) as u64
+        let numbers = self.moments.len() + self.unknowns.len() + self.past.len();
+        (8 * (numbers + self.by_mass.len())) as u64
     }
 
     fn prepare(&mut self, system: &System<'_>, tape: &Tape) -> Result<(), SolveError> {
@@ -74,6 +84,7 @@ impl Reverse {
             (&mut self.moments, tape.moments.len()),
             (&mut self.unknowns, tape.stages * tape.n),
             (&mut self.by_mass, entries),
+            (&mut self.past, if system.delays().is_some() { tape.data.len() } else { 0 }),
             (&mut self.weights, system.times()),
             (&mut self.scratch, system.scratch_len()),
         ] {
@@ -96,6 +107,13 @@ impl Reverse {
     ) -> Result<(), SolveError> {
         let Solve { tape, equations, consistency, .. } = solve;
         self.prepare(system, tape)?;
+        if system.delays().is_some() && !tape.contexts.is_empty() {
+            let filled = filled(system, tape, equations.interpolant(), 0, Seen::Everything);
+            let inner = ordinary(system, &filled, &tape.data);
+            self.scratch.resize(inner.rhs.scratch_len(), 0.0);
+            equations.prepare(&inner)?;
+        }
+        let interpolant = equations.interpolant();
         for item in tape.items.iter().rev() {
             match item {
                 Item::Saves { moment, slope, saves } => {
@@ -111,8 +129,11 @@ impl Reverse {
                     self.moments[*to] += along;
                     self.moments[*from] -= along;
                 }
-                Item::Change(change) => self.change(system, tape, *change, grad_p),
+                Item::Change(change) => {
+                    self.change(system, (tape, interpolant), *change, grad_p);
+                }
                 Item::Begin(begin) => {
+                    let tape = (&*tape, interpolant);
                     self.begin(system, tape, *begin, consistency, grad_p)?;
                 }
                 Item::Step(step, rows) => {
@@ -130,21 +151,40 @@ impl Reverse {
             }
         }
         self.finish_times(system, tape, grad_p);
+        self.finish_lags(system, tape, grad_p);
         if !self.by_mass.is_empty() {
             self.mass.add_mass_gradient(&self.by_mass, grad_p);
         }
         Ok(())
     }
 
-    fn change(&mut self, system: &System<'_>, tape: &Tape, change: usize, grad_p: &mut [f64]) {
+    fn change(
+        &mut self,
+        system: &System<'_>,
+        (tape, interpolant): (&Tape, Interpolant),
+        change: usize,
+        grad_p: &mut [f64],
+    ) {
         let declared = tape.changes[change];
         let Some(affect) = system.affect(declared.event) else { return };
         self.start.fill(0.0);
         let t = tape.time(declared.moment);
-        let grad =
-            Cotangent { t: &mut self.moments[declared.moment], u: &mut self.start, p: grad_p };
-        let at = system.point(t, tape.before(change));
-        affect.vjp(at, &self.lambda, grad, &mut self.scratch);
+        let (context, seen) = (tape.change_contexts[change], Seen::Everything);
+        let reader = Reader { system: *system, tape, interpolant, context, seen };
+        let filled = system.delays().map(|_| Filled::new(reader, affect));
+        let by_t = &mut self.moments[declared.moment];
+        let (at, u) = (tape.before(change), &mut self.start);
+        match &filled {
+            Some(filled) => {
+                let grad = Cotangent { t: by_t, u, p: &mut self.past };
+                let at = Point { t, u: at, p: &tape.data };
+                filled.vjp(at, &self.lambda, grad, &mut self.scratch);
+            }
+            None => {
+                let grad = Cotangent { t: by_t, u, p: grad_p };
+                affect.vjp(system.point(t, at), &self.lambda, grad, &mut self.scratch);
+            }
+        }
         self.lambda.copy_from_slice(&self.start);
         self.products += 1;
     }
@@ -153,7 +193,7 @@ impl Reverse {
     fn begin(
         &mut self,
         system: &System<'_>,
-        tape: &Tape,
+        (tape, interpolant): (&Tape, Interpolant),
         begin: usize,
         consistency: &mut Consistency<f64>,
         grad_p: &mut [f64],
@@ -174,9 +214,12 @@ impl Reverse {
             };
             consistency.reverse(ivp, t, (given, state, tape.slope(info.slope)), sums)?;
         } else if !is_zero(&self.kappa) {
-            let at = Point { t, u: state, p: ivp.p };
-            let grad = Cotangent { t: by_t, u: &mut self.lambda, p: grad_p };
-            ivp.rhs.vjp(at, &self.kappa, grad, &mut self.scratch);
+            let filled = filled(system, tape, interpolant, info.context, Seen::Everything);
+            let inner = ordinary(system, &filled, &tape.data);
+            let p = if filled.is_some() { &mut self.past[..] } else { grad_p };
+            let at = Point { t, u: state, p: inner.p };
+            let grad = Cotangent { t: by_t, u: &mut self.lambda, p };
+            inner.rhs.vjp(at, &self.kappa, grad, &mut self.scratch);
             self.products += 1;
         }
         self.kappa.fill(0.0);
@@ -196,6 +239,7 @@ impl Reverse {
         let info = &tape.steps[step];
         let view = tape.view(step);
         let h = view.h();
+        equations.select(view.explicit);
         let is_cut = info.cut != info.end;
         let cut = tape.time(info.cut);
         let mut by = Lengths::default();
@@ -203,7 +247,8 @@ impl Reverse {
         self.start.fill(0.0);
         for row in rows {
             let w = saved.row_by_state(row, n);
-            if saves[row] == cut && !is_cut {
+            // At a moment that moves without an event, the solution of this step at the fixed time.
+            if saves[row] == cut && !is_cut && !tape.moves(info.end) {
                 add_scaled(&mut self.lambda, 1.0, w);
             } else {
                 self.within(equations, &view, saves[row], w, &mut by);
@@ -215,7 +260,11 @@ impl Reverse {
             if let Some(condition) = &info.condition {
                 let factor = -self.moments[info.cut] / condition.rate;
                 if factor != 0.0 {
-                    add_scaled(grad_p, factor, &condition.by_p);
+                    let by_p = if self.past.is_empty() { &mut *grad_p } else { &mut self.past };
+                    add_scaled(by_p, factor, &condition.by_p);
+                    if let Kind::Passage { moment, .. } = tape.moments[info.cut].kind {
+                        self.moments[moment] -= factor;
+                    }
                     let w: Vec<f64> = condition.by_input.iter().map(|x| factor * x).collect();
                     self.within(equations, &view, cut, &w, &mut by);
                 }
@@ -234,27 +283,69 @@ impl Reverse {
             }
         }
         self.kappa.fill(0.0);
-        if !is_zero(&self.unknowns) {
+        // What later steps have read of this one.
+        self.take_reads(tape, step);
+        let filled = filled(system, tape, equations.interpolant(), info.context, Seen::Everything);
+        let inner = ordinary(system, &filled, &tape.data);
+        let mut first = 0.0_f64;
+        for sweep in 0.. {
+            let size = self.unknowns.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+            first = first.max(size);
+            // What is left of a step that reads itself adds nothing in the last places.
+            if size == 0.0 || sweep > 0 && (!info.overlaps || size <= 1e-18 * first) {
+                break;
+            }
+            if sweep > MOST_SWEEPS || sweep > 0 && !size.is_finite() {
+                return reads_itself(view.t);
+            }
+            let p = if filled.is_some() { &mut self.past[..] } else { &mut *grad_p };
             let mut sums = Sums {
                 start: &mut self.start,
-                p: grad_p,
+                p,
                 mass: &mut self.by_mass,
                 timed: tape.moves(info.begin) || tape.moves(info.end),
                 t: &mut by.begin,
                 h: &mut by.length,
             };
-            self.products +=
-                equations.reverse(&system.ivp, &view, &mut self.unknowns, &mut sums)?;
+            self.products += equations.reverse(&inner, &view, &mut self.unknowns, &mut sums)?;
             if equations.hands_over_slope() {
                 for (kappa, first) in self.kappa.iter_mut().zip(&self.unknowns) {
-                    *kappa = h * first;
+                    *kappa += h * first;
                 }
             }
+            if filled.is_none() {
+                break;
+            }
+            // What it has read of itself.
+            self.unknowns.fill(0.0);
+            self.take_reads(tape, step);
         }
         self.moments[info.begin] += by.begin - by.length;
         self.moments[info.end] += by.length;
+        // Complete now, and handed on.
+        if let Kind::Later { moment, lag } = tape.moments[info.end].kind {
+            let bar = self.moments[info.end];
+            self.moments[moment] += bar;
+            self.past[tape.params + lag] += bar;
+        }
         self.lambda.copy_from_slice(&self.start);
         Ok(())
+    }
+
+    /// Takes the cotangents of the numbers of a step from those of the tape.
+    fn take_reads(&mut self, tape: &Tape, step: usize) {
+        if self.past.is_empty() {
+            return;
+        }
+        let info = &tape.steps[step];
+        let block = &mut self.past[tape.block(step)];
+        let (numbers, times) = block.split_at(block.len() - 2);
+        let (start, rows) = numbers.split_at(tape.n);
+        add_scaled(&mut self.start, 1.0, start);
+        add_scaled(&mut self.unknowns, 1.0, rows);
+        self.moments[info.begin] += times[0];
+        self.moments[info.end] += times[1];
+        block.fill(0.0);
     }
 
     /// Sends the cotangent `w` of the solution at `s` in a step to its unknowns, its beginning and its
@@ -298,4 +389,27 @@ impl Reverse {
             times.vjp(at, &self.weights, grad, &mut self.scratch);
         }
     }
+
+    /// From the parameters as the past knows them, and from constant lags, to the parameters.
+    fn finish_lags(&mut self, system: &System<'_>, tape: &Tape, grad_p: &mut [f64]) {
+        let Some(delays) = system.delays() else { return };
+        let (by_p, rest) = self.past.split_at(tape.params);
+        add_scaled(grad_p, 1.0, by_p);
+        if !is_zero(&rest[..tape.lags]) {
+            let (mut row, mut unused) = (vec![0.0; system.all], vec![0.0; system.all]);
+            row[..system.n].copy_from_slice(system.ivp.u0);
+            // They depend on parameters alone; what rounding says of anything else is dropped.
+            let grad = Cotangent { t: &mut 0.0, u: &mut unused, p: grad_p };
+            let at = system.point(system.ivp.t0, &row);
+            delays.lags.vjp(at, &rest[..tape.lags], grad, &mut self.scratch);
+        }
+    }
+}
+
+/// Why there is no derivative of a step that reads itself.
+pub(super) fn reads_itself<T>(t: f64) -> Result<T, SolveError> {
+    refused(format!(
+        "the step at t = {t} reads itself through a lag shorter than the step, and its derivative \
+         cannot be found; set a largest step below the lag"
+    ))
 }

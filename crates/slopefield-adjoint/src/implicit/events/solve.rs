@@ -1,36 +1,42 @@
-//! A solve with events by an implicit method, and its steps taken again.
+//! A solve with events and delays by an implicit method, and its steps taken again.
 //!
 //! The steps of the solve are taken a second time with their iterations continued to rounding, so
 //! that each is a smooth function of its beginning and the parameters; crossings are located anew on
 //! the solution within those. States, loss and gradient are those. Methods without an iteration repeat
 //! the solve to the last bit.
 
+mod instants;
+mod sides;
+mod steps;
+
 use super::super::equations::{StageEquations, equations};
 use super::condition::Locator;
-use super::tape::{Begin, Item, Tape, TapeStep, within};
-use crate::hybrid::causes::{breaking, read_times, root_of, scheduled, start_stays, stops};
+use super::filled::{filled, ordinary};
+use super::reads::Seen;
+use super::tape::{Begin, Context, Item, Place, Tape, within};
+use crate::hybrid::causes::{breaking, read_times};
+use crate::hybrid::past::{BEYOND_ORDER, Past};
 use crate::hybrid::record::{Entry, Record};
 use crate::hybrid::system::{System, refused};
-use crate::hybrid::trace::{Change, Kind};
+use crate::hybrid::trace::Kind;
+use sides::Sides;
 use slopefield_solve::{
-    Attempt, Consistency, ErrorNorm, Failure, OneStep, Settings, SolveError, Stats, Stepper,
-    drive_to_stop, method, one_step,
+    Consistency, ErrorNorm, Settings, SolveError, Stats, Stepper, Switching, delay_method,
+    drive_to_stop, method,
 };
-use std::ops::Range;
-
-/// Steps of methods without an iteration that are taken again must end where they ended up to this,
-/// relative to the state.
-const SAME: f64 = 1e-9;
 
 /// Solver, its steps taken again, and the tape of them.
 pub(super) struct Solve {
     pub equations: Box<dyn StageEquations>,
     stepper: Box<dyn Stepper>,
-    again: Box<dyn OneStep>,
+    /// The same for systems with delays.
+    delayed: Option<Box<dyn Stepper>>,
+    again: Sides,
     norm: ErrorNorm,
     record: Record,
     pub consistency: Consistency<f64>,
     pub tape: Tape,
+    past: Past,
     locator: Locator,
     /// Coincidences to be looked at: a moment, a root that passes 0 at the same instant, and the step.
     coincidences: Vec<(usize, u32, usize)>,
@@ -39,6 +45,11 @@ pub(super) struct Solve {
     /// The state at hand, and a slope.
     state: Vec<f64>,
     slope: Vec<f64>,
+    /// Work space for a state with delayed values, and for the beginning of a step.
+    row: Vec<f64>,
+    beginning: Vec<f64>,
+    /// Whether a step has read itself so far.
+    overlapped: bool,
     scratch: Vec<f64>,
     /// Evaluations besides those of the solve.
     pub repeated: u64,
@@ -52,6 +63,8 @@ struct At {
     recorded: f64,
     /// Whether the next step begins with the end of the last one.
     continues: bool,
+    /// From where the next step reads the past, where it does not.
+    context: usize,
     /// The first save that is still to come.
     next: usize,
     /// The next entry of the record, and the first of its states.
@@ -61,24 +74,28 @@ struct At {
 
 impl Solve {
     pub fn named(name: &str) -> Option<Self> {
-        let equations = equations(name).filter(|equations| !equations.switches())?;
-        let mut again = one_step(name)?;
-        again.freeze();
+        let equations = equations(name)?;
+        let again = Sides::named(if equations.switches() { "rodas5p" } else { name })?;
         let mut consistency = Consistency::default();
         consistency.freeze();
         Some(Solve {
             equations,
             stepper: method(name)?,
+            delayed: delay_method(name),
             again,
             norm: ErrorNorm::default(),
             record: Record::default(),
             consistency,
             tape: Tape::default(),
+            past: Past::default(),
             locator: Locator::default(),
             coincidences: Vec::new(),
             times: Vec::new(),
             state: Vec::new(),
             slope: Vec::new(),
+            row: Vec::new(),
+            beginning: Vec::new(),
+            overlapped: false,
             scratch: Vec::new(),
             repeated: 0,
         })
@@ -100,10 +117,20 @@ impl Solve {
     ) -> Result<(Stats, usize), SolveError> {
         let ivp = &system.ivp;
         ivp.validate()?;
-        self.equations.prepare(ivp)?;
-        self.record.clear(0);
+        super::suits(self, &system.structure()).map_err(SolveError::Invalid)?;
+        if self.equations.switches() && system.n > Switching::<f64>::LARGEST_FOR_RODAS5P {
+            return refused(super::SWITCHES_TO_BDF.into());
+        }
+        let stepper = match (&mut self.delayed, system.delays()) {
+            (Some(delayed), Some(_)) => delayed,
+            _ => {
+                self.equations.prepare(ivp)?;
+                &mut self.stepper
+            }
+        };
+        self.record.clear(system.lags());
         let record = Some(&mut self.record as &mut dyn slopefield_solve::StepObserver);
-        let outcome = drive_to_stop(&mut *self.stepper, ivp, settings, saves, states, record)?;
+        let outcome = drive_to_stop(&mut **stepper, ivp, settings, saves, states, record)?;
         let mut counts = Stats::default();
         let reached = self.repeat(system, settings, saves, states, &mut counts)?;
         states[reached * system.n..].fill(f64::NAN);
@@ -122,10 +149,10 @@ impl Solve {
         counts: &mut Stats,
     ) -> Result<usize, SolveError> {
         let (ivp, n) = (&system.ivp, system.n);
-        self.tape.clear(n, self.equations.stages());
+        self.scratch.resize(self.scratch.len().max(system.scratch_len()), 0.0);
+        self.begin_past(system);
         self.locator.begin(system);
         self.coincidences.clear();
-        self.scratch.resize(system.scratch_len(), 0.0);
         read_times(system, &mut self.times, &mut self.scratch);
         self.norm.configure(settings, n);
         self.consistency.configure(ivp, settings);
@@ -133,15 +160,26 @@ impl Solve {
         self.state.extend_from_slice(ivp.u0);
         self.slope.resize(n, 0.0);
         let moment = self.tape.add(ivp.t0, Kind::Start);
-        let mut at =
-            At { moment, recorded: ivp.t0, continues: false, next: 0, entry: 0, states: 0 };
+        let mut at = At {
+            moment,
+            recorded: ivp.t0,
+            continues: false,
+            context: 0,
+            next: 0,
+            entry: 0,
+            states: 0,
+        };
+        let first = self.side(0, settings);
+        self.again.choose(first);
+        let jumps = system.delays().is_some_and(|delays| delays.jumps_at_start);
+        self.begin_anew(system, moment, u32::from(!jumps));
         if self.record.entries.is_empty() {
             // Nothing was solved, and the state is the one given.
-            ivp.rhs.eval(ivp.t0, ivp.u0, ivp.p, &mut self.slope, &mut self.scratch);
+            self.slope_here(system, ivp.t0);
             self.save_here(&mut at, saves, states);
             return Ok(at.next);
         }
-        self.begin(system, settings, &at, counts)?;
+        self.begin(system, settings, &mut at, counts)?;
         self.tape.events_at_start = !breaking(system, &self.record, at.entry, ivp.t0).is_empty();
         if self.tape.events_at_start {
             self.instant(system, settings, None, &mut at, counts)?;
@@ -160,12 +198,18 @@ impl Solve {
                 return Err(SolveError::Cancelled { t: begin });
             }
             let events = breaking(system, &self.record, at.entry, cut);
-            self.step(system, (end, cut), events.clone(), &mut at, counts)?;
+            self.beginning.clone_from(&self.state);
+            if self.equations.switches() {
+                self.choose_side(system, settings, &mut at, counts)?;
+            }
+            let order = self.step(system, (end, cut), events.clone(), &mut at, counts)?;
             self.compare(system, settings, at.states)?;
             at.states += n;
             let step = self.tape.steps.len() - 1;
             self.save_within(system, step, events.is_empty(), &mut at, saves, states);
-            if !events.is_empty() {
+            if events.is_empty() {
+                self.pass(system, settings, (step, order), &mut at, counts)?;
+            } else {
                 self.instant(system, settings, Some(step), &mut at, counts)?;
                 self.save_here(&mut at, saves, states);
             }
@@ -173,25 +217,105 @@ impl Solve {
         Ok(at.next)
     }
 
+    /// Clears the tape and what is known of the past.
+    fn begin_past(&mut self, system: &System<'_>) {
+        let ivp = &system.ivp;
+        let stages = self.equations.stages();
+        self.overlapped = false;
+        if system.delays().is_none() {
+            self.tape.clear(system.n, stages, (&[], &[]));
+            return;
+        }
+        self.row.clear();
+        self.row.resize(system.all, 0.0);
+        self.row[..system.n].copy_from_slice(ivp.u0);
+        self.past.clear(system, self.again.implicit.error_order() + BEYOND_ORDER);
+        self.past.measure(system, ivp.t0, &mut self.row, &mut self.scratch);
+        self.tape.clear(system.n, stages, (ivp.p, &self.past.lengths));
+    }
+
+    /// A derivative of order `order` may jump at `moment`, where the state is the one at hand.
+    fn begin_anew(&mut self, system: &System<'_>, moment: usize, order: u32) {
+        if system.delays().is_none() {
+            return;
+        }
+        self.past.expect(moment, order);
+        let t = self.tape.time(moment);
+        match moment {
+            0 => self.row[..system.n].copy_from_slice(system.ivp.u0),
+            _ => self.row[..system.n].copy_from_slice(&self.state),
+        }
+        self.past.place(system, &self.tape, t, &mut self.row, &mut self.scratch);
+    }
+
+    /// From where the step at hand, which begins at `begin`, reads the past. `coupled` are the lags
+    /// that are coupled to the state.
+    fn context(
+        &mut self,
+        system: &System<'_>,
+        (step, begin, place): (usize, f64, Place),
+        coupled: &dyn Fn(&Record, usize) -> bool,
+    ) -> usize {
+        if system.delays().is_none() {
+            return 0;
+        }
+        let tape = &mut self.tape;
+        for lag in 0..system.lags() {
+            let bounds = self.past.bounds(system, tape, lag);
+            tape.bounds.push(bounds);
+            tape.coupled.push(coupled(&self.record, lag));
+        }
+        tape.contexts.push(Context { step, begin, place });
+        tape.contexts.len() - 1
+    }
+
+    /// Writes the slope of the state at hand where nothing happens in between.
+    fn slope_here(&mut self, system: &System<'_>, t: f64) {
+        let between = (self.tape.steps.len(), t, Place::Between);
+        let context = self.context(system, between, &uncoupled);
+        let (interpolant, seen) = (self.equations.interpolant(), Seen::Parameters);
+        let filled = filled(system, &self.tape, interpolant, context, seen);
+        let inner = ordinary(system, &filled, system.ivp.p);
+        self.scratch.resize(self.scratch.len().max(inner.rhs.scratch_len()), 0.0);
+        inner.rhs.eval(t, &self.state, inner.p, &mut self.slope, &mut self.scratch);
+    }
+
     /// Begins anew with the state at hand, which becomes the consistent one.
     fn begin(
         &mut self,
         system: &System<'_>,
         settings: &Settings,
-        at: &At,
+        at: &mut At,
         counts: &mut Stats,
     ) -> Result<(), SolveError> {
-        let (ivp, tape) = (&system.ivp, &mut self.tape);
-        let t = tape.time(at.moment);
-        tape.begin_states.extend_from_slice(&self.state);
-        if t != ivp.t1 {
-            self.again.begin(ivp, settings, t, &self.state, counts)?;
+        let t = self.tape.time(at.moment);
+        let step = self.tape.steps.len();
+        at.context = self.context(system, (step, t, Place::Anew), &uncoupled);
+        let between = self.context(system, (step, t, Place::Between), &uncoupled);
+        self.tape.begin_states.extend_from_slice(&self.state);
+        if system.delays().is_some() {
+            self.tape.open(step, &self.state, (t, t));
         }
-        self.consistency.establish(ivp, t, &mut self.state, &mut self.slope, counts)?;
+        let (interpolant, seen) = (self.equations.interpolant(), Seen::Parameters);
+        if t != system.ivp.t1 {
+            let filled = filled(system, &self.tape, interpolant, at.context, seen);
+            let inner = ordinary(system, &filled, system.ivp.p);
+            self.again.active().begin(&inner, settings, t, &self.state, counts)?;
+        }
+        {
+            let filled = filled(system, &self.tape, interpolant, between, seen);
+            let inner = ordinary(system, &filled, system.ivp.p);
+            if filled.is_some() {
+                self.consistency.configure(&inner, settings);
+            }
+            let (state, slope) = (&mut self.state, &mut self.slope);
+            self.consistency.establish(&inner, t, state, slope, counts)?;
+        }
+        let tape = &mut self.tape;
         tape.begin_states.extend_from_slice(&self.state);
         tape.items.push(Item::Begin(tape.begins.len()));
         let slope = self.keep_slope();
-        self.tape.begins.push(Begin { moment: at.moment, slope });
+        self.tape.begins.push(Begin { moment: at.moment, slope, context: between });
         Ok(())
     }
 
@@ -215,113 +339,6 @@ impl Solve {
             let (moment, saves) = (at.moment, first..at.next);
             self.tape.items.push(Item::Saves { moment, slope, saves });
         }
-    }
-
-    /// Takes a step to `end`, which the solution follows up to `cut`.
-    fn step(
-        &mut self,
-        system: &System<'_>,
-        (end, cut): (f64, f64),
-        events: Range<usize>,
-        at: &mut At,
-        counts: &mut Stats,
-    ) -> Result<(), SolveError> {
-        let ivp = &system.ivp;
-        let begin = at.moment;
-        let t = self.tape.time(begin);
-        if (end - t) * ivp.direction() <= 0.0 {
-            return refused(format!(
-                "the event at t = {t} comes after the end of the step that follows it when the \
-                 steps are taken again with their iterations continued to rounding, which exact \
-                 gradients need; use smaller tolerances"
-            ));
-        }
-        match self.again.attempt(ivp, (t, end), at.continues, &self.norm, counts) {
-            Attempt::Failed { reason: Failure::Singular, .. } => {
-                return Err(SolveError::Singular { t });
-            }
-            Attempt::Failed { reason: Failure::NotConverged, .. } => {
-                return Err(SolveError::NotConverged { t, h: end - t });
-            }
-            Attempt::Measured(error) => {
-                let bad = self.again.end().iter().position(|x| !x.is_finite());
-                let failed = error.is_nan();
-                if let Some(state) =
-                    bad.or_else(|| self.again.first_non_finite().filter(|_| failed))
-                {
-                    let u = self.again.beginning().to_vec();
-                    return Err(SolveError::NonFinite { t: end, state, u });
-                }
-            }
-        }
-        let Some(taken) = self.again.unknowns() else {
-            return refused(
-                "the steps of a system that is solved in two parts cannot be differentiated one by \
-                 one; use radau or rodas5p"
-                    .into(),
-            );
-        };
-        let tape = &mut self.tape;
-        tape.data.extend_from_slice(taken.start);
-        tape.data.extend_from_slice(taken.rows);
-        let step = tape.steps.len();
-        let planned = events
-            .clone()
-            .filter(|_| cut == end)
-            .find_map(|index| scheduled(system, &self.times, self.record.entries[index]));
-        let root = events.clone().find_map(|index| root_of(system, self.record.entries[index]));
-        let kind = planned.map_or(Kind::Fixed, |terms| Kind::Scheduled { terms });
-        let end_moment = tape.add(end, kind);
-        tape.steps.push(TapeStep { begin, end: end_moment, cut: end_moment, condition: None });
-        self.state.copy_from_slice(self.again.end());
-        at.moment = end_moment;
-        at.recorded = cut;
-        at.continues = true;
-        if let (None, Some(root)) = (planned, root) {
-            let view = tape.view(step);
-            let exact = self.equations.solved_exactly() && ivp.rhs.structure().mass.is_none();
-            let t = if exact {
-                cut
-            } else {
-                self.locator.locate(system, &*self.equations, &view, (cut, root))?
-            };
-            within(&*self.equations, &view, t, &mut self.state, &mut self.slope);
-            at.moment = tape.add(t, Kind::Root { root, step });
-            tape.steps[step].cut = at.moment;
-        }
-        Ok(())
-    }
-
-    /// Whether a step taken again by a method without an iteration is the one of the solve, whose
-    /// state at the end is in the record from `first` on.
-    fn compare(
-        &mut self,
-        system: &System<'_>,
-        settings: &Settings,
-        first: usize,
-    ) -> Result<(), SolveError> {
-        if !self.equations.solved_exactly() {
-            return Ok(());
-        }
-        let recorded = &self.record.states[first..first + system.n];
-        let size = recorded.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
-        for (state, (recorded, again)) in recorded.iter().zip(&self.state).enumerate() {
-            let mut allowed = SAME * size;
-            if system.structure().mass.is_some() {
-                // The solve leaves a small part of the tolerance in consistent values.
-                let atol = settings.atol.get(state).or(settings.atol.first()).copied();
-                allowed += 0.1 * (settings.rtol * size + atol.unwrap_or(0.0));
-            }
-            if !((again - recorded).abs() <= allowed) {
-                let t = self.tape.steps.last().map_or(system.ivp.t0, |s| self.tape.time(s.cut));
-                return refused(format!(
-                    "the step up to t = {t} cannot be taken again: state {state} becomes {again} \
-                     instead of {recorded}, so it has no exact gradient; use another solver or \
-                     gradient method"
-                ));
-            }
-        }
-        Ok(())
     }
 
     /// Saves within a step and, with `end`, at its end.
@@ -353,119 +370,13 @@ impl Solve {
         self.tape.items.push(Item::Step(step, first..at.next));
     }
 
-    /// Lets the events at the instant reached happen.
-    fn instant(
-        &mut self,
-        system: &System<'_>,
-        settings: &Settings,
-        step: Option<usize>,
-        at: &mut At,
-        counts: &mut Stats,
-    ) -> Result<(), SolveError> {
-        let n = system.n;
-        let leading = at.moment;
-        let t = self.tape.time(leading);
-        let events = breaking(system, &self.record, at.entry, at.recorded);
-        let (mut changed, mut stopped, mut last_round) = (false, false, 0);
-        for index in events.clone() {
-            let found = self.record.entries[index];
-            let Entry::Event { event, round, .. } = found else { break };
-            if round != last_round {
-                last_round = round;
-                if changed {
-                    self.begin(system, settings, at, counts)?;
-                    changed = false;
-                }
-            }
-            let first = index == events.start;
-            let moment = match (scheduled(system, &self.times, found), root_of(system, found)) {
-                (Some(terms), Some(_) | None) if step.is_some() => {
-                    let kind = Kind::Scheduled { terms };
-                    if self.tape.moments[leading].kind == kind {
-                        leading
-                    } else {
-                        self.tape.add(t, kind)
-                    }
-                }
-                (Some(terms), _) => {
-                    start_stays(system, terms, &mut self.scratch)?;
-                    leading
-                }
-                (None, Some(root)) => {
-                    let same = matches!(self.tape.moments[leading].kind, Kind::Root { root: first, .. } if first == root);
-                    if let (false, Some(step)) = (same, step) {
-                        self.coincidences.push((leading, root, step));
-                    }
-                    leading
-                }
-                (None, None) => at.moment,
-            };
-            if !first && moment != at.moment {
-                self.shift(system, at.moment, moment, t)?;
-            }
-            at.moment = moment;
-            self.tape.befores.extend_from_slice(&self.state);
-            self.tape.items.push(Item::Change(self.tape.changes.len()));
-            self.tape.changes.push(Change { event, moment });
-            if let Some(affect) = system.affect(event) {
-                let before = &self.tape.befores[self.tape.befores.len() - n..];
-                affect.eval(t, before, system.ivp.p, &mut self.state, &mut self.scratch);
-                changed = true;
-            }
-            stopped |= stops(system, event);
-            at.states += 2 * n;
-        }
-        at.entry = events.end;
-        if changed && !stopped {
-            self.begin(system, settings, at, counts)?;
-            at.continues = false;
-        } else {
-            // Only for saves here: what a later time would make of the state.
-            let (t, ivp) = (self.tape.time(at.moment), &system.ivp);
-            let mut state = self.state.clone();
-            self.consistency.establish(ivp, t, &mut state, &mut self.slope, counts)?;
-        }
-        Ok(())
-    }
-
-    /// Between two events at one instant that may part, the solution goes on.
-    fn shift(
-        &mut self,
-        system: &System<'_>,
-        from: usize,
-        to: usize,
-        t: f64,
-    ) -> Result<(), SolveError> {
-        if system.structure().mass.is_some() {
-            return refused(format!(
-                "several events happen at the same instant t = {t} for different reasons and may \
-                 part when parameters change; between them the algebraic equations would move the \
-                 state, which this gradient method does not differentiate"
-            ));
-        }
-        system.slope(t, &self.state, &mut self.slope, &mut self.scratch);
-        let slope = self.keep_slope();
-        self.tape.items.push(Item::Shift { from, to, slope });
-        Ok(())
-    }
-
-    /// Finds out how the instants that the solution determines move.
-    fn find_conditions(&mut self, system: &System<'_>) -> Result<(), SolveError> {
-        for step in 0..self.tape.steps.len() {
-            let cut = self.tape.steps[step].cut;
-            if let Kind::Root { root, .. } = self.tape.moments[cut].kind {
-                let (view, t) = (self.tape.view(step), self.tape.time(cut));
-                let condition =
-                    self.locator.condition(system, &*self.equations, &view, (t, root))?;
-                self.tape.steps[step].condition = Some(condition);
-            }
-        }
-        let (equations, coincidences) = (&*self.equations, &self.coincidences);
-        self.locator.check_coincidences(system, equations, &self.tape, coincidences)
-    }
-
     /// Whether a derivative by the start time exists and was followed.
     pub fn start_moves(&self) -> bool {
         !self.tape.events_at_start && !self.tape.steps.is_empty()
     }
+}
+
+/// No lag is coupled to the state.
+fn uncoupled(_: &Record, _: usize) -> bool {
+    false
 }

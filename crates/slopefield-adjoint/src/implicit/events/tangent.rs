@@ -2,7 +2,11 @@
 
 use super::super::consistent_rows::consistent_rows;
 use super::super::equations::{Directions, StageEquations, StepView, add_scaled};
+use super::super::interpolant::Interpolant;
 use super::super::linear::Linear;
+use super::filled::{Filled, filled, ordinary};
+use super::reads::{Reader, Seen};
+use super::reverse::{MOST_SWEEPS, reads_itself};
 use super::solve::Solve;
 use super::tape::{Begin, Item, Tape, place};
 use crate::hybrid::reverse::dot;
@@ -10,7 +14,7 @@ use crate::hybrid::system::System;
 use crate::hybrid::trace::Kind;
 use crate::method::parameter_not_finite;
 use crate::sensitivity::Sink;
-use slopefield_kernel::Tangent;
+use slopefield_kernel::{Kernel, Point, Tangent};
 use slopefield_solve::{Consistency, Settings, SolveError};
 use std::ops::Range;
 
@@ -27,6 +31,10 @@ pub(super) struct Forward {
     moments: Vec<f64>,
     /// How the beginning of a step and its length change.
     lengths: Vec<(f64, f64)>,
+    /// Of all numbers of the tape, where the past is read.
+    past: Vec<f64>,
+    /// Zeros for the directions.
+    still: Vec<f64>,
     linear: Linear,
     /// A direction of parameters, 0 between calls.
     unit: Vec<f64>,
@@ -45,6 +53,8 @@ impl Forward {
             unknowns: Vec::new(),
             moments: Vec::new(),
             lengths: Vec::new(),
+            past: Vec::new(),
+            still: Vec::new(),
             linear: Linear::new(),
             unit: Vec::new(),
             state: Vec::new(),
@@ -56,25 +66,27 @@ impl Forward {
 
     pub fn bytes(&self) -> u64 {
         let tangents = self.states.len() + self.slopes.len() + self.unknowns.len();
-        (8 * (tangents + self.moments.len())) as u64
+        (8 * (tangents + self.moments.len() + self.past.len())) as u64
     }
 
     fn prepare(
         &mut self,
         system: &System<'_>,
         tape: &Tape,
-        equations: &dyn StageEquations,
+        equations: &mut dyn StageEquations,
         start_time: bool,
     ) -> Result<(), SolveError> {
         let (n, m) = (tape.n, system.ivp.p.len());
         self.directions = n + m + usize::from(start_time);
-        self.linear.prepare(&system.ivp)?;
         let all = self.directions * n;
+        let past = if system.delays().is_some() { self.directions * tape.data.len() } else { 0 };
         for (vector, len) in [
             (&mut self.states, all),
             (&mut self.slopes, if equations.hands_over_slope() { all } else { 0 }),
             (&mut self.unknowns, tape.stages * all),
             (&mut self.moments, tape.moments.len() * self.directions),
+            (&mut self.past, past),
+            (&mut self.still, self.directions),
             (&mut self.unit, m),
             (&mut self.state, n),
             (&mut self.value, n.max(system.times())),
@@ -91,6 +103,18 @@ impl Forward {
         }
         self.products = 0;
         self.scheduled_moments(system, tape);
+        self.begin_past(system, tape);
+        if tape.contexts.is_empty() && system.delays().is_some() {
+            return Ok(());
+        }
+        let seen = Seen::Directions(&self.past);
+        let filled = filled(system, tape, equations.interpolant(), 0, seen);
+        let inner = ordinary(system, &filled, &self.still);
+        self.scratch.resize(self.scratch.len().max(inner.rhs.scratch_len()), 0.0);
+        self.linear.prepare(&inner)?;
+        if filled.is_some() {
+            equations.prepare(&inner)?;
+        }
         Ok(())
     }
 
@@ -114,6 +138,34 @@ impl Forward {
         }
     }
 
+    /// Tangents of the parameters and of constant lags, as the past knows them.
+    fn begin_past(&mut self, system: &System<'_>, tape: &Tape) {
+        let Some(delays) = system.delays() else { return };
+        let (n, m) = (tape.n, system.ivp.p.len());
+        let (mut row, still) = (vec![0.0; system.all], vec![0.0; system.all]);
+        row[..n].copy_from_slice(system.ivp.u0);
+        let at = system.point(system.ivp.t0, &row);
+        let mut lengths = vec![0.0; tape.lags];
+        for parameter in 0..m {
+            let first = (n + parameter) * tape.data.len();
+            self.past[first + parameter] = 1.0;
+            self.unit[parameter] = 1.0;
+            let along = Tangent { t: 0.0, u: &still, p: &self.unit };
+            let out = &mut self.past[first + m..first + m + tape.lags];
+            delays.lags.jvp(at, along, &mut lengths, out, &mut self.scratch);
+            self.unit[parameter] = 0.0;
+        }
+    }
+
+    /// The parameter that direction `d` is the one of, as right-hand sides have it.
+    fn parameter(&self, tape: &Tape, d: usize) -> Option<usize> {
+        match self.past.is_empty() {
+            true => d.checked_sub(tape.n).filter(|parameter| *parameter < self.unit.len()),
+            // With delays each direction is one.
+            false => Some(d),
+        }
+    }
+
     /// Goes through the whole tape and hands tangents at the saves to `sink`.
     pub fn run(
         &mut self,
@@ -124,8 +176,8 @@ impl Forward {
         sink: &mut Sink<'_>,
     ) -> Result<(), SolveError> {
         let Solve { tape, equations, consistency, .. } = solve;
-        self.prepare(system, tape, &**equations, start_time)?;
-        let n = tape.n;
+        self.prepare(system, tape, &mut **equations, start_time)?;
+        let (n, interpolant) = (tape.n, equations.interpolant());
         for item in &tape.items {
             match item {
                 Item::Saves { moment, slope, saves } => {
@@ -146,8 +198,10 @@ impl Forward {
                         add_scaled(state, apart, tape.slope(*slope));
                     }
                 }
-                Item::Change(change) => self.change(system, tape, *change),
-                Item::Begin(begin) => self.begin(system, tape, *begin, consistency)?,
+                Item::Change(change) => self.change(system, (tape, interpolant), *change),
+                Item::Begin(begin) => {
+                    self.begin(system, (&*tape, interpolant), *begin, consistency)?;
+                }
                 Item::Step(step, rows) => {
                     let t = tape.time(tape.steps[*step].begin);
                     if settings.cancelled() {
@@ -166,23 +220,34 @@ impl Forward {
         self.moments[moment * self.directions + d]
     }
 
-    fn change(&mut self, system: &System<'_>, tape: &Tape, change: usize) {
+    fn change(
+        &mut self,
+        system: &System<'_>,
+        (tape, interpolant): (&Tape, Interpolant),
+        change: usize,
+    ) {
         let declared = tape.changes[change];
         let Some(affect) = system.affect(declared.event) else { return };
-        let (n, m) = (tape.n, system.ivp.p.len());
-        let at = system.point(tape.time(declared.moment), tape.before(change));
+        let n = tape.n;
+        let (context, seen) = (tape.change_contexts[change], Seen::Directions(&self.past));
+        let reader = Reader { system: *system, tape, interpolant, context, seen };
+        let filled = system.delays().map(|_| Filled::new(reader, affect));
+        let affect = filled.as_ref().map_or(affect, |filled| filled as &dyn Kernel);
+        let mut unit = vec![0.0; if filled.is_some() { self.directions } else { self.unit.len() }];
+        let (t, u) = (tape.time(declared.moment), tape.before(change));
         for d in 0..self.directions {
-            let parameter = d.checked_sub(n).filter(|parameter| *parameter < m);
+            let parameter = self.parameter(tape, d);
             if let Some(parameter) = parameter {
-                self.unit[parameter] = 1.0;
+                unit[parameter] = 1.0;
             }
-            let dt = self.moment(declared.moment, d);
+            let dt = self.moments[declared.moment * self.directions + d];
             self.state.copy_from_slice(&self.states[d * n..(d + 1) * n]);
-            let along = Tangent { t: dt, u: &self.state, p: &self.unit };
+            let along = Tangent { t: dt, u: &self.state, p: &unit };
             let out = &mut self.states[d * n..(d + 1) * n];
+            let at = Point { t, u, p: system.ivp.p };
             affect.jvp(at, along, &mut self.value[..n], out, &mut self.scratch);
             if let Some(parameter) = parameter {
-                self.unit[parameter] = 0.0;
+                unit[parameter] = 0.0;
             }
             self.products += 1;
         }
@@ -191,7 +256,7 @@ impl Forward {
     fn begin(
         &mut self,
         system: &System<'_>,
-        tape: &Tape,
+        (tape, interpolant): (&Tape, Interpolant),
         begin: usize,
         consistency: &mut Consistency<f64>,
     ) -> Result<(), SolveError> {
@@ -203,11 +268,15 @@ impl Forward {
             return Ok(());
         }
         let at = (tape.time(info.moment), tape.begin_state(begin).1);
+        let seen = Seen::Directions(&self.past);
+        let filled = filled(system, tape, interpolant, info.context, seen);
+        let inner = ordinary(system, &filled, &self.still);
         for d in 0..self.directions {
-            let change = (d, self.moment(info.moment, d));
+            let dt = self.moments[info.moment * self.directions + d];
+            let change = (self.parameter(tape, d), dt);
             let state = &self.states[d * n..(d + 1) * n];
             let out = &mut self.slopes[d * n..(d + 1) * n];
-            self.linear.push_forward(&system.ivp, at, state, change, out);
+            self.linear.push_forward(&inner, at, state, change, out);
             self.products += 1;
         }
         Ok(())
@@ -253,6 +322,13 @@ impl Forward {
         let info = &tape.steps[step];
         let view = tape.view(step);
         let h = view.h();
+        equations.select(view.explicit);
+        if let Kind::Later { moment, lag } = tape.moments[info.end].kind {
+            for d in 0..self.directions {
+                let lag = self.past[d * tape.data.len() + tape.params + lag];
+                self.moments[info.end * self.directions + d] = self.moment(moment, d) + lag;
+            }
+        }
         self.lengths.clear();
         if tape.moves(info.begin) || tape.moves(info.end) {
             for d in 0..self.directions {
@@ -260,11 +336,12 @@ impl Forward {
                 self.lengths.push((begin, end - begin));
             }
         }
-        let along = Directions { states: &self.states, slopes: &self.slopes, times: &self.lengths };
-        self.products += equations.tangents(&system.ivp, &view, along, &mut self.unknowns)?;
+        self.unknowns(system, tape, step, equations)?;
         let cut = tape.time(info.cut);
         let is_cut = info.cut != info.end;
-        for row in rows.clone().filter(|row| is_cut || saves[*row] != cut) {
+        // At a moment that moves without an event, the solution of this step at the fixed time.
+        let at_end = !is_cut && !tape.moves(info.end);
+        for row in rows.clone().filter(|row| !at_end || saves[*row] != cut) {
             for d in 0..self.directions {
                 self.within(equations, &view, saves[row], d, 0.0);
                 sink(row, d, &self.state);
@@ -273,9 +350,18 @@ impl Forward {
         if let Some(condition) = &info.condition {
             for d in 0..self.directions {
                 self.within(equations, &view, cut, d, 0.0);
-                let parameter = d.checked_sub(n).and_then(|p| condition.by_p.get(p));
-                let moved = dot(&condition.by_input, &self.state);
-                let dt = -(moved + parameter.copied().unwrap_or(0.0)) / condition.rate;
+                let mut moved = dot(&condition.by_input, &self.state);
+                if self.past.is_empty() {
+                    let parameter = self.parameter(tape, d).map(|p| condition.by_p[p]);
+                    moved += parameter.unwrap_or(0.0);
+                } else {
+                    let numbers = tape.data.len();
+                    moved += dot(&condition.by_p, &self.past[d * numbers..(d + 1) * numbers]);
+                }
+                if let Kind::Passage { moment, .. } = tape.moments[info.cut].kind {
+                    moved -= self.moment(moment, d);
+                }
+                let dt = -moved / condition.rate;
                 self.moments[info.cut * self.directions + d] = dt;
             }
         }
@@ -291,7 +377,7 @@ impl Forward {
                 for (row, weight) in unknowns.chunks_exact(n).zip(end) {
                     add_scaled(state, weight, row);
                 }
-                for row in rows.clone().filter(|row| saves[*row] == cut) {
+                for row in rows.clone().filter(|row| at_end && saves[*row] == cut) {
                     sink(row, d, state);
                 }
                 if !self.slopes.is_empty() {
@@ -313,6 +399,63 @@ impl Forward {
             }
         }
         Ok(())
+    }
+
+    /// The tangents of the unknowns of a step, found again and again where it reads itself.
+    fn unknowns(
+        &mut self,
+        system: &System<'_>,
+        tape: &Tape,
+        step: usize,
+        equations: &mut dyn StageEquations,
+    ) -> Result<(), SolveError> {
+        let (n, s) = (tape.n, tape.stages);
+        let info = &tape.steps[step];
+        let view = tape.view(step);
+        let (block, numbers) = (tape.block(step), tape.data.len());
+        if !self.past.is_empty() {
+            for d in 0..self.directions {
+                let times = [self.moment(info.begin, d), self.moment(info.end, d)];
+                let own = &mut self.past[d * numbers..(d + 1) * numbers][block.clone()];
+                own[..n].copy_from_slice(&self.states[d * n..(d + 1) * n]);
+                own[(1 + s) * n..].copy_from_slice(&times);
+            }
+        }
+        let mut before = f64::INFINITY;
+        for sweep in 0..MOST_SWEEPS {
+            let first = if self.past.is_empty() { n } else { 0 };
+            let (states, slopes, times) = (&self.states[..], &self.slopes[..], &self.lengths[..]);
+            let along = Directions { states, slopes, times, first };
+            {
+                let (interpolant, seen) = (equations.interpolant(), Seen::Directions(&self.past));
+                let filled = filled(system, tape, interpolant, info.context, seen);
+                let inner = ordinary(system, &filled, &self.still);
+                self.products += equations.tangents(&inner, &view, along, &mut self.unknowns)?;
+            }
+            if self.past.is_empty() {
+                return Ok(());
+            }
+            let size_of = |most: f64, x: &f64| most.max(x.abs());
+            let (mut change, mut size) = (0.0_f64, self.states.iter().fold(0.0, size_of));
+            for (past, new) in
+                self.past.chunks_exact_mut(numbers).zip(self.unknowns.chunks_exact(s * n))
+            {
+                let rows = &mut past[block.start + n..block.end - 2];
+                for (kept, new) in rows.iter_mut().zip(new) {
+                    change = change.max((*kept - new).abs());
+                    size = size.max(new.abs());
+                    *kept = *new;
+                }
+            }
+            let settled = change <= 4.0 * f64::EPSILON * size
+                || sweep > 20 && change >= 0.5 * before && change <= 1e-12 * size;
+            // What is not finite is said of the state.
+            if !info.overlaps || settled || !change.is_finite() {
+                return Ok(());
+            }
+            before = change;
+        }
+        reads_itself(view.t)
     }
 
     /// Writes the tangent of the solution at `s` in a step along direction `d` to `state`, where `s`

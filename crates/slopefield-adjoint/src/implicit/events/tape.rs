@@ -2,7 +2,9 @@
 
 use super::super::equations::{StageEquations, StepView};
 use crate::hybrid::locate::Condition;
+use crate::hybrid::past::Steps;
 use crate::hybrid::trace::{Change, Kind, Moment};
+use slopefield_solve::Tableau;
 use std::ops::Range;
 
 /// One thing that the solution went through.
@@ -27,6 +29,28 @@ pub(super) struct Begin {
     pub moment: usize,
     /// Number of the slope there.
     pub slope: usize,
+    pub context: usize,
+}
+
+/// From where the past is read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Context {
+    /// The step at hand: those before it are complete.
+    pub step: usize,
+    /// Where it begins.
+    pub begin: f64,
+    pub place: Place,
+}
+
+/// What stands for the step at hand where it is read itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a step: the step; and at its beginning the one before, which it continues,
+    Continuing,
+    /// or only its beginning, where it begins anew.
+    Anew,
+    /// At a change, or where the method begins: the state at hand.
+    Between,
 }
 
 /// One step.
@@ -40,6 +64,13 @@ pub(super) struct TapeStep {
     pub cut: usize,
     /// What determines that point, where it is not the end.
     pub condition: Option<Condition>,
+    pub context: usize,
+    /// From where conditions within it read the past.
+    pub event_context: usize,
+    /// Whether it reads its own solution, as with lags shorter than the step.
+    pub overlaps: bool,
+    /// The table of the step, where a method that switches has taken an explicit one.
+    pub explicit: Option<&'static Tableau>,
 }
 
 /// The solve.
@@ -51,12 +82,24 @@ pub(super) struct Tape {
     pub moments: Vec<Moment>,
     pub items: Vec<Item>,
     pub steps: Vec<TapeStep>,
-    /// Beginnings and unknowns of the steps.
+    /// All numbers that a value of the past depends on: the parameters and the constant lags, where the
+    /// past is read; then for each step its beginning, its unknowns, and the times of its beginning and
+    /// end.
     pub data: Vec<f64>,
+    /// Number of the parameters among them,
+    pub params: usize,
+    /// and of the lags.
+    pub lags: usize,
+    pub contexts: Vec<Context>,
+    /// For each context and lag, the piece of the past that is looked at.
+    pub bounds: Vec<(f64, f64)>,
+    /// For each context and lag, whether delayed values are coupled to the state.
+    pub coupled: Vec<bool>,
     pub begins: Vec<Begin>,
     /// For each place where the method begins, the state given there and the consistent one.
     pub begin_states: Vec<f64>,
     pub changes: Vec<Change>,
+    pub change_contexts: Vec<usize>,
     /// The states before the changes.
     pub befores: Vec<f64>,
     pub slopes: Vec<f64>,
@@ -65,15 +108,23 @@ pub(super) struct Tape {
 }
 
 impl Tape {
-    pub fn clear(&mut self, n: usize, stages: usize) {
+    /// Forgets the last solve. `known` are parameters and constant lags, where the past is read.
+    pub fn clear(&mut self, n: usize, stages: usize, known: (&[f64], &[f64])) {
         (self.n, self.stages) = (n, stages);
+        (self.params, self.lags) = (known.0.len(), known.1.len());
         self.moments.clear();
         self.items.clear();
         self.steps.clear();
         self.data.clear();
+        self.data.extend_from_slice(known.0);
+        self.data.extend_from_slice(known.1);
+        self.contexts.clear();
+        self.bounds.clear();
+        self.coupled.clear();
         self.begins.clear();
         self.begin_states.clear();
         self.changes.clear();
+        self.change_contexts.clear();
         self.befores.clear();
         self.slopes.clear();
         self.events_at_start = false;
@@ -93,12 +144,28 @@ impl Tape {
         self.moments[moment].kind != Kind::Fixed
     }
 
+    /// Where the numbers of a step are: its beginning, its unknowns row by row, and two times.
+    pub fn block(&self, step: usize) -> Range<usize> {
+        let len = (1 + self.stages) * self.n + 2;
+        let first = self.params + self.lags + step * len;
+        first..first + len
+    }
+
+    /// Makes room for the numbers of a step that begins at `t` with `state` and is to end at `end`.
+    pub fn open(&mut self, step: usize, state: &[f64], (t, end): (f64, f64)) {
+        let block = self.block(step);
+        self.data.resize(block.end, 0.0);
+        self.data[block.start..block.start + self.n].copy_from_slice(state);
+        self.data[block.end - 2] = t;
+        self.data[block.end - 1] = end;
+    }
+
     /// Step `step` as its equations see it.
     pub fn view(&self, step: usize) -> StepView<'_> {
-        let TapeStep { begin, end, .. } = self.steps[step];
-        let block = (1 + self.stages) * self.n;
-        let (start, rows) = self.data[step * block..(step + 1) * block].split_at(self.n);
-        StepView { t: self.time(begin), t_new: self.time(end), start, rows, explicit: None }
+        let TapeStep { begin, end, explicit, .. } = self.steps[step];
+        let block = self.block(step);
+        let (start, rows) = self.data[block.start..block.end - 2].split_at(self.n);
+        StepView { t: self.time(begin), t_new: self.time(end), start, rows, explicit }
     }
 
     pub fn before(&self, change: usize) -> &[f64] {
@@ -116,12 +183,32 @@ impl Tape {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        let numbers = self.data.len() + self.begin_states.len();
+        let numbers = self.data.len() + self.begin_states.len() + 2 * self.bounds.len();
         8 * (numbers + self.befores.len() + self.slopes.len())
             + size_of::<Moment>() * self.moments.len()
             + size_of::<Item>() * self.items.len()
             + size_of::<TapeStep>() * self.steps.len()
             + size_of::<Change>() * self.changes.len()
+            + size_of::<Context>() * self.contexts.len()
+            + self.coupled.len()
+    }
+}
+
+impl Steps for Tape {
+    fn start(&self) -> f64 {
+        Tape::time(self, 0)
+    }
+
+    fn time(&self, moment: usize) -> f64 {
+        Tape::time(self, moment)
+    }
+
+    fn begin(&self, step: usize) -> f64 {
+        Tape::time(self, self.steps[step].begin)
+    }
+
+    fn cut(&self, step: usize) -> f64 {
+        Tape::time(self, self.steps[step].cut)
     }
 }
 

@@ -18,6 +18,9 @@ use slopefield_solve::{
 pub struct Again<'a> {
     case: &'a Hybrid<'a>,
     method: Box<dyn OneStep>,
+    /// The explicit side of automatic switching, and whether it takes steps.
+    explicit: Box<dyn OneStep>,
+    explicitly: bool,
     settings: Settings,
     norm: ErrorNorm,
     consistency: Consistency<f64>,
@@ -40,14 +43,47 @@ impl<'a> Again<'a> {
         let mut plan = Plan::default();
         let mut stepper = method(name).unwrap();
         drive(&mut *stepper, &case.ivp(), &settings, &[], &mut [], Some(&mut plan)).unwrap();
-        let mut method = one_step(name).unwrap();
+        let switches = name == "auto-switch";
+        let mut method = one_step(if switches { "rodas5p" } else { name }).unwrap();
         method.freeze();
+        let explicit = one_step(if case.tolerance < 1e-6 { "vern7" } else { "tsit5" }).unwrap();
         let mut norm = ErrorNorm::default();
         norm.configure(&settings, case.u0.len());
         let mut consistency = Consistency::default();
         consistency.freeze();
         consistency.configure(&case.ivp(), &settings);
-        Again { case, method, settings, norm, consistency, plan, counts: Stats::default() }
+        Again {
+            case,
+            method,
+            explicit,
+            explicitly: false,
+            settings,
+            norm,
+            consistency,
+            plan,
+            counts: Stats::default(),
+        }
+    }
+
+    /// How often automatic switching changes sides.
+    pub fn changes(&self) -> usize {
+        self.plan.implicit.windows(2).filter(|pair| pair[0] != pair[1]).count()
+    }
+
+    /// On how many sides of automatic switching events happen.
+    pub fn sides_with_events(&self) -> usize {
+        let of = |event: &(usize, f64, usize, u32)| self.plan.implicit[event.0.max(1) - 1];
+        let sides: Vec<bool> = self.plan.events.iter().map(of).collect();
+        usize::from(sides.contains(&true)) + usize::from(sides.contains(&false))
+    }
+
+    /// Whether the explicit side takes step `step`.
+    fn is_explicit(&self, step: usize) -> bool {
+        self.plan.implicit.get(step) == Some(&false)
+    }
+
+    fn active(&mut self) -> &mut dyn OneStep {
+        if self.explicitly { &mut *self.explicit } else { &mut *self.method }
     }
 
     /// Whether every event of the system happens on the way.
@@ -63,42 +99,8 @@ impl<'a> Again<'a> {
     /// The gradient of [`reached_squares`] by start time, initial state and parameters, by
     /// differences; with `at_start`, events happen at the start, which cannot move then.
     pub fn gradient(&mut self, at_start: bool) -> Vec<f64> {
-        let (n, t0) = (self.case.u0.len(), self.case.span.0);
-        let states = self.run(t0, self.case.u0, self.case.p);
-        let mut weights = vec![0.0; states.len()];
-        reached_squares(&states, &mut weights);
-        let terms = states.iter().zip(&weights).filter(|(x, _)| x.is_finite());
-        let rounding = f64::EPSILON * terms.map(|(x, w)| (x * w).abs()).sum::<f64>();
-        let (mut out, mut worst) = (Vec::new(), 0.0_f64);
-        for index in 0..1 + n + self.case.p.len() {
-            if index == 0 && at_start {
-                out.push(0.0);
-                continue;
-            }
-            let (mut u0, mut p) = (self.case.u0.to_vec(), self.case.p.to_vec());
-            let mut along = |h: f64| {
-                let (mut t0, size) = (t0, |x: f64| x.abs().max(0.1));
-                match index {
-                    0 => t0 += h,
-                    i if i <= n => u0[i - 1] = self.case.u0[i - 1] + h * size(self.case.u0[i - 1]),
-                    i => p[i - 1 - n] = self.case.p[i - 1 - n] + h * size(self.case.p[i - 1 - n]),
-                }
-                let found = self.run(t0, &u0, &p);
-                let pairs = found.iter().zip(&weights).zip(&states);
-                pairs.filter(|(_, s)| s.is_finite()).map(|((x, w), s)| w * (x - s)).sum::<f64>()
-            };
-            let (derivative, uncertainty) = extrapolated(rounding, &mut along);
-            let size = match index {
-                0 => 1.0,
-                i if i <= n => self.case.u0[i - 1].abs().max(0.1),
-                i => self.case.p[i - 1 - n].abs().max(0.1),
-            };
-            out.push(derivative / size);
-            worst = worst.max(uncertainty / size);
-        }
-        let largest = out.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
-        assert!(worst < 1e-9 * largest, "differences are uncertain by {worst:e}: {out:?}");
-        out
+        let case = self.case;
+        differences(case, at_start, &mut |t0, u0, p| self.run(t0, u0, p))
     }
 
     /// Takes the steps from `(t0, u0, p)`; returns the states at the saves, NaN behind a stop.
@@ -109,6 +111,7 @@ impl<'a> Again<'a> {
         let mut saved = vec![f64::NAN; saves.len() * n];
         let mut at = At { t: t0, u: u0.to_vec(), slope: vec![0.0; n], next: 0 };
         let mut fresh = true;
+        self.explicitly = self.is_explicit(0);
         self.begin(&ivp, &mut at);
         self.happen(&ivp, 0, self.case.span.0, &mut at);
         save(&mut at, saves, self.case.span.0, &mut saved);
@@ -129,10 +132,16 @@ impl<'a> Again<'a> {
                 .filter(|e| first(e) && cut == end)
                 .find_map(|e| self.scheduled(&ivp, e.2, cut));
             let end = planned.unwrap_or(end);
-            let attempt =
-                self.method.attempt(&ivp, (at.t, end), !fresh, &self.norm, &mut self.counts);
+            if self.explicitly != self.is_explicit(step) {
+                self.explicitly = !self.explicitly;
+                fresh = true;
+                self.begin(&ivp, &mut at);
+            }
+            let Again { method, explicit, norm, counts, .. } = self;
+            let active = if self.explicitly { &mut *explicit } else { &mut *method };
+            let attempt = active.attempt(&ivp, (at.t, end), !fresh, norm, counts);
             assert!(matches!(attempt, Attempt::Measured(_)), "{attempt:?}");
-            self.method.prepare_dense(&ivp, &mut self.counts);
+            active.prepare_dense(&ivp, counts);
             let root = here.iter().filter(first).find_map(|e| match list[e.2].trigger {
                 Trigger::Crossing { root, .. } => Some(root),
                 _ => None,
@@ -143,13 +152,13 @@ impl<'a> Again<'a> {
             };
             while at.next < saves.len() && (cut - saves[at.next]) * direction > 0.0 {
                 let row = &mut saved[at.next * n..(at.next + 1) * n];
-                self.method.interpolate(saves[at.next], row).unwrap();
+                self.active().interpolate(saves[at.next], row).unwrap();
                 at.next += 1;
             }
             if at.t == end {
-                at.u.copy_from_slice(self.method.end());
+                at.u.copy_from_slice(self.active().end());
             } else {
-                self.method.interpolate(at.t, &mut at.u).unwrap();
+                self.active().interpolate(at.t, &mut at.u).unwrap();
             }
             fresh = breaks;
             if breaks {
@@ -168,7 +177,9 @@ impl<'a> Again<'a> {
         let (u, slope) = (&mut at.u, &mut at.slope);
         let given = u.clone();
         self.consistency.establish(ivp, at.t, u, slope, &mut self.counts).unwrap();
-        self.method.begin(ivp, &self.settings, at.t, &given, &mut self.counts).unwrap();
+        let Again { method, explicit, settings, counts, .. } = self;
+        let active = if self.explicitly { explicit } else { method };
+        active.begin(ivp, settings, at.t, &given, counts).unwrap();
     }
 
     /// Lets the events that followed step `step` at `t` happen.
@@ -235,7 +246,8 @@ impl<'a> Again<'a> {
         let mut u = vec![0.0; ivp.u0.len()];
         let mut values = vec![0.0; Kernel::shape(roots).outputs];
         let mut value = |t: f64| {
-            self.method.interpolate(t, &mut u).unwrap();
+            let active = if self.explicitly { &mut self.explicit } else { &mut self.method };
+            active.interpolate(t, &mut u).unwrap();
             roots.eval(t, &u, ivp.p, &mut values, &mut []);
             values[root as usize]
         };
@@ -260,6 +272,50 @@ impl<'a> Again<'a> {
         }
         two
     }
+}
+
+/// States at the saves as a function of start time, initial state and parameters.
+pub type Run<'r> = dyn FnMut(f64, &[f64], &[f64]) -> Vec<f64> + 'r;
+
+/// The gradient of [`reached_squares`] of the states that `run` makes of start time, initial state and
+/// parameters.
+pub fn differences(case: &Hybrid<'_>, at_start: bool, run: &mut Run<'_>) -> Vec<f64> {
+    let (n, t0) = (case.u0.len(), case.span.0);
+    let states = run(t0, case.u0, case.p);
+    let mut weights = vec![0.0; states.len()];
+    reached_squares(&states, &mut weights);
+    let terms = states.iter().zip(&weights).filter(|(x, _)| x.is_finite());
+    let rounding = f64::EPSILON * terms.map(|(x, w)| (x * w).abs()).sum::<f64>();
+    let (mut out, mut worst) = (Vec::new(), 0.0_f64);
+    for index in 0..1 + n + case.p.len() {
+        if index == 0 && at_start {
+            out.push(0.0);
+            continue;
+        }
+        let (mut u0, mut p) = (case.u0.to_vec(), case.p.to_vec());
+        let mut along = |h: f64| {
+            let (mut t0, size) = (t0, |x: f64| x.abs().max(0.1));
+            match index {
+                0 => t0 += h,
+                i if i <= n => u0[i - 1] = case.u0[i - 1] + h * size(case.u0[i - 1]),
+                i => p[i - 1 - n] = case.p[i - 1 - n] + h * size(case.p[i - 1 - n]),
+            }
+            let found = run(t0, &u0, &p);
+            let pairs = found.iter().zip(&weights).zip(&states);
+            pairs.filter(|(_, s)| s.is_finite()).map(|((x, w), s)| w * (x - s)).sum::<f64>()
+        };
+        let (derivative, uncertainty) = extrapolated(rounding, &mut along);
+        let size = match index {
+            0 => 1.0,
+            i if i <= n => case.u0[i - 1].abs().max(0.1),
+            i => case.p[i - 1 - n].abs().max(0.1),
+        };
+        out.push(derivative / size);
+        worst = worst.max(uncertainty / size);
+    }
+    let largest = out.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+    assert!(worst < 1e-9 * largest, "differences are uncertain by {worst:e}: {out:?}");
+    out
 }
 
 /// Saves the state at hand where that is asked for at the time `t` of the solve itself: the solution

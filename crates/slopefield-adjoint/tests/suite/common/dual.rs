@@ -204,7 +204,7 @@ pub struct System {
     pub lags: Option<Function>,
     pub history: Option<Function>,
     pub constant: Vec<bool>,
-    jumps_at_start: bool,
+    pub jumps_at_start: bool,
     curved: bool,
     mass: Option<Mass>,
 }

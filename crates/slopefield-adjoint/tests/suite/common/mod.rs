@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test file uses a part")]
 
 pub mod again;
+pub mod delayed;
 pub mod dual;
 pub mod replay;
 

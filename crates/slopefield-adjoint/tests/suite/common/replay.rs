@@ -20,11 +20,14 @@ pub struct Plan {
     /// Begin, whole end, cut.
     pub steps: Vec<(f64, f64, f64)>,
     /// For each step, the lags coupled to the state.
-    coupled: Vec<Vec<bool>>,
+    pub coupled: Vec<Vec<bool>>,
     /// Number of the step before it, time, event, round.
     pub events: Vec<(usize, f64, usize, u32)>,
     /// State at each cut.
-    ends: Vec<Vec<f64>>,
+    pub ends: Vec<Vec<f64>>,
+    /// For each step of a method that switches, whether its implicit side has taken it.
+    pub implicit: Vec<bool>,
+    implicit_steps: u64,
     whole: Option<f64>,
 }
 
@@ -37,6 +40,10 @@ impl StepObserver for Plan {
         self.steps.push((step.t_prev, end, step.t));
         self.ends.push(solution.state().to_vec());
         self.coupled.push(solution.coupled_lags().to_vec());
+        if let Some(report) = solution.switches() {
+            self.implicit.push(report.implicit_steps > self.implicit_steps);
+            self.implicit_steps = report.implicit_steps;
+        }
         Ok(())
     }
     fn happened(&mut self, happening: &Happening<'_, f64>) -> Result<(), SolveError> {
