@@ -71,6 +71,9 @@ pub struct ExperimentFile {
     pub set: BTreeMap<String, f64>,
     /// Params that get their own fitted value in this experiment.
     pub local: Vec<String>,
+    /// The rows of the table were measured at rest: the state of each is the steady state of the
+    /// equations at its time, which the initial values lead to.
+    pub steady: bool,
 }
 
 /// Solver settings.

@@ -6,7 +6,7 @@ use crate::gradient::Route;
 use crate::resolve::{Experiment, Resolved, resolve};
 use crate::system::undelayed;
 use crate::{Choice, CompiledModel, Solvers, StudyError, StudyFile, TableData, error::Problem};
-use slopefield_adjoint::GradientMethod;
+use slopefield_adjoint::{GradientMethod, STEADY, SteadyRows};
 use slopefield_graph::network::NetworkLibrary;
 use slopefield_kernel::Kernel;
 use slopefield_lang::{Model, Noise, ReactionMode, Scale as LangScale};
@@ -136,6 +136,9 @@ impl Prepared {
         name: &str,
         solvers: &dyn Solvers,
     ) -> Result<Box<dyn GradientMethod>, StudyError> {
+        if name == STEADY.id && self.resolved.at_rest() {
+            return Ok(Box::new(SteadyRows::new()));
+        }
         self.route(solvers).method(name)
     }
 
@@ -406,6 +409,7 @@ fn train_experiment(e: &Experiment, params: Vec<Source>) -> train::Experiment {
         params,
         fixed_initial: e.set_states.clone(),
         series: series.collect(),
+        steady: e.steady,
     }
 }
 

@@ -258,6 +258,9 @@ pub(crate) fn fingerprint(problem: &Problem, recipe: &Recipe) -> u64 {
     h.count(problem.experiments.len());
     for e in &problem.experiments {
         h.number(e.t0);
+        if e.steady {
+            h.bytes(b"steady");
+        }
         for source in &e.params {
             match *source {
                 Source::Theta(i) => h.count(i),

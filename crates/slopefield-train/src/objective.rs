@@ -22,7 +22,7 @@ use crate::problem::{ParamKind, Problem, ProblemError};
 use crate::recipe::Scope;
 use crate::transform::Transform;
 use experiment::ExperimentLoss;
-use slopefield_adjoint::GradientMethod;
+use slopefield_adjoint::{GradientMethod, SteadyRows};
 use slopefield_solve::Stepper;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -132,8 +132,16 @@ impl Objective {
                 priors.push((i, prior));
             }
         }
+        let method = |i: usize| -> Box<dyn GradientMethod> {
+            // What was measured at rest has no solution over time.
+            if problem.experiments[i].steady {
+                Box::new(SteadyRows::new())
+            } else {
+                (methods.gradient)(i)
+            }
+        };
         let experiments = (0..problem.experiments.len())
-            .map(|i| ExperimentLoss::new(&problem, i, (methods.gradient)(i)))
+            .map(|i| ExperimentLoss::new(&problem, i, method(i)))
             .collect();
         let n = problem.theta.len();
         let noise_only = dependence::noise_only(&problem);
@@ -374,7 +382,9 @@ impl Objective {
     /// Name of the gradient method, and whether it differentiates the very steps of the solver.
     #[must_use]
     pub fn gradient_method(&self) -> (&'static str, bool) {
-        let name = self.experiments.first().map_or("", ExperimentLoss::gradient_method);
+        let over_time = |e: &&ExperimentLoss| !self.problem.experiments[e.index].steady;
+        let of = self.experiments.iter().find(over_time).or(self.experiments.first());
+        let name = of.map_or("", ExperimentLoss::gradient_method);
         (name, slopefield_adjoint::method_info(name).is_none_or(|m| m.exact))
     }
 

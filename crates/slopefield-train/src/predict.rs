@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, FailureKind};
 use crate::objective::{Objective, assemble_params, initial_state, scratch_len};
+use slopefield_adjoint::steady_states;
 use slopefield_solve::{Ivp, drive};
 
 impl Objective {
@@ -72,7 +73,8 @@ impl Objective {
         failure
     }
 
-    /// States at ascending `times`, row by row; NaN from where a failed solve stopped.
+    /// States at ascending `times`, row by row; NaN from where a failed solve stopped. Of an
+    /// experiment that was measured at rest, the steady states at these times.
     #[must_use]
     pub fn states(
         &self,
@@ -102,8 +104,12 @@ impl Objective {
             u0: &u0,
             p: &p,
         };
-        let mut stepper = self.stepper(experiment);
-        let result = drive(&mut *stepper, &ivp, &problem.settings, times, &mut states, None);
+        let result = if spec.steady {
+            steady_states(&ivp, &problem.settings, times, &mut states)
+        } else {
+            let mut stepper = self.stepper(experiment);
+            drive(&mut *stepper, &ivp, &problem.settings, times, &mut states, None)
+        };
         (states, result.err().map(|e| Failure::from_solve(experiment, &spec.name, e)))
     }
 }

@@ -5,7 +5,7 @@
 use crate::noise::NoiseKind;
 use crate::prior::{Prior, PriorError};
 use crate::transform::{Transform, TransformError};
-use slopefield_kernel::{Kernel, Shape};
+use slopefield_kernel::{Kernel, Part, Shape};
 use slopefield_solve::Settings;
 use std::ops::Range;
 use std::sync::Arc;
@@ -115,6 +115,9 @@ pub struct Experiment {
     pub fixed_initial: Vec<(usize, f64)>,
     /// Measurements.
     pub series: Vec<Series>,
+    /// They were made at rest: the state at the time of each is the steady state of the equations
+    /// with that time in them that is reached from the initial values.
+    pub steady: bool,
 }
 
 /// A whole fitting problem.
@@ -219,8 +222,8 @@ impl Problem {
             }
         }
         let mut training_points = 0;
-        for e in &self.experiments {
-            training_points += self.check_experiment(e)?;
+        for (index, e) in self.experiments.iter().enumerate() {
+            training_points += self.check_experiment(index, e)?;
         }
         if training_points == 0 {
             return Err(ProblemError::NoData);
@@ -296,7 +299,7 @@ impl Problem {
     }
 
     /// Returns the number of points to train on.
-    fn check_experiment(&self, e: &Experiment) -> Result<usize, ProblemError> {
+    fn check_experiment(&self, index: usize, e: &Experiment) -> Result<usize, ProblemError> {
         let refuse = |what: String| Err(ProblemError::Experiment { name: e.name.clone(), what });
         if !e.t0.is_finite() {
             return refuse(format!("the start time must be a finite number, not {}", e.t0));
@@ -322,6 +325,16 @@ impl Problem {
         for &(state, value) in &e.fixed_initial {
             if state >= self.states() || !value.is_finite() {
                 return refuse(format!("initial value {value} of state {state} cannot be set"));
+            }
+        }
+        if e.steady {
+            let structure = self.kernels_of(index).rhs.structure();
+            if let Some(part) = structure.beyond(&[Part::Mass]) {
+                return refuse(format!(
+                    "it was measured at rest, but systems with {} have no steady state that could be \
+                     differentiated",
+                    part.words()
+                ));
             }
         }
         let mut training = 0;

@@ -75,6 +75,9 @@ pub fn join_segments(objective: &Objective, z: &[f64]) -> Result<Joined, Unjoine
                 .into(),
         ));
     }
+    if problem.experiments.iter().any(|e| e.steady) {
+        return Err(because("measurements at rest have no span to cut into segments".into()));
+    }
     let cuts = cut::cut(problem, &objective.theta(z)).map_err(because)?;
     let sizes = cut::sizes(&cuts, problem.states());
     let unit = unit(problem);
@@ -189,6 +192,7 @@ fn segmented(problem: &Problem, cuts: &[Cut], sizes: &[f64], weight: f64) -> (Pr
                 name: experiment.name.clone(),
                 t0: from,
                 params,
+                steady: false,
                 fixed_initial: if first { experiment.fixed_initial.clone() } else { Vec::new() },
                 series,
             });

@@ -536,7 +536,12 @@ set: { [key in string]: number },
 /**
  * Params that get their own fitted value in this experiment.
  */
-local: Array<string>, };
+local: Array<string>, 
+/**
+ * The rows of the table were measured at rest: the state of each is the steady state of the
+ * equations at its time, which the initial values lead to.
+ */
+steady: boolean, };
 
 /**
  * One experiment.

@@ -17,6 +17,7 @@ mod problems;
 mod recording;
 mod references;
 mod solvers;
+mod steady;
 mod study;
 mod system;
 mod terms;

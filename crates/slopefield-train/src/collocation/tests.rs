@@ -68,6 +68,7 @@ fn problem() -> Problem {
         name: name.into(),
         t0: 0.0,
         params: vec![Source::Theta(0), Source::Theta(local)],
+        steady: false,
         fixed_initial: Vec::new(),
         series: vec![series(0, 0.0, 15), series(1, 0.1, 12)],
     };

@@ -6,7 +6,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::grid::{Grid, Point as Measured};
 use crate::noise::NoiseKind;
 use crate::problem::{Experiment, ModelKernels, ObservationSpec, Problem, Source};
-use slopefield_adjoint::{Evaluated, GradientMethod};
+use slopefield_adjoint::{Evaluated, GradientMethod, steady_states};
 use slopefield_kernel::{Cotangent, Point};
 use slopefield_solve::{Ivp, StepObserver, StepTimes, Stepper, drive};
 
@@ -126,8 +126,8 @@ impl ExperimentLoss {
         replay: &dyn Fn(Vec<f64>) -> Option<Box<dyn Stepper>>,
     ) -> Result<bool, Failure> {
         let experiment = &problem.experiments[self.index];
-        let rows = self.training.rows_within(experiment.t0, horizon);
-        if rows == 0 || self.training.times[rows - 1] <= experiment.t0 {
+        let rows = self.training.rows_of(experiment, horizon);
+        if rows == 0 || experiment.steady || self.training.times[rows - 1] <= experiment.t0 {
             return Ok(true);
         }
         assemble_params(experiment, theta, &mut self.p);
@@ -167,7 +167,7 @@ impl ExperimentLoss {
         grad_theta: &mut [f64],
     ) -> Result<(), Failure> {
         let experiment = &problem.experiments[self.index];
-        let rows = self.training.rows_within(experiment.t0, horizon);
+        let rows = self.training.rows_of(experiment, horizon);
         if rows == 0 {
             return Ok(());
         }
@@ -209,7 +209,7 @@ impl ExperimentLoss {
             }
             own.loss() - before
         };
-        if saves[rows - 1] <= experiment.t0 {
+        if saves[rows - 1] <= experiment.t0 && !experiment.steady {
             // Nothing to integrate: everything was measured at the start.
             loss(&self.u0, &mut self.grad_u0);
         } else {
@@ -287,8 +287,7 @@ impl ExperimentLoss {
         stepper: &dyn Fn() -> Box<dyn Stepper>,
         sums: &mut Sums,
     ) -> Result<(), Failure> {
-        let t0 = problem.experiments[self.index].t0;
-        let rows = self.training.rows_within(t0, horizon);
+        let rows = self.training.rows_of(&problem.experiments[self.index], horizon);
         self.add_without_gradient(problem, theta, Part::Training, rows, stepper, sums)
     }
 
@@ -313,7 +312,7 @@ impl ExperimentLoss {
         let n = self.u0.len();
         self.states.resize(self.states.len().max(rows * n), 0.0);
         let states = &mut self.states[..rows * n];
-        if last > experiment.t0 {
+        if last > experiment.t0 || experiment.steady {
             let ivp = Ivp {
                 rhs: &*problem.kernels_of(self.index).rhs,
                 t0: experiment.t0,
@@ -321,9 +320,13 @@ impl ExperimentLoss {
                 u0: &self.u0,
                 p: &self.p,
             };
-            let stepper = self.stepper.get_or_insert_with(stepper);
-            drive(&mut **stepper, &ivp, &problem.settings, saves, states, None)
-                .map_err(|error| Failure::from_solve(self.index, &experiment.name, error))?;
+            let solved = if experiment.steady {
+                steady_states(&ivp, &problem.settings, saves, states)
+            } else {
+                let stepper = self.stepper.get_or_insert_with(stepper);
+                drive(&mut **stepper, &ivp, &problem.settings, saves, states, None)
+            };
+            solved.map_err(|error| Failure::from_solve(self.index, &experiment.name, error))?;
         } else {
             states.chunks_exact_mut(n.max(1)).for_each(|row| row.copy_from_slice(&self.u0));
         }

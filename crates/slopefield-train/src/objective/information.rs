@@ -130,7 +130,7 @@ impl ExperimentLoss {
         sought: Sought<'_>,
     ) -> Result<(), Failure> {
         let experiment = &problem.experiments[self.index];
-        let rows = self.training.rows_within(experiment.t0, horizon);
+        let rows = self.training.rows_of(experiment, horizon);
         if rows == 0 {
             return Ok(());
         }
@@ -165,7 +165,7 @@ impl ExperimentLoss {
                 du0[state] = 0.0;
             }
         }
-        if saves[rows - 1] <= experiment.t0 {
+        if saves[rows - 1] <= experiment.t0 && !experiment.steady {
             // Nothing to integrate: everything was measured at the start.
             for row in 0..rows {
                 work.states[row * n..(row + 1) * n].copy_from_slice(&self.u0);

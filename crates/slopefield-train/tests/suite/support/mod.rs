@@ -193,6 +193,7 @@ pub fn experiment(t0: f64, params: usize, series: Vec<Series>) -> Experiment {
         name: "the only one".into(),
         t0,
         params: (0..params).map(Source::Theta).collect(),
+        steady: false,
         fixed_initial: Vec::new(),
         series,
     }
