@@ -67,10 +67,11 @@ pub use method::{DEFAULT_MEMORY, Evaluated, GradientMethod, Loss};
 pub use methods::{METHODS, MethodInfo, Through, applicable, method_info};
 pub use own_steps::OwnStepsAdjoint;
 pub use second_order::{CurvedLoss, SecondOrder, SecondOrderAdjoint};
+pub use slopefield_stochastic::Paths;
 pub use states::StateSensitivities;
 pub use steady::{STEADY, SteadyAdjoint, SteadyEvaluated, SteadyLoss, SteadyRows, steady_states};
 pub use stochastic::{
-    FrozenPath, JumpDiffusionGradient, JumpScore, MeanGradient, MomentLoss, Moments, PathGradient,
-    PathLoss, PathMethod, Pathwise, StochasticAdjoint, StochasticForward, mean_gradient,
-    moment_gradient,
+    AlongPaths, FrozenPath, JumpDiffusionGradient, JumpScore, MeanGradient, MomentLoss, Moments,
+    PathGradient, PathLoss, PathMethod, Pathwise, StochasticAdjoint, StochasticForward,
+    mean_gradient, moment_gradient, observed_moment_gradient, observed_moments,
 };

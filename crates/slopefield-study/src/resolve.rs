@@ -496,6 +496,10 @@ fn check_settings(file: &StudyFile, problems: &mut Vec<Problem>) {
     if solver.max_steps == 0 {
         problems.push(Problem::error("solver.max_steps", "at least one step is needed"));
     }
+    if !(2..=100_000).contains(&solver.paths) {
+        let message = format!("moments are taken over 2 to 100000 paths, not {}", solver.paths);
+        problems.push(Problem::error("solver.paths", message));
+    }
     let training = &file.training;
     one_of("training.recipe", &training.recipe, &["default", "custom"], problems);
     one_of("training.start", &training.start, &["auto", "given", "changes", "segments"], problems);

@@ -51,8 +51,8 @@ pub use optimise::{
 };
 pub use prior::{Prior, PriorError};
 pub use problem::{
-    Experiment, ModelKernels, ObservationSpec, ParamKind, ParamSpec, Problem, ProblemError, Scale,
-    Series, Source,
+    Experiment, ModelKernels, ObservationSpec, OverPaths, ParamKind, ParamSpec, PathMoment,
+    Problem, ProblemError, Scale, Series, Source,
 };
 pub use recipe::{Beginning, EarlyStopping, Optimiser, Recipe, Search, Stage};
 pub use scores::Score;

@@ -13,12 +13,15 @@ mod dependence;
 mod experiment;
 mod information;
 mod many;
+mod over_paths;
 
 pub(crate) use experiment::{assemble_params, initial_state, scratch_len};
+pub(crate) use over_paths::moments;
 
 use crate::failure::{Failure, FailureKind};
+use crate::noise::{NoiseKind, Term};
 use crate::prior::Prior;
-use crate::problem::{ParamKind, Problem, ProblemError};
+use crate::problem::{ObservationSpec, ParamKind, Problem, ProblemError};
 use crate::recipe::Scope;
 use crate::transform::Transform;
 use experiment::ExperimentLoss;
@@ -98,6 +101,17 @@ impl Sums {
         self.likelihood_points + self.least_squares_points
     }
 
+    /// Counts the term of one point.
+    fn count(&mut self, spec: &ObservationSpec, term: &Term) {
+        if spec.noise == NoiseKind::LeastSquares {
+            self.sse += term.loss;
+            self.least_squares_points += 1;
+        } else {
+            self.negative_log_likelihood += term.loss;
+            self.likelihood_points += 1;
+        }
+    }
+
     /// Adds the sums over other points.
     fn add(&mut self, other: Sums) {
         self.negative_log_likelihood += other.negative_log_likelihood;
@@ -141,7 +155,7 @@ impl Objective {
             }
         };
         let experiments = (0..problem.experiments.len())
-            .map(|i| ExperimentLoss::new(&problem, i, method(i)))
+            .map(|i| ExperimentLoss::new(&problem, i, method(i), &methods))
             .collect();
         let n = problem.theta.len();
         let noise_only = dependence::noise_only(&problem);
@@ -289,7 +303,8 @@ impl Objective {
     /// As [`Objective::evaluate`].
     pub fn value(&mut self, z: &[f64], horizon: f64) -> Result<Evaluation, Failure> {
         let structure = self.problem.kernels.rhs.structure();
-        if structure.noise.is_some() || structure.jumps.is_some() {
+        let random = structure.noise.is_some() || structure.jumps.is_some();
+        if random && self.experiments.iter().any(|e| e.many.is_none()) {
             // The loss is that of paths which only the gradient method knows.
             return self.evaluate(z, horizon, None);
         }

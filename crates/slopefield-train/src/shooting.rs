@@ -139,6 +139,7 @@ fn segmented(problem: &Problem, cuts: &[Cut], sizes: &[f64], weight: f64) -> (Pr
     let outputs = problem.kernels.observe.shape().outputs;
     let mut observations = problem.observations.clone();
     observations.extend((0..n).map(|i| ObservationSpec {
+        over_paths: None,
         name: format!("jump of state {}", i + 1),
         noise: NoiseKind::LeastSquares,
         value: outputs + i,

@@ -2142,7 +2142,11 @@ max_steps: number,
  * How reactions are run: `ode`, `langevin` (as a stochastic differential equation) or `jumps`
  * (one by one, as random events).
  */
-reactions: string, };
+reactions: string, 
+/**
+ * Random paths over which `path_mean` and `path_variance` of a model are taken.
+ */
+paths: number, };
 
 /**
  * A built-in solver.

@@ -13,6 +13,7 @@ mod gradients_events;
 mod gradients_implicit;
 mod gradients_random;
 mod inputs;
+mod path_moments;
 mod problems;
 mod recording;
 mod references;

@@ -59,6 +59,7 @@ fn problem() -> Problem {
         Series { observation, times, values, held_out: Vec::new() }
     };
     let observation = |name: &str, value| ObservationSpec {
+        over_paths: None,
         name: name.into(),
         noise: NoiseKind::LeastSquares,
         value,

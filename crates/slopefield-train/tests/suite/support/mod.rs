@@ -176,6 +176,7 @@ pub fn positive(name: &str, start: f64, bounds: (f64, f64)) -> ParamSpec {
 
 pub fn observation(name: &str, noise: NoiseKind, value: usize) -> ObservationSpec {
     ObservationSpec {
+        over_paths: None,
         name: name.into(),
         noise,
         value,
