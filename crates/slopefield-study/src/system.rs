@@ -425,9 +425,13 @@ pub(crate) fn is_constant_between(model: &Model) -> bool {
 
 /// Whether an expression has the time in it, also through what it uses.
 fn mentions_time(model: &Model, expr: &Expr) -> bool {
-    // Loops and networks are rare in rates: their presence counts as time.
+    // Loops are rare in rates: their presence counts as time.
     match &expr.kind {
-        ExprKind::Time | ExprKind::Element(..) | ExprKind::Lanes(_) | ExprKind::Output(..) => true,
+        ExprKind::Time | ExprKind::Element(..) | ExprKind::Lanes(_) => true,
+        ExprKind::Output(call, _) => {
+            let arguments = &model.calls[call.0 as usize].arguments;
+            arguments.iter().any(|argument| mentions_time(model, argument))
+        }
         ExprKind::State(id) => model.input(*id).is_some(),
         ExprKind::Number(_) | ExprKind::Param(_) => false,
         ExprKind::Let(id, k) => mentions_time(model, &model.lets[id.0 as usize].value[*k as usize]),
