@@ -8,6 +8,7 @@ pub mod client;
 pub mod envelope;
 pub mod error;
 pub mod frame;
+pub mod hessian;
 pub mod plugins;
 pub mod schema;
 pub mod stages;

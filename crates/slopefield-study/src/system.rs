@@ -38,6 +38,17 @@ pub(crate) struct Source {
     lowered: LoweredModel,
 }
 
+/// Products with second derivatives of one function of a lowered model, made at their first use.
+pub(crate) fn second_derivatives(
+    model: &Model,
+    lowered: &LoweredModel,
+    function: ModelFunction,
+    shape: Shape,
+) -> Arc<dyn HessianProduct> {
+    let source = Arc::new(Source { model: model.clone(), lowered: lowered.clone() });
+    Arc::new(LazyHessian::new(&source, function, shape))
+}
+
 /// The compiled functions of a system, which take the values of inputs behind the states.
 pub(crate) struct Functions {
     kernels: Vec<(ModelFunction, Arc<dyn Kernel>)>,

@@ -43,7 +43,7 @@ pub use control::{Control, Event, Start};
 pub use failure::{Failure, FailureKind};
 pub use fit::{Fit, StopReason};
 pub use noise::{DomainError, Information, MAX_ARGUMENTS, NoiseKind, Term};
-pub use objective::{Evaluation, Methods, Objective};
+pub use objective::{Evaluation, Hessian, Methods, Objective, SecondDerivatives};
 pub use optimise::{
     Adam, AdamSettings, AdamWork, Bounds, Clip, CmaEs, CmaEsSettings, CmaEsWork, EvaluateFn,
     InformationFn, Lbfgs, LbfgsSettings, LbfgsWork, Lbfgsb, LbfgsbWork, LevenbergMarquardt,

@@ -14,9 +14,11 @@ mod experiment;
 mod information;
 mod many;
 mod over_paths;
+mod second_order;
 
 pub(crate) use experiment::{assemble_params, initial_state, scratch_len};
 pub(crate) use over_paths::moments;
+pub use second_order::{Hessian, SecondDerivatives};
 
 use crate::failure::{Failure, FailureKind};
 use crate::noise::{NoiseKind, Term};

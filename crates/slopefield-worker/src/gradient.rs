@@ -1,5 +1,7 @@
 //! The `gradient` command: every method on the user's own study, timed, compared, checked.
 
+mod hessian;
+
 use crate::failure::{self, error};
 use slopefield_adjoint::{METHODS, MethodInfo, STEADY, method_info, steady_states};
 use slopefield_api::schema::{Block, Emit};
@@ -77,6 +79,7 @@ pub fn run(
         chosen,
         choice,
         stopped: false,
+        hessian: None,
     };
     (reply.forward_seconds, reply.forward_evaluations) = forward(prepared, solvers, control)?;
     for (done, method) in all.iter().enumerate() {
@@ -130,6 +133,9 @@ pub fn run(
         for result in &mut reply.methods {
             result.agreement = distance(&reference, &result.values);
         }
+    }
+    if request.hessian && !reply.stopped {
+        reply.hessian = Some(hessian::view(prepared, solvers, control)?);
     }
     Ok(reply)
 }

@@ -774,7 +774,11 @@ choice: string,
 /**
  * The comparison was stopped before its end.
  */
-stopped: boolean, };
+stopped: boolean, 
+/**
+ * Second derivatives, where they were asked for.
+ */
+hessian: HessianView | null, };
 
 /**
  * Gradients of a study.
@@ -799,7 +803,11 @@ compare: boolean,
 /**
  * Memory of one gradient, such as `64 MB`; that of the study when absent.
  */
-memory: string | null, };
+memory: string | null, 
+/**
+ * Second derivatives as well.
+ */
+hessian: boolean, };
 
 /**
  * One method's gradient.
@@ -887,6 +895,30 @@ description: string,
  * It differentiates the very steps of the solver.
  */
 exact: boolean, };
+
+/**
+ * How the gradient of a loss changes.
+ */
+export type HessianView = { 
+/**
+ * Change of the gradient along its own direction, per unit of that: the product of the Hessian
+ * with the gradient over its length, in the order of the reply's names.
+ */
+along_gradient: Array<number>, 
+/**
+ * Second derivative of the loss in that direction.
+ */
+curvature: number, 
+/**
+ * Largest difference of two entries across the diagonal relative to the largest entry, where there
+ * are few parameters and the whole matrix was computed.
+ */
+asymmetry: number | null, 
+/**
+ * Curvatures along orthogonal directions in the optimiser's coordinates, ascending; none where
+ * there are many parameters.
+ */
+eigenvalues: Array<number>, };
 
 /**
  * A table that drives an input.

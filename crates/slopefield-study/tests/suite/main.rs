@@ -12,6 +12,7 @@ mod gradients_delays;
 mod gradients_events;
 mod gradients_implicit;
 mod gradients_random;
+mod hessian;
 mod inputs;
 mod path_moments;
 mod problems;
