@@ -115,6 +115,42 @@ t = np.linspace(0, 1, 6)[1:]
 write("jumps/data.csv", "mean of dX = -X/2 dt + 0.1 dW from X = 1, with jumps to 0.9 X at the rate 5", ["t", "goal", "mean_seen"],
       np.column_stack([t, 0 * t, np.exp(-t)]))
 
+# swirl: first and second moments of a linear equation with two noises, Z = diag(1, -1) and the exchange of both
+decay, turn, stretch, shear = 0.5, 2.0, 0.4, 0.6
+
+
+def swirl(t, u):
+    x, y, xx, yy, xy = u
+    return [-decay * x - turn * y, turn * x - decay * y,
+            (stretch**2 - 2 * decay) * xx - 2 * turn * xy + shear**2 * yy,
+            (stretch**2 - 2 * decay) * yy + 2 * turn * xy + shear**2 * xx,
+            (shear**2 - stretch**2 - 2 * decay) * xy + turn * (xx - yy)]
+
+
+t = np.linspace(0, 3, 13)
+x, y, xx, yy, xy = solve(swirl, t, [2, 0, 4, 0, 0])[1:].T
+write("swirl/data.csv", "means and variances of dX = -(X/2 + 2 Y) dt + 0.4 X dV + 0.6 Y dW, dY = (2 X - Y/2) dt - 0.4 Y dV + 0.6 X dW from (2, 0)",
+      ["t", "x_mean", "y_mean", "x_variance", "y_variance"], np.column_stack([t[1:], x, y, xx - x * x, yy - y * y]))
+
+# regulation: the master equation of births that fewer molecules make faster, cut off at 60 molecules
+n = np.arange(61)
+births, deaths = 12 / (1 + (n / 8) ** 2), 1.0 * n
+births[-1] = 0
+
+
+def master(t, p):
+    out = -(births + deaths) * p
+    out[1:] += (births * p)[:-1]
+    out[:-1] += (deaths * p)[1:]
+    return out
+
+
+t = np.linspace(0, 3.2, 9)
+p = solve(master, t, np.eye(61)[0])[1:]
+mean = p @ n
+write("regulation/data.csv", "mean and variance of births at the rate 12/(1 + (x/8)^2) and deaths at the rate x, from 0, by the master equation",
+      ["t", "x_mean", "x_variance"], np.column_stack([t[1:], mean, p @ n**2 - mean**2]))
+
 # flow: samples of a mixture of two normal distributions, as constants of the model
 random = np.random.default_rng(2)
 sample = np.sort(np.where(random.random(120) < 0.4, random.normal(-1.5, 0.4, 120), random.normal(1.2, 0.7, 120)))

@@ -6,7 +6,7 @@
 //! are solved with the very steps of the unperturbed one, so differences are accurate to about
 //! eleven digits instead of the tolerance of the solve.
 
-use crate::{GradientMethod, Loss};
+use crate::{GradientMethod, Loss, steady_states};
 use slopefield_solve::{
     ExplicitRungeKutta, FrozenSteps, Ivp, Settings, SolveError, StepGuesses, StepTimes, Stepper,
     Tableau, drive,
@@ -37,6 +37,8 @@ pub enum Replay<'a> {
     /// Adaptively by a stepper. The differences are then no better than the tolerances allow;
     /// right for continuous adjoints and plugin solvers.
     Adaptive(&'a mut dyn Stepper),
+    /// Not over time: the states are the steady states at the save times ([`crate::SteadyRows`]).
+    AtRest,
 }
 
 /// Comparison along one direction.
@@ -91,14 +93,15 @@ pub fn check(
     // Stiff equations bear no large changes of their values.
     let stiff = matches!(replay, Replay::Steps(_) | Replay::Given(_));
     let starts = if stiff { &INCREMENTS[..] } else { &[1.0 / 32.0] };
-    let solver: &mut dyn Stepper = match replay {
-        Replay::Adaptive(stepper) | Replay::Given(stepper) => stepper,
+    let solver: Option<&mut dyn Stepper> = match replay {
+        Replay::AtRest => None,
+        Replay::Adaptive(stepper) | Replay::Given(stepper) => Some(stepper),
         Replay::Frozen(tableau) => {
             let mut record = StepTimes::default();
             let mut stepper = ExplicitRungeKutta::new(tableau);
             drive(&mut stepper, ivp, case.settings, &[], &mut [], Some(&mut record))?;
             frozen = FrozenSteps::new(tableau, record.times);
-            &mut frozen
+            Some(&mut frozen)
         }
         Replay::Steps(name) => {
             let (Some(mut stepper), Some(step)) =
@@ -110,7 +113,7 @@ pub fn check(
             drive(&mut *stepper, ivp, case.settings, &[], &mut [], Some(&mut record))?;
             frozen = FrozenSteps::of(step, Vec::new());
             frozen.exchange(&mut record);
-            &mut frozen
+            Some(&mut frozen)
         }
     };
     let mut perturbed = Perturbed {
@@ -142,7 +145,8 @@ pub fn check(
 /// The loss as a function of the distance along a direction.
 struct Perturbed<'a, 'l> {
     case: &'a Case<'a>,
-    solver: &'a mut dyn Stepper,
+    /// None for steady states.
+    solver: Option<&'a mut dyn Stepper>,
     loss: &'a mut Loss<'l>,
     u0: Vec<f64>,
     p: Vec<f64>,
@@ -161,7 +165,10 @@ impl Perturbed<'_, '_> {
         }
         let moved = Ivp { u0: &self.u0, p: &self.p, ..*ivp };
         let (settings, saves) = (self.case.settings, self.case.saves);
-        drive(self.solver, &moved, settings, saves, &mut self.states, None)?;
+        match &mut self.solver {
+            Some(solver) => drive(*solver, &moved, settings, saves, &mut self.states, None)?,
+            None => steady_states(&moved, settings, saves, &mut self.states)?,
+        };
         self.by_state.fill(0.0);
         Ok((self.loss)(&self.states, &mut self.by_state))
     }

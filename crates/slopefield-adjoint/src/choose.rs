@@ -95,18 +95,23 @@ pub fn estimate(costs: &Costs, method: &MethodInfo, memory: u64) -> Option<Estim
     // The way back begins anew at every save point, and looks up the path at every evaluation.
     let back = 1.2 * evaluations + RESTART * costs.saves as f64;
     let lookup = LOOKUP + LOOKUP_STATE * n;
+    // Exact methods through events take implicit steps a second time, with their factors.
+    let second = if costs.implicit() && costs.events { solve } else { 0.0 };
     let tape = NUMBER * n * (evaluations + steps);
     let path = NUMBER * n * 8.0 * steps;
     let (seconds, bytes) = match method.id {
         "discrete" => {
             let replay = if tape > memory as f64 { evaluations * evaluation + again } else { 0.0 };
             let reverse = products * reverse_product + again;
-            (solve + replay + reverse, tape.min(memory as f64))
+            (solve + second + replay + reverse, tape.min(memory as f64))
         }
         "forward" => {
             let product = forward_product + TANGENT + TANGENT_STATE * n;
             let tangents = directions * (products * product + substitutions);
-            (solve + tangents + again, tape.min(memory as f64) + NUMBER * 2.0 * n * directions)
+            (
+                solve + second + tangents + again,
+                tape.min(memory as f64) + NUMBER * 2.0 * n * directions,
+            )
         }
         // One product by the states per stage on the way back, three by the parameters per step.
         "gauss" => {
@@ -219,6 +224,7 @@ mod tests {
             jacobian: 0.0,
             solve: 1.2 * 601.0 * f,
             trial,
+            events: false,
         }
     }
 
@@ -300,5 +306,24 @@ mod tests {
         let reverse = 1e-3 + 800.0 * costs.reverse_product + linear + 50.0 * 1e-7;
         assert!((of("discrete") - reverse).abs() < 1e-12, "{} {reverse}", of("discrete"));
         assert!(of("forward") > 1e-3);
+    }
+
+    /// Exact methods through events solve twice where steps are implicit; explicit steps and
+    /// continuous methods do not.
+    #[test]
+    fn events_cost_implicit_methods_a_second_solve() {
+        let trial = Stats { accepted: 50, rhs: 400, factorisations: 50, ..Stats::default() };
+        let implicit = Costs { jacobian: 1e-7, solve: 1e-3, trial, ..explicit(3, 3) };
+        let more = |costs: Costs, id: &str| {
+            let method = METHODS.iter().find(|m| m.id == id).unwrap();
+            let of =
+                |events| estimate(&Costs { events, ..costs }, method, 1 << 30).unwrap().seconds;
+            of(true) - of(false)
+        };
+        for id in ["discrete", "forward"] {
+            assert!((more(implicit, id) - implicit.solve).abs() < 1e-15, "{id}");
+            assert_eq!(more(explicit(3, 3), id), 0.0, "{id}");
+        }
+        assert_eq!(more(implicit, "gauss"), 0.0);
     }
 }

@@ -27,6 +27,8 @@ pub struct Costs {
     pub solve: f64,
     /// and its counters, over all experiments.
     pub trial: Stats,
+    /// Whether the system has events.
+    pub events: bool,
 }
 
 impl Costs {
@@ -69,6 +71,7 @@ impl Costs {
             jacobian,
             solve,
             trial,
+            events: structure.events.is_some(),
         }
     }
 

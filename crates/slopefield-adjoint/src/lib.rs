@@ -18,7 +18,7 @@
 //! | [`JumpScore`], [`JumpDiffusionGradient`] | likelihood ratio, and the path between jumps | a few solves per path | means over random jumps |
 //!
 //! [`mean_gradient`] and [`moment_gradient`] make gradients of means over many paths of those along
-//! one; [`SteadyAdjoint`] differentiates steady states, which have no times.
+//! one; [`SteadyAdjoint`] differentiates a steady state, [`SteadyRows`] those of a table of data.
 //!
 //! [`StateSensitivities`] are the derivatives of saved states themselves, of the same steps as a
 //! gradient ([`GradientMethod::state_sensitivities`]).
@@ -67,10 +67,11 @@ pub use method::{DEFAULT_MEMORY, Evaluated, GradientMethod, Loss};
 pub use methods::{METHODS, MethodInfo, Through, applicable, method_info};
 pub use own_steps::OwnStepsAdjoint;
 pub use second_order::{CurvedLoss, SecondOrder, SecondOrderAdjoint};
+pub use slopefield_stochastic::Paths;
 pub use states::StateSensitivities;
-pub use steady::{SteadyAdjoint, SteadyEvaluated, SteadyLoss};
+pub use steady::{STEADY, SteadyAdjoint, SteadyEvaluated, SteadyLoss, SteadyRows, steady_states};
 pub use stochastic::{
-    FrozenPath, JumpDiffusionGradient, JumpScore, MeanGradient, MomentLoss, Moments, PathGradient,
-    PathLoss, PathMethod, Pathwise, StochasticAdjoint, StochasticForward, mean_gradient,
-    moment_gradient,
+    AlongPaths, FrozenPath, JumpDiffusionGradient, JumpScore, MeanGradient, MomentLoss, Moments,
+    PathGradient, PathLoss, PathMethod, Pathwise, StochasticAdjoint, StochasticForward,
+    mean_gradient, moment_gradient, observed_moment_gradient, observed_moments,
 };

@@ -1,6 +1,6 @@
 //! The interface of every gradient method.
 
-use crate::StateSensitivities;
+use crate::{PathGradient, StateSensitivities};
 use slopefield_kernel::Part;
 use slopefield_solve::{Ivp, Settings, SolveError, Stats};
 
@@ -54,6 +54,12 @@ pub trait GradientMethod: Send {
     /// What gives the derivatives of the saved states over the very steps that this method
     /// differentiates; none where it does not go step by step.
     fn state_sensitivities(&self) -> Option<Box<dyn StateSensitivities>> {
+        None
+    }
+
+    /// The gradient along one random path as a term of a mean, of methods that estimate gradients
+    /// of means; none where [`GradientMethod::evaluate`] is already that of one path.
+    fn along_paths(&mut self) -> Option<&mut dyn PathGradient> {
         None
     }
 }

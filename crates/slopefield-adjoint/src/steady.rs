@@ -15,6 +15,10 @@
 //! there is a steady state for every total, and the derivative is not defined by the equations
 //! alone. That is refused, with the states whose combination is conserved.
 
+mod rows;
+
+pub use rows::{STEADY, SteadyRows, steady_states};
+
 use slopefield_kernel::{Cotangent, Kernel, Point};
 use slopefield_linear::{IterationMatrix, Jacobian, Mass};
 use slopefield_solve::{Settings, SolveError, Stats, steady_state};
@@ -100,20 +104,32 @@ impl SteadyAdjoint {
         self.by_state.resize(u.len(), 0.0);
         let loss = loss(&u, &mut self.by_state);
         let condition = self.factor(rhs, t, &u, p)?;
+        grad_p.fill(0.0);
+        self.pull_back(rhs, Point { t, u: &u, p }, grad_p)?;
+        let (residual, search) = (found.residual, found.stats);
+        Ok(SteadyEvaluated { loss, u, residual, condition, search })
+    }
+
+    /// Adds `−λᵀ ∂f/∂p` with `Jᵀ λ` the derivative of the loss by the state in `by_state`, at a
+    /// steady state whose Jacobian is factored.
+    fn pull_back(
+        &mut self,
+        rhs: &dyn Kernel,
+        at: Point<'_>,
+        grad_p: &mut [f64],
+    ) -> Result<(), SolveError> {
         self.matrix.solve_transposed(&mut self.by_state);
         self.by_state.iter_mut().for_each(|l| *l = -*l);
         self.rest.clear();
-        self.rest.resize(u.len(), 0.0);
+        self.rest.resize(at.u.len(), 0.0);
         self.scratch.resize(rhs.scratch_len(), 0.0);
-        grad_p.fill(0.0);
         let mut by_time = 0.0;
         let grad = Cotangent { t: &mut by_time, u: &mut self.rest, p: grad_p };
-        rhs.vjp(Point { t, u: &u, p }, &self.by_state, grad, &mut self.scratch);
-        if let Some(parameter) = grad_p.iter().position(|g| !g.is_finite()) {
-            return Err(crate::method::parameter_not_finite(parameter));
+        rhs.vjp(at, &self.by_state, grad, &mut self.scratch);
+        match grad_p.iter().position(|g| !g.is_finite()) {
+            Some(parameter) => Err(crate::method::parameter_not_finite(parameter)),
+            None => Ok(()),
         }
-        let (residual, search) = (found.residual, found.stats);
-        Ok(SteadyEvaluated { loss, u, residual, condition, search })
     }
 
     /// Factors the Jacobian and gives an estimate of its condition number.

@@ -9,6 +9,7 @@ pub mod devices;
 pub mod envelope;
 pub mod error;
 pub mod frame;
+pub mod hessian;
 pub mod plugins;
 pub mod scan;
 pub mod schema;

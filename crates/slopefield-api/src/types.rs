@@ -9,6 +9,7 @@ use ts_rs::TS;
 
 pub use crate::assessment::*;
 pub use crate::devices::*;
+pub use crate::hessian::*;
 pub use crate::plugins::*;
 pub use crate::scan::*;
 pub use crate::stages::*;
@@ -951,6 +952,8 @@ pub struct GradientRequest {
     pub compare: bool,
     /// Memory of one gradient, such as `64 MB`; that of the study when absent.
     pub memory: Option<String>,
+    /// Second derivatives as well.
+    pub hessian: bool,
 }
 
 /// Gradients and what they cost.
@@ -979,6 +982,8 @@ pub struct GradientReply {
     pub choice: String,
     /// The comparison was stopped before its end.
     pub stopped: bool,
+    /// Second derivatives, where they were asked for.
+    pub hessian: Option<HessianView>,
 }
 
 /// One method's gradient.

@@ -315,6 +315,10 @@ pub struct Gradient {
     /// What one gradient may hold in memory where it has a choice, such as `64MB`.
     #[arg(long)]
     pub memory: Option<String>,
+    /// Second derivatives too: the Hessian along the gradient, and for few parameters its symmetry and
+    /// curvatures.
+    #[arg(long)]
+    pub hessian: bool,
 }
 
 /// `slopefield report`.

@@ -264,6 +264,17 @@ pub enum Meaning {
     Index,
     /// The past of what stands in it: `delay`.
     Delay,
+    /// A moment over random paths, as the whole value of an observation: `path_mean`.
+    OverPaths(PathMoment),
+}
+
+/// What an observation over many random paths is of its values on each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathMoment {
+    /// Their mean.
+    Mean,
+    /// Their variance, with one less than the number of paths in the denominator.
+    Variance,
 }
 
 /// One line of the table of functions.
@@ -423,6 +434,20 @@ pub const FUNCTIONS: &[Function] = &[
         Meaning::Reduction,
         "scalar product of two arrays or lists",
         "as many elements in both",
+    ),
+    form(
+        "path_mean",
+        &["x"],
+        Meaning::OverPaths(PathMoment::Mean),
+        "mean of x over random paths",
+        "as the whole value of an observation",
+    ),
+    form(
+        "path_variance",
+        &["x"],
+        Meaning::OverPaths(PathMoment::Variance),
+        "variance of x over random paths",
+        "as the whole value of an observation",
     ),
     form(
         "wrap",

@@ -375,6 +375,8 @@ impl Setter {
             ("sqrt", [_]) => one(r"\sqrt{", "}"),
             ("cbrt", [_]) => one(r"\sqrt[3]{", "}"),
             ("abs", [_]) => one(r"\left|", r"\right|"),
+            ("path_mean", [_]) => one(r"\operatorname{E}\left[", r"\right]"),
+            ("path_variance", [_]) => one(r"\operatorname{Var}\left[", r"\right]"),
             ("floor", [_]) => one(r"\left\lfloor ", r"\right\rfloor "),
             ("ceil", [_]) => one(r"\left\lceil ", r"\right\rceil "),
             ("exp", [_]) => one(r"\mathrm{e}^{", "}"),

@@ -5,6 +5,7 @@
 //! run time can point at the text.
 
 use crate::Span;
+use crate::functions::PathMoment;
 use crate::syntax::Direction;
 use std::sync::Arc;
 
@@ -577,6 +578,8 @@ pub struct Observation {
     pub unit: Option<String>,
     /// The measured quantity, of time, states and params.
     pub value: Expr,
+    /// Measured is this moment of the quantity over random paths, not its value on one.
+    pub over_paths: Option<PathMoment>,
     /// How measurements scatter around it.
     pub noise: Noise,
     /// Declaration.

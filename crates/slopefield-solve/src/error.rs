@@ -39,10 +39,12 @@ pub enum SolveError {
     },
     /// Newton's iteration for a steady state found none.
     #[error(
-        "no steady state was found in {iterations} iterations; the slope of state {state} is still \
-         {slope:e}"
+        "no steady state was found at t = {t} in {iterations} iterations; the slope of state {state} \
+         is still {slope:e}"
     )]
     NoSteadyState {
+        /// Time at which the equations were to rest.
+        t: f64,
         /// Iterations made.
         iterations: u64,
         /// The state farthest from rest.

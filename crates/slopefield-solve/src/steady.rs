@@ -185,6 +185,7 @@ impl<'a, T: Real> Continuation<'a, T> {
             .max_by(|a, b| slope(&self.value[*a]).total_cmp(&slope(&self.value[*b])))
             .unwrap_or(0);
         Err(SolveError::NoSteadyState {
+            t,
             iterations: self.stats.iterations,
             state,
             slope: self.value[state].f64(),

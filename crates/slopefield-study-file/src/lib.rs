@@ -71,6 +71,9 @@ pub struct ExperimentFile {
     pub set: BTreeMap<String, f64>,
     /// Params that get their own fitted value in this experiment.
     pub local: Vec<String>,
+    /// The rows of the table were measured at rest: the state of each is the steady state of the
+    /// equations at its time, which the initial values lead to.
+    pub steady: bool,
 }
 
 /// Solver settings.
@@ -89,6 +92,8 @@ pub struct SolverFile {
     /// How reactions are run: `ode`, `langevin` (as a stochastic differential equation) or `jumps`
     /// (one by one, as random events).
     pub reactions: String,
+    /// Random paths over which `path_mean` and `path_variance` of a model are taken.
+    pub paths: u32,
 }
 
 impl Default for SolverFile {
@@ -99,6 +104,7 @@ impl Default for SolverFile {
             atol: 1e-8,
             max_steps: 100_000,
             reactions: "ode".into(),
+            paths: 64,
         }
     }
 }

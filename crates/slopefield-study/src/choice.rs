@@ -7,7 +7,7 @@
 
 use crate::gradient::{Case, Route};
 use crate::{Choice, CompiledModel, Solvers, StudyFile};
-use slopefield_adjoint::{Costs, Estimate};
+use slopefield_adjoint::{Costs, Estimate, STEADY};
 use slopefield_solve::{
     Settings, SolveError, Stats, Step, StepObserver, Stepper, Switching, drive,
 };
@@ -47,10 +47,13 @@ pub(crate) fn solver(
     if let Some(kept) = &decided.solver {
         return kept.clone();
     }
+    if at_rest(problem) {
+        return (planned.method, "nothing is solved over time: all data are steady states".into());
+    }
     if planned.method != "tsit5" || model.rhs.structure().delays.is_some() {
         return (planned.method, planned.reason);
     }
-    let cases = Case::of(model, problem);
+    let cases = Case::over_time(model, problem);
     let explicit = |reason: String| ("tsit5".to_owned(), format!("Tsit5: {reason}"));
     let found = match trial(&mut Switching::new(), &problem.settings, &cases) {
         Ok(found) => found,
@@ -106,6 +109,31 @@ pub(crate) fn gradient(
     problem: &Problem,
     decided: &Decided,
 ) -> (String, String) {
+    if at_rest(problem) {
+        let reason = format!("{}, since all data are steady states", STEADY.title);
+        return (STEADY.id.into(), reason);
+    }
+    let (name, reason) = over_time(file, route, problem, decided);
+    let beside = "; steady states by implicit differentiation";
+    // The reason of an earlier run has it already.
+    match problem.experiments.iter().any(|e| e.steady) && !reason.ends_with(beside) {
+        true => (name, reason + beside),
+        false => (name, reason),
+    }
+}
+
+/// Whether everything was measured at rest.
+fn at_rest(problem: &Problem) -> bool {
+    problem.experiments.iter().all(|e| e.steady) && !problem.experiments.is_empty()
+}
+
+/// The gradient method of what is solved over time.
+fn over_time(
+    file: &StudyFile,
+    route: &Route<'_>,
+    problem: &Problem,
+    decided: &Decided,
+) -> (String, String) {
     match file.training.gradient.as_str() {
         "auto" => {}
         name => {
@@ -144,7 +172,7 @@ pub fn automatic(route: &Route<'_>, problem: &Problem) -> (String, String) {
 /// Costs on the study at the start values; none when it cannot be solved there.
 #[must_use]
 pub fn costs(route: &Route<'_>, problem: &Problem) -> Option<Costs> {
-    let cases = Case::of(route.model, problem);
+    let cases = Case::over_time(route.model, problem);
     let mut stepper = crate::solvers::stepper(route.model, route.solver, route.solvers).ok()?;
     let first = trial(&mut *stepper, &problem.settings, &cases).ok()?;
     // The first solve of a stepper sizes its arrays.

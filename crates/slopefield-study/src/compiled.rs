@@ -6,7 +6,7 @@ use crate::system::{Functions, SystemKernel, driven};
 use slopefield_graph::network::NetworkLibrary;
 use slopefield_graph::plan::Plans;
 use slopefield_graph::{Interpreter, LoweredModel, ModelFunction};
-use slopefield_kernel::Kernel;
+use slopefield_kernel::{HessianProduct, Kernel};
 use slopefield_lang::{Model, ReactionMode, Severity};
 use std::sync::Arc;
 use std::time::Instant;
@@ -228,6 +228,18 @@ impl CompiledModel {
             functions: Arc::clone(&self.functions),
             outputs,
         })
+    }
+
+    /// Products with second derivatives of the initial values and of the observations, which take
+    /// inputs behind the states; compiled at their first use.
+    pub fn second_derivatives(&self) -> [Arc<dyn HessianProduct>; 2] {
+        let of = |function, shape| {
+            crate::system::second_derivatives(&self.model, &self.lowered, function, shape)
+        };
+        [
+            of(ModelFunction::Initial, self.initial.shape()),
+            of(ModelFunction::Observe, self.outputs[0].shape()),
+        ]
     }
 
     /// Refuses a model whose inputs have no data.

@@ -44,9 +44,9 @@ impl CompiledModel {
                 });
                 format!("{count} events happened at {time} = {t} without time passing{last}")
             }
-            SolveError::NoSteadyState { iterations, state, slope } => format!(
-                "no steady state was found in {iterations} iterations; the slope of `{}` is still \
-                 {slope:e}",
+            SolveError::NoSteadyState { t, iterations, state, slope } => format!(
+                "no steady state was found at {time} = {t} in {iterations} iterations; the slope of \
+                 `{}` is still {slope:e}",
                 self.state_name(*state)
             ),
             other => other.to_string(),

@@ -2,7 +2,8 @@
 
 use crate::{CompiledModel, Prepared, Solvers, StudyError, error::Problem};
 use slopefield_adjoint::{
-    Evaluated, FrozenPath, GradientMethod, Loss, METHODS, MethodInfo, Replay, Through,
+    Evaluated, FrozenPath, GradientMethod, Loss, METHODS, MethodInfo, Replay, STEADY, SteadyRows,
+    Through,
 };
 use slopefield_kernel::{Kernel, Part};
 use slopefield_solve::{FrozenSteps, Ivp, OneStep, Settings, SolveError, Stats, Step, Stepper};
@@ -153,10 +154,17 @@ pub fn check(
             slope.copy_from_slice(u);
             0.5 * u.iter().map(|x| x * x).sum::<f64>()
         };
-        let mut gradient = route.method(name)?;
+        let mut gradient = match name == STEADY.id && prepared.resolved.at_rest() {
+            true => Box::new(SteadyRows::new()),
+            false => route.method(name)?,
+        };
         let exact = slopefield_adjoint::method_info(name).is_some_and(|m| m.exact);
         let mut adaptive;
         let replay = match route.one_step() {
+            _ if start.steady => {
+                gradient = Box::new(SteadyRows::new());
+                Replay::AtRest
+            }
             Some(_) if exact => Replay::Steps(route.solver),
             _ => {
                 adaptive = crate::solvers::stepper(&prepared.model, route.solver, solvers)
@@ -210,6 +218,8 @@ pub struct Case {
     pub u0: Vec<f64>,
     /// Times of the data, ascending.
     pub saves: Vec<f64>,
+    /// Measured at rest: the states at the times are steady states.
+    pub steady: bool,
 }
 
 /// Parameters of the model in an experiment, at the start values.
@@ -242,10 +252,19 @@ impl Case {
             saves.dedup();
             if !saves.is_empty() {
                 let rhs = Arc::clone(&problem.kernels_of(index).rhs);
-                cases.push(Case { index, experiment: e.name.clone(), rhs, t0: e.t0, p, u0, saves });
+                let (experiment, t0, steady) = (e.name.clone(), e.t0, e.steady);
+                cases.push(Case { index, experiment, rhs, t0, p, u0, saves, steady });
             }
         }
         cases
+    }
+
+    /// The same without those measured at rest: what is solved over time.
+    pub(crate) fn over_time(
+        model: &CompiledModel,
+        problem: &slopefield_train::Problem,
+    ) -> Vec<Case> {
+        Case::of(model, problem).into_iter().filter(|case| !case.steady).collect()
     }
 
     /// The problem to solve.

@@ -6,14 +6,15 @@ use crate::gradient::Route;
 use crate::resolve::{Experiment, Resolved, resolve};
 use crate::system::undelayed;
 use crate::{Choice, CompiledModel, Solvers, StudyError, StudyFile, TableData, error::Problem};
-use slopefield_adjoint::GradientMethod;
+use slopefield_adjoint::{GradientMethod, STEADY, SteadyRows};
 use slopefield_graph::network::NetworkLibrary;
 use slopefield_kernel::Kernel;
+use slopefield_lang::functions::PathMoment as LangMoment;
 use slopefield_lang::{Model, Noise, ReactionMode, Scale as LangScale};
 use slopefield_solve::{Settings, SolveError};
 use slopefield_train::{
-    self as train, Beginning, ModelKernels, MultiStart, NoiseKind, ObservationSpec, ParamKind,
-    ParamSpec, Recipe, Scale, Source,
+    self as train, Beginning, ModelKernels, MultiStart, NoiseKind, ObservationSpec, OverPaths,
+    ParamKind, ParamSpec, PathMoment, Recipe, Scale, Source,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -94,7 +95,7 @@ impl Prepared {
                 observe: of_states(&model, &model.observe, file.seed)?,
             },
             driven,
-            observations: observations(&model),
+            observations: observations(&model, file.solver.paths),
             theta: theta.specs,
             experiments: theta.experiments,
             settings,
@@ -136,6 +137,9 @@ impl Prepared {
         name: &str,
         solvers: &dyn Solvers,
     ) -> Result<Box<dyn GradientMethod>, StudyError> {
+        if name == STEADY.id && self.resolved.at_rest() {
+            return Ok(Box::new(SteadyRows::new()));
+        }
         self.route(solvers).method(name)
     }
 
@@ -334,7 +338,7 @@ fn scalar(param: &slopefield_lang::Param, start: f64) -> ParamSpec {
     }
 }
 
-fn observations(model: &CompiledModel) -> Vec<ObservationSpec> {
+fn observations(model: &CompiledModel, paths: u32) -> Vec<ObservationSpec> {
     let slots = &model.lowered.observe_layout;
     let all = model.model.observations.iter().zip(slots);
     all.map(|(o, slot)| ObservationSpec {
@@ -353,6 +357,13 @@ fn observations(model: &CompiledModel) -> Vec<ObservationSpec> {
         },
         value: slot.value,
         noise_args: slot.noise_args.clone(),
+        over_paths: o.over_paths.map(|moment| OverPaths {
+            moment: match moment {
+                LangMoment::Mean => PathMoment::Mean,
+                LangMoment::Variance => PathMoment::Variance,
+            },
+            paths: paths as usize,
+        }),
     })
     .collect()
 }
@@ -406,6 +417,7 @@ fn train_experiment(e: &Experiment, params: Vec<Source>) -> train::Experiment {
         params,
         fixed_initial: e.set_states.clone(),
         series: series.collect(),
+        steady: e.steady,
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Experiment {
     pub local: Vec<usize>,
     /// What drives the inputs of the model; none for a model without.
     pub signals: Option<Arc<Signals>>,
+    /// Measured at rest.
+    pub steady: bool,
 }
 
 /// Points of one observation.
@@ -63,9 +65,15 @@ impl Resolved {
         !self.problems.iter().any(|p| p.fatal)
     }
 
-    /// Last time of any point.
+    /// Everything was measured at rest: nothing is solved over time.
+    pub fn at_rest(&self) -> bool {
+        self.experiments.iter().all(|e| e.steady) && !self.experiments.is_empty()
+    }
+
+    /// Last time of any point; of those that were measured at rest only where there are no others.
     pub fn last_time(&self) -> f64 {
-        let series = self.experiments.iter().flat_map(|e| &e.series);
+        let rest = self.at_rest();
+        let series = self.experiments.iter().filter(|e| e.steady == rest).flat_map(|e| &e.series);
         series.flat_map(|s| &s.times).copied().fold(f64::NEG_INFINITY, f64::max)
     }
 
@@ -76,7 +84,9 @@ impl Resolved {
         let first = self.experiments.iter().map(|e| e.start).fold(f64::INFINITY, f64::min);
         let signals = self.experiments.iter().filter_map(|e| e.signals.as_ref());
         let known = signals.map(|signals| signals.end()).fold(f64::INFINITY, f64::min);
-        until.unwrap_or_else(|| (last + 0.25 * (last - first)).min(known)).max(last)
+        // What was measured at rest without times is shown over a unit of time.
+        let beyond = if self.at_rest() && last == first { 1.0 } else { 0.25 * (last - first) };
+        until.unwrap_or_else(|| (last + beyond).min(known)).max(last)
     }
 }
 
@@ -192,7 +202,7 @@ pub fn signals(
     let found = chosen.find_map(|e| {
         let (source, table) = (file.data.get(&e.data)?, tables.get(&e.data)?);
         let place = format!("data.{}", e.data);
-        let times = time_column(model, source, table, &place, &mut problems)?;
+        let times = time_column(model, source, table, (e, &place), &mut problems)?;
         let columns = inputs::Columns { source, table, times: &times, measured: &[] };
         inputs::signals(model, &columns, &place, &mut problems)
     });
@@ -216,7 +226,13 @@ fn one_experiment(
 ) -> Option<Experiment> {
     let before = problems.iter().filter(|p| p.fatal).count();
     let data_place = format!("data.{}", file.data);
-    let times = time_column(model, source, table, &data_place, problems)?;
+    let times = time_column(model, source, table, (file, &data_place), problems)?;
+    if file.steady
+        && let Some(what) = restless(model)
+    {
+        let message = format!("a model with {what} has no steady state that could be fitted");
+        problems.push(Problem::error(format!("{place}: steady"), message));
+    }
     let range = match file.hold_out.as_deref().map(Range::parse) {
         None => None,
         Some(Ok(range)) => Some(range),
@@ -305,7 +321,20 @@ fn one_experiment(
         set_states,
         local,
         signals: signals.map(Arc::new),
+        steady: file.steady,
     })
+}
+
+/// What keeps a model from coming to rest, or its rest from following from the parameters.
+fn restless(model: &Model) -> Option<&'static str> {
+    [
+        (model.delays.is_empty(), "delays"),
+        (model.noises.is_empty(), "noise"),
+        (model.jumps.is_empty(), "random jumps"),
+        (model.events.is_empty(), "events"),
+    ]
+    .into_iter()
+    .find_map(|(none, what)| (!none).then_some(what))
 }
 
 type Own = (Vec<(usize, f64)>, Vec<(usize, f64)>, Vec<usize>);
@@ -348,9 +377,17 @@ fn time_column(
     model: &Model,
     source: &DataSource,
     table: &TableData,
-    place: &str,
+    (experiment, place): (&ExperimentFile, &str),
     problems: &mut Vec<Problem>,
 ) -> Option<Vec<f64>> {
+    let named = source.time.is_some() || table.numeric.iter().any(|c| c.0 == model.time.name);
+    if experiment.steady && !named {
+        let rows = table.numeric.first().map_or(0, |c| c.1.len());
+        let start = experiment.start.unwrap_or(model.time.start);
+        // Rows with inputs of their own are told apart by their numbers.
+        let number = |row: usize| if model.inputs.is_empty() { 0.0 } else { row as f64 };
+        return Some((0..rows).map(|row| start + number(row)).collect());
+    }
     match time_values(model, source.time.as_deref(), table) {
         Ok(times) => Some(times.to_vec()),
         Err(message) => {
@@ -458,6 +495,10 @@ fn check_settings(file: &StudyFile, problems: &mut Vec<Problem>) {
     }
     if solver.max_steps == 0 {
         problems.push(Problem::error("solver.max_steps", "at least one step is needed"));
+    }
+    if !(2..=100_000).contains(&solver.paths) {
+        let message = format!("moments are taken over 2 to 100000 paths, not {}", solver.paths);
+        problems.push(Problem::error("solver.paths", message));
     }
     let training = &file.training;
     one_of("training.recipe", &training.recipe, &["default", "custom"], problems);

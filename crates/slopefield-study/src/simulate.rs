@@ -199,8 +199,16 @@ fn one(
     let mut notes: Vec<String> =
         stepper.switches().map(|report| report.sentence()).into_iter().collect();
     notes.extend(leaving_data(model, options.from, last));
-    let [states, lets, observations] =
+    let [states, lets, mut observations] =
         columns.apart(columns.of_trajectory(&times, &rows, &delayed));
+    let seen = model.model.observations.iter().zip(&mut observations);
+    for (observation, column) in seen.filter(|(o, _)| o.over_paths.is_some()) {
+        column.fill(f64::NAN);
+        notes.push(format!(
+            "`{}` is a moment over many paths: simulate with a number of paths to see it",
+            observation.name
+        ));
+    }
     Ok(Ok(Simulated {
         states,
         lets,

@@ -38,6 +38,17 @@ pub(crate) struct Source {
     lowered: LoweredModel,
 }
 
+/// Products with second derivatives of one function of a lowered model, made at their first use.
+pub(crate) fn second_derivatives(
+    model: &Model,
+    lowered: &LoweredModel,
+    function: ModelFunction,
+    shape: Shape,
+) -> Arc<dyn HessianProduct> {
+    let source = Arc::new(Source { model: model.clone(), lowered: lowered.clone() });
+    Arc::new(LazyHessian::new(&source, function, shape))
+}
+
 /// The compiled functions of a system, which take the values of inputs behind the states.
 pub(crate) struct Functions {
     kernels: Vec<(ModelFunction, Arc<dyn Kernel>)>,
@@ -425,9 +436,13 @@ pub(crate) fn is_constant_between(model: &Model) -> bool {
 
 /// Whether an expression has the time in it, also through what it uses.
 fn mentions_time(model: &Model, expr: &Expr) -> bool {
-    // Loops and networks are rare in rates: their presence counts as time.
+    // Loops are rare in rates: their presence counts as time.
     match &expr.kind {
-        ExprKind::Time | ExprKind::Element(..) | ExprKind::Lanes(_) | ExprKind::Output(..) => true,
+        ExprKind::Time | ExprKind::Element(..) | ExprKind::Lanes(_) => true,
+        ExprKind::Output(call, _) => {
+            let arguments = &model.calls[call.0 as usize].arguments;
+            arguments.iter().any(|argument| mentions_time(model, argument))
+        }
         ExprKind::State(id) => model.input(*id).is_some(),
         ExprKind::Number(_) | ExprKind::Param(_) => false,
         ExprKind::Let(id, k) => mentions_time(model, &model.lets[id.0 as usize].value[*k as usize]),

@@ -254,10 +254,17 @@ pub(crate) fn fingerprint(problem: &Problem, recipe: &Recipe) -> u64 {
         h.bytes(&[o.noise as u8]);
         h.count(o.value);
         h.count(o.noise_args.start);
+        if let Some(over) = o.over_paths {
+            h.bytes(&[over.moment as u8]);
+            h.count(over.paths);
+        }
     }
     h.count(problem.experiments.len());
     for e in &problem.experiments {
         h.number(e.t0);
+        if e.steady {
+            h.bytes(b"steady");
+        }
         for source in &e.params {
             match *source {
                 Source::Theta(i) => h.count(i),

@@ -120,6 +120,9 @@ impl Matching {
                         delays, noise, jumps, events and algebraic equations"
                 .into());
         }
+        if problem.experiments.iter().any(|e| e.steady) {
+            return Err("measurements at rest say nothing of changes".into());
+        }
         let measured = measured_states(problem);
         let (mut all, mut smoothed) = (Vec::new(), Vec::new());
         let mut refused = None;

@@ -18,7 +18,7 @@ pub struct Failure {
     pub observation: Option<usize>,
     /// The whole story in one sentence, with the experiment's name.
     pub message: String,
-    /// The state vector there, if known.
+    /// The state vector there, if known; of a search for rest see [`Failure::restless`].
     pub u: Vec<f64>,
 }
 
@@ -29,6 +29,8 @@ pub enum FailureKind {
     Cancelled,
     /// The solver stopped before the end.
     Solve,
+    /// There is no steady state where one was measured.
+    Restless,
     /// A measurement has no likelihood under the model's value or noise.
     Noise,
     /// A parameter lies where its prior has no density.
@@ -42,6 +44,16 @@ impl Failure {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.kind == FailureKind::Cancelled
+    }
+
+    /// Iterations of a search for a steady state that found none, and the slope that is left of the
+    /// state farthest from rest.
+    #[must_use]
+    pub fn restless(&self) -> Option<(u64, f64)> {
+        match (self.kind, self.u.as_slice()) {
+            (FailureKind::Restless, [slope, iterations]) => Some((*iterations as u64, *slope)),
+            _ => None,
+        }
     }
 
     pub(crate) fn new(kind: FailureKind, message: String) -> Failure {
@@ -79,7 +91,12 @@ impl Failure {
             | SolveError::TooManySteps { t, .. }
             | SolveError::OutOfTime { t }
             | SolveError::Plugin { t, .. } => failure.time = Some(t),
-            SolveError::NoSteadyState { state, .. } => failure.state = Some(state),
+            SolveError::NoSteadyState { t, iterations, state, slope } => {
+                failure.time = Some(t);
+                failure.state = Some(state);
+                failure.kind = FailureKind::Restless;
+                failure.u = vec![slope, iterations as f64];
+            }
             SolveError::Invalid(_) => {}
         }
         failure

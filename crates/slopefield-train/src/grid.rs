@@ -52,6 +52,11 @@ impl Grid {
         &self.points[self.offsets[row]..self.offsets[row + 1]]
     }
 
+    /// Number of times within a share of the span; of measurements at rest, which span nothing, all.
+    pub fn rows_of(&self, experiment: &Experiment, share: f64) -> usize {
+        if experiment.steady { self.times.len() } else { self.rows_within(experiment.t0, share) }
+    }
+
     /// Number of times within the given share of the span that starts at `t0`, at least enough to
     /// include one time after `t0`.
     pub fn rows_within(&self, t0: f64, share: f64) -> usize {

@@ -43,7 +43,7 @@ pub use control::{Control, Event, Start};
 pub use failure::{Failure, FailureKind};
 pub use fit::{Fit, StopReason};
 pub use noise::{DomainError, Information, MAX_ARGUMENTS, NoiseKind, Term};
-pub use objective::{Evaluation, Methods, Objective};
+pub use objective::{Evaluation, Hessian, Methods, Objective, SecondDerivatives};
 pub use optimise::{
     Adam, AdamSettings, AdamWork, Bounds, Clip, CmaEs, CmaEsSettings, CmaEsWork, EvaluateFn,
     InformationFn, Lbfgs, LbfgsSettings, LbfgsWork, Lbfgsb, LbfgsbWork, LevenbergMarquardt,
@@ -51,8 +51,8 @@ pub use optimise::{
 };
 pub use prior::{Prior, PriorError};
 pub use problem::{
-    Experiment, ModelKernels, ObservationSpec, ParamKind, ParamSpec, Problem, ProblemError, Scale,
-    Series, Source,
+    Experiment, ModelKernels, ObservationSpec, OverPaths, ParamKind, ParamSpec, PathMoment,
+    Problem, ProblemError, Scale, Series, Source,
 };
 pub use recipe::{Beginning, EarlyStopping, Optimiser, Recipe, Search, Stage};
 pub use scores::Score;

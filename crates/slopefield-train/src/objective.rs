@@ -13,16 +13,21 @@ mod dependence;
 mod experiment;
 mod information;
 mod many;
+mod over_paths;
+mod second_order;
 
 pub(crate) use experiment::{assemble_params, initial_state, scratch_len};
+pub(crate) use over_paths::moments;
+pub use second_order::{Hessian, SecondDerivatives};
 
 use crate::failure::{Failure, FailureKind};
+use crate::noise::{NoiseKind, Term};
 use crate::prior::Prior;
-use crate::problem::{ParamKind, Problem, ProblemError};
+use crate::problem::{ObservationSpec, ParamKind, Problem, ProblemError};
 use crate::recipe::Scope;
 use crate::transform::Transform;
 use experiment::ExperimentLoss;
-use slopefield_adjoint::GradientMethod;
+use slopefield_adjoint::{GradientMethod, SteadyRows};
 use slopefield_solve::Stepper;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -98,6 +103,17 @@ impl Sums {
         self.likelihood_points + self.least_squares_points
     }
 
+    /// Counts the term of one point.
+    fn count(&mut self, spec: &ObservationSpec, term: &Term) {
+        if spec.noise == NoiseKind::LeastSquares {
+            self.sse += term.loss;
+            self.least_squares_points += 1;
+        } else {
+            self.negative_log_likelihood += term.loss;
+            self.likelihood_points += 1;
+        }
+    }
+
     /// Adds the sums over other points.
     fn add(&mut self, other: Sums) {
         self.negative_log_likelihood += other.negative_log_likelihood;
@@ -132,8 +148,16 @@ impl Objective {
                 priors.push((i, prior));
             }
         }
+        let method = |i: usize| -> Box<dyn GradientMethod> {
+            // What was measured at rest has no solution over time.
+            if problem.experiments[i].steady {
+                Box::new(SteadyRows::new())
+            } else {
+                (methods.gradient)(i)
+            }
+        };
         let experiments = (0..problem.experiments.len())
-            .map(|i| ExperimentLoss::new(&problem, i, (methods.gradient)(i)))
+            .map(|i| ExperimentLoss::new(&problem, i, method(i), &methods))
             .collect();
         let n = problem.theta.len();
         let noise_only = dependence::noise_only(&problem);
@@ -281,7 +305,8 @@ impl Objective {
     /// As [`Objective::evaluate`].
     pub fn value(&mut self, z: &[f64], horizon: f64) -> Result<Evaluation, Failure> {
         let structure = self.problem.kernels.rhs.structure();
-        if structure.noise.is_some() || structure.jumps.is_some() {
+        let random = structure.noise.is_some() || structure.jumps.is_some();
+        if random && self.experiments.iter().any(|e| e.many.is_none()) {
             // The loss is that of paths which only the gradient method knows.
             return self.evaluate(z, horizon, None);
         }
@@ -374,7 +399,9 @@ impl Objective {
     /// Name of the gradient method, and whether it differentiates the very steps of the solver.
     #[must_use]
     pub fn gradient_method(&self) -> (&'static str, bool) {
-        let name = self.experiments.first().map_or("", ExperimentLoss::gradient_method);
+        let over_time = |e: &&ExperimentLoss| !self.problem.experiments[e.index].steady;
+        let of = self.experiments.iter().find(over_time).or(self.experiments.first());
+        let name = of.map_or("", ExperimentLoss::gradient_method);
         (name, slopefield_adjoint::method_info(name).is_none_or(|m| m.exact))
     }
 

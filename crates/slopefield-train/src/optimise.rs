@@ -13,7 +13,7 @@ mod lbfgsb;
 mod levenberg_marquardt;
 mod line_search;
 mod pairs;
-mod symmetric;
+pub(crate) mod symmetric;
 
 pub use adam::{Adam, AdamSettings, AdamWork, Clip, Schedule};
 pub use cma_es::{CmaEs, CmaEsSettings, CmaEsWork, ValuesFn};

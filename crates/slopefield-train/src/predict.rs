@@ -1,8 +1,13 @@
 //! Curves of a model for plots and forecasts.
 
 use crate::failure::{Failure, FailureKind};
-use crate::objective::{Objective, assemble_params, initial_state, scratch_len};
+use crate::objective::{Objective, assemble_params, initial_state, moments, scratch_len};
+use crate::problem::PathMoment;
+use slopefield_adjoint::steady_states;
 use slopefield_solve::{Ivp, drive};
+
+/// Means and variances of all outputs, row by row.
+type Rows = (Vec<f64>, Vec<f64>);
 
 impl Objective {
     /// Values of every observation at ascending `times`, for parameters `theta` in an experiment:
@@ -58,6 +63,9 @@ impl Objective {
         let (states, failure) = self.states(theta, experiment, times);
         let mut outputs = vec![0.0; observe.shape().outputs];
         let mut scratch = vec![0.0; observe.scratch_len()];
+        let over_paths = self.moments(theta, experiment, times);
+        let failure =
+            failure.or(over_paths.as_ref().and_then(|found| found.as_ref().err().cloned()));
         for (row, &t) in times.iter().enumerate() {
             let u = &states[row * n..(row + 1) * n];
             // A state that was not reached must not show as the number of an observation that
@@ -67,12 +75,58 @@ impl Objective {
             } else {
                 observe.eval(t, u, &p, &mut outputs, &mut scratch);
             }
+            self.put_moments(over_paths.as_ref(), row, &mut outputs);
             take(&outputs);
         }
         failure
     }
 
-    /// States at ascending `times`, row by row; NaN from where a failed solve stopped.
+    /// Means and variances of what is observed at ascending `times`, where some observation is over
+    /// random paths.
+    fn moments(
+        &self,
+        theta: &[f64],
+        experiment: usize,
+        times: &[f64],
+    ) -> Option<Result<Rows, Failure>> {
+        let problem = self.problem();
+        let over = problem.observations.iter().find_map(|o| o.over_paths)?;
+        if times.is_empty() || theta.iter().any(|v| !v.is_finite()) {
+            return None;
+        }
+        let (mut p, mut u0) = (vec![0.0; problem.params()], vec![0.0; problem.states()]);
+        assemble_params(&problem.experiments[experiment], theta, &mut p);
+        let mut scratch = vec![0.0; scratch_len(problem.kernels_of(experiment))];
+        if let Err(failure) = initial_state(problem, experiment, &p, &mut u0, &mut scratch) {
+            return Some(Err(failure));
+        }
+        let make = self.methods().stepper.clone();
+        let stepper = || make(experiment);
+        Some(moments(problem, experiment, (&u0, &p), over.paths, times, &stepper))
+    }
+
+    /// Puts moments in the places of the values of one path, and means in those of their noise
+    /// arguments; NaN where the paths could not be solved.
+    fn put_moments(&self, found: Option<&Result<Rows, Failure>>, row: usize, outputs: &mut [f64]) {
+        let Some(found) = found else { return };
+        for spec in &self.problem().observations {
+            let Some(over) = spec.over_paths else { continue };
+            let places = std::iter::once(spec.value).chain(spec.noise_args.clone());
+            for place in places {
+                let at = row * outputs.len() + place;
+                outputs[place] = match (found, over.moment) {
+                    (Err(_), _) => f64::NAN,
+                    (Ok((_, variance)), PathMoment::Variance) if place == spec.value => {
+                        variance[at]
+                    }
+                    (Ok((mean, _)), _) => mean[at],
+                };
+            }
+        }
+    }
+
+    /// States at ascending `times`, row by row; NaN from where a failed solve stopped. Of an
+    /// experiment that was measured at rest, the steady states at these times.
     #[must_use]
     pub fn states(
         &self,
@@ -102,8 +156,12 @@ impl Objective {
             u0: &u0,
             p: &p,
         };
-        let mut stepper = self.stepper(experiment);
-        let result = drive(&mut *stepper, &ivp, &problem.settings, times, &mut states, None);
+        let result = if spec.steady {
+            steady_states(&ivp, &problem.settings, times, &mut states)
+        } else {
+            let mut stepper = self.stepper(experiment);
+            drive(&mut *stepper, &ivp, &problem.settings, times, &mut states, None)
+        };
         (states, result.err().map(|e| Failure::from_solve(experiment, &spec.name, e)))
     }
 }

@@ -226,6 +226,22 @@ impl Prior {
         Some((self.constant + value, slope))
     }
 
+    /// Second derivative of `−ln density`; 0 where there is no density, and at corners.
+    #[must_use]
+    pub fn curvature(&self, x: f64) -> f64 {
+        if self.log_density(x).is_none() {
+            return 0.0;
+        }
+        let (a, b) = (self.a, self.b);
+        let sign = |r: f64| if r == 0.0 { 0.0 } else { r.signum() };
+        match self.kind {
+            Kind::LogNormal => ((1.0 - (x.ln() - a)) / (b * b) - 1.0) / (x * x),
+            Kind::LogUniform => -1.0 / (x * x),
+            Kind::LogLaplace => -(1.0 + sign(x.ln() - a) / b) / (x * x),
+            _ => self.plain_curvature(x),
+        }
+    }
+
     /// A coordinate in which the density has one maximum, about where that is, and its width.
     pub(crate) fn coordinate(&self) -> (Coordinate, f64, f64) {
         let (a, b) = (self.a, self.b);
@@ -252,8 +268,15 @@ impl Prior {
         if self.log_density(x).is_none() {
             return 0.0;
         }
+        let curvature = self.plain_curvature(x);
+        if curvature.is_finite() { curvature.max(0.0) } else { 0.0 }
+    }
+
+    /// The second derivative of `−ln density`, of densities of the logarithm the square of the
+    /// residual's slope.
+    fn plain_curvature(&self, x: f64) -> f64 {
         let (a, b) = (self.a, self.b);
-        let curvature = match self.kind {
+        match self.kind {
             Kind::Normal => 1.0 / (b * b),
             Kind::LogNormal => 1.0 / (b * b * x * x),
             Kind::Uniform
@@ -269,8 +292,7 @@ impl Prior {
             Kind::Beta => (a - 1.0) / (x * x) + (b - 1.0) / (1.0 - x).powi(2),
             Kind::ChiSquare => (0.5 * a - 1.0) / (x * x),
             Kind::Rayleigh => 1.0 / (a * a) + 1.0 / (x * x),
-        };
-        if curvature.is_finite() { curvature.max(0.0) } else { 0.0 }
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::noise::NoiseKind;
 use crate::prior::{Prior, PriorError};
 use crate::transform::{Transform, TransformError};
-use slopefield_kernel::{Kernel, Shape};
+use slopefield_kernel::{Kernel, Part, Shape};
 use slopefield_solve::Settings;
 use std::ops::Range;
 use std::sync::Arc;
@@ -32,6 +32,28 @@ pub struct ObservationSpec {
     pub value: usize,
     /// Where the noise arguments are in the output of `observe`; as many as the noise takes.
     pub noise_args: Range<usize>,
+    /// Measured was this of the value over random paths, not the value on one. Noise arguments are
+    /// then means over the paths.
+    pub over_paths: Option<OverPaths>,
+}
+
+/// A moment over the paths of a random system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverPaths {
+    /// Which.
+    pub moment: PathMoment,
+    /// Number of paths, at least 2: from that of the settings on, with the same random numbers in
+    /// every evaluation.
+    pub paths: usize,
+}
+
+/// Moments over paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathMoment {
+    /// Mean of the sample.
+    Mean,
+    /// Variance of the sample, with one less than the number of paths in the denominator.
+    Variance,
 }
 
 /// Scale on which the optimiser moves a parameter.
@@ -115,6 +137,9 @@ pub struct Experiment {
     pub fixed_initial: Vec<(usize, f64)>,
     /// Measurements.
     pub series: Vec<Series>,
+    /// They were made at rest: the state at the time of each is the steady state of the equations
+    /// with that time in them that is reached from the initial values.
+    pub steady: bool,
 }
 
 /// A whole fitting problem.
@@ -219,8 +244,8 @@ impl Problem {
             }
         }
         let mut training_points = 0;
-        for e in &self.experiments {
-            training_points += self.check_experiment(e)?;
+        for (index, e) in self.experiments.iter().enumerate() {
+            training_points += self.check_experiment(index, e)?;
         }
         if training_points == 0 {
             return Err(ProblemError::NoData);
@@ -296,7 +321,7 @@ impl Problem {
     }
 
     /// Returns the number of points to train on.
-    fn check_experiment(&self, e: &Experiment) -> Result<usize, ProblemError> {
+    fn check_experiment(&self, index: usize, e: &Experiment) -> Result<usize, ProblemError> {
         let refuse = |what: String| Err(ProblemError::Experiment { name: e.name.clone(), what });
         if !e.t0.is_finite() {
             return refuse(format!("the start time must be a finite number, not {}", e.t0));
@@ -324,11 +349,54 @@ impl Problem {
                 return refuse(format!("initial value {value} of state {state} cannot be set"));
             }
         }
+        if e.steady {
+            let structure = self.kernels_of(index).rhs.structure();
+            if let Some(part) = structure.beyond(&[Part::Mass]) {
+                return refuse(format!(
+                    "it was measured at rest, but systems with {} have no steady state that could be \
+                     differentiated",
+                    part.words()
+                ));
+            }
+        }
+        self.check_paths(index, e)?;
         let mut training = 0;
         for s in &e.series {
             training += self.check_series(e, s)?;
         }
         Ok(training)
+    }
+
+    /// Moments over paths: of random systems, with paths enough, and nothing else beside them.
+    fn check_paths(&self, index: usize, e: &Experiment) -> Result<(), ProblemError> {
+        let refuse = |what: String| Err(ProblemError::Experiment { name: e.name.clone(), what });
+        let specs = || e.series.iter().filter_map(|s| self.observations.get(s.observation));
+        let Some((over, paths)) = specs().find_map(|o| Some((o, o.over_paths?.paths))) else {
+            return Ok(());
+        };
+        if let Some(one) = specs().find(|o| o.over_paths.is_none()) {
+            return refuse(format!(
+                "{} is measured over many paths, but {} on one; give them experiments of their own",
+                over.name, one.name
+            ));
+        }
+        if specs().any(|o| o.over_paths.is_some_and(|m| m.paths != paths || m.paths < 2)) {
+            return refuse(
+                "moments are taken over two paths or more, the same number for all".into(),
+            );
+        }
+        let structure = self.kernels_of(index).rhs.structure();
+        if structure.noise.is_none() && structure.jumps.is_none() {
+            return refuse(format!(
+                "{} is measured over many paths, but without noise and random jumps all are the same",
+                over.name
+            ));
+        }
+        let times = e.series.iter().flat_map(|s| &s.times);
+        if times.fold(f64::NEG_INFINITY, |last, t| last.max(*t)) <= e.t0 {
+            return refuse("moments are measured at the start alone, where all paths agree".into());
+        }
+        Ok(())
     }
 
     fn check_series(&self, e: &Experiment, s: &Series) -> Result<usize, ProblemError> {

@@ -75,6 +75,9 @@ pub fn join_segments(objective: &Objective, z: &[f64]) -> Result<Joined, Unjoine
                 .into(),
         ));
     }
+    if problem.experiments.iter().any(|e| e.steady) {
+        return Err(because("measurements at rest have no span to cut into segments".into()));
+    }
     let cuts = cut::cut(problem, &objective.theta(z)).map_err(because)?;
     let sizes = cut::sizes(&cuts, problem.states());
     let unit = unit(problem);
@@ -136,6 +139,7 @@ fn segmented(problem: &Problem, cuts: &[Cut], sizes: &[f64], weight: f64) -> (Pr
     let outputs = problem.kernels.observe.shape().outputs;
     let mut observations = problem.observations.clone();
     observations.extend((0..n).map(|i| ObservationSpec {
+        over_paths: None,
         name: format!("jump of state {}", i + 1),
         noise: NoiseKind::LeastSquares,
         value: outputs + i,
@@ -189,6 +193,7 @@ fn segmented(problem: &Problem, cuts: &[Cut], sizes: &[f64], weight: f64) -> (Pr
                 name: experiment.name.clone(),
                 t0: from,
                 params,
+                steady: false,
                 fixed_initial: if first { experiment.fixed_initial.clone() } else { Vec::new() },
                 series,
             });

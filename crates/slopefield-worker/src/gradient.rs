@@ -1,10 +1,13 @@
 //! The `gradient` command: every method on the user's own study, timed, compared, checked.
 
+mod hessian;
+
 use crate::failure::{self, error};
-use slopefield_adjoint::{METHODS, MethodInfo, method_info};
+use slopefield_adjoint::{METHODS, MethodInfo, STEADY, method_info, steady_states};
 use slopefield_api::schema::{Block, Emit};
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code};
+use slopefield_solve::{SolveError, drive};
 use slopefield_study::gradient::{Route, Unavailable, allowed, check};
 use slopefield_study::{Prepared, Solvers, StudyError, choice};
 use slopefield_train::{Control, Failure, Methods, Objective, Problem};
@@ -18,6 +21,9 @@ const REPEATS: usize = 7;
 const TIMED: f64 = 1.5;
 /// A method whose gradient is expected to take longer is not run with the others.
 const LONGEST: f64 = 20.0;
+/// Why methods that go along a solution are not run where all data are steady states.
+const NO_SOLUTION: &str = "goes along a solution over time, but all data are steady states, which \
+                           implicit differentiation goes through";
 /// Random directions of a check.
 const DIRECTIONS: usize = 3;
 
@@ -30,8 +36,10 @@ pub fn run(
     emit: Emit<'_>,
 ) -> Result<GradientReply, ApiError> {
     let route = prepared.route(&**solvers);
+    let rest = prepared.resolved.at_rest();
     let (chosen, choice) = match prepared.file.training.gradient.as_str() {
         "auto" => prepared.gradient.clone(),
+        _ if rest => prepared.gradient.clone(),
         _ => choice::automatic(&route, &prepared.problem),
     };
     let wanted = match request.method.as_deref() {
@@ -40,7 +48,12 @@ pub fn run(
         Some(method) => method,
     };
     let all: Vec<&MethodInfo> = match (request.compare, method_info(wanted)) {
+        (true, _) if rest => std::iter::once(&STEADY).chain(METHODS).collect(),
         (true, _) => METHODS.iter().collect(),
+        (false, _) if rest && wanted == STEADY.id => vec![&STEADY],
+        (false, Some(method)) if rest => {
+            return Err(error(Code::Gradient, format!("`{}`: {NO_SOLUTION}", method.id)));
+        }
         (false, Some(method)) => vec![method],
         // There is no such method, and the error says which there are.
         (false, None) => {
@@ -50,7 +63,10 @@ pub fn run(
             }));
         }
     };
-    let estimates = choice::estimates(&route, &prepared.problem);
+    let estimates = match rest {
+        true => Vec::new(),
+        false => choice::estimates(&route, &prepared.problem),
+    };
     let mut reply = GradientReply {
         loss: f64::NAN,
         names: prepared.theta_names.clone(),
@@ -63,6 +79,7 @@ pub fn run(
         chosen,
         choice,
         stopped: false,
+        hessian: None,
     };
     (reply.forward_seconds, reply.forward_evaluations) = forward(prepared, solvers, control)?;
     for (done, method) in all.iter().enumerate() {
@@ -81,7 +98,11 @@ pub fn run(
                 reason,
             });
         };
-        if request.compare {
+        if rest && method.id != STEADY.id {
+            refuse(NO_SOLUTION.into());
+            continue;
+        }
+        if request.compare && !rest {
             if let Err(why) = route.make(method) {
                 refuse(why);
                 continue;
@@ -112,6 +133,9 @@ pub fn run(
         for result in &mut reply.methods {
             result.agreement = distance(&reference, &result.values);
         }
+    }
+    if request.hessian && !reply.stopped {
+        reply.hessian = Some(hessian::view(prepared, solvers, control)?);
     }
     Ok(reply)
 }
@@ -190,15 +214,18 @@ fn forward(
         evaluations = 0;
         for (case, states) in cases.iter().zip(&mut states) {
             let ivp = case.ivp();
-            if ivp.t1 <= ivp.t0 {
+            if ivp.t1 <= ivp.t0 && !case.steady {
                 continue;
             }
-            slopefield_solve::drive(&mut *stepper, &ivp, &settings, &case.saves, states, None)
-                .map_err(|e| {
-                    let why = prepared.explain(case.index, &e, &case.p);
-                    error(Code::Solve, format!("experiment {}: {why}", case.experiment))
-                })?;
-            evaluations += stepper.stats().rhs;
+            let solved = match case.steady {
+                true => steady_states(&ivp, &settings, &case.saves, states),
+                false => drive(&mut *stepper, &ivp, &settings, &case.saves, states, None),
+            };
+            let stats = solved.map_err(|e| {
+                let why = prepared.explain(case.index, &e, &case.p);
+                error(Code::Solve, format!("experiment {}: {why}", case.experiment))
+            })?;
+            evaluations += stats.rhs;
         }
         Ok(())
     })?;
@@ -230,7 +257,12 @@ pub fn explain(prepared: &Prepared, failure: &Failure) -> String {
     let experiment = failure.experiment.and_then(|e| Some((e, experiments.get(e)?)));
     match (failure.time, failure.state, experiment) {
         (Some(t), Some(state), Some((index, experiment))) => {
-            let solve = slopefield_solve::SolveError::NonFinite { t, state, u: failure.u.clone() };
+            let solve = match failure.restless() {
+                Some((iterations, slope)) => {
+                    SolveError::NoSteadyState { t, iterations, state, slope }
+                }
+                None => SolveError::NonFinite { t, state, u: failure.u.clone() },
+            };
             let p = slopefield_study::gradient::start_params(&prepared.problem, experiment);
             format!("experiment {}: {}", experiment.name, prepared.explain(index, &solve, &p))
         }

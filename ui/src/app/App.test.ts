@@ -98,6 +98,19 @@ describe("data", () => {
     expect(text("undo") + find("undo")?.title).toContain("change the study");
   });
 
+  test("an experiment is measured at rest", async () => {
+    const { session } = await begin();
+    await click("example-hare-lynx");
+    await click("nav-data");
+    await see("measured");
+    const select = find("measured") as HTMLSelectElement;
+    expect(select.value).toBe("time");
+    select.value = "rest";
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+    await vi.waitFor(() => expect(session.project.view?.study.experiment[0]?.steady).toBe(true));
+    await vi.waitFor(() => expect((find("measured") as HTMLSelectElement).value).toBe("rest"));
+  });
+
   test("the time column is chosen", async () => {
     const { session } = await begin();
     await click("example-hare-lynx");

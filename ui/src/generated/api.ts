@@ -627,7 +627,12 @@ set: { [key in string]: number },
 /**
  * Params that get their own fitted value in this experiment.
  */
-local: Array<string>, };
+local: Array<string>, 
+/**
+ * The rows of the table were measured at rest: the state of each is the steady state of the
+ * equations at its time, which the initial values lead to.
+ */
+steady: boolean, };
 
 /**
  * One experiment.
@@ -860,7 +865,11 @@ choice: string,
 /**
  * The comparison was stopped before its end.
  */
-stopped: boolean, };
+stopped: boolean, 
+/**
+ * Second derivatives, where they were asked for.
+ */
+hessian: HessianView | null, };
 
 /**
  * Gradients of a study.
@@ -885,7 +894,11 @@ compare: boolean,
 /**
  * Memory of one gradient, such as `64 MB`; that of the study when absent.
  */
-memory: string | null, };
+memory: string | null, 
+/**
+ * Second derivatives as well.
+ */
+hessian: boolean, };
 
 /**
  * One method's gradient.
@@ -973,6 +986,30 @@ description: string,
  * It differentiates the very steps of the solver.
  */
 exact: boolean, };
+
+/**
+ * How the gradient of a loss changes.
+ */
+export type HessianView = { 
+/**
+ * Change of the gradient along its own direction, per unit of that: the product of the Hessian
+ * with the gradient over its length, in the order of the reply's names.
+ */
+along_gradient: Array<number>, 
+/**
+ * Second derivative of the loss in that direction.
+ */
+curvature: number, 
+/**
+ * Largest difference of two entries across the diagonal relative to the largest entry, where there
+ * are few parameters and the whole matrix was computed.
+ */
+asymmetry: number | null, 
+/**
+ * Curvatures along orthogonal directions in the optimiser's coordinates, ascending; none where
+ * there are many parameters.
+ */
+eigenvalues: Array<number>, };
 
 /**
  * A table that drives an input.
@@ -2369,7 +2406,11 @@ max_steps: number,
  * How reactions are run: `ode`, `langevin` (as a stochastic differential equation) or `jumps`
  * (one by one, as random events).
  */
-reactions: string, };
+reactions: string, 
+/**
+ * Random paths over which `path_mean` and `path_variance` of a model are taken.
+ */
+paths: number, };
 
 /**
  * A built-in solver.

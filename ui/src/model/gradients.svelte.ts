@@ -47,7 +47,7 @@ export class GradientStore {
     try {
       await this.project.beforeCommand();
       this.#of = this.#mark();
-      const request = { study: null, method: null, check: true, compare: true, memory: null };
+      const request = { study: null, method: null, check: true, compare: true, memory: null, hessian: false };
       const { value } = await this.platform.gradient(request, (p) => {
         if (generation !== this.#generation || p.event !== "comparing") return;
         this.now = p.method;

@@ -38,6 +38,45 @@ pub trait PathGradient: Send {
     ) -> Result<Evaluated, SolveError>;
 }
 
+/// Any gradient method as one along paths: by its scores where it has some
+/// ([`GradientMethod::along_paths`]), else pathwise.
+pub struct AlongPaths {
+    method: Box<dyn GradientMethod>,
+    scores: bool,
+}
+
+impl AlongPaths {
+    /// Of a method.
+    #[must_use]
+    pub fn new(mut method: Box<dyn GradientMethod>) -> Self {
+        let scores = method.along_paths().is_some_and(|own| own.scores());
+        AlongPaths { method, scores }
+    }
+}
+
+impl PathGradient for AlongPaths {
+    fn scores(&self) -> bool {
+        self.scores
+    }
+
+    fn path_gradient(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        loss: &mut PathLoss<'_>,
+        grad_u0: &mut [f64],
+        grad_p: &mut [f64],
+    ) -> Result<Evaluated, SolveError> {
+        if let Some(own) = self.method.along_paths() {
+            return own.path_gradient(ivp, settings, saves, loss, grad_u0, grad_p);
+        }
+        let mut weights = vec![0.0; saves.len()];
+        let mut plain = |u: &[f64], by_state: &mut [f64]| loss(u, by_state, &mut weights);
+        self.method.evaluate(ivp, settings, saves, &mut plain, grad_u0, grad_p)
+    }
+}
+
 /// A gradient along paths that only Brownian motion drives.
 pub struct Pathwise(pub Box<dyn GradientMethod>);
 
@@ -91,19 +130,6 @@ pub struct MeanGradient {
     pub reverse_products: u64,
 }
 
-/// A loss of moments: writes its derivatives by each mean and each variance (given zeroed) and
-/// returns the loss.
-pub type MomentLoss<'a> = dyn FnMut(Moments<'_>, &mut [f64], &mut [f64]) -> f64 + 'a;
-
-/// Means and variances over paths, of each state at each save time, row by row.
-#[derive(Debug, Clone, Copy)]
-pub struct Moments<'a> {
-    /// Sample means.
-    pub mean: &'a [f64],
-    /// Sample variances, with `N − 1` in the denominator.
-    pub variance: &'a [f64],
-}
-
 /// Paths that a thread takes at a time; sums over so many are added in order, so that results do
 /// not depend on the number of threads.
 const PORTION: usize = 16;
@@ -137,91 +163,34 @@ pub fn mean_gradient(
         values.extend((0..which.count).map(|k| loss(&states[k * row..(k + 1) * row], &mut rest)));
     }
     let total: f64 = values.iter().sum();
-    let mut result =
-        over_paths(method, ivp, settings, which, saves, &|k, u, by_state, weights| {
-            let value = loss(u, by_state);
-            if let (Some(first), Some(last)) = (values.get(k), weights.last_mut()) {
-                *last = value - baseline(total, *first, values.len());
-            }
-            value
-        })?;
-    result.forward += stats;
-    Ok(result)
-}
-
-/// The gradient of a loss of the means and variances of paths at the save times.
-///
-/// Exact derivative of the loss of the *sample* moments with the same random numbers where only
-/// Brownian motion drives the paths. As an estimate of the loss of the true moments and its gradient
-/// it has a bias of order `1/N`, unless the loss is linear in them. The standard errors are those
-/// with the derivatives of the loss held fixed; that of the loss itself is not estimated (NaN).
-///
-/// # Errors
-/// As [`mean_gradient`]; two paths are needed.
-pub fn moment_gradient(
-    method: PathMethod<'_>,
-    ivp: &Ivp<'_>,
-    settings: &Settings,
-    which: Paths,
-    saves: &[f64],
-    loss: &mut MomentLoss<'_>,
-) -> Result<MeanGradient, SolveError> {
-    if which.count < 2 {
-        return Err(SolveError::Invalid("variances need at least two paths".into()));
-    }
-    let (n, row) = (ivp.u0.len(), saves.len() * ivp.u0.len());
-    let mut states = vec![0.0; which.count * row];
-    let stats = paths(method.stepper, ivp, settings, which, saves, &mut states)?;
-    let count = which.count as f64;
-    let (mut mean, mut variance) = (vec![0.0; row], vec![0.0; row]);
-    for path in states.chunks_exact(row.max(1)) {
-        mean.iter_mut().zip(path).for_each(|(m, x)| *m += x / count);
-    }
-    for path in states.chunks_exact(row.max(1)) {
-        for ((v, x), m) in variance.iter_mut().zip(path).zip(&mean) {
-            *v += (x - m) * (x - m) / (count - 1.0);
+    let mut result = over_paths(method, ivp, settings, which, saves, &|k, u, by: Slopes<'_>| {
+        let value = loss(u, by.state);
+        if let (Some(first), Some(last)) = (values.get(k), by.scores.last_mut()) {
+            *last = value - baseline(total, *first, values.len());
         }
-    }
-    let (mut by_mean, mut by_variance) = (vec![0.0; row], vec![0.0; row]);
-    let moments = Moments { mean: &mean, variance: &variance };
-    let value = loss(moments, &mut by_mean, &mut by_variance);
-    let factor = count / (count - 1.0);
-    // What each save time of a path adds to the mean whose gradient is wanted.
-    let worth = |u: &[f64], save: usize| -> f64 {
-        let part = save * n..(save + 1) * n;
-        part.map(|i| {
-            let off = u[i] - mean[i];
-            by_mean[i] * off + by_variance[i] * factor * off * off
-        })
-        .sum()
-    };
-    let mut totals = vec![0.0; saves.len()];
-    for path in states.chunks_exact(row.max(1)) {
-        totals.iter_mut().enumerate().for_each(|(save, total)| *total += worth(path, save));
-    }
-    let mut result =
-        over_paths(method, ivp, settings, which, saves, &|k, u, by_state, weights| {
-            for (i, slope) in by_state.iter_mut().enumerate() {
-                *slope = by_mean[i] + 2.0 * by_variance[i] * factor * (u[i] - mean[i]);
-            }
-            let first = &states[k * row..(k + 1) * row];
-            for (save, weight) in weights.iter_mut().enumerate() {
-                *weight = worth(u, save) - baseline(totals[save], worth(first, save), which.count);
-            }
-            0.0
-        })?;
+        value
+    })?;
     result.forward += stats;
-    (result.loss, result.loss_error) = (value, f64::NAN);
     Ok(result)
 }
 
 /// The mean of all other values.
-fn baseline(total: f64, own: f64, count: usize) -> f64 {
+pub(super) fn baseline(total: f64, own: f64, count: usize) -> f64 {
     if count < 2 { 0.0 } else { (total - own) / (count - 1) as f64 }
 }
 
+/// What the loss of a path writes, all given zeroed.
+pub(super) struct Slopes<'a> {
+    /// Derivatives by the states at the save times,
+    pub state: &'a mut [f64],
+    /// past them by the parameters,
+    pub p: &'a mut [f64],
+    /// and weights of the scores until each save time.
+    pub scores: &'a mut [f64],
+}
+
 /// The loss of path `k`, as [`PathLoss`].
-type Numbered<'a> = dyn Fn(usize, &[f64], &mut [f64], &mut [f64]) -> f64 + Sync + 'a;
+pub(super) type Numbered<'a> = dyn Fn(usize, &[f64], Slopes<'_>) -> f64 + Sync + 'a;
 
 /// Sums over the paths of a portion: of the loss and of all derivatives, and of their squares.
 #[derive(Default)]
@@ -234,7 +203,7 @@ struct Portion {
 }
 
 /// Means of losses and gradients over paths, with standard errors.
-fn over_paths(
+pub(super) fn over_paths(
     method: PathMethod<'_>,
     ivp: &Ivp<'_>,
     settings: &Settings,
@@ -256,6 +225,7 @@ fn over_paths(
         let mut gradient = (method.gradient)();
         let mut settings = settings.clone();
         let mut row = vec![0.0; 1 + n + p];
+        let mut direct = vec![0.0; p];
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(portion) = portions.get(index) else { return };
@@ -267,8 +237,9 @@ fn over_paths(
             portion.squares.resize(row.len(), 0.0);
             for k in index * PORTION..((index + 1) * PORTION).min(which.count) {
                 settings.path = which.first + k as u64;
-                let mut numbered = |u: &[f64], by_state: &mut [f64], weights: &mut [f64]| {
-                    loss(k, u, by_state, weights)
+                direct.fill(0.0);
+                let mut numbered = |u: &[f64], state: &mut [f64], scores: &mut [f64]| {
+                    loss(k, u, Slopes { state, p: &mut direct, scores })
                 };
                 let (value, slopes) = row.split_at_mut(1);
                 let (by_u0, by_p) = slopes.split_at_mut(n);
@@ -277,6 +248,7 @@ fn over_paths(
                         value[0] = evaluated.loss;
                         portion.forward += evaluated.forward;
                         portion.products += evaluated.reverse_products;
+                        by_p.iter_mut().zip(&direct).for_each(|(g, d)| *g += d);
                     }
                     Err(error) => {
                         portion.error = Some(error);

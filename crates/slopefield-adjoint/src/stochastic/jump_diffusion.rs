@@ -344,6 +344,10 @@ impl GradientMethod for JumpDiffusionGradient {
         "score"
     }
 
+    fn along_paths(&mut self) -> Option<&mut dyn PathGradient> {
+        Some(self)
+    }
+
     fn evaluate(
         &mut self,
         ivp: &Ivp<'_>,

@@ -11,6 +11,7 @@ mod frozen;
 mod implicit;
 mod jump_diffusion;
 mod path;
+mod path_moments;
 mod record;
 mod schemes;
 mod score;
@@ -26,12 +27,14 @@ use slopefield_stochastic::Process;
 
 pub use adjoint::StochasticAdjoint;
 pub use estimate::{
-    MeanGradient, MomentLoss, Moments, PathGradient, PathLoss, PathMethod, Pathwise, mean_gradient,
-    moment_gradient,
+    AlongPaths, MeanGradient, PathGradient, PathLoss, PathMethod, Pathwise, mean_gradient,
 };
 pub use forward::StochasticForward;
 pub use frozen::FrozenPath;
 pub use jump_diffusion::JumpDiffusionGradient;
+pub use path_moments::{
+    MomentLoss, Moments, moment_gradient, observed_moment_gradient, observed_moments,
+};
 pub use score::JumpScore;
 
 /// The discrete adjoint through a system with noise.

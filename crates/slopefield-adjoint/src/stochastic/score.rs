@@ -249,6 +249,10 @@ impl GradientMethod for JumpScore {
         "score"
     }
 
+    fn along_paths(&mut self) -> Option<&mut dyn PathGradient> {
+        Some(self)
+    }
+
     fn evaluate(
         &mut self,
         ivp: &Ivp<'_>,

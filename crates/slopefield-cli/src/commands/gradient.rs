@@ -3,7 +3,7 @@
 use super::{Session, path};
 use crate::arguments::Gradient;
 use crate::output::{self, number};
-use slopefield_api::types::{GradientReply, GradientRequest, GradientResult};
+use slopefield_api::types::{GradientReply, GradientRequest, GradientResult, HessianView};
 use slopefield_api::{ApiError, Code, Command};
 use std::process::ExitCode;
 
@@ -18,6 +18,7 @@ pub async fn run(session: &Session, gradient: Gradient) -> Result<ExitCode, ApiE
         check: gradient.check,
         compare: gradient.compare,
         memory: gradient.memory,
+        hessian: gradient.hessian,
     };
     let (reply, _): (GradientReply, _) =
         session.call(Command::gradient, &request, |_, _| {}).await?;
@@ -72,7 +73,33 @@ fn json(reply: &GradientReply) -> serde_json::Value {
         "loss": reply.loss, "solver": reply.solver, "forward_seconds": reply.forward_seconds,
         "forward_evaluations": reply.forward_evaluations, "chosen": reply.chosen,
         "choice": reply.choice, "methods": methods, "refused": refused,
+        "hessian": reply.hessian.as_ref().map(|h| hessian_json(reply, h)),
     })
+}
+
+fn hessian_json(reply: &GradientReply, h: &HessianView) -> serde_json::Value {
+    let along = reply.names.iter().cloned().zip(h.along_gradient.iter().map(|&v| v.into()));
+    let along: serde_json::Map<String, serde_json::Value> = along.collect();
+    serde_json::json!({
+        "along_gradient": along, "curvature": h.curvature, "asymmetry": h.asymmetry,
+        "eigenvalues": h.eigenvalues,
+    })
+}
+
+/// The product with the gradient's direction, and what is known of the whole matrix.
+fn print_hessian(reply: &GradientReply, h: &HessianView) {
+    let rows = reply.names.iter().zip(&h.along_gradient).take(SHOWN);
+    let rows: Vec<_> = rows.map(|(name, x)| vec![name.clone(), number(*x)]).collect();
+    output::print("\nsecond derivatives\n");
+    output::print(&output::table(&["parameter", "H · gradient / |gradient|"], &rows));
+    output::print(&format!("curvature along the gradient: {}\n", number(h.curvature)));
+    if let Some(asymmetry) = h.asymmetry {
+        let all: Vec<String> = h.eigenvalues.iter().map(|x| number(*x)).collect();
+        output::print(&format!(
+            "symmetric to {asymmetry:.1e}\ncurvatures in the optimiser's coordinates: {}\n",
+            all.join(", ")
+        ));
+    }
 }
 
 fn print(reply: &GradientReply) {
@@ -132,6 +159,9 @@ fn print(reply: &GradientReply) {
     if reply.names.len() > SHOWN {
         let more = reply.names.len() - SHOWN;
         output::print(&format!("and {more} more; all of them with --json\n"));
+    }
+    if let Some(hessian) = &reply.hessian {
+        print_hessian(reply, hessian);
     }
 }
 

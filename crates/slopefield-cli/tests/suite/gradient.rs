@@ -81,3 +81,39 @@ fn gradient_of_a_decay_by_hand() {
         text.contains("forward") && text.contains("d loss / d") && !text.contains("discrete  ")
     );
 }
+
+/// `x = a e^(−kt)` from a = 1, k = 0.4 against three points: second derivatives by hand.
+#[test]
+fn second_derivatives_of_a_decay_by_hand() {
+    let place = Place::new();
+    decay(&place);
+    let study = place.read("study.toml");
+    let settings = "[solver]\nmethod = \"vern9\"\nrtol = 1e-12\natol = 1e-13\n";
+    place.write("study.toml", &format!("{study}\n{settings}"));
+    let points = [(0.0f64, 1.0), (1.0, 0.6), (3.0, 0.22)];
+    let (mut g, mut h) = ([0.0; 2], [[0.0; 2]; 2]);
+    for (t, y) in points {
+        let x = (-0.4 * t).exp();
+        let (first, second) = ([x, -t * x], [[0.0, -t * x], [-t * x, t * t * x]]);
+        for i in 0..2 {
+            g[i] += 2.0 * (x - y) * first[i];
+            for j in 0..2 {
+                h[i][j] += 2.0 * (first[i] * first[j] + (x - y) * second[i][j]);
+            }
+        }
+    }
+    let length = g[0].hypot(g[1]);
+    let along = [0, 1].map(|i| (h[i][0] * g[0] + h[i][1] * g[1]) / length);
+    let reply = place.run(&["gradient", "study.toml", "--hessian", "--json"]).json();
+    let hessian = &reply["hessian"];
+    close(number(&hessian["along_gradient"]["a"]), along[0], 1e-8);
+    close(number(&hessian["along_gradient"]["k"]), along[1], 1e-8);
+    close(number(&hessian["curvature"]), (along[0] * g[0] + along[1] * g[1]) / length, 1e-8);
+    assert!(number(&hessian["asymmetry"]) < 1e-12, "{hessian}");
+    assert_eq!(hessian["eigenvalues"].as_array().unwrap().len(), 2);
+    let text = place.run(&["gradient", "study.toml", "--hessian"]).good();
+    assert!(
+        text.contains("curvature along the gradient") && text.contains("symmetric to"),
+        "{text}"
+    );
+}

@@ -326,6 +326,12 @@ impl<'a> Checker<'a> {
         if one || function.meaning == Meaning::Reduction {
             return self.reduction(name, arguments, span, scope);
         }
+        if let Meaning::OverPaths(_) = function.meaning {
+            let message = format!("`{name}` stands only as the whole value of an observation");
+            let hint = format!("write `observe y = {name}(x)`, with any expression in it");
+            self.error_hint("misplaced-moment", span, message, hint);
+            return None;
+        }
         if function.meaning == Meaning::Index {
             let message = format!("`{name}` stands only as an index, as in `u[{name}(i - 1)]`");
             self.error("wrong-index", span, message);
@@ -363,7 +369,7 @@ impl<'a> Checker<'a> {
                 }
                 Some(all)
             }
-            Meaning::Delay | Meaning::Reduction | Meaning::Index => None,
+            Meaning::Delay | Meaning::Reduction | Meaning::Index | Meaning::OverPaths(_) => None,
             Meaning::Rewritten => match name {
                 "clamp" => {
                     let (x, low, high) = (next()?, next()?, next()?);

@@ -6,6 +6,7 @@ use super::equation::nothing;
 use super::expression::{Context, Scope, count};
 use super::name::id;
 use super::scope::{Kind, Shape, Symbol, elements};
+use crate::functions::{Function, Meaning, PathMoment};
 use crate::model::{
     Array, ArrayElements, Constant, Expr, ExprKind, Let, Noise, Observation, Param, ParamId, Prior,
     Scale, Time, element_name,
@@ -266,8 +267,8 @@ impl<'a> Checker<'a> {
     pub(super) fn observations(&mut self) {
         for index in 0..self.declared.observations.len() {
             let item = &self.declared.observations[index];
-            let (target, value, unit, noise, span) =
-                (item.target, item.value, item.unit, item.noise, item.span);
+            let (target, unit, noise, span) = (item.target, item.unit, item.noise, item.span);
+            let (value, over_paths) = self.over_paths(item.value);
             if target.dimensions.is_empty() {
                 let scope = Scope::new(Context::Dynamic);
                 let built = self.scalar(value, &scope).map(|b| b.expr);
@@ -276,7 +277,8 @@ impl<'a> Checker<'a> {
                     make(&arguments.into_iter().map(|b| b.expr).collect::<Vec<_>>())
                 });
                 let value = built.unwrap_or_else(|| nothing(span));
-                self.observation(target.name.text.clone(), unit, value, noise, span);
+                let name = target.name.text.clone();
+                self.observation(name, unit, (value, over_paths), noise, span);
                 continue;
             }
             let Some(shape) = self.shape(target) else { continue };
@@ -306,27 +308,42 @@ impl<'a> Checker<'a> {
                     }
                 };
                 let name = element_name(&target.name.text, &shape, element);
-                self.observation(name, unit, value, noise, span);
+                self.observation(name, unit, (value, over_paths), noise, span);
             }
         }
+    }
+
+    /// What a moment over paths is of, where a value is one as a whole.
+    fn over_paths(&self, value: &'a Expression) -> (&'a Expression, Option<PathMoment>) {
+        if let K::Call(name, arguments) = &value.kind
+            && let [inner] = arguments.as_slice()
+            && !self.names.table.contains_key(name.text.as_str())
+            && let Some(Function { meaning: Meaning::OverPaths(moment), .. }) =
+                functions::find(&name.text)
+        {
+            return (inner, Some(*moment));
+        }
+        (value, None)
     }
 
     fn observation(
         &mut self,
         name: String,
         unit: Option<&'a Text>,
-        value: Expr,
+        (value, over_paths): (Expr, Option<PathMoment>),
         noise: Noise,
         span: Span,
     ) {
+        let squared = over_paths == Some(PathMoment::Variance);
         let unit = unit.map(|u| u.text.clone()).or_else(|| match value.kind {
+            ExprKind::State(_) if squared => None,
             ExprKind::State(id) => match self.model.input(id) {
                 Some(input) => input.unit.clone(),
                 None => self.model.states.get(id.0 as usize)?.unit.clone(),
             },
             _ => None,
         });
-        self.model.observations.push(Observation { name, unit, value, noise, span });
+        self.model.observations.push(Observation { name, unit, value, over_paths, noise, span });
     }
 
     /// A noise model: its arguments, and what makes it of them.

@@ -564,7 +564,14 @@ impl<'a> UnitChecker<'a, '_> {
             "abs" | "floor" | "ceil" | "round" | "ramp" | "relu" => {
                 list.first().map_or(Known::Nothing, |e| self.infer(e, locals))
             }
-            "sum" | "mean" => list.first().map_or(Known::Nothing, |e| self.infer(e, locals)),
+            "path_variance" => match list.first().map(|e| self.infer(e, locals)) {
+                Some(Known::Unit(unit)) => Known::Unit(unit.power(2.0)),
+                Some(other) => other,
+                None => Known::Nothing,
+            },
+            "sum" | "mean" | "path_mean" => {
+                list.first().map_or(Known::Nothing, |e| self.infer(e, locals))
+            }
             "dot" if list.len() == 2 => {
                 self.operator(Binary::Mul, &list[0], &list[1], span, locals)
             }

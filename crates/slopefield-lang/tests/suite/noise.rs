@@ -133,3 +133,31 @@ fn wrong_noises_are_explained() {
     assert_eq!(with("x' = k + W' + V'\nnoise V correlated(V, 0.5)"), ["cycle"]);
     assert_eq!(with("x' = k"), ["unused"]);
 }
+
+#[test]
+fn moments_over_paths_are_whole_observations() {
+    use slopefield_lang::functions::PathMoment;
+    let model = right(
+        "noise W\nstate x[i in 1..2] = 1 {m}\nparam s = 0.5\nx[i]' = -x[i] + s*W' for i in 1..2\n\
+         let twice = 2*x[1]\n\
+         observe a = path_mean(twice) with normal(0.1)\n\
+         observe b[i in 1..2] = path_variance(x[i]) with normal(s*x[1])\n\
+         observe c = x[1]\n",
+    );
+    let found: Vec<_> = model.observations.iter().map(|o| o.over_paths).collect();
+    let (mean, variance) = (Some(PathMoment::Mean), Some(PathMoment::Variance));
+    assert_eq!(found, [mean, variance, variance, None]);
+    // The quantity on a path stands in the moment's place.
+    let [a, _, b2, c] = model.observations.as_slice() else { panic!("four observations") };
+    assert_eq!(value(&a.value, &[3.0, 4.0], &[0.5]), 6.0);
+    assert_eq!(value(&b2.value, &[3.0, 4.0], &[0.5]), 4.0);
+    // A variance has not the unit of what varies.
+    assert_eq!((b2.unit.as_deref(), c.unit.as_deref()), (None, Some("m")));
+    // A name of the text's own goes first.
+    let own =
+        right("state x = 1\nx' = -x\nfunction path_mean(a) = 2*a\nobserve y = path_mean(x)\n");
+    assert_eq!(own.observations[0].over_paths, None);
+    let nested = "noise W\nstate x = 1\nx' = W'\nobserve y = path_mean(x)^2\n";
+    assert_eq!(codes(nested), ["misplaced-moment"]);
+    assert_eq!(codes("noise W\nstate x = 1\nx' = path_mean(x) + W'\n"), ["misplaced-moment"]);
+}

@@ -5,6 +5,7 @@ use super::{Columns, SimulateOptions, Simulated, failed};
 use crate::gradient::Unavailable;
 use crate::solvers::stepper;
 use crate::{CompiledModel, Solvers, StudyError};
+use slopefield_lang::functions::PathMoment;
 use slopefield_solve::{Ivp, Stats, Stepper};
 use slopefield_stochastic::{Paths, paths};
 use std::time::Instant;
@@ -57,7 +58,16 @@ pub(super) fn simulate(
         }
         done += portion;
     }
-    let (means, spreads) = moments.finish();
+    let (mut means, mut spreads) = moments.finish();
+    let first = means.len() - model.model.observations.len();
+    for (i, observation) in model.model.observations.iter().enumerate() {
+        let Some(moment) = observation.over_paths else { continue };
+        if moment == PathMoment::Variance {
+            means[first + i] = spreads[first + i].iter().map(|sd| sd * sd).collect();
+        }
+        // Moments are numbers, which do not scatter.
+        spreads[first + i].fill(0.0);
+    }
     let mut notes = vec![format!("means of {count} random paths, with standard deviations")];
     notes.extend(super::leaving_data(model, ivp.t0, ivp.t1));
     let [states, lets, observations] = columns.apart(means);

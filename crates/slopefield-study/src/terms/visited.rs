@@ -231,6 +231,7 @@ impl Watched {
                     name: format!("input {}", observations.len() + 1),
                     unit: None,
                     value,
+                    over_paths: None,
                     noise: Noise::LeastSquares,
                     span: Span::default(),
                 });

@@ -327,6 +327,33 @@ fn jumps() {
     near(found.curve("share", &[0.5])[0], 0.9, 0.03);
 }
 
+/// Moments of 300 paths are themselves off by a few hundredths.
+#[test]
+fn swirl() {
+    let found = trained("swirl");
+    assert_eq!(found.prepared.solver.0, "em");
+    for (name, exact, share) in
+        [("decay", 0.5, 0.1), ("turn", 2.0, 0.03), ("stretch", 0.4, 0.1), ("shear", 0.6, 0.1)]
+    {
+        near(found.parameter(name), exact, share * exact);
+    }
+}
+
+/// Births at the rate 12/(1 + (x/8)²), learned by the likelihood ratio.
+#[test]
+fn regulation() {
+    let found = trained("regulation");
+    // A network of the state alone keeps rates constant between jumps.
+    assert_eq!(found.prepared.solver.0, "direct");
+    assert_eq!(found.prepared.gradient.0, "score");
+    for (name, x) in [("rate_at_two", 2.0f64), ("rate_at_six", 6.0), ("rate_at_ten", 10.0)] {
+        let exact = 12.0 / (1.0 + (x / 8.0).powi(2));
+        let rate = found.curve(name, &[0.4])[0];
+        println!("{name}: {rate} for {exact}");
+        near(rate, exact, 0.12 * exact);
+    }
+}
+
 /// Ten digits of 64 pixels, learned from two hundred images and tried on a hundred others.
 #[test]
 fn digits() {

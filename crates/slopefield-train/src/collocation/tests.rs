@@ -59,6 +59,7 @@ fn problem() -> Problem {
         Series { observation, times, values, held_out: Vec::new() }
     };
     let observation = |name: &str, value| ObservationSpec {
+        over_paths: None,
         name: name.into(),
         noise: NoiseKind::LeastSquares,
         value,
@@ -68,6 +69,7 @@ fn problem() -> Problem {
         name: name.into(),
         t0: 0.0,
         params: vec![Source::Theta(0), Source::Theta(local)],
+        steady: false,
         fixed_initial: Vec::new(),
         series: vec![series(0, 0.0, 15), series(1, 0.1, 12)],
     };

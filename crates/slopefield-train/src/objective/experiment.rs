@@ -1,12 +1,13 @@
 //! One experiment's part of the loss: solve, observe, compare, and the gradient back to θ.
 
-use super::Sums;
 use super::information::Linearised;
+use super::over_paths::ManyPaths;
+use super::{Methods, Sums};
 use crate::failure::{Failure, FailureKind};
 use crate::grid::{Grid, Point as Measured};
-use crate::noise::NoiseKind;
+use crate::noise::Term;
 use crate::problem::{Experiment, ModelKernels, ObservationSpec, Problem, Source};
-use slopefield_adjoint::{Evaluated, GradientMethod};
+use slopefield_adjoint::{Evaluated, GradientMethod, steady_states};
 use slopefield_kernel::{Cotangent, Point};
 use slopefield_solve::{Ivp, StepObserver, StepTimes, Stepper, drive};
 
@@ -26,9 +27,9 @@ pub(super) struct ExperimentLoss {
     held_out: Grid,
     pub p: Vec<f64>,
     pub u0: Vec<f64>,
-    grad_u0: Vec<f64>,
+    pub grad_u0: Vec<f64>,
     /// Gradient with respect to `p` through the trajectory.
-    grad_p: Vec<f64>,
+    pub grad_p: Vec<f64>,
     /// Gradient with respect to `p` through observations and initial values.
     direct_p: Vec<f64>,
     /// States at the times of points, where no gradient is wanted.
@@ -36,6 +37,8 @@ pub(super) struct ExperimentLoss {
     pub observed: Vec<f64>,
     pub weights: Vec<f64>,
     pub scratch: Vec<f64>,
+    /// Where many paths are measured at once.
+    pub many: Option<ManyPaths>,
 }
 
 /// Writes the model's parameter vector for an experiment.
@@ -82,7 +85,12 @@ pub(crate) fn scratch_len(kernels: &ModelKernels) -> usize {
 }
 
 impl ExperimentLoss {
-    pub fn new(problem: &Problem, index: usize, method: Box<dyn GradientMethod>) -> Self {
+    pub fn new(
+        problem: &Problem,
+        index: usize,
+        method: Box<dyn GradientMethod>,
+        methods: &Methods,
+    ) -> Self {
         let experiment = &problem.experiments[index];
         let (n, params) = (problem.states(), problem.params());
         let outputs = problem.kernels.observe.shape().outputs;
@@ -105,6 +113,14 @@ impl ExperimentLoss {
             observed: vec![0.0; outputs],
             weights: vec![0.0; outputs],
             scratch: vec![0.0; scratch_len(problem.kernels_of(index))],
+            many: ManyPaths::new(problem, index, methods),
+        }
+    }
+
+    pub(super) fn grid(&self, part: Part) -> &Grid {
+        match part {
+            Part::Training => &self.training,
+            Part::HeldOut => &self.held_out,
         }
     }
 
@@ -126,8 +142,11 @@ impl ExperimentLoss {
         replay: &dyn Fn(Vec<f64>) -> Option<Box<dyn Stepper>>,
     ) -> Result<bool, Failure> {
         let experiment = &problem.experiments[self.index];
-        let rows = self.training.rows_within(experiment.t0, horizon);
-        if rows == 0 || self.training.times[rows - 1] <= experiment.t0 {
+        let rows = self.training.rows_of(experiment, horizon);
+        if self.many.is_some() {
+            return Ok(false);
+        }
+        if rows == 0 || experiment.steady || self.training.times[rows - 1] <= experiment.t0 {
             return Ok(true);
         }
         assemble_params(experiment, theta, &mut self.p);
@@ -167,9 +186,12 @@ impl ExperimentLoss {
         grad_theta: &mut [f64],
     ) -> Result<(), Failure> {
         let experiment = &problem.experiments[self.index];
-        let rows = self.training.rows_within(experiment.t0, horizon);
+        let rows = self.training.rows_of(experiment, horizon);
         if rows == 0 {
             return Ok(());
+        }
+        if self.many.is_some() {
+            return self.add_over_paths(problem, theta, rows, sums, grad_theta);
         }
         assemble_params(experiment, theta, &mut self.p);
         initial_state(problem, self.index, &self.p, &mut self.u0, &mut self.scratch)?;
@@ -209,7 +231,7 @@ impl ExperimentLoss {
             }
             own.loss() - before
         };
-        if saves[rows - 1] <= experiment.t0 {
+        if saves[rows - 1] <= experiment.t0 && !experiment.steady {
             // Nothing to integrate: everything was measured at the start.
             loss(&self.u0, &mut self.grad_u0);
         } else {
@@ -287,8 +309,7 @@ impl ExperimentLoss {
         stepper: &dyn Fn() -> Box<dyn Stepper>,
         sums: &mut Sums,
     ) -> Result<(), Failure> {
-        let t0 = problem.experiments[self.index].t0;
-        let rows = self.training.rows_within(t0, horizon);
+        let rows = self.training.rows_of(&problem.experiments[self.index], horizon);
         self.add_without_gradient(problem, theta, Part::Training, rows, stepper, sums)
     }
 
@@ -301,19 +322,25 @@ impl ExperimentLoss {
         stepper: &dyn Fn() -> Box<dyn Stepper>,
         sums: &mut Sums,
     ) -> Result<(), Failure> {
+        if rows == 0 {
+            return Ok(());
+        }
+        if self.many.is_some() {
+            return self.add_value_over_paths(problem, theta, part, rows, sums);
+        }
+        let experiment = &problem.experiments[self.index];
+        assemble_params(experiment, theta, &mut self.p);
+        initial_state(problem, self.index, &self.p, &mut self.u0, &mut self.scratch)?;
         let grid = match part {
             Part::Training => &self.training,
             Part::HeldOut => &self.held_out,
         };
         let saves = &grid.times[..rows];
-        let Some(&last) = saves.last() else { return Ok(()) };
-        let experiment = &problem.experiments[self.index];
-        assemble_params(experiment, theta, &mut self.p);
-        initial_state(problem, self.index, &self.p, &mut self.u0, &mut self.scratch)?;
+        let last = saves[rows - 1];
         let n = self.u0.len();
         self.states.resize(self.states.len().max(rows * n), 0.0);
         let states = &mut self.states[..rows * n];
-        if last > experiment.t0 {
+        if last > experiment.t0 || experiment.steady {
             let ivp = Ivp {
                 rhs: &*problem.kernels_of(self.index).rhs,
                 t0: experiment.t0,
@@ -321,9 +348,13 @@ impl ExperimentLoss {
                 u0: &self.u0,
                 p: &self.p,
             };
-            let stepper = self.stepper.get_or_insert_with(stepper);
-            drive(&mut **stepper, &ivp, &problem.settings, saves, states, None)
-                .map_err(|error| Failure::from_solve(self.index, &experiment.name, error))?;
+            let solved = if experiment.steady {
+                steady_states(&ivp, &problem.settings, saves, states)
+            } else {
+                let stepper = self.stepper.get_or_insert_with(stepper);
+                drive(&mut **stepper, &ivp, &problem.settings, saves, states, None)
+            };
+            solved.map_err(|error| Failure::from_solve(self.index, &experiment.name, error))?;
         } else {
             states.chunks_exact_mut(n.max(1)).for_each(|row| row.copy_from_slice(&self.u0));
         }
@@ -345,9 +376,32 @@ impl ExperimentLoss {
     }
 }
 
+/// The term of one point, for the model's value and noise arguments.
+pub(super) fn term(
+    experiment: &Experiment,
+    index: usize,
+    spec: &ObservationSpec,
+    point: &Measured,
+    at: Point<'_>,
+    (value, arguments): (f64, &[f64]),
+) -> Result<Term, Failure> {
+    spec.noise.term(point.y, value, arguments).map_err(|error| {
+        let message = format!(
+            "experiment {}: observation {} at t = {}: {error} (measured {}, model {value})",
+            experiment.name, spec.name, at.t, point.y
+        );
+        let mut failure = Failure::new(FailureKind::Noise, message);
+        failure.experiment = Some(index);
+        failure.observation = Some(point.observation);
+        failure.time = Some(at.t);
+        failure.u = at.u.to_vec();
+        failure
+    })
+}
+
 /// Points of an experiment.
 #[derive(Clone, Copy)]
-enum Part {
+pub(super) enum Part {
     Training,
     HeldOut,
 }
@@ -380,28 +434,8 @@ impl Compare<'_> {
             let spec = &self.observations[point.observation];
             let arguments = &self.observed[spec.noise_args.clone()];
             let value = self.observed[spec.value];
-            let term = match spec.noise.term(point.y, value, arguments) {
-                Ok(term) => term,
-                Err(error) => {
-                    let message = format!(
-                        "experiment {}: observation {} at t = {}: {error} (measured {}, model {value})",
-                        self.experiment.name, spec.name, at.t, point.y
-                    );
-                    let mut failure = Failure::new(FailureKind::Noise, message);
-                    failure.experiment = Some(self.index);
-                    failure.observation = Some(point.observation);
-                    failure.time = Some(at.t);
-                    failure.u = at.u.to_vec();
-                    return Err(failure);
-                }
-            };
-            if spec.noise == NoiseKind::LeastSquares {
-                sums.sse += term.loss;
-                sums.least_squares_points += 1;
-            } else {
-                sums.negative_log_likelihood += term.loss;
-                sums.likelihood_points += 1;
-            }
+            let term = term(self.experiment, self.index, spec, point, at, (value, arguments))?;
+            sums.count(spec, &term);
             self.weights[spec.value] += term.d_value;
             for (k, slot) in spec.noise_args.clone().enumerate() {
                 self.weights[slot] += term.d_arguments[k];

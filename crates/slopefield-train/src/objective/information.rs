@@ -100,6 +100,9 @@ impl Objective {
                  most {MOST_PARAMETERS}); use L-BFGS"
             ));
         }
+        if self.experiments.iter().any(|e| e.many.is_some()) {
+            return Err(NOT_OF_MOMENTS.into());
+        }
         match self.experiments.iter().find(|e| e.method().state_sensitivities().is_none()) {
             None => Ok(()),
             Some(e) => Err(no_states(e.method())),
@@ -109,6 +112,9 @@ impl Objective {
 
 /// Above this many elements the matrix takes 32 MB and its factorisation seconds.
 const MOST_PARAMETERS: usize = 2000;
+
+const NOT_OF_MOMENTS: &str = "the information in means and variances over paths is not computed; \
+                              use L-BFGS instead of Levenberg–Marquardt";
 
 fn no_states(method: &dyn GradientMethod) -> String {
     format!(
@@ -130,9 +136,12 @@ impl ExperimentLoss {
         sought: Sought<'_>,
     ) -> Result<(), Failure> {
         let experiment = &problem.experiments[self.index];
-        let rows = self.training.rows_within(experiment.t0, horizon);
+        let rows = self.training.rows_of(experiment, horizon);
         if rows == 0 {
             return Ok(());
+        }
+        if self.many.is_some() {
+            return Err(Failure::new(FailureKind::Solve, NOT_OF_MOMENTS.into()));
         }
         assemble_params(experiment, theta, &mut self.p);
         initial_state(problem, self.index, &self.p, &mut self.u0, &mut self.scratch)?;
@@ -165,7 +174,7 @@ impl ExperimentLoss {
                 du0[state] = 0.0;
             }
         }
-        if saves[rows - 1] <= experiment.t0 {
+        if saves[rows - 1] <= experiment.t0 && !experiment.steady {
             // Nothing to integrate: everything was measured at the start.
             for row in 0..rows {
                 work.states[row * n..(row + 1) * n].copy_from_slice(&self.u0);

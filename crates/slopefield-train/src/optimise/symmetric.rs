@@ -6,7 +6,7 @@ const SWEEPS: u32 = 30;
 
 /// Replaces `a` (`n × n`) by a diagonal matrix with its eigenvalues and writes the eigenvectors, one
 /// a row, in the same order. Only the upper triangle is believed.
-pub(super) fn decompose(a: &mut [f64], vectors: &mut [f64], n: usize) {
+pub(crate) fn decompose(a: &mut [f64], vectors: &mut [f64], n: usize) {
     vectors.fill(0.0);
     for i in 0..n {
         vectors[i * n + i] = 1.0;

@@ -112,7 +112,7 @@ fn horizons(experiments: &[Experiment], turns: usize, least: usize, growth: f64)
 /// `least` training values.
 fn share_with_values(experiments: &[Experiment], least: usize) -> f64 {
     let mut shares = Vec::new();
-    for e in experiments {
+    for e in experiments.iter().filter(|e| !e.steady) {
         let grid = Grid::new(e, false);
         let Some(&last) = grid.times.last() else { continue };
         let span = last - e.t0;
@@ -129,7 +129,7 @@ fn share_with_values(experiments: &[Experiment], least: usize) -> f64 {
 /// quarter of the series' range, so that noise does not look like oscillation.
 pub(crate) fn turning_points(experiments: &[Experiment]) -> usize {
     let mut most = 0;
-    for e in experiments {
+    for e in experiments.iter().filter(|e| !e.steady) {
         for s in &e.series {
             let mut points: Vec<(f64, f64)> = (0..s.times.len())
                 .filter(|&i| !s.is_held_out(i) && !s.values[i].is_nan())

@@ -163,6 +163,7 @@ fn influenza_reaches_the_least_squares_solution() {
     let problem = Problem {
         kernels,
         observations: vec![ObservationSpec {
+            over_paths: None,
             name: "in bed".into(),
             noise: NoiseKind::LeastSquares,
             value: 0,

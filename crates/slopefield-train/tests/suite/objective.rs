@@ -51,6 +51,7 @@ fn problem() -> Problem {
         name: "first".into(),
         t0: 0.0,
         params: (0..5).map(Source::Theta).collect(),
+        steady: false,
         fixed_initial: vec![],
         series: vec![
             series(0, &[0.0, 0.5, 1.0, 2.0], &[1.0, 0.9, f64::NAN, 0.6]),
@@ -68,6 +69,7 @@ fn problem() -> Problem {
             Source::Theta(3),
             Source::Theta(4),
         ],
+        steady: false,
         fixed_initial: vec![(1, 0.8)],
         series: vec![series(2, &[0.5, 1.5, 3.0], &[2.0, 1.5, 1.2]), series(4, &[1.0], &[0.5])],
     };
@@ -76,6 +78,7 @@ fn problem() -> Problem {
         name: "third".into(),
         t0: 1.0,
         params: (0..5).map(Source::Theta).collect(),
+        steady: false,
         fixed_initial: vec![],
         series: vec![series(0, &[1.0, 1.0], &[2.0, 2.5])],
     };

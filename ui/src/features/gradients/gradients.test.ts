@@ -26,7 +26,7 @@ describe("the gradient lab", () => {
     expect(text("gradients-summary")).toContain("Discrete adjoint is the fastest here");
     expect(text("gradient-discrete")).toContain("chosen");
     const request = platform.calls.find((c) => c.command === "gradient")?.request;
-    expect(request).toEqual({ study: null, method: null, check: true, compare: true, memory: null });
+    expect(request).toEqual({ study: null, method: null, check: true, compare: true, memory: null, hessian: false });
     expect(session.gradients.phase).toBe("done");
   });
 

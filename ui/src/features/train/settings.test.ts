@@ -136,7 +136,7 @@ describe("solvers and gradients", () => {
 });
 
 test("a study trains as another when seed, solver and training are alike", () => {
-  const study: StudyFile = { model: null, seed: 1, data: {}, experiment: [], solver: { method: "auto", rtol: 1e-6, atol: 1e-8, max_steps: 9, reactions: "ode" }, training: own(stage(1)), forecast: { until: null, bands: "none" } };
+  const study: StudyFile = { model: null, seed: 1, data: {}, experiment: [], solver: { method: "auto", rtol: 1e-6, atol: 1e-8, max_steps: 9, reactions: "ode", paths: 64 }, training: own(stage(1)), forecast: { until: null, bands: "none" } };
   expect(is.sameSettings(study, { ...study, forecast: { until: 3, bands: "none" } })).toBe(true);
   expect(is.sameSettings(study, { ...study, seed: 2 })).toBe(false);
   expect(is.sameSettings(study, { ...study, training: own(stage(2)) })).toBe(false);

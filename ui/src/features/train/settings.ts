@@ -77,6 +77,7 @@ export const refuseCountOrNothing: Refuse = (text) => (text === "" ? null : refu
 export const refuseRate = unless((v) => v > 0, "a positive number, such as 0.05");
 export const refusePercent = unless((v) => v > 0 && v <= 100, "a share above 0 and up to 100 %");
 export const refusePositive = unless((v) => v > 0, "a positive number");
+export const refusePaths = unless((v) => Number.isInteger(v) && v >= 2 && v <= 100_000, "a whole number from 2 to 100000");
 export const refuseStarts = unless((v) => Number.isInteger(v) && v >= 1 && v <= 10_000, "a whole number from 1 to 10000");
 export const refuseFactor = unless((v) => v > 1, "a number above 1, such as 10");
 export const refusePopulation = unless((v) => v === 0 || (Number.isInteger(v) && v >= 4 && v <= 10_000), "0 for as many as usual, or a whole number from 4 to 10000");

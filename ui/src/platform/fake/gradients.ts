@@ -56,6 +56,7 @@ export class FakeComparison {
       forward_seconds: FORWARD, forward_evaluations: 463, methods, refused, chosen: "discrete",
       choice: "Discrete adjoint: about 2.3 forward solves (52 µs) for 10 unknowns, and exact; 9.2 by forward, 5.1 by gauss. Measured at the start values: f 9.3 ns, vᵀJ 21 ns, J·v 14 ns, a solve 22 µs in 77 steps",
       stopped: this.#stopped,
+      hessian: null,
     };
   }
 }

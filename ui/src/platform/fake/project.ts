@@ -30,7 +30,7 @@ export class FakeProject {
   static example(id: string, title: string): FakeProject {
     const study = emptyStudy();
     study.data["pelts"] = { file: "pelts", time: "year", columns: { hare_pelts: "hare_thousands", lynx_pelts: "lynx_thousands" } };
-    study.experiment.push({ name: "hudson bay", data: "pelts", start: 1900, hold_out: "1915..", set: {}, local: [] });
+    study.experiment.push({ name: "hudson bay", data: "pelts", start: 1900, hold_out: "1915..", set: {}, local: [], steady: false });
     study.forecast.until = 1930;
     const model = id.endsWith("network") ? MODEL.replace("let eaten", "network encounter: mlp(inputs: 2, outputs: 2, hidden: [16, 16])\n\nlet eaten") : MODEL;
     const table = readTable({ path: null, text: null, sheet: null });
@@ -62,7 +62,7 @@ export class FakeProject {
       this.content.tables[edit.name] = table;
       this.content.study.data[edit.name] = { file: edit.name, time: edit.time, columns: edit.columns };
       const start = table.columns.find((c) => c.name === edit.time)?.values[0] ?? null;
-      this.content.study.experiment.push({ name: edit.name, data: edit.name, start, hold_out: null, set: {}, local: [] });
+      this.content.study.experiment.push({ name: edit.name, data: edit.name, start, hold_out: null, set: {}, local: [], steady: false });
     }
     if (edit.kind === "remove-table") {
       const drop = <T>(from: Record<string, T>) => Object.fromEntries(Object.entries(from).filter(([name]) => name !== edit.name));
@@ -162,7 +162,7 @@ function emptyStudy(): StudyFile {
     seed: 1,
     data: {},
     experiment: [],
-    solver: { method: "auto", rtol: 1e-6, atol: 1e-8, max_steps: 100000, reactions: "ode" },
+    solver: { method: "auto", rtol: 1e-6, atol: 1e-8, max_steps: 100000, reactions: "ode", paths: 64 },
     training: { recipe: "default", start: "auto", gradient: "auto", memory: "256 MiB", check: true, iterations: null, l2: 0, starts: 1, starts_factor: 10, stages: [] },
     forecast: { until: null, bands: "none" },
   };

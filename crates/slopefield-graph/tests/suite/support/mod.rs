@@ -123,7 +123,14 @@ pub fn vector(name: &str, value: Vec<Expr>) -> Let {
 }
 
 pub fn observation(name: &str, value: Expr, noise: Noise) -> Observation {
-    Observation { name: name.into(), unit: None, value, noise, span: Span::default() }
+    Observation {
+        name: name.into(),
+        unit: None,
+        value,
+        over_paths: None,
+        noise,
+        span: Span::default(),
+    }
 }
 
 pub fn lowered(model: &Model) -> LoweredModel {

@@ -12,6 +12,7 @@ fn data(count: usize, periods: f64) -> Vec<Experiment> {
         name: "e".into(),
         t0: 0.0,
         params: vec![Source::Theta(0)],
+        steady: false,
         fixed_initial: vec![],
         series: vec![crate::problem::Series { observation: 0, times, values, held_out: vec![] }],
     }]

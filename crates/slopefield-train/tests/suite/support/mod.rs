@@ -176,6 +176,7 @@ pub fn positive(name: &str, start: f64, bounds: (f64, f64)) -> ParamSpec {
 
 pub fn observation(name: &str, noise: NoiseKind, value: usize) -> ObservationSpec {
     ObservationSpec {
+        over_paths: None,
         name: name.into(),
         noise,
         value,
@@ -193,6 +194,7 @@ pub fn experiment(t0: f64, params: usize, series: Vec<Series>) -> Experiment {
         name: "the only one".into(),
         t0,
         params: (0..params).map(Source::Theta).collect(),
+        steady: false,
         fixed_initial: Vec::new(),
         series,
     }
