@@ -182,7 +182,7 @@ mod tests {
             (axis("k", -1.0, 1.0, 3, true), "above 0"),
             (axis("k", 0.0, 1.0, MOST + 1, false), "too many"),
         ] {
-            let message = Points::grid(&[bad.clone()]).unwrap_err().to_string();
+            let message = Points::grid(std::slice::from_ref(&bad)).unwrap_err().to_string();
             assert!(message.contains(part), "{bad:?}: {message}");
         }
         let long = axis("k", 0.0, 1.0, 100_000, false);
