@@ -199,7 +199,7 @@ mod tests {
         assert_eq!((points.names, points.values), (vec!["k".into()], vec![vec![0.3, 0.4]]));
         assert_eq!(others, ["remark", "chain"]);
         let message = Points::of_table(&table, |_| false).unwrap_err().to_string();
-        assert!(message.contains("`remark` and `chain`"), "{message}");
+        assert!(message.contains("`remark`, `chain` and `k`"), "{message}");
     }
 
     #[test]
