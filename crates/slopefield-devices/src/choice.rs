@@ -10,6 +10,8 @@ use std::time::Instant;
 /// Trajectories of the first trial on the processor, and how many times more the next one has.
 const FIRST_TRIAL: usize = 64;
 const LARGER: usize = 4;
+/// How many times faster a core is with all its lanes busy, about.
+const LANES: usize = 4;
 /// A trial of this many seconds says enough.
 const TRIAL_S: f64 = 0.005;
 /// Trajectories of the two trials of a card: the difference is what trajectories cost, the rest what
@@ -70,9 +72,13 @@ pub(crate) fn attempts(results: &[TrajectoryResult]) -> u64 {
 
 fn auto(work: &Work<'_>, site: &Site<'_>) -> Result<Choice, SolveError> {
     let processor = |why: String| Ok(Choice::Processor(format!("the processor: {why}")));
-    let trial = Trial::on_processor(work)?;
-    if trial.whole_s < site.quick_s {
-        return processor(format!("all of it takes about {} there", seconds(trial.whole_s)));
+    let quick = |s: f64| {
+        let why = format!("all of it takes about {} there", seconds(s));
+        (s < site.quick_s).then_some(why)
+    };
+    // One trajectory says enough of little work, and costs little where there is no card.
+    if let Some(why) = quick(Trial::of(work, 1)?.whole_s) {
+        return processor(why);
     }
     let found = guarded_find(site.cards);
     let info = match best(&found.cards, found.none_because.as_deref()) {
@@ -80,6 +86,10 @@ fn auto(work: &Work<'_>, site: &Site<'_>) -> Result<Choice, SolveError> {
         Err(why) => return processor(why),
     };
     if let Some(why) = too_fine(work, info) {
+        return processor(why);
+    }
+    let trial = Trial::long_enough(work)?;
+    if let Some(why) = quick(trial.whole_s) {
         return processor(why);
     }
     let card = match guarded(|| site.cards.open(Some(&info.name))) {
@@ -150,25 +160,36 @@ fn guarded_find(cards: &dyn Cards) -> crate::Found {
 
 /// What a part of the work took on the processor, and what all of it will.
 struct Trial {
+    took: f64,
     whole_s: f64,
     /// Steps that all of it will try.
     attempts: f64,
 }
 
 impl Trial {
-    fn on_processor(work: &Work<'_>) -> Result<Trial, SolveError> {
-        let mut count = FIRST_TRIAL.min(work.count).max(1);
-        let mut out = Vec::new();
+    /// From so many trajectories. One alone leaves other cores and lanes idle, which all would use.
+    fn of(work: &Work<'_>, count: usize) -> Result<Trial, SolveError> {
+        let portion = spread(work, count);
+        let mut out = vec![0.0; work.row() * count];
+        let began = Instant::now();
+        let results = crate::processor::solve(&portion.work(work), &mut out, None)?;
+        let took = began.elapsed().as_secs_f64();
+        let times = work.count as f64 / count as f64;
+        let idle = if count == 1 { (LANES * processor().cores).min(work.count) } else { 1 };
+        Ok(Trial {
+            took,
+            whole_s: took * times / idle as f64,
+            attempts: attempts(&results) as f64 * times,
+        })
+    }
+
+    /// From as many as take a while.
+    fn long_enough(work: &Work<'_>) -> Result<Trial, SolveError> {
+        let mut count = FIRST_TRIAL.min(work.count);
         loop {
-            let portion = spread(work, count);
-            out.resize(work.row() * count, 0.0);
-            let began = Instant::now();
-            let results = crate::processor::solve(&portion.work(work), &mut out, None)?;
-            let took = began.elapsed().as_secs_f64();
-            if took >= TRIAL_S || count == work.count || work.settings.cancelled() {
-                let times = work.count as f64 / count as f64;
-                let attempts = attempts(&results) as f64 * times;
-                return Ok(Trial { whole_s: took * times, attempts });
+            let trial = Trial::of(work, count)?;
+            if trial.took >= TRIAL_S || count == work.count || work.settings.cancelled() {
+                return Ok(trial);
             }
             count = (count * LARGER).min(work.count);
         }

@@ -28,6 +28,11 @@ mod solve;
 mod wanted;
 mod work;
 
+#[cfg(not(feature = "gpu"))]
+use card::NoCards as OfThisMachine;
+#[cfg(feature = "gpu")]
+use gpu::OfThisMachine;
+
 pub use card::{Card, CardError, CardInfo, CardProgram, Cards, Found, NoCards};
 pub use choice::would_choose;
 pub use cuda::{Cuda, cuda};
@@ -39,8 +44,5 @@ pub use work::Work;
 /// The cards of this machine; none in a program that was built without the feature `gpu`.
 #[must_use]
 pub fn cards() -> &'static dyn Cards {
-    #[cfg(feature = "gpu")]
-    return &gpu::OfThisMachine;
-    #[cfg(not(feature = "gpu"))]
-    &NoCards
+    &OfThisMachine
 }

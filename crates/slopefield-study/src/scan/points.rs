@@ -182,7 +182,7 @@ mod tests {
             (axis("k", -1.0, 1.0, 3, true), "above 0"),
             (axis("k", 0.0, 1.0, MOST + 1, false), "too many"),
         ] {
-            let message = Points::grid(&[bad.clone()]).unwrap_err().to_string();
+            let message = Points::grid(std::slice::from_ref(&bad)).unwrap_err().to_string();
             assert!(message.contains(part), "{bad:?}: {message}");
         }
         let long = axis("k", 0.0, 1.0, 100_000, false);
@@ -199,7 +199,7 @@ mod tests {
         assert_eq!((points.names, points.values), (vec!["k".into()], vec![vec![0.3, 0.4]]));
         assert_eq!(others, ["remark", "chain"]);
         let message = Points::of_table(&table, |_| false).unwrap_err().to_string();
-        assert!(message.contains("`remark` and `chain`"), "{message}");
+        assert!(message.contains("`remark`, `chain` and `k`"), "{message}");
     }
 
     #[test]
