@@ -28,6 +28,7 @@ mod paths;
 mod places;
 mod points;
 mod reverse_text;
+mod rosenbrock_text;
 mod runs;
 mod solve;
 mod solve_text;

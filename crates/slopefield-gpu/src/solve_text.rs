@@ -25,26 +25,88 @@ pub(crate) const SETTINGS: [&str; 7] =
 /// A step of fewer ticks than this is too small.
 const SMALLEST_STEP: f64 = 16.0;
 
+/// What a method is in the text of a solve: statements and functions, each with its end of line, and the
+/// numbers of its step control.
+pub(crate) struct Pieces {
+    /// Functions.
+    pub(crate) declared: String,
+    /// Where a run begins: what the method has kept from the run before.
+    pub(crate) resumed: String,
+    /// Takes a step from `u` and writes its end to `stage`, and what belongs to its stages to `slopes`.
+    pub(crate) attempt: String,
+    /// Opens a loop over states and declares the error `e` of state `i`.
+    pub(crate) error: String,
+    /// After the norm of the error: what makes a step not `finite` besides.
+    pub(crate) judged: String,
+    /// After the usual factor of the next step: what changes it.
+    pub(crate) foreseen: String,
+    /// Writes the solution at `theta` of the step to the row of the next save time.
+    pub(crate) interpolant: String,
+    /// Where a step has been accepted, before time and state move on.
+    pub(crate) recorded: String,
+    /// Where they have: the slope at the beginning of the next step.
+    pub(crate) promoted: String,
+    /// Where no step, however small, can be taken: a reason of the method's own.
+    pub(crate) collapsed: String,
+    /// Where a run ends: what the method keeps.
+    pub(crate) paused: String,
+    pub(crate) controller: PiController,
+    /// Binary logarithm of the smallest error that the controller remembers.
+    pub(crate) smallest_remembered: f64,
+    /// Order of the error estimate in the length of a step.
+    pub(crate) error_order: u32,
+    /// Rows of `slopes`, which are looked through for what is not finite.
+    pub(crate) stages: usize,
+}
+
+impl Pieces {
+    /// Those of an explicit method whose last stage is the first of the next step; `recorded` stands where
+    /// a step has been accepted.
+    pub(crate) fn explicit(table: &Tableau, n: usize, recorded: &str, dialect: Dialect) -> Self {
+        let writer = Writer { table, n, dialect };
+        Pieces {
+            declared: String::new(),
+            resumed: String::new(),
+            attempt: writer.stages(),
+            error: writer.error(),
+            judged: String::new(),
+            foreseen: String::new(),
+            interpolant: writer.interpolant(),
+            recorded: recorded.to_owned(),
+            promoted: format!(
+                "            for (var i: word = 0u; i < $n; i++) {{\n                slopes[i] = \
+                 slopes[{}u + i];\n            }}\n",
+                (table.stages() - 1) * n
+            ),
+            collapsed: String::new(),
+            paused: String::new(),
+            controller: PiController::for_error_order(table.error_order()),
+            smallest_remembered: LOG2_SMALLEST_REMEMBERED,
+            error_order: table.error_order(),
+            stages: table.stages(),
+        }
+    }
+}
+
 /// `run_lane` and what it calls besides `rhs(t, base)`, which takes the state from `stage` and
-/// writes slopes to `slopes` from `base` on. `recorded` stands where a step has been accepted.
-pub(crate) fn text(
-    table: &Tableau,
-    n: usize,
-    offsets: &Offsets,
-    recorded: &str,
-    dialect: Dialect,
-) -> String {
-    let writer = Writer { table, n, dialect };
-    let settings = named(&SETTINGS, offsets.settings);
+/// writes slopes to `slopes` from `base` on.
+pub(crate) fn text(pieces: &Pieces, n: usize, offsets: &Offsets, dialect: Dialect) -> String {
     let number = |x: f64| dialect.number(x);
-    let controller = PiController::for_error_order(table.error_order());
+    let controller = &pieces.controller;
     let (alpha, beta) = (controller.alpha, controller.beta);
     include_str!("text/solve.wgsl")
-        .replace("$settings\n", &settings)
-        .replace("$stages\n", &writer.stages())
-        .replace("$recorded\n", recorded)
-        .replace("$error\n", &writer.error())
-        .replace("$interpolant\n", &writer.interpolant())
+        .replace("$declared\n", &pieces.declared)
+        .replace("$resumed\n", &pieces.resumed)
+        .replace("$attempt\n", &pieces.attempt)
+        .replace("$error\n", &pieces.error)
+        .replace("$judged\n", &pieces.judged)
+        .replace("$foreseen\n", &pieces.foreseen)
+        .replace("$interpolant\n", &pieces.interpolant)
+        .replace("$recorded\n", &pieces.recorded)
+        .replace("$promoted\n", &pieces.promoted)
+        .replace("$collapsed\n", &pieces.collapsed)
+        .replace("$paused\n", &pieces.paused)
+        .replace("$settings\n", &named(&SETTINGS, offsets.settings))
         .replace("$atol", &(offsets.settings + SETTINGS.len()).to_string())
         .replace("$rtol", &(offsets.settings + 3).to_string())
         .replace("$limits", &offsets.limits.to_string())
@@ -54,7 +116,7 @@ pub(crate) fn text(
         .replace("$tiniest", &number(if dialect.is_double() { f64::MIN_POSITIVE } else { 1.2e-38 }))
         .replace("$smallest_square", &number(SMALLEST_SQUARE))
         .replace("$largest_square", &number(1.0 / SMALLEST_SQUARE))
-        .replace("$smallest_remembered", &number(LOG2_SMALLEST_REMEMBERED))
+        .replace("$smallest_remembered", &number(pieces.smallest_remembered))
         .replace("$rejection", &number(alpha + 0.75 * beta))
         .replace("$alpha", &number(alpha))
         .replace("$beta", &number(beta))
@@ -62,10 +124,9 @@ pub(crate) fn text(
         .replace("$min_factor", &number(controller.min_factor))
         .replace("$max_factor", &number(controller.max_factor))
         .replace("$nonfinite_factor", &number(0.5 * controller.min_factor))
-        .replace("$root", &number(1.0 / f64::from(table.error_order())))
+        .replace("$root", &number(1.0 / f64::from(pieces.error_order)))
         .replace("$mean", &number(1.0 / n as f64))
-        .replace("$last", &format!("{}u", (table.stages() - 1) * n))
-        .replace("$all", &format!("{}u", table.stages() * n))
+        .replace("$all", &format!("{}u", pieces.stages * n))
         .replace("$n", &format!("{n}u"))
 }
 
@@ -121,13 +182,7 @@ impl Writer<'_> {
 
     /// The time of a stage.
     pub(crate) fn time(&self, stage: usize) -> String {
-        let c = self.table.c[stage];
-        let ticks = if c == 1.0 {
-            "real(now + taken)".to_owned()
-        } else {
-            format!("(real(now) + {} * real(taken))", self.dialect.number(c))
-        };
-        format!("t_start + direction * ({ticks} * tick)")
+        time_of(self.table.c[stage], self.dialect)
     }
 
     /// The error of state `i`, in a loop over states.
@@ -173,4 +228,14 @@ impl Writer<'_> {
         );
         out
     }
+}
+
+/// The time at the part `c` of a step.
+pub(crate) fn time_of(c: f64, dialect: Dialect) -> String {
+    let ticks = if c == 1.0 {
+        "real(now + taken)".to_owned()
+    } else {
+        format!("(real(now) + {} * real(taken))", dialect.number(c))
+    };
+    format!("t_start + direction * ({ticks} * tick)")
 }

@@ -1,17 +1,19 @@
 //! Whole solves of many trajectories of one model: the program, its arrays, what came of them.
 
 use slopefield_ensemble::{Failure, TrajectoryResult, Values};
+use slopefield_graph::JacobianPlan;
 use slopefield_graph::LoweredModel;
 use slopefield_graph::ModelFunction;
-use slopefield_graph::plan::{Buffer, Entry, Plan};
-use slopefield_solve::{Settings, SolveError, Stats, Tableau};
+use slopefield_graph::plan::{Buffer, Entry, Plan, Plans};
+use slopefield_solve::{RosenbrockTable, Settings, SolveError, Stats, Tableau};
 
 use crate::dialect::{Dialect, ElementType, PRIVATE_LIMIT, Program, SharedArray};
 use crate::emit::statements;
 use crate::error::GpuError;
 use crate::places::{Array, Places};
 use crate::points::check_own;
-use crate::solve_text::{self, Offsets};
+use crate::rosenbrock_text::{self, Derivatives};
+use crate::solve_text::{self, Offsets, Pieces};
 
 /// The arrays of a solve, in the order of their bindings.
 pub(crate) const SHARED: [SharedArray; 8] = [
@@ -36,12 +38,55 @@ const COUNTS: usize = 6;
 #[derive(Debug, Clone)]
 pub struct TrajectoryProgram {
     plan: Plan,
+    /// The other plans of the kernel, in the order of their places.
+    others: Vec<Plan>,
     places: Places,
     own: usize,
-    method: &'static Tableau,
+    method: Method,
     dialect: Dialect,
     /// The text.
     pub text: String,
+}
+
+/// What a program solves with.
+#[derive(Debug, Clone, Copy)]
+enum Method {
+    Explicit(&'static Tableau),
+    Rosenbrock(&'static RosenbrockTable),
+}
+
+impl Method {
+    /// Numbers of a trajectory that go from run to run besides state, slope, step and error.
+    fn kept(self) -> usize {
+        match self {
+            Method::Explicit(_) => 0,
+            Method::Rosenbrock(_) => 1,
+        }
+    }
+
+    /// Work of so many accepted and attempted steps, as the processor counts it; `chosen` where the first
+    /// step has been.
+    fn stats(self, accepted: u64, attempts: u64, chosen: bool) -> Stats {
+        let (rejected, chosen) = (attempts - accepted, u64::from(chosen));
+        let stats = Stats { accepted, rejected, ..Stats::default() };
+        match self {
+            Method::Explicit(table) => {
+                let evaluations = table.evaluations_per_step() as u64;
+                Stats { rhs: 1 + chosen + attempts * evaluations, ..stats }
+            }
+            Method::Rosenbrock(table) => {
+                // The derivatives are those of the beginning, evaluated again at every attempt.
+                let stages = table.stages() as u64;
+                Stats {
+                    rhs: 1 + chosen + attempts * stages,
+                    jacobians: attempts,
+                    factorisations: attempts,
+                    solves: attempts * stages,
+                    ..stats
+                }
+            }
+        }
+    }
 }
 
 /// Many initial value problems on one time span, which differ in initial states and parameters.
@@ -124,12 +169,7 @@ impl TrajectoryProgram {
         words: usize,
     ) -> Result<Self, GpuError> {
         let n = plan.shape.outputs;
-        if plan.entry != Entry::Eval || n == 0 {
-            return Err(GpuError::Invalid("a solve needs the values of slopes".into()));
-        }
-        if plan.shape.states != n {
-            return Err(GpuError::Model { what: "models with inputs or delays" });
-        }
+        check_slopes(plan)?;
         if !method.extra.a.is_empty() {
             let why = "its solution within a step needs extra stages";
             return Err(GpuError::Method { method: method.name, why });
@@ -153,21 +193,133 @@ impl TrajectoryProgram {
         let mut places = Places::new(plan, own, n, buffers);
         let statements = statements(plan, &mut places, dialect);
         let offsets = Offsets { settings: places.joint_len(), limits: places.tables_len() + words };
+        let pieces = Pieces::explicit(method, n, recorded, dialect);
         let body = format!(
             "{}fn rhs(t: real, base: word) {{\n{statements}}}\n\n{}",
             places.parameter_function(),
-            solve_text::text(method, n, &offsets, recorded, dialect),
+            solve_text::text(&pieces, n, &offsets, dialect),
         );
         let private =
             vec![("u", n), ("stage", n), ("slopes", method.stages() * n), ("scratch", scratch)];
-        let text = dialect.program(&Program {
-            shared: SHARED.to_vec(),
-            private,
-            private_words: Vec::new(),
-            body,
-        })?;
-        let (plan, own) = (plan.clone(), own.len());
-        Ok(TrajectoryProgram { plan, places, own, method, dialect, text })
+        let program = Program { shared: SHARED.to_vec(), private, private_words: Vec::new(), body };
+        let text = dialect.program(&program)?;
+        let (plan, own, method) = (plan.clone(), own.len(), Method::Explicit(method));
+        Ok(TrajectoryProgram { plan, others: Vec::new(), places, own, method, dialect, text })
+    }
+
+    /// As [`TrajectoryProgram::of_model`], by a Rosenbrock method, for models whose equations may be stiff;
+    /// `jacobian` is that of [`slopefield_graph::lower_jacobian`].
+    ///
+    /// # Errors
+    /// [`GpuError::Model`] for a model that is more than an ordinary differential equation, and as
+    /// for [`TrajectoryProgram::stiff`].
+    pub fn of_stiff_model(
+        model: &LoweredModel,
+        jacobian: Option<&JacobianPlan>,
+        own: &[usize],
+        method: &'static RosenbrockTable,
+        dialect: Dialect,
+    ) -> Result<Self, GpuError> {
+        check_model(model)?;
+        Self::stiff(&model.rhs, jacobian, own, method, dialect)
+    }
+
+    /// The program for a right-hand side whose equations may be stiff, by a Rosenbrock method. Its plans
+    /// pass [`Plan::verify`]; `jacobian` is that of [`slopefield_graph::lower_jacobian`], without which
+    /// the matrix of derivatives is computed column by column.
+    ///
+    /// # Errors
+    /// As for [`TrajectoryProgram::new`]; a system of `n` states needs `n²` numbers of a thread for the
+    /// matrix.
+    pub fn stiff(
+        plans: &Plans,
+        jacobian: Option<&JacobianPlan>,
+        own: &[usize],
+        method: &'static RosenbrockTable,
+        dialect: Dialect,
+    ) -> Result<Self, GpuError> {
+        let plan = &plans.eval;
+        let n = plan.shape.outputs;
+        check_slopes(plan)?;
+        check_own(plan, own)?;
+        let entries = jacobian.map_or(0, |jacobian| jacobian.pattern.len());
+        let (along, others) = (&plans.jvp, jacobian.map(|jacobian| &jacobian.plan));
+        if along.entry != Entry::Jvp || along.shape != plan.shape {
+            return Err(GpuError::Invalid("a stiff solve needs derivatives of slopes".into()));
+        }
+        if jacobian.is_some_and(|jacobian| {
+            jacobian.pattern.rows() != n
+                || jacobian.pattern.columns() != n
+                || jacobian.plan.shape.outputs != entries
+        }) {
+            return Err(GpuError::Invalid("the matrix of derivatives has another size".into()));
+        }
+        let plans_of = || [Some(plan), Some(along), others].into_iter().flatten();
+        let scratch = plans_of().map(|plan| plan.scratch_len as usize).max().unwrap_or(0);
+        let needed = (5 + method.stages() + n) * n + entries + scratch;
+        if needed > PRIVATE_LIMIT {
+            return Err(GpuError::TooLarge { needed, limit: PRIVATE_LIMIT });
+        }
+        // A name of its own, by which it shows whether time is used.
+        let buffers = |time: &'static str| {
+            vec![
+                (Buffer::Time, Array::Variable(time)),
+                (Buffer::States, Array::Private("stage")),
+                (Buffer::Scratch, Array::Private("scratch")),
+            ]
+        };
+        let slopes = [(Buffer::Out, Array::PrivateFrom("slopes", "base"))];
+        let mut of_slopes = Places::new(plan, own, n, [&buffers("at_time")[..], &slopes].concat());
+        let rhs = statements(plan, &mut of_slopes, dialect);
+        let tangents = [
+            (Buffer::TimeTangent, Array::Variable("dt")),
+            (Buffer::StatesTangent, Array::Private("direction_of")),
+            (Buffer::ParamsTangent, Array::Variable("real(0.0)")),
+            // Slopes that nobody reads, and their derivatives.
+            (Buffer::Out, Array::Private("slopes")),
+            (Buffer::OutTangent, Array::Private("tangent")),
+        ];
+        let mut places = of_slopes.beside(along, [&buffers("at_time")[..], &tangents].concat());
+        let product = statements(along, &mut places, dialect);
+        let timed = rhs.contains("at_time");
+        let mut body = of_slopes.parameter_function_for(&places);
+        let mut derivatives = Derivatives::Columns;
+        if let Some(jacobian) = jacobian {
+            let to = [(Buffer::Out, Array::Private("entry"))];
+            let mut of_matrix =
+                places.beside(&jacobian.plan, [&buffers("at_time")[..], &to].concat());
+            let matrix = statements(&jacobian.plan, &mut of_matrix, dialect);
+            if body.is_empty() {
+                body = of_matrix.parameter_function();
+            }
+            body += &format!("fn entries(at_time: real) {{\n{matrix}}}\n\n");
+            derivatives = Derivatives::Entries(&jacobian.pattern);
+            places = of_matrix;
+        }
+        if timed || jacobian.is_none() {
+            body += &format!("fn along(at_time: real, dt: real) {{\n{product}}}\n\n");
+        }
+        let offsets = Offsets { settings: places.joint_len(), limits: places.tables_len() };
+        let pieces = rosenbrock_text::pieces(method, n, &derivatives, timed, dialect);
+        body += &format!("fn rhs(at_time: real, base: word) {{\n{rhs}}}\n\n");
+        body += &solve_text::text(&pieces, n, &offsets, dialect);
+        let private = vec![
+            ("u", n),
+            ("stage", n),
+            ("slopes", method.stages() * n),
+            ("direction_of", n),
+            ("tangent", n),
+            ("by_time", n),
+            ("matrix", n * n),
+            ("entry", entries),
+            ("scratch", scratch),
+        ];
+        let private_words = vec![("pivots", n)];
+        let program = Program { shared: SHARED.to_vec(), private, private_words, body };
+        let text = dialect.program(&program)?;
+        let others = plans_of().skip(1).cloned().collect();
+        let (plan, own, method) = (plan.clone(), own.len(), Method::Rosenbrock(method));
+        Ok(TrajectoryProgram { plan, others, places, own, method, dialect, text })
     }
 
     /// Number of states.
@@ -179,7 +331,7 @@ impl TrajectoryProgram {
     /// Numbers of the largest array for each trajectory.
     pub(crate) fn widest(&self, saves: usize) -> usize {
         let n = self.states();
-        (saves * n).max(2 * n + 2).max(n + self.own).max(COUNTS)
+        (saves * n).max(2 * n + 2 + self.method.kept()).max(n + self.own).max(COUNTS)
     }
 
     /// Checks sizes, times and settings.
@@ -213,6 +365,7 @@ impl TrajectoryProgram {
         let whole = 1u64 << self.dialect.log2_ticks();
         let direction = if problem.t1 < problem.t0 { -1.0 } else { 1.0 };
         let mut joint_values = self.places.joint_values(&self.plan, problem.shared);
+        joint_values.extend(self.others.iter().flat_map(|plan| &plan.constants));
         joint_values.extend([
             problem.t0,
             span / ticks,
@@ -228,6 +381,7 @@ impl TrajectoryProgram {
         }
         let own_values = columns(problem, (n, self.own), (from, lanes));
         let mut tables = self.places.tables(&self.plan, lanes);
+        tables.extend(self.others.iter().flat_map(|plan| &plan.tables).flatten());
         let most = u32::try_from(settings.max_steps).unwrap_or(u32::MAX);
         tables.extend([attempts, most, saves.len() as u32]);
         let mut clock = vec![0; lanes];
@@ -243,7 +397,7 @@ impl TrajectoryProgram {
             own_values,
             tables,
             results: saves.len() * n * lanes,
-            kept: (2 * n + 2) * lanes,
+            kept: (2 * n + 2 + self.method.kept()) * lanes,
             counts: COUNTS * lanes,
             clock,
         }
@@ -268,7 +422,6 @@ impl TrajectoryProgram {
         let n = self.states();
         let lanes = counts.len() / COUNTS;
         let whole = f64::from(self.dialect.log2_ticks()).exp2();
-        let stages = self.method.stages() as u64 - 1;
         for lane in 0..lanes {
             let row = |row: usize| counts[row * lanes + lane];
             let (phase, reached) = (row(0), row(1) as usize);
@@ -281,12 +434,7 @@ impl TrajectoryProgram {
                 }
             }
             let (accepted, attempts) = (u64::from(row(2)), u64::from(row(3)));
-            let stats = Stats {
-                accepted,
-                rejected: attempts - accepted,
-                rhs: 1 + u64::from(settings.h_init.is_none()) + attempts * stages,
-                ..Stats::default()
-            };
+            let stats = self.method.stats(accepted, attempts, settings.h_init.is_none());
             let t = problem.t0 + (problem.t1 - problem.t0) * (clock[lane] as f64 / whole);
             let u: Vec<f64> = (0..n).map(|i| kept[i * lanes + lane].into()).collect();
             let state = row(5) as usize;
@@ -300,6 +448,7 @@ impl TrajectoryProgram {
                     let h: f64 = kept[2 * n * lanes + lane].into();
                     SolveError::StepTooSmall { t, h }
                 }
+                7 => SolveError::Singular { t },
                 5 | 6 => SolveError::NonFinite { t, state, u: u.clone() },
                 _ => match interrupted {
                     Some(SolveError::OutOfTime { .. }) => SolveError::OutOfTime { t },
@@ -309,6 +458,17 @@ impl TrajectoryProgram {
             into.push(Err(Box::new(Failure { error, u, stats })));
         }
     }
+}
+
+/// Refuses plans that are not the slopes of as many states.
+fn check_slopes(plan: &Plan) -> Result<(), GpuError> {
+    if plan.entry != Entry::Eval || plan.shape.outputs == 0 {
+        return Err(GpuError::Invalid("a solve needs the values of slopes".into()));
+    }
+    if plan.shape.states != plan.shape.outputs {
+        return Err(GpuError::Model { what: "models with inputs or delays" });
+    }
+    Ok(())
 }
 
 /// Refuses models that are more than an ordinary differential equation.

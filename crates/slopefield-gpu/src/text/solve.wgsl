@@ -59,6 +59,7 @@ $settings
     return h;
 }
 
+$declared
 fn run_lane() {
     lanes = tables[0u];
     if (lane >= lanes) { return; }
@@ -77,6 +78,7 @@ $settings
     var bad: word = 0u;
     var h: real = kept[2u * $n * lanes + lane];
     var previous: real = kept[(2u * $n + 1u) * lanes + lane];
+$resumed
     if (phase == 0u) {
         phase = 1u;
         previous = $smallest_remembered;
@@ -124,7 +126,7 @@ $settings
         }
         let length: real = real(taken) * tick;
         let step: real = direction * length;
-$stages
+$attempt
         var square: real = real(0.0);
         var finite: bool = true;
         {
@@ -136,6 +138,7 @@ $error
         }
         square = square * $mean;
         if (!sf_is_finite(square)) { finite = false; }
+$judged
         let ok: bool = finite && square <= real(1.0);
         let clamped: real = lesser(greater(square, $smallest_square), $largest_square);
         let log2_error: real = real(0.5) * control_log2(clamped);
@@ -148,6 +151,7 @@ $error
         }
         var factor: real = lesser(greater($safety * control_exp2(power), $min_factor), ceiling);
         if (!finite) { factor = $nonfinite_factor; }
+$foreseen
         attempts = attempts + 1u;
         if (ok) {
             while (next_save < saves && clock[lanes + next_save] <= now + taken) {
@@ -173,14 +177,15 @@ $recorded
             now = now + taken;
             for (var i: word = 0u; i < $n; i++) {
                 u[i] = stage[i];
-                slopes[i] = slopes[$last + i];
             }
+$promoted
             if (now == whole) { phase = 2u; }
         } else {
             let tried: real = lesser(h, length);
             after_rejection = 1u;
             if (tried <= floor_step) {
                 phase = 4u;
+$collapsed
                 if (!finite) {
                     for (var i: word = 0u; i < $n; i++) {
                         if (!sf_is_finite(stage[i]) && phase == 4u) {
@@ -213,5 +218,6 @@ $recorded
     }
     kept[2u * $n * lanes + lane] = h;
     kept[(2u * $n + 1u) * lanes + lane] = previous;
+$paused
     if (phase == 1u) { atomicAdd(&open[0u], 1u); }
 }

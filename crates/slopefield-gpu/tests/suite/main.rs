@@ -6,4 +6,5 @@ mod functions;
 mod gradients;
 mod paths;
 mod plans;
+mod stiff;
 mod trajectories;
