@@ -58,6 +58,7 @@ pub(crate) fn pieces(
         error: writer.error(),
         judged: "        if (singular) { finite = false; }\n".into(),
         foreseen,
+        prepared: String::new(),
         interpolant: writer.interpolant(),
         recorded: String::new(),
         promoted: String::new(),

@@ -40,6 +40,8 @@ pub(crate) struct Pieces {
     pub(crate) judged: String,
     /// After the usual factor of the next step: what changes it.
     pub(crate) foreseen: String,
+    /// Where a step has been accepted: what its interpolant needs besides.
+    pub(crate) prepared: String,
     /// Writes the solution at `theta` of the step to the row of the next save time.
     pub(crate) interpolant: String,
     /// Where a step has been accepted, before time and state move on.
@@ -60,23 +62,26 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    /// Those of an explicit method whose last stage is the first of the next step; `recorded` stands where
-    /// a step has been accepted.
+    /// Those of an explicit method whose last stage, or the first of those that only its interpolant
+    /// needs, is the first of the next step ([`goes_on`]); `recorded` stands where a step has been
+    /// accepted.
     pub(crate) fn explicit(table: &Tableau, n: usize, recorded: &str, dialect: Dialect) -> Self {
         let writer = Writer { table, n, dialect };
+        let extra = !table.extra.a.is_empty();
         Pieces {
             declared: String::new(),
             resumed: String::new(),
-            attempt: writer.stages(),
+            attempt: writer.stages() + &if table.fsal { String::new() } else { writer.result() },
             error: writer.error(),
             judged: String::new(),
             foreseen: String::new(),
-            interpolant: writer.interpolant(),
+            prepared: if extra { writer.extra_stages() } else { String::new() },
+            interpolant: if extra { writer.long_interpolant() } else { writer.interpolant() },
             recorded: recorded.to_owned(),
             promoted: format!(
                 "            for (var i: word = 0u; i < $n; i++) {{\n                slopes[i] = \
                  slopes[{}u + i];\n            }}\n",
-                (table.stages() - 1) * n
+                (table.stages() - usize::from(table.fsal)) * n
             ),
             collapsed: String::new(),
             paused: String::new(),
@@ -86,6 +91,13 @@ impl Pieces {
             stages: table.stages(),
         }
     }
+}
+
+/// Whether the slope at the end of a step is one of its stages, or the first of those that only the
+/// interpolant needs.
+pub(crate) fn goes_on(table: &Tableau) -> bool {
+    let (a, c) = (table.extra.a, table.extra.c);
+    table.fsal || (!a.is_empty() && a[0] == table.b && c[0] == 1.0)
 }
 
 /// `run_lane` and what it calls besides `rhs(t, base)`, which takes the state from `stage` and
@@ -101,6 +113,7 @@ pub(crate) fn text(pieces: &Pieces, n: usize, offsets: &Offsets, dialect: Dialec
         .replace("$error\n", &pieces.error)
         .replace("$judged\n", &pieces.judged)
         .replace("$foreseen\n", &pieces.foreseen)
+        .replace("$prepared\n", &pieces.prepared)
         .replace("$interpolant\n", &pieces.interpolant)
         .replace("$recorded\n", &pieces.recorded)
         .replace("$promoted\n", &pieces.promoted)
@@ -145,17 +158,24 @@ pub(crate) struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Terms of sums that are left out: those of long rows with weight 0, as on the processor.
+    fn is_left_out(&self, weight: f64) -> bool {
+        weight == 0.0 && !self.table.extra.a.is_empty()
+    }
+
     /// `Σ weight_j slopes_j` with the weights called `w0`, `w1`, …, first slope first.
-    fn terms(&self, weights: usize) -> Vec<String> {
-        (0..weights).map(|j| format!("w{j} * slopes[{}u + i]", j * self.n)).collect()
+    fn terms(&self, weights: &[f64]) -> Vec<String> {
+        let kept = weights.iter().enumerate().filter(|(_, w)| !self.is_left_out(**w));
+        kept.map(|(j, _)| format!("w{j} * slopes[{}u + i]", j * self.n)).collect()
     }
 
     /// Declares the weights `step weight_j`.
     fn weights(&self, weights: &[f64]) -> String {
+        let kept = weights.iter().enumerate().filter(|(_, w)| !self.is_left_out(**w));
         let line = |(j, w): (usize, &f64)| {
             format!("            let w{j}: real = step * {};\n", self.dialect.number(*w))
         };
-        weights.iter().enumerate().map(line).collect()
+        kept.map(line).collect()
     }
 
     /// States and slopes of all stages after the first.
@@ -171,25 +191,87 @@ impl Writer<'_> {
 
     /// The state of a stage, from the one in the array `u`, written to the element that `to` names.
     pub(crate) fn state(&self, stage: usize, u: &str, to: &str) -> String {
-        let mut out = self.weights(self.table.a[stage]);
+        self.combined(self.table.stage(stage).0, u, to)
+    }
+
+    fn combined(&self, weights: &[f64], u: &str, to: &str) -> String {
+        let mut out = self.weights(weights);
         out += &format!("            for (var i: word = 0u; i < {}u; i++) {{\n", self.n);
         out += &format!("                var sum: real = {u}[i];\n");
-        for term in self.terms(stage) {
+        for term in self.terms(weights) {
             out += &format!("                sum = sum + {term};\n");
         }
         out + &format!("                {to} = sum;\n            }}\n")
     }
 
+    /// The end of the step, where no stage is.
+    fn result(&self) -> String {
+        format!("        {{\n{}        }}\n", self.combined(self.table.b, "u", "stage[i]"))
+    }
+
+    /// The slope at the end, which is in `stage`, and where save times lie within the step the other
+    /// stages that the interpolant needs.
+    fn extra_stages(&self) -> String {
+        let (n, s, all) = (self.n, self.table.stages(), self.table.dense_stages());
+        let copy = |to: &str, from: &str| {
+            format!(
+                "            for (var i: word = 0u; i < {n}u; i++) {{\n                {to}[i] = \
+                 {from}[i];\n            }}\n"
+            )
+        };
+        let mut out = String::new();
+        if !self.table.fsal {
+            out += &format!("            rhs({}, {}u);\n", self.time(s), s * n);
+        }
+        out += "            if (next_save < saves && clock[lanes + next_save] < now + taken) {\n";
+        out += &copy("end", "stage");
+        for i in s + usize::from(!self.table.fsal)..all {
+            out += "            {\n";
+            out += &self.state(i, "u", "stage[i]");
+            out += &format!("            rhs({}, {}u);\n            }}\n", self.time(i), i * n);
+        }
+        out += &copy("stage", "end");
+        out + "            }\n"
+    }
+
+    /// The solution at `theta` of the step, by weights in Chebyshev polynomials.
+    fn long_interpolant(&self) -> String {
+        let (n, pad) = (self.n, " ".repeat(20));
+        let rows = self.table.extra.dense;
+        let degree = rows.iter().map(|row| row.len()).max().unwrap_or(0);
+        let mut out = format!("{pad}let x: real = real(2.0) * theta - real(1.0);\n");
+        for j in 0..degree {
+            let value = match j {
+                0 => "theta".to_owned(),
+                1 => "theta * x".to_owned(),
+                _ => format!("real(2.0) * x * basis{} - basis{}", j - 1, j - 2),
+            };
+            out += &format!("{pad}let basis{j}: real = {value};\n");
+        }
+        let used = || rows.iter().enumerate().filter(|(_, row)| !row.is_empty());
+        for (j, row) in used() {
+            let term = |(k, d): (usize, &f64)| format!("{} * basis{k}", self.dialect.number(*d));
+            let sum: Vec<String> = row.iter().enumerate().map(term).collect();
+            out += &format!("{pad}let w{j}: real = step * ({});\n", sum.join(" + "));
+        }
+        out += &format!("{pad}for (var i: word = 0u; i < {n}u; i++) {{\n");
+        out += &format!("{pad}    var sum: real = u[i];\n");
+        for (j, _) in used() {
+            out += &format!("{pad}    sum = sum + w{j} * slopes[{}u + i];\n", j * n);
+        }
+        out + &format!("{pad}    results[(next_save * {n}u + i) * lanes + lane] = sum;\n{pad}}}\n")
+    }
+
     /// The time of a stage.
     pub(crate) fn time(&self, stage: usize) -> String {
-        time_of(self.table.c[stage], self.dialect)
+        time_of(self.table.stage(stage).1, self.dialect)
     }
 
     /// The error of state `i`, in a loop over states.
     fn error(&self) -> String {
         let mut out = self.weights(self.table.b_error);
         out += &format!("            for (var i: word = 0u; i < {}u; i++) {{\n", self.n);
-        let terms = self.terms(self.table.b_error.len());
+        let terms = self.terms(self.table.b_error);
         out += &format!("                var e: real = {};\n", terms[0]);
         for term in &terms[1..] {
             out += &format!("                e = e + {term};\n");
@@ -219,8 +301,8 @@ impl Writer<'_> {
         }
         out += &format!("{pad}for (var i: word = 0u; i < {}u; i++) {{\n", self.n);
         out += &format!("{pad}    var sum: real = u[i];\n");
-        for term in self.terms(self.table.dense.len()) {
-            out += &format!("{pad}    sum = sum + {term};\n");
+        for j in 0..self.table.dense.len() {
+            out += &format!("{pad}    sum = sum + w{j} * slopes[{}u + i];\n", j * self.n);
         }
         out += &format!(
             "{pad}    results[(next_save * {}u + i) * lanes + lane] = sum;\n{pad}}}\n",

@@ -1,18 +1,15 @@
 //! Whole solves of many trajectories of one model: the program, its arrays, what came of them.
 
 use slopefield_ensemble::{Failure, TrajectoryResult, Values};
-use slopefield_graph::JacobianPlan;
 use slopefield_graph::LoweredModel;
-use slopefield_graph::ModelFunction;
-use slopefield_graph::plan::{Buffer, Entry, Plan, Plans};
+use slopefield_graph::plan::{Buffer, Plan};
 use slopefield_solve::{RosenbrockTable, Settings, SolveError, Stats, Tableau};
 
+use crate::checks::{check_model, check_own, check_slopes, check_values, columns};
 use crate::dialect::{Dialect, ElementType, PRIVATE_LIMIT, Program, SharedArray};
 use crate::emit::statements;
 use crate::error::GpuError;
 use crate::places::{Array, Places};
-use crate::points::check_own;
-use crate::rosenbrock_text::{self, Derivatives};
 use crate::solve_text::{self, Offsets, Pieces};
 
 /// The arrays of a solve, in the order of their bindings.
@@ -37,20 +34,20 @@ const COUNTS: usize = 6;
 /// changes no number.
 #[derive(Debug, Clone)]
 pub struct TrajectoryProgram {
-    plan: Plan,
+    pub(crate) plan: Plan,
     /// The other plans of the kernel, in the order of their places.
-    others: Vec<Plan>,
-    places: Places,
-    own: usize,
-    method: Method,
-    dialect: Dialect,
+    pub(crate) others: Vec<Plan>,
+    pub(crate) places: Places,
+    pub(crate) own: usize,
+    pub(crate) method: Method,
+    pub(crate) dialect: Dialect,
     /// The text.
     pub text: String,
 }
 
 /// What a program solves with.
 #[derive(Debug, Clone, Copy)]
-enum Method {
+pub(crate) enum Method {
     Explicit(&'static Tableau),
     Rosenbrock(&'static RosenbrockTable),
 }
@@ -70,9 +67,11 @@ impl Method {
         let (rejected, chosen) = (attempts - accepted, u64::from(chosen));
         let stats = Stats { accepted, rejected, ..Stats::default() };
         match self {
+            // Without those that only the interpolant needs.
             Method::Explicit(table) => {
-                let evaluations = table.evaluations_per_step() as u64;
-                Stats { rhs: 1 + chosen + attempts * evaluations, ..stats }
+                let ends = if table.fsal { 0 } else { accepted };
+                let evaluations = table.stages() as u64 - 1;
+                Stats { rhs: 1 + chosen + attempts * evaluations + ends, ..stats }
             }
             Method::Rosenbrock(table) => {
                 // The derivatives are those of the beginning, evaluated again at every attempt.
@@ -147,8 +146,8 @@ impl TrajectoryProgram {
     ///
     /// # Errors
     /// [`GpuError::Model`] for functions that take more than states, [`GpuError::Method`] for
-    /// methods whose interpolant needs stages of its own or whose last stage is not the first of
-    /// the next step, [`GpuError::TooLarge`] for systems with more numbers than a thread has.
+    /// methods whose slope at the end of a step is none of its stages, not even of those of its
+    /// interpolant, [`GpuError::TooLarge`] for systems with more numbers than a thread has.
     pub fn new(
         plan: &Plan,
         own: &[usize],
@@ -170,17 +169,14 @@ impl TrajectoryProgram {
     ) -> Result<Self, GpuError> {
         let n = plan.shape.outputs;
         check_slopes(plan)?;
-        if !method.extra.a.is_empty() {
-            let why = "its solution within a step needs extra stages";
-            return Err(GpuError::Method { method: method.name, why });
-        }
-        if !method.fsal {
-            let why = "its last stage is not the first of the next step";
+        if !solve_text::goes_on(method) {
+            let why = "the slope at the end of a step is none of its stages";
             return Err(GpuError::Method { method: method.name, why });
         }
         check_own(plan, own)?;
         let scratch = plan.scratch_len as usize;
-        let needed = (2 + method.stages()) * n + scratch;
+        let (stages, end) = (method.dense_stages(), if method.extra.a.is_empty() { 0 } else { n });
+        let needed = (2 + stages) * n + end + scratch;
         if needed > PRIVATE_LIMIT {
             return Err(GpuError::TooLarge { needed, limit: PRIVATE_LIMIT });
         }
@@ -199,127 +195,15 @@ impl TrajectoryProgram {
             places.parameter_function(),
             solve_text::text(&pieces, n, &offsets, dialect),
         );
-        let private =
-            vec![("u", n), ("stage", n), ("slopes", method.stages() * n), ("scratch", scratch)];
+        let mut private =
+            vec![("u", n), ("stage", n), ("slopes", stages * n), ("scratch", scratch)];
+        if end > 0 {
+            private.push(("end", end));
+        }
         let program = Program { shared: SHARED.to_vec(), private, private_words: Vec::new(), body };
         let text = dialect.program(&program)?;
         let (plan, own, method) = (plan.clone(), own.len(), Method::Explicit(method));
         Ok(TrajectoryProgram { plan, others: Vec::new(), places, own, method, dialect, text })
-    }
-
-    /// As [`TrajectoryProgram::of_model`], by a Rosenbrock method, for models whose equations may be stiff;
-    /// `jacobian` is that of [`slopefield_graph::lower_jacobian`].
-    ///
-    /// # Errors
-    /// [`GpuError::Model`] for a model that is more than an ordinary differential equation, and as
-    /// for [`TrajectoryProgram::stiff`].
-    pub fn of_stiff_model(
-        model: &LoweredModel,
-        jacobian: Option<&JacobianPlan>,
-        own: &[usize],
-        method: &'static RosenbrockTable,
-        dialect: Dialect,
-    ) -> Result<Self, GpuError> {
-        check_model(model)?;
-        Self::stiff(&model.rhs, jacobian, own, method, dialect)
-    }
-
-    /// The program for a right-hand side whose equations may be stiff, by a Rosenbrock method. Its plans
-    /// pass [`Plan::verify`]; `jacobian` is that of [`slopefield_graph::lower_jacobian`], without which
-    /// the matrix of derivatives is computed column by column.
-    ///
-    /// # Errors
-    /// As for [`TrajectoryProgram::new`]; a system of `n` states needs `n²` numbers of a thread for the
-    /// matrix.
-    pub fn stiff(
-        plans: &Plans,
-        jacobian: Option<&JacobianPlan>,
-        own: &[usize],
-        method: &'static RosenbrockTable,
-        dialect: Dialect,
-    ) -> Result<Self, GpuError> {
-        let plan = &plans.eval;
-        let n = plan.shape.outputs;
-        check_slopes(plan)?;
-        check_own(plan, own)?;
-        let entries = jacobian.map_or(0, |jacobian| jacobian.pattern.len());
-        let (along, others) = (&plans.jvp, jacobian.map(|jacobian| &jacobian.plan));
-        if along.entry != Entry::Jvp || along.shape != plan.shape {
-            return Err(GpuError::Invalid("a stiff solve needs derivatives of slopes".into()));
-        }
-        if jacobian.is_some_and(|jacobian| {
-            jacobian.pattern.rows() != n
-                || jacobian.pattern.columns() != n
-                || jacobian.plan.shape.outputs != entries
-        }) {
-            return Err(GpuError::Invalid("the matrix of derivatives has another size".into()));
-        }
-        let plans_of = || [Some(plan), Some(along), others].into_iter().flatten();
-        let scratch = plans_of().map(|plan| plan.scratch_len as usize).max().unwrap_or(0);
-        let needed = (5 + method.stages() + n) * n + entries + scratch;
-        if needed > PRIVATE_LIMIT {
-            return Err(GpuError::TooLarge { needed, limit: PRIVATE_LIMIT });
-        }
-        // A name of its own, by which it shows whether time is used.
-        let buffers = |time: &'static str| {
-            vec![
-                (Buffer::Time, Array::Variable(time)),
-                (Buffer::States, Array::Private("stage")),
-                (Buffer::Scratch, Array::Private("scratch")),
-            ]
-        };
-        let slopes = [(Buffer::Out, Array::PrivateFrom("slopes", "base"))];
-        let mut of_slopes = Places::new(plan, own, n, [&buffers("at_time")[..], &slopes].concat());
-        let rhs = statements(plan, &mut of_slopes, dialect);
-        let tangents = [
-            (Buffer::TimeTangent, Array::Variable("dt")),
-            (Buffer::StatesTangent, Array::Private("direction_of")),
-            (Buffer::ParamsTangent, Array::Variable("real(0.0)")),
-            // Slopes that nobody reads, and their derivatives.
-            (Buffer::Out, Array::Private("slopes")),
-            (Buffer::OutTangent, Array::Private("tangent")),
-        ];
-        let mut places = of_slopes.beside(along, [&buffers("at_time")[..], &tangents].concat());
-        let product = statements(along, &mut places, dialect);
-        let timed = rhs.contains("at_time");
-        let mut body = of_slopes.parameter_function_for(&places);
-        let mut derivatives = Derivatives::Columns;
-        if let Some(jacobian) = jacobian {
-            let to = [(Buffer::Out, Array::Private("entry"))];
-            let mut of_matrix =
-                places.beside(&jacobian.plan, [&buffers("at_time")[..], &to].concat());
-            let matrix = statements(&jacobian.plan, &mut of_matrix, dialect);
-            if body.is_empty() {
-                body = of_matrix.parameter_function();
-            }
-            body += &format!("fn entries(at_time: real) {{\n{matrix}}}\n\n");
-            derivatives = Derivatives::Entries(&jacobian.pattern);
-            places = of_matrix;
-        }
-        if timed || jacobian.is_none() {
-            body += &format!("fn along(at_time: real, dt: real) {{\n{product}}}\n\n");
-        }
-        let offsets = Offsets { settings: places.joint_len(), limits: places.tables_len() };
-        let pieces = rosenbrock_text::pieces(method, n, &derivatives, timed, dialect);
-        body += &format!("fn rhs(at_time: real, base: word) {{\n{rhs}}}\n\n");
-        body += &solve_text::text(&pieces, n, &offsets, dialect);
-        let private = vec![
-            ("u", n),
-            ("stage", n),
-            ("slopes", method.stages() * n),
-            ("direction_of", n),
-            ("tangent", n),
-            ("by_time", n),
-            ("matrix", n * n),
-            ("entry", entries),
-            ("scratch", scratch),
-        ];
-        let private_words = vec![("pivots", n)];
-        let program = Program { shared: SHARED.to_vec(), private, private_words, body };
-        let text = dialect.program(&program)?;
-        let others = plans_of().skip(1).cloned().collect();
-        let (plan, own, method) = (plan.clone(), own.len(), Method::Rosenbrock(method));
-        Ok(TrajectoryProgram { plan, others, places, own, method, dialect, text })
     }
 
     /// Number of states.
@@ -458,104 +342,4 @@ impl TrajectoryProgram {
             into.push(Err(Box::new(Failure { error, u, stats })));
         }
     }
-}
-
-/// Refuses plans that are not the slopes of as many states.
-fn check_slopes(plan: &Plan) -> Result<(), GpuError> {
-    if plan.entry != Entry::Eval || plan.shape.outputs == 0 {
-        return Err(GpuError::Invalid("a solve needs the values of slopes".into()));
-    }
-    if plan.shape.states != plan.shape.outputs {
-        return Err(GpuError::Model { what: "models with inputs or delays" });
-    }
-    Ok(())
-}
-
-/// Refuses models that are more than an ordinary differential equation.
-pub(crate) fn check_model(model: &LoweredModel) -> Result<(), GpuError> {
-    match model.others.first() {
-        Some((function, _)) => Err(refused(function)),
-        None => Ok(()),
-    }
-}
-
-/// The refusal of a model that has a function.
-pub(crate) fn refused(function: &ModelFunction) -> GpuError {
-    let what = match function {
-        ModelFunction::Mass | ModelFunction::Invariants => "algebraic equations and mass matrices",
-        ModelFunction::History | ModelFunction::Lags => "delays",
-        ModelFunction::Noise | ModelFunction::DiagonalNoise => "equations with noise",
-        ModelFunction::Rates | ModelFunction::JumpAffect(_) => "random jumps",
-        _ => "events",
-    };
-    GpuError::Model { what }
-}
-
-/// Checks sizes, times and settings of a problem with so many states, parameters, and parameters of each
-/// trajectory.
-pub(crate) fn check_values(
-    problem: &Trajectories<'_>,
-    settings: &Settings,
-    saves: &[f64],
-    (n, params, own_len): (usize, usize, usize),
-) -> Result<(), GpuError> {
-    let invalid = |text: String| Err(GpuError::Invalid(text));
-    let Trajectories { t0, t1, count, u0, shared, own } = *problem;
-    if shared.len() != params {
-        return invalid(format!(
-            "{} parameters were given, but the right-hand side takes {params}",
-            shared.len()
-        ));
-    }
-    for (what, values, len) in [("initial states", u0, n), ("own parameters", own, own_len)] {
-        let (found, wanted) = match values {
-            Values::Same(row) => (row.len(), Some(len)),
-            Values::Each(rows) => (rows.len(), count.checked_mul(len)),
-        };
-        if Some(found) != wanted {
-            return invalid(format!(
-                "{found} {what} were given for {count} trajectories of {len} each"
-            ));
-        }
-    }
-    if u32::try_from(count).is_err() {
-        return invalid(format!("{count} trajectories are too many"));
-    }
-    if !t0.is_finite() || !t1.is_finite() {
-        return invalid(format!("the time span {t0} to {t1} is not finite"));
-    }
-    settings.validate(n).map_err(|e| GpuError::Invalid(e.to_string()))?;
-    let direction = if t1 < t0 { -1.0 } else { 1.0 };
-    let mut previous = t0;
-    for (index, &t) in saves.iter().enumerate() {
-        if !((t - t0) * direction >= 0.0 && (t1 - t) * direction >= 0.0) {
-            return invalid(format!("save time {index} is {t}, outside the span {t0} to {t1}"));
-        }
-        if (t - previous) * direction < 0.0 {
-            return invalid(format!(
-                "save time {index} is {t}, before its predecessor {previous}; sort them in \
-                 the direction of integration"
-            ));
-        }
-        previous = t;
-    }
-    Ok(())
-}
-
-/// Initial states and own parameters of the trajectories `from .. from + lanes`, a column for each.
-pub(crate) fn columns(
-    problem: &Trajectories<'_>,
-    (n, own): (usize, usize),
-    (from, lanes): (usize, usize),
-) -> Vec<f64> {
-    let mut columns = Vec::with_capacity((n + own) * lanes);
-    for (values, len) in [(problem.u0, n), (problem.own, own)] {
-        for i in 0..len {
-            columns.extend((from..from + lanes).map(|k| match values {
-                Values::Same(row) => row[i],
-                Values::Each(rows) => rows[k * len + i],
-            }));
-        }
-    }
-    columns
 }

@@ -154,6 +154,7 @@ $judged
 $foreseen
         attempts = attempts + 1u;
         if (ok) {
+$prepared
             while (next_save < saves && clock[lanes + next_save] <= now + taken) {
                 if (clock[lanes + next_save] == now + taken) {
                     for (var i: word = 0u; i < $n; i++) {
