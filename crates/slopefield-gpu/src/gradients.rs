@@ -79,7 +79,7 @@ impl GradientProgram {
             let why = "its steps have no reverse there";
             return Err(GpuError::Method { method: method.name, why });
         }
-        let forward = TrajectoryProgram::build(eval, own, method, dialect, RECORDED, 2)?;
+        let forward = TrajectoryProgram::build(eval, own, method, dialect, RECORDED, 2, &[])?;
         if vjp.entry != Entry::Vjp || vjp.shape != eval.shape {
             return Err(GpuError::Invalid("a gradient needs the reverse product of slopes".into()));
         }

@@ -35,6 +35,7 @@ mod solve;
 mod solve_text;
 mod stiff;
 mod sums;
+mod timed;
 mod trajectories;
 
 pub use device::{Device, DeviceInfo, DeviceKind, Devices, devices};

@@ -40,6 +40,12 @@ pub(crate) struct Pieces {
     pub(crate) judged: String,
     /// After the usual factor of the next step: what changes it.
     pub(crate) foreseen: String,
+    /// Where a solve begins, with the state in `u` and `stage`: what changes it.
+    pub(crate) started: String,
+    /// The time at which the next step must end at the latest.
+    pub(crate) end: String,
+    /// Where a step has been accepted and its save times are written: what changes its end, in `stage`.
+    pub(crate) happened: String,
     /// Where a step has been accepted: what its interpolant needs besides.
     pub(crate) prepared: String,
     /// Writes the solution at `theta` of the step to the row of the next save time.
@@ -75,6 +81,9 @@ impl Pieces {
             error: writer.error(),
             judged: String::new(),
             foreseen: String::new(),
+            started: String::new(),
+            end: "whole".into(),
+            happened: String::new(),
             prepared: if extra { writer.extra_stages() } else { String::new() },
             interpolant: if extra { writer.long_interpolant() } else { writer.interpolant() },
             recorded: recorded.to_owned(),
@@ -113,6 +122,9 @@ pub(crate) fn text(pieces: &Pieces, n: usize, offsets: &Offsets, dialect: Dialec
         .replace("$error\n", &pieces.error)
         .replace("$judged\n", &pieces.judged)
         .replace("$foreseen\n", &pieces.foreseen)
+        .replace("$started\n", &pieces.started)
+        .replace("$happened\n", &pieces.happened)
+        .replace("$end", &pieces.end)
         .replace("$prepared\n", &pieces.prepared)
         .replace("$interpolant\n", &pieces.interpolant)
         .replace("$recorded\n", &pieces.recorded)
@@ -124,7 +136,6 @@ pub(crate) fn text(pieces: &Pieces, n: usize, offsets: &Offsets, dialect: Dialec
         .replace("$rtol", &(offsets.settings + 3).to_string())
         .replace("$limits", &offsets.limits.to_string())
         .replace("$whole", &format!("(ticks(1u) << {}u)", dialect.log2_ticks()))
-        .replace("$span", &number((dialect.log2_ticks() as f64).exp2()))
         .replace("$smallest_step", &number(SMALLEST_STEP))
         .replace("$tiniest", &number(if dialect.is_double() { f64::MIN_POSITIVE } else { 1.2e-38 }))
         .replace("$smallest_square", &number(SMALLEST_SQUARE))

@@ -126,6 +126,6 @@ impl TrajectoryProgram {
         let text = dialect.program(&program)?;
         let others = plans_of().skip(1).cloned().collect();
         let (plan, own, method) = (plan.clone(), own.len(), Method::Rosenbrock(method));
-        Ok(TrajectoryProgram { plan, others, places, own, method, dialect, text })
+        Ok(TrajectoryProgram { plan, others, places, own, method, dialect, timed: None, text })
     }
 }

@@ -11,6 +11,7 @@ use crate::emit::statements;
 use crate::error::GpuError;
 use crate::places::{Array, Places};
 use crate::solve_text::{self, Offsets, Pieces};
+use crate::timed::Timed;
 
 /// The arrays of a solve, in the order of their bindings.
 pub(crate) const SHARED: [SharedArray; 8] = [
@@ -41,6 +42,8 @@ pub struct TrajectoryProgram {
     pub(crate) own: usize,
     pub(crate) method: Method,
     pub(crate) dialect: Dialect,
+    /// Events at given times.
+    pub(crate) timed: Option<Timed>,
     /// The text.
     pub text: String,
 }
@@ -61,7 +64,8 @@ impl Method {
         }
     }
 
-    /// Work of so many accepted and attempted steps, as the processor counts it; `chosen` where the first
+    /// Work of so many accepted and attempted steps, as the processor counts it, but for what begins again
+    /// after events; `chosen` where the first
     /// step has been.
     fn stats(self, accepted: u64, attempts: u64, chosen: bool) -> Stats {
         let (rejected, chosen) = (attempts - accepted, u64::from(chosen));
@@ -120,7 +124,8 @@ pub struct Arrays {
     pub kept: usize,
     /// Elements of `counts`.
     pub counts: usize,
-    /// `clock`: a time for each trajectory, then the save times.
+    /// `clock`: a time for each trajectory, the save times and, of programs with events, their number and
+    /// time and change of each.
     pub clock: Vec<u64>,
 }
 
@@ -154,11 +159,11 @@ impl TrajectoryProgram {
         method: &'static Tableau,
         dialect: Dialect,
     ) -> Result<Self, GpuError> {
-        Self::build(plan, own, method, dialect, "", 0)
+        Self::build(plan, own, method, dialect, "", 0, &[])
     }
 
-    /// The program, with the text `recorded` where a step has been accepted, and so many words in
-    /// `tables` before those of [`TrajectoryProgram::arrays`].
+    /// The program, with the text `recorded` where a step has been accepted, so many words in
+    /// `tables` before those of [`TrajectoryProgram::arrays`], and changes of the state by events.
     pub(crate) fn build(
         plan: &Plan,
         own: &[usize],
@@ -166,6 +171,7 @@ impl TrajectoryProgram {
         dialect: Dialect,
         recorded: &str,
         words: usize,
+        affects: &[Plan],
     ) -> Result<Self, GpuError> {
         let n = plan.shape.outputs;
         check_slopes(plan)?;
@@ -174,9 +180,11 @@ impl TrajectoryProgram {
             return Err(GpuError::Method { method: method.name, why });
         }
         check_own(plan, own)?;
-        let scratch = plan.scratch_len as usize;
+        let scratch = affects.iter().map(|plan| plan.scratch_len).max().unwrap_or(0);
+        let scratch = scratch.max(plan.scratch_len) as usize;
+        let changed = if affects.is_empty() { 0 } else { n };
         let (stages, end) = (method.dense_stages(), if method.extra.a.is_empty() { 0 } else { n });
-        let needed = (2 + stages) * n + end + scratch;
+        let needed = (2 + stages) * n + end + changed + scratch;
         if needed > PRIVATE_LIMIT {
             return Err(GpuError::TooLarge { needed, limit: PRIVATE_LIMIT });
         }
@@ -187,23 +195,44 @@ impl TrajectoryProgram {
             (Buffer::Scratch, Array::Private("scratch")),
         ];
         let mut places = Places::new(plan, own, n, buffers);
-        let statements = statements(plan, &mut places, dialect);
+        let rhs = statements(plan, &mut places, dialect);
+        let mut parameters = places.parameter_function();
+        let mut body = format!("fn rhs(t: real, base: word) {{\n{rhs}}}\n\n");
+        let mut pieces = Pieces::explicit(method, n, recorded, dialect);
+        if !affects.is_empty() {
+            body += "fn affect(which: word, t: real) {\n";
+            for (which, affect) in affects.iter().enumerate() {
+                let buffers = vec![
+                    (Buffer::Time, Array::Variable("t")),
+                    (Buffer::States, Array::Private("stage")),
+                    (Buffer::Out, Array::Private("changed")),
+                    (Buffer::Scratch, Array::Private("scratch")),
+                ];
+                places = places.beside(affect, buffers);
+                let change = statements(affect, &mut places, dialect);
+                body += &format!("    if (which == {which}u) {{\n{change}    }}\n");
+                if parameters.is_empty() {
+                    parameters = places.parameter_function();
+                }
+            }
+            body += "}\n\n";
+            pieces = pieces.with_events();
+        }
         let offsets = Offsets { settings: places.joint_len(), limits: places.tables_len() + words };
-        let pieces = Pieces::explicit(method, n, recorded, dialect);
-        let body = format!(
-            "{}fn rhs(t: real, base: word) {{\n{statements}}}\n\n{}",
-            places.parameter_function(),
-            solve_text::text(&pieces, n, &offsets, dialect),
-        );
+        let solve = solve_text::text(&pieces, n, &offsets, dialect);
+        let body = parameters + &body + &solve;
         let mut private =
             vec![("u", n), ("stage", n), ("slopes", stages * n), ("scratch", scratch)];
-        if end > 0 {
-            private.push(("end", end));
+        for (name, len) in [("end", end), ("changed", changed)] {
+            if len > 0 {
+                private.push((name, len));
+            }
         }
-        let program = Program { shared: SHARED.to_vec(), private, private_words: Vec::new(), body };
-        let text = dialect.program(&program)?;
+        let (shared, private_words) = (SHARED.to_vec(), Vec::new());
+        let text = dialect.program(&Program { shared, private, private_words, body })?;
         let (plan, own, method) = (plan.clone(), own.len(), Method::Explicit(method));
-        Ok(TrajectoryProgram { plan, others: Vec::new(), places, own, method, dialect, text })
+        let others = affects.to_vec();
+        Ok(TrajectoryProgram { plan, others, places, own, method, dialect, timed: None, text })
     }
 
     /// Number of states.
@@ -228,7 +257,11 @@ impl TrajectoryProgram {
         settings: &Settings,
         saves: &[f64],
     ) -> Result<(), GpuError> {
-        check_values(problem, settings, saves, (self.states(), self.plan.shape.params, self.own))
+        check_values(problem, settings, saves, (self.states(), self.plan.shape.params, self.own))?;
+        match &self.timed {
+            Some(timed) => timed.happenings((problem.t0, problem.t1), problem.shared).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// What the arrays hold for the trajectories `from .. from + lanes`, if a run is to attempt up
@@ -246,7 +279,6 @@ impl TrajectoryProgram {
         let n = self.states();
         let span = (problem.t1 - problem.t0).abs();
         let ticks = f64::from(self.dialect.log2_ticks()).exp2();
-        let whole = 1u64 << self.dialect.log2_ticks();
         let direction = if problem.t1 < problem.t0 { -1.0 } else { 1.0 };
         let mut joint_values = self.places.joint_values(&self.plan, problem.shared);
         joint_values.extend(self.others.iter().flat_map(|plan| &plan.constants));
@@ -268,14 +300,14 @@ impl TrajectoryProgram {
         tables.extend(self.others.iter().flat_map(|plan| &plan.tables).flatten());
         let most = u32::try_from(settings.max_steps).unwrap_or(u32::MAX);
         tables.extend([attempts, most, saves.len() as u32]);
+        let at = |t: f64| self.ticks_at(problem, t);
         let mut clock = vec![0; lanes];
-        clock.extend(saves.iter().map(|t| {
-            // The end is the end, whatever the division rounds to.
-            if *t == problem.t1 {
-                return whole;
-            }
-            (((t - problem.t0).abs() / span * ticks).round() as u64).min(whole)
-        }));
+        clock.extend(saves.iter().map(|t| at(*t)));
+        if self.timed.is_some() {
+            let happenings = self.happenings(problem);
+            clock.push(happenings.len() as u64);
+            clock.extend(happenings.concat());
+        }
         Arrays {
             joint_values,
             own_values,
@@ -285,6 +317,25 @@ impl TrajectoryProgram {
             counts: COUNTS * lanes,
             clock,
         }
+    }
+
+    /// A time of the span in ticks.
+    fn ticks_at(&self, problem: &Trajectories<'_>, t: f64) -> u64 {
+        let whole = 1u64 << self.dialect.log2_ticks();
+        // The end is the end, whatever the division rounds to.
+        if t == problem.t1 {
+            return whole;
+        }
+        let part = (t - problem.t0).abs() / (problem.t1 - problem.t0).abs();
+        ((part * whole as f64).round() as u64).min(whole)
+    }
+
+    /// The events that happen, in order: ticks and change.
+    fn happenings(&self, problem: &Trajectories<'_>) -> Vec<[u64; 2]> {
+        let Some(timed) = &self.timed else { return Vec::new() };
+        // Checked with the problem.
+        let all = timed.happenings((problem.t0, problem.t1), problem.shared).unwrap_or_default();
+        all.iter().map(|(t, affect)| [self.ticks_at(problem, *t), u64::from(*affect)]).collect()
     }
 
     /// What came of the trajectories of `arrays`, from the memory after the last run: appended to
@@ -306,6 +357,7 @@ impl TrajectoryProgram {
         let n = self.states();
         let lanes = counts.len() / COUNTS;
         let whole = f64::from(self.dialect.log2_ticks()).exp2();
+        let happenings = self.happenings(problem);
         for lane in 0..lanes {
             let row = |row: usize| counts[row * lanes + lane];
             let (phase, reached) = (row(0), row(1) as usize);
@@ -319,6 +371,8 @@ impl TrajectoryProgram {
             }
             let (accepted, attempts) = (u64::from(row(2)), u64::from(row(3)));
             let stats = self.method.stats(accepted, attempts, settings.h_init.is_none());
+            let events = happenings.iter().take_while(|[at, _]| *at <= clock[lane]).count() as u64;
+            let stats = Stats { events, ..stats };
             let t = problem.t0 + (problem.t1 - problem.t0) * (clock[lane] as f64 / whole);
             let u: Vec<f64> = (0..n).map(|i| kept[i * lanes + lane].into()).collect();
             let state = row(5) as usize;
@@ -333,6 +387,10 @@ impl TrajectoryProgram {
                     SolveError::StepTooSmall { t, h }
                 }
                 7 => SolveError::Singular { t },
+                8 => SolveError::Invalid(format!(
+                    "an event made state {state} not finite at t = {t}; look for a division by \
+                     zero or a value outside a function's domain in what the event does"
+                )),
                 5 | 6 => SolveError::NonFinite { t, state, u: u.clone() },
                 _ => match interrupted {
                     Some(SolveError::OutOfTime { .. }) => SolveError::OutOfTime { t },

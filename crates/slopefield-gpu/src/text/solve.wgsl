@@ -29,10 +29,10 @@ fn square_of_slope(base: word, less: real) -> real {
     return square * $mean;
 }
 
-fn first_step() -> real {
+fn first_step(now: ticks, again: bool) -> real {
 $settings
-    if (h_init > real(0.0)) { return h_init; }
-    let span: real = $span * tick;
+    if (h_init > real(0.0) && !again) { return h_init; }
+    let span: real = real($whole - now) * tick;
     let longest: real = lesser(span, h_max);
     let brief: real = real(1.0e-6) * lesser(span, real(1.0));
     let d0: real = sf_sqrt(square_of_state());
@@ -44,7 +44,7 @@ $settings
         for (var i: word = 0u; i < $n; i++) {
             stage[i] = u[i] + direction * h * slopes[i];
         }
-        rhs(t_start + direction * h, $n);
+        rhs(t_start + direction * (real(now) * tick + h), $n);
         let d2: real = sf_sqrt(square_of_slope($n, real(1.0))) / h;
         if (sf_is_finite(d2)) {
             let steepest: real = greater(d1, d2);
@@ -90,6 +90,7 @@ $resumed
                 bad = i;
             }
         }
+$started
         if (phase == 1u) {
             while (next_save < saves && clock[lanes + next_save] == ticks(0u)) {
                 for (var i: word = 0u; i < $n; i++) {
@@ -105,7 +106,7 @@ $resumed
                 }
             }
         }
-        if (phase == 1u) { h = first_step(); }
+        if (phase == 1u) { h = first_step(ticks(0u), false); }
         if (phase == 1u && max_steps == 0u) { phase = 3u; }
     } else {
         for (var i: word = 0u; i < $n; i++) {
@@ -118,7 +119,7 @@ $resumed
     while (phase == 1u && tries < budget) {
         tries = tries + 1u;
         h = lesser(greater(h, floor_step), h_max);
-        let left: ticks = whole - now;
+        let left: ticks = $end - now;
         var taken: ticks = left;
         if (real(left) > real(1.01) * (h / tick)) {
             taken = ticks(h / tick);
@@ -166,6 +167,7 @@ $interpolant
                 }
                 next_save = next_save + 1u;
             }
+$happened
             if (length < h) {
                 h = greater(factor * length, h);
             } else {
@@ -180,7 +182,7 @@ $recorded
                 u[i] = stage[i];
             }
 $promoted
-            if (now == whole) { phase = 2u; }
+            if (now == whole && phase == 1u) { phase = 2u; }
         } else {
             let tried: real = lesser(h, length);
             after_rejection = 1u;
