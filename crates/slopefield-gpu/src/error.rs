@@ -25,7 +25,7 @@ pub enum GpuError {
         limit: usize,
     },
     /// A method that the kernel of whole solves has no form for.
-    #[error("{method} is not solved on graphics cards: {why}; use tsit5, dp5 or bs3")]
+    #[error("{method} is not for graphics cards: {why}; use tsit5, dp5 or bs3")]
     Method {
         /// Its name.
         method: &'static str,

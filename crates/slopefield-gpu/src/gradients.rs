@@ -4,12 +4,13 @@ use slopefield_graph::LoweredModel;
 use slopefield_graph::plan::{Buffer, Entry, Plan, Plans};
 use slopefield_solve::{Settings, Tableau};
 
+use crate::checks::check_model;
 use crate::dialect::{Dialect, PRIVATE_LIMIT, Program};
 use crate::emit::statements;
 use crate::error::GpuError;
 use crate::places::{Array, Places};
 use crate::reverse_text::{self, Offsets, RECORDED};
-use crate::trajectories::{Arrays, SHARED, Trajectories, TrajectoryProgram, check_model};
+use crate::trajectories::{Arrays, SHARED, Trajectories, TrajectoryProgram};
 
 /// Rows of `counts` that the reverse pass has after those of the solve.
 const COUNTS: usize = 4;
@@ -74,7 +75,11 @@ impl GradientProgram {
         dialect: Dialect,
     ) -> Result<Self, GpuError> {
         let (eval, vjp) = (&plans.eval, &plans.vjp);
-        let forward = TrajectoryProgram::build(eval, own, method, dialect, RECORDED, 2)?;
+        if !method.fsal || !method.extra.a.is_empty() {
+            let why = "its steps have no reverse there";
+            return Err(GpuError::Method { method: method.name, why });
+        }
+        let forward = TrajectoryProgram::build(eval, own, method, dialect, RECORDED, 2, &[])?;
         if vjp.entry != Entry::Vjp || vjp.shape != eval.shape {
             return Err(GpuError::Invalid("a gradient needs the reverse product of slopes".into()));
         }

@@ -15,6 +15,7 @@
 //! *Invariant:* knows plans and buffers only, nothing of models, losses or windows. What has no form
 //! on a card is refused with the reason, never computed some other way in silence.
 
+mod checks;
 mod device;
 mod dialect;
 mod emit;
@@ -28,10 +29,13 @@ mod paths;
 mod places;
 mod points;
 mod reverse_text;
+mod rosenbrock_text;
 mod runs;
 mod solve;
 mod solve_text;
+mod stiff;
 mod sums;
+mod timed;
 mod trajectories;
 
 pub use device::{Device, DeviceInfo, DeviceKind, Devices, devices};

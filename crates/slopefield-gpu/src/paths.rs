@@ -8,14 +8,14 @@ use slopefield_solve::{Settings, SolveError, Stats};
 use slopefield_stochastic::BrownianMotion;
 use slopefield_stochastic::tables::{SOSRI, SRIW1, STAGES, SriTable};
 
+use crate::checks::{check_own, check_values, columns, refused};
 use crate::dialect::{Dialect, ElementType, PRIVATE_LIMIT, Program, SharedArray};
 use crate::emit::statements;
 use crate::error::GpuError;
 use crate::motion::{self, FixedStep, WORDS};
 use crate::path_text::Noisy;
 use crate::places::{Array, Places};
-use crate::points::check_own;
-use crate::trajectories::{Trajectories, check_values, columns, refused};
+use crate::trajectories::Trajectories;
 
 /// The arrays of paths, in the order of their bindings.
 pub(crate) const SHARED: [SharedArray; 7] = [

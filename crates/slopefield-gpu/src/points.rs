@@ -2,6 +2,7 @@
 
 use slopefield_graph::plan::{Buffer, Plan};
 
+use crate::checks::check_own;
 use crate::dialect::{Dialect, ElementType, PRIVATE_LIMIT, Program, SharedArray};
 use crate::emit::statements;
 use crate::error::GpuError;
@@ -95,15 +96,4 @@ impl PointProgram {
     pub fn tables(&self, points: usize) -> Vec<u32> {
         self.places.tables(&self.plan, points)
     }
-}
-
-/// The parameters of each trajectory ascend and exist.
-pub(crate) fn check_own(plan: &Plan, own: &[usize]) -> Result<(), GpuError> {
-    let params = plan.shape.params;
-    if own.is_sorted_by(|a, b| a < b) && own.iter().all(|&i| i < params) {
-        return Ok(());
-    }
-    Err(GpuError::Invalid(format!(
-        "the parameters of each trajectory must ascend and be less than {params}: {own:?}"
-    )))
 }

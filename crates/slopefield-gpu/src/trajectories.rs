@@ -2,16 +2,16 @@
 
 use slopefield_ensemble::{Failure, TrajectoryResult, Values};
 use slopefield_graph::LoweredModel;
-use slopefield_graph::ModelFunction;
-use slopefield_graph::plan::{Buffer, Entry, Plan};
-use slopefield_solve::{Settings, SolveError, Stats, Tableau};
+use slopefield_graph::plan::{Buffer, Plan};
+use slopefield_solve::{RosenbrockTable, Settings, SolveError, Stats, Tableau};
 
+use crate::checks::{check_model, check_own, check_slopes, check_values, columns};
 use crate::dialect::{Dialect, ElementType, PRIVATE_LIMIT, Program, SharedArray};
 use crate::emit::statements;
 use crate::error::GpuError;
 use crate::places::{Array, Places};
-use crate::points::check_own;
-use crate::solve_text::{self, Offsets};
+use crate::solve_text::{self, Offsets, Pieces};
+use crate::timed::Timed;
 
 /// The arrays of a solve, in the order of their bindings.
 pub(crate) const SHARED: [SharedArray; 8] = [
@@ -35,13 +35,61 @@ const COUNTS: usize = 6;
 /// changes no number.
 #[derive(Debug, Clone)]
 pub struct TrajectoryProgram {
-    plan: Plan,
-    places: Places,
-    own: usize,
-    method: &'static Tableau,
-    dialect: Dialect,
+    pub(crate) plan: Plan,
+    /// The other plans of the kernel, in the order of their places.
+    pub(crate) others: Vec<Plan>,
+    pub(crate) places: Places,
+    pub(crate) own: usize,
+    pub(crate) method: Method,
+    pub(crate) dialect: Dialect,
+    /// Events at given times.
+    pub(crate) timed: Option<Timed>,
     /// The text.
     pub text: String,
+}
+
+/// What a program solves with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Method {
+    Explicit(&'static Tableau),
+    Rosenbrock(&'static RosenbrockTable),
+}
+
+impl Method {
+    /// Numbers of a trajectory that go from run to run besides state, slope, step and error.
+    fn kept(self) -> usize {
+        match self {
+            Method::Explicit(_) => 0,
+            Method::Rosenbrock(_) => 1,
+        }
+    }
+
+    /// Work of so many accepted and attempted steps, as the processor counts it, but for what begins again
+    /// after events; `chosen` where the first
+    /// step has been.
+    fn stats(self, accepted: u64, attempts: u64, chosen: bool) -> Stats {
+        let (rejected, chosen) = (attempts - accepted, u64::from(chosen));
+        let stats = Stats { accepted, rejected, ..Stats::default() };
+        match self {
+            // Without those that only the interpolant needs.
+            Method::Explicit(table) => {
+                let ends = if table.fsal { 0 } else { accepted };
+                let evaluations = table.stages() as u64 - 1;
+                Stats { rhs: 1 + chosen + attempts * evaluations + ends, ..stats }
+            }
+            Method::Rosenbrock(table) => {
+                // The derivatives are those of the beginning, evaluated again at every attempt.
+                let stages = table.stages() as u64;
+                Stats {
+                    rhs: 1 + chosen + attempts * stages,
+                    jacobians: attempts,
+                    factorisations: attempts,
+                    solves: attempts * stages,
+                    ..stats
+                }
+            }
+        }
+    }
 }
 
 /// Many initial value problems on one time span, which differ in initial states and parameters.
@@ -76,7 +124,8 @@ pub struct Arrays {
     pub kept: usize,
     /// Elements of `counts`.
     pub counts: usize,
-    /// `clock`: a time for each trajectory, then the save times.
+    /// `clock`: a time for each trajectory, the save times and, of programs with events, their number and
+    /// time and change of each.
     pub clock: Vec<u64>,
 }
 
@@ -102,19 +151,19 @@ impl TrajectoryProgram {
     ///
     /// # Errors
     /// [`GpuError::Model`] for functions that take more than states, [`GpuError::Method`] for
-    /// methods whose interpolant needs stages of its own or whose last stage is not the first of
-    /// the next step, [`GpuError::TooLarge`] for systems with more numbers than a thread has.
+    /// methods whose slope at the end of a step is none of its stages, not even of those of its
+    /// interpolant, [`GpuError::TooLarge`] for systems with more numbers than a thread has.
     pub fn new(
         plan: &Plan,
         own: &[usize],
         method: &'static Tableau,
         dialect: Dialect,
     ) -> Result<Self, GpuError> {
-        Self::build(plan, own, method, dialect, "", 0)
+        Self::build(plan, own, method, dialect, "", 0, &[])
     }
 
-    /// The program, with the text `recorded` where a step has been accepted, and so many words in
-    /// `tables` before those of [`TrajectoryProgram::arrays`].
+    /// The program, with the text `recorded` where a step has been accepted, so many words in
+    /// `tables` before those of [`TrajectoryProgram::arrays`], and changes of the state by events.
     pub(crate) fn build(
         plan: &Plan,
         own: &[usize],
@@ -122,25 +171,20 @@ impl TrajectoryProgram {
         dialect: Dialect,
         recorded: &str,
         words: usize,
+        affects: &[Plan],
     ) -> Result<Self, GpuError> {
         let n = plan.shape.outputs;
-        if plan.entry != Entry::Eval || n == 0 {
-            return Err(GpuError::Invalid("a solve needs the values of slopes".into()));
-        }
-        if plan.shape.states != n {
-            return Err(GpuError::Model { what: "models with inputs or delays" });
-        }
-        if !method.extra.a.is_empty() {
-            let why = "its solution within a step needs extra stages";
-            return Err(GpuError::Method { method: method.name, why });
-        }
-        if !method.fsal {
-            let why = "its last stage is not the first of the next step";
+        check_slopes(plan)?;
+        if !solve_text::goes_on(method) {
+            let why = "the slope at the end of a step is none of its stages";
             return Err(GpuError::Method { method: method.name, why });
         }
         check_own(plan, own)?;
-        let scratch = plan.scratch_len as usize;
-        let needed = (2 + method.stages()) * n + scratch;
+        let scratch = affects.iter().map(|plan| plan.scratch_len).max().unwrap_or(0);
+        let scratch = scratch.max(plan.scratch_len) as usize;
+        let changed = if affects.is_empty() { 0 } else { n };
+        let (stages, end) = (method.dense_stages(), if method.extra.a.is_empty() { 0 } else { n });
+        let needed = (2 + stages) * n + end + changed + scratch;
         if needed > PRIVATE_LIMIT {
             return Err(GpuError::TooLarge { needed, limit: PRIVATE_LIMIT });
         }
@@ -151,23 +195,44 @@ impl TrajectoryProgram {
             (Buffer::Scratch, Array::Private("scratch")),
         ];
         let mut places = Places::new(plan, own, n, buffers);
-        let statements = statements(plan, &mut places, dialect);
+        let rhs = statements(plan, &mut places, dialect);
+        let mut parameters = places.parameter_function();
+        let mut body = format!("fn rhs(t: real, base: word) {{\n{rhs}}}\n\n");
+        let mut pieces = Pieces::explicit(method, n, recorded, dialect);
+        if !affects.is_empty() {
+            body += "fn affect(which: word, t: real) {\n";
+            for (which, affect) in affects.iter().enumerate() {
+                let buffers = vec![
+                    (Buffer::Time, Array::Variable("t")),
+                    (Buffer::States, Array::Private("stage")),
+                    (Buffer::Out, Array::Private("changed")),
+                    (Buffer::Scratch, Array::Private("scratch")),
+                ];
+                places = places.beside(affect, buffers);
+                let change = statements(affect, &mut places, dialect);
+                body += &format!("    if (which == {which}u) {{\n{change}    }}\n");
+                if parameters.is_empty() {
+                    parameters = places.parameter_function();
+                }
+            }
+            body += "}\n\n";
+            pieces = pieces.with_events();
+        }
         let offsets = Offsets { settings: places.joint_len(), limits: places.tables_len() + words };
-        let body = format!(
-            "{}fn rhs(t: real, base: word) {{\n{statements}}}\n\n{}",
-            places.parameter_function(),
-            solve_text::text(method, n, &offsets, recorded, dialect),
-        );
-        let private =
-            vec![("u", n), ("stage", n), ("slopes", method.stages() * n), ("scratch", scratch)];
-        let text = dialect.program(&Program {
-            shared: SHARED.to_vec(),
-            private,
-            private_words: Vec::new(),
-            body,
-        })?;
-        let (plan, own) = (plan.clone(), own.len());
-        Ok(TrajectoryProgram { plan, places, own, method, dialect, text })
+        let solve = solve_text::text(&pieces, n, &offsets, dialect);
+        let body = parameters + &body + &solve;
+        let mut private =
+            vec![("u", n), ("stage", n), ("slopes", stages * n), ("scratch", scratch)];
+        for (name, len) in [("end", end), ("changed", changed)] {
+            if len > 0 {
+                private.push((name, len));
+            }
+        }
+        let (shared, private_words) = (SHARED.to_vec(), Vec::new());
+        let text = dialect.program(&Program { shared, private, private_words, body })?;
+        let (plan, own, method) = (plan.clone(), own.len(), Method::Explicit(method));
+        let others = affects.to_vec();
+        Ok(TrajectoryProgram { plan, others, places, own, method, dialect, timed: None, text })
     }
 
     /// Number of states.
@@ -179,7 +244,7 @@ impl TrajectoryProgram {
     /// Numbers of the largest array for each trajectory.
     pub(crate) fn widest(&self, saves: usize) -> usize {
         let n = self.states();
-        (saves * n).max(2 * n + 2).max(n + self.own).max(COUNTS)
+        (saves * n).max(2 * n + 2 + self.method.kept()).max(n + self.own).max(COUNTS)
     }
 
     /// Checks sizes, times and settings.
@@ -192,7 +257,11 @@ impl TrajectoryProgram {
         settings: &Settings,
         saves: &[f64],
     ) -> Result<(), GpuError> {
-        check_values(problem, settings, saves, (self.states(), self.plan.shape.params, self.own))
+        check_values(problem, settings, saves, (self.states(), self.plan.shape.params, self.own))?;
+        match &self.timed {
+            Some(timed) => timed.happenings((problem.t0, problem.t1), problem.shared).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// What the arrays hold for the trajectories `from .. from + lanes`, if a run is to attempt up
@@ -210,9 +279,9 @@ impl TrajectoryProgram {
         let n = self.states();
         let span = (problem.t1 - problem.t0).abs();
         let ticks = f64::from(self.dialect.log2_ticks()).exp2();
-        let whole = 1u64 << self.dialect.log2_ticks();
         let direction = if problem.t1 < problem.t0 { -1.0 } else { 1.0 };
         let mut joint_values = self.places.joint_values(&self.plan, problem.shared);
+        joint_values.extend(self.others.iter().flat_map(|plan| &plan.constants));
         joint_values.extend([
             problem.t0,
             span / ticks,
@@ -228,25 +297,45 @@ impl TrajectoryProgram {
         }
         let own_values = columns(problem, (n, self.own), (from, lanes));
         let mut tables = self.places.tables(&self.plan, lanes);
+        tables.extend(self.others.iter().flat_map(|plan| &plan.tables).flatten());
         let most = u32::try_from(settings.max_steps).unwrap_or(u32::MAX);
         tables.extend([attempts, most, saves.len() as u32]);
+        let at = |t: f64| self.ticks_at(problem, t);
         let mut clock = vec![0; lanes];
-        clock.extend(saves.iter().map(|t| {
-            // The end is the end, whatever the division rounds to.
-            if *t == problem.t1 {
-                return whole;
-            }
-            (((t - problem.t0).abs() / span * ticks).round() as u64).min(whole)
-        }));
+        clock.extend(saves.iter().map(|t| at(*t)));
+        if self.timed.is_some() {
+            let happenings = self.happenings(problem);
+            clock.push(happenings.len() as u64);
+            clock.extend(happenings.concat());
+        }
         Arrays {
             joint_values,
             own_values,
             tables,
             results: saves.len() * n * lanes,
-            kept: (2 * n + 2) * lanes,
+            kept: (2 * n + 2 + self.method.kept()) * lanes,
             counts: COUNTS * lanes,
             clock,
         }
+    }
+
+    /// A time of the span in ticks.
+    fn ticks_at(&self, problem: &Trajectories<'_>, t: f64) -> u64 {
+        let whole = 1u64 << self.dialect.log2_ticks();
+        // The end is the end, whatever the division rounds to.
+        if t == problem.t1 {
+            return whole;
+        }
+        let part = (t - problem.t0).abs() / (problem.t1 - problem.t0).abs();
+        ((part * whole as f64).round() as u64).min(whole)
+    }
+
+    /// The events that happen, in order: ticks and change.
+    fn happenings(&self, problem: &Trajectories<'_>) -> Vec<[u64; 2]> {
+        let Some(timed) = &self.timed else { return Vec::new() };
+        // Checked with the problem.
+        let all = timed.happenings((problem.t0, problem.t1), problem.shared).unwrap_or_default();
+        all.iter().map(|(t, affect)| [self.ticks_at(problem, *t), u64::from(*affect)]).collect()
     }
 
     /// What came of the trajectories of `arrays`, from the memory after the last run: appended to
@@ -268,7 +357,7 @@ impl TrajectoryProgram {
         let n = self.states();
         let lanes = counts.len() / COUNTS;
         let whole = f64::from(self.dialect.log2_ticks()).exp2();
-        let stages = self.method.stages() as u64 - 1;
+        let happenings = self.happenings(problem);
         for lane in 0..lanes {
             let row = |row: usize| counts[row * lanes + lane];
             let (phase, reached) = (row(0), row(1) as usize);
@@ -281,12 +370,9 @@ impl TrajectoryProgram {
                 }
             }
             let (accepted, attempts) = (u64::from(row(2)), u64::from(row(3)));
-            let stats = Stats {
-                accepted,
-                rejected: attempts - accepted,
-                rhs: 1 + u64::from(settings.h_init.is_none()) + attempts * stages,
-                ..Stats::default()
-            };
+            let stats = self.method.stats(accepted, attempts, settings.h_init.is_none());
+            let events = happenings.iter().take_while(|[at, _]| *at <= clock[lane]).count() as u64;
+            let stats = Stats { events, ..stats };
             let t = problem.t0 + (problem.t1 - problem.t0) * (clock[lane] as f64 / whole);
             let u: Vec<f64> = (0..n).map(|i| kept[i * lanes + lane].into()).collect();
             let state = row(5) as usize;
@@ -300,6 +386,11 @@ impl TrajectoryProgram {
                     let h: f64 = kept[2 * n * lanes + lane].into();
                     SolveError::StepTooSmall { t, h }
                 }
+                7 => SolveError::Singular { t },
+                8 => SolveError::Invalid(format!(
+                    "an event made state {state} not finite at t = {t}; look for a division by \
+                     zero or a value outside a function's domain in what the event does"
+                )),
                 5 | 6 => SolveError::NonFinite { t, state, u: u.clone() },
                 _ => match interrupted {
                     Some(SolveError::OutOfTime { .. }) => SolveError::OutOfTime { t },
@@ -309,93 +400,4 @@ impl TrajectoryProgram {
             into.push(Err(Box::new(Failure { error, u, stats })));
         }
     }
-}
-
-/// Refuses models that are more than an ordinary differential equation.
-pub(crate) fn check_model(model: &LoweredModel) -> Result<(), GpuError> {
-    match model.others.first() {
-        Some((function, _)) => Err(refused(function)),
-        None => Ok(()),
-    }
-}
-
-/// The refusal of a model that has a function.
-pub(crate) fn refused(function: &ModelFunction) -> GpuError {
-    let what = match function {
-        ModelFunction::Mass | ModelFunction::Invariants => "algebraic equations and mass matrices",
-        ModelFunction::History | ModelFunction::Lags => "delays",
-        ModelFunction::Noise | ModelFunction::DiagonalNoise => "equations with noise",
-        ModelFunction::Rates | ModelFunction::JumpAffect(_) => "random jumps",
-        _ => "events",
-    };
-    GpuError::Model { what }
-}
-
-/// Checks sizes, times and settings of a problem with so many states, parameters, and parameters of each
-/// trajectory.
-pub(crate) fn check_values(
-    problem: &Trajectories<'_>,
-    settings: &Settings,
-    saves: &[f64],
-    (n, params, own_len): (usize, usize, usize),
-) -> Result<(), GpuError> {
-    let invalid = |text: String| Err(GpuError::Invalid(text));
-    let Trajectories { t0, t1, count, u0, shared, own } = *problem;
-    if shared.len() != params {
-        return invalid(format!(
-            "{} parameters were given, but the right-hand side takes {params}",
-            shared.len()
-        ));
-    }
-    for (what, values, len) in [("initial states", u0, n), ("own parameters", own, own_len)] {
-        let (found, wanted) = match values {
-            Values::Same(row) => (row.len(), Some(len)),
-            Values::Each(rows) => (rows.len(), count.checked_mul(len)),
-        };
-        if Some(found) != wanted {
-            return invalid(format!(
-                "{found} {what} were given for {count} trajectories of {len} each"
-            ));
-        }
-    }
-    if u32::try_from(count).is_err() {
-        return invalid(format!("{count} trajectories are too many"));
-    }
-    if !t0.is_finite() || !t1.is_finite() {
-        return invalid(format!("the time span {t0} to {t1} is not finite"));
-    }
-    settings.validate(n).map_err(|e| GpuError::Invalid(e.to_string()))?;
-    let direction = if t1 < t0 { -1.0 } else { 1.0 };
-    let mut previous = t0;
-    for (index, &t) in saves.iter().enumerate() {
-        if !((t - t0) * direction >= 0.0 && (t1 - t) * direction >= 0.0) {
-            return invalid(format!("save time {index} is {t}, outside the span {t0} to {t1}"));
-        }
-        if (t - previous) * direction < 0.0 {
-            return invalid(format!(
-                "save time {index} is {t}, before its predecessor {previous}; sort them in \
-                 the direction of integration"
-            ));
-        }
-        previous = t;
-    }
-    Ok(())
-}
-
-/// Initial states and own parameters of the trajectories `from .. from + lanes`, a column for each.
-pub(crate) fn columns(
-    problem: &Trajectories<'_>,
-    (n, own): (usize, usize),
-    (from, lanes): (usize, usize),
-) -> Vec<f64> {
-    let mut columns = Vec::with_capacity((n + own) * lanes);
-    for (values, len) in [(problem.u0, n), (problem.own, own)] {
-        for i in 0..len {
-            columns.extend((from..from + lanes).map(|k| match values {
-                Values::Same(row) => row[i],
-                Values::Each(rows) => rows[k * len + i],
-            }));
-        }
-    }
-    columns
 }

@@ -29,10 +29,10 @@ fn square_of_slope(base: word, less: real) -> real {
     return square * $mean;
 }
 
-fn first_step() -> real {
+fn first_step(now: ticks, again: bool) -> real {
 $settings
-    if (h_init > real(0.0)) { return h_init; }
-    let span: real = $span * tick;
+    if (h_init > real(0.0) && !again) { return h_init; }
+    let span: real = real($whole - now) * tick;
     let longest: real = lesser(span, h_max);
     let brief: real = real(1.0e-6) * lesser(span, real(1.0));
     let d0: real = sf_sqrt(square_of_state());
@@ -44,7 +44,7 @@ $settings
         for (var i: word = 0u; i < $n; i++) {
             stage[i] = u[i] + direction * h * slopes[i];
         }
-        rhs(t_start + direction * h, $n);
+        rhs(t_start + direction * (real(now) * tick + h), $n);
         let d2: real = sf_sqrt(square_of_slope($n, real(1.0))) / h;
         if (sf_is_finite(d2)) {
             let steepest: real = greater(d1, d2);
@@ -59,6 +59,7 @@ $settings
     return h;
 }
 
+$declared
 fn run_lane() {
     lanes = tables[0u];
     if (lane >= lanes) { return; }
@@ -77,6 +78,7 @@ $settings
     var bad: word = 0u;
     var h: real = kept[2u * $n * lanes + lane];
     var previous: real = kept[(2u * $n + 1u) * lanes + lane];
+$resumed
     if (phase == 0u) {
         phase = 1u;
         previous = $smallest_remembered;
@@ -88,6 +90,7 @@ $settings
                 bad = i;
             }
         }
+$started
         if (phase == 1u) {
             while (next_save < saves && clock[lanes + next_save] == ticks(0u)) {
                 for (var i: word = 0u; i < $n; i++) {
@@ -103,7 +106,7 @@ $settings
                 }
             }
         }
-        if (phase == 1u) { h = first_step(); }
+        if (phase == 1u) { h = first_step(ticks(0u), false); }
         if (phase == 1u && max_steps == 0u) { phase = 3u; }
     } else {
         for (var i: word = 0u; i < $n; i++) {
@@ -116,7 +119,7 @@ $settings
     while (phase == 1u && tries < budget) {
         tries = tries + 1u;
         h = lesser(greater(h, floor_step), h_max);
-        let left: ticks = whole - now;
+        let left: ticks = $end - now;
         var taken: ticks = left;
         if (real(left) > real(1.01) * (h / tick)) {
             taken = ticks(h / tick);
@@ -124,7 +127,7 @@ $settings
         }
         let length: real = real(taken) * tick;
         let step: real = direction * length;
-$stages
+$attempt
         var square: real = real(0.0);
         var finite: bool = true;
         {
@@ -136,6 +139,7 @@ $error
         }
         square = square * $mean;
         if (!sf_is_finite(square)) { finite = false; }
+$judged
         let ok: bool = finite && square <= real(1.0);
         let clamped: real = lesser(greater(square, $smallest_square), $largest_square);
         let log2_error: real = real(0.5) * control_log2(clamped);
@@ -148,8 +152,10 @@ $error
         }
         var factor: real = lesser(greater($safety * control_exp2(power), $min_factor), ceiling);
         if (!finite) { factor = $nonfinite_factor; }
+$foreseen
         attempts = attempts + 1u;
         if (ok) {
+$prepared
             while (next_save < saves && clock[lanes + next_save] <= now + taken) {
                 if (clock[lanes + next_save] == now + taken) {
                     for (var i: word = 0u; i < $n; i++) {
@@ -161,6 +167,7 @@ $interpolant
                 }
                 next_save = next_save + 1u;
             }
+$happened
             if (length < h) {
                 h = greater(factor * length, h);
             } else {
@@ -173,14 +180,15 @@ $recorded
             now = now + taken;
             for (var i: word = 0u; i < $n; i++) {
                 u[i] = stage[i];
-                slopes[i] = slopes[$last + i];
             }
-            if (now == whole) { phase = 2u; }
+$promoted
+            if (now == whole && phase == 1u) { phase = 2u; }
         } else {
             let tried: real = lesser(h, length);
             after_rejection = 1u;
             if (tried <= floor_step) {
                 phase = 4u;
+$collapsed
                 if (!finite) {
                     for (var i: word = 0u; i < $n; i++) {
                         if (!sf_is_finite(stage[i]) && phase == 4u) {
@@ -213,5 +221,6 @@ $recorded
     }
     kept[2u * $n * lanes + lane] = h;
     kept[(2u * $n + 1u) * lanes + lane] = previous;
+$paused
     if (phase == 1u) { atomicAdd(&open[0u], 1u); }
 }

@@ -2,9 +2,11 @@
 
 mod common;
 mod cuda;
+mod events;
 mod functions;
 mod gradients;
 mod losses;
 mod paths;
 mod plans;
+mod stiff;
 mod trajectories;
