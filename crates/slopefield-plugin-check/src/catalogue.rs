@@ -108,6 +108,7 @@ tests! {
     Solver "solver.algebraic" "Algebraic equations are solved when that is declared." solver::algebraic;
     Solver "solver.noise" "Paths are those of the application's Brownian motion, ever closer as steps get shorter, when noise is declared." solver::noise;
     Solver "solver.delays" "Delay equations are solved when that is declared." solver::delays;
+    Solver "solver.state-delays" "Delays that depend on the state are solved when that is declared." solver::state_delays;
     Solver "solver.step-gradient" "Reversed steps give the derivatives of the steps that were taken, when that is declared." solver::step_gradient;
     Solver "solver.step-redo" "Steps that are taken again have their bits and records, when that is declared." solver::step_redo;
     Solver "solver.stiff" "Stiff problems are solved with steps that follow the solution." solver::stiff;

@@ -73,7 +73,10 @@ fn finds(repository: &Path, like: &Request, source: &str, test: &str, wanted: &[
             &["midpoint", "nan", "grows", "late", "drifts", "stale"][..],
             "\"f64\", \"step-vjp\", \"step-redo\"",
         ),
-        _ => (&["compares", "odd", "noisy", "quiet"][..], "\"f64\", \"noise\", \"delays\""),
+        _ => (
+            &["compares", "odd", "noisy", "quiet", "onward"][..],
+            "\"f64\", \"noise\", \"delays\", \"state-delays\"",
+        ),
     };
     let mut manifest = format!(
         "manifest = 1\nid = \"org.example.{source}\"\nversion = \"1.0.0\"\nname = \"Test\"\n\
@@ -132,4 +135,8 @@ fn faults_are_found(repository: &Path, like: &Request) {
     let delays =
         [("quiet", Verdict::Passed, "unit-delay"), ("odd", Verdict::Failed, "derivative 2")];
     finds(repository, like, "past", "solver.delays", &delays);
+    // One does not go back to where a step was undone.
+    let state_delays =
+        [("quiet", Verdict::Passed, "neves"), ("onward", Verdict::Failed, "past the limit")];
+    finds(repository, like, "past", "solver.state-delays", &state_delays);
 }
