@@ -64,7 +64,7 @@ tests! {
     Plugin "plugin.manifest" "The manifest is in order and says what a user wants to know." library::manifest;
     Library "library.loads" "The application loads the library, and manifest and library offer the same." library::loads;
     Library "library.symbols" "The entry function is the only symbol that the library exports." library::symbols;
-    Library "library.scan-time" "Entry function and descriptions take less than 100 ms." library::scan_time;
+    Library "library.scan-time" "Entry function and descriptions take less than 100 ms of a processor." library::scan_time;
     Library "library.leftovers" "The scan leaves no thread running and no file open." library::leftovers;
     Library "library.silent" "Nothing is printed to standard output." library::silent;
     Library "library.entry-twice" "The entry function may be called again and says the same." library::entry_twice;
