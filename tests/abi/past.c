@@ -1,13 +1,14 @@
 /* Euler's method for u' = -u(t - lag), which asks for the past by itself in every step and compares.
  * "compares" is right, "odd" asks for what cannot be, and "noisy" asks for noise outside of the step.
- * "quiet" is Euler's method for any system, and leaves the noise out that it declares to take. */
+ * "quiet" is Euler's method for any system, and leaves the noise out that it declares to take. "onward"
+ * is the same and does not go back when it is told to. */
 #include "slopefield_plugin.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const IDS[] = {"compares", "odd", "noisy", "quiet"};
+static const char *const IDS[] = {"compares", "odd", "noisy", "quiet", "onward"};
 #define COUNT ((uint32_t)(sizeof IDS / sizeof IDS[0]))
 
 struct slf_solver {
@@ -55,7 +56,7 @@ static slf_status SLF_CALL create(slf_str id, const slf_problem *problem,
       problem->ctx, text("slopefield.problem.delays/1"));
   s->noise = (const slf_noise_problem *)problem->get_extension(
       problem->ctx, text("slopefield.problem.noise/1"));
-  if (strcmp(IDS[i], "quiet") == 0) {
+  if (strcmp(IDS[i], "quiet") == 0 || strcmp(IDS[i], "onward") == 0) {
     s->delays = NULL;
     s->noise = NULL;
   } else if (!s->delays == !s->noise) {
@@ -68,6 +69,7 @@ static slf_status SLF_CALL create(slf_str id, const slf_problem *problem,
 
 static slf_status SLF_CALL restart(slf_solver *s, double t, const void *y, slf_error *err) {
   (void)err;
+  if (t < s->t && strcmp(s->id, "onward") == 0) return SLF_OK;
   s->t = t;
   s->y = *(const double *)y;
   return SLF_OK;
@@ -76,6 +78,7 @@ static slf_status SLF_CALL restart(slf_solver *s, double t, const void *y, slf_e
 static slf_status SLF_CALL start(slf_solver *s, double t0, double t_end, const void *y0,
                                  slf_error *err) {
   (void)t_end;
+  s->t = t0;
   return restart(s, t0, y0, err);
 }
 
@@ -139,7 +142,7 @@ const slf_plugin *SLF_CALL slopefield_plugin_v1(const slf_host *host, slf_error 
   (void)err;
   for (i = 0; i < COUNT; i++) {
     INFO[i].struct_size = sizeof INFO[i];
-    INFO[i].caps = SLF_CAP_F64 | SLF_CAP_DELAYS | SLF_CAP_NOISE;
+    INFO[i].caps = SLF_CAP_F64 | SLF_CAP_DELAYS | SLF_CAP_STATE_DELAYS | SLF_CAP_NOISE;
     INFO[i].id = INFO[i].name = text(IDS[i]);
     INFO[i].reference = INFO[i].options_json = text("");
     INFO[i].order = 1;

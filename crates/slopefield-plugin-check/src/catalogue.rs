@@ -64,7 +64,7 @@ tests! {
     Plugin "plugin.manifest" "The manifest is in order and says what a user wants to know." library::manifest;
     Library "library.loads" "The application loads the library, and manifest and library offer the same." library::loads;
     Library "library.symbols" "The entry function is the only symbol that the library exports." library::symbols;
-    Library "library.scan-time" "Entry function and descriptions take less than 100 ms." library::scan_time;
+    Library "library.scan-time" "Entry function and descriptions take less than 100 ms of a processor." library::scan_time;
     Library "library.leftovers" "The scan leaves no thread running and no file open." library::leftovers;
     Library "library.silent" "Nothing is printed to standard output." library::silent;
     Library "library.entry-twice" "The entry function may be called again and says the same." library::entry_twice;
@@ -108,6 +108,7 @@ tests! {
     Solver "solver.algebraic" "Algebraic equations are solved when that is declared." solver::algebraic;
     Solver "solver.noise" "Paths are those of the application's Brownian motion, ever closer as steps get shorter, when noise is declared." solver::noise;
     Solver "solver.delays" "Delay equations are solved when that is declared." solver::delays;
+    Solver "solver.state-delays" "Delays that depend on the state are solved when that is declared." solver::state_delays;
     Solver "solver.step-gradient" "Reversed steps give the derivatives of the steps that were taken, when that is declared." solver::step_gradient;
     Solver "solver.step-redo" "Steps that are taken again have their bits and records, when that is declared." solver::step_redo;
     Solver "solver.stiff" "Stiff problems are solved with steps that follow the solution." solver::stiff;

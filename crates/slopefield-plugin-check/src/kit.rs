@@ -22,6 +22,7 @@ pub(crate) const RUST: &[(&str, &str)] = files! {
     "kit/abi/src/segment.rs" "abi/src/segment.rs";
     "kit/abi/src/solver.rs" "abi/src/solver.rs";
     "kit/abi/src/split.rs" "abi/src/split.rs";
+    "kit/abi/src/state_delays.rs" "abi/src/state_delays.rs";
     "kit/abi/src/step_vjp.rs" "abi/src/step_vjp.rs";
     "kit/sdk/src/border/definition.rs" "sdk/src/border/definition.rs";
     "kit/sdk/src/border/delays.rs" "sdk/src/border/delays.rs";

@@ -65,6 +65,7 @@ fn finds(repository: &Path, like: &Request, source: &str, test: &str, wanted: &[
         .status();
     assert!(compiled.is_ok_and(|status| status.success()), "a C compiler is needed, or CC");
     let (solvers, caps) = match source {
+        "dp5" => (&["dp5", "dp4", "node"][..], "\"f64\""),
         "segments" => (
             &["powers", "chebyshev", "shifted", "high", "basis", "nan", "tall"][..],
             "\"f64\", \"dense-segment\"",
@@ -73,7 +74,10 @@ fn finds(repository: &Path, like: &Request, source: &str, test: &str, wanted: &[
             &["midpoint", "nan", "grows", "late", "drifts", "stale"][..],
             "\"f64\", \"step-vjp\", \"step-redo\"",
         ),
-        _ => (&["compares", "odd", "noisy", "quiet"][..], "\"f64\", \"noise\", \"delays\""),
+        _ => (
+            &["compares", "odd", "noisy", "quiet", "onward"][..],
+            "\"f64\", \"noise\", \"delays\", \"state-delays\"",
+        ),
     };
     let mut manifest = format!(
         "manifest = 1\nid = \"org.example.{source}\"\nversion = \"1.0.0\"\nname = \"Test\"\n\
@@ -109,6 +113,12 @@ fn faults_are_found(repository: &Path, like: &Request) {
         ("late", Verdict::Failed, "past the limit"),
     ];
     finds(repository, like, "reversing", "solver.step-gradient", &gradients);
+    let orders = [
+        ("dp5", Verdict::Passed, "on lotka-volterra"),
+        ("dp4", Verdict::Failed, "order 5 is declared and it is"),
+        ("node", Verdict::Failed, "order 5 is declared and it is"),
+    ];
+    finds(repository, like, "dp5", "solver.order", &orders);
     let again = [
         ("midpoint", Verdict::Passed, "the same gradient with"),
         ("drifts", Verdict::Failed, "does not take its steps again with the same result"),
@@ -132,4 +142,8 @@ fn faults_are_found(repository: &Path, like: &Request) {
     let delays =
         [("quiet", Verdict::Passed, "unit-delay"), ("odd", Verdict::Failed, "derivative 2")];
     finds(repository, like, "past", "solver.delays", &delays);
+    // One does not go back to where a step was undone.
+    let state_delays =
+        [("quiet", Verdict::Passed, "neves"), ("onward", Verdict::Failed, "past the limit")];
+    finds(repository, like, "past", "solver.state-delays", &state_delays);
 }

@@ -29,6 +29,8 @@ pub struct SolverDescription {
     pub noise: bool,
     /// Solves systems with delays of constant length.
     pub delays: bool,
+    /// Solves systems with delays that depend on time or state.
+    pub state_delays: bool,
     /// Reverses its own steps, for exact gradients.
     pub step_vjp: bool,
     /// Takes them again, so that exact gradients keep to a budget of memory.

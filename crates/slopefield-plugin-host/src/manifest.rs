@@ -102,7 +102,7 @@ const MAX_TEXT: usize = 400;
 const MAX_PROVIDES: usize = 200;
 
 /// Capabilities that a manifest may name.
-pub const CAPS: [&str; 13] = [
+pub const CAPS: [&str; 14] = [
     "adaptive",
     "implicit",
     "mass-matrix",
@@ -116,6 +116,7 @@ pub const CAPS: [&str; 13] = [
     "delays",
     "dense-segment",
     "step-redo",
+    "state-delays",
 ];
 
 /// `<arch>-<os>` of this machine, as manifests spell it.

@@ -150,6 +150,7 @@ typedef struct slf_option {
 #define SLF_CAP_DELAYS (1u << 10)       /* slf_delay_problem */
 #define SLF_CAP_DENSE_SEGMENT (1u << 11) /* slf_dense_segment */
 #define SLF_CAP_STEP_REDO (1u << 12)    /* takes its steps again: slf_step_redo */
+#define SLF_CAP_STATE_DELAYS (1u << 13) /* delays that depend on t and y: slf_state_delay_problem */
 
 /* Compressed sparse column pattern; values follow the same order. */
 typedef struct slf_sparsity {
@@ -340,13 +341,26 @@ typedef struct slf_delay_problem {
   uint32_t struct_size;
   uint32_t reserved;
   uint64_t n_lags;
-  const double *lags; /* those of a run from its start on */
+  const double *lags; /* those of a run from its start on; NaN for those that depend on t and y */
   void *ctx;
   /* The state (derivative 0) or its slope (1) at t, not after the beginning of the step; where the
    * solution jumps, as it may where it meets its history, the value before the jump.
    * SLF_RECOVERABLE: it lies ahead, or so far back that it is not kept. */
   slf_status(SLF_CALL *history)(void *ctx, double t, uint32_t derivative, void *y);
 } slf_delay_problem;
+
+/* "slopefield.problem.state-delays/1", of problems with delays of which some depend on time or state,
+ * which are given to solvers with SLF_CAP_STATE_DELAYS beside SLF_CAP_DELAYS. Besides what holds for
+ * constant ones: the callbacks return SLF_RECOVERABLE where a delayed value lies within the step, and
+ * restart may take a solver back to the beginning of its last step, to step with a nearer limit, when
+ * a delayed time turns out to have passed a discontinuity. Methods need not ask for this table. */
+typedef struct slf_state_delay_problem {
+  uint32_t struct_size;
+  uint32_t reserved;
+  void *ctx;
+  /* The lengths of all lags at (t, y), n_lags of them. */
+  slf_status(SLF_CALL *lengths)(void *ctx, double t, const void *y, void *lengths);
+} slf_state_delay_problem;
 
 /* ---- more of a solver: extensions of the factory -------------------------------------------- */
 

@@ -20,7 +20,9 @@ pub struct slf_delay_problem {
     pub reserved: u32,
     /// Number of lags.
     pub n_lags: u64,
-    /// Their lengths, positive; those of a run are there from its `start` on.
+    /// Their lengths, positive; those of a run are there from its `start` on. NaN for those that depend
+    /// on time or state, which only solvers with
+    /// [`SLF_CAP_STATE_DELAYS`](crate::SLF_CAP_STATE_DELAYS) meet.
     pub lags: *const f64,
     /// First argument of the function below.
     pub ctx: *mut c_void,

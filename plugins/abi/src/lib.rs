@@ -21,6 +21,7 @@ mod redo;
 mod segment;
 mod solver;
 mod split;
+mod state_delays;
 mod step_vjp;
 
 pub use delays::*;
@@ -31,6 +32,7 @@ pub use redo::*;
 pub use segment::*;
 pub use solver::*;
 pub use split::*;
+pub use state_delays::*;
 pub use step_vjp::*;
 
 /// Major version; part of the entry symbol's name.

@@ -87,6 +87,7 @@ fn rust_layouts() -> Vec<Layout> {
             increments,
         }
         slf_delay_problem { struct_size, reserved, n_lags, lags, ctx, history }
+        slf_state_delay_problem { struct_size, reserved, ctx, lengths }
         slf_step_redo { struct_size, reserved, redo }
         slf_segment { struct_size, basis, degree, reserved, coefficients }
         slf_dense_segment { struct_size, reserved, max_degree, segment }
@@ -113,6 +114,7 @@ fn rust_constants() -> Vec<(&'static str, i64)> {
         SLF_NOISE_ADDITIVE SLF_NOISE_DIAGONAL SLF_NOISE_COMMUTATIVE SLF_NOISE_GENERAL
         SLF_CALCULUS_ITO SLF_CALCULUS_STRATONOVICH
         SLF_CAP_STEP_REDO SLF_CAP_DENSE_SEGMENT SLF_BASIS_POWERS SLF_BASIS_CHEBYSHEV
+        SLF_CAP_STATE_DELAYS
     }
 }
 

@@ -154,6 +154,9 @@ impl Caps {
     pub const NOISE: Caps = Caps(abi::SLF_CAP_NOISE);
     /// Solves systems with delays of constant length; see [`Problem::delays`].
     pub const DELAYS: Caps = Caps(abi::SLF_CAP_DELAYS);
+    /// Solves systems with delays that depend on time or state, and those of constant length. Steps may
+    /// be undone: [`Solver::restart`] then goes back to the beginning of the last one.
+    pub const STATE_DELAYS: Caps = Caps(abi::SLF_CAP_STATE_DELAYS | abi::SLF_CAP_DELAYS);
     /// Reverses its own steps, for exact gradients; see [`Solver::reverse`].
     pub const STEP_VJP: Caps = Caps(abi::SLF_CAP_STEP_VJP);
     /// Takes steps of the past again, so that exact gradients need less memory; see [`Solver::redo`].

@@ -12,6 +12,7 @@
 
 pub mod allocations;
 mod builder;
+mod clock;
 mod implicit;
 mod instance;
 mod library;
@@ -19,6 +20,7 @@ mod model;
 mod pages;
 
 pub use builder::build_refused;
+pub use clock::processor_time;
 pub use instance::{Config, Instance, Record};
 pub use library::{HostKind, Library, Root, Solvers};
 pub use model::{Hook, Model};

@@ -138,12 +138,29 @@ pub(crate) fn delays(cx: &Context) -> Finding {
     if !cx.solver()?.delays {
         return skipped("the solver does not declare that it takes delays");
     }
+    errors_fall(
+        cx,
+        [
+            standard(known::unit_delay(), 0).until(4.5),
+            standard(known::delay_logistic(), 0),
+            standard(known::mackey_glass(), 0),
+        ],
+    )
+}
+
+pub(crate) fn state_delays(cx: &Context) -> Finding {
+    if !cx.solver()?.state_delays {
+        return skipped(
+            "the solver does not declare that it takes delays that depend on the state",
+        );
+    }
+    errors_fall(cx, [standard(known::neves(), 0), standard(known::neves(), 0).until(6.0)])
+}
+
+/// Whether errors fall with the tolerance on each of some problems.
+fn errors_fall<const N: usize>(cx: &Context, problems: [Setup; N]) -> Finding {
     let mut text = Vec::new();
-    for problem in [
-        standard(known::unit_delay(), 0).until(4.5),
-        standard(known::delay_logistic(), 0),
-        standard(known::mackey_glass(), 0),
-    ] {
+    for problem in problems {
         let error = |rtol: f64| {
             let settings = Settings::with_tolerances(rtol, rtol);
             let end = end_of(cx, &problem, &settings)?;

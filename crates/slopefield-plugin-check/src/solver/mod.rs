@@ -16,7 +16,9 @@ mod segments;
 mod stiff;
 
 pub(crate) use cancel::cancel;
-pub(crate) use extensions::{algebraic, delays, noise, older_host, step_gradient, step_redo};
+pub(crate) use extensions::{
+    algebraic, delays, noise, older_host, state_delays, step_gradient, step_redo,
+};
 pub(crate) use faults::{failing_callback, non_finite, undefined};
 pub(crate) use interface::{
     borrowed, closed_callbacks, dense_ends, limits, mass_matrix, short_interval, sizes,

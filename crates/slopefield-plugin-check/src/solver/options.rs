@@ -9,7 +9,7 @@ use slopefield_plugin_abi as abi;
 use slopefield_plugin_host::{OptionDescription, OptionKind};
 
 /// Capabilities by the words of the manifest.
-const CAPS: [(u32, &str); 13] = [
+const CAPS: [(u32, &str); 14] = [
     (abi::SLF_CAP_ADAPTIVE, "adaptive"),
     (abi::SLF_CAP_IMPLICIT, "implicit"),
     (abi::SLF_CAP_MASS_MATRIX, "mass-matrix"),
@@ -22,6 +22,7 @@ const CAPS: [(u32, &str); 13] = [
     (abi::SLF_CAP_NOISE, "noise"),
     (abi::SLF_CAP_DELAYS, "delays"),
     (abi::SLF_CAP_STEP_REDO, "step-redo"),
+    (abi::SLF_CAP_STATE_DELAYS, "state-delays"),
     (abi::SLF_CAP_DENSE_SEGMENT, "dense-segment"),
 ];
 

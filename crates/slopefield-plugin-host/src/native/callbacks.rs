@@ -262,6 +262,7 @@ unsafe extern "C" fn get_extension(ctx: *mut c_void, id: abi::slf_str) -> *const
             abi::SPLIT_PROBLEM => callbacks.split.table(ivp, ctx),
             abi::NOISE_PROBLEM => callbacks.noise.table(ctx),
             abi::DELAY_PROBLEM => callbacks.past.table(ctx),
+            abi::STATE_DELAY_PROBLEM => callbacks.past.varying_table(ctx),
             _ => None,
         }
     };
@@ -374,7 +375,7 @@ unsafe extern "C" fn rhs(
         let Some(out) = (unsafe { borrow_mut(dydt, at.y.len(), &[at.y]) }) else {
             return Err(callbacks.misuse(|| BAD_RESULT.to_owned()));
         };
-        if callbacks.evaluate(at.ivp, at.sign, at.t, at.y, out) {
+        if callbacks.evaluate(at.ivp, at.sign, at.t, at.y, out) && !callbacks.past.is_ahead() {
             Ok(())
         } else {
             Err(abi::SLF_RECOVERABLE)

@@ -291,6 +291,12 @@ pub(super) fn read_solvers(
         let reverses = raw.caps & abi::SLF_CAP_STEP_VJP != 0;
         let step_vjp = reverses.then(|| read_step_vjp(&table, &id)).transpose()?;
         let redoes = raw.caps & abi::SLF_CAP_STEP_REDO != 0;
+        if raw.caps & (abi::SLF_CAP_STATE_DELAYS | abi::SLF_CAP_DELAYS) == abi::SLF_CAP_STATE_DELAYS
+        {
+            return Err(format!(
+                "the solver `{id}` takes delays that depend on time or state and none of constant length"
+            ));
+        }
         if redoes && !reverses {
             return Err(format!("the solver `{id}` takes steps again and does not reverse them"));
         }
@@ -316,6 +322,7 @@ pub(super) fn read_solvers(
                 singular_mass: raw.caps & abi::SLF_CAP_SINGULAR_MASS != 0,
                 noise: raw.caps & abi::SLF_CAP_NOISE != 0,
                 delays: raw.caps & abi::SLF_CAP_DELAYS != 0,
+                state_delays: raw.caps & abi::SLF_CAP_STATE_DELAYS != 0,
                 step_vjp: reverses,
                 step_redo: redoes,
                 backward: raw.caps & abi::SLF_CAP_BACKWARD != 0,

@@ -275,6 +275,15 @@ impl PluginSolver {
         Ok(Step { t_prev: sign * self.t_prev, t: sign * self.t, rejected: out.n_rejected })
     }
 
+    /// The last step was not taken; [`PluginSolver::begin_afresh`] must follow.
+    pub(super) fn undo(&mut self) {
+        std::mem::swap(&mut self.y, &mut self.y_prev);
+        self.t = self.t_prev;
+        self.stats.accepted -= 1;
+        self.stats.rejected += 1;
+        self.segments.forget();
+    }
+
     /// The plugin goes on from where it is and forgets what it remembers.
     pub(super) fn begin_afresh(
         &mut self,

@@ -176,6 +176,7 @@ fn entry(table: Checked) -> TableauEntry {
         singular_mass: !matches!(table, Coefficients::Explicit(_)),
         noise: false,
         delays: false,
+        state_delays: false,
         step_vjp: false,
         step_redo: false,
         backward: true,

@@ -20,7 +20,7 @@ pub fn past(id: &str) -> Box<dyn Stepper> {
     static PAST: OnceLock<Registry> = OnceLock::new();
     let registry = PAST.get_or_init(|| {
         let folder = scratch("past");
-        let solvers = ["compares", "odd", "noisy", "quiet"];
+        let solvers = ["compares", "odd", "noisy", "quiet", "onward"];
         install_c(&folder, "past.c", &[], ("org.example.past", "1.0.0"), &solvers);
         let registry = load(&folder);
         assert!(registry.problems().is_empty(), "{:?}", registry.problems());
@@ -254,9 +254,9 @@ fn what_is_not_taken_is_refused_in_a_sentence() {
          systems with delays; use a built-in method, or `auto`"
     );
     assert_eq!(
-        refusal(example("bs32"), &b1, (b1.t0, b1.t1)),
-        "this solver takes delays of constant length only; use a built-in method for delays that \
-         depend on time or state"
+        refusal(example("sdirk2"), &b1, (b1.t0, b1.t1)),
+        "the solver `org.example.rust/sdirk2` takes delays of constant length only; use a built-in \
+         method for delays that depend on time or state"
     );
     assert!(refusal(example("bs32"), &unit, (1.0, 0.0)).starts_with("delay equations cannot"));
     let undelayed = Problem { p: vec![0.0], ..problem("unit-delay") };

@@ -17,5 +17,6 @@ mod noise;
 mod segments;
 mod solvers;
 mod split;
+mod state_delays;
 mod tableaus;
 mod trust;

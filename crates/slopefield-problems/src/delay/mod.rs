@@ -21,7 +21,7 @@ pub use neutral::{
     ddetst_g2, ddetst_h1, ddetst_h2, ddetst_h3, ddetst_h4,
 };
 pub use state_dependent::{
-    ddetst_b1, ddetst_b2, ddetst_c1, ddetst_c2, ddetst_c3, ddetst_c4, ddetst_d1, ddetst_d2,
+    ddetst_b1, ddetst_b2, ddetst_c1, ddetst_c2, ddetst_c3, ddetst_c4, ddetst_d1, ddetst_d2, neves,
 };
 
 use crate::Problem;
@@ -47,6 +47,7 @@ pub fn delays() -> Vec<Problem> {
         ddetst_c4(),
         ddetst_d1(),
         ddetst_d2(),
+        neves(),
         ddetst_e1(),
         ddetst_e2(),
         ddetst_f1(),

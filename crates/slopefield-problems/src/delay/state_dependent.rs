@@ -57,6 +57,39 @@ pub fn ddetst_b2() -> Problem {
 }
 
 delayed! {
+    Neves, NevesLags, NevesHistory: 1, 0;
+    reads [value(0, 0)], constant [false];
+    (t, u, _, out) {
+        out(0, u(0) * u(1) / t);
+    }
+    lags (t, u, _, out) {
+        out(0, t - u(0).ln());
+    }
+    history (_, _, out) {
+        out(0, N::of(1.0));
+    }
+}
+
+/// `u' = u u(ln u) / t` from t = 1 to t = 12, with u = 1 before. Exact: `t` up to e, `exp(t/e)` up to
+/// e², then `(e/(3 − ln t))^e`; derivatives of higher and higher order jump at e and e², where the
+/// delayed time passes 1 and e.
+///
+/// K. W. Neves, *Automatic integration of functional differential equations: an approach*, ACM Trans.
+/// Math. Softw. 1 (1975) 357, doi:10.1145/355656.355661.
+pub fn neves() -> Problem {
+    Problem::new(("neves", "Neves"), Class::Delay, Neves, (1.0, 12.0), vec![1.0], Vec::new())
+        .with_exact(|t, _, _, _, out| {
+            let e = std::f64::consts::E;
+            out[0] = match t {
+                t if t <= e => t,
+                t if t <= e * e => (t / e).exp(),
+                _ => (e / (3.0 - t.ln())).powf(e),
+            };
+        })
+        .with_text(model!("neves"))
+}
+
+delayed! {
     C1, C1Lags, C1History: 1, 0;
     reads [value(0, 0)], constant [false];
     (_, u, _, out) {

@@ -75,7 +75,7 @@ fn exact_solutions_start_at_the_initial_state_and_satisfy_the_equation() {
             }
         }
     }
-    assert_eq!(checked, 3 + 15 + 2, "linear, with delays, with events");
+    assert_eq!(checked, 3 + 16 + 2, "linear, with delays, with events");
 }
 
 #[test]

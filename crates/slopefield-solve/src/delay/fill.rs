@@ -106,6 +106,13 @@ impl<'a, T: Real> Fill<'a, T> {
         }
     }
 
+    /// Writes the lengths of all lags at `(t, u)` to `out`.
+    pub(super) fn write_lengths(&self, t: f64, u: &[T], p: &[T], out: &mut [T], scratch: &mut [T]) {
+        let mut work = self.split(scratch);
+        self.lengths(t, u, p, &mut work);
+        out.copy_from_slice(work.lags);
+    }
+
     /// Evaluates all lags at `(t, u)`.
     fn lengths(&self, t: f64, u: &[T], p: &[T], work: &mut Work<'_, T>) {
         work.u[..self.n].copy_from_slice(u);
@@ -151,7 +158,7 @@ impl<'a, T: Real> Fill<'a, T> {
     /// States and delayed values at `(t, u)`, into `work.u`.
     fn fill(&self, t: f64, u: &[T], p: &[T], work: &mut Work<'_, T>) {
         let n = self.n;
-        if self.lags.constant.contains(&None) {
+        if self.lags.vary() {
             self.lengths(t, u, p, work);
         } else {
             work.u[..n].copy_from_slice(u);
@@ -237,7 +244,7 @@ impl<'a, T: Real> Fill<'a, T> {
         work.du[n..].fill(T::ZERO);
         work.dp.fill(T::ZERO);
         work.dlags.fill(T::ZERO);
-        if self.lags.constant.contains(&None) {
+        if self.lags.vary() {
             // The lags see no delayed values; these are filled in again below.
             work.u[n..].fill(T::ZERO);
             let at = Point { t: T::of(t), u: work.u, p };
@@ -376,7 +383,7 @@ impl<T: Real> Kernel<T> for Filled<'_, T> {
             *grad.t += to_time;
             work.dlags[lag] = -to_time;
         }
-        if fill.lags.constant.contains(&None) {
+        if fill.lags.vary() {
             for (lag, constant) in fill.lags.constant.iter().enumerate() {
                 if constant.is_some() {
                     work.dlags[lag] = T::ZERO;

@@ -1,18 +1,25 @@
 //! The past of a delay equation for steppers that choose their steps by themselves.
 
+mod varying;
+
 use super::breaks::{Break, Breaks};
 use super::fill::{Fill, Filled};
 use super::history::{AtHand, History, Side, Source};
 use super::lags::{Lags, Notes};
+use super::passages::Passage;
 use super::read::fill_lengths;
 use crate::barycentric::MAX_POINTS;
 use crate::{Ivp, SolveError};
 use slopefield_kernel::{Kernel, Point, Tangent};
 
-/// What makes an ordinary equation of a delay equation with constant lags, for a stepper that knows
-/// nothing of delays: the solution so far, and how far a step may go. A step no longer than the
-/// shortest lag reads nothing but what is kept, and none goes across a point where delays carry a
-/// discontinuity on.
+/// What makes an ordinary equation of a delay equation, for a stepper that knows nothing of delays:
+/// the solution so far, and how far a step may go. A step no longer than the shortest lag reads
+/// nothing but what is kept, and none goes across a point where delays carry a discontinuity on.
+///
+/// Where lags depend on time or state, neither is known beforehand. Then [`KeptPast::look_around`]
+/// guesses from the lags at the beginning of a step, [`KeptPast::looked_ahead`] tells whether an
+/// evaluation asked for more than is kept, and [`KeptPast::review`] whether a lag has come to look
+/// across a discontinuity on the way; such a step is to be taken again.
 pub struct KeptPast {
     past: History<f64>,
     breaks: Breaks,
@@ -21,6 +28,16 @@ pub struct KeptPast {
     shortest: f64,
     /// The step at hand has been taken and is sampled.
     holds: bool,
+    /// How far the step at hand may go for the sake of lags that are not constant,
+    near: f64,
+    /// and where it must end because such a lag comes to look at a discontinuity.
+    target: Option<f64>,
+    /// What the step held ends on.
+    arrival: Option<Passage>,
+    /// Lags shorter than this, or steps for their sake, are none.
+    shortest_step: f64,
+    times: Vec<f64>,
+    state: Vec<f64>,
     scratch: Vec<f64>,
 }
 
@@ -35,6 +52,12 @@ impl KeptPast {
             notes: Notes::default(),
             shortest: f64::INFINITY,
             holds: false,
+            near: f64::INFINITY,
+            target: None,
+            arrival: None,
+            shortest_step: 0.0,
+            times: Vec::new(),
+            state: Vec::new(),
             scratch: Vec::new(),
         }
     }
@@ -43,8 +66,8 @@ impl KeptPast {
     /// derivatives up to the order `highest`.
     ///
     /// # Errors
-    /// [`SolveError::Invalid`] for lags that depend on time or state, for lags of length 0 and for
-    /// times that run backward, [`SolveError::BadLag`] for negative ones.
+    /// [`SolveError::Invalid`] for lags of length 0 and for times that run backward,
+    /// [`SolveError::BadLag`] for negative ones.
     pub fn begin(&mut self, ivp: &Ivp<'_>, highest: u32) -> Result<(), SolveError> {
         let structure = ivp.rhs.structure();
         let Some(delays) = structure.delays else {
@@ -57,14 +80,11 @@ impl KeptPast {
                     .into(),
             ));
         }
-        if delays.constant.contains(&false) {
-            return Err(SolveError::Invalid(
-                "this solver takes delays of constant length only; use a built-in method for delays \
-                 that depend on time or state"
-                    .into(),
-            ));
-        }
         self.lags.read(ivp.u0.len(), &delays)?;
+        for (lag, &constant) in delays.constant.iter().enumerate() {
+            self.lags.constant[lag] = constant.then_some(0.0);
+        }
+        self.begin_varying(ivp);
         let slopes = delays.reads.iter().any(|read| read.slope);
         self.past.begin(ivp.t0, ivp.u0, f64::INFINITY, slopes);
         self.notes.clear();
@@ -80,11 +100,13 @@ impl KeptPast {
                 "this solver takes no delays of length 0; use a built-in method".into(),
             ));
         }
-        let longest = lengths().fold(0.0, f64::max);
+        let varying = self.lags.vary();
+        let longest = if varying { f64::INFINITY } else { lengths().fold(0.0, f64::max) };
         self.past.begin(ivp.t0, ivp.u0, longest, slopes);
         let first = Break { t: ivp.t0, order: u32::from(!delays.jumps_at_start) };
         self.breaks.begin(first, highest, &self.lags.constant, delays.reads);
-        Ok(())
+        self.place_lags(ivp);
+        self.check_lags(ivp.t0)
     }
 
     /// The ordinary equation: its kernel gives the right-hand side of `ivp` with delayed values
@@ -95,12 +117,12 @@ impl KeptPast {
         Fill::new(ivp, &self.past, &self.lags, &self.notes).map(Filled::new)
     }
 
-    /// Where the next step must end at the latest.
+    /// Where the next step must end at the latest, after [`KeptPast::settle`] and
+    /// [`KeptPast::look_around`].
     #[must_use]
     pub fn limit(&self) -> f64 {
-        let from = if self.holds { self.past.t_new } else { self.past.t };
-        let reach = from + self.shortest;
-        self.breaks.next().map_or(reach, |next| next.min(reach))
+        let reach = (self.past.t + self.shortest).min(self.near);
+        self.breaks.next().into_iter().chain(self.target).fold(reach, f64::min)
     }
 
     /// A step to `t` was taken; `solution` writes the state at a time within it. Whether a
@@ -127,7 +149,11 @@ impl KeptPast {
         outcome?;
         self.past.at_hand = AtHand::Sampled;
         self.holds = true;
-        Ok(self.breaks.pass(t))
+        let passed = self.breaks.pass(t);
+        if passed {
+            self.lags.bound(self.breaks.passed());
+        }
+        Ok(passed || self.arrival.is_some())
     }
 
     /// Makes the step that was taken part of the past: the next one begins.
@@ -135,17 +161,23 @@ impl KeptPast {
         if std::mem::take(&mut self.holds) {
             self.past.keep(self.past.t_new);
             self.past.at_hand = AtHand::Constant;
+            self.target = self.target.filter(|&target| target > self.past.t);
+            if let Some(passage) = self.arrival.take() {
+                self.lags.pass_through(passage, &mut self.breaks);
+            }
         }
     }
 
     /// The solution goes on from `u` at `t`, within or at the end of the last step, after an event.
-    pub fn jump(&mut self, t: f64, u: &[f64]) {
+    pub fn jump(&mut self, ivp: &Ivp<'_>, t: f64, u: &[f64]) {
         if std::mem::take(&mut self.holds) {
             self.past.keep(t.min(self.past.t_new));
         }
         self.breaks.pass(t);
         self.breaks.reach(Break { t, order: 0 });
+        (self.target, self.arrival) = (None, None);
         self.past.begin_step(t, u);
+        self.place_lags(ivp);
     }
 
     /// Writes the delayed values of the system of `ivp` at `t` within or at the end of the last step,
@@ -156,9 +188,9 @@ impl KeptPast {
         }
     }
 
-    /// Lengths of the lags.
+    /// Lengths of the lags; NaN for those that are not constant.
     pub fn lags(&self) -> impl Iterator<Item = f64> {
-        self.lags.constant.iter().map(|length| length.unwrap_or(0.0))
+        self.lags.constant.iter().map(|length| length.unwrap_or(f64::NAN))
     }
 
     /// Writes the state (`derivative` 0) or its slope (1) at `s`, before or at the end of what is

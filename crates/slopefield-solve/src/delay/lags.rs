@@ -71,6 +71,11 @@ impl Notes {
         self.ahead.load(Relaxed)
     }
 
+    /// Whether a value within the step at hand was needed since this was last asked.
+    pub(super) fn take_ahead(&self) -> bool {
+        self.ahead.swap(false, Relaxed)
+    }
+
     pub(super) fn note_bad_lag(&self, t: f64, lag: usize, value: f64) {
         self.bad_value.store(value.to_bits(), Relaxed);
         self.bad_time.store(t.to_bits(), Relaxed);

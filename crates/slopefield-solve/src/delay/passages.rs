@@ -1,9 +1,14 @@
 //! When lags that are not constant come to look across discontinuities of the past.
 
+use super::breaks::Breaks;
 use super::fill::Fill;
-use super::steps::MethodOfSteps;
+use super::history::History;
+use super::lags::{Lags, Notes};
 use crate::events::{Bracket, narrow};
-use crate::{Ivp, OneStep, Real, SolveError, Stats};
+use crate::{Ivp, Real, SolveError};
+
+/// A crossing that is missed by less than this part of the step is met.
+const MET: f64 = 1e-9;
 
 /// Units in the last place of the time within which nothing is located.
 const ONE_INSTANT: f64 = 64.0;
@@ -19,41 +24,62 @@ pub(super) struct Passage {
     pub(super) forward: bool,
 }
 
-impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
-    /// Finds the pieces of the past that the lags look at from `(t, u)`.
-    pub(super) fn place_lags(&mut self, ivp: &Ivp<'_, T>, t: f64) {
-        if !self.lags.constant.contains(&None) {
-            return;
+/// Where a passage lies in a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Place {
+    /// At its beginning, up to rounding: nothing lies between.
+    Beginning,
+    /// Within it.
+    Inside,
+    /// At its end, near enough.
+    End,
+}
+
+impl Passage {
+    /// Where it lies in the step over `span`.
+    pub(super) fn place(&self, span: (f64, f64)) -> Place {
+        if span.1 - self.t <= MET * (span.1 - span.0) {
+            Place::End
+        } else if self.t - span.0 <= ONE_INSTANT * f64::EPSILON * span.0.abs() {
+            Place::Beginning
+        } else {
+            Place::Inside
         }
-        let u = &self.past.beginning;
-        if let Some(fill) = Fill::new(ivp, &self.past, &self.lags, &self.notes) {
-            fill.times(t, u, ivp.p, &mut self.times, &mut self.scratch);
-        }
-        let passed = self.breaks.passed();
-        for (piece, &s) in self.lags.piece.iter_mut().zip(&self.times) {
-            let slack = 8.0 * T::EPSILON * (t.abs() + (t - s).abs());
-            *piece = passed.partition_point(|at| at.t <= s + slack);
-        }
-        self.lags.bound(passed);
+    }
+}
+
+/// Writes the state at a time within the step at hand.
+type Solution<'s, T> = dyn FnMut(f64, &mut [T]) -> Result<(), SolveError> + 's;
+
+/// Looks along a step for passages.
+pub(super) struct Passages<'a, T: Real> {
+    pub(super) past: &'a History<T>,
+    pub(super) lags: &'a Lags,
+    pub(super) notes: &'a Notes,
+    pub(super) times: &'a mut [f64],
+    pub(super) state: &'a mut [T],
+    pub(super) scratch: &'a mut [T],
+}
+
+impl<T: Real> Passages<'_, T> {
+    /// Whether there can be any.
+    pub(super) fn may_be(lags: &Lags, breaks: &Breaks) -> bool {
+        lags.vary() && !breaks.passed().is_empty()
     }
 
     /// The first instant within the attempt at `span` at which a lag comes to look across a
     /// discontinuity of the past.
-    pub(super) fn passage(
+    pub(super) fn first(
         &mut self,
         ivp: &Ivp<'_, T>,
         span: (f64, f64),
-        counts: &mut Stats,
+        solution: &mut Solution<'_, T>,
     ) -> Result<Option<Passage>, SolveError> {
-        if !self.lags.constant.contains(&None) || self.breaks.passed().is_empty() {
-            return Ok(None);
-        }
         // Times within so short a step are one. Where a lag has come to look afterwards, the next step
         // finds out at its beginning.
         if span.1 - span.0 <= ONE_INSTANT * f64::EPSILON * span.1.abs() {
             return Ok(None);
         }
-        self.prepare_dense(ivp, counts);
         let mut first: Option<Passage> = None;
         let mut before = span.0;
         for quarter in 1..=4 {
@@ -62,7 +88,7 @@ impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
             } else {
                 span.0 + 0.25 * f64::from(quarter) * (span.1 - span.0)
             };
-            self.times_at(ivp, t)?;
+            self.times_at(ivp, t, solution)?;
             for lag in 0..self.times.len() {
                 if self.lags.constant[lag].is_some() {
                     continue;
@@ -76,7 +102,7 @@ impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
                 } else {
                     continue;
                 };
-                let at = self.locate(ivp, lag, bound, (before, t))?;
+                let at = self.locate(ivp, lag, bound, (before, t), solution)?;
                 if first.is_none_or(|first| at < first.t) {
                     let piece = self.lags.piece[lag];
                     let index = if forward { piece } else { piece - 1 };
@@ -98,13 +124,14 @@ impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
         lag: usize,
         bound: f64,
         (a, b): (f64, f64),
+        solution: &mut Solution<'_, T>,
     ) -> Result<f64, SolveError> {
         let at_b = {
-            self.times_at(ivp, b)?;
+            self.times_at(ivp, b, solution)?;
             self.times[lag] - bound
         };
         let at_a = {
-            self.times_at(ivp, a)?;
+            self.times_at(ivp, a, solution)?;
             self.times[lag] - bound
         };
         let found = if at_a * at_b >= 0.0 {
@@ -113,57 +140,48 @@ impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
         } else {
             let bracket = Bracket { a, at_a, b, at_b };
             narrow(bracket, |t| {
-                self.times_at(ivp, t)?;
+                self.times_at(ivp, t, solution)?;
                 Ok(self.times[lag] - bound)
             })?
             .b
         };
         // The other lags of the instant asked about are still of interest.
-        self.times_at(ivp, b)?;
+        self.times_at(ivp, b, solution)?;
         Ok(found)
     }
 
     /// The times looked at from `t` within the attempt.
-    fn times_at(&mut self, ivp: &Ivp<'_, T>, t: f64) -> Result<(), SolveError> {
-        if t == self.past.t_new {
-            self.state.copy_from_slice(self.method.end());
-        } else if t == self.past.t {
-            self.state.copy_from_slice(self.method.beginning());
-        } else {
-            self.method.interpolate(t, &mut self.state)?;
-        }
-        if let Some(fill) = Fill::new(ivp, &self.past, &self.lags, &self.notes) {
-            fill.times(t, &self.state, ivp.p, &mut self.times, &mut self.scratch);
+    fn times_at(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        t: f64,
+        solution: &mut Solution<'_, T>,
+    ) -> Result<(), SolveError> {
+        solution(t, self.state)?;
+        if let Some(fill) = Fill::new(ivp, self.past, self.lags, self.notes) {
+            fill.times(t, self.state, ivp.p, self.times, self.scratch);
         }
         Ok(())
     }
 
-    /// Moves the lag of a passage on to the next piece, which begins at the step at hand.
-    pub(super) fn pass_through(&mut self, passage: Passage) {
-        let Passage { t, lag, index, forward } = passage;
-        if forward {
-            self.lags.piece[lag] = index + 1;
-        } else {
-            self.lags.piece[lag] = index;
-        }
-        self.breaks.reach_through(t, lag, index);
-        self.lags.bound(self.breaks.passed());
-    }
-
-    /// The discontinuity of the past that a lag looks at from the end of the attempt, where the step
-    /// was cut to end there and falls short by rounding.
-    pub(super) fn nearly(&mut self, ivp: &Ivp<'_, T>, span: (f64, f64)) -> Option<Passage> {
-        self.target.filter(|&target| target == span.1)?;
-        self.times_at(ivp, span.0).ok()?;
+    /// The discontinuity of the past that a lag looks at from the end of the attempt at `span`, where
+    /// the step was cut to end there and falls short by rounding.
+    pub(super) fn nearly(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        span: (f64, f64),
+        solution: &mut Solution<'_, T>,
+    ) -> Option<Passage> {
+        self.times_at(ivp, span.0, solution).ok()?;
         let mut nearest = None;
         for lag in 0..self.times.len() {
             if self.lags.constant[lag].is_some() {
                 continue;
             }
             let begin = self.times[lag];
-            self.times_at(ivp, span.1).ok()?;
+            self.times_at(ivp, span.1, solution).ok()?;
             let end = self.times[lag];
-            self.times_at(ivp, span.0).ok()?;
+            self.times_at(ivp, span.0, solution).ok()?;
             let (low, high) = self.lags.bounds[lag];
             let met = |bound: f64| {
                 let slack = 8.0 * T::EPSILON * (span.1.abs() + (span.1 - end).abs());
@@ -177,5 +195,30 @@ impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
             }
         }
         nearest
+    }
+}
+
+impl Lags {
+    /// Whether any is not constant.
+    pub(super) fn vary(&self) -> bool {
+        self.constant.contains(&None)
+    }
+
+    /// Takes the pieces of the past that the lags look at from `t`, where they look at `times`.
+    pub(super) fn place<T: Real>(&mut self, t: f64, times: &[f64], breaks: &Breaks) {
+        let passed = breaks.passed();
+        for (piece, &s) in self.piece.iter_mut().zip(times) {
+            let slack = 8.0 * T::EPSILON * (t.abs() + (t - s).abs());
+            *piece = passed.partition_point(|at| at.t <= s + slack);
+        }
+        self.bound(passed);
+    }
+
+    /// Moves the lag of a passage on to the next piece, which begins at the step at hand.
+    pub(super) fn pass_through(&mut self, passage: Passage, breaks: &mut Breaks) {
+        let Passage { t, lag, index, forward } = passage;
+        self.piece[lag] = if forward { index + 1 } else { index };
+        breaks.reach_through(t, lag, index);
+        self.bound(breaks.passed());
     }
 }

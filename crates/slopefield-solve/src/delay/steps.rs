@@ -4,7 +4,7 @@ use super::breaks::{Break, Breaks};
 use super::fill::{Fill, Filled};
 use super::history::{AtHand, History};
 use super::lags::{Lags, Notes};
-use super::passages::Passage;
+use super::passages::{Passage, Passages, Place};
 use crate::{Attempt, ErrorNorm, Failure, Ivp, OneStep, Real, Settings, SolveError, Stages, Stats};
 
 /// A step that needs its own solution is repeated at most so often.
@@ -24,9 +24,6 @@ const SHORT: f64 = 0.5;
 
 /// Discontinuities of derivatives up to this many above the order of the method are tracked.
 const BEYOND_ORDER: u32 = 1;
-
-/// A crossing that is missed by less than this part of the step is met.
-const MET: f64 = 1e-9;
 
 /// The method of steps over `M`.
 pub struct MethodOfSteps<M, T: Real = f64> {
@@ -90,6 +87,63 @@ impl<T: Real, M: OneStep<T>> MethodOfSteps<M, T> {
     /// A lag that cannot be, met by the last attempt: time, index and value.
     pub(super) fn bad_lag(&self) -> Option<(f64, usize, f64)> {
         self.notes.bad_lag()
+    }
+
+    /// Finds the pieces of the past that the lags look at from the beginning of the step at hand.
+    fn place_lags(&mut self, ivp: &Ivp<'_, T>, t: f64) {
+        if !self.lags.vary() {
+            return;
+        }
+        let u = &self.past.beginning;
+        if let Some(fill) = Fill::new(ivp, &self.past, &self.lags, &self.notes) {
+            fill.times(t, u, ivp.p, &mut self.times, &mut self.scratch);
+        }
+        self.lags.place::<T>(t, &self.times, &self.breaks);
+    }
+
+    /// Runs `find` on what looks for passages, and on the solution of the attempt.
+    fn passages<R>(
+        &mut self,
+        find: impl FnOnce(
+            &mut Passages<'_, T>,
+            &mut dyn FnMut(f64, &mut [T]) -> Result<(), SolveError>,
+        ) -> R,
+    ) -> R {
+        let Self { method, past, lags, notes, times, state, scratch, .. } = self;
+        let (begin, end) = (past.t, past.t_new);
+        let mut solution = |t: f64, out: &mut [T]| {
+            if t == end {
+                out.copy_from_slice(method.end());
+            } else if t == begin {
+                out.copy_from_slice(method.beginning());
+            } else {
+                method.interpolate(t, out)?;
+            }
+            Ok(())
+        };
+        find(&mut Passages { past, lags, notes, times, state, scratch }, &mut solution)
+    }
+
+    /// The first instant within the attempt at `span` at which a lag comes to look across a
+    /// discontinuity of the past.
+    fn passage(
+        &mut self,
+        ivp: &Ivp<'_, T>,
+        span: (f64, f64),
+        counts: &mut Stats,
+    ) -> Result<Option<Passage>, SolveError> {
+        if !Passages::<T>::may_be(&self.lags, &self.breaks) {
+            return Ok(None);
+        }
+        self.prepare_dense(ivp, counts);
+        self.passages(|along, solution| along.first(ivp, span, solution))
+    }
+
+    /// The discontinuity that a lag looks at from the end of the attempt, where the step was cut to end
+    /// there and falls short by rounding.
+    fn nearly(&mut self, ivp: &Ivp<'_, T>, span: (f64, f64)) -> Option<Passage> {
+        self.target.filter(|&target| target == span.1)?;
+        self.passages(|along, solution| along.nearly(ivp, span, solution))
     }
 
     /// Writes the delayed values at `t` within the step held to `out`.
@@ -362,7 +416,7 @@ impl<T: Real, M: OneStep<T>> OneStep<T> for MethodOfSteps<M, T> {
     fn limit(&mut self, t: f64) -> Option<f64> {
         if self.holds && t == self.past.t_new {
             if let Some(passage) = self.arrival.take() {
-                self.pass_through(passage);
+                self.lags.pass_through(passage, &mut self.breaks);
                 self.anew = true;
                 self.target = None;
             }
@@ -418,19 +472,19 @@ impl<T: Real, M: OneStep<T>> OneStep<T> for MethodOfSteps<M, T> {
                 Ok(passage) => passage,
                 Err(_) => return failed,
             };
-            let length = span.1 - span.0;
-            match passage {
-                None => {
-                    self.arrival = self.nearly(ivp, span);
-                    return attempt;
-                }
-                Some(passage) if span.1 - passage.t <= MET * length => {
+            let Some(passage) = passage else {
+                self.arrival = self.nearly(ivp, span);
+                return attempt;
+            };
+            match passage.place(span) {
+                Place::End => {
                     self.arrival = Some(Passage { t: span.1, ..passage });
                     return attempt;
                 }
-                Some(passage) if passage.t - span.0 <= 64.0 * f64::EPSILON * span.0.abs() => {
+                Place::Beginning => {
                     // Nothing lies between: the step begins on the other side.
-                    self.pass_through(Passage { t: span.0, ..passage });
+                    let at_once = Passage { t: span.0, ..passage };
+                    self.lags.pass_through(at_once, &mut self.breaks);
                     self.past.at_hand = AtHand::Constant;
                     self.holds = false;
                     self.state.clone_from(&self.past.beginning);
@@ -439,7 +493,7 @@ impl<T: Real, M: OneStep<T>> OneStep<T> for MethodOfSteps<M, T> {
                     }
                     from_end = false;
                 }
-                Some(passage) => {
+                Place::Inside => {
                     self.target = Some(passage.t);
                     return Attempt::Failed { factor: 1.0, reason: Failure::NotConverged };
                 }

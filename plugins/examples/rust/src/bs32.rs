@@ -96,7 +96,7 @@ impl Solver for Bs32 {
                 .and(Caps::DETERMINISTIC)
                 .and(Caps::STEP_VJP)
                 .and(Caps::STEP_REDO)
-                .and(Caps::DELAYS)
+                .and(Caps::STATE_DELAYS)
                 .and(Caps::DENSE_SEGMENT),
         );
     type Options = NoOptions;

@@ -10,6 +10,7 @@ use std::ffi::c_void;
 /// discontinuity on.
 pub struct Delays<'a> {
     raw: &'a abi::slf_delay_problem,
+    varying: Option<&'a abi::slf_state_delay_problem>,
     n: usize,
     lags: &'a [f64],
 }
@@ -32,14 +33,36 @@ impl<'a> Problem<'a> {
         let count = usize::try_from(raw.n_lags).unwrap_or(usize::MAX);
         // SAFETY: the lags of the host, which change between calls only.
         let lags = unsafe { slice(raw.lags, count, "lags")? };
-        Ok(Some(Delays { raw, n: self.len(), lags }))
+        let varying = self.extension(abi::STATE_DELAY_PROBLEM);
+        // SAFETY: as above.
+        let varying = unsafe { varying.cast::<abi::slf_state_delay_problem>().as_ref() };
+        if varying.is_some_and(|v| (v.struct_size as usize) < size_of_val(v)) {
+            return Err(Error::unsupported("the host's table of changing delays is too short"));
+        }
+        Ok(Some(Delays { raw, varying, n: self.len(), lags }))
     }
 }
 
 impl Delays<'_> {
-    /// Lengths of the lags; in `create` those of the first run.
+    /// Lengths of the lags; in `create` those of the first run. NaN for those that depend on time or
+    /// state.
     pub fn lags(&self) -> &[f64] {
         self.lags
+    }
+
+    /// Writes the lengths of all lags at `(t, y)`.
+    pub fn lengths(&self, t: f64, y: &[f64], out: &mut [f64]) -> Result<(), Error> {
+        assert_eq!((y.len(), out.len()), (self.n, self.lags.len()), "lengths of vectors");
+        let Some(varying) = self.varying else {
+            out.copy_from_slice(self.lags);
+            return Ok(());
+        };
+        let f = varying.lengths.ok_or_else(|| Error::argument("a function is null"))?;
+        // SAFETY: the host's own function and context, inside the call that lent the problem, with a
+        // state and room for as many lengths as there are lags.
+        Error::check(unsafe {
+            f(varying.ctx, t, y.as_ptr().cast(), out.as_mut_ptr().cast::<c_void>())
+        })
     }
 
     /// Writes the state (`derivative` 0) or its slope (1) at `t`, not after the beginning of the
