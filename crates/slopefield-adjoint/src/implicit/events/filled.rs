@@ -167,7 +167,7 @@ impl MatrixKernel for Matrix<'_> {
     fn eval(&self, t: f64, u: &[f64], _: &[f64], values: &mut [f64], scratch: &mut [f64]) {
         let (own, rest) = scratch.split_at_mut(self.reader.scratch_len());
         let mut work = self.reader.split(own);
-        self.reader.fill(t, u, &mut work, &AtomicBool::new(false));
+        self.reader.fill(t, u, &mut work, &Noticed::default());
         self.matrix.eval(t, work.u, self.reader.p(), values, rest);
     }
 
