@@ -96,10 +96,12 @@ impl<T: Real, M: OneStep<T>> Adaptive<M, T> {
         let shortest = shortest_step(span.0, ivp, settings);
         let near = (span.0 - self.last_leap).abs() <= LEAPS_APART * shortest;
         // A shortest step that was asked for is no matter of numbers.
-        settings.h_min < shortest
-            && !near
-            && matches!(attempt, Attempt::Measured(error) if error.is_finite())
-            && is_jump(&mut self.method, ivp, &self.norm, span, &mut self.stats)
+        if near || settings.h_min >= shortest {
+            return false;
+        }
+        let Attempt::Measured(error) = attempt else { return false };
+        error.is_finite()
+            && is_jump(&mut self.method, ivp, &self.norm, (span, error), &mut self.stats)
     }
 
     /// Why no step can be taken, however small.

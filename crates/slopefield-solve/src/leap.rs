@@ -15,13 +15,17 @@ const AWAY: f64 = 32.0;
 /// Changes outside the step up to this part of the change within are none.
 const FLAT: f64 = 0.1;
 
+/// The error of a step across a jump is at most so many times jump times length.
+const SHARE: f64 = 10.0;
+
 /// Whether the right-hand side jumps within the attempt at `span`, rather than growing without bounds
-/// near it: before and behind it changes little.
+/// near it: before and behind it changes little, and the jump explains the error, whose squared norm
+/// is `error`.
 pub(crate) fn is_jump<T: Real, M: OneStep<T>>(
     method: &mut M,
     ivp: &Ivp<'_, T>,
     norm: &ErrorNorm,
-    span: (f64, f64),
+    (span, error): ((f64, f64), f64),
     counts: &mut Stats,
 ) -> bool {
     let away = AWAY * (span.1 - span.0);
@@ -50,5 +54,6 @@ pub(crate) fn is_jump<T: Real, M: OneStep<T>>(
     let (left, right) = (difference(earlier, &first), difference(later, &last));
     let jump = difference(last, &first);
     // Not so where one of them is NaN.
-    jump.is_finite() && left <= FLAT * jump && right <= FLAT * jump
+    let explained = error.sqrt() <= SHARE * jump * (span.1 - span.0).abs();
+    jump.is_finite() && explained && left <= FLAT * jump && right <= FLAT * jump
 }
