@@ -50,7 +50,7 @@ pub static METHODS: &[MethodInfo] = &[
             _ if through.structure.noise.is_some() => stochastic::adjoint(through),
             Some(table) if is_hybrid(through) => {
                 without(through, &HONOURED)?;
-                Ok(Box::new(HybridAdjoint::new(table)))
+                Ok(Box::new(HybridAdjoint::new(table).with_memory(through.memory)))
             }
             Some(table) => {
                 without(through, &[])?;
@@ -61,7 +61,7 @@ pub static METHODS: &[MethodInfo] = &[
                 let method = ImplicitEventAdjoint::named(through.solver);
                 let method = method.ok_or_else(|| not_through(through))?;
                 method.suits(through.structure)?;
-                Ok(Box::new(method))
+                Ok(Box::new(method.with_memory(through.memory)))
             }
             None => match ImplicitAdjoint::named(through.solver) {
                 Some(method) => {
@@ -82,7 +82,7 @@ pub static METHODS: &[MethodInfo] = &[
             _ if through.structure.noise.is_some() => stochastic::forward(through),
             Some(table) if is_hybrid(through) => {
                 without(through, &HONOURED)?;
-                Ok(Box::new(HybridForward::new(table)))
+                Ok(Box::new(HybridForward::new(table).with_memory(through.memory)))
             }
             Some(table) => {
                 without(through, &[])?;
@@ -93,7 +93,7 @@ pub static METHODS: &[MethodInfo] = &[
                 let method = ImplicitEventSensitivity::named(through.solver);
                 let method = method.ok_or_else(|| not_through(through))?;
                 method.suits(through.structure)?;
-                Ok(Box::new(method))
+                Ok(Box::new(method.with_memory(through.memory)))
             }
             None => match ImplicitSensitivity::named(through.solver) {
                 Some(method) => {

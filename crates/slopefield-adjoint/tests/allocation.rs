@@ -7,8 +7,8 @@ mod common;
 use common::{HEUN, ivp, spread, squares};
 use slopefield_adjoint::{
     DiscreteAdjoint, Evaluated, ForwardSensitivity, GaussAdjoint, GradientMethod, HybridAdjoint,
-    HybridForward, ImplicitAdjoint, ImplicitSensitivity, JumpScore, Loss, PathGradient,
-    StochasticAdjoint, StochasticForward,
+    HybridForward, ImplicitAdjoint, ImplicitEventAdjoint, ImplicitEventSensitivity,
+    ImplicitSensitivity, JumpScore, Loss, PathGradient, StochasticAdjoint, StochasticForward,
 };
 use slopefield_kernel::{Cotangent, DelayedRead, Delays, Kernel, Point, Shape, Structure, Tangent};
 use slopefield_problems::all;
@@ -19,6 +19,16 @@ use std::cell::Cell;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    /// Bytes held, and the most of them.
+    static HELD: Cell<i64> = const { Cell::new(0) };
+    static MOST: Cell<i64> = const { Cell::new(0) };
+}
+
+/// Counts bytes that are taken or, negative, given back.
+fn count_bytes(bytes: i64) {
+    let held = HELD.with(Cell::get) + bytes;
+    HELD.with(|cell| cell.set(held));
+    MOST.with(|most| most.set(most.get().max(held)));
 }
 
 struct Counting;
@@ -27,10 +37,12 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        count_bytes(layout.size() as i64);
         // SAFETY: the caller keeps the contract of `alloc`, which is the same here.
         unsafe { System.alloc(layout) }
     }
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count_bytes(-(layout.size() as i64));
         // SAFETY: `pointer` came from `System` through `alloc` with this layout.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -296,5 +308,80 @@ fn steps_with_delays_allocate_nothing() {
         let (short, long) = (repeated(5.0), repeated(50.0));
         assert_eq!(short, long, "{} allocates in steps", method.name());
         assert!(long < 10, "{}: {long}", method.name());
+    }
+}
+
+/// An oscillator that a crossing kicks.
+fn kicked() -> common::dual::System {
+    common::dual::System::new(2, 2, |_, u, p, out| {
+        out[0] = u[1];
+        out[1] = -(p[0] * u[0]);
+    })
+    .curved()
+    .roots(1, |_, u, _, out| out[0] = u[0])
+    .event(common::dual::crossing(0, slopefield_kernel::Crossing::Rising), |_, u, p, out| {
+        out[1] = p[1] * u[1];
+    })
+}
+
+/// A gradient through events with so many bytes allowed.
+fn with_memory(name: &str, bytes: u64) -> Box<dyn GradientMethod> {
+    match name {
+        "explicit discrete" => Box::new(HybridAdjoint::new(&TSIT5).with_memory(bytes)),
+        "explicit forward" => Box::new(HybridForward::new(&TSIT5).with_memory(bytes)),
+        "implicit discrete" => {
+            Box::new(ImplicitEventAdjoint::named("kencarp4").expect("a method").with_memory(bytes))
+        }
+        "switching discrete" => Box::new(
+            ImplicitEventAdjoint::named("auto-switch").expect("a method").with_memory(bytes),
+        ),
+        _ => Box::new(
+            ImplicitEventSensitivity::named("kencarp4").expect("a method").with_memory(bytes),
+        ),
+    }
+}
+
+#[test]
+fn gradients_that_keep_a_solve_hold_no_more_than_allowed_or_name_what_they_need() {
+    let (system, saves) = (kicked(), spread(0.0, 60.0, 4));
+    let ivp = Ivp { rhs: &system, t0: 0.0, t1: 60.0, u0: &[1.0, 0.3], p: &[1.1, 0.9] };
+    let settings = Settings::with_tolerances(1e-8, 1e-8);
+    for name in [
+        "explicit discrete",
+        "explicit forward",
+        "implicit discrete",
+        "implicit forward",
+        "switching discrete",
+    ] {
+        // The outcome, and the most bytes held on the way.
+        let run = |bytes: u64| {
+            let before = HELD.with(Cell::get);
+            MOST.with(|most| most.set(before));
+            let mut method = with_memory(name, bytes);
+            let (mut by_u0, mut by_p) = ([0.0; 2], [0.0; 2]);
+            let found =
+                method.evaluate(&ivp, &settings, &saves, &mut squares, &mut by_u0, &mut by_p);
+            drop(method);
+            let text = found.as_ref().map_err(ToString::to_string).map(|_| ()).err();
+            (found.ok(), text.unwrap_or_default(), MOST.with(Cell::get) - before)
+        };
+        // What the solver and single steps work with.
+        let work = 60_000;
+        let (found, why, most) = run(10_000);
+        assert!(found.is_none() && why.contains("keeps the whole solve"), "{name}: {why}");
+        assert!(most < 10_000 + work, "{name}: {most}");
+        let words: Vec<&str> = why.split(' ').collect();
+        let place = words.iter().position(|word| *word == "MB,").expect("a need");
+        let need = (words[place - 1].parse::<f64>().unwrap() * 1e6) as u64;
+        assert!(need > 200_000, "{name}: {need} is little");
+        assert!(why.contains("0.010 MB are allowed"), "{name}: {why}");
+        // A little more is enough, a little less is not; it is no more than half too much.
+        let (found, why, most) = run(need + 1_000);
+        let found = found.unwrap_or_else(|| panic!("{name}: {why}"));
+        assert!(found.memory <= need + 1_000, "{name}: {} of {need}", found.memory);
+        assert!(most < need as i64 + work, "{name}: {most} of {need}");
+        assert!(2 * most > need as i64, "{name}: {most} of {need}");
+        let (found, _, most) = run(need - 1_000);
+        assert!(found.is_none() && most < need as i64, "{name}: {most} of {need}");
     }
 }

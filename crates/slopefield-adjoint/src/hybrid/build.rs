@@ -52,6 +52,7 @@ impl Builder {
     ) -> Result<(), SolveError> {
         let n = system.n;
         trace.clear(system);
+        trace.reserve(record.steps);
         let highest = trace.tableau.error_order() + BEYOND_ORDER;
         self.past.clear(system, highest);
         self.row.resize(system.all, 0.0);

@@ -22,7 +22,7 @@ use crate::saves::SavedStates;
 use crate::sensitivity::{Sink, TangentPass, sensitivities};
 use crate::{Evaluated, GradientMethod, Loss, StateSensitivities};
 use build::Builder;
-use record::Record;
+use record::{Record, Room};
 use reverse::Reverse;
 use slopefield_kernel::Part;
 use slopefield_solve::{
@@ -40,6 +40,7 @@ pub(crate) const HONOURED: [Part; 2] = [Part::Events, Part::Delays];
 /// Makes a buffer hold `len` zeros.
 fn zeros(buffer: &mut Vec<f64>, len: usize) {
     buffer.clear();
+    buffer.reserve_exact(len);
     buffer.resize(len, 0.0);
 }
 
@@ -50,6 +51,8 @@ struct Traced {
     record: Record,
     builder: Builder,
     trace: Trace,
+    /// Bytes that a gradient may hold.
+    budget: u64,
 }
 
 impl Traced {
@@ -60,6 +63,21 @@ impl Traced {
             record: Record::default(),
             builder: Builder::default(),
             trace: Trace::new(tableau),
+            budget: crate::DEFAULT_MEMORY,
+        }
+    }
+
+    /// What a solve takes with its trace, and with the cotangents or the tangents along it.
+    fn room(&self, system: &System<'_>) -> Room {
+        let (record, trace) = (Record::each(system.n, system.lags()), self.trace.each(system));
+        let pass = 8 * ((self.trace.rows() + 1) * system.n + 2);
+        let condition = size_of::<Option<locate::Condition>>();
+        let by_all = 8 * (system.all + system.ivp.p.len());
+        Room {
+            budget: self.budget,
+            step: record.0 + trace.0 + pass + condition,
+            event: record.1 + trace.1 + 16 + by_all,
+            pair: 0,
         }
     }
 
@@ -73,13 +91,14 @@ impl Traced {
         states: &mut [f64],
     ) -> Result<(Stats, usize), SolveError> {
         let ivp = &system.ivp;
-        self.record.clear(system.lags());
+        self.record.clear(system.lags(), self.room(system));
         let record = Some(&mut self.record as &mut dyn slopefield_solve::StepObserver);
         let outcome = if system.delays().is_some() {
             drive_to_stop(&mut self.delayed, ivp, settings, saves, states, record)?
         } else {
             drive_to_stop(&mut self.plain, ivp, settings, saves, states, record)?
         };
+        self.record.check()?;
         let direction = ivp.direction();
         let reached = match outcome.stop {
             Some(stop) => saves.iter().take_while(|s| (stop.t - **s) * direction >= 0.0).count(),
@@ -106,7 +125,7 @@ pub struct HybridAdjoint {
 }
 
 impl HybridAdjoint {
-    /// Through the method of `tableau`.
+    /// Through the method of `tableau`, with up to 256 MiB for the solve that is kept.
     pub fn new(tableau: &'static Tableau) -> Self {
         HybridAdjoint {
             traced: Traced::new(tableau),
@@ -119,6 +138,13 @@ impl HybridAdjoint {
     pub fn named(name: &str) -> Option<Self> {
         tableau(name).map(Self::new)
     }
+
+    /// Refuses solves that take more than `bytes` to keep, with their number.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: u64) -> Self {
+        self.traced.budget = bytes;
+        self
+    }
 }
 
 impl GradientMethod for HybridAdjoint {
@@ -127,7 +153,8 @@ impl GradientMethod for HybridAdjoint {
     }
 
     fn state_sensitivities(&self) -> Option<Box<dyn StateSensitivities>> {
-        Some(Box::new(HybridForward::new(self.traced.trace.tableau)))
+        let forward = HybridForward::new(self.traced.trace.tableau);
+        Some(Box::new(forward.with_memory(self.traced.budget)))
     }
 
     fn evaluate(
@@ -174,7 +201,7 @@ pub struct HybridForward {
 }
 
 impl HybridForward {
-    /// Through the method of `tableau`.
+    /// Through the method of `tableau`, with up to 256 MiB for the solve that is kept.
     pub fn new(tableau: &'static Tableau) -> Self {
         let pass = Pass { traced: Traced::new(tableau), forward: Forward::default() };
         HybridForward { pass, saved: SavedStates::default() }
@@ -187,8 +214,16 @@ impl HybridForward {
 }
 
 impl HybridForward {
+    /// Refuses solves that take more than `bytes` to keep, with their number.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: u64) -> Self {
+        self.pass.traced.budget = bytes;
+        self
+    }
+
     fn again(&self) -> Option<Self> {
-        Some(Self::new(self.pass.traced.trace.tableau))
+        let again = Self::new(self.pass.traced.trace.tableau);
+        Some(again.with_memory(self.pass.traced.budget))
     }
 }
 

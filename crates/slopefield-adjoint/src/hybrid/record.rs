@@ -18,6 +18,19 @@ pub(crate) enum Entry {
     Event { t: f64, event: usize, round: u32 },
 }
 
+/// What a gradient that keeps a whole solve may hold, and what it takes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Room {
+    /// Bytes allowed.
+    pub budget: u64,
+    /// Bytes of each step,
+    pub step: usize,
+    /// of each event,
+    pub event: usize,
+    /// and of each event for each step.
+    pub pair: usize,
+}
+
 /// A solve, as observed.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
@@ -32,10 +45,25 @@ pub(crate) struct Record {
     implicit_steps: u64,
     lags: usize,
     whole: Option<f64>,
+    room: Room,
+    /// Steps and events so far.
+    pub steps: usize,
+    pub events: usize,
+    /// There is no room for a gradient: nothing is put down any more, and all is counted.
+    full: bool,
 }
 
 impl Record {
-    pub fn clear(&mut self, lags: usize) {
+    /// Bytes that a step of so many states and lags takes, and an event: arrays may have grown to
+    /// twice what they hold.
+    pub fn each(n: usize, lags: usize) -> (usize, usize) {
+        let entry = size_of::<Entry>();
+        (2 * (entry + 8 * n + lags + 1), 2 * (entry + 16 * n))
+    }
+
+    pub fn clear(&mut self, lags: usize, room: Room) {
+        self.room = room;
+        (self.steps, self.events, self.full) = (0, 0, false);
         self.entries.clear();
         self.states.clear();
         self.coupled.clear();
@@ -43,6 +71,42 @@ impl Record {
         self.implicit_steps = 0;
         self.lags = lags;
         self.whole = None;
+    }
+
+    /// Bytes that the gradient takes.
+    fn need(&self) -> u64 {
+        let Room { step, event, pair, .. } = self.room;
+        let (steps, events) = (self.steps as u64, self.events as u64);
+        steps * step as u64 + events * event as u64 + steps * events * pair as u64
+    }
+
+    /// Makes room where there is too little for the gradient. Whether there is enough.
+    fn fits(&mut self) -> bool {
+        if !self.full && self.need() > self.room.budget {
+            self.full = true;
+            self.entries = Vec::new();
+            self.states = Vec::new();
+            self.coupled = Vec::new();
+            self.implicit = Vec::new();
+        }
+        !self.full
+    }
+
+    /// Refuses a solve whose gradient takes more than is allowed.
+    pub fn check(&self) -> Result<(), SolveError> {
+        if !self.full {
+            return Ok(());
+        }
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        Err(SolveError::Invalid(format!(
+            "an exact gradient through events or delays keeps the whole solve: {} steps and {} \
+             events need {:.3} MB, and {:.3} MB are allowed; allow more memory or loosen the \
+             tolerances",
+            self.steps,
+            self.events,
+            megabytes(self.need()),
+            megabytes(self.room.budget)
+        )))
     }
 
     pub fn bytes(&self) -> usize {
@@ -64,6 +128,10 @@ impl StepObserver for Record {
 
     fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper) -> Result<(), SolveError> {
         let end = self.whole.take().unwrap_or(step.t);
+        self.steps += 1;
+        if !self.fits() {
+            return Ok(());
+        }
         self.entries.push(Entry::Step { begin: step.t_prev, end, cut: step.t });
         self.states.extend_from_slice(solution.state());
         if let Some(report) = solution.switches() {
@@ -77,6 +145,10 @@ impl StepObserver for Record {
 
     fn happened(&mut self, happening: &Happening<'_, f64>) -> Result<(), SolveError> {
         let Happening { t, event, round, before, after } = *happening;
+        self.events += 1;
+        if !self.fits() {
+            return Ok(());
+        }
         self.entries.push(Entry::Event { t, event, round });
         self.states.extend_from_slice(before);
         self.states.extend_from_slice(after);

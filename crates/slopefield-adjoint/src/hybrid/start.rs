@@ -2,7 +2,7 @@
 //! depends on it.
 
 use super::build::Builder;
-use super::record::{Entry, Record};
+use super::record::{Entry, Record, Room};
 use super::reverse::Reverse;
 use super::system::System;
 use super::tangent::{Direction, Forward};
@@ -96,7 +96,8 @@ impl StartTime {
         saves: &[f64],
     ) -> Result<System<'a>, SolveError> {
         let system = System::new(ivp);
-        self.record.clear(0);
+        self.record.clear(0, Room::default());
+        self.record.steps = 1;
         self.record.entries.push(Entry::Step { begin: ivp.t0, end, cut: end });
         self.record.states.extend_from_slice(state);
         let direction = ivp.direction();

@@ -145,6 +145,27 @@ impl Trace {
         self.afters.clear();
     }
 
+    /// Bytes that a step takes, and a change.
+    pub fn each(&self, system: &System<'_>) -> (usize, usize) {
+        let (rows, lags) = (self.rows(), system.lags());
+        let moments = 2 * size_of::<Moment>();
+        let step = 8 * rows * (system.all + system.n) + rows * lags * size_of::<Source>() + lags;
+        let change = 8 * (system.all + system.n) + lags * size_of::<Source>();
+        (
+            // Short arrays may have grown to twice what they hold.
+            step + 2 * (size_of::<TraceStep>() + moments + size_of::<Item>()),
+            2 * (change + size_of::<Change>() + moments + size_of::<Item>()),
+        )
+    }
+
+    /// Makes the long arrays as long as so many steps need.
+    pub fn reserve(&mut self, steps: usize) {
+        let rows = self.rows();
+        self.inputs.reserve_exact(steps * rows * self.all);
+        self.slopes.reserve_exact(steps * rows * self.n);
+        self.sources.reserve_exact(steps * rows * self.lags);
+    }
+
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         let numbers = self.inputs.len() + self.slopes.len() + self.befores.len();

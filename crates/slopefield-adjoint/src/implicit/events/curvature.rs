@@ -19,6 +19,16 @@ const DIFFERENCES: [(f64, f64); 6] = [
     (0.03, 1.0 / 0.6),
 ];
 
+/// Work space, a number for each lag.
+struct OfLags<'s> {
+    /// How fast the time moves that it looks at,
+    rates: &'s mut [f64],
+    /// how much that matters,
+    by_rates: &'s mut [f64],
+    /// and parts of it.
+    weights: &'s mut [f64],
+}
+
 /// The product with second derivatives.
 pub(super) struct Curvature<'a> {
     reader: Reader<'a>,
@@ -32,10 +42,16 @@ impl<'a> Curvature<'a> {
 
     /// Adds the gradient of `Σ c_r ż_r`, where `c` is in `work.bar`, its states 0, and the direction
     /// in `work.du`; returns that of the time.
-    fn pull_rates(&self, t: f64, dt: f64, work: &mut Work<'_>, sink: &mut Sink<'_>) -> f64 {
+    fn pull_rates(
+        &self,
+        (t, dt): (f64, f64),
+        work: &mut Work<'_>,
+        of_lags: OfLags<'_>,
+        sink: &mut Sink<'_>,
+    ) -> f64 {
         let (reader, n) = (&self.reader, self.reader.system.n);
         let Some(delays) = reader.delays() else { return 0.0 };
-        let lags = reader.tape.lags;
+        let OfLags { rates, by_rates, weights } = of_lags;
         if delays.constant.contains(&false) {
             work.dp.fill(0.0);
             let at = Point { t, u: work.row, p: reader.p() };
@@ -43,7 +59,6 @@ impl<'a> Curvature<'a> {
             let along = Tangent { t: dt, u: work.du, p: work.dp };
             delays.lags.jvp(at, along, work.lags, work.dlags, work.rest);
         }
-        let mut rates = vec![0.0; lags];
         for (lag, rate) in rates.iter_mut().enumerate() {
             if delays.constant[lag] {
                 work.lags[lag] = reader.tape.data[reader.tape.params + lag];
@@ -52,10 +67,9 @@ impl<'a> Curvature<'a> {
             *rate = dt - work.dlags[lag];
         }
         work.dlags.fill(0.0);
-        // How much the rates of the lags themselves matter.
-        let mut by_rates = vec![0.0; lags];
+        by_rates.fill(0.0);
         let mut by_t = 0.0;
-        for lag in 0..lags {
+        for lag in 0..reader.tape.lags {
             let piece = reader.piece(t, lag, work.lags[lag]);
             let here = reader.coupled(lag).then(|| reader.here(t));
             for (index, read) in reader.reads_of(lag) {
@@ -63,15 +77,16 @@ impl<'a> Curvature<'a> {
                 if bar == 0.0 {
                     continue;
                 }
-                let (bend, ds) = (bar * rates[lag], rates[lag]);
+                let bend = bar * rates[lag];
                 let by_s = match &piece {
                     Piece::Within(within) => {
                         by_rates[lag] -= bar * reader.rate(within, 1, state);
                         reader.pull(within, 1, state, bend, sink)
                     }
                     Piece::Before(s) => {
-                        let along = (*s, (ds, state));
-                        by_rates[lag] -= bar * self.slope_of_history(&delays, along, work);
+                        let slope = self.slope_of_history(&delays, (*s, state), work);
+                        // How much the rate of the lag itself matters.
+                        by_rates[lag] -= bar * slope;
                         let (place, cotangent) = ((*s, t - s), (bend, state));
                         reader.pull_history(&delays, place, true, cotangent, work, sink)
                     }
@@ -86,14 +101,14 @@ impl<'a> Curvature<'a> {
         }
         work.bar.fill(0.0);
         by_t += reader.pull_lags(&delays, t, work, sink);
-        by_t + self.bend_of_lags(&delays, (t, dt), &mut by_rates, work, sink)
+        by_t + self.bend_of_lags(&delays, (t, dt), (by_rates, weights), work, sink)
     }
 
     /// The slope of a state of the history at `s`.
     fn slope_of_history(
         &self,
         delays: &Delays<'a>,
-        (s, (_, state)): (f64, (f64, usize)),
+        (s, state): (f64, usize),
         work: &mut Work<'_>,
     ) -> f64 {
         work.dp.fill(0.0);
@@ -108,7 +123,7 @@ impl<'a> Curvature<'a> {
         &self,
         delays: &Delays<'a>,
         (t, dt): (f64, f64),
-        by_rates: &mut [f64],
+        (by_rates, weights): (&mut [f64], &mut [f64]),
         work: &mut Work<'_>,
         sink: &mut Sink<'_>,
     ) -> f64 {
@@ -120,7 +135,6 @@ impl<'a> Curvature<'a> {
             return by_t;
         }
         let n = self.reader.system.n;
-        let mut weights = vec![0.0; by_rates.len()];
         for (place, factor) in DIFFERENCES {
             for (moved, (u, du)) in work.row.iter_mut().zip(work.u.iter().zip(&*work.du)).take(n) {
                 *moved = u + place * du;
@@ -131,7 +145,7 @@ impl<'a> Curvature<'a> {
             let at = Point { t: t + place * dt, u: work.row, p: self.reader.p() };
             let p = sink.parameters(work.by_p);
             let grad = Cotangent { t: &mut by_t, u: work.bar, p };
-            delays.lags.vjp(at, &weights, grad, work.rest);
+            delays.lags.vjp(at, weights, grad, work.rest);
             sink.passed(work.by_p);
         }
         work.row[..n].copy_from_slice(&work.u[..n]);
@@ -146,7 +160,8 @@ impl HessianProduct for Curvature<'_> {
     }
 
     fn scratch_len(&self) -> usize {
-        self.reader.scratch_len() + self.inner.scratch_len()
+        let tape = self.reader.tape;
+        self.reader.scratch_len() + tape.params + 3 * tape.lags + self.inner.scratch_len()
     }
 
     /// Along time and state alone; directions have no part along the parameters.
@@ -160,7 +175,12 @@ impl HessianProduct for Curvature<'_> {
     ) {
         debug_assert!(along.p.iter().all(|x| *x == 0.0), "along time and state");
         let (reader, n) = (&self.reader, self.reader.system.n);
+        let lags = reader.tape.lags;
         let (own, rest) = scratch.split_at_mut(reader.scratch_len());
+        let (unused, rest) = rest.split_at_mut(reader.tape.params);
+        let (rates, rest) = rest.split_at_mut(lags);
+        let (by_rates, rest) = rest.split_at_mut(lags);
+        let (weights, rest) = rest.split_at_mut(lags);
         let mut work = reader.split(own);
         reader.fill(at.t, at.u, &mut work, &Noticed::default());
         work.du[..n].copy_from_slice(along.u);
@@ -178,14 +198,14 @@ impl HessianProduct for Curvature<'_> {
             *sum += x;
         }
         // What the right-hand side makes of each delayed value.
-        let mut unused = vec![0.0; reader.tape.params];
         work.bar.fill(0.0);
         let point = Point { t: at.t, u: work.u, p: reader.p() };
-        let inner = Cotangent { t: &mut 0.0, u: work.bar, p: &mut unused };
+        let inner = Cotangent { t: &mut 0.0, u: work.bar, p: unused };
         let rhs: &dyn Kernel = reader.system.rhs();
         rhs.vjp(point, w, inner, work.rest);
         work.bar[..n].fill(0.0);
-        *grad.t += self.pull_rates(at.t, along.t, &mut work, &mut sink);
+        let of_lags = OfLags { rates, by_rates, weights };
+        *grad.t += self.pull_rates((at.t, along.t), &mut work, of_lags, &mut sink);
         for (sum, x) in grad.u.iter_mut().zip(work.bar.iter()) {
             *sum += x;
         }

@@ -99,6 +99,13 @@ impl ImplicitEventAdjoint {
         Some(ImplicitEventAdjoint { solver, solve, reverse: Reverse::new(), saved })
     }
 
+    /// Refuses solves that take more than `bytes` to keep, with their number; 256 MiB otherwise.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: u64) -> Self {
+        self.solve.budget = bytes;
+        self
+    }
+
     /// Whether the system has what the derivatives need; otherwise a sentence.
     ///
     /// # Errors
@@ -114,7 +121,8 @@ impl GradientMethod for ImplicitEventAdjoint {
     }
 
     fn state_sensitivities(&self) -> Option<Box<dyn StateSensitivities>> {
-        Some(Box::new(ImplicitEventSensitivity::named(&self.solver)?))
+        let forward = ImplicitEventSensitivity::named(&self.solver)?;
+        Some(Box::new(forward.with_memory(self.solve.budget)))
     }
 
     fn evaluate(
@@ -161,7 +169,9 @@ impl ImplicitEventSensitivity {
     /// Through the built-in implicit method called `name`; automatic switching
     /// included; none for other methods.
     pub fn named(name: &str) -> Option<Self> {
-        let pass = Pass { solve: Solve::named(name)?, forward: Forward::new() };
+        let mut solve = Solve::named(name)?;
+        solve.forward = true;
+        let pass = Pass { solve, forward: Forward::new() };
         let (solver, saved) = (name.to_owned(), SavedStates::default());
         Some(ImplicitEventSensitivity { solver, pass, saved })
     }
@@ -174,8 +184,16 @@ impl ImplicitEventSensitivity {
         suits(&self.pass.solve, structure)
     }
 
+    /// Refuses solves that take more than `bytes` to keep, tangents included, with their number;
+    /// 256 MiB otherwise.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: u64) -> Self {
+        self.pass.solve.budget = bytes;
+        self
+    }
+
     fn again(&self) -> Option<Self> {
-        Self::named(&self.solver)
+        Some(Self::named(&self.solver)?.with_memory(self.pass.solve.budget))
     }
 }
 

@@ -16,7 +16,7 @@ use super::reads::Seen;
 use super::tape::{Begin, Context, Item, Place, Tape, within};
 use crate::hybrid::causes::{breaking, read_times};
 use crate::hybrid::past::{BEYOND_ORDER, Past};
-use crate::hybrid::record::{Entry, Record};
+use crate::hybrid::record::{Entry, Record, Room};
 use crate::hybrid::system::{System, refused};
 use crate::hybrid::trace::Kind;
 use sides::Sides;
@@ -53,6 +53,10 @@ pub(super) struct Solve {
     scratch: Vec<f64>,
     /// Evaluations besides those of the solve.
     pub repeated: u64,
+    /// Bytes that a gradient may hold,
+    pub budget: u64,
+    /// and whether it carries tangents along all directions.
+    pub forward: bool,
 }
 
 /// Where the steps taken again have got to.
@@ -98,7 +102,24 @@ impl Solve {
             overlapped: false,
             scratch: Vec::new(),
             repeated: 0,
+            budget: crate::DEFAULT_MEMORY,
+            forward: false,
         })
+    }
+
+    /// What a solve takes with its tape, and with the cotangents or the tangents along it.
+    fn room(&self, system: &System<'_>) -> Room {
+        let (n, lags, m) = (system.n, system.lags(), system.ivp.p.len());
+        let (record, tape) = (Record::each(n, lags), Tape::each(n, lags));
+        let numbers = Tape::numbers_of_step(n, self.equations.stages());
+        let each = if self.forward { n + m + 1 } else { 1 };
+        let (past, pair) = if lags > 0 { (each * numbers, numbers) } else { (0, 0) };
+        Room {
+            budget: self.budget,
+            step: record.0 + tape.0 + numbers + past + 16 * each,
+            event: record.1 + tape.1 + 16 * each + 8 * (n + m),
+            pair,
+        }
     }
 
     /// Bytes of the record and the tape.
@@ -121,6 +142,7 @@ impl Solve {
         if self.equations.switches() && system.n > Switching::<f64>::LARGEST_FOR_RODAS5P {
             return refused(super::SWITCHES_TO_BDF.into());
         }
+        let room = self.room(system);
         let stepper = match (&mut self.delayed, system.delays()) {
             (Some(delayed), Some(_)) => delayed,
             _ => {
@@ -128,9 +150,10 @@ impl Solve {
                 &mut self.stepper
             }
         };
-        self.record.clear(system.lags());
+        self.record.clear(system.lags(), room);
         let record = Some(&mut self.record as &mut dyn slopefield_solve::StepObserver);
         let outcome = drive_to_stop(&mut **stepper, ivp, settings, saves, states, record)?;
+        self.record.check()?;
         let mut counts = Stats::default();
         let reached = self.repeat(system, settings, saves, states, &mut counts)?;
         states[reached * system.n..].fill(f64::NAN);
@@ -224,6 +247,7 @@ impl Solve {
         self.overlapped = false;
         if system.delays().is_none() {
             self.tape.clear(system.n, stages, (&[], &[]));
+            self.tape.reserve(self.record.steps);
             return;
         }
         self.row.clear();
@@ -232,6 +256,8 @@ impl Solve {
         self.past.clear(system, self.again.implicit.error_order() + BEYOND_ORDER);
         self.past.measure(system, ivp.t0, &mut self.row, &mut self.scratch);
         self.tape.clear(system.n, stages, (ivp.p, &self.past.lengths));
+        // One step more is opened where the method begins at the end of the last.
+        self.tape.reserve(self.record.steps + 1);
     }
 
     /// A derivative of order `order` may jump at `moment`, where the state is the one at hand.

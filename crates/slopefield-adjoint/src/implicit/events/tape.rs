@@ -181,6 +181,30 @@ impl Tape {
         self.begin_states[2 * begin * self.n..2 * (begin + 1) * self.n].split_at(self.n)
     }
 
+    /// Bytes of the numbers of a step.
+    pub fn numbers_of_step(n: usize, stages: usize) -> usize {
+        8 * ((1 + stages) * n + 2)
+    }
+
+    /// Bytes that a step takes besides its numbers, and a change. Arrays may have grown to twice what
+    /// they hold.
+    pub fn each(n: usize, lags: usize) -> (usize, usize) {
+        let context = size_of::<Context>() + lags * (size_of::<(f64, f64)>() + 1);
+        let moments = 2 * size_of::<Moment>();
+        // A begin at the end of a step: two states and a slope, and two contexts.
+        let begin = 24 * n + size_of::<Begin>() + 2 * context + size_of::<Item>();
+        let step = size_of::<TapeStep>() + moments + size_of::<Item>() + 2 * context;
+        let change = size_of::<Change>() + 8 * n + 8 + context + moments + 2 * size_of::<Item>();
+        // Without delays, the method begins anew behind changes alone; slopes are for saves, too.
+        let (with_step, with_change) = if lags > 0 { (begin, 0) } else { (0, begin) };
+        (2 * (step + with_step), 2 * (change + with_change + 8 * n))
+    }
+
+    /// Makes the long array as long as so many steps need.
+    pub fn reserve(&mut self, steps: usize) {
+        self.data.reserve_exact(steps * Self::numbers_of_step(self.n, self.stages) / 8);
+    }
+
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         let numbers = self.data.len() + self.begin_states.len() + 2 * self.bounds.len();
