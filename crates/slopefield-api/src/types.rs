@@ -741,6 +741,15 @@ pub enum Progress {
         /// Seconds left, estimated.
         left_s: Option<f64>,
     },
+    /// Where work without iterations is.
+    Working {
+        /// What is worked on: `formulas` are looked for, `segments` of the span are joined.
+        what: String,
+        /// Share that is done.
+        share: f64,
+        /// Seconds left, estimated.
+        left_s: Option<f64>,
+    },
     /// Something worth telling, e.g. "loss spiked at 212, went back to 208, rate halved".
     Note {
         /// Iteration.

@@ -265,7 +265,8 @@ pub struct Terms {
     /// Table of all curves to write.
     #[arg(long, value_name = "FILE.csv", conflicts_with = "replace")]
     pub csv: Option<PathBuf>,
-    /// Look for formulas: a list for each output, in which more complexity buys less error.
+    /// Look for formulas, sums of simple terms and expressions of any form: a list for each output, in
+    /// which more complexity buys less error.
     #[arg(long)]
     pub formulas: bool,
     /// Put formulas in the place of networks, train again and compare: an output and the number of

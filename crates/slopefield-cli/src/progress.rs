@@ -4,6 +4,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use slopefield_api::schema::Block;
 use slopefield_api::types::{Progress, StageView};
 
+/// Parts of a bar for work without iterations: per cent.
+const PARTS: u64 = 100;
+
 /// Shows progress on standard error.
 pub struct Bar {
     bar: ProgressBar,
@@ -54,6 +57,12 @@ impl Bar {
                 self.bar.set_length(u64::from(total));
                 self.bar.set_position(u64::from(done));
                 self.bar.set_prefix("draws");
+                self.bar.set_message(left_s.map(|s| format!("{s:.0} s left")).unwrap_or_default());
+            }
+            Progress::Working { what, share, left_s } => {
+                self.bar.set_length(PARTS);
+                self.bar.set_position((share * PARTS as f64) as u64);
+                self.bar.set_prefix(what);
                 self.bar.set_message(left_s.map(|s| format!("{s:.0} s left")).unwrap_or_default());
             }
             Progress::Note { iteration, message } => {

@@ -1,25 +1,34 @@
-//! Short formulas for samples of a function: sparse regression on a library of candidate terms.
+//! Short formulas for samples of a function: sparse regression on a library of candidate terms, and the
+//! evolution of expressions of any form.
 //!
 //! The library holds monomials and their products, saturating (Monod) and inverse terms, and sines
 //! and cosines ([`library`]). Formulas of a few terms are searched for by trying all small sets of
 //! terms and by sequentially thresholded least squares (Brunton, Proctor, Kutz, PNAS 113, 2016), on
 //! columns of equal size. Constants inside terms, such as half-saturations, are then fitted too, and
 //! each formula is judged by cross-validation over blocks of consecutive samples. The answer is a
-//! list in which more complexity buys less error: see [`discover`].
+//! list in which more complexity buys less error: see [`discover`], and [`discover_freely`] for one that
+//! holds formulas that no sum of such terms can be, as `a*x*y/(1 + b*x + c*y)`.
 //!
 //! *Invariant:* knows nothing of models and networks, and the same samples give the same formulas.
 
+mod evolve;
+mod expression;
+mod fit;
 mod formula;
 mod least_squares;
 mod library;
 mod pareto;
 mod refine;
 mod search;
+mod sum;
 mod validate;
 
-pub use formula::{Constant, ConstantKind, Factor, Formula, Term};
+pub use evolve::Evolution;
+pub use expression::{Expression, Function, Node};
+pub use formula::{Constant, ConstantKind, Formula};
 pub use library::{Families, library};
-pub use pareto::{Candidate, Settings, discover};
+pub use pareto::{Candidate, Settings, discover, discover_freely};
+pub use sum::{Factor, Sum, Term};
 
 /// Samples of a function of several inputs. Consecutive samples may be close to each other, as those
 /// along a trajectory are.

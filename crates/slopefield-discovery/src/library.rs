@@ -1,7 +1,7 @@
 //! The library of candidate terms.
 
 use crate::Samples;
-use crate::formula::{Factor, Term};
+use crate::sum::{Factor, Term};
 
 /// Most terms of a library; families are left out until it has no more.
 const MOST: usize = 160;

@@ -1,11 +1,14 @@
 //! The list of formulas in which more complexity buys less error.
 
 use crate::Samples;
-use crate::formula::{Formula, Term};
+use crate::evolve::{Evolution, evolve};
+use crate::fit::fitted;
+use crate::formula::Formula;
 use crate::least_squares::{residual, solve};
 use crate::library::{Families, library};
 use crate::refine::{columns, refine};
 use crate::search::search;
+use crate::sum::{Sum, Term};
 use crate::validate::{BLOCKS, validate};
 
 /// Samples below which nothing can be said.
@@ -17,6 +20,9 @@ const BETTER: f64 = 0.95;
 const EXACT: f64 = 1e-6;
 /// What a unit of complexity must leave of the error, to be recommended.
 const PRICE: f64 = 0.8;
+
+/// A formula of the library as short and as good as the samples resolve leaves nothing to look for.
+const SHORT: u32 = 4;
 
 /// What is looked for, and how closely.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,16 +58,45 @@ pub struct Candidate {
     pub recommended: bool,
 }
 
-/// Formulas for samples, simple ones first, each with a smaller validated error than all simpler
-/// ones; empty where there are fewer than 20 samples.
+/// Formulas of the library for samples, simple ones first, each with a smaller validated error than all
+/// simpler ones; empty where there are fewer than 20 samples.
 #[must_use]
 pub fn discover(samples: Samples<'_>, settings: Settings) -> Vec<Candidate> {
-    let n = samples.len();
-    if n < FEWEST {
-        return Vec::new();
+    match enough(samples) {
+        Some(samples) => listed(of_library(samples, settings), settings),
+        None => Vec::new(),
     }
-    let samples = Samples { inputs: &samples.inputs[..n], values: &samples.values[..n] };
-    let spread = samples.spread();
+}
+
+/// Formulas of the library and of any form in one list, as [`discover`] has it. Of any form are looked for
+/// where no formula of the library with a complexity of at most 4 is as good as the samples resolve.
+///
+/// `watch` is told the share of the search that is done, from several threads, and ends it when it says
+/// false; then the list is of what was found by then.
+#[must_use]
+pub fn discover_freely(
+    samples: Samples<'_>,
+    settings: Settings,
+    evolution: Evolution,
+    watch: &(dyn Fn(f64) -> bool + Sync),
+) -> Vec<Candidate> {
+    let Some(samples) = enough(samples) else { return Vec::new() };
+    let mut judged = of_library(samples, settings);
+    let plain = |c: &Candidate| c.complexity <= SHORT && c.validated <= settings.resolution;
+    if !judged.iter().any(plain) {
+        judged.extend(of_any_form(samples, settings, evolution, watch));
+    }
+    listed(judged, settings)
+}
+
+/// The samples that have both inputs and a value, if they are enough.
+fn enough(samples: Samples<'_>) -> Option<Samples<'_>> {
+    let n = samples.len();
+    let cut = Samples { inputs: &samples.inputs[..n], values: &samples.values[..n] };
+    (n >= FEWEST).then_some(cut)
+}
+
+fn of_library(samples: Samples<'_>, settings: Settings) -> Vec<Candidate> {
     let terms = library(samples, settings.families);
     let mut judged: Vec<Candidate> = Vec::new();
     for set in search(&terms, samples) {
@@ -69,15 +104,51 @@ pub fn discover(samples: Samples<'_>, settings: Settings) -> Vec<Candidate> {
         refine(&mut chosen, samples);
         let columns = columns(&chosen, samples.inputs);
         let Some(coefficients) = solve(&columns, samples.values) else { continue };
-        let rms = |square: f64| (square / n as f64).sqrt() / spread;
-        let error = rms(residual(&columns, &coefficients, samples.values));
-        let least = (EXACT * spread).powi(2);
-        let blocks = validate(&chosen, samples).map(|square| square.max(least));
-        let validated = (mean(&blocks)).sqrt() / spread;
-        let formula = Formula { terms: coefficients.into_iter().zip(chosen).collect() };
-        let complexity = formula.complexity();
-        judged.push(Candidate { formula, complexity, error, validated, recommended: false });
+        let left = residual(&columns, &coefficients, samples.values);
+        let blocks = validate(&chosen, samples);
+        let sum = Sum { terms: coefficients.into_iter().zip(chosen).collect() };
+        judged.push(candidate(sum.into(), left, blocks, samples));
     }
+    judged
+}
+
+fn of_any_form(
+    samples: Samples<'_>,
+    settings: Settings,
+    evolution: Evolution,
+    watch: &(dyn Fn(f64) -> bool + Sync),
+) -> Vec<Candidate> {
+    let bearable = (settings.resolution * samples.spread()).powi(2);
+    let mut judged: Vec<Candidate> = Vec::new();
+    for expression in evolve(samples, evolution, watch) {
+        let Some(found) = fitted(&expression, samples, bearable) else { continue };
+        let formula = Formula::Free(found.expression);
+        judged.push(candidate(formula, found.left, found.blocks, samples));
+    }
+    judged
+}
+
+/// A formula with the sum of squares that it leaves, and the mean squares of left-out blocks.
+fn candidate(
+    formula: Formula,
+    left: f64,
+    blocks: [f64; BLOCKS],
+    samples: Samples<'_>,
+) -> Candidate {
+    let spread = samples.spread();
+    let least = (EXACT * spread).powi(2);
+    let blocks = blocks.map(|square| square.max(least));
+    Candidate {
+        complexity: formula.complexity(),
+        formula,
+        error: (left / samples.len() as f64).sqrt() / spread,
+        validated: mean(&blocks).sqrt() / spread,
+        recommended: false,
+    }
+}
+
+/// Those of which each is better than all simpler ones, with one recommended.
+fn listed(mut judged: Vec<Candidate>, settings: Settings) -> Vec<Candidate> {
     judged
         .sort_by(|a, b| a.complexity.cmp(&b.complexity).then(a.validated.total_cmp(&b.validated)));
     let mut best = f64::INFINITY;

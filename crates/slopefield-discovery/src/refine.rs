@@ -2,8 +2,8 @@
 //! those of the best fit at each trial.
 
 use crate::Samples;
-use crate::formula::Term;
 use crate::least_squares::{residual, solve};
+use crate::sum::Term;
 
 /// Ratio of the golden section.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;

@@ -4,7 +4,7 @@
 //! sets that remain are fitted anew from the columns.
 
 use crate::Samples;
-use crate::formula::Term;
+use crate::sum::Term;
 use std::collections::BTreeMap;
 
 /// Most terms of a formula.

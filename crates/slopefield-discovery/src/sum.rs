@@ -1,4 +1,6 @@
-//! Formulas: sums of products with constants.
+//! Sums of products with constants: the formulas of the library.
+
+use crate::formula::{Constant, ConstantKind};
 
 /// A part of a product; `x` is an input, by its index.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,7 +54,7 @@ impl Factor {
         }
     }
 
-    /// What it adds to the complexity of a formula: inputs and operations.
+    /// What it adds to the complexity of a sum: inputs and operations.
     fn complexity(self) -> u32 {
         match self {
             Factor::Power(_, n) => n,
@@ -76,7 +78,7 @@ impl Term {
         self.factors.iter().map(|f| f.value(inputs)).product()
     }
 
-    /// What it adds to the complexity of a formula, with its coefficient.
+    /// What it adds to the complexity of a sum, with its coefficient.
     #[must_use]
     pub fn complexity(&self) -> u32 {
         1 + self.factors.iter().map(|f| f.complexity()).sum::<u32>()
@@ -95,34 +97,14 @@ impl Term {
     }
 }
 
-/// A constant of a formula.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Constant {
-    /// What it is.
-    pub kind: ConstantKind,
-    /// Its value.
-    pub value: f64,
-}
-
-/// What a constant is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConstantKind {
-    /// The coefficient of a term, of either sign.
-    Coefficient,
-    /// `K` of `x/(K + x)` or `1/(K + x)`, positive.
-    Half,
-    /// `w` of `sin(w*x)` or `cos(w*x)`, positive.
-    Frequency,
-}
-
 /// A sum of terms with coefficients; 0 without any.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Formula {
+pub struct Sum {
     /// Coefficients and terms.
     pub terms: Vec<(f64, Term)>,
 }
 
-impl Formula {
+impl Sum {
     /// Its value for inputs.
     #[must_use]
     pub fn value(&self, inputs: &[f64]) -> f64 {
@@ -133,17 +115,6 @@ impl Formula {
     #[must_use]
     pub fn complexity(&self) -> u32 {
         self.terms.iter().map(|(_, term)| term.complexity()).sum()
-    }
-
-    /// Its constants in the order of [`Formula::text`].
-    #[must_use]
-    pub fn constants(&self) -> Vec<Constant> {
-        let mut constants = Vec::new();
-        self.text(&[], &mut |c| {
-            constants.push(c);
-            String::new()
-        });
-        constants
     }
 
     /// The formula as an expression of the model language. `names` are the inputs, such that they

@@ -4,9 +4,9 @@
 //! test nothing; a block that is left out asks for a forecast between or beyond the others.
 
 use crate::Samples;
-use crate::formula::Term;
 use crate::least_squares::solve;
 use crate::refine::columns;
+use crate::sum::Term;
 
 /// Blocks.
 pub(crate) const BLOCKS: usize = 5;

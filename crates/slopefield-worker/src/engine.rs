@@ -498,7 +498,10 @@ impl Commands for Engine {
     }
 
     fn terms(&self, request: TermsRequest, emit: Emit<'_>) -> Answer<TermsReply> {
-        self.studied(&request, emit)?.reply(&request)
+        let studied = self.studied(&request, &mut *emit)?;
+        let found =
+            request.formulas.then(|| studied.formulas(&self.jobs, &mut *emit)).transpose()?;
+        studied.reply(&request, found.as_deref())
     }
 
     fn replace_terms(&self, request: ReplaceRequest, emit: Emit<'_>) -> Answer<ReplaceReply> {
@@ -509,7 +512,12 @@ impl Commands for Engine {
             ..TermsRequest::default()
         };
         let studied = self.studied(&fit, &mut *emit)?;
-        let (text, replaced) = studied.replace(&request.choices)?;
+        let known = studied.known_formulas().is_some();
+        let found = studied.formulas(&self.jobs, &mut *emit)?;
+        if found.stopped() && !known {
+            return Err(error(Code::Cancelled, "stopped before all formulas were found"));
+        }
+        let (text, replaced) = studied.replace(&found, &request.choices)?;
         let (mut parameters, mut comparison) = (Default::default(), Vec::new());
         if request.refit {
             let job = self.jobs.start()?;

@@ -35,6 +35,7 @@ mod simulations;
 mod starts;
 mod terms;
 mod uncertainty;
+mod waiting;
 
 pub use engine::Engine;
 pub use folders::Folders;

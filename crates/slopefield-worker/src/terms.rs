@@ -1,9 +1,10 @@
 //! The `terms` command: what the networks of a fit have learned.
 
 use crate::failure;
+use crate::job::Jobs;
 use crate::numbers::Numbers;
-use crate::{runs, uncertainty};
-use slopefield_api::schema::Block;
+use crate::{runs, uncertainty, waiting};
+use slopefield_api::schema::{Block, Emit};
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code};
 use slopefield_discovery::Candidate;
@@ -11,7 +12,7 @@ use slopefield_project::Project;
 use slopefield_study::terms::{self, LearnedTerm, NEAR, Replacement, Spread, Visited};
 use slopefield_study::{Prepared, Solvers};
 use slopefield_train::Control;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Inputs of a term that have curves.
 const INPUTS: usize = 16;
@@ -39,8 +40,23 @@ pub struct Studied {
     centre: Option<Vec<f64>>,
     /// and where these come from.
     spread: Option<String>,
-    /// Formulas of each output of each term, once they were asked for.
-    formulas: OnceLock<Vec<Vec<Vec<Candidate>>>>,
+    /// Formulas, once they were asked for.
+    formulas: Mutex<Option<Arc<Formulas>>>,
+}
+
+/// Formulas of each output of each term.
+pub struct Formulas {
+    of: Vec<Vec<Vec<Candidate>>>,
+    /// How far the search had come when it was stopped, if it was.
+    stopped_at: Option<f64>,
+}
+
+impl Formulas {
+    /// Whether the search was stopped before its end.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        self.stopped_at.is_some()
+    }
 }
 
 impl Studied {
@@ -75,7 +91,7 @@ impl Studied {
             draws: Vec::new(),
             centre: None,
             spread: None,
-            formulas: OnceLock::new(),
+            formulas: Mutex::default(),
         })
     }
 
@@ -130,7 +146,11 @@ impl Studied {
     ///
     /// # Errors
     /// Held inputs that no term has.
-    pub fn reply(&self, request: &TermsRequest) -> Result<(TermsReply, Block), ApiError> {
+    pub fn reply(
+        &self,
+        request: &TermsRequest,
+        found: Option<&Formulas>,
+    ) -> Result<(TermsReply, Block), ApiError> {
         let inputs = || self.terms.iter().flat_map(|t| &t.inputs);
         if let Some(name) = request.held.keys().find(|n| inputs().all(|i| i.name != **n)) {
             let known: Vec<String> = inputs().map(|i| format!("`{}`", i.name)).collect();
@@ -150,20 +170,22 @@ impl Studied {
                 outputs: term.outputs.clone(),
                 inputs: self.inputs(index, request, &mut numbers),
                 distances,
-                formulas: match request.formulas {
-                    true => self.formulas()[index].iter().map(|f| formulas(term, f)).collect(),
-                    false => Vec::new(),
+                formulas: match found {
+                    Some(found) => found.of[index].iter().map(|f| formulas(term, f)).collect(),
+                    None => Vec::new(),
                 },
             }
         });
-        let reply = TermsReply {
-            run: self.run.clone(),
-            terms: views.collect(),
-            time,
-            near: NEAR,
-            spread: self.spread.clone(),
-            notes: self.visited.notes.clone(),
-        };
+        let terms = views.collect();
+        let mut notes = self.visited.notes.clone();
+        if let Some(share) = found.and_then(|f| f.stopped_at) {
+            notes.push(format!(
+                "the search for formulas was stopped at {:.0} %: longer ones may be better",
+                100.0 * share
+            ));
+        }
+        let (run, spread) = (self.run.clone(), self.spread.clone());
+        let reply = TermsReply { run, terms, time, near: NEAR, spread, notes };
         Ok((reply, numbers.into_block()))
     }
 
@@ -211,15 +233,44 @@ impl Studied {
         responses.into_iter().map(view).collect()
     }
 
-    /// Formulas of each output of each term.
-    fn formulas(&self) -> &[Vec<Vec<Candidate>>] {
-        self.formulas.get_or_init(|| {
-            let of = |term: usize| {
+    /// The formulas that were found, if they were looked for.
+    pub fn known_formulas(&self) -> Option<Arc<Formulas>> {
+        self.formulas.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Formulas of each output of each term. Stopped, the search has found what it has found, which is kept:
+    /// whoever chooses one by its number must get that one.
+    ///
+    /// # Errors
+    /// Another job runs.
+    pub fn formulas(&self, jobs: &Jobs, emit: Emit<'_>) -> Result<Arc<Formulas>, ApiError> {
+        if let Some(known) = self.known_formulas() {
+            return Ok(known);
+        }
+        let job = jobs.start()?;
+        let count = self.terms.len();
+        let reached = Mutex::new(0.0_f64);
+        let of = waiting::told(emit, "formulas", |tell| {
+            let one = |term: usize| {
+                let watch = |share: f64| {
+                    let share = (term as f64 + share) / count as f64;
+                    let going = !job.control.cancelled();
+                    if going {
+                        tell(share);
+                        *reached.lock().unwrap_or_else(PoisonError::into_inner) = share;
+                    }
+                    going
+                };
                 let (prepared, all) = (&self.prepared, &self.terms);
-                terms::discovered(prepared, all, term, &self.visited, &self.theta)
+                terms::discovered(prepared, all, term, &self.visited, &self.theta, &watch)
             };
-            (0..self.terms.len()).map(of).collect()
-        })
+            (0..count).map(one).collect()
+        });
+        let reached = *reached.lock().unwrap_or_else(PoisonError::into_inner);
+        let stopped_at = job.control.cancelled().then_some(reached);
+        let found = Arc::new(Formulas { of, stopped_at });
+        *self.formulas.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.clone());
+        Ok(found)
     }
 
     /// The text of the model with formulas in the place of outputs, and what was replaced by what.
@@ -228,6 +279,7 @@ impl Studied {
     /// Outputs and formulas that there are not, and what cannot be written.
     pub fn replace(
         &self,
+        found: &Formulas,
         choices: &[FormulaChoice],
     ) -> Result<(String, Vec<(String, String)>), ApiError> {
         let all: Vec<FormulaChoice>;
@@ -261,7 +313,7 @@ impl Studied {
                 let message = format!("`{}` cannot be replaced twice", choice.output);
                 return Err(failure::error(Code::Request, message));
             }
-            let list = &self.formulas()[t][output];
+            let list = &found.of[t][output];
             let found = match choice.formula {
                 None => list.iter().find(|c| c.recommended),
                 Some(k) => (k as usize).checked_sub(1).and_then(|k| list.get(k)),

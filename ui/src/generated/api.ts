@@ -1555,6 +1555,18 @@ total: number,
 /**
  * Seconds left, estimated.
  */
+left_s: number | null, } | { "event": "working", 
+/**
+ * What is worked on: `formulas` are looked for, `segments` of the span are joined.
+ */
+what: string, 
+/**
+ * Share that is done.
+ */
+share: number, 
+/**
+ * Seconds left, estimated.
+ */
 left_s: number | null, } | { "event": "note", 
 /**
  * Iteration.

@@ -113,6 +113,7 @@ export class Session {
     this.go("train");
     await this.gradients.stopAndWait();
     await this.uncertainty.stopAndWait();
+    await this.terms.stopAndWait();
     await this.project.beforeCommand();
     if (this.project.view?.problem.ok) await this.training.start(request);
   };
@@ -123,6 +124,7 @@ export class Session {
     const view = this.project.view;
     await this.gradients.stopAndWait();
     await this.uncertainty.stopAndWait();
+    await this.terms.stopAndWait();
     if (this.training.active) {
       const answer = await this.ui.ask({
         title: "A training is running",

@@ -18,8 +18,11 @@ export class TermsStore {
   loading = $state(false);
   /** Values at which inputs are held, where they are not the medians. */
   held = $state<Record<string, number>>({});
-  /** Formulas are being looked for. */
+  /** Formulas are being looked for: the share that is done, and the seconds left. */
   finding = $state(false);
+  share = $state(0);
+  left_s = $state<number | null>(null);
+  stopping = $state(false);
   /** Outputs to be replaced, and the place of the formula in the list of each, from 1. */
   chosen = $state<Record<string, number>>({});
   /** The model text is being written. */
@@ -34,6 +37,7 @@ export class TermsStore {
   readonly found = $derived(this.view?.terms.some((t) => t.formulas.length > 0) ?? false);
 
   #ask: Coalescer<TermsRequest, void>;
+  #ended: Array<() => void> = [];
 
   constructor(
     private readonly platform: Platform,
@@ -70,18 +74,59 @@ export class TermsStore {
     this.#submit();
   }
 
+  /** Looks for formulas; sliders go on answering meanwhile. */
   async find(): Promise<void> {
-    if (this.finding || this.run === null) return;
+    const run = this.run;
+    if (this.finding || run === null) return;
+    const request = this.#request(true);
     this.finding = true;
-    this.#submit(true);
-    await this.#ask.idle();
-    this.finding = false;
+    this.share = 0;
+    this.left_s = this.error = null;
+    try {
+      const { value, block } = await this.platform.terms(request, (p) => {
+        if (p.event !== "working") return;
+        this.share = p.share;
+        this.left_s = p.left_s;
+      });
+      if (this.run === run) {
+        this.#ask.drop();
+        this.view = value;
+        this.block = block;
+      }
+    } catch (thrown) {
+      const error = this.errors.report(thrown, "Looking for formulas");
+      if (this.run === run) this.error = error;
+    }
+    this.finding = this.stopping = false;
+    for (const resolve of this.#ended.splice(0)) resolve();
+    if (this.run !== run || !this.found) return;
+    // What is held otherwise since is asked for again.
+    if (JSON.stringify(this.held) !== JSON.stringify(request.held)) this.#submit();
     for (const t of this.view?.terms ?? [])
       t.formulas.forEach((list, i) => {
         const best = list.findIndex((f) => f.recommended);
         const output = t.outputs[i];
         if (output !== undefined && best >= 0) this.chosen[output] = best + 1;
       });
+  }
+
+  /** Ends the search; what was found by then is kept. */
+  async stop(): Promise<void> {
+    if (!this.finding || this.stopping) return;
+    this.stopping = true;
+    try {
+      await this.platform.rpc("job", { action: "stop" });
+    } catch (thrown) {
+      this.errors.report(thrown, "Stopping the search for formulas");
+      this.stopping = false;
+    }
+  }
+
+  async stopAndWait(): Promise<void> {
+    if (!this.finding) return;
+    const ended = new Promise<void>((resolve) => this.#ended.push(resolve));
+    await this.stop();
+    if (this.stopping) await ended;
   }
 
   /** Takes a formula for an output, or the network again. */
@@ -126,14 +171,19 @@ export class TermsStore {
 
   #submit(formulas = this.found): void {
     this.error = null;
-    this.#ask.submit({ study: null, project: null, run: this.run, held: { ...this.held }, points: null, until: null, spread: null, seed: null, formulas });
+    this.#ask.submit(this.#request(formulas));
+  }
+
+  #request(formulas: boolean): TermsRequest {
+    return { study: null, project: null, run: this.run, held: { ...this.held }, points: null, until: null, spread: null, seed: null, formulas };
   }
 
   async #read(request: TermsRequest): Promise<void> {
     this.loading = true;
     try {
       const { value, block } = await this.platform.rpc("terms", request);
-      if (this.run !== request.run) return;
+      // Without formulas, asked before they were found.
+      if (this.run !== request.run || (this.found && !request.formulas)) return;
       this.view = value;
       this.block = block;
     } finally {

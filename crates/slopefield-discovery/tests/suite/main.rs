@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use slopefield_discovery::{
-    Candidate, ConstantKind, Factor, Families, Formula, Samples, Settings, Term, discover, library,
+    Candidate, ConstantKind, Factor, Families, Formula, Samples, Settings, Sum, Term, discover,
+    library,
 };
+
+mod free;
 
 /// A curve through the plane, as trajectories are.
 fn curve(count: usize) -> Vec<[f64; 2]> {
@@ -48,7 +51,7 @@ fn near(found: f64, expected: f64, distance: f64) {
 fn a_product_is_found_with_its_coefficient() {
     let list = discovered(|x, y| -0.9 * x * y, 0.02);
     let found = recommended(&list);
-    let [(c, term)] = &found.formula.terms[..] else { panic!("{list:#?}") };
+    let [(c, term)] = found.formula.terms() else { panic!("{list:#?}") };
     assert_eq!(term.factors, [power(0, 1), power(1, 1)]);
     near(*c, -0.9, 0.005);
     assert!(found.error < 0.05 && found.validated < 0.05);
@@ -58,7 +61,7 @@ fn a_product_is_found_with_its_coefficient() {
 fn several_terms_are_found() {
     let list = discovered(|x, y| 1.5 * x - 0.4 * x * x + 0.7 * y, 0.0);
     let found = recommended(&list);
-    let mut terms = found.formula.terms.clone();
+    let mut terms = found.formula.terms().to_vec();
     terms.sort_by(|a, b| a.0.total_cmp(&b.0));
     let expected = [(-0.4, vec![power(0, 2)]), (0.7, vec![power(1, 1)]), (1.5, vec![power(0, 1)])];
     assert_eq!(terms.len(), 3, "{list:#?}");
@@ -74,7 +77,7 @@ fn several_terms_are_found() {
 fn a_saturating_rate_is_found_with_its_constant() {
     let list = discovered(|x, y| 2.0 * y * x / (0.77 + x), 0.0);
     let found = recommended(&list);
-    let [(c, term)] = &found.formula.terms[..] else { panic!("{list:#?}") };
+    let [(c, term)] = found.formula.terms() else { panic!("{list:#?}") };
     near(*c, 2.0, 1e-4);
     let [Factor::Power(1, 1), Factor::Saturating(0, k)] = term.factors[..] else {
         panic!("{term:?}")
@@ -82,7 +85,7 @@ fn a_saturating_rate_is_found_with_its_constant() {
     near(k, 0.77, 1e-4);
     // A constant more would say the same.
     let list = discovered(|x, _| 2.0 * x / (0.77 + x), 0.0);
-    let [(_, term)] = &recommended(&list).formula.terms[..] else { panic!("{list:#?}") };
+    let [(_, term)] = recommended(&list).formula.terms() else { panic!("{list:#?}") };
     assert!(matches!(term.factors[..], [Factor::Saturating(0, _)]), "{list:#?}");
 }
 
@@ -97,7 +100,7 @@ fn what_the_samples_do_not_resolve_is_not_recommended() {
     let list = discover(Samples { inputs: &rows, values: &values }, settings);
     let found = recommended(&list);
     assert_eq!(found.complexity, 3, "{list:#?}");
-    near(found.formula.terms[0].0, 0.9, 0.01);
+    near(found.formula.terms()[0].0, 0.9, 0.01);
     // The longer ones that do describe them are listed all the same.
     assert!(list.last().unwrap().validated < 0.5 * found.validated, "{list:#?}");
 }
@@ -105,12 +108,12 @@ fn what_the_samples_do_not_resolve_is_not_recommended() {
 #[test]
 fn an_inverse_and_a_frequency_are_found() {
     let list = discovered(|_, y| 0.6 / (0.5 + y), 0.0);
-    let [(c, term)] = &recommended(&list).formula.terms[..] else { panic!("{list:#?}") };
+    let [(c, term)] = recommended(&list).formula.terms() else { panic!("{list:#?}") };
     let [Factor::Inverse(1, k)] = term.factors[..] else { panic!("{term:?}") };
     near(*c, 0.6, 1e-4);
     near(k, 0.5, 1e-4);
     let list = discovered(|x, _| -3.0 * (2.2 * x).sin(), 0.0);
-    let [(c, term)] = &recommended(&list).formula.terms[..] else { panic!("{list:#?}") };
+    let [(c, term)] = recommended(&list).formula.terms() else { panic!("{list:#?}") };
     let [Factor::Sine(0, w)] = term.factors[..] else { panic!("{term:?}") };
     near(*c, -3.0, 1e-4);
     near(w, 2.2, 1e-4);
@@ -134,7 +137,7 @@ fn the_list_falls_and_noise_is_not_fitted() {
 #[test]
 fn constants_and_few_samples_are_answered() {
     let list = discovered(|_, _| 4.0, 0.0);
-    let [(c, term)] = &list[0].formula.terms[..] else { panic!("{list:#?}") };
+    let [(c, term)] = list[0].formula.terms() else { panic!("{list:#?}") };
     assert!(term.factors.is_empty());
     near(*c, 4.0, 1e-12);
     let rows: Vec<&[f64]> = vec![&[1.0]; 10];
@@ -161,14 +164,14 @@ fn text(formula: &Formula) -> String {
 #[test]
 fn formulas_are_written_in_the_model_language() {
     let term = |factors: &[Factor]| Term { factors: factors.to_vec() };
-    let formula = Formula {
+    let formula = Formula::from(Sum {
         terms: vec![
             (2.0, term(&[power(0, 2), Factor::Saturating(1, 0.5)])),
             (-1.0, term(&[power(1, 1), Factor::Inverse(0, 3.0)])),
             (0.25, term(&[Factor::Cosine(0, 2.0)])),
             (-4.0, term(&[])),
         ],
-    };
+    });
     assert_eq!(
         text(&formula),
         "2.000*x^2*y/(0.500 + y) - 1.000*y/(3.000 + x) + 0.250*cos(2.000*x) - 4.000"
@@ -177,5 +180,5 @@ fn formulas_are_written_in_the_model_language() {
     use ConstantKind::{Coefficient as C, Frequency, Half};
     assert_eq!(kinds, [C, Half, C, Half, C, Frequency, C]);
     near(formula.value(&[2.0, 1.0]), 8.0 / 1.5 - 0.2 + 0.25 * f64::cos(4.0) - 4.0, 1e-14);
-    assert_eq!(text(&Formula::default()), "0");
+    assert_eq!(text(&Sum::default().into()), "0");
 }

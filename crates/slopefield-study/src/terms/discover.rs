@@ -2,7 +2,7 @@
 
 use super::{LearnedTerm, Visited};
 use crate::Prepared;
-use slopefield_discovery::{Candidate, Families, Samples, Settings, discover};
+use slopefield_discovery::{Candidate, Evolution, Families, Samples, Settings, discover_freely};
 
 /// Samples of a term at most.
 const SAMPLES: usize = 600;
@@ -13,7 +13,10 @@ const RESOLUTION: f64 = 0.02;
 /// Formulas for each output of a term, of what it was asked while it was trained: simple ones
 /// first, each with less error than the simpler ones.
 ///
-/// A network says something of value only where it was trained, so nothing else is looked at.
+/// A network says something of value only where it was trained, so nothing else is looked at. `watch` is
+/// told the share that is done, from several threads, and ends the search for formulas of any form when
+/// it says false; the lists are then of what was found by then. Otherwise they follow from the study, its
+/// seed and θ.
 #[must_use]
 pub fn discovered(
     prepared: &Prepared,
@@ -21,6 +24,7 @@ pub fn discovered(
     term: usize,
     visited: &Visited,
     theta: &[f64],
+    watch: &(dyn Fn(f64) -> bool + Sync),
 ) -> Vec<Vec<Candidate>> {
     let learned = &terms[term];
     let all = visited.trained(term);
@@ -29,10 +33,14 @@ pub fn discovered(
     let weights = learned.weights(prepared, theta);
     let values: Vec<Vec<f64>> =
         rows.iter().map(|row| learned.value(&prepared.model, weights, row)).collect();
+    let outputs = learned.outputs.len();
+    let evolution = Evolution { seed: prepared.file.seed, ..Evolution::default() };
     let output = |k: usize| {
         let values: Vec<f64> = values.iter().map(|row| row[k]).collect();
         let settings = Settings { families: Families::default(), resolution: RESOLUTION };
-        discover(Samples { inputs: &rows, values: &values }, settings)
+        let samples = Samples { inputs: &rows, values: &values };
+        let watch = |share: f64| watch((k as f64 + share) / outputs as f64);
+        discover_freely(samples, settings, evolution, &watch)
     };
-    (0..learned.outputs.len()).map(output).collect()
+    (0..outputs).map(output).collect()
 }

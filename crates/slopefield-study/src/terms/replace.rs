@@ -9,7 +9,7 @@ use slopefield_lang::{Model, Severity, Span, expression_text};
 /// Bounds of a coefficient, over its size: coefficients of terms that resemble each other are far from
 /// certain.
 const WIDE: f64 = 100.0;
-/// Factors between a half-saturation, or a frequency, and its bounds.
+/// Factors between a half-saturation, a frequency or exponent, and its bounds.
 const HALF: f64 = 100.0;
 const FREQUENCY: f64 = 4.0;
 
@@ -114,6 +114,11 @@ fn declaration(name: &str, constant: Constant) -> String {
         }
         ConstantKind::Half => (constant.value / HALF, constant.value * HALF, " log"),
         ConstantKind::Frequency => (constant.value / FREQUENCY, constant.value * FREQUENCY, " log"),
+        // Its sign is part of the formula: a rate that decays must not come to grow.
+        ConstantKind::Inner if constant.value < 0.0 => {
+            (constant.value * FREQUENCY, constant.value / FREQUENCY, "")
+        }
+        ConstantKind::Inner => (constant.value / FREQUENCY, constant.value * FREQUENCY, ""),
     };
     let round = |x: f64| written(format!("{x:.1e}").parse().unwrap_or(x));
     format!("param {name} = {value} in [{}, {}]{scale}\n", round(low), round(high))

@@ -129,7 +129,7 @@ fn the_encounter_is_discovered(found: &Trained) {
     let learned = LearnedTerm::all(&prepared.model);
     let until = prepared.forecast_end();
     let visited = terms::visited(prepared, &learned, theta, until, &BuiltinSolvers).unwrap();
-    let lists = terms::discovered(prepared, &learned, 0, &visited, theta);
+    let lists = terms::discovered(prepared, &learned, 0, &visited, theta, &|_| true);
     let mut chosen = Vec::new();
     for (output, (list, expected)) in lists.iter().zip([0.9, 0.8]).enumerate() {
         for c in list {
@@ -139,7 +139,7 @@ fn the_encounter_is_discovered(found: &Trained) {
             println!("{output} {} {:.4} {:.4} {text} {mark}", c.complexity, c.error, c.validated);
         }
         let best = list.iter().find(|c| c.recommended).unwrap();
-        let [(coefficient, term)] = &best.formula.terms[..] else { panic!("{best:?}") };
+        let [(coefficient, term)] = best.formula.terms() else { panic!("{best:?}") };
         assert_eq!(term.factors, [Factor::Power(0, 1), Factor::Power(1, 1)]);
         near(*coefficient, expected, 0.05 * expected);
         chosen.push(best.formula.clone());

@@ -83,7 +83,7 @@ impl Engine {
             let (prepared, theta, run) = self.prepared_run(project, Some(&run.id))?;
             let mut studied = Studied::new(prepared, theta, Some(run), None, &*solvers)?;
             studied.take_stored_draws(project)?;
-            studied.reply(&TermsRequest::default())
+            studied.reply(&TermsRequest::default(), None)
         };
         Some(studied())
     }

@@ -22,11 +22,16 @@ fn quiet() -> impl FnMut(Progress, Vec<f64>) + Send {
 }
 
 fn place(model: &str) -> Place {
+    place_with(model, |t| 2.0 * (-t).exp())
+}
+
+/// A project with a run on exact data of this curve.
+fn place_with(model: &str, curve: impl Fn(f64) -> f64) -> Place {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("model.slope", model);
     write("study.toml", STUDY);
-    let rows = (0..=20).map(|k| f64::from(k) / 10.0).map(|t| format!("{t},{}\n", 2.0 * (-t).exp()));
+    let rows = (0..=20).map(|k| f64::from(k) / 10.0).map(|t| format!("{t},{}\n", curve(t)));
     write("d.csv", &format!("t,y\n{}", rows.collect::<String>()));
     let engine = engine(folder.path());
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
@@ -165,4 +170,65 @@ fn the_page_of_a_run_has_its_learned_terms() {
     for part in ["<h2>Learned terms</h2>", "never saw", "term0response0", "term0distance0"] {
         assert!(page.contains(part), "{part}");
     }
+}
+
+/// The curve of x' = -2 x exp(-x) from 2, whose rate rises before it falls, by Runge and Kutta's method.
+fn slowed(t: f64) -> f64 {
+    let f = |x: f64| -2.0 * x * (-x).exp();
+    let (steps, mut x) = ((t * 200.0).round() as usize, 2.0);
+    let h = t / steps.max(1) as f64;
+    for _ in 0..steps {
+        let a = f(x);
+        let b = f(x + 0.5 * h * a);
+        let c = f(x + 0.5 * h * b);
+        let d = f(x + h * c);
+        x += h / 6.0 * (a + 2.0 * b + 2.0 * c + d);
+    }
+    x
+}
+
+/// The search for formulas of any form tells how far it is. Stopped, it keeps what it found: the numbers of
+/// its formulas go on meaning the same.
+#[test]
+fn a_search_for_formulas_tells_its_progress_and_can_be_stopped() {
+    let place = place_with(MODEL, slowed);
+    let open = &place.engine;
+    let request = || TermsRequest { formulas: true, ..TermsRequest::default() };
+    let mut shares = Vec::new();
+    let mut stop = |progress: Progress, _: Vec<f64>| {
+        let Progress::Working { what, share, left_s } = progress else { return };
+        assert_eq!(what, "formulas");
+        assert!(left_s.is_none_or(|s| s >= 0.0));
+        shares.push(share);
+        if shares.len() == 2 {
+            open.job(JobRequest { action: JobAction::Stop }, &mut quiet()).unwrap();
+        }
+    };
+    let (reply, _) = open.terms(request(), &mut stop).unwrap();
+    assert!(shares.len() >= 2 && shares.iter().all(|s| (0.0..1.0).contains(s)), "{shares:?}");
+    assert!(reply.notes.iter().any(|n| n.contains("search for formulas was stopped at")));
+    let list = &reply.terms[0].formulas[0];
+    assert_eq!(list.iter().filter(|f| f.recommended).count(), 1);
+    // The same list again, at once, and the formula of that number in the text.
+    let mut told = 0;
+    let (again, _) = open.terms(request(), &mut |_, _| told += 1).unwrap();
+    assert_eq!((&again.terms[0].formulas[0], told), (list, 0));
+    let number = list.len();
+    let choices = vec![FormulaChoice { output: "n".into(), formula: Some(number as u32) }];
+    let request = ReplaceRequest { choices, ..ReplaceRequest::default() };
+    let replaced = open.replace_terms(request, &mut quiet()).unwrap().0;
+    assert_eq!(replaced.replaced, [("n".to_owned(), list[number - 1].text.clone())]);
+    assert!(!replaced.text.contains("network"), "{}", replaced.text);
+    // Another engine begins anew; stopped there, nothing is replaced by what is not the whole list.
+    let other = engine(place.folder.path());
+    let path = place.folder.path().join("p.slopefield").to_string_lossy().into_owned();
+    let request = ReplaceRequest { project: Some(path), ..ReplaceRequest::default() };
+    let mut stop = |progress: Progress, _: Vec<f64>| {
+        if matches!(progress, Progress::Working { .. }) {
+            // More may come after the search has ended.
+            let _ = other.job(JobRequest { action: JobAction::Stop }, &mut quiet());
+        }
+    };
+    let error = other.replace_terms(request, &mut stop).unwrap_err();
+    assert!(error.message.contains("stopped before all formulas were found"), "{error:?}");
 }

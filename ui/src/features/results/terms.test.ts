@@ -61,6 +61,21 @@ describe("learned terms", () => {
     await vi.waitFor(() => expect(find("page-terms")).toBeNull());
   });
 
+  test("the search for formulas tells how far it is, and what was found is kept when it is stopped", async () => {
+    const { platform, session } = await begin();
+    await click("page-terms");
+    platform.hangNext();
+    await click("find-formulas");
+    await vi.waitFor(() => expect(text("formulas-progress")).toMatch(/^40 %, 8.* left$/), { timeout: 20_000 });
+    expect(text("job-state")).toBe("Looking for formulas");
+    await click("stop-formulas");
+    await see("formulas-encounter[1]");
+    expect(session.terms.share).toBe(0.4);
+    expect(text("terms")).toContain("the search for formulas was stopped at 40 %");
+    expect(find<HTMLInputElement>("formula-encounter[1]-2")?.checked).toBe(true);
+    expect(platform.calls.filter((c) => c.command === "job").at(-1)?.request).toEqual({ action: "stop" });
+  });
+
   test("a run without networks has no such page", async () => {
     const { platform } = await begin("hare-lynx");
     await see("page-fit");

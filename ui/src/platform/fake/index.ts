@@ -10,7 +10,7 @@ import { FakeComparison, GRADIENTS } from "./gradients";
 import { FakeProject } from "./project";
 import { EXAMPLES, PLUGINS, RECENT } from "./samples";
 import { previewOf } from "./table";
-import { compareRuns, replaceTerms, termsOf } from "./terms";
+import { compareRuns, FakeSearch, replaceTerms, termsOf } from "./terms";
 import { FakeTraining } from "./training";
 import { FakeDraws } from "./uncertainty";
 
@@ -28,7 +28,7 @@ export type FakeOptions = { delay_ms?: number; step_ms?: number; stride?: number
 export type FakePlatform = Platform & {
   calls: Array<{ command: CommandName; request: unknown }>;
   failNext(command: CommandName, error: unknown): void;
-  /** The next simulation takes until it is stopped. */
+  /** The next simulation, or search for formulas, takes until it is stopped. */
   hangNext(): void;
   workerEvent(event: WorkerEvent): void;
   requestClose(): Promise<boolean>;
@@ -42,6 +42,7 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
   let training: FakeTraining | null = null;
   let comparison: FakeComparison | null = null;
   let draws: FakeDraws | null = null;
+  let search: FakeSearch | null = null;
   let plugins = PLUGINS;
   const failures = new Map<CommandName, unknown>();
   let hangs = false;
@@ -96,6 +97,7 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
       training?.job(action);
       if (action === "stop") comparison?.stop();
       if (action === "stop") draws?.stop();
+      if (action === "stop") search?.stop();
       return bare({});
     },
     run_view: ({ run }) => {
@@ -165,6 +167,17 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
       }
       draws = new FakeDraws(opened(), request, onProgress, step_ms);
       return draws.run();
+    },
+    async terms(request, onProgress) {
+      calls.push({ command: "terms", request: structuredClone(request) });
+      if (failures.has("terms")) {
+        const error = failures.get("terms");
+        failures.delete("terms");
+        throw error;
+      }
+      search = new FakeSearch(opened(), request, onProgress, step_ms, hangs);
+      hangs = false;
+      return search.run();
     },
     pickOpen: async (kind) => (kind === "data" ? "/home/ada/data/hudson_bay_lynx_hare.csv" : "/home/ada/studies/hare-lynx.slopefield"),
     pickSave: async (defaultName) => `/home/ada/studies/${defaultName}`,

@@ -1,6 +1,6 @@
 // What the network of the recorded study has learned: about the product of hare and lynx.
 
-import type { CompareReply, ModelScore, ReplaceReply, ReplaceRequest, TermFormula, TermsReply, TermsRequest } from "../../generated/api";
+import type { CompareReply, ModelScore, Progress, ReplaceReply, ReplaceRequest, TermFormula, TermsReply, TermsRequest } from "../../generated/api";
 import { take } from "../../model/slices";
 import type { Framed } from "../frame";
 import { Block } from "./block";
@@ -15,7 +15,7 @@ function formulas(rate: number): TermFormula[] {
   return [
     { text: String(12 * rate), complexity: 1, error: 1, validated: 1.2, recommended: false },
     { text: `${rate}*hare*lynx`, complexity: 3, error: 0.03, validated: 0.035, recommended: true },
-    { text: `${rate}*hare*lynx + 0.01*hare`, complexity: 5, error: 0.02, validated: 0.03, recommended: false },
+    { text: `${rate}*hare*lynx/(1 + 0.0004*hare + 0.0001*lynx)`, complexity: 8, error: 0.02, validated: 0.03, recommended: false },
   ];
 }
 
@@ -58,6 +58,37 @@ export function termsOf(project: FakeProject, request: TermsRequest): Framed<Ter
     : [];
   const terms = [{ name: "encounter", outputs: OUTPUTS, inputs, distances, formulas: request.formulas ? RATES.map(formulas) : [] }];
   return { value: { run: run.value.summary, time: "year", terms, near: NEAR, spread: banded ? "Draws from the posterior (NUTS)" : null, notes: [] }, block: block.done() };
+}
+
+/** A search for formulas that comes forward in steps of a tenth; one that is held stays at 40 % until it is stopped. */
+export class FakeSearch {
+  #stopped = false;
+  #wake: () => void = () => undefined;
+
+  constructor(
+    private readonly project: FakeProject,
+    private readonly request: TermsRequest,
+    private readonly emit: (progress: Progress) => void,
+    private readonly step_ms: number,
+    private readonly held: boolean,
+  ) {}
+
+  stop(): void {
+    this.#stopped = true;
+    this.#wake();
+  }
+
+  async run(): Promise<Framed<TermsReply>> {
+    let tenths = 0;
+    for (; tenths < 10 && !this.#stopped; tenths += 1) {
+      this.emit({ event: "working", what: "formulas", share: tenths / 10, left_s: tenths > 0 ? 12 - tenths : null });
+      const held = this.held && tenths === 4;
+      await new Promise<void>((resolve) => (held ? (this.#wake = resolve) : setTimeout(resolve, this.step_ms)));
+    }
+    const found = termsOf(this.project, this.request);
+    if (this.#stopped) found.value.notes.push(`the search for formulas was stopped at ${10 * (tenths - 1)} %: longer ones may be better`);
+    return found;
+  }
 }
 
 export function replaceTerms(project: FakeProject, request: ReplaceRequest): ReplaceReply {

@@ -4,7 +4,7 @@ import { getVersion } from "@tauri-apps/api/app";
 import { Channel, invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
 import { getCurrentWindow } from "@tauri-apps/api/window";
-import type { GradientReply, Progress, RunSummary, UncertaintyView } from "../../generated/api";
+import type { GradientReply, Progress, RunSummary, TermsReply, UncertaintyView } from "../../generated/api";
 import { decodeFrame, type Framed } from "../frame";
 import { toApiError, type LaunchRequest, type Platform, type Reply, type WorkerEvent } from "../types";
 
@@ -44,6 +44,11 @@ export function createTauriPlatform(): Platform {
       const onProgress = new Channel<ArrayBuffer | number[]>();
       onProgress.onmessage = (message) => handle(decodeFrame<Progress>(bytesOf(message)).value);
       return decodeFrame<UncertaintyView>(bytesOf(await call("rpc_stream", { command: "uncertainty", request, onProgress })));
+    },
+    async terms(request, handle): Promise<Framed<TermsReply>> {
+      const onProgress = new Channel<ArrayBuffer | number[]>();
+      onProgress.onmessage = (message) => handle(decodeFrame<Progress>(bytesOf(message)).value);
+      return decodeFrame<TermsReply>(bytesOf(await call("rpc_stream", { command: "terms", request, onProgress })));
     },
     pickOpen: (kind) => invoke<string | null>("pick_open", { kind }),
     pickSave: (defaultName) => invoke<string | null>("pick_save", { defaultName }),

@@ -1,9 +1,9 @@
 use super::*;
-use slopefield_discovery::{Factor, Term};
+use slopefield_discovery::{Expression, Factor, Function, Node, Sum, Term};
 
 fn formula(terms: &[(f64, &[Factor])]) -> Formula {
     let term = |(c, factors): &(f64, &[Factor])| (*c, Term { factors: factors.to_vec() });
-    Formula { terms: terms.iter().map(term).collect() }
+    Sum { terms: terms.iter().map(term).collect() }.into()
 }
 
 fn product() -> Formula {
@@ -89,4 +89,36 @@ fn what_cannot_be_written_is_refused() {
         "state x = 1\nnetwork n: mlp(inputs: 1, outputs: 1)\nx' = n(n(x))\nobserve a = x\n";
     let line = formula(&[(2.0, &[Factor::Power(0, 1)])]);
     assert!(replaced(inside, &[(0, &line)]).unwrap_err().0.contains("inside an argument"));
+}
+
+/// `0.8*x*exp(-0.3*y)` and `x^2/(2.5 + x - y)`: constants inside keep their sign.
+#[test]
+fn formulas_of_any_form_are_written_with_bounds_for_their_constants() {
+    let decaying = Expression::new(vec![
+        Node::Constant(0.8),
+        Node::Input(0),
+        Node::Constant(-0.3),
+        Node::Input(1),
+        Node::Product(2, 3),
+        Node::Call(Function::Exp, 4),
+        Node::Product(1, 5),
+        Node::Product(0, 6),
+    ]);
+    let quotient = Expression::new(vec![
+        Node::Input(0),
+        Node::Whole(2),
+        Node::Power(0, 1),
+        Node::Constant(2.5),
+        Node::Input(0),
+        Node::Sum(3, 4),
+        Node::Input(1),
+        Node::Difference(5, 6),
+        Node::Quotient(2, 7),
+    ]);
+    let [decaying, quotient] = [decaying, quotient].map(|e| Formula::Free(e.unwrap()));
+    let text = replaced(MODEL, &[(0, &decaying), (1, &quotient)]).unwrap();
+    let params = "param n_1 = 0.8 in [-80, 80]\nparam n_2 = -0.3 in [-1.2, -0.075]\n\
+                  param n_3 = 2.5 in [0.025, 250] log\n";
+    assert!(text.contains(params), "{text}");
+    assert!(text.contains("let z[2] = [n_1*x*exp(n_2*y), x^2/(n_3 + x - y)]"), "{text}");
 }
