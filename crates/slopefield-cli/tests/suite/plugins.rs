@@ -77,6 +77,27 @@ fn the_list_names_what_plugins_offer() {
     assert!(json["plugins"].as_array().unwrap().iter().all(|p| p["problem"].is_null()));
 }
 
+/// A scan by the solver of a plugin, in its process: each trajectory as alone.
+#[test]
+fn a_scan_goes_through_the_solver_of_a_plugin() {
+    let place = trusting();
+    decay(&place);
+    for method in ["org.slopefield.ode-extra/dop853", "org.slopefield.explicit-pairs/bs5"] {
+        let of = ["simulate", "model.slope", "--at", "1,3", "--method", method];
+        let text = run(&place, &[&of[..], &["--scan", "k=0.25:1:4"]].concat()).good();
+        let rows = common::table(&text).1;
+        assert_eq!(rows.len(), 8);
+        for pair in rows.chunks(2) {
+            let set = format!("k={}", pair[0][0]);
+            let text = run(&place, &[&of[..], &["--set", &set]].concat()).good();
+            for (row, alone) in pair.iter().zip(common::table(&text).1) {
+                assert_eq!(row[1..], alone[..]);
+                close(row[2], (-row[0] * row[1]).exp(), 1e-5);
+            }
+        }
+    }
+}
+
 /// The least-squares solution of the decay is the same through another solver, whose gradient
 /// can only be the continuous adjoint.
 #[test]
