@@ -7,7 +7,7 @@ use crate::device::{Compiled, Device, bytes_of_reals, bytes_of_words, reals, wor
 use crate::dialect::Dialect;
 use crate::error::GpuError;
 use crate::gradients::{GradientProgram, Tape};
-use crate::runs::Runs;
+use crate::solve::Runs;
 use crate::sums::{self, BLOCK};
 use crate::trajectories::{SHARED, Trajectories};
 

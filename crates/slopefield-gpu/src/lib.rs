@@ -30,7 +30,6 @@ mod places;
 mod points;
 mod reverse_text;
 mod rosenbrock_text;
-mod runs;
 mod solve;
 mod solve_text;
 mod stiff;
