@@ -7,7 +7,7 @@ use crate::device::{Compiled, Device, bytes_of_reals, bytes_of_words, reals, wor
 use crate::dialect::Dialect;
 use crate::error::GpuError;
 use crate::gradients::{GradientProgram, Tape};
-use crate::runs::Runs;
+use crate::solve::Runs;
 use crate::sums::{self, BLOCK};
 use crate::trajectories::{SHARED, Trajectories};
 
@@ -249,19 +249,18 @@ impl<'a> GradientSolver<'a> {
         rows(own.len(), &|i| n + own[i], &mut report.by_own)?;
         let shared: Vec<usize> =
             (0..report.by_shared.len()).filter(|i| own.binary_search(i).is_err()).collect();
-        if shared.is_empty() {
-            return Ok(());
-        }
-        let at: Vec<usize> = shared.iter().map(|i| n + i).collect();
-        let (tables, threads) = sums::tables(&at, lanes);
-        let tables = device.array(&bytes_of_words(&tables))?;
-        let sums = device.empty(4 * threads as u64)?;
-        device.run(&self.sums, &[joint, &tables, gradients, &sums], threads)?;
-        let sums = reals(&device.read(&sums)?);
         let blocks = lanes.div_ceil(BLOCK);
-        for (row, i) in sums.chunks_exact(blocks).zip(shared) {
-            for sum in row {
-                report.by_shared[i] += f64::from(*sum);
+        for shared in shared.chunks(sums::rows_at_once(blocks)) {
+            let at: Vec<usize> = shared.iter().map(|i| n + i).collect();
+            let (tables, threads) = sums::tables(&at, lanes);
+            let tables = device.array(&bytes_of_words(&tables))?;
+            let sums = device.empty(4 * threads as u64)?;
+            device.run(&self.sums, &[joint, &tables, gradients, &sums], threads)?;
+            let sums = reals(&device.read(&sums)?);
+            for (row, i) in sums.chunks_exact(blocks).zip(shared) {
+                for sum in row {
+                    report.by_shared[*i] += f64::from(*sum);
+                }
             }
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! WGSL for cards of every maker (Vulkan, Metal, Direct3D 12, through `wgpu`; single precision), and
 //! CUDA C++ for NVIDIA's (single or double). [`PointProgram`] evaluates a plan at many points,
 //! [`TrajectoryProgram`] solves many trajectories of a model; [`Device`] runs the one, a [`Solver`] on it the other.
+//! Its methods are explicit or, for stiff equations, Rosenbrock's; events at given times may change states.
 //! [`GradientProgram`] and [`GradientSolver`] give exact gradients of a loss of such trajectories,
 //! [`PathProgram`] and [`PathSolver`] paths of equations with noise.
 //!
@@ -30,7 +31,6 @@ mod places;
 mod points;
 mod reverse_text;
 mod rosenbrock_text;
-mod runs;
 mod solve;
 mod solve_text;
 mod stiff;

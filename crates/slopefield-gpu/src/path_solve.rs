@@ -5,8 +5,7 @@ use slopefield_solve::Settings;
 use crate::device::{Compiled, Device, bytes_of_reals, bytes_of_words, reals, words};
 use crate::error::GpuError;
 use crate::paths::{PathProgram, SHARED};
-use crate::runs::Runs;
-use crate::solve::GpuReport;
+use crate::solve::{GpuReport, Runs};
 use crate::trajectories::Trajectories;
 
 /// Paths at once at most.

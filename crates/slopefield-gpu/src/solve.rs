@@ -6,7 +6,7 @@ use std::time::Instant;
 use slopefield_ensemble::TrajectoryResult;
 use slopefield_solve::{Settings, SolveError};
 
-use crate::device::{Compiled, Device, bytes_of_reals, bytes_of_words, reals};
+use crate::device::{Compiled, Device, bytes_of_reals, bytes_of_words, reals, words};
 use crate::error::GpuError;
 use crate::trajectories::{Arrays, SHARED, Trajectories, TrajectoryProgram};
 
@@ -117,57 +117,37 @@ impl<'a> Solver<'a> {
         report: &mut GpuReport,
     ) -> Result<(), GpuError> {
         let device = self.device;
-        let mut attempts = self.attempts.unwrap_or(FIRST_ATTEMPTS).clamp(1, MOST_ATTEMPTS);
-        let arrays = self.program.arrays(problem, settings, saves, range, attempts);
-        let Arrays { joint_values, own_values, mut tables, results, kept, counts, clock } = arrays;
-        let place_of_attempts = tables.len() - 3;
-        let words: Vec<u32> = clock.iter().map(|ticks| *ticks as u32).collect();
+        let arrays = self.program.arrays(problem, settings, saves, range, 1);
+        let Arrays { joint_values, own_values, tables, results, kept, counts, clock } = arrays;
+        let attempts_at = tables.len() - 3;
+        let times: Vec<u32> = clock.iter().map(|ticks| *ticks as u32).collect();
         let joint = device.array(&bytes_of_reals(&joint_values))?;
         let own = device.array(&bytes_of_reals(&own_values))?;
         let table = device.array(&bytes_of_words(&tables))?;
         let results = device.empty(4 * results as u64)?;
         let kept = device.empty(4 * kept as u64)?;
         let counts = device.empty(4 * counts as u64)?;
-        let clock = device.array(&bytes_of_words(&words))?;
+        let clock = device.array(&bytes_of_words(&times))?;
         let open = device.empty(4)?;
         let all = [&joint, &own, &table, &results, &kept, &counts, &clock, &open];
-        let mut interrupted: Option<SolveError> = None;
-        loop {
-            interrupted = interrupted.or_else(|| settings.interruption(problem.t0));
-            if interrupted.is_some() {
-                break;
-            }
-            device.write(&open, &[0; 4]);
-            tables[place_of_attempts] = attempts;
-            device.write(&table, &bytes_of_words(&tables));
-            let began = Instant::now();
-            device.run(&self.compiled, &all, range.1)?;
-            let left = words_of(&device.read(&open)?)[0];
-            report.runs += 1;
-            if left == 0 {
-                break;
-            }
-            // Only how the work is cut depends on the clock.
-            if self.attempts.is_none() {
-                let took = began.elapsed().as_secs_f64();
-                attempts = if took < 0.25 * LONG_RUN {
-                    attempts.saturating_mul(2).min(MOST_ATTEMPTS)
-                } else if took > LONG_RUN {
-                    (attempts / 2).max(1)
-                } else {
-                    attempts
-                };
-            }
-        }
+        let runs = Runs {
+            device,
+            program: &self.compiled,
+            arrays: &all,
+            attempts_at,
+            lanes: range.1,
+            attempts: self.attempts,
+        };
+        let interrupted = runs.finish(settings, problem.t0, &mut report.runs)?;
         let lanes = range.1;
-        let clock = words_of(&device.read(&clock)?);
+        let clock = words(&device.read(&clock)?);
         let clock: Vec<u64> = clock[..lanes].iter().map(|ticks| u64::from(*ticks)).collect();
         self.program.unpack(
             problem,
             settings,
             saves.len(),
             (&reals(&device.read(&results)?), &reals(&device.read(&kept)?)),
-            &words_of(&device.read(&counts)?),
+            &words(&device.read(&counts)?),
             &clock,
             interrupted.as_ref(),
             &mut report.trajectories,
@@ -177,7 +157,52 @@ impl<'a> Solver<'a> {
     }
 }
 
-fn words_of(bytes: &[u8]) -> Vec<u32> {
-    let word = |b: &[u8]| u32::from_ne_bytes([b[0], b[1], b[2], b[3]]);
-    bytes.chunks_exact(4).map(word).collect()
+/// A program whose threads go on in the next run where a run ends, and its arrays.
+pub(crate) struct Runs<'a> {
+    pub(crate) device: &'a Device,
+    pub(crate) program: &'a Compiled,
+    /// In the order of their bindings; the third is `tables`, the last counts open threads.
+    pub(crate) arrays: &'a [&'a wgpu::Buffer],
+    /// Where in `tables` the number of attempts of a run is.
+    pub(crate) attempts_at: usize,
+    pub(crate) lanes: usize,
+    /// Attempts of a run, where a test or a user sets them.
+    pub(crate) attempts: Option<u32>,
+}
+
+impl Runs<'_> {
+    /// Runs until no thread is open or `settings` interrupt at time `t0`; gives why, and counts runs.
+    pub(crate) fn finish(
+        &self,
+        settings: &Settings,
+        t0: f64,
+        runs: &mut u64,
+    ) -> Result<Option<SolveError>, GpuError> {
+        let (device, open) = (self.device, self.arrays[self.arrays.len() - 1]);
+        let mut attempts = self.attempts.unwrap_or(FIRST_ATTEMPTS).clamp(1, MOST_ATTEMPTS);
+        loop {
+            if let Some(interruption) = settings.interruption(t0) {
+                return Ok(Some(interruption));
+            }
+            device.write(open, &[0; 4]);
+            let bytes = bytes_of_words(&[attempts]);
+            device.write_at(self.arrays[2], 4 * self.attempts_at as u64, &bytes);
+            let began = Instant::now();
+            device.run(self.program, self.arrays, self.lanes)?;
+            let left = words(&device.read(open)?)[0];
+            *runs += 1;
+            if left == 0 {
+                return Ok(None);
+            }
+            // Only how the work is cut depends on the clock.
+            if self.attempts.is_none() {
+                let took = began.elapsed().as_secs_f64();
+                if took < 0.25 * LONG_RUN {
+                    attempts = attempts.saturating_mul(2).min(MOST_ATTEMPTS);
+                } else if took > LONG_RUN {
+                    attempts = (attempts / 2).max(1);
+                }
+            }
+        }
+    }
 }

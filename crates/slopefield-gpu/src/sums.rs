@@ -1,10 +1,13 @@
 //! Sums over trajectories in a fixed order.
 
-use crate::dialect::{Dialect, ElementType, Program, SharedArray};
+use crate::dialect::{Dialect, ElementType, Program, SharedArray, WORKGROUP};
 use crate::error::GpuError;
 
 /// Trajectories whose numbers are added one after the other on the card.
 pub(crate) const BLOCK: usize = 64;
+
+/// Groups of threads of a run that every card allows.
+const MOST_GROUPS: usize = 65_535;
 
 /// The arrays, in the order of their bindings.
 pub(crate) const SHARED: [SharedArray; 4] = [
@@ -45,6 +48,11 @@ pub(crate) fn text(dialect: Dialect) -> Result<String, GpuError> {
     })
 }
 
+/// Rows that one run may add, of so many blocks: a run has 65,535 groups of threads at most.
+pub(crate) fn rows_at_once(blocks: usize) -> usize {
+    (MOST_GROUPS * WORKGROUP as usize / blocks.max(1)).max(1)
+}
+
 /// What `tables` holds for sums of these rows, and the number of threads.
 pub(crate) fn tables(rows: &[usize], trajectories: usize) -> (Vec<u32>, usize) {
     let blocks = trajectories.div_ceil(BLOCK);
@@ -52,4 +60,20 @@ pub(crate) fn tables(rows: &[usize], trajectories: usize) -> (Vec<u32>, usize) {
     let mut tables = vec![threads as u32, trajectories as u32, blocks as u32];
     tables.extend(rows.iter().map(|row| *row as u32));
     (tables, threads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BLOCK, MOST_GROUPS, rows_at_once, tables};
+    use crate::dialect::WORKGROUP;
+
+    #[test]
+    fn no_run_has_more_groups_than_cards_allow() {
+        for trajectories in [1_usize, 64, 1000, 1 << 20] {
+            let rows: Vec<usize> = (0..rows_at_once(trajectories.div_ceil(BLOCK))).collect();
+            let (_, threads) = tables(&rows, trajectories);
+            assert!(threads.div_ceil(WORKGROUP as usize) <= MOST_GROUPS, "{trajectories}");
+            assert!(!rows.is_empty());
+        }
+    }
 }
