@@ -73,6 +73,9 @@ fn serve_on(engine: Engine, input: &mut dyn Read, output: Box<dyn Write + Send>)
             Command::train
             | Command::fit
             | Command::gradient
+            | Command::sample
+            | Command::assess
+            | Command::uncertainty
             | Command::forecast
             | Command::terms
             | Command::replace_terms

@@ -5,5 +5,6 @@
 #[cfg(target_os = "linux")]
 mod bad_plugins;
 mod networks;
+mod queue;
 mod terms;
 mod uncertainty;
