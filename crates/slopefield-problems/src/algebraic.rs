@@ -1,5 +1,6 @@
 //! Differential-algebraic equations, as systems with a singular mass matrix.
 
+mod adder;
 mod circuits;
 mod crank;
 mod fekete;
@@ -8,6 +9,7 @@ mod squeezer;
 mod water;
 mod wheelset;
 
+pub use adder::two_bit_adder;
 pub use circuits::nand_gate;
 pub use crank::slider_crank;
 pub use fekete::fekete;
@@ -255,5 +257,6 @@ pub fn algebraic() -> Vec<Problem> {
         fekete(),
         wheelset(),
         nand_gate(),
+        two_bit_adder(),
     ]
 }

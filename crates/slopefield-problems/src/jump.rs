@@ -12,6 +12,7 @@ mod hawkes;
 mod network;
 
 pub use hawkes::hawkes;
+pub(crate) use network::{OSCILLATOR, oscillator_rates};
 pub use network::{diffusion_lattice, dimer_repressor, mixed_oscillator, multistate, twenty_genes};
 
 /// A process that changes by jumps alone: the rate of each jump, what it adds, and the jumps

@@ -26,7 +26,7 @@ mod tests;
 
 pub use algebraic::{
     algebraic, car_axis, fekete, filament, nand_gate, pendulum, pendulum_index_1, robertson_dae,
-    slider_crank, squeezer, transistor_amplifier, water_tubes, wheelset,
+    slider_crank, squeezer, transistor_amplifier, two_bit_adder, water_tubes, wheelset,
 };
 pub use delay::*;
 pub use estimation::{Estimation, estimations};

@@ -41,7 +41,7 @@ mod heat;
 mod reactions;
 
 pub use heat::heat_noise;
-pub use reactions::{bistable_noise, brusselator_noise, ovol2_transition};
+pub use reactions::{bistable_noise, brusselator_noise, mixed_oscillator_noise, ovol2_transition};
 
 fn problem<E: Equations + Clone + 'static>(
     names: (&'static str, &'static str),
@@ -284,5 +284,6 @@ pub fn stochastic() -> Vec<Problem> {
         brusselator_noise(),
         heat_noise(),
         ovol2_transition(),
+        mixed_oscillator_noise(),
     ]
 }

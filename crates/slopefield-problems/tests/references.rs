@@ -165,6 +165,7 @@ fn published_values_satisfy_the_algebraic_equations() {
         (problems::fekete(), 1e-12),
         (problems::wheelset(), 1e-8),
         (problems::nand_gate(), 1e-13),
+        (problems::two_bit_adder(), 1e-9),
     ];
     for (problem, allowed) in cases {
         let mass = problem.rhs.structure().mass.unwrap();
@@ -178,5 +179,33 @@ fn published_values_satisfy_the_algebraic_equations() {
                 assert!(!algebraic || x.abs() < allowed, "{}, t = {t}, row {i}: {x:e}", problem.id);
             }
         }
+    }
+}
+
+#[test]
+fn the_two_bit_adder_is_at_rest_until_a_signal_rises() {
+    let problem = slopefield_problems::two_bit_adder();
+    let mut out = vec![0.0; problem.u0.len()];
+    problem.rhs.eval(0.0, &problem.u0, &[], &mut out, &mut []);
+    // The first signal rises at t = 0 at two gates, by 1 V in each unit of time across 0.6. The values of
+    // the test set are at rest to 1e-9 V, across 1250.
+    for (i, slope) in out.iter().enumerate() {
+        let gate = matches!(i, 1 | 6 | 40 | 45);
+        assert!((slope - if gate { 0.6 } else { 0.0 }).abs() < 1e-6, "row {i}: {slope:e}");
+    }
+    // Charges published beside the voltages, of some transistors and of the outputs.
+    let charges = [
+        (0, 0.532_967_634_834_889_3e-5),
+        (3, 0.709_060_291_527_592_7e-2),
+        (39, 0.608_319_921_582_274_6e-3),
+        (80, -0.304_856_827_806_005_1),
+        (117, -0.193_440_830_329_868_7),
+        (119, -0.579_443_452_722_597_2),
+        (120, -0.193_440_830_329_868_7),
+        (155, -0.300_743_527_508_374),
+    ];
+    for (i, charge) in charges {
+        let found = problem.references[0].u[i];
+        assert!((found - charge).abs() < 1e-12, "charge {i}: {found} {charge}");
     }
 }

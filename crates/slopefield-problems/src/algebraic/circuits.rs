@@ -24,13 +24,13 @@ fn pulse<N: Number>(t: N, [rise, high, fall, period]: [f64; 4]) -> (N, N) {
 }
 
 /// Threshold, body effect, potential of the surface, gain forwards and backwards.
-type Kind = [f64; 5];
+pub(super) type Kind = [f64; 5];
 const DEPLETION: Kind = [-2.43, 0.2, 1.28, 5.35e-4, 5.35e-4];
 const ENHANCEMENT: Kind = [0.2, 0.035, 1.01, 1.748e-3, 1.748e-4];
 
 /// The current from source to drain in the model of Shichman and Hodges, with the voltages from source
 /// to drain and gate and those of the bulk, at the source and at the drain.
-fn current<N: Number>(kind: Kind, drain: N, gate: N, bulk: [N; 2]) -> N {
+pub(super) fn current<N: Number>(kind: Kind, drain: N, gate: N, bulk: [N; 2]) -> N {
     let [threshold, body, surface, forwards, backwards] = kind;
     let one_way = |across: N, gate: N, bulk: N, gain: f64| {
         let excess = gate - ((-bulk + surface).sqrt() - surface.sqrt()) * body - threshold;
@@ -46,7 +46,7 @@ fn current<N: Number>(kind: Kind, drain: N, gate: N, bulk: [N; 2]) -> N {
 }
 
 /// The current through the junction of the bulk.
-fn leak<N: Number>(voltage: N) -> N {
+pub(super) fn leak<N: Number>(voltage: N) -> N {
     N::choose(voltage, N::of(0.0), ((voltage / 25.85).exp() - 1.0) * -1e-14)
 }
 

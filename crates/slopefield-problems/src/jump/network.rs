@@ -304,25 +304,43 @@ fn low<N: Number>(x: N) -> N {
     N::of(1.0) / ((x / 100.0).square().square() + 1.0)
 }
 
+/// The rates of the oscillating network.
+pub(crate) fn oscillator_rates<N: Number>(
+    u: impl Fn(usize) -> N,
+    p: impl Fn(usize) -> N,
+) -> [N; 12] {
+    let third = u(0).square() * u(0) / 1e6;
+    let sixth = third.square();
+    [
+        p(0) * u(0),
+        p(0) * u(1),
+        p(0) * u(2),
+        p(1) * low(u(0)),
+        p(2) * low(u(1)),
+        p(3) * low(u(2)),
+        p(4) * sixth / (sixth + 1.0),
+        p(5) * 0.002 * (-low(u(1)) + 1.0) * u(3),
+        p(6),
+        p(7) * u(3) * u(4),
+        p(8) * u(5) * (u(5) - 1.0) / 2.0,
+        p(9) * u(6),
+    ]
+}
+
 function! {
     OscillatorRates: (7, 10) -> 12;
     (_, u, p, out) {
-        let third = u(0).square() * u(0) / 1e6;
-        let sixth = third.square();
-        out(0, p(0) * u(0));
-        out(1, p(0) * u(1));
-        out(2, p(0) * u(2));
-        out(3, p(1) * low(u(0)));
-        out(4, p(2) * low(u(1)));
-        out(5, p(3) * low(u(2)));
-        out(6, p(4) * sixth / (sixth + 1.0));
-        out(7, p(5) * 0.002 * (-low(u(1)) + 1.0) * u(3));
-        out(8, p(6));
-        out(9, p(7) * u(3) * u(4));
-        out(10, p(8) * u(5) * (u(5) - 1.0) / 2.0);
-        out(11, p(9) * u(6));
+        for (j, rate) in oscillator_rates(u, p).into_iter().enumerate() {
+            out(j, rate);
+        }
     }
 }
+
+/// Amounts and parameters.
+pub(crate) const OSCILLATOR: ([f64; 7], [f64; 10]) = (
+    [200.0, 60.0, 120.0, 100.0, 50.0, 50.0, 50.0],
+    [0.01, 3.0, 3.0, 4.5, 2.0, 15.0, 20.0, 0.005, 0.01, 0.05],
+);
 
 /// A ring of three genes that repress each other and drive a chain of proteins: 7 species, 12
 /// reactions with Hill functions and mass action, to t = 4000. Public texts differ by whether
@@ -344,8 +362,7 @@ pub fn mixed_oscillator() -> Problem {
     ]);
     changes[10] = vec![(5, -2.0), (6, 1.0)];
     let network = Network { rates: Derived(OscillatorRates), changes };
-    let u0 = [200.0, 60.0, 120.0, 100.0, 50.0, 50.0, 50.0];
-    let p = [0.01, 3.0, 3.0, 4.5, 2.0, 15.0, 20.0, 0.005, 0.01, 0.05];
+    let (u0, p) = OSCILLATOR;
     problem(("mixed-oscillator", "Oscillating network"), network, 4000.0, &u0, &p)
         .with_text(model!("mixed_oscillator"))
 }

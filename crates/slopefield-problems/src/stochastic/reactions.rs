@@ -3,6 +3,7 @@
 use super::problem;
 use crate::Problem;
 use crate::function::Derived;
+use crate::jump::{OSCILLATOR, oscillator_rates};
 use crate::number::{Float, Number};
 use crate::problem::{function, model};
 use crate::system::Equations;
@@ -68,6 +69,60 @@ pub fn brusselator_noise() -> Problem {
     let names = ("brusselator-noise", "Brusselator with noise");
     let p = [1.0, 1.0, 2.5, 1.0, 0.15];
     problem(names, NoisyBrusselator, 100.0, &[3.0, 2.0], &p).with_text(model!("brusselator_noise"))
+}
+
+/// How each of the twelve reactions of the oscillating network changes the seven species.
+const OSCILLATOR_CHANGES: [[f64; 7]; 12] = [
+    [-1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    [0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    [0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0],
+    [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0],
+    [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0],
+    [0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0],
+    [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0],
+    [0.0, 0.0, 0.0, 0.0, -1.0, 1.0, 0.0],
+    [0.0, 0.0, 0.0, 0.0, 0.0, -2.0, 1.0],
+    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0],
+];
+
+noisy! {
+    NoisyOscillator, NoisyOscillatorNoise: 7, 10;
+    12 sources, General, Ito;
+    (_, u, p, out) {
+        let rates = oscillator_rates(u, p);
+        for i in 0..7 {
+            let mut sum = N::of(0.0);
+            for (rate, change) in rates.into_iter().zip(OSCILLATOR_CHANGES) {
+                if change[i] != 0.0 {
+                    sum = sum + rate * change[i];
+                }
+            }
+            out(i, sum);
+        }
+    }
+    noise (_, u, p, out) {
+        for (j, (rate, change)) in
+            oscillator_rates(u, p).into_iter().zip(OSCILLATOR_CHANGES).enumerate()
+        {
+            let root = N::choose(rate, rate, N::of(0.0)).sqrt();
+            for (i, change) in change.into_iter().enumerate() {
+                out(7 * j + i, if change == 0.0 { N::of(0.0) } else { root * change });
+            }
+        }
+    }
+}
+
+/// The reactions of `mixed-oscillator` with the noise of the chemical Langevin equation instead of
+/// random jumps: twelve sources, one for each reaction. Its text is the same, run in another way.
+///
+/// D. T. Gillespie, *The chemical Langevin equation*, J. Chem. Phys. 113 (2000) 297,
+/// doi:10.1063/1.481811.
+pub fn mixed_oscillator_noise() -> Problem {
+    let names = ("mixed-oscillator-noise", "Oscillating network with noise");
+    let (u0, p) = OSCILLATOR;
+    problem(names, NoisyOscillator, 4000.0, &u0, &p).with_text(model!("mixed_oscillator"))
 }
 
 /// A fraction `1/(1 + x)`.

@@ -34,7 +34,7 @@ fn products_of_every_part_match_differences() {
             events.affects.iter().for_each(|affect| check("affect", &**affect));
         }
     }
-    assert_eq!(checked, 2 * 32 + 14 + 10 + 2 + 2 + 1 + 2, "delays, noise, jumps, events");
+    assert_eq!(checked, 2 * 32 + 15 + 10 + 2 + 2 + 1 + 2, "delays, noise, jumps, events");
 }
 
 #[test]
@@ -189,4 +189,35 @@ fn second_derivatives_match_differences() {
         }
     }
     assert!(checked > 60, "{checked}");
+}
+
+#[test]
+fn langevin_noise_has_drift_and_covariance_of_the_jumps() {
+    let (jumps, noise) = (crate::mixed_oscillator(), crate::mixed_oscillator_noise());
+    let (n, t, p) = (noise.u0.len(), 0.0, &noise.p);
+    let u: Vec<f64> =
+        noise.u0.iter().enumerate().map(|(i, x)| x * (1.0 + 0.3 * number(i))).collect();
+    let structure = jumps.rhs.structure();
+    let reactions = structure.jumps.unwrap();
+    let rates = eval(reactions.rates, t, &u, p);
+    let (mut drift, mut covariance) = (vec![0.0; n], vec![0.0; n * n]);
+    for (rate, change) in rates.iter().zip(reactions.changes) {
+        let JumpChange::Add(list) = change else { panic!("reactions add") };
+        for &(i, a) in list.iter() {
+            drift[i as usize] += rate * a;
+            for &(j, b) in list.iter() {
+                covariance[i as usize * n + j as usize] += rate * a * b;
+            }
+        }
+    }
+    let found = eval(&*noise.rhs, t, &u, p);
+    let columns = eval(noise.rhs.structure().noise.unwrap().coefficients, t, &u, p);
+    for i in 0..n {
+        assert!((found[i] - drift[i]).abs() < 1e-12 * rates.iter().sum::<f64>(), "drift {i}");
+        for j in 0..n {
+            let sum: f64 = columns.chunks_exact(n).map(|column| column[i] * column[j]).sum();
+            let known = covariance[i * n + j];
+            assert!((sum - known).abs() <= 1e-12 * known.abs(), "{i}, {j}: {sum} {known}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod algebraic;
 mod bad_input;
 mod bdf;
 mod behaviour;
+mod circuits;
 mod common;
 mod convergence;
 mod delay;

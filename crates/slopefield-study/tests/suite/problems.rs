@@ -218,8 +218,11 @@ fn model_texts_are_the_equations_written_by_hand() {
         let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error);
         let codes: Vec<_> = errors.map(|d| d.code).collect();
         assert!(codes.is_empty(), "{}:\n{rendered}", problem.id);
-        let mode =
-            if problem.class == Class::Jump { ReactionMode::Jumps } else { ReactionMode::Ode };
+        let mode = match problem.class {
+            Class::Jump => ReactionMode::Jumps,
+            Class::Stochastic => ReactionMode::Langevin,
+            _ => ReactionMode::Ode,
+        };
         let model = CompiledModel::with_reactions(text, &BuiltinNetworks, mode).unwrap();
         compare(&problem, &model);
         compared += 1;
