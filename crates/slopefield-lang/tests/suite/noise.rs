@@ -139,8 +139,7 @@ fn moments_over_paths_are_whole_observations() {
     use slopefield_lang::functions::PathMoment;
     let model = right(
         "noise W\nstate x[i in 1..2] = 1 {m}\nparam s = 0.5\nx[i]' = -x[i] + s*W' for i in 1..2\n\
-         let twice = 2*x[1]\n\
-         observe a = path_mean(twice) with normal(0.1)\n\
+         observe a = path_mean(2*x[1]) with normal(0.1)\n\
          observe b[i in 1..2] = path_variance(x[i]) with normal(s*x[1])\n\
          observe c = x[1]\n",
     );
@@ -153,10 +152,8 @@ fn moments_over_paths_are_whole_observations() {
     assert_eq!(value(&b2.value, &[3.0, 4.0], &[0.5]), 4.0);
     // A variance has not the unit of what varies.
     assert_eq!((b2.unit.as_deref(), c.unit.as_deref()), (None, Some("m")));
-    // A name of the text's own goes first.
-    let own =
-        right("state x = 1\nx' = -x\nfunction path_mean(a) = 2*a\nobserve y = path_mean(x)\n");
-    assert_eq!(own.observations[0].over_paths, None);
+    let own = "state x = 1\nx' = -x\nfunction path_mean(a) = 2*a\nobserve y = path_mean(x)\n";
+    assert_eq!(codes(own), ["name-taken"]);
     let nested = "noise W\nstate x = 1\nx' = W'\nobserve y = path_mean(x)^2\n";
     assert_eq!(codes(nested), ["misplaced-moment"]);
     assert_eq!(codes("noise W\nstate x = 1\nx' = path_mean(x) + W'\n"), ["misplaced-moment"]);

@@ -101,14 +101,14 @@ const TABLE: &[(&str, &[f64], f64, f64, f64)] = &[
 fn curvatures_are_differences_of_slopes() {
     for (name, arguments, x, _, _) in TABLE {
         let prior = Prior::new(name, arguments).unwrap();
-        let h = 1e-3 * x.abs().max(1e-3);
+        let h = 1e-4 * x.abs().max(1e-3);
         let slope = |k: f64| prior.log_density(x + k * h).map(|d| d.1);
         let all: Option<Vec<f64>> =
             [1.0, -1.0, 2.0, -2.0, 3.0, -3.0].into_iter().map(slope).collect();
         let Some(s) = all else { continue }; // too near to an edge
         let difference = (45.0 * (s[0] - s[1]) - 9.0 * (s[2] - s[3]) + (s[4] - s[5])) / (60.0 * h);
         let (found, size) = (prior.curvature(*x), s[0].abs() / x.abs().max(1e-3));
-        let off = (found + difference).abs() / (found.abs() + size);
+        let off = (found + difference).abs() / (found.abs() + size).max(f64::MIN_POSITIVE);
         // Corners have none.
         let corner =
             ["laplace", "log_laplace"].contains(name) && (s[0] - s[1]).abs() > 0.1 * s[0].abs();
