@@ -124,6 +124,9 @@ pub struct TrainingFile {
     pub iterations: Option<u32>,
     /// Weight of the sum of squares of network weights.
     pub l2: f64,
+    /// Iterations without a better hold-out that end the training; the fit is then the one with the best
+    /// hold-out. 0 for none.
+    pub patience: u32,
     /// Trainings from so many places, of which the best counts; 1 begins at the start alone.
     pub starts: u32,
     /// Parameters without bounds and without a prior begin between their start divided by this and
@@ -143,6 +146,7 @@ impl Default for TrainingFile {
             check: true,
             iterations: None,
             l2: 0.0,
+            patience: 0,
             starts: 1,
             starts_factor: 10.0,
             stages: Vec::new(),
@@ -186,6 +190,8 @@ pub struct StageFile {
     pub population: u32,
     /// Experiments that an iteration looks at (Adam, AdamW); 0 looks at all of them.
     pub batch: u32,
+    /// Iterations without a better hold-out that end the stage, at the best hold-out; 0 for none.
+    pub patience: u32,
 }
 
 impl Default for StageFile {
@@ -204,6 +210,7 @@ impl Default for StageFile {
             spread: 1.0,
             population: 0,
             batch: 0,
+            patience: 0,
         }
     }
 }

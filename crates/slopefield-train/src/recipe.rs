@@ -81,6 +81,9 @@ pub struct Stage {
     pub search: Search,
     /// Experiments that an iteration of Adam and AdamW looks at.
     pub batch: Batch,
+    /// Iterations without a better hold-out that end the stage; 0 for none. The next stage then begins at
+    /// the best hold-out, and after the last one the fit is that.
+    pub patience: u32,
 }
 
 /// How CMA-ES looks around.
@@ -130,6 +133,7 @@ impl Stage {
             decay: 0.0,
             search: Search::default(),
             batch: Batch::default(),
+            patience: 0,
         }
     }
 
@@ -289,6 +293,12 @@ impl Recipe {
                 return Err(format!(
                     "{at}: the horizon must be above 0 and at most 1, not {}",
                     s.horizon
+                ));
+            }
+            if s.patience > 0 && s.horizon < 1.0 {
+                return Err(format!(
+                    "{at}: only over the whole time span can the hold-out end it; take its patience \
+                     or its horizon away"
                 ));
             }
             if s.optimiser == Optimiser::CmaEs {

@@ -256,13 +256,16 @@ fn read_best(r: &mut Reader<'_>) -> Result<Best, Malformed> {
     })
 }
 
+/// Added to the tag of a stage that has patience, which stands at its end.
+const PATIENT: u8 = 8;
+
 /// Bytes of a recipe's stages; also what the fingerprint covers.
 pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) -> Vec<u8> {
     let mut w = Writer::default();
     w.count(stages.len() as u64);
     for s in stages {
         let batched = s.batch.experiments > 0;
-        w.byte(match s.optimiser {
+        let tag = match s.optimiser {
             Optimiser::Adam if batched => 6,
             Optimiser::AdamW if batched => 7,
             Optimiser::Adam => 0,
@@ -271,7 +274,8 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
             Optimiser::AdamW => 3,
             Optimiser::Lbfgsb => 4,
             Optimiser::CmaEs => 5,
-        });
+        };
+        w.byte(if s.patience > 0 { tag + PATIENT } else { tag });
         w.count(u64::from(s.iterations));
         w.number(s.rate);
         w.number(s.horizon);
@@ -308,6 +312,9 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
             w.count(u64::from(s.search.population));
             w.count(s.search.seed);
         }
+        if s.patience > 0 {
+            w.count(u64::from(s.patience));
+        }
     }
     option(&mut w, early_stopping.as_ref(), |w, e| w.count(u64::from(e.patience)));
     w.0
@@ -316,6 +323,7 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
 fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>), Malformed> {
     let stage = |r: &mut Reader<'_>| {
         let tag = r.byte()?;
+        let (tag, patient) = (tag % PATIENT, tag / PATIENT);
         let mut stage = Stage {
             optimiser: match tag {
                 0 | 6 => Optimiser::Adam,
@@ -326,6 +334,7 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
                 5 => Optimiser::CmaEs,
                 _ => return Err(Malformed),
             },
+            patience: 0,
             iterations: small(r)?,
             rate: r.number()?,
             horizon: r.number()?,
@@ -363,6 +372,11 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
             let (spread, population, seed) = (r.number()?, small(r)?, r.count()?);
             stage.search = Search { spread, population, seed };
         }
+        stage.patience = match patient {
+            0 => 0,
+            1 => small(r)?,
+            _ => return Err(Malformed),
+        };
         Ok(stage)
     };
     // A stage takes 44 bytes at least.

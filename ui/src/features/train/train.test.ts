@@ -69,7 +69,7 @@ describe("the recipe", () => {
     choose("stage-1-optimiser", "adamw");
     await enter("stage-1-decay", "0.3");
     await vi.waitFor(() =>
-      expect(training().stages[0]).toEqual({ optimiser: "adamw", iterations: 80, rate: 0.05, horizon: 0.4, schedule: "cosine", down_to: 0.2, clip: "relative", clip_at: 4, scope: "all-but-noise", decay: 0.3, spread: 1, population: 0, batch: 3 }),
+      expect(training().stages[0]).toEqual({ optimiser: "adamw", iterations: 80, rate: 0.05, horizon: 0.4, schedule: "cosine", down_to: 0.2, clip: "relative", clip_at: 4, scope: "all-but-noise", decay: 0.3, spread: 1, population: 0, batch: 3, patience: 0 }),
     );
     expect(session.project.view?.problem.stages[0]?.details).toBe("falling to 20 % (cosine), gradient at most 4 times its average, 3 experiments an iteration, decay 0.3, all but the noise");
     await type("stage-1-decay", "-1");
