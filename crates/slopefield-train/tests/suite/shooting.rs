@@ -144,3 +144,22 @@ fn stopping_while_segments_are_joined_loses_nothing_but_time() {
     let bits = |fit: &Fit| fit.theta.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     assert_eq!((bits(&resumed), resumed.evaluations), (bits(&straight), straight.evaluations));
 }
+
+/// While segments are made to join, it is told how far that is.
+#[test]
+fn joining_tells_its_progress() {
+    let mut objective = Objective::new(prey_alone(), methods()).unwrap();
+    let recipe = from_segments(vec![Stage::lbfgs(5, 1.0)]);
+    let (mut shares, mut begun) = (Vec::new(), false);
+    train(&mut objective, &recipe, Start::Problem, &Control::default(), &mut |event| match event {
+        Event::Joining { share, left } => {
+            assert!(!begun && (0.0..1.0).contains(&share));
+            assert!(left.is_none_or(|left| left >= 0.0));
+            shares.push(share);
+        }
+        Event::Iteration { .. } => begun = true,
+        _ => {}
+    });
+    assert!(shares.len() > 20 && shares.windows(2).all(|pair| pair[0] <= pair[1]), "{shares:?}");
+    assert!(begun && shares[0] == 0.0 && shares.last().is_some_and(|s| *s >= 0.8));
+}

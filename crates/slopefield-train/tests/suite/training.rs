@@ -678,7 +678,7 @@ fn events_come_in_order_and_count_every_iteration() {
             }
             Event::Checkpoint(_) => checkpoints += 1,
             Event::Note { .. } | Event::Paused(_) => {}
-            Event::Starts { .. } => panic!("there is one start"),
+            Event::Starts { .. } | Event::Joining { .. } => panic!("there is one start, as given"),
         },
     );
     assert_eq!(log.len(), 27);
