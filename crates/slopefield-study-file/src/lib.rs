@@ -192,6 +192,9 @@ pub struct StageFile {
     pub batch: u32,
     /// Iterations without a better hold-out that end the stage, at the best hold-out; 0 for none.
     pub patience: u32,
+    /// Segments into which the training span of each experiment is cut (Adam, AdamW), each with an initial
+    /// state of its own; `batch` then counts segments. 0 for none.
+    pub segments: u32,
 }
 
 impl Default for StageFile {
@@ -211,6 +214,7 @@ impl Default for StageFile {
             population: 0,
             batch: 0,
             patience: 0,
+            segments: 0,
         }
     }
 }

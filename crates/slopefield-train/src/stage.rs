@@ -24,7 +24,7 @@ const HOLD_OUT_EVERY: u64 = 5;
 const RECENT: usize = 20;
 const RECENT_LEAST: usize = 5;
 /// Rollbacks without improvement that end a stage.
-const ROLLBACKS: u32 = 12;
+pub(crate) const ROLLBACKS: u32 = 12;
 /// Times a stage that cannot start may be preceded by one with half its horizon.
 const HALVINGS: u32 = 6;
 
@@ -62,6 +62,9 @@ impl Session<'_> {
     /// the training.
     pub(crate) fn run_stage(&mut self) -> Result<StopReason, StopReason> {
         self.hold()?;
+        if self.state.stages[self.state.stage].segments > 0 {
+            return self.run_segments();
+        }
         let mut optimiser = match self.state.optimiser.take() {
             Some(optimiser) => optimiser,
             None => self.begin_stage()?,
@@ -177,7 +180,7 @@ impl Session<'_> {
 
     /// Moves the beginning of a stage off bounds, where an earlier one may have ended and only
     /// L-BFGS-B can begin.
-    fn step_off_bounds(&mut self, stage: &Stage) {
+    pub(crate) fn step_off_bounds(&mut self, stage: &Stage) {
         if stage.optimiser != Optimiser::Lbfgsb && !all_finite(&self.state.z) {
             let theta = self.objective.theta(&self.state.z);
             self.state.z = self.objective.z(&theta);
@@ -208,7 +211,11 @@ impl Session<'_> {
         true
     }
 
-    fn start_optimiser(&mut self, stage: &Stage, z: Vec<f64>) -> Result<OptimiserState, Failure> {
+    pub(crate) fn start_optimiser(
+        &mut self,
+        stage: &Stage,
+        z: Vec<f64>,
+    ) -> Result<OptimiserState, Failure> {
         let started = match stage.optimiser {
             Optimiser::Adam | Optimiser::AdamW => self
                 .with_evaluator(stage, None, |evaluate| Adam::start(z, evaluate))
@@ -251,7 +258,7 @@ impl Session<'_> {
 
     /// Weights that the stage moves: what else there is has no size that would be worth keeping
     /// small.
-    fn decaying(&self, stage: &Stage) -> Vec<bool> {
+    pub(crate) fn decaying(&self, stage: &Stage) -> Vec<bool> {
         let specs = &self.objective.problem().theta;
         let moving = self.objective.moving(stage.scope);
         specs.iter().zip(moving).map(|(s, m)| m && s.kind == ParamKind::Weight).collect()
@@ -528,7 +535,7 @@ impl Session<'_> {
     }
 
     /// Moves on to the next stage.
-    fn end_stage(&mut self) {
+    pub(crate) fn end_stage(&mut self) {
         let patient = self.state.stages[self.state.stage].patience > 0;
         if let Some(best) = &self.state.best {
             let predicts = self.state.best_hold_out.as_ref().filter(|_| patient);
@@ -561,7 +568,7 @@ impl Session<'_> {
     }
 
     /// The full evaluation behind a loss of the current iteration.
-    fn traced(&self, loss: f64) -> Evaluation {
+    pub(crate) fn traced(&self, loss: f64) -> Evaluation {
         if let Some(known) = self.trace.iter().rev().find(|e| e.loss == loss) {
             return *known;
         }
@@ -668,7 +675,7 @@ impl Session<'_> {
 }
 
 /// What an optimiser is told of an evaluation that failed; the error is kept for the report.
-fn failed(error: Failure, last: &mut Option<Failure>) -> StepError {
+pub(crate) fn failed(error: Failure, last: &mut Option<Failure>) -> StepError {
     let cancelled = error.is_cancelled();
     *last = Some(error);
     if cancelled { StepError::Interrupted } else { StepError::Failed }

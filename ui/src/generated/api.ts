@@ -2237,7 +2237,12 @@ batch: number,
 /**
  * Iterations without a better hold-out that end the stage, at the best hold-out; 0 for none.
  */
-patience: number, };
+patience: number, 
+/**
+ * Segments into which the training span of each experiment is cut (Adam, AdamW), each with an initial
+ * state of its own; `batch` then counts segments. 0 for none.
+ */
+segments: number, };
 
 /**
  * A stage of the recipe.

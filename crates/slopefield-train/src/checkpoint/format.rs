@@ -256,8 +256,9 @@ fn read_best(r: &mut Reader<'_>) -> Result<Best, Malformed> {
     })
 }
 
-/// Added to the tag of a stage that has patience, which stands at its end.
+/// Added to the tag of a stage that has patience, and of one over segments, which stand at its end.
 const PATIENT: u8 = 8;
+const IN_SEGMENTS: u8 = 16;
 
 /// Bytes of a recipe's stages; also what the fingerprint covers.
 pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) -> Vec<u8> {
@@ -275,7 +276,8 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
             Optimiser::Lbfgsb => 4,
             Optimiser::CmaEs => 5,
         };
-        w.byte(if s.patience > 0 { tag + PATIENT } else { tag });
+        let patient = if s.patience > 0 { PATIENT } else { 0 };
+        w.byte(tag + patient + if s.segments > 0 { IN_SEGMENTS } else { 0 });
         w.count(u64::from(s.iterations));
         w.number(s.rate);
         w.number(s.horizon);
@@ -315,6 +317,9 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
         if s.patience > 0 {
             w.count(u64::from(s.patience));
         }
+        if s.segments > 0 {
+            w.count(u64::from(s.segments));
+        }
     }
     option(&mut w, early_stopping.as_ref(), |w, e| w.count(u64::from(e.patience)));
     w.0
@@ -323,7 +328,7 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
 fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>), Malformed> {
     let stage = |r: &mut Reader<'_>| {
         let tag = r.byte()?;
-        let (tag, patient) = (tag % PATIENT, tag / PATIENT);
+        let (tag, more) = (tag % PATIENT, tag & !(PATIENT - 1));
         let mut stage = Stage {
             optimiser: match tag {
                 0 | 6 => Optimiser::Adam,
@@ -335,6 +340,7 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
                 _ => return Err(Malformed),
             },
             patience: 0,
+            segments: 0,
             iterations: small(r)?,
             rate: r.number()?,
             horizon: r.number()?,
@@ -372,11 +378,15 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
             let (spread, population, seed) = (r.number()?, small(r)?, r.count()?);
             stage.search = Search { spread, population, seed };
         }
-        stage.patience = match patient {
-            0 => 0,
-            1 => small(r)?,
-            _ => return Err(Malformed),
-        };
+        if more & !(PATIENT | IN_SEGMENTS) != 0 {
+            return Err(Malformed);
+        }
+        if more & PATIENT != 0 {
+            stage.patience = small(r)?;
+        }
+        if more & IN_SEGMENTS != 0 {
+            stage.segments = small(r)?;
+        }
         Ok(stage)
     };
     // A stage takes 44 bytes at least.
