@@ -130,6 +130,9 @@ pub struct TrainingFile {
     pub iterations: Option<u32>,
     /// Weight of the sum of squares of network weights.
     pub l2: f64,
+    /// Iterations without a better hold-out that end the training; the fit is then the one with the best
+    /// hold-out. 0 for none.
+    pub patience: u32,
     /// Trainings from so many places, of which the best counts; 1 begins at the start alone.
     pub starts: u32,
     /// Parameters without bounds and without a prior begin between their start divided by this and
@@ -149,6 +152,7 @@ impl Default for TrainingFile {
             check: true,
             iterations: None,
             l2: 0.0,
+            patience: 0,
             starts: 1,
             starts_factor: 10.0,
             stages: Vec::new(),
@@ -192,6 +196,11 @@ pub struct StageFile {
     pub population: u32,
     /// Experiments that an iteration looks at (Adam, AdamW); 0 looks at all of them.
     pub batch: u32,
+    /// Iterations without a better hold-out that end the stage, at the best hold-out; 0 for none.
+    pub patience: u32,
+    /// Segments into which the training span of each experiment is cut (Adam, AdamW), each with an initial
+    /// state of its own; `batch` then counts segments. 0 for none.
+    pub segments: u32,
 }
 
 impl Default for StageFile {
@@ -210,6 +219,8 @@ impl Default for StageFile {
             spread: 1.0,
             population: 0,
             batch: 0,
+            patience: 0,
+            segments: 0,
         }
     }
 }

@@ -13,8 +13,8 @@ use slopefield_lang::functions::PathMoment as LangMoment;
 use slopefield_lang::{Model, Noise, ReactionMode, Scale as LangScale};
 use slopefield_solve::{Settings, SolveError};
 use slopefield_train::{
-    self as train, Beginning, ModelKernels, MultiStart, NoiseKind, ObservationSpec, OverPaths,
-    ParamKind, ParamSpec, PathMoment, Recipe, Scale, Source,
+    self as train, Beginning, EarlyStopping, ModelKernels, MultiStart, NoiseKind, ObservationSpec,
+    OverPaths, ParamKind, ParamSpec, PathMoment, Recipe, Scale, Source,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -380,6 +380,9 @@ fn recipe(seed: u64, training: &TrainingFile, default: impl FnOnce() -> Recipe) 
         "changes" => recipe.beginning = Beginning::Changes,
         "segments" => recipe.beginning = Beginning::Segments,
         _ => {}
+    }
+    if training.patience > 0 {
+        recipe.early_stopping = Some(EarlyStopping { patience: training.patience });
     }
     match training.iterations {
         Some(most) => recipe.capped(u64::from(most)),

@@ -132,8 +132,27 @@ pub fn resolve(model: &Model, file: &StudyFile, tables: &BTreeMap<String, TableD
             (0..model.observations.len()).filter(|i| !seen.contains(i)).collect();
         warn_unseen(model, &unseen, &mut resolved.problems);
         inputs::warn_beyond(model, file.forecast.until, &mut resolved);
+        warn_patient(file, &mut resolved);
     }
     resolved
+}
+
+/// Early stopping without anything that is held out.
+fn warn_patient(file: &StudyFile, resolved: &mut Resolved) {
+    let mut series = resolved.experiments.iter().flat_map(|e| &e.series);
+    if series.any(|s| s.held_out.contains(&true)) {
+        return;
+    }
+    let own = if file.training.recipe == "custom" { &file.training.stages[..] } else { &[] };
+    let patient = own.iter().position(|s| s.patience > 0);
+    let place = match (file.training.patience, patient) {
+        (1.., _) => "training.patience".to_owned(),
+        (0, Some(i)) => format!("training.stages {}: patience", i + 1),
+        (0, None) => return,
+    };
+    let message =
+        "nothing is held out, so that nothing ends early; give an experiment a `hold_out`";
+    resolved.problems.push(Problem::warning(place, message));
 }
 
 /// The experiments of a study: those it names, or else one for each table.

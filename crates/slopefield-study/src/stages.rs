@@ -56,6 +56,11 @@ pub fn stage(file: &StageFile, seed: u64) -> Stage {
             }
             _ => Batch::default(),
         },
+        patience: file.patience,
+        segments: match optimiser {
+            Optimiser::Adam | Optimiser::AdamW => file.segments,
+            _ => 0,
+        },
         ..Stage::adam(file.iterations, file.rate, file.horizon)
     }
 }
@@ -74,11 +79,13 @@ pub fn written(stage: &Stage) -> StageFile {
         iterations: stage.iterations,
         horizon: stage.horizon,
         scope: word(&SCOPES, &stage.scope).into(),
+        patience: stage.patience,
         ..StageFile::default()
     };
     if stage.is_adam() {
         file.rate = stage.rate;
         file.batch = stage.batch.experiments;
+        file.segments = stage.segments;
         (file.schedule, file.down_to) = match stage.schedule {
             Schedule::Constant => ("constant".into(), file.down_to),
             Schedule::Cosine(last) => ("cosine".into(), last),
@@ -120,10 +127,14 @@ pub fn details(stage: &Stage) -> String {
                 parts.push(format!("gradient at most {limit} times its average"));
             }
         }
+        if stage.segments > 0 {
+            parts.push(format!("{} segments of each experiment", stage.segments));
+        }
+        let one = if stage.segments > 0 { "segment" } else { "experiment" };
         match stage.batch.experiments {
             0 => {}
-            1 => parts.push("1 experiment an iteration".into()),
-            some => parts.push(format!("{some} experiments an iteration")),
+            1 => parts.push(format!("1 {one} an iteration")),
+            some => parts.push(format!("{some} {one}s an iteration")),
         }
     }
     if stage.optimiser == Optimiser::AdamW {
@@ -134,6 +145,9 @@ pub fn details(stage: &Stage) -> String {
         if stage.search.population > 0 {
             parts.push(format!("{} places a generation", stage.search.population));
         }
+    }
+    if stage.patience > 0 {
+        parts.push(format!("ends after {} iterations without a better hold-out", stage.patience));
     }
     match stage.scope {
         Scope::All => {}
@@ -199,6 +213,12 @@ mod tests {
             Stage { schedule: Schedule::Exponential(0.02), clip: Clip::Norm(1.5), ..adam },
             Stage { scope: Scope::AllButNoise, ..Stage::adamw(7, 0.01, 0.3, 1.0) },
             Stage { batch: Batch { experiments: 4, seed: 1 }, ..adam },
+            Stage { patience: 50, ..Stage::adam(60, 0.05, 1.0) },
+            Stage {
+                segments: 20,
+                batch: Batch { experiments: 3, seed: 1 },
+                ..Stage::adam(60, 0.05, 1.0)
+            },
         ]
     }
 
@@ -235,6 +255,8 @@ mod tests {
         assert_eq!(told[2], "falling to 2 % (exponential), gradient at most 1.5");
         assert_eq!(told[3], "decay 0.3, all but the noise");
         assert_eq!(told[4], "4 experiments an iteration");
+        assert_eq!(told[6], "20 segments of each experiment, 3 segments an iteration");
+        assert_eq!(told[5], "ends after 50 iterations without a better hold-out");
         let search = Search { spread: 0.5, population: 20, seed: 1 };
         let global = Stage::cma_es(50, search, 1.0);
         assert_eq!(details(&global), "spread 0.5, 20 places a generation");
@@ -283,6 +305,12 @@ mod tests {
             f.population = 3;
         };
         assert!(found(&few).contains("4 to 10000 places"));
+        let one = |f: &mut StageFile| f.segments = 1;
+        assert!(found(&one).contains("2 segments at least"));
+        let part = |f: &mut StageFile| (f.segments, f.horizon) = (5, 0.5);
+        assert!(found(&part).contains("segments are of the whole time span"));
+        let early = |f: &mut StageFile| (f.patience, f.horizon) = (5, 0.5);
+        assert!(found(&early).contains("only over the whole time span"));
         let decaying = |f: &mut StageFile| {
             f.optimiser = "adamw".into();
             f.decay = -1.0;

@@ -1,10 +1,15 @@
 //! Where training begins: at the start values, or at a place that the data lead to.
 
 use crate::collocation::match_changes;
+use crate::control::Event;
 use crate::fit::StopReason;
 use crate::recipe::Beginning;
 use crate::session::Session;
-use crate::shooting::{Unjoined, join_segments};
+use crate::shooting::{Joined, Unjoined, join_segments_told};
+use std::time::Instant;
+
+/// Share that must be done before a guess is made of the time that is left.
+const KNOWN: f64 = 0.02;
 
 impl Session<'_> {
     /// Moves the start to where the recipe wants to begin, if the loss is lower there, and says
@@ -59,8 +64,8 @@ impl Session<'_> {
         let given = self.state.z.clone();
         // The segments begin on the smoothed data: so may the parameters, where that works.
         let near = match_changes(self.objective, &given).map_or_else(|_| given.clone(), |m| m.z);
-        let joined = match join_segments(self.objective, &near) {
-            Err(Unjoined::Because(_)) if near != given => join_segments(self.objective, &given),
+        let joined = match self.join(&near) {
+            Err(Unjoined::Because(_)) if near != given => self.join(&given),
             first => first,
         };
         let joined = match joined {
@@ -79,6 +84,17 @@ impl Session<'_> {
             joined.segments
         );
         Ok(Ok((joined.z, note)))
+    }
+
+    /// Makes segments join from a place, and tells how far that is.
+    fn join(&mut self, z: &[f64]) -> Result<Joined, Unjoined> {
+        let (objective, emit) = (&*self.objective, &mut *self.emit);
+        let began = Instant::now();
+        join_segments_told(objective, z, &mut |share| {
+            let passed = began.elapsed().as_secs_f64();
+            let left = (share > KNOWN).then(|| passed * (1.0 - share) / share);
+            emit(Event::Joining { share, left });
+        })
     }
 
     /// Both losses in words, if that at the other place is the lower one.

@@ -73,6 +73,13 @@ pub enum Event<'a> {
         /// Seconds left if all iterations are used.
         left: Option<f64>,
     },
+    /// Segments of the span are being made to join, before the first iteration.
+    Joining {
+        /// Share of the work that is done, if all of it is needed.
+        share: f64,
+        /// Seconds left, estimated.
+        left: Option<f64>,
+    },
     /// Something worth telling.
     Note {
         /// Iterations done.

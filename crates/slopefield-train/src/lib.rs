@@ -28,6 +28,7 @@ mod problem;
 pub mod recipe;
 mod scores;
 mod search;
+mod segments;
 mod session;
 mod shooting;
 mod special;

@@ -81,6 +81,12 @@ pub struct Stage {
     pub search: Search,
     /// Experiments that an iteration of Adam and AdamW looks at.
     pub batch: Batch,
+    /// Iterations without a better hold-out that end the stage; 0 for none. The next stage then begins at
+    /// the best hold-out, and after the last one the fit is that.
+    pub patience: u32,
+    /// Segments into which Adam and AdamW cut the training span of each experiment, each with an initial
+    /// state of its own; 0 for none. The batch is then one of segments.
+    pub segments: u32,
 }
 
 /// How CMA-ES looks around.
@@ -130,6 +136,8 @@ impl Stage {
             decay: 0.0,
             search: Search::default(),
             batch: Batch::default(),
+            patience: 0,
+            segments: 0,
         }
     }
 
@@ -291,6 +299,15 @@ impl Recipe {
                     s.horizon
                 ));
             }
+            if s.patience > 0 && s.horizon < 1.0 {
+                return Err(format!(
+                    "{at}: only over the whole time span can the hold-out end it; take its patience \
+                     or its horizon away"
+                ));
+            }
+            if s.segments > 0 {
+                check_segments(s).map_err(|what| format!("{at}: {what}"))?;
+            }
             if s.optimiser == Optimiser::CmaEs {
                 s.search.check().map_err(|what| format!("{at}: {what}"))?;
             }
@@ -300,6 +317,22 @@ impl Recipe {
         }
         Ok(())
     }
+}
+
+/// A stage over segments.
+fn check_segments(s: &Stage) -> Result<(), String> {
+    if !s.is_adam() {
+        return Err("segments are for Adam and AdamW".into());
+    }
+    if s.segments < 2 {
+        return Err("a span is cut into 2 segments at least".into());
+    }
+    if s.horizon < 1.0 || s.patience > 0 {
+        return Err("segments are of the whole time span, and have no hold-out to wait for; take \
+                    the horizon and the patience away"
+            .into());
+    }
+    Ok(())
 }
 
 /// What only Adam uses.

@@ -201,7 +201,9 @@ impl Session<'_> {
             self.emit_checkpoint();
         }
         let state = &self.state;
-        let early = state.early_stopping.and(state.best_hold_out.as_ref()).map(|(_, best)| best);
+        let last = state.stages.get(state.stage).or(state.stages.last());
+        let patient = state.early_stopping.is_some() || last.is_some_and(|s| s.patience > 0);
+        let early = state.best_hold_out.as_ref().filter(|_| patient).map(|(_, best)| best);
         let overall = state.overall.as_ref();
         let whole_now = state.best.as_ref().filter(|best| best.horizon >= 1.0);
         let whole = match (overall, whole_now) {

@@ -60,37 +60,83 @@ pub enum Unjoined {
     Because(String),
 }
 
+/// The training span of each experiment in segments.
+pub(crate) struct Segments {
+    cuts: Vec<Cut>,
+    sizes: Vec<f64>,
+    unit: f64,
+}
+
+impl Segments {
+    /// Cuts experiments into `count` segments each, or into as many as their data have turns for. States at
+    /// their beginnings are those of the smoothed data, and where there are none those at `z`.
+    ///
+    /// # Errors
+    /// Equations with delays, noise, jumps, events or algebraic parts; too few measurements.
+    pub(crate) fn new(
+        objective: &Objective,
+        z: &[f64],
+        count: Option<usize>,
+    ) -> Result<Segments, String> {
+        let problem = objective.problem();
+        if problem.kernels.rhs.structure().beyond(&[]).is_some() {
+            return Err("segments are joined for ordinary differential equations only, without \
+                        delays, noise, jumps, events and algebraic equations"
+                .into());
+        }
+        if problem.experiments.iter().any(|e| e.steady) {
+            return Err("measurements at rest have no span to cut into segments".into());
+        }
+        let cuts = cut::cut(problem, &objective.theta(z), count)?;
+        let sizes = cut::sizes(&cuts, problem.states());
+        Ok(Segments { cuts, sizes, unit: unit(problem) })
+    }
+
+    /// Segments, over all experiments that are cut.
+    pub(crate) fn count(&self) -> usize {
+        self.cuts.iter().map(|c| c.ends.len() - 1).sum()
+    }
+
+    /// The loss over the segments: that of their data, and the squares of the jumps between them, of
+    /// which one of a state's size costs `weight` in units of the data. Each segment is an experiment;
+    /// the states at which they begin follow the parameters.
+    ///
+    /// # Errors
+    /// A problem that cannot be made.
+    pub(crate) fn objective(&self, whole: &Objective, weight: f64) -> Result<Objective, String> {
+        let weight = weight * self.unit;
+        let (problem, of) = segmented(whole.problem(), &self.cuts, &self.sizes, weight);
+        Objective::new(problem, methods_of(whole, of)).map_err(|e| e.to_string())
+    }
+}
+
 /// Begins at `z` and makes segments of the span join.
 ///
 /// # Errors
 /// A cancellation; equations with delays, noise, jumps, events or algebraic parts, too few
 /// measurements, segments that cannot be solved or do not join.
 pub fn join_segments(objective: &Objective, z: &[f64]) -> Result<Joined, Unjoined> {
+    join_segments_told(objective, z, &mut |_| {})
+}
+
+/// The same, which tells the share of its iterations that is done; it may need fewer.
+pub(crate) fn join_segments_told(
+    objective: &Objective,
+    z: &[f64],
+    tell: &mut dyn FnMut(f64),
+) -> Result<Joined, Unjoined> {
     let because = |reason: String| Unjoined::Because(reason);
-    let problem = objective.problem();
-    if problem.kernels.rhs.structure().beyond(&[]).is_some() {
-        return Err(because(
-            "segments are joined for ordinary differential equations only, without delays, noise, \
-             jumps, events and algebraic equations"
-                .into(),
-        ));
-    }
-    if problem.experiments.iter().any(|e| e.steady) {
-        return Err(because("measurements at rest have no span to cut into segments".into()));
-    }
-    let cuts = cut::cut(problem, &objective.theta(z)).map_err(because)?;
-    let sizes = cut::sizes(&cuts, problem.states());
-    let unit = unit(problem);
+    let cut = Segments::new(objective, z, None).map_err(because)?;
     let (mut place, mut jump, mut evaluations) = (z.to_vec(), f64::INFINITY, 0);
-    for weight in WEIGHTS.map(|w| w * unit) {
-        let (segmented, of) = segmented(problem, &cuts, &sizes, weight);
-        let made = Objective::new(segmented, methods_of(objective, of));
-        let mut segmented = made.map_err(|e| because(e.to_string()))?;
+    let rounds = WEIGHTS.len() as f64;
+    for (round, weight) in WEIGHTS.into_iter().enumerate() {
+        let mut segmented = cut.objective(objective, weight).map_err(because)?;
         if place.len() == z.len() {
             place.extend_from_slice(&segmented.z_start()[z.len()..]);
         }
-        place = minimise(&mut segmented, place)?;
-        jump = largest_jump(&segmented, &place, weight)?;
+        let mut tell = |share: f64| tell((round as f64 + share) / rounds);
+        place = minimise(&mut segmented, place, &mut tell)?;
+        jump = largest_jump(&segmented, &place, weight * cut.unit)?;
         evaluations += segmented.evaluations();
     }
     if jump > JOINED {
@@ -99,8 +145,7 @@ pub fn join_segments(objective: &Objective, z: &[f64]) -> Result<Joined, Unjoine
             100.0 * jump
         )));
     }
-    let segments = cuts.iter().map(|c| c.ends.len() - 1).sum();
-    Ok(Joined { z: place[..z.len()].to_vec(), segments, jump, evaluations })
+    Ok(Joined { z: place[..z.len()].to_vec(), segments: cut.count(), jump, evaluations })
 }
 
 /// The methods of the experiments that the segments are of.
@@ -229,7 +274,11 @@ fn within(series: &Series, fits: impl Fn(f64) -> bool) -> Series {
 
 /// Minimises over all but the parameters of noise alone: a scale that may grow would swallow the
 /// jumps.
-fn minimise(segmented: &mut Objective, begin: Vec<f64>) -> Result<Vec<f64>, Unjoined> {
+fn minimise(
+    segmented: &mut Objective,
+    begin: Vec<f64>,
+    tell: &mut dyn FnMut(f64),
+) -> Result<Vec<f64>, Unjoined> {
     let moving = segmented.moving(Scope::AllButNoise);
     let n = moving.len();
     let unit = loss_unit(segmented);
@@ -254,7 +303,8 @@ fn minimise(segmented: &mut Objective, begin: Vec<f64>) -> Result<Vec<f64>, Unjo
         let settings = LevenbergMarquardtSettings { unit, ..LevenbergMarquardtSettings::default() };
         let mut work = LevenbergMarquardtWork::default();
         LevenbergMarquardt::start(begin, &settings, &mut evaluate).and_then(|mut lm| {
-            for _ in 0..ITERATIONS[0] {
+            for k in 0..ITERATIONS[0] {
+                tell(k as f64 / ITERATIONS[0] as f64);
                 if lm.step(&settings, &mut work, &mut evaluate)? != Stepped::Moved {
                     break;
                 }
@@ -274,7 +324,8 @@ fn minimise(segmented: &mut Objective, begin: Vec<f64>) -> Result<Vec<f64>, Unjo
         let settings = LbfgsSettings { unit, ..LbfgsSettings::default() };
         let mut work = LbfgsWork::default();
         Lbfgs::start(begin, &mut evaluate).and_then(|mut lbfgs| {
-            for _ in 0..ITERATIONS[1] {
+            for k in 0..ITERATIONS[1] {
+                tell(k as f64 / ITERATIONS[1] as f64);
                 if lbfgs.step(&settings, &mut work, &mut evaluate)? != Stepped::Moved {
                     break;
                 }

@@ -24,7 +24,7 @@ const HOLD_OUT_EVERY: u64 = 5;
 const RECENT: usize = 20;
 const RECENT_LEAST: usize = 5;
 /// Rollbacks without improvement that end a stage.
-const ROLLBACKS: u32 = 12;
+pub(crate) const ROLLBACKS: u32 = 12;
 /// Times a stage that cannot start may be preceded by one with half its horizon.
 const HALVINGS: u32 = 6;
 
@@ -42,6 +42,12 @@ struct Work {
     natural: Natural,
 }
 
+/// Who has waited too long for a better hold-out.
+enum Impatient {
+    Stage(u32),
+    Training(u32),
+}
+
 /// What an iteration came to.
 enum Outcome {
     Moved,
@@ -56,6 +62,9 @@ impl Session<'_> {
     /// the training.
     pub(crate) fn run_stage(&mut self) -> Result<StopReason, StopReason> {
         self.hold()?;
+        if self.state.stages[self.state.stage].segments > 0 {
+            return self.run_segments();
+        }
         let mut optimiser = match self.state.optimiser.take() {
             Some(optimiser) => optimiser,
             None => self.begin_stage()?,
@@ -83,8 +92,8 @@ impl Session<'_> {
             };
             let seconds = since.elapsed().as_secs_f64();
             self.pace = Some(self.pace.map_or(seconds, |pace| 0.95 * pace + 0.05 * seconds));
-            if ended {
-                end = StopReason::Converged;
+            if let Some(reason) = ended {
+                end = reason;
                 break;
             }
             // The state must be whole for whoever looks at the checkpoint.
@@ -156,8 +165,12 @@ impl Session<'_> {
                          over {shorter:.3} comes first",
                         stage.horizon, failure.message
                     ));
-                    let first =
-                        Stage { iterations: stage.iterations / 2, horizon: shorter, ..stage };
+                    let first = Stage {
+                        iterations: stage.iterations / 2,
+                        horizon: shorter,
+                        patience: 0,
+                        ..stage
+                    };
                     self.state.stages[place].iterations -= first.iterations;
                     self.state.stages.insert(place, first);
                 }
@@ -167,7 +180,7 @@ impl Session<'_> {
 
     /// Moves the beginning of a stage off bounds, where an earlier one may have ended and only
     /// L-BFGS-B can begin.
-    fn step_off_bounds(&mut self, stage: &Stage) {
+    pub(crate) fn step_off_bounds(&mut self, stage: &Stage) {
         if stage.optimiser != Optimiser::Lbfgsb && !all_finite(&self.state.z) {
             let theta = self.objective.theta(&self.state.z);
             self.state.z = self.objective.z(&theta);
@@ -198,7 +211,11 @@ impl Session<'_> {
         true
     }
 
-    fn start_optimiser(&mut self, stage: &Stage, z: Vec<f64>) -> Result<OptimiserState, Failure> {
+    pub(crate) fn start_optimiser(
+        &mut self,
+        stage: &Stage,
+        z: Vec<f64>,
+    ) -> Result<OptimiserState, Failure> {
         let started = match stage.optimiser {
             Optimiser::Adam | Optimiser::AdamW => self
                 .with_evaluator(stage, None, |evaluate| Adam::start(z, evaluate))
@@ -241,19 +258,19 @@ impl Session<'_> {
 
     /// Weights that the stage moves: what else there is has no size that would be worth keeping
     /// small.
-    fn decaying(&self, stage: &Stage) -> Vec<bool> {
+    pub(crate) fn decaying(&self, stage: &Stage) -> Vec<bool> {
         let specs = &self.objective.problem().theta;
         let moving = self.objective.moving(stage.scope);
         specs.iter().zip(moving).map(|(s, m)| m && s.kind == ParamKind::Weight).collect()
     }
 
-    /// One iteration with all that belongs to it; true when the optimiser has finished.
+    /// One iteration with all that belongs to it, and why the stage ends with it, if it does.
     fn iterate(
         &mut self,
         stage: &Stage,
         optimiser: &mut OptimiserState,
         work: &mut Work,
-    ) -> Result<bool, StopReason> {
+    ) -> Result<Option<StopReason>, StopReason> {
         let share = stage.schedule.share(self.state.stage_iteration, u64::from(stage.iterations));
         let all = self.objective.batchable();
         let drawn = match optimiser {
@@ -328,8 +345,8 @@ impl Session<'_> {
         self.state.stage_iteration += 1;
         self.state.iteration += 1;
         if !whole && loss.is_finite() {
-            let stop = self.tell(stage, optimiser, loss, None);
-            return stop.map_or(Ok(false), Err);
+            self.tell(stage, optimiser, loss, None);
+            return Ok(None);
         }
         let improved = self.keep_best(stage, optimiser, loss);
         let mut went_back = false;
@@ -351,8 +368,17 @@ impl Session<'_> {
             false => (last || self.state.stage_iteration.is_multiple_of(HOLD_OUT_EVERY))
                 .then(|| optimiser.loss()),
         };
-        let stop = self.tell(stage, optimiser, loss, known);
-        if let Some(stop) = stop { Err(stop) } else { Ok(ended) }
+        match self.tell(stage, optimiser, loss, known) {
+            Some(Impatient::Training(patience)) => Err(StopReason::EarlyStopping { patience }),
+            Some(Impatient::Stage(patience)) => {
+                self.note(format!(
+                    "the hold-out has not become better for {patience} iterations: the stage ends \
+                     here, at its best hold-out"
+                ));
+                Ok(Some(StopReason::EarlyStopping { patience }))
+            }
+            None => Ok(ended.then_some(StopReason::Converged)),
+        }
     }
 
     /// The loss of all experiments; infinite where there is none.
@@ -378,7 +404,7 @@ impl Session<'_> {
         optimiser: &OptimiserState,
         loss: f64,
         known: Option<f64>,
-    ) -> Option<StopReason> {
+    ) -> Option<Impatient> {
         let z = optimiser.z();
         let iteration = self.state.iteration;
         let mut hold_out = None;
@@ -387,18 +413,17 @@ impl Session<'_> {
             && self.objective.has_hold_out()
         {
             hold_out = self.hold_out(z);
-            if let (Some(value), Some(early)) = (hold_out, self.state.early_stopping)
-                && stage.horizon >= 1.0
-            {
-                let best = self.state.best_hold_out.as_ref();
-                if best.is_none_or(|(known, _)| value < *known) {
-                    let evaluation = self.traced(known);
-                    let here = place(z, &evaluation, stage.horizon, iteration);
-                    self.state.best_hold_out = Some((value, here));
-                } else if best
-                    .is_some_and(|(_, at)| iteration - at.iteration >= u64::from(early.patience))
-                {
-                    stop = Some(StopReason::EarlyStopping { patience: early.patience });
+            let watched = self.state.early_stopping.is_some() || stage.patience > 0;
+            if let Some(value) = hold_out.filter(|_| watched && stage.horizon >= 1.0) {
+                let best =
+                    self.state.best_hold_out.as_ref().map(|(known, at)| (*known, at.iteration));
+                match best {
+                    Some((known, at)) if !(value < known) => stop = self.impatient(stage, at),
+                    _ => {
+                        let evaluation = self.traced(known);
+                        let here = place(z, &evaluation, stage.horizon, iteration);
+                        self.state.best_hold_out = Some((value, here));
+                    }
                 }
             }
         }
@@ -423,6 +448,20 @@ impl Session<'_> {
             left: self.pace.map(|pace| pace * to_come as f64),
         });
         stop
+    }
+
+    /// Who will wait no longer, when the best hold-out was at iteration `best`.
+    fn impatient(&self, stage: &Stage, best: u64) -> Option<Impatient> {
+        let now = self.state.iteration;
+        if let Some(early) = self.state.early_stopping
+            && now - best >= u64::from(early.patience)
+        {
+            return Some(Impatient::Training(early.patience));
+        }
+        // What earlier stages came to does not count against this one.
+        let since = best.max(now - self.state.stage_iteration);
+        (stage.patience > 0 && now - since >= u64::from(stage.patience))
+            .then_some(Impatient::Stage(stage.patience))
     }
 
     /// Remembers the place if it is the best of the stage.
@@ -496,9 +535,11 @@ impl Session<'_> {
     }
 
     /// Moves on to the next stage.
-    fn end_stage(&mut self) {
+    pub(crate) fn end_stage(&mut self) {
+        let patient = self.state.stages[self.state.stage].patience > 0;
         if let Some(best) = &self.state.best {
-            self.state.z.clone_from(&best.z);
+            let predicts = self.state.best_hold_out.as_ref().filter(|_| patient);
+            self.state.z.clone_from(predicts.map_or(&best.z, |(_, place)| &place.z));
             let better = self.state.overall.as_ref().is_none_or(|known| best.loss < known.loss);
             if best.horizon >= 1.0 && better {
                 self.state.overall = Some(best.clone());
@@ -527,7 +568,7 @@ impl Session<'_> {
     }
 
     /// The full evaluation behind a loss of the current iteration.
-    fn traced(&self, loss: f64) -> Evaluation {
+    pub(crate) fn traced(&self, loss: f64) -> Evaluation {
         if let Some(known) = self.trace.iter().rev().find(|e| e.loss == loss) {
             return *known;
         }
@@ -634,7 +675,7 @@ impl Session<'_> {
 }
 
 /// What an optimiser is told of an evaluation that failed; the error is kept for the report.
-fn failed(error: Failure, last: &mut Option<Failure>) -> StepError {
+pub(crate) fn failed(error: Failure, last: &mut Option<Failure>) -> StepError {
     let cancelled = error.is_cancelled();
     *last = Some(error);
     if cancelled { StepError::Interrupted } else { StepError::Failed }

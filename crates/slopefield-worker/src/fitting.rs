@@ -323,6 +323,13 @@ impl Recorder<'_> {
                 }
             }
             Event::Note { iteration, message } => self.note(iteration, message),
+            Event::Joining { share, left } => {
+                if self.last_tick.is_none_or(|t| t.elapsed() >= TICK) {
+                    self.last_tick = Some(Instant::now());
+                    let what = "segments".into();
+                    (self.emit)(Progress::Working { what, share, left_s: left }, Vec::new());
+                }
+            }
             Event::StageStarted { .. } => {}
             Event::Starts { screened, places, done, starts, left } => {
                 // Looking at places is quick: it is told now and then, every training always.

@@ -2506,7 +2506,16 @@ population: number,
 /**
  * Experiments that an iteration looks at (Adam, AdamW); 0 looks at all of them.
  */
-batch: number, };
+batch: number, 
+/**
+ * Iterations without a better hold-out that end the stage, at the best hold-out; 0 for none.
+ */
+patience: number, 
+/**
+ * Segments into which the training span of each experiment is cut (Adam, AdamW), each with an initial
+ * state of its own; `batch` then counts segments. 0 for none.
+ */
+segments: number, };
 
 /**
  * A stage of the recipe.
@@ -2992,6 +3001,11 @@ iterations: number | null,
  * Weight of the sum of squares of network weights.
  */
 l2: number, 
+/**
+ * Iterations without a better hold-out that end the training; the fit is then the one with the best
+ * hold-out. 0 for none.
+ */
+patience: number, 
 /**
  * Trainings from so many places, of which the best counts; 1 begins at the start alone.
  */

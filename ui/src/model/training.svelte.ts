@@ -36,6 +36,8 @@ export class TrainingStore {
   left_s = $state<number | null>(null);
   /** Trainings from several places, while they run. */
   starts = $state.raw<{ looking: boolean; done: number; total: number } | null>(null);
+  /** Share of the work before the first iteration, while it is done: segments are made to join. */
+  joining = $state<number | null>(null);
   notes = $state.raw<Array<{ iteration: number; message: string }>>([]);
   summary = $state.raw<RunSummary | null>(null);
   error = $state.raw<ApiError | null>(null);
@@ -55,7 +57,7 @@ export class TrainingStore {
   frames: Frame[] = [];
 
   readonly active = $derived(this.phase === "starting" || this.phase === "running" || this.phase === "paused");
-  readonly progress = $derived(this.starts ? this.starts.done / Math.max(1, this.starts.total) : this.total > 0 ? Math.min(1, this.iteration / this.total) : 0);
+  readonly progress = $derived(this.joining !== null ? this.joining : this.starts ? this.starts.done / Math.max(1, this.starts.total) : this.total > 0 ? Math.min(1, this.iteration / this.total) : 0);
 
   #ended: Array<() => void> = [];
   #generation = 0;
@@ -132,13 +134,18 @@ export class TrainingStore {
         this.traces = p.parameters.map(() => []);
         break;
       case "starts": {
+        this.joining = null;
         const looking = p.places > 0;
         this.starts = looking ? { looking, done: p.screened, total: p.places } : { looking, done: p.done, total: p.total };
         this.left_s = p.left_s;
         break;
       }
+      case "working":
+        this.joining = p.share;
+        this.left_s = p.left_s;
+        break;
       case "iteration": {
-        this.starts = null;
+        this.starts = this.joining = null;
         // Stages look at different parts of the data: their losses are curves of their own.
         if (p.stage !== this.stage && this.iterations.length > 0) this.#gap();
         this.iteration = p.iteration;
@@ -205,7 +212,7 @@ export class TrainingStore {
     this.phase = phase;
     this.asked = null;
     this.left_s = null;
-    this.starts = null;
+    this.starts = this.joining = null;
     this.version += 1;
     for (const resolve of this.#ended.splice(0)) resolve();
     if (this.project.isOpen) void this.project.refresh();
@@ -268,7 +275,7 @@ export class TrainingStore {
     this.method = "";
     this.iteration = this.total = this.stage = this.elapsed_s = 0;
     this.left_s = null;
-    this.starts = null;
+    this.starts = this.joining = null;
     this.notes = [];
     this.iterations = [];
     this.loss = [];

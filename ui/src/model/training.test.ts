@@ -49,6 +49,15 @@ describe("the stream", () => {
     expect(t.frames.map(frameNote)).toEqual(["best of 4 starts", "after iteration 1"]);
   });
 
+  test("work before the first iteration has a progress of its own", async () => {
+    const { t } = await opened();
+    t.reduce(STARTED, none);
+    t.reduce({ event: "working", what: "segments", share: 0.4, left_s: 6 }, none);
+    expect([t.joining, t.progress, t.left_s]).toEqual([0.4, 0.4, 6]);
+    t.reduce(iteration(1, 5), Float64Array.of(99, 1, 2));
+    expect([t.joining, t.progress]).toEqual([null, 0.1]);
+  });
+
   test("once it has ended, every stored iteration is shown, and stages stay apart", async () => {
     const { platform, t } = await opened();
     const block = Float64Array.of(1, 2, 3, 5, 4, 40, 5, 4, 40, NaN, 0.7, NaN, 1, 10, 2, 20, 3, 30);

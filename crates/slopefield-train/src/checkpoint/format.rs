@@ -256,13 +256,17 @@ fn read_best(r: &mut Reader<'_>) -> Result<Best, Malformed> {
     })
 }
 
+/// Added to the tag of a stage that has patience, and of one over segments, which stand at its end.
+const PATIENT: u8 = 8;
+const IN_SEGMENTS: u8 = 16;
+
 /// Bytes of a recipe's stages; also what the fingerprint covers.
 pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) -> Vec<u8> {
     let mut w = Writer::default();
     w.count(stages.len() as u64);
     for s in stages {
         let batched = s.batch.experiments > 0;
-        w.byte(match s.optimiser {
+        let tag = match s.optimiser {
             Optimiser::Adam if batched => 6,
             Optimiser::AdamW if batched => 7,
             Optimiser::Adam => 0,
@@ -271,7 +275,9 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
             Optimiser::AdamW => 3,
             Optimiser::Lbfgsb => 4,
             Optimiser::CmaEs => 5,
-        });
+        };
+        let patient = if s.patience > 0 { PATIENT } else { 0 };
+        w.byte(tag + patient + if s.segments > 0 { IN_SEGMENTS } else { 0 });
         w.count(u64::from(s.iterations));
         w.number(s.rate);
         w.number(s.horizon);
@@ -308,6 +314,12 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
             w.count(u64::from(s.search.population));
             w.count(s.search.seed);
         }
+        if s.patience > 0 {
+            w.count(u64::from(s.patience));
+        }
+        if s.segments > 0 {
+            w.count(u64::from(s.segments));
+        }
     }
     option(&mut w, early_stopping.as_ref(), |w, e| w.count(u64::from(e.patience)));
     w.0
@@ -316,6 +328,7 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
 fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>), Malformed> {
     let stage = |r: &mut Reader<'_>| {
         let tag = r.byte()?;
+        let (tag, more) = (tag % PATIENT, tag & !(PATIENT - 1));
         let mut stage = Stage {
             optimiser: match tag {
                 0 | 6 => Optimiser::Adam,
@@ -326,6 +339,8 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
                 5 => Optimiser::CmaEs,
                 _ => return Err(Malformed),
             },
+            patience: 0,
+            segments: 0,
             iterations: small(r)?,
             rate: r.number()?,
             horizon: r.number()?,
@@ -362,6 +377,15 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
         if stage.optimiser == Optimiser::CmaEs {
             let (spread, population, seed) = (r.number()?, small(r)?, r.count()?);
             stage.search = Search { spread, population, seed };
+        }
+        if more & !(PATIENT | IN_SEGMENTS) != 0 {
+            return Err(Malformed);
+        }
+        if more & PATIENT != 0 {
+            stage.patience = small(r)?;
+        }
+        if more & IN_SEGMENTS != 0 {
+            stage.segments = small(r)?;
         }
         Ok(stage)
     };

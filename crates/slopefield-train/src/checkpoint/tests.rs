@@ -74,6 +74,13 @@ fn example(optimiser: Option<OptimiserState>) -> Checkpoint {
             Stage::lbfgsb(17, 1.0),
             Stage { batch: Batch { experiments: 3, seed: 9 }, ..Stage::adam(21, 0.02, 1.0) },
             Stage { batch: Batch { experiments: 4, seed: 8 }, ..Stage::adamw(23, 0.02, 0.3, 1.0) },
+            Stage { patience: 40, ..Stage::lbfgs(25, 1.0) },
+            Stage { segments: 12, ..Stage::adam(29, 0.02, 1.0) },
+            Stage {
+                patience: 50,
+                batch: Batch { experiments: 2, seed: 7 },
+                ..Stage::adamw(27, 0.02, 0.3, 1.0)
+            },
             Stage::cma_es(19, Search { spread: 0.3, population: 12, seed: u64::MAX }, 1.0),
         ],
         early_stopping: Some(EarlyStopping { patience: 31 }),

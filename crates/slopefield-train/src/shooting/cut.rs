@@ -8,7 +8,8 @@ use crate::recipe::turns;
 
 /// Segments for each turn of the data.
 const PER_TURN: usize = 2;
-/// Segments of an experiment at most.
+/// Segments of an experiment at least and at most, where they are counted by its turns.
+const LEAST: usize = 4;
 const MOST: usize = 60;
 
 /// The segments of one experiment.
@@ -27,12 +28,17 @@ pub(super) fn sizes(cuts: &[Cut], n: usize) -> Vec<f64> {
     (0..n).map(size).map(|s| if s > 0.0 && s.is_finite() { s } else { 1.0 }).collect()
 }
 
-/// Cuts the experiments where that makes sense. States that were measured as they stand begin
+/// Cuts the experiments where that makes sense: into `count` segments each, or into as many as their data
+/// have turns for. States that were measured as they stand begin
 /// segments on their smoothed data, others at their initial values.
 ///
 /// # Errors
 /// No experiment has measurements enough to be cut, or an initial value is not finite.
-pub(super) fn cut(problem: &Problem, theta: &[f64]) -> Result<Vec<Cut>, String> {
+pub(super) fn cut(
+    problem: &Problem,
+    theta: &[f64],
+    count: Option<usize>,
+) -> Result<Vec<Cut>, String> {
     let n = problem.states();
     let measured = measured_states(problem);
     let mut cuts = Vec::new();
@@ -41,7 +47,8 @@ pub(super) fn cut(problem: &Problem, theta: &[f64]) -> Result<Vec<Cut>, String> 
     for (index, experiment) in problem.experiments.iter().enumerate() {
         let grid = Grid::new(experiment, false);
         let Some(&last) = grid.times.last() else { continue };
-        let wanted = (PER_TURN * turns(std::slice::from_ref(experiment))).clamp(4, MOST);
+        let by_turns = || (PER_TURN * turns(std::slice::from_ref(experiment))).clamp(LEAST, MOST);
+        let wanted = count.unwrap_or_else(by_turns);
         let width = (last - experiment.t0) / wanted as f64;
         // Segments begin at measured times, and hold two of them at least.
         let mut ends = vec![experiment.t0];

@@ -2,8 +2,8 @@
 
 use crate::support::*;
 use slopefield_train::{
-    Beginning, Checkpoint, Control, Event, Fit, ModelKernels, NoiseKind, Objective, Problem,
-    Recipe, Stage, Start, StopReason, Unjoined, join_segments, recipe, train,
+    Batch, Beginning, Checkpoint, Control, Event, Fit, ModelKernels, NoiseKind, Objective, Problem,
+    Recipe, Schedule, Stage, Start, StopReason, Unjoined, join_segments, recipe, train,
 };
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -143,4 +143,116 @@ fn stopping_while_segments_are_joined_loses_nothing_but_time() {
     assert_eq!(resumed.notes, straight.notes);
     let bits = |fit: &Fit| fit.theta.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     assert_eq!((bits(&resumed), resumed.evaluations), (bits(&straight), straight.evaluations));
+}
+
+/// While segments are made to join, it is told how far that is.
+#[test]
+fn joining_tells_its_progress() {
+    let mut objective = Objective::new(prey_alone(), methods()).unwrap();
+    let recipe = from_segments(vec![Stage::lbfgs(5, 1.0)]);
+    let (mut shares, mut begun) = (Vec::new(), false);
+    train(&mut objective, &recipe, Start::Problem, &Control::default(), &mut |event| match event {
+        Event::Joining { share, left } => {
+            assert!(!begun && (0.0..1.0).contains(&share));
+            assert!(left.is_none_or(|left| left >= 0.0));
+            shares.push(share);
+        }
+        Event::Iteration { .. } => begun = true,
+        _ => {}
+    });
+    assert!(shares.len() > 20 && shares.windows(2).all(|pair| pair[0] <= pair[1]), "{shares:?}");
+    assert!(begun && shares[0] == 0.0 && shares.last().is_some_and(|s| *s >= 0.8));
+}
+
+/// Seven periods of prey and predator from (5, 5, 5, 5): segments, four at a time.
+fn long() -> Problem {
+    problem(lotka_volterra(), &[5.0; 4], 2, 30.0, 301, &PREY)
+}
+
+fn in_segments(iterations: u32, batch: u32) -> Stage {
+    let batch = Batch { experiments: batch, seed: 5 };
+    let schedule = Schedule::Cosine(0.01);
+    Stage { segments: 40, batch, schedule, ..Stage::adam(iterations, 0.05, 1.0) }
+}
+
+#[test]
+fn batches_of_segments_train_a_long_trajectory() {
+    // Over the whole span Adam is trapped at once.
+    let whole = Recipe::custom(vec![Stage::adam(300, 0.05, 1.0)]);
+    let trapped = trained(&mut Objective::new(long(), methods()).unwrap(), &whole);
+    assert!(trapped.loss > 100.0, "{}", trapped.loss);
+
+    let recipe = Recipe::custom(vec![in_segments(1500, 4), Stage::lbfgs(100, 1.0)]);
+    let fit = trained(&mut Objective::new(long(), methods()).unwrap(), &recipe);
+    near(&fit.theta, &PREY, 1e-6);
+    assert!(
+        fit.notes.iter().any(|(_, n)| n.contains("40 segments, free at first")),
+        "{:?}",
+        fit.notes
+    );
+    // The same again, bit for bit; with another seed another way.
+    let again = trained(&mut Objective::new(long(), methods()).unwrap(), &recipe);
+    assert_eq!((&fit.theta, fit.evaluations), (&again.theta, again.evaluations));
+}
+
+/// What is told of a stage over segments, and that it begins anew when it was stopped within.
+#[test]
+fn a_stage_over_segments_that_is_stopped_begins_anew() {
+    let recipe = Recipe::custom(vec![in_segments(90, 4), Stage::lbfgs(5, 1.0)]);
+    let mut objective = Objective::new(long(), methods()).unwrap();
+    let (mut told, mut losses) = (Vec::new(), Vec::new());
+    let whole = train(&mut objective, &recipe, Start::Problem, &Control::default(), &mut |event| {
+        if let Event::Iteration { iteration, total, stage, loss, theta, .. } = event {
+            told.push((iteration, stage));
+            assert_eq!((theta.len(), total <= 95), (4, true));
+            losses.push(loss);
+        }
+    });
+    let first: Vec<_> = (1..=90).map(|k| (k, 0)).collect();
+    assert_eq!(&told[..90], &first[..]);
+    // A step that fails is told as an infinite loss, and taken back.
+    let failed = losses[..90].iter().filter(|l| **l == f64::INFINITY).count();
+    let finite = losses[..90].iter().filter(|l| l.is_finite()).count();
+    assert!(failed + finite == 90 && failed < 10, "{losses:?}");
+
+    let control = Control::default();
+    let cancel = control.cancel.clone();
+    let mut last = None;
+    let stopped =
+        train(&mut objective, &recipe, Start::Problem, &control, &mut |event| match event {
+            Event::Iteration { iteration: 40, .. } => cancel.store(true, Ordering::Relaxed),
+            Event::Checkpoint(checkpoint) => last = Some(checkpoint.to_bytes()),
+            _ => {}
+        });
+    assert_eq!(stopped.stop_reason, StopReason::Cancelled);
+    let checkpoint = Checkpoint::from_bytes(&last.unwrap()).unwrap();
+    let start = Start::Checkpoint(Box::new(checkpoint));
+    let resumed = train(&mut objective, &recipe, start, &Control::default(), &mut |_| {});
+    assert_eq!((&resumed.theta, resumed.loss), (&whole.theta, whole.loss));
+    assert_eq!((resumed.iterations, resumed.evaluations), (whole.iterations, whole.evaluations));
+    assert_eq!(resumed.notes, whole.notes);
+}
+
+/// Where nothing can be cut, the stage goes over the whole span and says why.
+#[test]
+fn a_stage_that_cannot_be_cut_goes_over_the_whole_span() {
+    let short = problem(lotka_volterra(), &[1.4, 1.1, 2.9, 1.1], 2, 1.0, 4, &PREY);
+    let mut objective = Objective::new(short, methods()).unwrap();
+    let plain = Stage::adam(20, 0.01, 1.0);
+    let fit = trained(&mut objective, &Recipe::custom(vec![Stage { segments: 9, ..plain }]));
+    assert!(
+        fit.notes.iter().any(|(_, n)| n.contains("goes over the whole span")),
+        "{:?}",
+        fit.notes
+    );
+    let expected = trained(&mut objective, &Recipe::custom(vec![plain]));
+    assert_eq!((fit.theta, fit.iterations), (expected.theta, expected.iterations));
+    for (wrong, why) in [
+        (Stage { segments: 9, ..Stage::lbfgs(9, 1.0) }, "for Adam"),
+        (Stage { segments: 1, ..plain }, "2 segments at least"),
+        (Stage { segments: 9, horizon: 0.5, ..plain }, "whole time span"),
+    ] {
+        let refused = Recipe::custom(vec![wrong]).check().unwrap_err();
+        assert!(refused.contains(why), "{refused}");
+    }
 }

@@ -436,6 +436,81 @@ fn early_stopping_keeps_the_best_prediction_and_only_when_asked() {
     assert!(fit.iterations < 400);
 }
 
+/// A stage whose hold-out gets worse ends; the next begins at the best hold-out. After a last stage with
+/// patience the fit is the best hold-out, after one without the best loss.
+#[test]
+fn a_stage_with_patience_ends_at_its_best_hold_out() {
+    let mut problem = decay([0.8, 0.9], 2.5);
+    for v in &mut problem.experiments[0].series[0].values[5..10] {
+        *v += 1.0;
+    }
+    let patient = Stage { patience: 40, ..Stage::adam(400, 0.02, 1.0) };
+    let watch = |stages: Vec<Stage>| {
+        let mut objective = Objective::new(problem.clone(), methods()).unwrap();
+        let (mut seen, mut begins) = (Vec::new(), Vec::new());
+        let recipe = Recipe::custom(stages);
+        let fit =
+            train(&mut objective, &recipe, Start::Problem, &Control::default(), &mut |e| match e {
+                Event::Iteration { iteration, stage, hold_out: Some(value), theta, .. } => {
+                    seen.push((stage, iteration, value, theta.to_vec()));
+                }
+                Event::StageStarted { iteration, .. } => begins.push(iteration),
+                _ => {}
+            });
+        (fit, seen, begins)
+    };
+    let (alone, seen, _) = watch(vec![patient]);
+    assert_eq!(alone.stop_reason, StopReason::EarlyStopping { patience: 40 });
+    let least = |list: &[(usize, u64, f64, Vec<f64>)]| {
+        list.iter().min_by(|a, b| a.2.total_cmp(&b.2)).cloned().unwrap()
+    };
+    let best = least(&seen);
+    assert_eq!((alone.best_iteration, alone.hold_out), (best.1, Some(best.2)));
+    assert_eq!(alone.iterations, best.1 + 40);
+    assert_eq!(alone.theta, best.3);
+    assert!(alone.notes.iter().any(|n| n.1.contains("hold-out has not become better for 40")));
+
+    // A second stage that hardly moves tells where it began.
+    let (_, seen, begins) = watch(vec![patient, Stage::adam(5, 1e-9, 1.0)]);
+    assert_eq!(begins, [0, alone.iterations]);
+    let first = seen.iter().find(|s| s.0 == 1).unwrap();
+    for (found, expected) in first.3.iter().zip(&alone.theta) {
+        assert!((found - expected).abs() < 1e-7, "{found} {expected}");
+    }
+    // It has patience of its own, which the wait of the first does not shorten.
+    let (both, _, begins) = watch(vec![patient, Stage { patience: 20, ..patient }]);
+    assert_eq!(both.stop_reason, StopReason::EarlyStopping { patience: 20 });
+    assert!(both.iterations >= begins[1] + 20 && both.iterations < begins[1] + 400);
+    assert!(both.hold_out.unwrap() <= best.2);
+
+    // The last stage has none: what counts is the loss again.
+    let (fitted, ..) = watch(vec![patient, Stage::lbfgs(100, 1.0)]);
+    assert!(fitted.loss < alone.loss && fitted.hold_out.unwrap() > best.2, "{fitted:?}");
+    assert_ne!(fitted.stop_reason, StopReason::EarlyStopping { patience: 40 });
+
+    let shorter = Stage { horizon: 0.5, ..patient };
+    let refused = Recipe::custom(vec![shorter]).check().unwrap_err();
+    assert!(refused.contains("whole time span"), "{refused}");
+}
+
+/// Stopped in the middle, a stage with patience goes on bit for bit.
+#[test]
+fn a_stage_with_patience_goes_on_from_a_checkpoint() {
+    let mut problem = decay([0.8, 0.9], 2.5);
+    for v in &mut problem.experiments[0].series[0].values[5..10] {
+        *v += 1.0;
+    }
+    let patient = Stage { patience: 40, ..Stage::adam(400, 0.02, 1.0) };
+    let recipe = Recipe::custom(vec![patient, Stage { patience: 30, ..Stage::lbfgs(60, 1.0) }]);
+    let mut objective = Objective::new(problem, methods()).unwrap();
+    let whole = run(&mut objective, &recipe, Start::Problem);
+    assert!(whole.iterations > 40);
+    let (_, checkpoint) = interrupted(&mut objective, &recipe, Start::Problem, 30);
+    let resumed = run(&mut objective, &recipe, Start::Checkpoint(Box::new(checkpoint)));
+    assert_same_bits(&whole, &resumed);
+    assert_eq!(whole.hold_out, resumed.hold_out);
+}
+
 /// The right loss with a gradient that forgets the right-hand side's parameters.
 struct Forgetful(DiscreteAdjoint);
 
@@ -603,7 +678,7 @@ fn events_come_in_order_and_count_every_iteration() {
             }
             Event::Checkpoint(_) => checkpoints += 1,
             Event::Note { .. } | Event::Paused(_) => {}
-            Event::Starts { .. } => panic!("there is one start"),
+            Event::Starts { .. } | Event::Joining { .. } => panic!("there is one start, as given"),
         },
     );
     assert_eq!(log.len(), 27);

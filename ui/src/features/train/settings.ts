@@ -82,6 +82,8 @@ export const refuseStarts = unless((v) => Number.isInteger(v) && v >= 1 && v <= 
 export const refuseFactor = unless((v) => v > 1, "a number above 1, such as 10");
 export const refusePopulation = unless((v) => v === 0 || (Number.isInteger(v) && v >= 4 && v <= 10_000), "0 for as many as usual, or a whole number from 4 to 10000");
 export const refuseBatch = unless((v) => Number.isInteger(v) && v >= 0 && v <= MOST, "0 for all of them, or a whole number");
+export const refusePatience = unless((v) => Number.isInteger(v) && v >= 0 && v <= MOST, "0 for none, or a whole number of iterations");
+export const refuseSegments = unless((v) => v === 0 || (Number.isInteger(v) && v >= 2 && v <= MOST), "0 for none, or a whole number from 2");
 export const refuseWeight = unless((v) => v >= 0, "0 or a positive number");
 // Beyond this a number of the window no longer holds every whole number.
 export const refuseSeed = unless((v) => Number.isSafeInteger(v) && v >= 0, "a whole number from 0 on");
@@ -144,6 +146,8 @@ export const EVERY_STAGE: StageFile = {
   spread: 1,
   population: 0,
   batch: 0,
+  patience: 0,
+  segments: 0,
 };
 
 /** What a stage of the study is called where stages are shown. */
@@ -214,6 +218,7 @@ export function digest({ seed, solver, training }: StudyFile): string {
     training.iterations === null ? null : `≤ ${training.iterations} iterations`,
     training.starts === 1 ? null : `${training.starts} starts`,
     training.l2 > 0 ? `l2 ${written(training.l2)}` : null,
+    training.patience > 0 ? `patience ${training.patience}` : null,
     `seed ${seed}`,
   ]
     .filter((x) => x !== null)
