@@ -577,6 +577,7 @@ pub struct SeriesView {
 /// An edit of the open project; every edit can be undone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[allow(clippy::large_enum_variant, reason = "one at a time comes from the window")]
 pub enum Edit {
     /// Replaces the model text.
     Model {

@@ -140,6 +140,7 @@ fn decay() -> Objective {
             noise: NoiseKind::LeastSquares,
             value: 0,
             noise_args: 0..0,
+            over_paths: None,
         }],
         theta: vec![ParamSpec {
             name: "k".into(),
@@ -154,6 +155,7 @@ fn decay() -> Objective {
             t0: 0.0,
             params: vec![Source::Theta(0)],
             fixed_initial: Vec::new(),
+            steady: false,
             series: vec![Series { observation: 0, times, values, held_out: Vec::new() }],
         }],
         settings: Settings { rtol: 1e-10, atol: vec![1e-12], ..Settings::default() },
