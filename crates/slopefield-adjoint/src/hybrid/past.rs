@@ -27,6 +27,9 @@ pub(crate) trait Steps {
     /// Where a step begins,
     fn begin(&self, step: usize) -> f64;
 
+    /// where it ends as the method took it,
+    fn end(&self, step: usize) -> f64;
+
     /// and how far the solution follows it.
     fn cut(&self, step: usize) -> f64;
 }
@@ -286,9 +289,9 @@ pub(crate) fn look(steps: &impl Steps, from: From, length: f64, (low, high): (f6
     let s = from.t - length;
     let left = from.t != from.begin;
     if s >= high - slack {
-        source(steps, from, high, true, slack).moved_to(s)
+        beyond(steps, from, (high, true), s, low - slack, slack)
     } else if s <= low + slack {
-        source(steps, from, low, false, slack).moved_to(s)
+        beyond(steps, from, (low, false), s, high + slack, slack)
     } else {
         source(steps, from, s, left, slack)
     }
@@ -332,14 +335,43 @@ fn source(steps: &impl Steps, from: From, s: f64, left: bool, slack: f64) -> Sou
     Source::Step { step, s }
 }
 
-impl Source {
-    /// The same piece at another time.
-    fn moved_to(self, s: f64) -> Self {
-        match self {
-            Source::Before(_) => Source::Before(s),
-            Source::Step { step, .. } => Source::Step { step, s },
+/// Steps beside the edge of a piece among which the method of steps looks for a long one.
+const MOST_STEPS_BACK: usize = 16;
+
+/// Where the value at `s` comes from, which a piece goes on to beyond its `edge`, its end where `left`, up to
+/// the `other` end of the piece: as in the method of steps, the nearest step that is not farther than it is
+/// long, and where there is none the one beside the edge, from which the time [`is_far`].
+fn beyond(
+    steps: &impl Steps,
+    from: From,
+    (edge, left): (f64, bool),
+    s: f64,
+    other: f64,
+    slack: f64,
+) -> Source {
+    let step = match source(steps, from, edge, left, slack) {
+        Source::Before(_) => return Source::Before(s),
+        Source::Step { step, .. } => step,
+    };
+    let mut index = step;
+    // Beside the step at hand nothing else than the step before goes on.
+    for _ in 0..MOST_STEPS_BACK {
+        if index + 1 >= from.step {
+            break;
+        }
+        let begin = steps.begin(index);
+        if !is_far((s - begin) / (steps.end(index) - begin)) {
+            return Source::Step { step: index, s };
+        }
+        if left && index > 0 && steps.begin(index - 1) >= other {
+            index -= 1;
+        } else if !left && index + 2 < from.step && steps.cut(index + 1) <= other {
+            index += 1;
+        } else {
+            break;
         }
     }
+    Source::Step { step, s }
 }
 
 impl Steps for Trace {
@@ -353,6 +385,10 @@ impl Steps for Trace {
 
     fn begin(&self, step: usize) -> f64 {
         self.span(step).0
+    }
+
+    fn end(&self, step: usize) -> f64 {
+        self.span(step).1
     }
 
     fn cut(&self, step: usize) -> f64 {

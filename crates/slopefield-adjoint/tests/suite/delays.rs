@@ -22,7 +22,10 @@ fn check(what: &str, case: &Hybrid<'_>, tables: &[&'static Tableau]) {
         let expected = case.replayed(table, false);
         // The second derivative of the interpolant has weights up to 3·10⁴ for this one, of slopes
         // that nearly cancel: five digits are lost, in the steps of the solver and here alike.
-        let allowed = if table.id == "vern8" { 1e-8 } else { 1e-9 };
+        // A step that ends within 1e-9 of its length of where a lag passes a discontinuity has met it;
+        // here that is found again exactly.
+        let passes = case.system.lags.is_some();
+        let allowed = if table.id == "vern8" || passes { 1e-8 } else { 1e-9 };
         for mut method in methods(table) {
             let found = hybrid_gradient(&mut *method, case)
                 .unwrap_or_else(|error| panic!("{what} by {}: {error}", table.id));

@@ -147,9 +147,9 @@ impl<'a, T: Real> Fill<'a, T> {
         // A step looks at one piece of the past, and at its continuation where it goes further.
         let (low, high) = self.lags.bounds[lag];
         if s >= high - slack {
-            Some(self.past.source(high, Side::Left, slack).moved(s - high))
+            Some(self.past.beyond(high, s, Side::Left, slack, low))
         } else if s <= low + slack {
-            Some(self.past.source(low, Side::Right, slack).moved(s - low))
+            Some(self.past.beyond(low, s, Side::Right, slack, high))
         } else {
             Some(self.past.source(s, side, slack))
         }

@@ -51,6 +51,10 @@ struct Segment {
     values: usize,
 }
 
+/// Steps beside the edge of a piece among which a long one is looked for. Steps behind an edge grow by a
+/// factor of up to ten, so these are more than enough.
+const MOST_STEPS_BACK: usize = 16;
+
 /// Steps taken, each by its values at Chebyshev points, and the step at hand.
 #[derive(Debug)]
 pub(super) struct History<T> {
@@ -190,6 +194,37 @@ impl<T: Real> History<T> {
             index += 1;
         }
         self.segments[index].source(s)
+    }
+
+    /// Where the value at `s` comes from, which a piece of the past goes on to beyond its `edge`: its end
+    /// (`Side::Left`) or its beginning; `other` is the other one. A polynomial says little about times
+    /// farther from its step than the step is long, and steps beside an edge may be as short as rounding
+    /// allows, so the nearest one that is long enough goes on; where there is none, the slope at the edge.
+    pub(super) fn beyond(&self, edge: f64, s: f64, side: Side, slack: f64, other: f64) -> Source {
+        let nearest = self.source(edge, side, slack);
+        let Source::Step { values, .. } = nearest else { return nearest.moved(s - edge) };
+        let last = self.segments.len() - 1;
+        let found = self.segments.iter().rposition(|segment| segment.values == values);
+        // Beside the step at hand nothing else than the last step goes on.
+        let Some(mut index) = found.filter(|index| *index < last) else {
+            return nearest.moved(s - edge);
+        };
+        for _ in 0..MOST_STEPS_BACK {
+            let segment = &self.segments[index];
+            if (-1.0..=2.0).contains(&((s - segment.t) / segment.length)) {
+                return segment.source(s);
+            }
+            index = match side {
+                Side::Left if index > 0 && self.segments[index - 1].t >= other - slack => index - 1,
+                Side::Right
+                    if index + 1 < last && self.segments[index + 1].end <= other + slack =>
+                {
+                    index + 1
+                }
+                _ => break,
+            };
+        }
+        nearest.moved(s - edge)
     }
 
     fn source_at_hand(&self, s: f64) -> Source {
@@ -400,6 +435,39 @@ mod tests {
         // Backwards from the beginning of a step, likewise.
         let far = history.source(5.0, Side::Right, 1e-13).moved(-50.0);
         assert!((at(far, 0) - (126.0 - slope * 50.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_long_step_of_the_piece_goes_on_beyond_short_ones() {
+        // A cubic with steps to 5, a short one, and another cubic from its end on.
+        let mut history = cubic(f64::INFINITY);
+        history.begin(0.0, &[0.0], f64::INFINITY, false);
+        let edge = 5.0 + 1e-9;
+        for (end, more) in
+            [(3.0, 0.0), (5.0, 0.0), (edge, 0.0), (edge + 1e-9, 9.0), (7.0, 9.0), (8.0, 9.0)]
+        {
+            history.t_new = end;
+            for i in 0..history.points() {
+                history.sampled[i] = history.time(i).powi(3) + more;
+            }
+            history.at_hand = AtHand::Sampled;
+            history.keep(end);
+        }
+        let beyond = |edge: f64, s: f64, side: Side, other: f64| {
+            let source = history.beyond(edge, s, side, 1e-13, other);
+            let mut weights = [0.0; MAX_POINTS];
+            history.weights(source, 0, &mut weights);
+            (history.value(source, 0, &weights, 0), matches!(source, Source::Along { .. }))
+        };
+        let (value, along) = beyond(edge, 6.0, Side::Left, 0.0);
+        assert!((value - 216.0).abs() < 1e-10 && !along, "{value}");
+        let (value, along) = beyond(edge, 4.5, Side::Right, f64::INFINITY);
+        assert!((value - 4.5_f64.powi(3) - 9.0).abs() < 1e-10 && !along, "{value}");
+        // Not from another piece, and not from too far.
+        let (value, along) = beyond(edge, 6.0, Side::Left, 5.0);
+        // Its slope is that of values apart by rounding.
+        assert!((value - 200.0).abs() < 1e-2 && along, "{value}");
+        assert!(beyond(edge, 9.0, Side::Left, 0.0).1);
     }
 
     #[test]

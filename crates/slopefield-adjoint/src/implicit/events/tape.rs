@@ -231,6 +231,10 @@ impl Steps for Tape {
         Tape::time(self, self.steps[step].begin)
     }
 
+    fn end(&self, step: usize) -> f64 {
+        self.data[self.block(step).end - 1]
+    }
+
     fn cut(&self, step: usize) -> f64 {
         Tape::time(self, self.steps[step].cut)
     }

@@ -147,13 +147,13 @@ impl<'a> Replay<'a> {
         for read in &self.system.reads {
             let s = t - lengths[read.lag as usize];
             // A step looks at one piece of the past, and at its continuation beyond.
-            let (mut place, mut left) = (s.v, left);
+            let (mut place, mut left, mut beyond) = (s.v, left, None);
             if let Some(&(low, high)) = self.bounds.get(read.lag as usize) {
                 let slack = 1e-8 * (1.0 + t.v.abs());
                 if place >= high - slack {
-                    (place, left) = (high, true);
+                    (place, left, beyond) = (high, true, Some(low - slack));
                 } else if place <= low + slack {
-                    (place, left) = (low, false);
+                    (place, left, beyond) = (low, false, Some(high + slack));
                 }
             }
             let near = |x: D| (place - x.v).abs() <= 1e-8 * (1.0 + t.v.abs());
@@ -166,7 +166,10 @@ impl<'a> Replay<'a> {
                 {
                     index -= 1;
                 }
-                at = Some(index);
+                at = Some(match beyond {
+                    Some(other) => self.long_enough(index, s.v, left, other),
+                    None => index,
+                });
             }
             let state = read.state as usize;
             row.push(match at {
@@ -184,6 +187,26 @@ impl<'a> Replay<'a> {
             });
         }
         row
+    }
+
+    /// The piece that goes on to `s`: the one at `index` beside an edge of a smooth part, or the nearest
+    /// one of that part, which ends at `other`, that is not farther from `s` than it is long.
+    fn long_enough(&self, index: usize, s: f64, left: bool, other: f64) -> usize {
+        let last = self.pieces.len() - 1;
+        let is_long = |piece: &Piece| {
+            let x = (s - piece.begin.v) / (piece.end.v - piece.begin.v);
+            (-1.0..=2.0).contains(&x)
+        };
+        let found = match left {
+            true => (0..=index)
+                .rev()
+                .take_while(|i| self.pieces[*i].begin.v >= other)
+                .find(|i| is_long(&self.pieces[*i])),
+            false => (index..last)
+                .take_while(|i| self.pieces[*i].end.v <= other)
+                .find(|i| is_long(&self.pieces[*i])),
+        };
+        found.filter(|_| index < last).unwrap_or(index)
     }
 
     fn times(&self) -> Vec<D> {
