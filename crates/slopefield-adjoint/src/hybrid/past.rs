@@ -337,10 +337,13 @@ fn source(steps: &impl Steps, from: From, s: f64, left: bool, slack: f64) -> Sou
 
 /// Steps beside the edge of a piece among which the method of steps looks for a long one.
 const MOST_STEPS_BACK: usize = 16;
+/// How far such a step goes on, in parts of its length.
+const REACH: f64 = 0.1;
 
 /// Where the value at `s` comes from, which a piece goes on to beyond its `edge`, its end where `left`, up to
-/// the `other` end of the piece: as in the method of steps, the nearest step that is not farther than it is
-/// long, and where there is none the one beside the edge, from which the time [`is_far`].
+/// the `other` end of the piece: as in the method of steps, the step beside the edge if that is not farther
+/// than it is long, or the nearest one that is long beside the distance; where there is none the one beside
+/// the edge, from which the time [`is_far`].
 fn beyond(
     steps: &impl Steps,
     from: From,
@@ -355,12 +358,14 @@ fn beyond(
     };
     let mut index = step;
     // Beside the step at hand nothing else than the step before goes on.
-    for _ in 0..MOST_STEPS_BACK {
+    for back in 0..MOST_STEPS_BACK {
         if index + 1 >= from.step {
             break;
         }
         let begin = steps.begin(index);
-        if !is_far((s - begin) / (steps.end(index) - begin)) {
+        let place = (s - begin) / (steps.end(index) - begin);
+        let reach = if back == 0 { 1.0 } else { REACH };
+        if (-reach..=1.0 + reach).contains(&place) {
             return Source::Step { step: index, s };
         }
         if left && index > 0 && steps.begin(index - 1) >= other {

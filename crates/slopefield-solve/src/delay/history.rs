@@ -54,6 +54,8 @@ struct Segment {
 /// Steps beside the edge of a piece among which a long one is looked for. Steps behind an edge grow by a
 /// factor of up to ten, so these are more than enough.
 const MOST_STEPS_BACK: usize = 16;
+/// How far such a step goes on, in parts of its length.
+const REACH: f64 = 0.1;
 
 /// Steps taken, each by its values at Chebyshev points, and the step at hand.
 #[derive(Debug)]
@@ -199,7 +201,8 @@ impl<T: Real> History<T> {
     /// Where the value at `s` comes from, which a piece of the past goes on to beyond its `edge`: its end
     /// (`Side::Left`) or its beginning; `other` is the other one. A polynomial says little about times
     /// farther from its step than the step is long, and steps beside an edge may be as short as rounding
-    /// allows, so the nearest one that is long enough goes on; where there is none, the slope at the edge.
+    /// allows, so the nearest one that is long enough goes on, if it is not far away; otherwise the slope at
+    /// the edge.
     pub(super) fn beyond(&self, edge: f64, s: f64, side: Side, slack: f64, other: f64) -> Source {
         let nearest = self.source(edge, side, slack);
         let Source::Step { values, .. } = nearest else { return nearest.moved(s - edge) };
@@ -209,9 +212,10 @@ impl<T: Real> History<T> {
         let Some(mut index) = found.filter(|index| *index < last) else {
             return nearest.moved(s - edge);
         };
-        for _ in 0..MOST_STEPS_BACK {
+        for back in 0..MOST_STEPS_BACK {
             let segment = &self.segments[index];
-            if (-1.0..=2.0).contains(&((s - segment.t) / segment.length)) {
+            let reach = if back == 0 { 1.0 } else { REACH };
+            if (-reach..=1.0 + reach).contains(&((s - segment.t) / segment.length)) {
                 return segment.source(s);
             }
             index = match side {
@@ -459,15 +463,15 @@ mod tests {
             history.weights(source, 0, &mut weights);
             (history.value(source, 0, &weights, 0), matches!(source, Source::Along { .. }))
         };
-        let (value, along) = beyond(edge, 6.0, Side::Left, 0.0);
-        assert!((value - 216.0).abs() < 1e-10 && !along, "{value}");
-        let (value, along) = beyond(edge, 4.5, Side::Right, f64::INFINITY);
-        assert!((value - 4.5_f64.powi(3) - 9.0).abs() < 1e-10 && !along, "{value}");
+        let (value, along) = beyond(edge, 5.1, Side::Left, 0.0);
+        assert!((value - 5.1_f64.powi(3)).abs() < 1e-10 && !along, "{value}");
+        let (value, along) = beyond(edge, 4.9, Side::Right, f64::INFINITY);
+        assert!((value - 4.9_f64.powi(3) - 9.0).abs() < 1e-10 && !along, "{value}");
         // Not from another piece, and not from too far.
         let (value, along) = beyond(edge, 6.0, Side::Left, 5.0);
         // Its slope is that of values apart by rounding.
         assert!((value - 200.0).abs() < 1e-2 && along, "{value}");
-        assert!(beyond(edge, 9.0, Side::Left, 0.0).1);
+        assert!(beyond(edge, 5.3, Side::Left, 0.0).1);
     }
 
     #[test]

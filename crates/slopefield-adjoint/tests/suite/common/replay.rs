@@ -190,21 +190,20 @@ impl<'a> Replay<'a> {
     }
 
     /// The piece that goes on to `s`: the one at `index` beside an edge of a smooth part, or the nearest
-    /// one of that part, which ends at `other`, that is not farther from `s` than it is long.
+    /// one of that part, which ends at `other`, that is not farther from `s` than a tenth of its length.
     fn long_enough(&self, index: usize, s: f64, left: bool, other: f64) -> usize {
         let last = self.pieces.len() - 1;
-        let is_long = |piece: &Piece| {
+        let is_long = |i: &usize| {
+            let piece = &self.pieces[*i];
             let x = (s - piece.begin.v) / (piece.end.v - piece.begin.v);
-            (-1.0..=2.0).contains(&x)
+            let reach = if *i == index { 1.0 } else { 0.1 };
+            (-reach..=1.0 + reach).contains(&x)
         };
         let found = match left {
-            true => (0..=index)
-                .rev()
-                .take_while(|i| self.pieces[*i].begin.v >= other)
-                .find(|i| is_long(&self.pieces[*i])),
-            false => (index..last)
-                .take_while(|i| self.pieces[*i].end.v <= other)
-                .find(|i| is_long(&self.pieces[*i])),
+            true => {
+                (0..=index).rev().take_while(|i| self.pieces[*i].begin.v >= other).find(is_long)
+            }
+            false => (index..last).take_while(|i| self.pieces[*i].end.v <= other).find(is_long),
         };
         found.filter(|_| index < last).unwrap_or(index)
     }
