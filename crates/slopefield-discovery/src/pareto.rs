@@ -149,8 +149,12 @@ fn candidate(
 
 /// Those of which each is better than all simpler ones, with one recommended.
 fn listed(mut judged: Vec<Candidate>, settings: Settings) -> Vec<Candidate> {
-    judged
-        .sort_by(|a, b| a.complexity.cmp(&b.complexity).then(a.validated.total_cmp(&b.validated)));
+    // Of two as complex and nearly as good the sum of terms comes first: often they are the same.
+    let order = |c: &Candidate| match c.formula {
+        Formula::Sum(_) => c.validated,
+        Formula::Free(_) => c.validated / BETTER,
+    };
+    judged.sort_by(|a, b| a.complexity.cmp(&b.complexity).then(order(a).total_cmp(&order(b))));
     let mut best = f64::INFINITY;
     judged.retain(|candidate| {
         let better = candidate.validated.is_finite() && candidate.validated < BETTER * best;

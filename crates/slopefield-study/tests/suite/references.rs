@@ -82,5 +82,5 @@ fn water_is_met_after_its_flow_has_become_turbulent() {
 
 #[test]
 fn the_nand_gate_is_met_after_four_pulses() {
-    falls_to(&errors(&nand_gate(), "radau", &[1e-4, 1e-6, 1e-8], (1.0, 1.0)), 1e-5);
+    falls_to(&errors(&nand_gate(), "radau", &[1e-5, 1e-7, 1e-9], (1.0, 1.0)), 1e-5);
 }

@@ -118,7 +118,7 @@ fn formulas_of_any_form_are_written_with_bounds_for_their_constants() {
     let [decaying, quotient] = [decaying, quotient].map(|e| Formula::Free(e.unwrap()));
     let text = replaced(MODEL, &[(0, &decaying), (1, &quotient)]).unwrap();
     let params = "param n_1 = 0.8 in [-80, 80]\nparam n_2 = -0.3 in [-1.2, -0.075]\n\
-                  param n_3 = 2.5 in [0.025, 250] log\n";
+                  param n_3 = 2.5 in [0.025, 250] log  # small\n";
     assert!(text.contains(params), "{text}");
     assert!(text.contains("let z[2] = [n_1*x*exp(n_2*y), x^2/(n_3 + x - y)]"), "{text}");
 }
