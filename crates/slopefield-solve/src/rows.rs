@@ -2,17 +2,6 @@
 
 use crate::{Ivp, Real, SolveError, Step, Stepper};
 
-/// `to = from`, of the same length. A call to copy memory costs more than a few numbers do.
-#[inline]
-pub fn copy_few<T: Copy>(to: &mut [T], from: &[T]) {
-    match (&mut *to, from) {
-        ([x], [a]) => *x = *a,
-        ([x, y], [a, b]) => (*x, *y) = (*a, *b),
-        ([x, y, z], [a, b, c]) => (*x, *y, *z) = (*a, *b, *c),
-        _ => to.copy_from_slice(from),
-    }
-}
-
 /// The save points still to come.
 pub(crate) struct Rows<'a, T> {
     saves: &'a [f64],

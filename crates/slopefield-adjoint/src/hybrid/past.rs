@@ -8,6 +8,7 @@ use super::system::{System, refused};
 use super::trace::{Kind, Source, Trace};
 use slopefield_kernel::{Point, Tangent};
 use slopefield_solve::SolveError;
+use slopefield_solve::continuation::{reaches, step_that_goes_on};
 
 /// Discontinuities of derivatives up to this many above the order of the error estimate are tracked,
 /// as the method of steps does.
@@ -243,7 +244,7 @@ impl Past {
                 && step < from.step
             {
                 let (begin, end) = trace.span(step);
-                if is_far((s - begin) / (end - begin)) {
+                if !reaches((s - begin) / (end - begin)) {
                     return far(from.t);
                 }
             }
@@ -297,13 +298,8 @@ pub(crate) fn look(steps: &impl Steps, from: From, length: f64, (low, high): (f6
     }
 }
 
-/// Whether a place in a step, 0 to 1, is farther from it than the step is long. There the method of steps
-/// goes on along the slope.
-pub(crate) fn is_far(place: f64) -> bool {
-    !(-1.0..=2.0).contains(&place)
-}
-
-/// Refuses such places.
+/// Refuses to read a step at a place that it does not reach ([`reaches`]), where the method of steps goes on
+/// along the slope.
 pub(crate) fn far<T>(t: f64) -> Result<T, SolveError> {
     refused(format!(
         "at t = {t} a delay looks across a point where the solution is not smooth, and moves so fast \
@@ -335,15 +331,9 @@ fn source(steps: &impl Steps, from: From, s: f64, left: bool, slack: f64) -> Sou
     Source::Step { step, s }
 }
 
-/// Steps beside the edge of a piece among which the method of steps looks for a long one.
-const MOST_STEPS_BACK: usize = 16;
-/// How far such a step goes on, in parts of its length.
-const REACH: f64 = 0.1;
-
 /// Where the value at `s` comes from, which a piece goes on to beyond its `edge`, its end where `left`, up to
-/// the `other` end of the piece: as in the method of steps, the step beside the edge if that is not farther
-/// than it is long, or the nearest one that is long beside the distance; where there is none the one beside
-/// the edge, from which the time [`is_far`].
+/// the `other` end of the piece: as in the method of steps, and where no step is long enough the one at the
+/// edge, which does not reach so far.
 fn beyond(
     steps: &impl Steps,
     from: From,
@@ -356,27 +346,18 @@ fn beyond(
         Source::Before(_) => return Source::Before(s),
         Source::Step { step, .. } => step,
     };
-    let mut index = step;
+    let place = |step: usize| {
+        let begin = steps.begin(step);
+        (s - begin) / (steps.end(step) - begin)
+    };
+    let next = |step: usize| match left {
+        true => step.checked_sub(1).filter(|step| steps.begin(*step) >= other),
+        false => Some(step + 1).filter(|step| step + 1 < from.step && steps.cut(*step) <= other),
+    };
     // Beside the step at hand nothing else than the step before goes on.
-    for back in 0..MOST_STEPS_BACK {
-        if index + 1 >= from.step {
-            break;
-        }
-        let begin = steps.begin(index);
-        let place = (s - begin) / (steps.end(index) - begin);
-        let reach = if back == 0 { 1.0 } else { REACH };
-        if (-reach..=1.0 + reach).contains(&place) {
-            return Source::Step { step: index, s };
-        }
-        if left && index > 0 && steps.begin(index - 1) >= other {
-            index -= 1;
-        } else if !left && index + 2 < from.step && steps.cut(index + 1) <= other {
-            index += 1;
-        } else {
-            break;
-        }
-    }
-    Source::Step { step, s }
+    let last = step + 1 >= from.step;
+    let found = if last { None } else { step_that_goes_on(step, place, next) };
+    Source::Step { step: found.unwrap_or(step), s }
 }
 
 impl Steps for Trace {

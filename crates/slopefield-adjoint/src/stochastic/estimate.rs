@@ -71,10 +71,23 @@ impl PathGradient for AlongPaths {
         if let Some(own) = self.method.along_paths() {
             return own.path_gradient(ivp, settings, saves, loss, grad_u0, grad_p);
         }
-        let mut weights = vec![0.0; saves.len()];
-        let mut plain = |u: &[f64], by_state: &mut [f64]| loss(u, by_state, &mut weights);
-        self.method.evaluate(ivp, settings, saves, &mut plain, grad_u0, grad_p)
+        pathwise(&mut *self.method, ivp, settings, saves, loss, grad_u0, grad_p)
     }
+}
+
+/// The gradient along a path that only Brownian motion drives, which has no scores.
+fn pathwise(
+    method: &mut dyn GradientMethod,
+    ivp: &Ivp<'_>,
+    settings: &Settings,
+    saves: &[f64],
+    loss: &mut PathLoss<'_>,
+    grad_u0: &mut [f64],
+    grad_p: &mut [f64],
+) -> Result<Evaluated, SolveError> {
+    let mut weights = vec![0.0; saves.len()];
+    let mut plain = |u: &[f64], by_state: &mut [f64]| loss(u, by_state, &mut weights);
+    method.evaluate(ivp, settings, saves, &mut plain, grad_u0, grad_p)
 }
 
 /// A gradient along paths that only Brownian motion drives.
@@ -94,9 +107,7 @@ impl PathGradient for Pathwise {
         grad_u0: &mut [f64],
         grad_p: &mut [f64],
     ) -> Result<Evaluated, SolveError> {
-        let mut weights = vec![0.0; saves.len()];
-        let mut plain = |u: &[f64], by_state: &mut [f64]| loss(u, by_state, &mut weights);
-        self.0.evaluate(ivp, settings, saves, &mut plain, grad_u0, grad_p)
+        pathwise(&mut *self.0, ivp, settings, saves, loss, grad_u0, grad_p)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The past of a solution: the dense output of the steps taken.
 
+use super::continuation::step_that_goes_on;
 use crate::Real;
 use crate::barycentric::{ChebyshevPoints, MAX_POINTS};
 use std::collections::VecDeque;
@@ -50,12 +51,6 @@ struct Segment {
     end: f64,
     values: usize,
 }
-
-/// Steps beside the edge of a piece among which a long one is looked for. Steps behind an edge grow by a
-/// factor of up to ten, so these are more than enough.
-const MOST_STEPS_BACK: usize = 16;
-/// How far such a step goes on, in parts of its length.
-const REACH: f64 = 0.1;
 
 /// Steps taken, each by its values at Chebyshev points, and the step at hand.
 #[derive(Debug)]
@@ -199,36 +194,27 @@ impl<T: Real> History<T> {
     }
 
     /// Where the value at `s` comes from, which a piece of the past goes on to beyond its `edge`: its end
-    /// (`Side::Left`) or its beginning; `other` is the other one. A polynomial says little about times
-    /// farther from its step than the step is long, and steps beside an edge may be as short as rounding
-    /// allows, so the nearest one that is long enough goes on, if it is not far away; otherwise the slope at
-    /// the edge.
+    /// (`Side::Left`) or its beginning; `other` is the other one. Where no step is long enough
+    /// ([`step_that_goes_on`]), the slope at the edge goes on.
     pub(super) fn beyond(&self, edge: f64, s: f64, side: Side, slack: f64, other: f64) -> Source {
         let nearest = self.source(edge, side, slack);
         let Source::Step { values, .. } = nearest else { return nearest.moved(s - edge) };
         let last = self.segments.len() - 1;
         let found = self.segments.iter().rposition(|segment| segment.values == values);
         // Beside the step at hand nothing else than the last step goes on.
-        let Some(mut index) = found.filter(|index| *index < last) else {
-            return nearest.moved(s - edge);
-        };
-        for back in 0..MOST_STEPS_BACK {
-            let segment = &self.segments[index];
-            let reach = if back == 0 { 1.0 } else { REACH };
-            if (-reach..=1.0 + reach).contains(&((s - segment.t) / segment.length)) {
-                return segment.source(s);
+        let place = |step: usize| (s - self.segments[step].t) / self.segments[step].length;
+        let next = |step: usize| match side {
+            Side::Left => {
+                step.checked_sub(1).filter(|step| self.segments[*step].t >= other - slack)
             }
-            index = match side {
-                Side::Left if index > 0 && self.segments[index - 1].t >= other - slack => index - 1,
-                Side::Right
-                    if index + 1 < last && self.segments[index + 1].end <= other + slack =>
-                {
-                    index + 1
-                }
-                _ => break,
-            };
+            Side::Right => Some(step + 1)
+                .filter(|step| *step < last && self.segments[*step].end <= other + slack),
+        };
+        let found = found.filter(|step| *step < last);
+        match found.and_then(|step| step_that_goes_on(step, place, next)) {
+            Some(step) => self.segments[step].source(s),
+            None => nearest.moved(s - edge),
         }
-        nearest.moved(s - edge)
     }
 
     fn source_at_hand(&self, s: f64) -> Source {

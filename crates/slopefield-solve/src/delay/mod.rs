@@ -18,6 +18,7 @@
 //! equations*, Adv. Comput. Math. 29 (2008) 229–247, doi:10.1007/s10444-007-9044-5.
 
 mod breaks;
+pub mod continuation;
 mod fill;
 mod history;
 mod kept;

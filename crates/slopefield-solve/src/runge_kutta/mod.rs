@@ -21,6 +21,7 @@ pub use bs3::BS3;
 pub use dp5::DP5;
 pub(crate) use methods::METHODS;
 pub use one_step::ExplicitRungeKutta;
+pub use records::copy_few;
 pub use stages::Stages;
 pub use tableau::{ExtraStages, MAX_DENSE_STAGES, MAX_STAGES, Tableau};
 pub use tsit5::TSIT5;

@@ -1,6 +1,5 @@
 //! What the evaluations of steps write down for their reverse products.
 
-use crate::rows::copy_few;
 use crate::{Ivp, Real};
 use slopefield_kernel::{Point, Recording};
 use std::sync::Arc;
@@ -92,5 +91,16 @@ impl<T: Real> Records<T> {
 
     pub fn exchange(&mut self, rows: &mut Vec<T>) {
         std::mem::swap(&mut self.rows, rows);
+    }
+}
+
+/// `to = from`, of the same length. A call to copy memory costs more than a few numbers do.
+#[inline]
+pub fn copy_few<T: Copy>(to: &mut [T], from: &[T]) {
+    match (&mut *to, from) {
+        ([x], [a]) => *x = *a,
+        ([x, y], [a, b]) => (*x, *y) = (*a, *b),
+        ([x, y, z], [a, b, c]) => (*x, *y, *z) = (*a, *b, *c),
+        _ => to.copy_from_slice(from),
     }
 }

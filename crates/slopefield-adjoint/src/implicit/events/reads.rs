@@ -9,10 +9,11 @@ mod products;
 use super::super::equations::Weights;
 use super::super::interpolant::Interpolant;
 use super::tape::{Context, Place, Tape};
-use crate::hybrid::past::{From, is_far, look};
+use crate::hybrid::past::{From, look};
 use crate::hybrid::system::System;
 use crate::hybrid::trace::Source;
 use slopefield_kernel::{DelayedRead, Delays, Point, Tangent};
+use slopefield_solve::continuation::reaches;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// What a function that reads the past has for its parameters.
@@ -320,7 +321,7 @@ impl<'a> Reader<'a> {
             if own || here.as_ref().is_some_and(|here| self.is_own(here)) {
                 noticed.ahead.store(true, Relaxed);
             }
-            if !own && matches!(&piece, Piece::Within(within) if is_far(within.theta)) {
+            if !own && matches!(&piece, Piece::Within(within) if !reaches(within.theta)) {
                 noticed.far.store(true, Relaxed);
             }
             for (index, read) in self.reads_of(lag) {
