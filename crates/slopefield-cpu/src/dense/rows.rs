@@ -167,18 +167,6 @@ impl Eight for Avx512 {
     const ROWS: usize = 8;
     const COLUMNS: usize = 8;
     #[inline(always)]
-    unsafe fn store_first<const N: usize>(p: *mut f64, v: Self::V) {
-        // SAFETY: the trait's contract promises AVX-512.
-        unsafe {
-            match N {
-                1 => _mm_store_sd(p, _mm512_castpd512_pd128(v)),
-                2 => _mm_storeu_pd(p, _mm512_castpd512_pd128(v)),
-                4 => _mm256_storeu_pd(p, _mm512_castpd512_pd256(v)),
-                _ => Self::store_part(p, N, v),
-            }
-        }
-    }
-    #[inline(always)]
     unsafe fn load_last(p: *const f64, skip: usize) -> Self::V {
         // SAFETY: the trait's contract promises AVX-512; masked lanes are not read.
         unsafe { _mm512_maskz_loadu_pd(0xff << skip, p) }

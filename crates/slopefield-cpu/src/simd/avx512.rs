@@ -38,6 +38,7 @@ impl Vector for Avx512 {
         // SAFETY: see above.
         unsafe {
             match n {
+                1 => _mm512_zextpd128_pd512(_mm_load_sd(p)),
                 2 => _mm512_zextpd128_pd512(_mm_loadu_pd(p)),
                 4 => _mm512_zextpd256_pd512(_mm256_loadu_pd(p)),
                 _ => _mm512_maskz_loadu_pd(first(n), p),
@@ -54,6 +55,7 @@ impl Vector for Avx512 {
         // SAFETY: see above.
         unsafe {
             match n {
+                1 => _mm_store_sd(p, _mm512_castpd512_pd128(v)),
                 2 => _mm_storeu_pd(p, _mm512_castpd512_pd128(v)),
                 4 => _mm256_storeu_pd(p, _mm512_castpd512_pd256(v)),
                 _ => _mm512_mask_storeu_pd(p, first(n), v),
