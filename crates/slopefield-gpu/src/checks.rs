@@ -19,6 +19,21 @@ pub(crate) fn check_slopes(plan: &Plan) -> Result<(), GpuError> {
     Ok(())
 }
 
+/// Refuses room for another number of values than `row` for each of a problem's trajectories or paths.
+pub(crate) fn check_room(
+    what: &str,
+    count: usize,
+    row: usize,
+    room: usize,
+) -> Result<(), GpuError> {
+    if count.checked_mul(row) == Some(room) {
+        return Ok(());
+    }
+    Err(GpuError::Invalid(format!(
+        "room for {room} values was given, but {count} {what} need {row} each"
+    )))
+}
+
 /// Refuses models that are more than an ordinary differential equation.
 pub(crate) fn check_model(model: &LoweredModel) -> Result<(), GpuError> {
     match model.others.first() {

@@ -7,12 +7,10 @@ use crate::device::{Compiled, Device, bytes_of_reals, bytes_of_words, reals, wor
 use crate::dialect::Dialect;
 use crate::error::GpuError;
 use crate::gradients::{GradientProgram, Tape};
-use crate::solve::Runs;
+use crate::solve::{MOST_LANES, Runs, upload};
 use crate::sums::{self, BLOCK};
 use crate::trajectories::{SHARED, Trajectories};
 
-/// Trajectories at once at most.
-const MOST_LANES: usize = 1 << 20;
 /// Steps of a trajectory that there is room for at first.
 const FIRST_ROOM: u32 = 256;
 /// Memory of the card that a gradient takes unless said otherwise.
@@ -94,9 +92,6 @@ impl<'a> GradientSolver<'a> {
     ) -> Result<GradientReport, GpuError> {
         let forward = self.program.forward();
         forward.check(problem, settings, saves)?;
-        if problem.t0 == problem.t1 {
-            return Err(GpuError::Invalid(format!("the time span is empty: {} only", problem.t0)));
-        }
         let mut report = GradientReport {
             loss: 0.0,
             trajectories: Vec::with_capacity(problem.count),
@@ -163,17 +158,8 @@ impl<'a> GradientSolver<'a> {
         let (device, program) = (self.device, self.program);
         let n = program.forward().states();
         let arrays = program.forward_arrays(problem, settings, saves, (from, lanes), 1, tape);
-        let joint = device.array(&bytes_of_reals(&arrays.joint_values))?;
-        let own = device.array(&bytes_of_reals(&arrays.own_values))?;
-        let table = device.array(&bytes_of_words(&arrays.tables))?;
-        let results = device.empty(4 * arrays.results as u64)?;
-        let kept = device.empty(4 * arrays.kept as u64)?;
-        let counts = device.empty(4 * arrays.counts as u64)?;
-        let times: Vec<u32> = arrays.clock.iter().map(|ticks| *ticks as u32).collect();
-        let clock = device.array(&bytes_of_words(&times))?;
-        let open = device.empty(4)?;
-        let rest = [&kept, &counts, &clock, &open];
-        let all = [&joint, &own, &table, &results, rest[0], rest[1], rest[2], rest[3]];
+        let on_device = upload(device, &arrays)?;
+        let [_, _, _, results, kept, counts, clock, open] = &on_device;
         let solve = |program, arrays: &[&wgpu::Buffer], tables: &[u32], runs: &mut u64| {
             let (attempts_at, attempts) = (tables.len() - 3, self.attempts);
             let all = Runs { device, program, arrays, attempts_at, lanes, attempts };
@@ -185,14 +171,14 @@ impl<'a> GradientSolver<'a> {
                 None => Ok(()),
             }
         };
-        solve(&self.forward, &all, &arrays.tables, &mut report.runs)?;
-        let numbers = words(&device.read(&counts)?);
+        solve(&self.forward, &on_device.each_ref(), &arrays.tables, &mut report.runs)?;
+        let numbers = words(&device.read(counts)?);
         let most = numbers[2 * lanes..3 * lanes].iter().copied().max().unwrap_or(0);
         if most > tape.room {
             return Ok(most);
         }
         let part = |buffer, rows: usize| device.read_part(buffer, 0, 4 * (rows * lanes) as u64);
-        let (reached, at) = (reals(&part(&kept, 2 * n + 2)?), words(&part(&clock, 1)?));
+        let (reached, at) = (reals(&part(kept, 2 * n + 2)?), words(&part(clock, 1)?));
         let at: Vec<u64> = at.iter().map(|ticks| u64::from(*ticks)).collect();
         let row = saves.len() * n;
         let mut states = vec![0.0; lanes * row];
@@ -200,7 +186,7 @@ impl<'a> GradientSolver<'a> {
             problem,
             settings,
             saves.len(),
-            (&reals(&device.read(&results)?), &reached),
+            (&reals(&device.read(results)?), &reached),
             &numbers[..6 * lanes],
             &at,
             None,
@@ -220,7 +206,7 @@ impl<'a> GradientSolver<'a> {
         let own = device.array(&bytes_of_reals(&own_values))?;
         let table = device.array(&bytes_of_words(&tables))?;
         let gradients = device.empty(4 * (program.rows() * lanes) as u64)?;
-        let all = [&joint, &own, &table, &gradients, rest[0], rest[1], rest[2], rest[3]];
+        let all = [&joint, &own, &table, &gradients, kept, counts, clock, open];
         solve(&self.reverse, &all, &tables, &mut report.runs)?;
         self.collect(&joint, &gradients, (from, lanes), report)?;
         Ok(most)

@@ -2,14 +2,12 @@
 
 use slopefield_solve::Settings;
 
+use crate::checks::check_room;
 use crate::device::{Compiled, Device, bytes_of_reals, bytes_of_words, reals, words};
 use crate::error::GpuError;
 use crate::paths::{PathProgram, SHARED};
-use crate::solve::{GpuReport, Runs};
+use crate::solve::{GpuReport, MOST_LANES, Runs, portions};
 use crate::trajectories::Trajectories;
-
-/// Paths at once at most.
-const MOST_LANES: usize = 1 << 20;
 
 /// A program of paths on a device.
 pub struct PathSolver<'a> {
@@ -45,7 +43,8 @@ impl<'a> PathSolver<'a> {
         out: &mut [f64],
     ) -> Result<GpuReport, GpuError> {
         let (device, program) = (self.device, self.program);
-        program.check_room(problem, saves.len(), out.len())?;
+        let row = saves.len() * program.states();
+        check_room("paths", problem.count, row, out.len())?;
         let limit = device.info().largest_array;
         let one = program.arrays(problem, settings, saves, (0, problem.count.min(1)), 1)?;
         let widest = 4 * program.widest(saves.len(), &one, problem.count.min(1)) as u64;
@@ -54,10 +53,8 @@ impl<'a> PathSolver<'a> {
         if most == 0 || needed > limit {
             return Err(GpuError::Memory { device: device.info().name.clone(), needed, limit });
         }
-        let row = saves.len() * program.states();
         let mut report = GpuReport { trajectories: Vec::with_capacity(problem.count), runs: 0 };
-        for from in (0..problem.count).step_by(most) {
-            let lanes = most.min(problem.count - from);
+        for (from, lanes) in portions(problem.count, most) {
             let out = &mut out[from * row..][..lanes * row];
             self.batch(problem, settings, saves, (from, lanes), out, &mut report)?;
         }

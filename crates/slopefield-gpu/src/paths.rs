@@ -369,21 +369,4 @@ impl PathProgram {
         let n = self.states();
         (saves * n).max(arrays.kept / lanes.max(1)).max(n + self.own).max(COUNTS)
     }
-
-    /// Checks that there is room for as many values as there will be.
-    pub(crate) fn check_room(
-        &self,
-        problem: &Trajectories<'_>,
-        saves: usize,
-        room: usize,
-    ) -> Result<(), GpuError> {
-        let row = saves * self.states();
-        if problem.count.checked_mul(row) == Some(room) {
-            return Ok(());
-        }
-        Err(GpuError::Invalid(format!(
-            "room for {room} values was given, but {} paths need {row} each",
-            problem.count
-        )))
-    }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use slopefield_ensemble::TrajectoryResult;
 use slopefield_solve::{Settings, SolveError};
 
+use crate::checks::check_room;
 use crate::device::{Compiled, Device, bytes_of_reals, bytes_of_words, reals, words};
 use crate::error::GpuError;
 use crate::trajectories::{Arrays, SHARED, Trajectories, TrajectoryProgram};
@@ -16,8 +17,8 @@ const FIRST_ATTEMPTS: u32 = 64;
 const MOST_ATTEMPTS: u32 = 16_384;
 /// A run should take less than this many seconds: systems stop a card that is busy for two.
 const LONG_RUN: f64 = 0.25;
-/// Trajectories of a run at most.
-const MOST_LANES: usize = 1 << 20;
+/// Trajectories or paths of a run at most.
+pub(crate) const MOST_LANES: usize = 1 << 20;
 
 /// A program of a device.
 pub struct Solver<'a> {
@@ -78,19 +79,9 @@ impl<'a> Solver<'a> {
         saves: &[f64],
         out: &mut [f64],
     ) -> Result<GpuReport, GpuError> {
-        let n = self.program.states();
         self.program.check(problem, settings, saves)?;
-        let row = saves.len() * n;
-        if Some(out.len()) != problem.count.checked_mul(row) {
-            return Err(GpuError::Invalid(format!(
-                "room for {} values was given, but {} trajectories need {row} each",
-                out.len(),
-                problem.count
-            )));
-        }
-        if problem.t0 == problem.t1 {
-            return Err(GpuError::Invalid(format!("the time span is empty: {} only", problem.t0)));
-        }
+        let row = saves.len() * self.program.states();
+        check_room("trajectories", problem.count, row, out.len())?;
         let limit = self.device.info().largest_array;
         let widest = 4 * self.program.widest(saves.len()) as u64;
         let most = (limit / widest).min(MOST_LANES as u64) as usize;
@@ -99,8 +90,7 @@ impl<'a> Solver<'a> {
             return Err(GpuError::Memory { device, needed: widest, limit });
         }
         let mut report = GpuReport { trajectories: Vec::with_capacity(problem.count), runs: 0 };
-        for from in (0..problem.count).step_by(most) {
-            let lanes = most.min(problem.count - from);
+        for (from, lanes) in portions(problem.count, most) {
             let out = &mut out[from * row..][..lanes * row];
             self.batch(problem, settings, saves, (from, lanes), out, &mut report)?;
         }
@@ -118,36 +108,26 @@ impl<'a> Solver<'a> {
     ) -> Result<(), GpuError> {
         let device = self.device;
         let arrays = self.program.arrays(problem, settings, saves, range, 1);
-        let Arrays { joint_values, own_values, tables, results, kept, counts, clock } = arrays;
-        let attempts_at = tables.len() - 3;
-        let times: Vec<u32> = clock.iter().map(|ticks| *ticks as u32).collect();
-        let joint = device.array(&bytes_of_reals(&joint_values))?;
-        let own = device.array(&bytes_of_reals(&own_values))?;
-        let table = device.array(&bytes_of_words(&tables))?;
-        let results = device.empty(4 * results as u64)?;
-        let kept = device.empty(4 * kept as u64)?;
-        let counts = device.empty(4 * counts as u64)?;
-        let clock = device.array(&bytes_of_words(&times))?;
-        let open = device.empty(4)?;
-        let all = [&joint, &own, &table, &results, &kept, &counts, &clock, &open];
+        let on_device = upload(device, &arrays)?;
+        let [_, _, _, results, kept, counts, clock, _] = &on_device;
         let runs = Runs {
             device,
             program: &self.compiled,
-            arrays: &all,
-            attempts_at,
+            arrays: &on_device.each_ref(),
+            attempts_at: arrays.tables.len() - 3,
             lanes: range.1,
             attempts: self.attempts,
         };
         let interrupted = runs.finish(settings, problem.t0, &mut report.runs)?;
         let lanes = range.1;
-        let clock = words(&device.read(&clock)?);
+        let clock = words(&device.read(clock)?);
         let clock: Vec<u64> = clock[..lanes].iter().map(|ticks| u64::from(*ticks)).collect();
         self.program.unpack(
             problem,
             settings,
             saves.len(),
-            (&reals(&device.read(&results)?), &reals(&device.read(&kept)?)),
-            &words(&device.read(&counts)?),
+            (&reals(&device.read(results)?), &reals(&device.read(kept)?)),
+            &words(&device.read(counts)?),
             &clock,
             interrupted.as_ref(),
             &mut report.trajectories,
@@ -155,6 +135,26 @@ impl<'a> Solver<'a> {
         );
         Ok(())
     }
+}
+
+/// First and number of each portion of at most `most` out of `count`.
+pub(crate) fn portions(count: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..count).step_by(most).map(move |from| (from, most.min(count - from)))
+}
+
+/// The arrays of a solve on a device, in the order of their bindings ([`SHARED`]).
+pub(crate) fn upload(device: &Device, arrays: &Arrays) -> Result<[wgpu::Buffer; 8], GpuError> {
+    let times: Vec<u32> = arrays.clock.iter().map(|ticks| *ticks as u32).collect();
+    Ok([
+        device.array(&bytes_of_reals(&arrays.joint_values))?,
+        device.array(&bytes_of_reals(&arrays.own_values))?,
+        device.array(&bytes_of_words(&arrays.tables))?,
+        device.empty(4 * arrays.results as u64)?,
+        device.empty(4 * arrays.kept as u64)?,
+        device.empty(4 * arrays.counts as u64)?,
+        device.array(&bytes_of_words(&times))?,
+        device.empty(4)?,
+    ])
 }
 
 /// A program whose threads go on in the next run where a run ends, and its arrays.

@@ -258,6 +258,9 @@ impl TrajectoryProgram {
         saves: &[f64],
     ) -> Result<(), GpuError> {
         check_values(problem, settings, saves, (self.states(), self.plan.shape.params, self.own))?;
+        if problem.t0 == problem.t1 {
+            return Err(GpuError::Invalid(format!("the time span is empty: {} only", problem.t0)));
+        }
         match &self.timed {
             Some(timed) => timed.happenings((problem.t0, problem.t1), problem.shared).map(|_| ()),
             None => Ok(()),
@@ -265,8 +268,7 @@ impl TrajectoryProgram {
     }
 
     /// What the arrays hold for the trajectories `from .. from + lanes`, if a run is to attempt up
-    /// to `attempts` steps. The problem has passed [`TrajectoryProgram::check`] and its time span is
-    /// not empty.
+    /// to `attempts` steps. The problem has passed [`TrajectoryProgram::check`].
     #[must_use]
     pub fn arrays(
         &self,
