@@ -32,7 +32,8 @@ def rate(ctx, go, n):
         ctx.res[k] = n / ctx.res[k]
 
 
-def diffrax_case(n):
+def diffrax_case(n, stays=False):
+    """`stays`: parameters are on the card before and states stay there, so that the solve alone is timed."""
     def run(ctx):
         import diffrax as dx
         import jax
@@ -51,7 +52,11 @@ def diffrax_case(n):
             return jnp.stack(s.ys, -1)[0]
         many = jax.jit(jax.vmap(one))
         P = np.asarray(ens_params(n), dtype=np.float32)
-        go = lambda: np.asarray(many(P))  # there and back, as ours
+        if stays:
+            there = jax.device_put(P)
+            go = lambda: many(there).block_until_ready()
+        else:
+            go = lambda: np.asarray(many(P))  # there and back, as ours
         u = ctx.first(go)
         rate(ctx, go, n)
         return dict(error=err(u), **extra)
@@ -85,6 +90,7 @@ def torchdiffeq_case(n):
 
 for size in SIZES:
     B.case("diffrax", f"{size}: Tsit5 vmap, float32", cold=False)(diffrax_case(size))
+    B.case("diffrax", f"{size}: Tsit5 vmap, float32, without transfers", cold=False)(diffrax_case(size, stays=True))
     B.case("torchdiffeq", f"{size}: dopri5, one joint state, float32", cold=False)(torchdiffeq_case(size))
 
 if __name__ == "__main__":

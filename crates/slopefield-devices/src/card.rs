@@ -25,6 +25,8 @@ pub struct CardInfo {
     pub shared_memory: u32,
     /// Whether it computes in double precision through this interface.
     pub double: bool,
+    /// Operations in single precision that it can start in a second, where that is known.
+    pub operations: Option<f64>,
     /// The finest relative tolerance that its programs can hold.
     pub finest: f64,
 }
@@ -91,6 +93,12 @@ pub trait CardProgram {
         portion: &Work<'_>,
         out: &mut [f64],
     ) -> Result<Vec<TrajectoryResult>, CardError>;
+
+    /// Seconds for which the portion solved last kept the card busy, without what goes there and comes
+    /// back; where it can tell.
+    fn busy_s(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// No cards: for programs that are built without them.

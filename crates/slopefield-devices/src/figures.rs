@@ -15,6 +15,9 @@ pub(crate) struct Size {
     instructions: usize,
     own: usize,
     saves: usize,
+    /// In double precision.
+    #[serde(default)]
+    fine: bool,
 }
 
 impl Size {
@@ -24,6 +27,7 @@ impl Size {
             instructions: work.model.rhs.eval.code.len().next_power_of_two(),
             own: work.rhs.own_params().len().next_power_of_two(),
             saves: work.saves.len().next_power_of_two(),
+            fine: work.is_fine(),
         }
     }
 }

@@ -1,13 +1,16 @@
-//! The cards that `slopefield-gpu` reaches, in single precision.
+//! The cards that `slopefield-gpu` reaches: in single precision where that holds the tolerance, else in
+//! double precision where a card has it.
 
+use crate::work::SINGLE;
 use crate::{Card, CardError, CardInfo, CardProgram, Cards, Found, Work};
 use slopefield_ensemble::TrajectoryResult;
 use slopefield_gpu::{
-    Device, DeviceInfo, DeviceKind, Dialect, GpuError, Solver, Trajectories, TrajectoryProgram,
+    Device, DeviceInfo, DeviceKind, GpuError, Solver, Trajectories, TrajectoryProgram,
 };
+use std::cell::Cell;
 
-/// Relative tolerances below this are finer than single precision holds (docs/reference/gpu.md).
-const FINEST: f64 = 1e-5;
+/// Relative tolerances below this are finer than double precision holds over many steps.
+const DOUBLE: f64 = 1e-12;
 
 pub(crate) struct OfThisMachine;
 
@@ -22,7 +25,8 @@ fn described(info: &DeviceInfo) -> CardInfo {
         largest_array: info.largest_array,
         shared_memory: info.shared_memory,
         double: info.double,
-        finest: FINEST,
+        operations: info.operations,
+        finest: if info.double { DOUBLE } else { SINGLE },
     }
 }
 
@@ -68,14 +72,20 @@ impl Card for OfDevice {
 
     fn program(&self, work: &Work<'_>) -> Result<Box<dyn CardProgram + '_>, CardError> {
         let (own, method) = (work.rhs.own_params(), work.method);
-        let program = TrajectoryProgram::of_model(work.model, own, method, Dialect::Wgsl);
+        let dialect = self.device.dialect(work.is_fine()).ok_or_else(|| {
+            CardError::Refused(format!("{} computes in single precision only", self.info.name))
+        })?;
+        let program = TrajectoryProgram::of_model(work.model, own, method, dialect);
         let program = program.map_err(failure)?;
         let solver = Solver::keeping(&self.device, program).map_err(failure)?;
-        Ok(Box::new(OfSolver(solver)))
+        Ok(Box::new(OfSolver { solver, busy_s: Cell::new(None) }))
     }
 }
 
-struct OfSolver<'a>(Solver<'a>);
+struct OfSolver<'a> {
+    solver: Solver<'a>,
+    busy_s: Cell<Option<f64>>,
+}
 
 impl CardProgram for OfSolver<'_> {
     fn solve(
@@ -85,7 +95,13 @@ impl CardProgram for OfSolver<'_> {
     ) -> Result<Vec<TrajectoryResult>, CardError> {
         let Work { t0, t1, count, u0, shared, own, .. } = *portion;
         let problem = Trajectories { t0, t1, count, u0, shared, own };
-        let report = self.0.solve(&problem, portion.settings, portion.saves, out);
-        report.map(|report| report.trajectories).map_err(failure)
+        let report = self.solver.solve(&problem, portion.settings, portion.saves, out);
+        let report = report.map_err(failure)?;
+        self.busy_s.set(Some(report.device_s));
+        Ok(report.trajectories)
+    }
+
+    fn busy_s(&self) -> Option<f64> {
+        self.busy_s.get()
     }
 }

@@ -5,6 +5,9 @@ use slopefield_graph::LoweredModel;
 use slopefield_kernel::BatchKernel;
 use slopefield_solve::{Settings, Tableau};
 
+/// The finest relative tolerance that single precision holds (docs/reference/gpu.md).
+pub(crate) const SINGLE: f64 = 1e-5;
+
 /// Many trajectories of one model on one time span, which differ in initial states and parameters.
 #[derive(Clone, Copy)]
 pub struct Work<'a> {
@@ -38,6 +41,12 @@ impl<'a> Work<'a> {
     #[must_use]
     pub fn states(&self) -> usize {
         self.rhs.shape().states
+    }
+
+    /// Whether its tolerance is finer than single precision holds.
+    #[must_use]
+    pub fn is_fine(&self) -> bool {
+        self.settings.rtol < SINGLE
     }
 
     /// Numbers that are kept of each trajectory.

@@ -112,15 +112,25 @@ pub(crate) fn columns(
     (from, lanes): (usize, usize),
 ) -> Vec<f64> {
     let mut columns = Vec::with_capacity((n + own) * lanes);
-    for (values, len) in [(problem.u0, n), (problem.own, own)] {
-        for i in 0..len {
-            columns.extend((from..from + lanes).map(|k| match values {
-                Values::Same(row) => row[i],
-                Values::Each(rows) => rows[k * len + i],
-            }));
-        }
+    for row in 0..n + own {
+        let value = column(problem, (n, own), from, row);
+        columns.extend((0..lanes).map(value));
     }
     columns
+}
+
+/// The values of a row of [`columns`], by the number of the trajectory after `from`.
+pub(crate) fn column<'a>(
+    problem: &Trajectories<'a>,
+    (n, own): (usize, usize),
+    from: usize,
+    row: usize,
+) -> impl Fn(usize) -> f64 + Sync + use<'a> {
+    let (values, len, i) = if row < n { (problem.u0, n, row) } else { (problem.own, own, row - n) };
+    move |k| match values {
+        Values::Same(row) => row[i],
+        Values::Each(rows) => rows[(from + k) * len + i],
+    }
 }
 
 /// The parameters of each trajectory ascend and exist.

@@ -1,11 +1,12 @@
 //! Graphics cards that are there, and work on one of them.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use crate::dialect::{SharedArray, WORKGROUP};
+use crate::bytes::bytes_of_words;
+#[cfg(feature = "cuda")]
+use crate::cuda::{self, Cuda, CudaArray, CudaProgram};
+use crate::dialect::{Dialect, SharedArray};
 use crate::error::GpuError;
 use crate::points::{self, PointProgram};
+use crate::portable::{Portable, PortableProgram, adapters, described, missing, rank};
 
 /// What a device is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +54,19 @@ pub struct DeviceInfo {
     pub largest_array: u64,
     /// Memory in bytes that threads of a workgroup share.
     pub shared_memory: u32,
-    /// Whether it computes in double precision through this interface.
+    /// Whether programs run there in double precision too.
     pub double: bool,
+    /// Operations in single precision that it can start in a second, a multiplication with an addition as
+    /// one; where the interface tells what that follows from.
+    pub operations: Option<f64>,
+}
+
+impl DeviceInfo {
+    /// Name and interface, by which [`Device::named`] finds it.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{} ({})", self.name, self.interface)
+    }
 }
 
 /// What [`devices`] finds.
@@ -66,124 +78,72 @@ pub struct Devices {
     pub none_because: Option<String>,
 }
 
-fn instance() -> wgpu::Instance {
-    let mut wanted = wgpu::InstanceDescriptor::new_without_display_handle();
-    // Without OpenGL, whose software form may answer where Vulkan has no driver.
-    wanted.backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
-    wgpu::Instance::new(wanted)
+/// How a device is opened.
+enum Way {
+    Portable(wgpu::Adapter),
+    /// The number of the card.
+    #[cfg(feature = "cuda")]
+    Cuda(usize),
 }
 
-/// Every adapter, the best first.
-fn adapters() -> Result<Vec<wgpu::Adapter>, GpuError> {
-    let find = || {
-        let mut found = pollster::block_on(instance().enumerate_adapters(wgpu::Backends::all()));
-        found.sort_by_key(|adapter| rank(kind(adapter.get_info().device_type)));
-        found
-    };
-    // A broken driver must not take the program along.
-    catch_unwind(AssertUnwindSafe(find))
-        .map_err(|_| GpuError::NoDevice { why: "the graphics driver failed".into() })
-}
-
-fn kind(device: wgpu::DeviceType) -> DeviceKind {
-    match device {
-        wgpu::DeviceType::DiscreteGpu => DeviceKind::Discrete,
-        wgpu::DeviceType::IntegratedGpu => DeviceKind::Integrated,
-        wgpu::DeviceType::VirtualGpu => DeviceKind::Virtual,
-        wgpu::DeviceType::Cpu => DeviceKind::Software,
-        wgpu::DeviceType::Other => DeviceKind::Other,
+/// Every device, the best first: cards through CUDA where that is installed, for its double precision and
+/// its quick starts.
+fn ways() -> Result<Vec<(DeviceInfo, Way)>, GpuError> {
+    let mut found = Vec::new();
+    #[cfg(feature = "cuda")]
+    for (ordinal, info) in cuda::cards().unwrap_or_default().into_iter().enumerate() {
+        found.push((info, Way::Cuda(ordinal)));
     }
-}
-
-/// The maker with this number in the list of PCI, or of Khronos above 0xffff.
-fn maker(number: u32) -> &'static str {
-    match number {
-        0x1002 | 0x1022 => "AMD",
-        0x106b => "Apple",
-        0x10de => "NVIDIA",
-        0x13b5 => "Arm",
-        0x1010 => "Imagination",
-        0x1414 => "Microsoft",
-        0x14e4 => "Broadcom",
-        0x144d => "Samsung",
-        0x19e5 => "Huawei",
-        0x1ed5 => "Moore Threads",
-        0x5143 => "Qualcomm",
-        0x8086 | 0x8087 => "Intel",
-        0x1_0005 => "Mesa",
-        _ => "",
+    match adapters() {
+        Ok(adapters) => {
+            found.extend(adapters.into_iter().map(|a| (described(&a), Way::Portable(a))));
+        }
+        Err(e) if found.is_empty() => return Err(e),
+        // The card can be reached without them.
+        Err(_) => {}
     }
+    found.sort_by_key(|(info, _)| rank(info.kind));
+    Ok(found)
 }
 
-fn rank(kind: DeviceKind) -> u8 {
-    match kind {
-        DeviceKind::Discrete => 0,
-        DeviceKind::Integrated => 1,
-        DeviceKind::Virtual => 2,
-        DeviceKind::Other => 3,
-        DeviceKind::Software => 4,
-    }
-}
-
-fn described(adapter: &wgpu::Adapter) -> DeviceInfo {
-    let info = adapter.get_info();
-    let limits = adapter.limits();
-    let driver = format!("{} {}", info.driver, info.driver_info);
-    DeviceInfo {
-        kind: kind(info.device_type),
-        interface: match info.backend {
-            wgpu::Backend::Vulkan => "Vulkan",
-            wgpu::Backend::Metal => "Metal",
-            wgpu::Backend::Dx12 => "Direct3D 12",
-            _ => "another interface",
-        },
-        driver: driver.trim().to_owned(),
-        maker: maker(info.vendor),
-        largest_array: limits.max_buffer_size.min(limits.max_storage_buffer_binding_size),
-        shared_memory: limits.max_compute_workgroup_storage_size,
-        double: adapter.features().contains(wgpu::Features::SHADER_F64),
-        name: info.name,
-    }
-}
-
-/// Every device that WGSL programs can run on.
+/// Every device that programs can run on. A card is there once for each interface that reaches it.
 #[must_use]
 pub fn devices() -> Devices {
-    match adapters() {
-        Ok(adapters) if adapters.is_empty() => {
-            Devices { found: Vec::new(), none_because: Some(missing()) }
-        }
-        Ok(adapters) => {
-            Devices { found: adapters.iter().map(described).collect(), none_because: None }
+    match ways() {
+        Ok(ways) if ways.is_empty() => Devices { found: Vec::new(), none_because: Some(missing()) },
+        Ok(ways) => {
+            Devices { found: ways.into_iter().map(|(info, _)| info).collect(), none_because: None }
         }
         Err(e) => Devices { found: Vec::new(), none_because: Some(e.to_string()) },
     }
-}
-
-/// What to look for where no driver answers.
-fn missing() -> String {
-    let advice = if cfg!(target_os = "linux") {
-        "no Vulkan driver answers. Install the driver of the card's maker and the loader \
-         libvulkan.so.1 (Debian and Ubuntu: libvulkan1 and nvidia-driver or mesa-vulkan-drivers; the \
-         latter also has a software driver)"
-    } else if cfg!(target_os = "windows") {
-        "no Direct3D 12 or Vulkan driver answers. Install the driver of the card's maker"
-    } else {
-        "no driver answers"
-    };
-    advice.into()
 }
 
 /// A device on which programs run.
 #[derive(Debug)]
 pub struct Device {
     info: DeviceInfo,
-    device: wgpu::Device,
-    queue: wgpu::Queue,
-    /// Why it is gone, once it is.
-    lost: Arc<Mutex<Option<String>>>,
-    /// What the driver complained of outside of [`Device::checked`]; `wgpu` would panic.
-    complaint: Arc<Mutex<Option<String>>>,
+    interface: Interface,
+}
+
+#[derive(Debug)]
+enum Interface {
+    Portable(Portable),
+    #[cfg(feature = "cuda")]
+    Cuda(Cuda),
+}
+
+/// An array in the memory of a device.
+pub(crate) enum DeviceArray {
+    Portable(wgpu::Buffer),
+    #[cfg(feature = "cuda")]
+    Cuda(CudaArray),
+}
+
+/// A program of a device.
+pub(crate) enum Compiled {
+    Portable(PortableProgram),
+    #[cfg(feature = "cuda")]
+    Cuda(CudaProgram),
 }
 
 impl Device {
@@ -192,32 +152,30 @@ impl Device {
     /// # Errors
     /// [`GpuError::NoDevice`] with the reason, [`GpuError::Device`] if its driver fails.
     pub fn best(software: bool) -> Result<Device, GpuError> {
-        let adapters = adapters()?;
-        let Some(adapter) = adapters.first() else {
+        let Some((info, way)) = ways()?.into_iter().next() else {
             return Err(GpuError::NoDevice { why: missing() });
         };
-        let info = described(adapter);
         if info.kind == DeviceKind::Software && !software {
             let why = format!("the only device is {}, which runs on the processor", info.name);
             return Err(GpuError::NoDevice { why });
         }
-        Device::of(adapter, info)
+        Device::of(info, &way)
     }
 
-    /// The best device whose name holds `part`, whatever the case of its letters; software too.
+    /// The best device whose label ([`DeviceInfo::label`], `NVIDIA H100 (Vulkan)`) holds `part`, whatever
+    /// the case of its letters; software too.
     ///
     /// # Errors
     /// [`GpuError::NoDevice`] with the names there are, [`GpuError::Device`] if its driver fails.
     pub fn named(part: &str) -> Result<Device, GpuError> {
-        let adapters = adapters()?;
         let wanted = part.to_lowercase();
         let mut names = Vec::new();
-        for adapter in &adapters {
-            let info = described(adapter);
-            if info.name.to_lowercase().contains(&wanted) {
-                return Device::of(adapter, info);
+        for (info, way) in ways()? {
+            let name = info.label();
+            if name.to_lowercase().contains(&wanted) {
+                return Device::of(info, &way);
             }
-            names.push(info.name);
+            names.push(name);
         }
         let there = match names.is_empty() {
             true => missing(),
@@ -226,34 +184,24 @@ impl Device {
         Err(GpuError::NoDevice { why: format!("none is called `{part}`; {there}") })
     }
 
-    fn of(adapter: &wgpu::Adapter, info: DeviceInfo) -> Result<Device, GpuError> {
-        let wanted = wgpu::DeviceDescriptor {
-            label: Some("slopefield"),
-            // Defaults are those of the smallest devices: arrays of 128 MiB.
-            required_limits: adapter.limits(),
-            ..Default::default()
+    fn of(info: DeviceInfo, way: &Way) -> Result<Device, GpuError> {
+        let interface = match way {
+            Way::Portable(adapter) => Interface::Portable(Portable::new(adapter, &info)?),
+            #[cfg(feature = "cuda")]
+            Way::Cuda(ordinal) => Interface::Cuda(Cuda::new(*ordinal, &info)?),
         };
-        let (device, queue) = pollster::block_on(adapter.request_device(&wanted))
-            .map_err(|e| GpuError::Device { device: info.name.clone(), message: e.to_string() })?;
-        let lost = Arc::new(Mutex::new(None));
-        let tell = Arc::clone(&lost);
-        device.set_device_lost_callback(move |_, message| {
-            *tell.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
-        });
-        let complaint = Arc::new(Mutex::new(None));
-        let tell = Arc::clone(&complaint);
-        device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {
-            let mut first = tell.lock().unwrap_or_else(PoisonError::into_inner);
-            first.get_or_insert_with(|| e.to_string());
-        }));
-        Ok(Device { info, device, queue, lost, complaint })
+        Ok(Device { info, interface })
     }
 
     /// Gives the device up, as a fault of its driver would: everything that is asked of it from now on
     /// fails with [`GpuError::Lost`]. For tests of what happens then.
     #[doc(hidden)]
     pub fn lose(&self) {
-        self.device.destroy();
+        match &self.interface {
+            Interface::Portable(device) => device.lose(),
+            #[cfg(feature = "cuda")]
+            Interface::Cuda(device) => device.lose(),
+        }
     }
 
     /// What it is.
@@ -262,199 +210,193 @@ impl Device {
         &self.info
     }
 
-    /// A failure of the driver: that of the work, or the loss of the device behind it.
-    fn refuses(&self, message: impl ToString) -> GpuError {
-        let device = self.info.name.clone();
-        // The loss itself is told when the device is asked how far it is.
-        _ = self.device.poll(wgpu::PollType::Poll);
-        match &*self.lost.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(why) if !why.is_empty() => GpuError::Lost { device, message: why.clone() },
-            Some(_) => GpuError::Lost { device, message: "its driver gave it up".into() },
-            None => GpuError::Device { device, message: message.to_string() },
-        }
-    }
-
-    /// Fails if the device is gone or its driver has complained since it was asked last.
-    fn content(&self) -> Result<(), GpuError> {
-        let gone = self.lost.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        let complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match complaint {
-            Some(complaint) => Err(self.refuses(complaint)),
-            None if gone => Err(self.refuses("")),
-            None => Ok(()),
-        }
-    }
-
-    /// Runs `work` and gives the first error that the driver has with it: `wgpu` would panic.
-    fn checked<T>(&self, work: impl FnOnce() -> T) -> Result<T, GpuError> {
-        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
-        let result = work();
-        let errors = [
-            pollster::block_on(internal.pop()),
-            pollster::block_on(validation.pop()),
-            pollster::block_on(memory.pop()),
-        ];
-        match errors.into_iter().flatten().next() {
-            Some(wgpu::Error::OutOfMemory { .. }) => {
-                Err(GpuError::OutOfMemory { device: self.info.name.clone() })
-            }
-            Some(e) => Err(self.refuses(e)),
-            None => self.content().map(|()| result),
+    /// The language of its programs, in single or double precision; none where it has none.
+    #[must_use]
+    pub fn dialect(&self, double: bool) -> Option<Dialect> {
+        match (&self.interface, double) {
+            (Interface::Portable(_), false) => Some(Dialect::Wgsl),
+            (Interface::Portable(_), true) => None,
+            #[cfg(feature = "cuda")]
+            (Interface::Cuda(_), false) => Some(Dialect::CudaSingle),
+            #[cfg(feature = "cuda")]
+            (Interface::Cuda(_), true) => Some(Dialect::CudaDouble),
         }
     }
 
     /// A program ready to run.
-    pub(crate) fn compile(&self, wgsl: &str, arrays: &[SharedArray]) -> Result<Compiled, GpuError> {
-        // Told and not derived, because a program need not touch all its arrays.
-        let entry = |(array, binding): (&SharedArray, u32)| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Storage { read_only: !array.writable },
-                has_dynamic_offset: false,
-                min_binding_size: None,
-            },
-            count: None,
-        };
-        let entries: Vec<_> = arrays.iter().zip(0..).map(entry).collect();
-        let (pipeline, layout) = self.checked(|| {
-            let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label: None,
-                entries: &entries,
-            });
-            let whole = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: None,
-                bind_group_layouts: &[Some(&layout)],
-                immediate_size: 0,
-            });
-            let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: None,
-                source: wgpu::ShaderSource::Wgsl(wgsl.into()),
-            });
-            let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: None,
-                layout: Some(&whole),
-                module: &module,
-                entry_point: Some("run"),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
-                cache: None,
-            });
-            (pipeline, layout)
-        })?;
-        Ok(Compiled { pipeline, layout })
-    }
-
-    /// An array on the device with these bytes.
-    pub(crate) fn array(&self, bytes: &[u8]) -> Result<wgpu::Buffer, GpuError> {
-        let buffer = self.empty(bytes.len() as u64)?;
-        self.queue.write_buffer(&buffer, 0, bytes);
-        Ok(buffer)
-    }
-
-    /// An array of so many bytes, all 0.
-    pub(crate) fn empty(&self, len: u64) -> Result<wgpu::Buffer, GpuError> {
-        if len > self.info.largest_array {
-            let limit = self.info.largest_array;
-            return Err(GpuError::Memory { device: self.info.name.clone(), needed: len, limit });
+    ///
+    /// # Errors
+    /// [`GpuError::Dialect`] where the device does not speak it; what the driver refuses.
+    pub(crate) fn compile(
+        &self,
+        dialect: Dialect,
+        text: &str,
+        arrays: &[SharedArray],
+    ) -> Result<Compiled, GpuError> {
+        if self.dialect(dialect.is_double()) != Some(dialect) {
+            let (device, interface) = (self.info.name.clone(), self.info.interface);
+            return Err(GpuError::Dialect { device, interface, dialect: dialect.name() });
         }
-        let usage = wgpu::BufferUsages::STORAGE
-            | wgpu::BufferUsages::COPY_SRC
-            | wgpu::BufferUsages::COPY_DST;
-        self.checked(|| {
-            self.device.create_buffer(&wgpu::BufferDescriptor {
-                label: None,
-                // Bindings must not be empty.
-                size: len.max(4),
-                usage,
-                mapped_at_creation: false,
-            })
+        Ok(match &self.interface {
+            Interface::Portable(device) => Compiled::Portable(device.compile(text, arrays)?),
+            #[cfg(feature = "cuda")]
+            Interface::Cuda(device) => Compiled::Cuda(device.compile(text)?),
         })
     }
 
-    pub(crate) fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) {
-        self.queue.write_buffer(buffer, 0, bytes);
+    /// An array on the device with these bytes.
+    pub(crate) fn array(&self, bytes: &[u8]) -> Result<DeviceArray, GpuError> {
+        Ok(match &self.interface {
+            Interface::Portable(device) => DeviceArray::Portable(device.array(bytes)?),
+            #[cfg(feature = "cuda")]
+            Interface::Cuda(device) => DeviceArray::Cuda(device.array(bytes)?),
+        })
+    }
+
+    /// An array of so many bytes, all 0.
+    pub(crate) fn empty(&self, len: u64) -> Result<DeviceArray, GpuError> {
+        Ok(match &self.interface {
+            Interface::Portable(device) => DeviceArray::Portable(device.empty(len)?),
+            #[cfg(feature = "cuda")]
+            Interface::Cuda(device) => DeviceArray::Cuda(device.empty(len)?),
+        })
     }
 
     /// Writes to an array from `offset` on, a multiple of 4.
-    pub(crate) fn write_at(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
-        self.queue.write_buffer(buffer, offset, bytes);
+    pub(crate) fn write_at(
+        &self,
+        array: &DeviceArray,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), GpuError> {
+        match (&self.interface, array) {
+            (Interface::Portable(device), DeviceArray::Portable(array)) => {
+                device.write_at(array, offset, bytes);
+                Ok(())
+            }
+            #[cfg(feature = "cuda")]
+            (Interface::Cuda(device), DeviceArray::Cuda(array)) => {
+                device.write_at(array, offset, bytes)
+            }
+            #[cfg(feature = "cuda")]
+            _ => Err(self.foreign()),
+        }
+    }
+
+    /// Writes `len` bytes to the beginning of an array; `fill` makes them.
+    pub(crate) fn write_with(
+        &self,
+        array: &DeviceArray,
+        len: u64,
+        fill: impl FnOnce(&mut [u8]),
+    ) -> Result<(), GpuError> {
+        #[cfg(feature = "cuda")]
+        if let (Interface::Cuda(device), DeviceArray::Cuda(array)) = (&self.interface, array) {
+            return device.write_with(array, len, fill);
+        }
+        let mut bytes = vec![0; len as usize];
+        fill(&mut bytes);
+        self.write_at(array, 0, &bytes)
+    }
+
+    /// Makes all bytes of an array 0.
+    pub(crate) fn clear(&self, array: &DeviceArray) -> Result<(), GpuError> {
+        match (&self.interface, array) {
+            (Interface::Portable(device), DeviceArray::Portable(array)) => device.clear(array),
+            #[cfg(feature = "cuda")]
+            (Interface::Cuda(device), DeviceArray::Cuda(array)) => device.clear(array),
+            #[cfg(feature = "cuda")]
+            _ => Err(self.foreign()),
+        }
     }
 
     /// Runs a program with a thread for each of `lanes`, on arrays in the order of their bindings.
     pub(crate) fn run(
         &self,
         program: &Compiled,
-        arrays: &[&wgpu::Buffer],
+        arrays: &[&DeviceArray],
         lanes: usize,
     ) -> Result<(), GpuError> {
-        let groups = (lanes as u32).div_ceil(WORKGROUP);
-        self.checked(|| {
-            let entries: Vec<_> = arrays
-                .iter()
-                .zip(0..)
-                .map(|(buffer, binding)| wgpu::BindGroupEntry {
-                    binding,
-                    resource: buffer.as_entire_binding(),
-                })
-                .collect();
-            let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: None,
-                layout: &program.layout,
-                entries: &entries,
-            });
-            let mut encoder = self.device.create_command_encoder(&Default::default());
-            {
-                let mut pass = encoder.begin_compute_pass(&Default::default());
-                pass.set_pipeline(&program.pipeline);
-                pass.set_bind_group(0, &group, &[]);
-                pass.dispatch_workgroups(groups, 1, 1);
+        match (&self.interface, program) {
+            (Interface::Portable(device), Compiled::Portable(program)) => {
+                let arrays = arrays.iter().map(|array| match array {
+                    DeviceArray::Portable(array) => Ok(array),
+                    #[cfg(feature = "cuda")]
+                    DeviceArray::Cuda(_) => Err(self.foreign()),
+                });
+                device.run(program, &arrays.collect::<Result<Vec<_>, _>>()?, lanes)
             }
-            self.queue.submit([encoder.finish()]);
-        })
+            #[cfg(feature = "cuda")]
+            (Interface::Cuda(device), Compiled::Cuda(program)) => {
+                let arrays = arrays.iter().map(|array| match array {
+                    DeviceArray::Cuda(array) => Ok(array),
+                    DeviceArray::Portable(_) => Err(self.foreign()),
+                });
+                device.run(program, &arrays.collect::<Result<Vec<_>, _>>()?, lanes)
+            }
+            #[cfg(feature = "cuda")]
+            _ => Err(self.foreign()),
+        }
+    }
+
+    #[cfg(feature = "cuda")]
+    fn foreign(&self) -> GpuError {
+        GpuError::Invalid(format!(
+            "an array or a program of another device than {}",
+            self.info.name
+        ))
     }
 
     /// The bytes of an array, after everything that runs has ended.
-    pub(crate) fn read(&self, buffer: &wgpu::Buffer) -> Result<Vec<u8>, GpuError> {
-        self.read_part(buffer, 0, buffer.size())
+    pub(crate) fn read(&self, array: &DeviceArray) -> Result<Vec<u8>, GpuError> {
+        let size = match array {
+            DeviceArray::Portable(array) => array.size(),
+            #[cfg(feature = "cuda")]
+            DeviceArray::Cuda(array) => array.size(),
+        };
+        self.read_part(array, 0, size)
     }
 
     /// `size` bytes of an array from `offset` on, after everything that runs has ended. Both are
     /// multiples of 4.
     pub(crate) fn read_part(
         &self,
-        buffer: &wgpu::Buffer,
+        array: &DeviceArray,
         offset: u64,
         size: u64,
     ) -> Result<Vec<u8>, GpuError> {
-        let copy = self.checked(|| {
-            let copy = self.device.create_buffer(&wgpu::BufferDescriptor {
-                label: None,
-                size,
-                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            });
-            let mut encoder = self.device.create_command_encoder(&Default::default());
-            encoder.copy_buffer_to_buffer(buffer, offset, &copy, 0, size);
-            self.queue.submit([encoder.finish()]);
-            copy
-        })?;
-        let (send, answer) = std::sync::mpsc::channel();
-        copy.map_async(wgpu::MapMode::Read, .., move |result| _ = send.send(result));
-        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| self.refuses(e))?;
-        match answer.recv() {
-            Ok(Ok(())) => {}
-            Ok(Err(e)) => return Err(self.refuses(e)),
-            Err(e) => return Err(self.refuses(e)),
-        }
-        let bytes = copy.get_mapped_range(..).map_err(|e| self.refuses(e))?.to_vec();
-        self.content()?;
-        Ok(bytes)
+        self.read_parts(&[(array, offset, size)], |parts| parts[0].to_vec())
     }
 
-    /// Evaluates a program of [`crate::Dialect::Wgsl`] at `points` points: `own_values` and the
-    /// result are laid out as [`PointProgram`] says, `params` are all parameters once.
+    /// Gives parts of arrays, from an offset on so many bytes, all multiples of 4, to `use_them`, after
+    /// everything that runs has ended.
+    pub(crate) fn read_parts<T>(
+        &self,
+        parts: &[(&DeviceArray, u64, u64)],
+        use_them: impl FnOnce(&[&[u8]]) -> T,
+    ) -> Result<T, GpuError> {
+        match &self.interface {
+            Interface::Portable(device) => {
+                let parts = parts.iter().map(|(array, offset, size)| match array {
+                    DeviceArray::Portable(array) => Ok((array, *offset, *size)),
+                    #[cfg(feature = "cuda")]
+                    DeviceArray::Cuda(_) => Err(self.foreign()),
+                });
+                device.read_parts(&parts.collect::<Result<Vec<_>, _>>()?, use_them)
+            }
+            #[cfg(feature = "cuda")]
+            Interface::Cuda(device) => {
+                let parts = parts.iter().map(|(array, offset, size)| match array {
+                    DeviceArray::Cuda(array) => Ok((array, *offset, *size)),
+                    DeviceArray::Portable(_) => Err(self.foreign()),
+                });
+                device.read_parts(&parts.collect::<Result<Vec<_>, _>>()?, use_them)
+            }
+        }
+    }
+
+    /// Evaluates a program at `points` points: `own_values` and the result are laid out as
+    /// [`PointProgram`] says, `params` are all parameters once.
     ///
     /// # Errors
     /// [`GpuError::Invalid`] for arrays of the wrong length; what the driver refuses.
@@ -462,9 +404,9 @@ impl Device {
         &self,
         program: &PointProgram,
         points: usize,
-        own_values: &[f32],
+        own_values: &[f64],
         params: &[f64],
-    ) -> Result<Vec<f32>, GpuError> {
+    ) -> Result<Vec<f64>, GpuError> {
         if own_values.len() != program.inputs * points {
             return Err(GpuError::Invalid(format!(
                 "{} numbers were given for {points} points of {} each",
@@ -472,43 +414,15 @@ impl Device {
                 program.inputs
             )));
         }
-        let compiled = self.compile(&program.text, &points::SHARED)?;
-        let joint = self.array(&bytes_of_reals(&program.joint_values(params)))?;
-        let own = self.array(&bytes_of(own_values))?;
+        let dialect = program.dialect;
+        let compiled = self.compile(dialect, &program.text, &points::SHARED)?;
+        let joint = self.array(&dialect.bytes_of_reals(&program.joint_values(params)))?;
+        let own = self.array(&dialect.bytes_of_reals(own_values))?;
         let tables = self.array(&bytes_of_words(&program.tables(points)))?;
-        let results = self.empty(4 * (program.outputs * points) as u64)?;
+        let results = self.empty(dialect.width() * (program.outputs * points) as u64)?;
         self.run(&compiled, &[&joint, &own, &tables, &results], points)?;
-        let mut numbers = reals(&self.read(&results)?);
+        let mut numbers = dialect.reals(&self.read(&results)?);
         numbers.truncate(program.outputs * points);
         Ok(numbers)
     }
-}
-
-/// A program of a device.
-pub(crate) struct Compiled {
-    pipeline: wgpu::ComputePipeline,
-    layout: wgpu::BindGroupLayout,
-}
-
-/// `f64` as the bytes of `f32`.
-pub(crate) fn bytes_of_reals(numbers: &[f64]) -> Vec<u8> {
-    numbers.iter().flat_map(|x| (*x as f32).to_ne_bytes()).collect()
-}
-
-pub(crate) fn bytes_of(numbers: &[f32]) -> Vec<u8> {
-    numbers.iter().flat_map(|x| x.to_ne_bytes()).collect()
-}
-
-pub(crate) fn bytes_of_words(words: &[u32]) -> Vec<u8> {
-    words.iter().flat_map(|x| x.to_ne_bytes()).collect()
-}
-
-pub(crate) fn reals(bytes: &[u8]) -> Vec<f32> {
-    let number = |b: &[u8]| f32::from_ne_bytes([b[0], b[1], b[2], b[3]]);
-    bytes.chunks_exact(4).map(number).collect()
-}
-
-pub(crate) fn words(bytes: &[u8]) -> Vec<u32> {
-    let word = |b: &[u8]| u32::from_ne_bytes([b[0], b[1], b[2], b[3]]);
-    bytes.chunks_exact(4).map(word).collect()
 }

@@ -173,7 +173,9 @@ impl Dialect {
         }
         text += "\n__device__ real nan() {\n    return joint_values[0u];\n}\n\n";
         text += "__device__ real infinity() {\n    return joint_values[1u];\n}\n\n";
-        text += &in_c(&program.body);
+        // The arrays of a thread stay in registers where all that touches them is in one function.
+        let inline = program.body.len() < LONG_BODY;
+        text += &in_c(&program.body, inline);
         text += "};\n\nextern \"C\" __global__ void run(";
         let parameters = program.shared.iter().map(|array| {
             let constant = if array.writable { "" } else { "const " };
@@ -188,6 +190,9 @@ impl Dialect {
         Ok(text)
     }
 }
+
+/// Bytes of a body that is too long to be inlined into one function.
+const LONG_BODY: usize = 40_000;
 
 /// Threads of a group.
 pub(crate) const WORKGROUP: u32 = 64;
@@ -266,12 +271,15 @@ fn definition<'a>(library: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// The common text as C++: heads of functions and declarations are turned around.
-fn in_c(text: &str) -> String {
+fn in_c(text: &str, inline: bool) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     for line in text.lines() {
         let body = line.trim_start();
         out += &line[..line.len() - body.len()];
         match head_in_c(body) {
+            Some(line) if inline => {
+                out += &line.replace("__device__ ", "__device__ __forceinline__ ")
+            }
             Some(line) => out += &line,
             None => out += body,
         }

@@ -69,6 +69,16 @@ pub enum GpuError {
         /// What the driver says.
         message: String,
     },
+    /// A program in a language that the device does not speak.
+    #[error("{device} does not run {dialect} through {interface}")]
+    Dialect {
+        /// Its name.
+        device: String,
+        /// How it is reached.
+        interface: &'static str,
+        /// The language.
+        dialect: &'static str,
+    },
     /// Numbers that do not fit into the memory of the card even a trajectory at a time.
     #[error("one trajectory needs {needed} bytes and {device} gives {limit} at once")]
     Memory {

@@ -1,9 +1,10 @@
-//! Gradients of a loss of many trajectories, on a device of `wgpu`.
+//! Gradients of a loss of many trajectories, on a device.
 
 use slopefield_ensemble::TrajectoryResult;
 use slopefield_solve::{Settings, SolveError};
 
-use crate::device::{Compiled, Device, bytes_of_reals, bytes_of_words, reals, words};
+use crate::bytes::{bytes_of_words, words};
+use crate::device::{Compiled, Device, DeviceArray};
 use crate::dialect::Dialect;
 use crate::error::GpuError;
 use crate::gradients::{GradientProgram, Tape};
@@ -54,29 +55,32 @@ pub struct GradientReport {
     pub by_shared: Vec<f64>,
     /// How often the device was asked to go on.
     pub runs: u64,
+    /// Seconds for which it was waited for; what goes there and comes back is not among them.
+    pub device_s: f64,
     /// Bytes of the largest batch on the device.
     pub memory: u64,
 }
 
 impl<'a> GradientSolver<'a> {
-    /// Compiles programs of [`Dialect::Wgsl`].
+    /// Compiles programs of a dialect of the device.
     ///
     /// # Errors
-    /// What the driver refuses.
+    /// [`GpuError::Dialect`] for others; what the driver refuses.
     pub fn new(device: &'a Device, program: &'a GradientProgram) -> Result<Self, GpuError> {
+        let dialect = program.forward().dialect;
         Ok(GradientSolver {
             device,
             program,
-            forward: device.compile(&program.forward().text, &SHARED)?,
-            reverse: device.compile(program.reverse(), &SHARED)?,
-            sums: device.compile(&sums::text(Dialect::Wgsl)?, &sums::SHARED)?,
+            forward: device.compile(dialect, &program.forward().text, &SHARED)?,
+            reverse: device.compile(dialect, program.reverse(), &SHARED)?,
+            sums: device.compile(dialect, &sums::text(dialect)?, &sums::SHARED)?,
             attempts: None,
             memory: DEFAULT_MEMORY,
             tape: None,
         })
     }
 
-    /// Integrates every trajectory in single precision, asks for the loss of each, and gives the exact
+    /// Integrates every trajectory in the precision of the program, asks for the loss of each, and gives the exact
     /// derivatives of the steps that were taken.
     ///
     /// # Errors
@@ -99,6 +103,7 @@ impl<'a> GradientSolver<'a> {
             by_own: vec![0.0; problem.count * self.program.own().len()],
             by_shared: vec![0.0; self.program.rows() - forward.states()],
             runs: 0,
+            device_s: 0.0,
             memory: 0,
         };
         let most_steps = u32::try_from(settings.max_steps).unwrap_or(u32::MAX).max(1);
@@ -119,12 +124,17 @@ impl<'a> GradientSolver<'a> {
         Ok(report)
     }
 
+    fn dialect(&self) -> Dialect {
+        self.program.forward().dialect
+    }
+
     /// How much to keep, and of how many trajectories at once.
     fn plan(&self, saves: usize, room: u32, wanted: usize) -> Result<(Tape, usize), GpuError> {
         let limit = self.device.info().largest_array;
+        let width = self.dialect().width();
         let lanes_with = |tape: Tape| {
             let (widest, all) = self.program.width(saves, tape);
-            (limit / (4 * widest as u64)).min(self.memory / (4 * all as u64)) as usize
+            (limit / (width * widest as u64)).min(self.memory / (width * all as u64)) as usize
         };
         let root = f64::from(room).sqrt().ceil() as u32;
         let mut tape = Tape { room, stride: self.tape.map_or(1, |tape| tape.stride.max(1)) };
@@ -133,7 +143,7 @@ impl<'a> GradientSolver<'a> {
         }
         // Sums are made of blocks of the same trajectories, whatever the memory.
         let (widest, _) = self.program.width(saves, tape);
-        let least = 4 * (widest * BLOCK.min(wanted)) as u64;
+        let least = width * (widest * BLOCK.min(wanted)) as u64;
         if least > limit {
             let device = self.device.info().name.clone();
             return Err(GpuError::Memory { device, needed: least, limit });
@@ -155,15 +165,20 @@ impl<'a> GradientSolver<'a> {
         loss: &mut TrajectoryLoss<'_>,
         report: &mut GradientReport,
     ) -> Result<u32, GpuError> {
-        let (device, program) = (self.device, self.program);
+        let (device, program, dialect) = (self.device, self.program, self.dialect());
         let n = program.forward().states();
         let arrays = program.forward_arrays(problem, settings, saves, (from, lanes), 1, tape);
-        let on_device = upload(device, &arrays)?;
+        let on_device = upload(device, dialect, &arrays)?;
         let [_, _, _, results, kept, counts, clock, open] = &on_device;
-        let solve = |program, arrays: &[&wgpu::Buffer], tables: &[u32], runs: &mut u64| {
+        let solve = |program,
+                     arrays: &[&DeviceArray],
+                     tables: &[u32],
+                     runs: &mut u64,
+                     device_s: &mut f64| {
             let (attempts_at, attempts) = (tables.len() - 3, self.attempts);
-            let all = Runs { device, program, arrays, attempts_at, lanes, attempts };
-            match all.finish(settings, problem.t0, runs)? {
+            let is_ready = false;
+            let all = Runs { device, program, arrays, attempts_at, lanes, attempts, is_ready };
+            match all.finish(settings, problem.t0, runs, device_s)? {
                 Some(SolveError::OutOfTime { .. }) => {
                     Err(GpuError::Interrupted { why: "the time allowed is over" })
                 }
@@ -171,22 +186,29 @@ impl<'a> GradientSolver<'a> {
                 None => Ok(()),
             }
         };
-        solve(&self.forward, &on_device.each_ref(), &arrays.tables, &mut report.runs)?;
+        solve(
+            &self.forward,
+            &on_device.each_ref(),
+            &arrays.tables,
+            &mut report.runs,
+            &mut report.device_s,
+        )?;
         let numbers = words(&device.read(counts)?);
         let most = numbers[2 * lanes..3 * lanes].iter().copied().max().unwrap_or(0);
         if most > tape.room {
             return Ok(most);
         }
-        let part = |buffer, rows: usize| device.read_part(buffer, 0, 4 * (rows * lanes) as u64);
-        let (reached, at) = (reals(&part(kept, 2 * n + 2)?), words(&part(clock, 1)?));
-        let at: Vec<u64> = at.iter().map(|ticks| u64::from(*ticks)).collect();
+        let width = dialect.width();
+        let part = |array, rows: usize| device.read_part(array, 0, width * (rows * lanes) as u64);
+        let (reached, at) =
+            (dialect.reals(&part(kept, 2 * n + 2)?), dialect.ticks(&part(clock, 1)?));
         let row = saves.len() * n;
         let mut states = vec![0.0; lanes * row];
         program.forward().unpack(
             problem,
             settings,
             saves.len(),
-            (&reals(&device.read(results)?), &reached),
+            (&dialect.reals(&device.read(results)?), &reached),
             &numbers[..6 * lanes],
             &at,
             None,
@@ -201,13 +223,13 @@ impl<'a> GradientSolver<'a> {
         let (joint_values, own_values, tables) = program.reverse_arrays(&arrays, &by_state);
         let bytes = [joint_values.len(), own_values.len(), tables.len(), arrays.results];
         let bytes = bytes.iter().sum::<usize>() + arrays.kept + arrays.counts + arrays.clock.len();
-        report.memory = report.memory.max(4 * (bytes + program.rows() * lanes) as u64);
-        let joint = device.array(&bytes_of_reals(&joint_values))?;
-        let own = device.array(&bytes_of_reals(&own_values))?;
+        report.memory = report.memory.max(width * (bytes + program.rows() * lanes) as u64);
+        let joint = device.array(&dialect.bytes_of_reals(&joint_values))?;
+        let own = device.array(&dialect.bytes_of_reals(&own_values))?;
         let table = device.array(&bytes_of_words(&tables))?;
-        let gradients = device.empty(4 * (program.rows() * lanes) as u64)?;
+        let gradients = device.empty(width * (program.rows() * lanes) as u64)?;
         let all = [&joint, &own, &table, &gradients, kept, counts, clock, open];
-        solve(&self.reverse, &all, &tables, &mut report.runs)?;
+        solve(&self.reverse, &all, &tables, &mut report.runs, &mut report.device_s)?;
         self.collect(&joint, &gradients, (from, lanes), report)?;
         Ok(most)
     }
@@ -215,18 +237,19 @@ impl<'a> GradientSolver<'a> {
     /// Reads the gradients of a batch and adds those by parameters that all share.
     fn collect(
         &self,
-        joint: &wgpu::Buffer,
-        gradients: &wgpu::Buffer,
+        joint: &DeviceArray,
+        gradients: &DeviceArray,
         (from, lanes): (usize, usize),
         report: &mut GradientReport,
     ) -> Result<(), GpuError> {
+        let (dialect, width) = (self.dialect(), self.dialect().width());
         let (device, n, own) = (self.device, self.program.forward().states(), self.program.own());
         let rows = |count: usize, row: &dyn Fn(usize) -> usize, to: &mut [f64]| {
             for i in 0..count {
-                let bytes = 4 * lanes as u64;
+                let bytes = width * lanes as u64;
                 let read = device.read_part(gradients, bytes * row(i) as u64, bytes)?;
-                for (lane, value) in reals(&read).iter().enumerate() {
-                    to[(from + lane) * count + i] = f64::from(*value);
+                for (lane, value) in dialect.reals(&read).iter().enumerate() {
+                    to[(from + lane) * count + i] = *value;
                 }
             }
             Ok(())
@@ -240,12 +263,12 @@ impl<'a> GradientSolver<'a> {
             let at: Vec<usize> = shared.iter().map(|i| n + i).collect();
             let (tables, threads) = sums::tables(&at, lanes);
             let tables = device.array(&bytes_of_words(&tables))?;
-            let sums = device.empty(4 * threads as u64)?;
+            let sums = device.empty(width * threads as u64)?;
             device.run(&self.sums, &[joint, &tables, gradients, &sums], threads)?;
-            let sums = reals(&device.read(&sums)?);
+            let sums = dialect.reals(&device.read(&sums)?);
             for (row, i) in sums.chunks_exact(blocks).zip(shared) {
                 for sum in row {
-                    report.by_shared[*i] += f64::from(*sum);
+                    report.by_shared[*i] += *sum;
                 }
             }
         }

@@ -16,7 +16,10 @@
 //! *Invariant:* knows plans and buffers only, nothing of models, losses or windows. What has no form
 //! on a card is refused with the reason, never computed some other way in silence.
 
+mod bytes;
 mod checks;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod device;
 mod dialect;
 mod emit;
@@ -29,6 +32,7 @@ mod path_text;
 mod paths;
 mod places;
 mod points;
+mod portable;
 mod reverse_text;
 mod rosenbrock_text;
 mod solve;

@@ -1,9 +1,10 @@
-//! Paths of stochastic differential equations on a device of `wgpu`.
+//! Paths of stochastic differential equations on a device.
 
 use slopefield_solve::Settings;
 
+use crate::bytes::{bytes_of_words, words};
 use crate::checks::check_room;
-use crate::device::{Compiled, Device, bytes_of_reals, bytes_of_words, reals, words};
+use crate::device::{Compiled, Device};
 use crate::error::GpuError;
 use crate::paths::{PathProgram, SHARED};
 use crate::solve::{GpuReport, MOST_LANES, Runs, portions};
@@ -19,16 +20,16 @@ pub struct PathSolver<'a> {
 }
 
 impl<'a> PathSolver<'a> {
-    /// Compiles a program of [`crate::Dialect::Wgsl`].
+    /// Compiles a program of a dialect of the device.
     ///
     /// # Errors
-    /// What the driver refuses.
+    /// [`GpuError::Dialect`] for others; what the driver refuses.
     pub fn new(device: &'a Device, program: &'a PathProgram) -> Result<Self, GpuError> {
-        let compiled = device.compile(&program.text, &SHARED)?;
+        let compiled = device.compile(program.dialect, &program.text, &SHARED)?;
         Ok(PathSolver { device, program, compiled, attempts: None })
     }
 
-    /// Simulates every path in single precision and writes its states at `saves` to `out`: path by path,
+    /// Simulates every path in the precision of the program and writes its states at `saves` to `out`: path by path,
     /// row by row (`count × saves × n`). Path `k` has the motion of the seed of the settings and of their
     /// path number plus `k`. A path that fails stops alone.
     ///
@@ -47,13 +48,15 @@ impl<'a> PathSolver<'a> {
         check_room("paths", problem.count, row, out.len())?;
         let limit = device.info().largest_array;
         let one = program.arrays(problem, settings, saves, (0, problem.count.min(1)), 1)?;
-        let widest = 4 * program.widest(saves.len(), &one, problem.count.min(1)) as u64;
+        let widest = program.dialect.width()
+            * program.widest(saves.len(), &one, problem.count.min(1)) as u64;
         let most = (limit / widest).min(MOST_LANES as u64) as usize;
         let needed = widest.max(4 * one.tables.len() as u64);
         if most == 0 || needed > limit {
             return Err(GpuError::Memory { device: device.info().name.clone(), needed, limit });
         }
-        let mut report = GpuReport { trajectories: Vec::with_capacity(problem.count), runs: 0 };
+        let mut report =
+            GpuReport { trajectories: Vec::with_capacity(problem.count), runs: 0, device_s: 0.0 };
         for (from, lanes) in portions(problem.count, most) {
             let out = &mut out[from * row..][..lanes * row];
             self.batch(problem, settings, saves, (from, lanes), out, &mut report)?;
@@ -70,13 +73,14 @@ impl<'a> PathSolver<'a> {
         out: &mut [f64],
         report: &mut GpuReport,
     ) -> Result<(), GpuError> {
-        let device = self.device;
+        let (device, dialect) = (self.device, self.program.dialect);
+        let width = dialect.width();
         let arrays = self.program.arrays(problem, settings, saves, range, 1)?;
-        let joint = device.array(&bytes_of_reals(&arrays.joint_values))?;
-        let own = device.array(&bytes_of_reals(&arrays.own_values))?;
+        let joint = device.array(&dialect.bytes_of_reals(&arrays.joint_values))?;
+        let own = device.array(&dialect.bytes_of_reals(&arrays.own_values))?;
         let tables = device.array(&bytes_of_words(&arrays.tables))?;
-        let results = device.empty(4 * arrays.results as u64)?;
-        let kept = device.empty(4 * arrays.kept as u64)?;
+        let results = device.empty(width * arrays.results as u64)?;
+        let kept = device.empty(width * arrays.kept as u64)?;
         let counts = device.empty(4 * arrays.counts as u64)?;
         let open = device.empty(4)?;
         let all = [&joint, &own, &tables, &results, &kept, &counts, &open];
@@ -87,12 +91,14 @@ impl<'a> PathSolver<'a> {
             attempts_at: arrays.attempts_at,
             lanes: range.1,
             attempts: self.attempts,
+            is_ready: false,
         };
-        let interrupted = runs.finish(settings, problem.t0, &mut report.runs)?;
+        let interrupted =
+            runs.finish(settings, problem.t0, &mut report.runs, &mut report.device_s)?;
         self.program.unpack(
             &arrays,
             saves.len(),
-            (&reals(&device.read(&results)?), &reals(&device.read(&kept)?)),
+            (&dialect.reals(&device.read(&results)?), &dialect.reals(&device.read(&kept)?)),
             &words(&device.read(&counts)?),
             interrupted.as_ref(),
             &mut report.trajectories,

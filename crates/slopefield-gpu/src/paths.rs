@@ -93,6 +93,7 @@ pub struct PathProgram {
     own: usize,
     sources: usize,
     method: PathMethod,
+    pub(crate) dialect: Dialect,
     /// The text.
     pub text: String,
 }
@@ -228,7 +229,7 @@ impl PathProgram {
         let program = Program { shared: SHARED.to_vec(), private, private_words, body };
         let text = dialect.program(&program)?;
         let (drift, noise, own) = (drift.clone(), noise.clone(), own.len());
-        Ok(PathProgram { drift, noise, places, own, sources, method, text })
+        Ok(PathProgram { drift, noise, places, own, sources, method, dialect, text })
     }
 
     /// Number of states.

@@ -7,6 +7,8 @@ const SHARED: u32 = u32::MAX;
 
 /// `joint_values` begins with NaN and infinity.
 pub(crate) const JOINT_START: usize = 2;
+/// More are read again from the memory of the card whenever they are needed.
+const MOST_HELD: usize = 16;
 /// `tables` begins with the number of trajectories.
 pub(crate) const TABLES_START: usize = 1;
 
@@ -55,6 +57,8 @@ pub(crate) struct Places {
     tables_len: usize,
     /// Whether [`Places::parameter_function`] is called.
     general: bool,
+    /// Whether threads hold their own parameters in an array of theirs, `held`.
+    held: bool,
 }
 
 impl Places {
@@ -83,7 +87,19 @@ impl Places {
             own_at,
             tables_len: own_at + plan.shape.params,
             general: false,
+            held: false,
         }
+    }
+
+    /// The same, in a kernel whose threads read their own parameters once and hold them, if they are few.
+    pub(crate) fn holding(mut self, own: usize) -> Self {
+        self.held = (1..=MOST_HELD).contains(&own);
+        self
+    }
+
+    /// Parameters that a thread holds.
+    pub(crate) fn held(&self, own: usize) -> usize {
+        if self.held { own } else { 0 }
     }
 
     /// For another plan of the same kernel, with the same parameters: its constants and tables follow
@@ -144,6 +160,11 @@ impl Places {
         let first = run[0];
         let consecutive = |(i, row): (usize, &u32)| *row != SHARED && *row == first + i as u32;
         if len.is_some() && run.iter().enumerate().all(consecutive) {
+            if self.held {
+                let from = i64::from(first) - offset as i64;
+                let sign = if from < 0 { '-' } else { '+' };
+                return format!("held[{index} {sign} {}u]", from.abs());
+            }
             let from = self.own_row as i64 + i64::from(first) - offset as i64;
             let sign = if from < 0 { '-' } else { '+' };
             let row = format!("{index} {sign} {}u", from.abs());

@@ -18,6 +18,7 @@ use crate::places::{Array, Places};
 pub struct PointProgram {
     plan: Plan,
     places: Places,
+    pub(crate) dialect: Dialect,
     /// The text.
     pub text: String,
     /// Rows of `own_values`.
@@ -82,7 +83,7 @@ impl PointProgram {
             body,
         };
         let text = dialect.program(&program)?;
-        Ok(PointProgram { plan: plan.clone(), places, text, inputs, outputs })
+        Ok(PointProgram { plan: plan.clone(), places, dialect, text, inputs, outputs })
     }
 
     /// What the array `joint_values` holds, for all parameters once.

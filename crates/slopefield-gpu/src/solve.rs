@@ -1,15 +1,20 @@
-//! Whole solves on a device of `wgpu`.
+//! Whole solves on a device.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::time::Instant;
 
 use slopefield_ensemble::TrajectoryResult;
 use slopefield_solve::{Settings, SolveError};
 
-use crate::checks::check_room;
-use crate::device::{Compiled, Device, bytes_of_reals, bytes_of_words, reals, words};
+use crate::bytes::{Elements, bytes_of_words, words, write_column};
+use crate::checks::{check_room, column};
+use crate::device::{Compiled, Device, DeviceArray};
+use crate::dialect::Dialect;
 use crate::error::GpuError;
-use crate::trajectories::{Arrays, SHARED, Trajectories, TrajectoryProgram};
+use crate::trajectories::{
+    Arrays, COUNTS, DONE, LAST_COUNTS, Memory, SHARED, Trajectories, TrajectoryProgram,
+};
 
 /// Attempts of the first run; later ones depend on how long it took.
 const FIRST_ATTEMPTS: u32 = 64;
@@ -25,6 +30,7 @@ pub struct Solver<'a> {
     device: &'a Device,
     program: Cow<'a, TrajectoryProgram>,
     compiled: Compiled,
+    room: RefCell<Option<Room>>,
     /// Attempts of a run, where a test or a user sets them.
     pub attempts: Option<u32>,
 }
@@ -36,6 +42,8 @@ pub struct GpuReport {
     pub trajectories: Vec<TrajectoryResult>,
     /// How often the device was asked to go on.
     pub runs: u64,
+    /// Seconds for which it was waited for; what goes there and comes back is not among them.
+    pub device_s: f64,
 }
 
 impl GpuReport {
@@ -47,13 +55,19 @@ impl GpuReport {
 }
 
 impl<'a> Solver<'a> {
-    /// Compiles a program of [`crate::Dialect::Wgsl`].
+    /// Compiles a program of a dialect of the device.
     ///
     /// # Errors
-    /// What the driver refuses.
+    /// [`GpuError::Dialect`] for others; what the driver refuses.
     pub fn new(device: &'a Device, program: &'a TrajectoryProgram) -> Result<Self, GpuError> {
-        let compiled = device.compile(&program.text, &SHARED)?;
-        Ok(Solver { device, program: Cow::Borrowed(program), compiled, attempts: None })
+        let compiled = device.compile(program.dialect, &program.text, &SHARED)?;
+        Ok(Solver {
+            device,
+            program: Cow::Borrowed(program),
+            compiled,
+            room: RefCell::default(),
+            attempts: None,
+        })
     }
 
     /// As [`Solver::new`], and keeps the program.
@@ -61,11 +75,17 @@ impl<'a> Solver<'a> {
     /// # Errors
     /// What the driver refuses.
     pub fn keeping(device: &'a Device, program: TrajectoryProgram) -> Result<Self, GpuError> {
-        let compiled = device.compile(&program.text, &SHARED)?;
-        Ok(Solver { device, program: Cow::Owned(program), compiled, attempts: None })
+        let compiled = device.compile(program.dialect, &program.text, &SHARED)?;
+        Ok(Solver {
+            device,
+            program: Cow::Owned(program),
+            compiled,
+            room: RefCell::default(),
+            attempts: None,
+        })
     }
 
-    /// Integrates every trajectory in single precision and writes its states at `saves` to `out`:
+    /// Integrates every trajectory in the precision of the program and writes its states at `saves` to `out`:
     /// trajectory by trajectory, row by row (`count × saves × n`). Tolerances, bounds, budget (per
     /// trajectory) and cancellation of `settings` apply; a trajectory that fails stops alone.
     ///
@@ -83,13 +103,14 @@ impl<'a> Solver<'a> {
         let row = saves.len() * self.program.states();
         check_room("trajectories", problem.count, row, out.len())?;
         let limit = self.device.info().largest_array;
-        let widest = 4 * self.program.widest(saves.len()) as u64;
+        let widest = self.program.dialect.width() * self.program.widest(saves.len()) as u64;
         let most = (limit / widest).min(MOST_LANES as u64) as usize;
         if most == 0 {
             let device = self.device.info().name.clone();
             return Err(GpuError::Memory { device, needed: widest, limit });
         }
-        let mut report = GpuReport { trajectories: Vec::with_capacity(problem.count), runs: 0 };
+        let mut report =
+            GpuReport { trajectories: Vec::with_capacity(problem.count), runs: 0, device_s: 0.0 };
         for (from, lanes) in portions(problem.count, most) {
             let out = &mut out[from * row..][..lanes * row];
             self.batch(problem, settings, saves, (from, lanes), out, &mut report)?;
@@ -102,39 +123,133 @@ impl<'a> Solver<'a> {
         problem: &Trajectories<'_>,
         settings: &Settings,
         saves: &[f64],
-        range: (usize, usize),
+        (from, lanes): (usize, usize),
         out: &mut [f64],
         report: &mut GpuReport,
     ) -> Result<(), GpuError> {
-        let device = self.device;
-        let arrays = self.program.arrays(problem, settings, saves, range, 1);
-        let on_device = upload(device, &arrays)?;
-        let [_, _, _, results, kept, counts, clock, _] = &on_device;
+        let (device, dialect, width) = (self.device, self.program.dialect, self.width());
+        let attempts = first_attempts(self.attempts);
+        let arrays = self.program.without_columns(problem, settings, saves, lanes, attempts);
+        let room = self.prepare(&arrays, lanes)?;
+        let [_, own, _, results, kept, counts, clock, _] = &room.arrays;
+        let dims = (self.program.states(), self.program.own);
+        device.write_with(own, width * ((dims.0 + dims.1) * lanes) as u64, |bytes| {
+            let rows = bytes.chunks_exact_mut(width as usize * lanes);
+            for (row, to) in rows.enumerate() {
+                write_column(dialect, to, column(problem, dims, from, row));
+            }
+        })?;
         let runs = Runs {
             device,
             program: &self.compiled,
-            arrays: &on_device.each_ref(),
+            arrays: &room.arrays.each_ref(),
             attempts_at: arrays.tables.len() - 3,
-            lanes: range.1,
+            lanes,
             attempts: self.attempts,
+            is_ready: true,
         };
-        let interrupted = runs.finish(settings, problem.t0, &mut report.runs)?;
-        let lanes = range.1;
-        let clock = words(&device.read(clock)?);
-        let clock: Vec<u64> = clock[..lanes].iter().map(|ticks| u64::from(*ticks)).collect();
-        self.program.unpack(
-            problem,
-            settings,
-            saves.len(),
-            (&reals(&device.read(results)?), &reals(&device.read(kept)?)),
-            &words(&device.read(counts)?),
-            &clock,
-            interrupted.as_ref(),
-            &mut report.trajectories,
-            out,
-        );
+        let interrupted =
+            runs.finish(settings, problem.t0, &mut report.runs, &mut report.device_s)?;
+        fn elements(dialect: Dialect, bytes: &[u8]) -> Elements<'_> {
+            Elements { dialect, bytes }
+        }
+        let last = 4 * (LAST_COUNTS * lanes) as u64;
+        let parts = [(results, 0, width * arrays.results as u64), (counts, 0, last)];
+        let all_done = device.read_parts(&parts, |parts| {
+            let (results, counts) = (elements(dialect, parts[0]), elements(dialect, parts[1]));
+            if self.program.is_timed() || (0..lanes).any(|lane| counts.word(lane) != DONE) {
+                return false;
+            }
+            let memory = Memory {
+                lanes,
+                result: |at| results.real(at),
+                kept: |_| f64::NAN,
+                count: |row, lane| counts.word(row * lanes + lane),
+                clock: |_| 0,
+            };
+            let into = &mut report.trajectories;
+            self.program.unpack_from(problem, settings, saves.len(), &memory, None, into, out);
+            true
+        })?;
+        if !all_done {
+            let parts = [
+                (results, 0, width * arrays.results as u64),
+                (counts, 0, 4 * (COUNTS * lanes) as u64),
+                (kept, 0, width * arrays.kept as u64),
+                (clock, 0, width * lanes as u64),
+            ];
+            device.read_parts(&parts, |parts| {
+                let [results, counts, kept, clock] =
+                    [0, 1, 2, 3].map(|k| elements(dialect, parts[k]));
+                let memory = Memory {
+                    lanes,
+                    result: |at| results.real(at),
+                    kept: |at| kept.real(at),
+                    count: |row, lane| counts.word(row * lanes + lane),
+                    clock: |lane| clock.ticks(lane),
+                };
+                let (why, into) = (interrupted.as_ref(), &mut report.trajectories);
+                self.program.unpack_from(problem, settings, saves.len(), &memory, why, into, out);
+            })?;
+        }
+        self.room.replace(Some(room));
         Ok(())
     }
+
+    fn width(&self) -> u64 {
+        self.program.dialect.width()
+    }
+
+    /// The arrays on the device, those of the batch before where they have the same sizes; all are as a
+    /// first run needs them but for `own_values`.
+    fn prepare(&self, arrays: &Arrays, lanes: usize) -> Result<Room, GpuError> {
+        let (device, dialect) = (self.device, self.program.dialect);
+        let own = (self.program.states() + self.program.own) * lanes;
+        let sizes = [
+            arrays.joint_values.len(),
+            own,
+            arrays.tables.len(),
+            arrays.results,
+            arrays.kept,
+            arrays.counts,
+            arrays.clock.len(),
+        ];
+        let joint = dialect.bytes_of_reals(&arrays.joint_values);
+        let tables = bytes_of_words(&arrays.tables);
+        let clock = dialect.bytes_of_ticks(&arrays.clock);
+        if let Some(room) = self.room.take().filter(|room| room.sizes == sizes) {
+            let [to_joint, _, to_tables, _, _, counts, to_clock, open] = &room.arrays;
+            device.write_at(to_joint, 0, &joint)?;
+            device.write_at(to_tables, 0, &tables)?;
+            device.write_at(to_clock, 0, &clock)?;
+            device.clear(counts)?;
+            device.clear(open)?;
+            return Ok(room);
+        }
+        let width = dialect.width();
+        let arrays = [
+            device.array(&joint)?,
+            device.empty(width * own as u64)?,
+            device.array(&tables)?,
+            device.empty(width * arrays.results as u64)?,
+            device.empty(width * arrays.kept as u64)?,
+            device.empty(4 * arrays.counts as u64)?,
+            device.array(&clock)?,
+            device.empty(4)?,
+        ];
+        Ok(Room { sizes, arrays })
+    }
+}
+
+/// The arrays of a batch on the device, kept for the next one: taking memory costs as much as a small
+/// solve.
+struct Room {
+    sizes: [usize; 7],
+    arrays: [DeviceArray; 8],
+}
+
+fn first_attempts(wanted: Option<u32>) -> u32 {
+    wanted.unwrap_or(FIRST_ATTEMPTS).clamp(1, MOST_ATTEMPTS)
 }
 
 /// First and number of each portion of at most `most` out of `count`.
@@ -143,16 +258,20 @@ pub(crate) fn portions(count: usize, most: usize) -> impl Iterator<Item = (usize
 }
 
 /// The arrays of a solve on a device, in the order of their bindings ([`SHARED`]).
-pub(crate) fn upload(device: &Device, arrays: &Arrays) -> Result<[wgpu::Buffer; 8], GpuError> {
-    let times: Vec<u32> = arrays.clock.iter().map(|ticks| *ticks as u32).collect();
+pub(crate) fn upload(
+    device: &Device,
+    dialect: Dialect,
+    arrays: &Arrays,
+) -> Result<[DeviceArray; 8], GpuError> {
+    let width = dialect.width();
     Ok([
-        device.array(&bytes_of_reals(&arrays.joint_values))?,
-        device.array(&bytes_of_reals(&arrays.own_values))?,
+        device.array(&dialect.bytes_of_reals(&arrays.joint_values))?,
+        device.array(&dialect.bytes_of_reals(&arrays.own_values))?,
         device.array(&bytes_of_words(&arrays.tables))?,
-        device.empty(4 * arrays.results as u64)?,
-        device.empty(4 * arrays.kept as u64)?,
+        device.empty(width * arrays.results as u64)?,
+        device.empty(width * arrays.kept as u64)?,
         device.empty(4 * arrays.counts as u64)?,
-        device.array(&bytes_of_words(&times))?,
+        device.array(&dialect.bytes_of_ticks(&arrays.clock))?,
         device.empty(4)?,
     ])
 }
@@ -162,41 +281,51 @@ pub(crate) struct Runs<'a> {
     pub(crate) device: &'a Device,
     pub(crate) program: &'a Compiled,
     /// In the order of their bindings; the third is `tables`, the last counts open threads.
-    pub(crate) arrays: &'a [&'a wgpu::Buffer],
+    pub(crate) arrays: &'a [&'a DeviceArray],
     /// Where in `tables` the number of attempts of a run is.
     pub(crate) attempts_at: usize,
     pub(crate) lanes: usize,
     /// Attempts of a run, where a test or a user sets them.
     pub(crate) attempts: Option<u32>,
+    /// Whether the arrays are as the first run needs them: no thread is open, and `tables` has the number
+    /// of [`first_attempts`].
+    pub(crate) is_ready: bool,
 }
 
 impl Runs<'_> {
-    /// Runs until no thread is open or `settings` interrupt at time `t0`; gives why, and counts runs.
+    /// Runs until no thread is open or `settings` interrupt at time `t0`; gives why, and counts runs and
+    /// seconds.
     pub(crate) fn finish(
         &self,
         settings: &Settings,
         t0: f64,
         runs: &mut u64,
+        device_s: &mut f64,
     ) -> Result<Option<SolveError>, GpuError> {
         let (device, open) = (self.device, self.arrays[self.arrays.len() - 1]);
-        let mut attempts = self.attempts.unwrap_or(FIRST_ATTEMPTS).clamp(1, MOST_ATTEMPTS);
+        let mut attempts = first_attempts(self.attempts);
+        let mut is_ready = self.is_ready;
         loop {
             if let Some(interruption) = settings.interruption(t0) {
                 return Ok(Some(interruption));
             }
-            device.write(open, &[0; 4]);
-            let bytes = bytes_of_words(&[attempts]);
-            device.write_at(self.arrays[2], 4 * self.attempts_at as u64, &bytes);
+            if !is_ready {
+                device.write_at(open, 0, &[0; 4])?;
+                let bytes = bytes_of_words(&[attempts]);
+                device.write_at(self.arrays[2], 4 * self.attempts_at as u64, &bytes)?;
+            }
+            is_ready = false;
             let began = Instant::now();
             device.run(self.program, self.arrays, self.lanes)?;
             let left = words(&device.read(open)?)[0];
+            let took = began.elapsed().as_secs_f64();
             *runs += 1;
+            *device_s += took;
             if left == 0 {
                 return Ok(None);
             }
             // Only how the work is cut depends on the clock.
             if self.attempts.is_none() {
-                let took = began.elapsed().as_secs_f64();
                 if took < 0.25 * LONG_RUN {
                     attempts = attempts.saturating_mul(2).min(MOST_ATTEMPTS);
                 } else if took > LONG_RUN {

@@ -16,11 +16,24 @@ pub(crate) struct Offsets {
     pub(crate) settings: usize,
     /// In `tables`: attempts of a run, attempts of a trajectory, number of save times.
     pub(crate) limits: usize,
+    /// Parameters of its own that a thread holds.
+    pub(crate) held: usize,
 }
 
 /// Numbers of a solve, in the order in which they stand in `joint_values`.
-pub(crate) const SETTINGS: [&str; 7] =
-    ["t_start", "tick", "direction", "rtol", "h_min", "h_max", "h_init"];
+pub(crate) const SETTINGS: [&str; 8] =
+    ["t_start", "tick", "direction", "rtol", "h_min", "h_max", "h_init", "rate"];
+
+/// Where the relative tolerance is among them.
+const RTOL: usize = 3;
+
+/// Tolerances of small systems are held by each thread: absolute ones, then the relative one.
+pub(crate) fn tolerances(n: usize) -> usize {
+    if n <= MOST_TOLERANCES { n + 1 } else { 0 }
+}
+
+/// Most states of them.
+const MOST_TOLERANCES: usize = 16;
 
 /// A step of fewer ticks than this is too small.
 const SMALLEST_STEP: f64 = 16.0;
@@ -115,7 +128,17 @@ pub(crate) fn text(pieces: &Pieces, n: usize, offsets: &Offsets, dialect: Dialec
     let number = |x: f64| dialect.number(x);
     let controller = &pieces.controller;
     let (alpha, beta) = (controller.alpha, controller.beta);
+    let (rtol, atol) = (offsets.settings + RTOL, offsets.settings + SETTINGS.len());
+    let tolerances = tolerances(n);
+    let mut read_tolerances = String::new();
+    if tolerances > 0 {
+        for i in 0..n {
+            read_tolerances += &format!("    tolerances[{i}u] = joint_values[{}u];\n", atol + i);
+        }
+        read_tolerances += &format!("    tolerances[{n}u] = joint_values[{rtol}u];\n");
+    }
     include_str!("text/solve.wgsl")
+        .replace("$held\n", &(held(offsets.held) + &read_tolerances))
         .replace("$declared\n", &pieces.declared)
         .replace("$resumed\n", &pieces.resumed)
         .replace("$attempt\n", &pieces.attempt)
@@ -132,8 +155,19 @@ pub(crate) fn text(pieces: &Pieces, n: usize, offsets: &Offsets, dialect: Dialec
         .replace("$collapsed\n", &pieces.collapsed)
         .replace("$paused\n", &pieces.paused)
         .replace("$settings\n", &named(&SETTINGS, offsets.settings))
-        .replace("$atol", &(offsets.settings + SETTINGS.len()).to_string())
-        .replace("$rtol", &(offsets.settings + 3).to_string())
+        .replace(
+            "$tolerance",
+            if tolerances > 0 { "tolerances[i]" } else { "joint_values[$atolu + i]" },
+        )
+        .replace(
+            "$relative",
+            &if tolerances > 0 {
+                format!("tolerances[{n}u]")
+            } else {
+                format!("joint_values[{rtol}u]")
+            },
+        )
+        .replace("$atol", &atol.to_string())
         .replace("$limits", &offsets.limits.to_string())
         .replace("$whole", &format!("(ticks(1u) << {}u)", dialect.log2_ticks()))
         .replace("$smallest_step", &number(SMALLEST_STEP))
@@ -152,6 +186,12 @@ pub(crate) fn text(pieces: &Pieces, n: usize, offsets: &Offsets, dialect: Dialec
         .replace("$mean", &number(1.0 / n as f64))
         .replace("$all", &format!("{}u", pieces.stages * n))
         .replace("$n", &format!("{n}u"))
+}
+
+/// Reads the parameters that a thread holds.
+fn held(count: usize) -> String {
+    let line = |i| format!("    held[{i}u] = own_values[($n + {i}u) * lanes + lane];\n");
+    (0..count).map(line).collect()
 }
 
 /// Declares numbers that stand in `joint_values` from `at` on.

@@ -76,7 +76,8 @@ impl TrajectoryProgram {
             ]
         };
         let slopes = [(Buffer::Out, Array::PrivateFrom("slopes", "base"))];
-        let mut of_slopes = Places::new(plan, own, n, [&buffers("at_time")[..], &slopes].concat());
+        let at_time = [&buffers("at_time")[..], &slopes].concat();
+        let mut of_slopes = Places::new(plan, own, n, at_time).holding(own.len());
         let rhs = statements(plan, &mut of_slopes, dialect);
         let tangents = [
             (Buffer::TimeTangent, Array::Variable("dt")),
@@ -106,7 +107,8 @@ impl TrajectoryProgram {
         if timed || jacobian.is_none() {
             body += &format!("fn along(at_time: real, dt: real) {{\n{product}}}\n\n");
         }
-        let offsets = Offsets { settings: places.joint_len(), limits: places.tables_len() };
+        let (limits, held) = (places.tables_len(), places.held(own.len()));
+        let offsets = Offsets { settings: places.joint_len(), limits, held };
         let pieces = rosenbrock_text::pieces(method, n, &derivatives, timed, dialect);
         body += &format!("fn rhs(at_time: real, base: word) {{\n{rhs}}}\n\n");
         body += &solve_text::text(&pieces, n, &offsets, dialect);
@@ -120,6 +122,8 @@ impl TrajectoryProgram {
             ("matrix", n * n),
             ("entry", entries),
             ("scratch", scratch),
+            ("held", held),
+            ("tolerances", solve_text::tolerances(n)),
         ];
         let private_words = vec![("pivots", n)];
         let program = Program { shared: SHARED.to_vec(), private, private_words, body };

@@ -1,5 +1,6 @@
 //! Whole solves of many trajectories of one model: the program, its arrays, what came of them.
 
+use rayon::prelude::*;
 use slopefield_ensemble::{Failure, TrajectoryResult, Values};
 use slopefield_graph::LoweredModel;
 use slopefield_graph::plan::{Buffer, Plan};
@@ -10,7 +11,7 @@ use crate::dialect::{Dialect, ElementType, PRIVATE_LIMIT, Program, SharedArray};
 use crate::emit::statements;
 use crate::error::GpuError;
 use crate::places::{Array, Places};
-use crate::solve_text::{self, Offsets, Pieces};
+use crate::solve_text::{self, Offsets, Pieces, tolerances};
 use crate::timed::Timed;
 
 /// The arrays of a solve, in the order of their bindings.
@@ -25,8 +26,10 @@ pub(crate) const SHARED: [SharedArray; 8] = [
     SharedArray { name: "open", element: ElementType::Counter, writable: true },
 ];
 
+/// Trajectories whose results are worth a thread.
+const LANES_OF_A_THREAD: usize = 4096;
 /// Rows of `counts`.
-const COUNTS: usize = 6;
+pub(crate) const COUNTS: usize = 6;
 
 /// The program that solves trajectories of a right-hand side, a thread for each.
 ///
@@ -194,7 +197,7 @@ impl TrajectoryProgram {
             (Buffer::Out, Array::PrivateFrom("slopes", "base")),
             (Buffer::Scratch, Array::Private("scratch")),
         ];
-        let mut places = Places::new(plan, own, n, buffers);
+        let mut places = Places::new(plan, own, n, buffers).holding(own.len());
         let rhs = statements(plan, &mut places, dialect);
         let mut parameters = places.parameter_function();
         let mut body = format!("fn rhs(t: real, base: word) {{\n{rhs}}}\n\n");
@@ -218,12 +221,16 @@ impl TrajectoryProgram {
             body += "}\n\n";
             pieces = pieces.with_events();
         }
-        let offsets = Offsets { settings: places.joint_len(), limits: places.tables_len() + words };
+        let held = places.held(own.len());
+        let limits = places.tables_len() + words;
+        let offsets = Offsets { settings: places.joint_len(), limits, held };
         let solve = solve_text::text(&pieces, n, &offsets, dialect);
         let body = parameters + &body + &solve;
         let mut private =
             vec![("u", n), ("stage", n), ("slopes", stages * n), ("scratch", scratch)];
-        for (name, len) in [("end", end), ("changed", changed)] {
+        for (name, len) in
+            [("end", end), ("changed", changed), ("held", held), ("tolerances", tolerances(n))]
+        {
             if len > 0 {
                 private.push((name, len));
             }
@@ -275,7 +282,20 @@ impl TrajectoryProgram {
         problem: &Trajectories<'_>,
         settings: &Settings,
         saves: &[f64],
-        (from, lanes): (usize, usize),
+        range: (usize, usize),
+        attempts: u32,
+    ) -> Arrays {
+        let own_values = columns(problem, (self.states(), self.own), range);
+        Arrays { own_values, ..self.without_columns(problem, settings, saves, range.1, attempts) }
+    }
+
+    /// The same without `own_values`, whose rows are [`column`]s.
+    pub(crate) fn without_columns(
+        &self,
+        problem: &Trajectories<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        lanes: usize,
         attempts: u32,
     ) -> Arrays {
         let n = self.states();
@@ -292,12 +312,12 @@ impl TrajectoryProgram {
             settings.h_min.min(span),
             settings.h_max.min(span),
             settings.h_init.map_or(0.0, |h| h.abs().min(span)),
+            ticks / span,
         ]);
         match settings.atol[..] {
             [one] => joint_values.extend(std::iter::repeat_n(one, n)),
             _ => joint_values.extend(&settings.atol),
         }
-        let own_values = columns(problem, (n, self.own), (from, lanes));
         let mut tables = self.places.tables(&self.plan, lanes);
         tables.extend(self.others.iter().flat_map(|plan| &plan.tables).flatten());
         let most = u32::try_from(settings.max_steps).unwrap_or(u32::MAX);
@@ -312,7 +332,7 @@ impl TrajectoryProgram {
         }
         Arrays {
             joint_values,
-            own_values,
+            own_values: Vec::new(),
             tables,
             results: saves.len() * n * lanes,
             kept: (2 * n + 2 + self.method.kept()) * lanes,
@@ -344,7 +364,7 @@ impl TrajectoryProgram {
     /// `into`, states at the save times to `out` (trajectory by trajectory, row by row; NaN where a
     /// trajectory did not get to). `interrupted` is why trajectories are still open.
     #[allow(clippy::too_many_arguments, reason = "the arrays of a program")]
-    pub fn unpack<T: Copy + Into<f64>>(
+    pub fn unpack<T: Copy + Into<f64> + Sync>(
         &self,
         problem: &Trajectories<'_>,
         settings: &Settings,
@@ -356,38 +376,60 @@ impl TrajectoryProgram {
         into: &mut Vec<TrajectoryResult>,
         out: &mut [f64],
     ) {
-        let n = self.states();
-        let lanes = counts.len() / COUNTS;
+        let memory = Memory {
+            lanes: counts.len() / COUNTS,
+            result: |at: usize| results[at].into(),
+            kept: |at: usize| kept[at].into(),
+            count: |row, lane| counts[row * (counts.len() / COUNTS) + lane],
+            clock: |lane| clock[lane],
+        };
+        self.unpack_from(problem, settings, saves, &memory, interrupted, into, out);
+    }
+
+    /// The same, from any form of the arrays.
+    #[allow(clippy::too_many_arguments, reason = "the arrays of a program")]
+    pub(crate) fn unpack_from(
+        &self,
+        problem: &Trajectories<'_>,
+        settings: &Settings,
+        saves: usize,
+        memory: &Memory<
+            impl Fn(usize) -> f64 + Sync,
+            impl Fn(usize) -> f64 + Sync,
+            impl Fn(usize, usize) -> u32 + Sync,
+            impl Fn(usize) -> u64 + Sync,
+        >,
+        interrupted: Option<&SolveError>,
+        into: &mut Vec<TrajectoryResult>,
+        out: &mut [f64],
+    ) {
+        let (n, lanes) = (self.states(), memory.lanes);
         let whole = f64::from(self.dialect.log2_ticks()).exp2();
         let happenings = self.happenings(problem);
-        for lane in 0..lanes {
-            let row = |row: usize| counts[row * lanes + lane];
+        let one = |(lane, out): (usize, &mut [f64])| {
+            let row = |row: usize| (memory.count)(row, lane);
             let (phase, reached) = (row(0), row(1) as usize);
-            for (s, to) in out[lane * saves * n..][..saves * n].chunks_exact_mut(n).enumerate() {
+            for (s, to) in out.chunks_exact_mut(n).enumerate() {
                 for (i, to) in to.iter_mut().enumerate() {
-                    *to = f64::NAN;
-                    if s < reached {
-                        *to = results[(s * n + i) * lanes + lane].into();
-                    }
+                    let at = (s * n + i) * lanes + lane;
+                    *to = if s < reached { (memory.result)(at) } else { f64::NAN };
                 }
             }
             let (accepted, attempts) = (u64::from(row(2)), u64::from(row(3)));
             let stats = self.method.stats(accepted, attempts, settings.h_init.is_none());
-            let events = happenings.iter().take_while(|[at, _]| *at <= clock[lane]).count() as u64;
+            let passed = |[at, _]: &&[u64; 2]| *at <= (memory.clock)(lane);
+            let events = happenings.iter().take_while(passed).count() as u64;
             let stats = Stats { events, ..stats };
-            let t = problem.t0 + (problem.t1 - problem.t0) * (clock[lane] as f64 / whole);
-            let u: Vec<f64> = (0..n).map(|i| kept[i * lanes + lane].into()).collect();
+            if phase == DONE {
+                return Ok(stats);
+            }
+            let part = (memory.clock)(lane) as f64 / whole;
+            let t = problem.t0 + (problem.t1 - problem.t0) * part;
+            let u: Vec<f64> = (0..n).map(|i| (memory.kept)(i * lanes + lane)).collect();
             let state = row(5) as usize;
             let error = match phase {
-                2 => {
-                    into.push(Ok(stats));
-                    continue;
-                }
                 3 => SolveError::TooManySteps { t, steps: settings.max_steps },
-                4 => {
-                    let h: f64 = kept[2 * n * lanes + lane].into();
-                    SolveError::StepTooSmall { t, h }
-                }
+                4 => SolveError::StepTooSmall { t, h: (memory.kept)(2 * n * lanes + lane) },
                 7 => SolveError::Singular { t },
                 8 => SolveError::Invalid(format!(
                     "an event made state {state} not finite at t = {t}; look for a division by \
@@ -399,7 +441,37 @@ impl TrajectoryProgram {
                     _ => SolveError::Cancelled { t },
                 },
             };
-            into.push(Err(Box::new(Failure { error, u, stats })));
+            Err(Box::new(Failure { error, u, stats }))
+        };
+        let row = saves * n;
+        if row == 0 {
+            into.extend((0..lanes).map(|lane| one((lane, &mut []))));
+            return;
         }
+        let rows = out[..lanes * row].par_chunks_exact_mut(row).enumerate();
+        into.par_extend(rows.with_min_len(LANES_OF_A_THREAD).map(one));
+    }
+
+    /// Whether what becomes of a trajectory depends on its time at the end.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.timed.is_some()
     }
 }
+
+/// The arrays of a program after its last run.
+pub(crate) struct Memory<R, K, C, T> {
+    pub(crate) lanes: usize,
+    /// An element of `results`.
+    pub(crate) result: R,
+    /// An element of `kept`; asked of trajectories that are not [`DONE`] only.
+    pub(crate) kept: K,
+    /// A row of `counts` of a trajectory; rows from [`LAST_COUNTS`] on of those that are not [`DONE`] only.
+    pub(crate) count: C,
+    /// The time of a trajectory; asked of those that are not [`DONE`] and of programs with events only.
+    pub(crate) clock: T,
+}
+
+/// The first element of `counts` of a trajectory that has reached its end.
+pub(crate) const DONE: u32 = 2;
+/// Rows of `counts` that say what a trajectory that has reached its end has taken.
+pub(crate) const LAST_COUNTS: usize = 4;

@@ -29,12 +29,12 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    pub(super) fn new() -> Result<Fleet, BenchError> {
+    pub(super) fn new(rtol: f64) -> Result<Fleet, BenchError> {
         let model = CompiledModel::new(texts::LOTKA_VOLTERRA, &BuiltinNetworks)?;
         let rhs = slopefield_cpu::compile_batch(&model.lowered.rhs.eval, &[0, 1, 2, 3])
             .map_err(|e| StudyError::Compile(e.to_string()))?;
         let (own, settings) =
-            (lotka_volterra_params(LARGEST), Settings::with_tolerances(1e-5, 1e-6));
+            (lotka_volterra_params(LARGEST), Settings::with_tolerances(rtol, 0.1 * rtol));
         Ok(Fleet { model, rhs, own, settings })
     }
 
@@ -63,9 +63,9 @@ impl Fleet {
         solve(&self.work(count), out)
     }
 
-    /// States at the end, at a tolerance of 1e-11.
+    /// States at the end, at a much finer tolerance.
     pub(super) fn exact(&self, count: usize) -> Result<Vec<f64>, BenchError> {
-        let settings = Settings::with_tolerances(1e-11, 1e-11);
+        let settings = Settings::with_tolerances(1e-12, 1e-12);
         let work = Work { settings: &settings, ..self.work(count) };
         let mut out = vec![f64::NAN; count * work.row()];
         attempts(&solve(&work, &mut out)?)?;
@@ -79,6 +79,23 @@ fn solve(work: &Work<'_>, out: &mut [f64]) -> Result<Vec<TrajectoryResult>, Benc
     let report =
         slopefield_ensemble::solve(&ensemble, work.method, work.settings, work.saves, out, run)?;
     Ok(report.trajectories)
+}
+
+/// Operations that an attempt at a step needs at least, a multiplication with an addition as one: the
+/// right-hand side, the sums of stages and of the error estimate, its norm, and the controller.
+pub(super) fn operations(work: &Work<'_>) -> f64 {
+    use slopefield_graph::plan::Instruction;
+    let plan = &work.model.rhs.eval;
+    let computes = |i: &&Instruction| {
+        matches!(i, Instruction::Unary(..) | Instruction::Binary(..) | Instruction::Select(..))
+    };
+    let rhs = plan.code.iter().filter(computes).count();
+    let (n, stages) = (work.states(), work.method.stages());
+    let entries: usize = (1..stages).sum::<usize>() + stages;
+    // Of a state's norm: two absolute values, the larger, the scale, a division and the square. Of the
+    // controller: two bounds of the error, its logarithm, two products for the power, the power, the
+    // factor with its two bounds, and the new step.
+    (rhs * (stages - 1) + entries * (n + 1) + 6 * n + 10) as f64
 }
 
 /// Steps tried by all.

@@ -39,12 +39,12 @@ fn of_card(card: &CardView) -> String {
     let maker = if card.maker.is_empty() { String::new() } else { format!("{}, ", card.maker) };
     let driver = if card.driver.is_empty() { String::new() } else { format!(", {}", card.driver) };
     let double = match card.double {
-        true => "double precision is there, and not used",
-        false => "no double precision through this interface",
+        true => "single and double precision",
+        false => "single precision",
     };
     format!(
         "card       {}\n           {maker}{}\n           {}{driver}\n           arrays to {}, {} \
-         shared by a workgroup\n           single precision, tolerances from {:e} on; {double}\n",
+         shared by a workgroup\n           {double}, tolerances from {:e} on\n",
         card.name,
         card.kind,
         card.interface,
@@ -64,7 +64,7 @@ fn of_cuda(cuda: &CudaView) -> String {
                 None => format!("no {what}"),
             };
             format!(
-                "{}, {}; this program does not load them yet",
+                "{}, {}; both are needed to reach cards through it",
                 told(&format!("driver{version}"), driver),
                 told("compiler", compiler)
             )

@@ -114,6 +114,7 @@ impl Fake {
 
     pub fn with(fault: Fault, software: bool) -> Fake {
         let info = CardInfo {
+            operations: None,
             name: "Fake 9000".into(),
             maker: "Nobody".into(),
             kind: "graphics card",

@@ -176,7 +176,15 @@ __device__ static real sf_max(real a, real b) {
 }
 
 // The controller's logarithm and power, with the series of the solvers on the processor.
+// Of what chooses steps, a few units in the last place are enough in single precision; in double
+// precision the steps are those of the processor.
+__device__ static real control_ratio(real a, real b) {
+    if (sizeof(real) == 4) { return __fdividef(a, b); }
+    return a / b;
+}
+
 __device__ static real control_log2(real x) {
+    if (sizeof(real) == 4) { return __log2f(x); }
     int exponent;
     real m = frexp(x, &exponent);
     if (m < real(0.70710678118654752440)) {
@@ -192,6 +200,7 @@ __device__ static real control_log2(real x) {
 }
 
 __device__ static real control_exp2(real x) {
+    if (sizeof(real) == 4) { return exp2f(x); }
     const real n = rint(x);
     const real y = x - n;
     const real y2 = y * y;

@@ -522,6 +522,10 @@ fn sf_max(a: real, b: real) -> real {
     return select(b, a, a > b);
 }
 
+fn control_ratio(a: real, b: real) -> real {
+    return a / b;
+}
+
 // What the controller of a solve needs: a base-2 logarithm and power to a few digits.
 fn control_log2(x: real) -> real {
     return log2(x);

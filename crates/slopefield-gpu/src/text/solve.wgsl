@@ -7,7 +7,7 @@ fn lesser(a: real, b: real) -> real {
 }
 
 fn scale(i: word, size: real) -> real {
-    let sum: real = joint_values[$atolu + i] + joint_values[$rtolu] * size;
+    let sum: real = $tolerance + $relative * size;
     return greater(sum, $tiniest);
 }
 
@@ -65,6 +65,7 @@ fn run_lane() {
     if (lane >= lanes) { return; }
     var phase: word = counts[lane];
     if (phase > 1u) { return; }
+$held
 $settings
     let budget: word = tables[$limitsu];
     let max_steps: word = tables[$limitsu + 1u];
@@ -121,8 +122,9 @@ $started
         h = lesser(greater(h, floor_step), h_max);
         let left: ticks = $end - now;
         var taken: ticks = left;
-        if (real(left) > real(1.01) * (h / tick)) {
-            taken = ticks(h / tick);
+        let wanted: real = h * rate;
+        if (real(left) > real(1.01) * wanted) {
+            taken = ticks(wanted);
             h = real(taken) * tick;
         }
         let length: real = real(taken) * tick;
@@ -132,12 +134,14 @@ $attempt
         var finite: bool = true;
         {
 $error
-                let ratio: real = e / scale(i, greater(sf_abs(u[i]), sf_abs(stage[i])));
+                let size: real = greater(sf_abs(u[i]), sf_abs(stage[i]));
+                let ratio: real = control_ratio(e, scale(i, size));
                 square = square + ratio * ratio;
-                if (!(sf_is_finite(stage[i]) && sf_is_finite(e))) { finite = false; }
+                if (!sf_is_finite(stage[i])) { finite = false; }
             }
         }
         square = square * $mean;
+        // Where the states are finite, an error that is not makes this not finite.
         if (!sf_is_finite(square)) { finite = false; }
 $judged
         let ok: bool = finite && square <= real(1.0);

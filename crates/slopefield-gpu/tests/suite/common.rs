@@ -2,16 +2,21 @@
 
 use std::sync::OnceLock;
 
-use slopefield_gpu::Device;
+use slopefield_gpu::{Device, Dialect};
 use slopefield_graph::plan::{Buffer, Entry, Instruction, Plan, Ref};
 use slopefield_graph::{BuiltinNetworks, LoweredModel, lower};
 use slopefield_kernel::Shape;
 
-/// The device that tests run on: a card, or the software driver.
+/// The device that tests run on: the one whose label holds SLOPEFIELD_TEST_DEVICE, else a card, else the
+/// software driver.
 pub fn device() -> &'static Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
     DEVICE.get_or_init(|| {
-        Device::best(true).unwrap_or_else(|e| {
+        let device = match std::env::var("SLOPEFIELD_TEST_DEVICE") {
+            Ok(part) => Device::named(&part),
+            Err(_) => Device::best(true),
+        };
+        device.unwrap_or_else(|e| {
             panic!(
                 "these tests need a Vulkan driver, the software one of Debian's and Ubuntu's \
                  packages mesa-vulkan-drivers and libvulkan1 at least \
@@ -19,6 +24,11 @@ pub fn device() -> &'static Device {
             )
         })
     })
+}
+
+/// The language of its programs in single precision.
+pub fn dialect() -> Dialect {
+    device().dialect(false).expect("every device has single precision")
 }
 
 pub fn lowered(text: &str) -> LoweredModel {

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::{Random, lowered};
+use crate::common::{Random, device, lowered};
 use crate::trajectories::{LOTKA, Lotka, on_processor, one_by_one};
-use slopefield_gpu::{Arrays, Dialect, PointProgram, Trajectories, TrajectoryProgram};
+use slopefield_gpu::{Arrays, Dialect, PointProgram, Solver, Trajectories, TrajectoryProgram};
 use slopefield_graph::Interpreter;
 use slopefield_kernel::Kernel;
 use slopefield_solve::{Settings, tableau};
@@ -193,7 +193,8 @@ pub fn finished(
     }
 }
 
-/// Solves with a program of a CUDA dialect: states, steps accepted and rejected.
+/// Solves with a program of a CUDA dialect, on the device where it runs that, else compiled for the
+/// processor: states, steps accepted and rejected.
 pub fn solved(
     program: &TrajectoryProgram,
     dialect: Dialect,
@@ -202,6 +203,13 @@ pub fn solved(
     saves: &[f64],
 ) -> (Vec<f64>, Vec<slopefield_ensemble::TrajectoryResult>) {
     program.check(problem, settings, saves).expect("the problem makes sense");
+    if device().dialect(dialect.is_double()) == Some(dialect) {
+        let mut solver = Solver::new(device(), program).unwrap_or_else(|e| panic!("{e}"));
+        solver.attempts = Some(37);
+        let mut out = vec![0.0; problem.count * saves.len() * program.states()];
+        let report = solver.solve(problem, settings, saves, &mut out).expect("the device works");
+        return (out, report.trajectories);
+    }
     let arrays = program.arrays(problem, settings, saves, (0, problem.count), 37);
     let inputs = (&arrays.joint_values[..], &arrays.own_values[..], &arrays.tables[..]);
     let written = finished(&program.text, dialect, inputs, &Written::before(&arrays));

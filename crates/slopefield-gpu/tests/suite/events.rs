@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::common::{Random, device, lowered};
+use crate::common::{Random, device, dialect, lowered};
 use crate::cuda::solved;
 use slopefield_cpu::CompiledKernel;
 use slopefield_ensemble::{TrajectoryResult, Values};
@@ -187,7 +187,7 @@ fn on_device(
 #[test]
 fn in_single_precision_doses_are_as_near_as_it_lets_them() {
     let own = own(100);
-    let (program, problem) = (program("tsit5", Dialect::Wgsl), problem(&own, (0.0, 11.0)));
+    let (program, problem) = (program("tsit5", dialect()), problem(&own, (0.0, 11.0)));
     let strict = Settings::with_tolerances(1e-10, 1e-10);
     let (want, _) = on_processor("tsit5", &problem, &strict, &SAVES);
     let (got, all) = on_device(&program, &problem, &SAVES, None);
@@ -220,7 +220,7 @@ fn events_happen_at_the_start_and_backward_in_time() {
 fn other_events_are_refused_and_bad_changes_told() {
     let tsit5 = tableau("tsit5").expect("built in");
     let make = |list: &[Event], own: &[usize]| {
-        TrajectoryProgram::with_timed_events(&lowered(DOSES), list, own, tsit5, Dialect::Wgsl)
+        TrajectoryProgram::with_timed_events(&lowered(DOSES), list, own, tsit5, dialect())
     };
     let mut list = events();
     list[1].stop = true;
@@ -245,7 +245,7 @@ fn other_events_are_refused_and_bad_changes_told() {
     let text = "state x = 1\nparam p = 0\nx' = -x\nat [0.5]: x = 1/p\n";
     let list = [Event { trigger: Trigger::At(0..1), affect: Some(0), stop: false }];
     let model = lowered(text);
-    let program = TrajectoryProgram::with_timed_events(&model, &list, &[0], tsit5, Dialect::Wgsl);
+    let program = TrajectoryProgram::with_timed_events(&model, &list, &[0], tsit5, dialect());
     let program = program.expect("it has a form");
     let solver = Solver::new(device(), &program).expect("the device works");
     let problem = Trajectories {

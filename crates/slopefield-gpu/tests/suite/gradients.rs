@@ -1,6 +1,6 @@
 //! Gradients of a loss of many trajectories against the discrete adjoint of the processor.
 
-use crate::common::{Random, device, lowered};
+use crate::common::{Random, device, dialect, lowered};
 use crate::cuda::{Written, finished};
 use crate::trajectories::{LOTKA, Lotka};
 use slopefield_adjoint::{DiscreteAdjoint, GradientMethod};
@@ -192,21 +192,23 @@ fn loops_layers_and_many_parameters_have_their_gradients() {
     assert_near(&got_u0, &by_u0, 1e-10, "initial states");
     assert_near(&got_p, &by_p, 1e-10, "parameters");
 
-    // The same on the device, in single precision; parameters that all share are summed.
-    let program = GradientProgram::of_model(&model, &own, method, Dialect::Wgsl);
+    // The same on the device, in single precision; parameters that all share are summed. Devices round
+    // products with sums once or twice, so their steps differ: five times the tolerance is allowed.
+    let near = 5e-5;
+    let program = GradientProgram::of_model(&model, &own, method, dialect());
     let program = program.expect("it has a form");
     let solver = GradientSolver::new(device(), &program).expect("the device works");
     let settings = Settings::with_tolerances(1e-5, 1e-6);
     let report = solver.gradient(&problem, &settings, &saves, &mut distance).expect("it works");
     let (loss, by_u0, by_p) = on_processor(&model, &own, &problem, method, &settings, &saves);
-    assert!((report.loss - loss).abs() <= 2e-5 * loss, "{} instead of {loss}", report.loss);
-    assert_near(&report.by_u0, &by_u0, 2e-5, "initial states");
+    assert!((report.loss - loss).abs() <= near * loss, "{} instead of {loss}", report.loss);
+    assert_near(&report.by_u0, &by_u0, near, "initial states");
     let rows = by_p.chunks_exact(params);
     let by_own: Vec<f64> = rows.clone().flat_map(|row| own.map(|i| row[i])).collect();
-    assert_near(&report.by_own, &by_own, 2e-5, "own parameters");
+    assert_near(&report.by_own, &by_own, near, "own parameters");
     let sum = |i: usize| if own.contains(&i) { 0.0 } else { rows.clone().map(|row| row[i]).sum() };
     let by_shared: Vec<f64> = (0..params).map(sum).collect();
-    assert_near(&report.by_shared, &by_shared, 2e-5, "shared parameters");
+    assert_near(&report.by_shared, &by_shared, near, "shared parameters");
 }
 
 fn gradient(
@@ -231,7 +233,7 @@ fn in_single_precision_gradients_are_as_near_as_it_lets_them() {
     let (problem, saves) = (lotka.problem(), Lotka::saves(0.0, 10.0, 21));
     let method = tableau("tsit5").expect("built in");
     let settings = Settings::with_tolerances(1e-5, 1e-6);
-    let program = GradientProgram::of_model(&model, &own, method, Dialect::Wgsl).expect("a form");
+    let program = GradientProgram::of_model(&model, &own, method, dialect()).expect("a form");
     let report = gradient(&program, &problem, &settings, &saves, |_| {});
     assert!(report.trajectories.iter().all(Result::is_ok));
     let strict = Settings::with_tolerances(1e-9, 1e-9);
@@ -263,7 +265,7 @@ fn neither_cuts_nor_memory_change_a_bit_of_a_gradient() {
     let saves = Lotka::saves(0.0, 10.0, 13);
     let method = tableau("tsit5").expect("built in");
     let settings = Settings::with_tolerances(1e-5, 1e-6);
-    let program = GradientProgram::of_model(&model, &own, method, Dialect::Wgsl).expect("a form");
+    let program = GradientProgram::of_model(&model, &own, method, dialect()).expect("a form");
     let want = gradient(&program, &problem, &settings, &saves, |_| {});
     assert_eq!((want.by_shared[0], want.by_shared[2]), (0.0, 0.0));
     assert!(want.by_shared[1].abs() > 1.0 && want.by_shared[3].abs() > 1.0, "{want:?}");
@@ -317,7 +319,7 @@ fn a_trajectory_that_fails_has_the_gradient_of_what_it_reached() {
     let saves = [0.0, 0.2, 0.45, 1.0];
     let method = tableau("tsit5").expect("built in");
     let settings = Settings::with_tolerances(1e-5, 1e-6);
-    let program = GradientProgram::of_model(&lowered(text), &[0], method, Dialect::Wgsl);
+    let program = GradientProgram::of_model(&lowered(text), &[0], method, dialect());
     let program = program.expect("it has a form");
     let solver = GradientSolver::new(device(), &program).expect("the device works");
     let mut reached_only = |_: usize, states: &[f64], by: &mut [f64]| {
@@ -349,7 +351,7 @@ fn a_trajectory_that_fails_has_the_gradient_of_what_it_reached() {
 fn what_has_no_gradient_on_a_card_is_refused() {
     let make = |text: &str, method: &str| {
         let method = tableau(method).expect("built in");
-        let made = GradientProgram::of_model(&lowered(text), &[], method, Dialect::Wgsl);
+        let made = GradientProgram::of_model(&lowered(text), &[], method, dialect());
         made.expect_err("it is refused")
     };
     let delayed = "state x = 1\nx' = -delay(x, 0.5)\nhistory x = 1\n";
@@ -360,7 +362,7 @@ fn what_has_no_gradient_on_a_card_is_refused() {
     assert!(matches!(make(large, "tsit5"), GpuError::TooLarge { .. }));
     let model = lowered(LOTKA);
     let method = tableau("tsit5").expect("built in");
-    let program = GradientProgram::of_model(&model, &[0, 1, 2, 3], method, Dialect::Wgsl);
+    let program = GradientProgram::of_model(&model, &[0, 1, 2, 3], method, dialect());
     let program = program.expect("it has a form");
     let solver = GradientSolver::new(device(), &program).expect("the device works");
     let lotka = Lotka::new(2);

@@ -1,6 +1,6 @@
 //! Paths of equations with noise against those of the processor: the same Brownian motion.
 
-use crate::common::{device, lowered};
+use crate::common::{device, dialect, lowered};
 use crate::cuda::{numbers, real, run, words};
 use slopefield_cpu::CompiledKernel;
 use slopefield_ensemble::{TrajectoryResult, Values};
@@ -245,7 +245,7 @@ fn in_single_precision_paths_differ_by_rounding() {
             let problem = problem((0.1, 5.3), 300, &[1.0, 0.5], &[0.3, 0.2]);
             let settings = fixed(0.1);
             let want = on_processor(&system, id, &problem, &settings, &SAVES);
-            let program = program(text, kind, id, Dialect::Wgsl);
+            let program = program(text, kind, id, dialect());
             let (got, all) = on_device(&program, &problem, &settings, &SAVES, None);
             assert!(all.iter().all(Result::is_ok), "{all:?}");
             let far = |(got, want): (&f64, &f64)| (got - want).abs() / want.abs().max(1.0);
@@ -280,7 +280,7 @@ fn the_strong_orders_are_those_of_the_methods() {
         })
         .collect();
     for (id, order, tolerance) in [("em", 0.5, 0.1), ("sriw1", 1.5, 0.2), ("sosri", 1.5, 0.2)] {
-        let program = program(GEOMETRIC, NoiseKind::Diagonal, id, Dialect::Wgsl);
+        let program = program(GEOMETRIC, NoiseKind::Diagonal, id, dialect());
         let errors = [3, 5, 7].map(|k| {
             let (got, _) = on_device(&program, &problem, &fixed(0.5_f64.powi(k)), &[1.0], None);
             let squares: f64 = got.iter().zip(&exact).map(|(x, y)| (x - y).powi(2)).sum();
@@ -299,7 +299,7 @@ fn the_strong_orders_are_those_of_the_methods() {
 fn moments_are_right_within_three_standard_errors() {
     let count = 20_000;
     let problem = problem((0.0, 1.0), count, &[1.0], &[0.5, 0.3]);
-    let program = program(GEOMETRIC, NoiseKind::Diagonal, "sosri", Dialect::Wgsl);
+    let program = program(GEOMETRIC, NoiseKind::Diagonal, "sosri", dialect());
     let (got, _) = on_device(&program, &problem, &fixed(1.0 / 32.0), &[1.0], None);
     for (power, want) in [(1, 0.5_f64.exp()), (2, (1.0_f64 + 0.09).exp())] {
         let values: Vec<f64> = got.iter().map(|x| x.powi(power)).collect();
@@ -317,7 +317,7 @@ fn a_path_that_fails_stops_alone() {
     let own = [0.0, 1e6, -1.0];
     let method = PathMethod::EulerMaruyama;
     let kind = (NoiseKind::Additive, Calculus::Stratonovich);
-    let program = PathProgram::of_model(&lowered(text), kind, &[0], method, Dialect::Wgsl);
+    let program = PathProgram::of_model(&lowered(text), kind, &[0], method, dialect());
     let program = program.expect("additive noise means the same in both calculi");
     let problem =
         Trajectories { own: Values::Each(&own), ..problem((0.0, 1.0), 3, &[1.0], &[0.0]) };
@@ -334,7 +334,7 @@ fn what_has_no_form_is_refused() {
     let ito = |kind| (kind, Calculus::Ito);
     let make = |text: &str, noise, id: &str| {
         let method = PathMethod::named(id).expect("there is such a method");
-        PathProgram::of_model(&lowered(text), noise, &[], method, Dialect::Wgsl)
+        PathProgram::of_model(&lowered(text), noise, &[], method, dialect())
     };
     let general = make(GENERAL, ito(NoiseKind::General), "sosri").expect_err("three sources");
     assert!(matches!(general, GpuError::Noise { method: "sosri", .. }), "{general}");
@@ -344,7 +344,7 @@ fn what_has_no_form_is_refused() {
     let error = make("state x = 1\nx' = -x\n", ito(NoiseKind::Additive), "em");
     assert!(error.expect_err("no noise").to_string().contains("without noise"));
     assert!(PathMethod::named("milstein").is_none());
-    let program = program(DIAGONAL, NoiseKind::Diagonal, "em", Dialect::Wgsl);
+    let program = program(DIAGONAL, NoiseKind::Diagonal, "em", dialect());
     let solver = PathSolver::new(device(), &program).expect("the device works");
     let refused = |span: (f64, f64), settings: &Settings| {
         let problem = problem(span, 1, &[1.0, 0.5], &[0.3, 0.2]);

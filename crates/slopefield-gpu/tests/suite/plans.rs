@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::common::{Random, device, lowered};
-use slopefield_gpu::{Dialect, GpuError, PointProgram};
+use crate::common::{Random, device, dialect, lowered};
+use slopefield_gpu::{GpuError, PointProgram};
 use slopefield_graph::Interpreter;
 use slopefield_graph::plan::{Buffer, Entry, Instruction, LaneOutput, Plan, Plans, Ref};
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
@@ -84,7 +84,7 @@ fn points(shape: Shape, own: &[usize]) -> Points {
 }
 
 /// Points as columns.
-fn columns(points: &Points, own: &[usize], entry: Entry) -> Vec<f32> {
+fn columns(points: &Points, own: &[usize], entry: Entry) -> Vec<f64> {
     let mut all = points.t.clone();
     let mut push = |rows: &[Vec<f32>], keep: &dyn Fn(usize) -> bool| {
         for i in (0..rows[0].len()).filter(|i| keep(*i)) {
@@ -102,7 +102,7 @@ fn columns(points: &Points, own: &[usize], entry: Entry) -> Vec<f32> {
         }
         _ => push(&points.w, &|_| true),
     }
-    all
+    all.into_iter().map(f64::from).collect()
 }
 
 /// What the interpreter makes of point `k`, in the order of the rows of `results`.
@@ -141,7 +141,7 @@ fn compare(plans: &Plans, own: &[usize]) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     for plan in [&plans.eval, &plans.jvp, &plans.vjp] {
         names(plan, &mut seen);
-        let program = PointProgram::new(plan, own, Dialect::Wgsl).expect("it has a form");
+        let program = PointProgram::new(plan, own, dialect()).expect("it has a form");
         let shared: Vec<f64> = points.p[0].iter().map(|x| f64::from(*x)).collect();
         let columns = columns(&points, own, plan.entry);
         let got = device().evaluate(&program, COUNT, &columns, &shared);
@@ -152,7 +152,7 @@ fn compare(plans: &Plans, own: &[usize]) -> BTreeSet<String> {
             // Rounding of sums and functions, against the largest number of the result.
             let size = want.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
             for (i, want) in want.iter().enumerate() {
-                let got = f64::from(got[i * COUNT + k]);
+                let got = got[i * COUNT + k];
                 assert!(
                     (got - want).abs() <= 4e-6 * size,
                     "{:?}, point {k}, row {i}: {got} instead of {want}\n{}",
@@ -284,14 +284,14 @@ fn every_instruction_has_been_compared() {
     names(&plan, &mut seen);
     let plans = Plans { eval: plan.clone(), jvp: plan.clone(), vjp: plan.clone() };
     let points = points(shape, &[1, 2, 3]);
-    let program = PointProgram::new(&plan, &[1, 2, 3], Dialect::Wgsl).expect("it has a form");
+    let program = PointProgram::new(&plan, &[1, 2, 3], dialect()).expect("it has a form");
     let shared: Vec<f64> = points.p[0].iter().map(|x| f64::from(*x)).collect();
     let columns = columns(&points, &[1, 2, 3], Entry::Eval);
     let got = device().evaluate(&program, COUNT, &columns, &shared).expect("the device works");
     let kernel = Interpreter::new(plans);
     for k in 0..COUNT {
         for (i, want) in interpreted(&kernel, Entry::Eval, &points, k).into_iter().enumerate() {
-            let got = f64::from(got[i * COUNT + k]);
+            let got = got[i * COUNT + k];
             assert!((got - want).abs() <= 2e-6 * want.abs().max(1.0), "{i}: {got}, {want}");
         }
     }
@@ -330,11 +330,11 @@ fn every_instruction_has_been_compared() {
 fn what_does_not_fit_is_refused_with_the_numbers() {
     let mut plan = rare();
     plan.scratch_len = 5000;
-    let error = PointProgram::new(&plan, &[], Dialect::Wgsl).expect_err("it is too large");
+    let error = PointProgram::new(&plan, &[], dialect()).expect_err("it is too large");
     assert_eq!(error, GpuError::TooLarge { needed: 5000, limit: 2048 });
-    let error = PointProgram::new(&rare(), &[3, 2], Dialect::Wgsl).expect_err("it is not sorted");
+    let error = PointProgram::new(&rare(), &[3, 2], dialect()).expect_err("it is not sorted");
     assert!(error.to_string().contains("must ascend"), "{error}");
-    let program = PointProgram::new(&rare(), &[], Dialect::Wgsl).expect("it has a form");
+    let program = PointProgram::new(&rare(), &[], dialect()).expect("it has a form");
     let error = device().evaluate(&program, 3, &[0.0; 2], &[0.0; 6]).expect_err("too short");
     assert!(error.to_string().contains("3 points of 4"), "{error}");
 }

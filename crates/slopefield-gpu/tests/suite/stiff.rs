@@ -1,6 +1,6 @@
 //! Rosenbrock methods: the CUDA C++ text against references and the processor, WGSL on the device.
 
-use crate::common::{Random, device, lowered};
+use crate::common::{Random, device, dialect, lowered};
 use crate::cuda::solved;
 use slopefield_ensemble::{TrajectoryResult, Values};
 use slopefield_gpu::{Dialect, GpuError, Solver, Trajectories, TrajectoryProgram};
@@ -170,7 +170,7 @@ fn in_single_precision_robertsons_reaction_is_as_near_as_it_gets() {
     let strict = Settings::with_tolerances(1e-9, 1e-14);
     let (want, _) = on_processor(ROBER, "rodas5p", &problem, &strict, &saves);
     for (id, rtol) in [("rodas5p", 1e-4), ("rosenbrock23", 1e-4)] {
-        let program = program(ROBER, true, id, Dialect::Wgsl);
+        let program = program(ROBER, true, id, dialect());
         let settings = Settings::with_tolerances(rtol, 1e-8);
         let (got, all) = on_device(&program, &problem, &settings, &saves, None);
         let steps = accepted(&all);
@@ -202,7 +202,7 @@ y' = z[2] - y
     let mut p: Vec<f64> = (0..params).map(|i| 0.4 * ((i * 37 % 19) as f64 / 9.0 - 1.0)).collect();
     p[0] = 30.0;
     let own: Vec<usize> = (0..params).collect();
-    let all = TrajectoryProgram::stiff(&plans, None, &own, table("rodas5p"), Dialect::Wgsl);
+    let all = TrajectoryProgram::stiff(&plans, None, &own, table("rodas5p"), dialect());
     let all = all.expect("it has a form");
     let problem = Trajectories {
         t0: 0.0,
@@ -235,7 +235,7 @@ fn failures_and_refusals_have_their_reasons() {
         shared: &[0.0],
         own: Values::Each(&own),
     };
-    let program = program(text, true, "rodas5p", Dialect::Wgsl);
+    let program = program(text, true, "rodas5p", dialect());
     let settings = Settings::with_tolerances(1e-4, 1e-5);
     let (got, all) = on_device(&program, &problem, &settings, &[0.4, 1.0], None);
     assert!(all[0].is_ok() && (got[1] - 4.0 / 3.0).abs() < 1e-3, "{all:?}, {got:?}");
@@ -253,16 +253,14 @@ fn failures_and_refusals_have_their_reasons() {
     assert!((got[2] - 5.0).abs() < 0.01 && got[3].is_nan(), "{got:?}");
     let large = "const N = 50\nstate u[N] = 1\nu[i]' = -u[i] for i in 1..N\n";
     let plans = lowered(large).rhs;
-    let refused = TrajectoryProgram::stiff(&plans, None, &[], table("rodas5p"), Dialect::Wgsl);
+    let refused = TrajectoryProgram::stiff(&plans, None, &[], table("rodas5p"), dialect());
     assert!(matches!(refused, Err(GpuError::TooLarge { .. })), "{refused:?}");
     let falling = "state h = 1\nstate v = 0\nh' = v\nv' = -1\nwhen h crosses 0 falling: v = -v\n";
     let made = lowered(falling);
-    let refused =
-        TrajectoryProgram::of_stiff_model(&made, None, &[], table("rodas5p"), Dialect::Wgsl);
+    let refused = TrajectoryProgram::of_stiff_model(&made, None, &[], table("rodas5p"), dialect());
     assert!(matches!(refused, Err(GpuError::Model { what: "events" })), "{refused:?}");
     let other = jacobian(DRIVEN);
     let plans = lowered(ROBER).rhs;
-    let refused =
-        TrajectoryProgram::stiff(&plans, Some(&other), &[], table("rodas5p"), Dialect::Wgsl);
+    let refused = TrajectoryProgram::stiff(&plans, Some(&other), &[], table("rodas5p"), dialect());
     assert!(matches!(refused, Err(GpuError::Invalid(_))), "{refused:?}");
 }

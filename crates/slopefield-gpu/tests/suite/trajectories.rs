@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::common::{Random, device, lowered};
+use crate::common::{Random, device, dialect, lowered};
 use slopefield_ensemble::{Ensemble, Report, Run, TrajectoryResult, Values};
-use slopefield_gpu::{Dialect, Solver, Trajectories, TrajectoryProgram};
+use slopefield_gpu::{Solver, Trajectories, TrajectoryProgram};
 use slopefield_graph::LoweredModel;
 use slopefield_solve::{ExplicitRungeKutta, Ivp, Settings, SolveError, Tableau, drive, tableau};
 
@@ -93,7 +93,7 @@ fn solve_with(
 }
 
 fn program(text: &str, own: &[usize]) -> TrajectoryProgram {
-    TrajectoryProgram::of_model(&lowered(text), own, tsit5(), Dialect::Wgsl).expect("it has a form")
+    TrajectoryProgram::of_model(&lowered(text), own, tsit5(), dialect()).expect("it has a form")
 }
 
 /// The same by a solver for one trajectory, for methods that ensembles have not: states and counters of
@@ -159,7 +159,7 @@ fn methods_of_high_order_fill_long_steps() {
     let strict = Settings::with_tolerances(1e-11, 1e-11);
     let (want, _) = on_processor(&model, &problem, tsit5(), &strict, &saves);
     let vern7 = tableau("vern7").expect("built in");
-    let program = TrajectoryProgram::of_model(&model, &[0, 1, 2, 3], vern7, Dialect::Wgsl);
+    let program = TrajectoryProgram::of_model(&model, &[0, 1, 2, 3], vern7, dialect());
     let program = program.expect("it has a form");
     let settings = Settings::with_tolerances(1e-5, 1e-6);
     let (got, all) = solve_with(&program, &problem, &settings, &saves, None);
@@ -340,7 +340,7 @@ fn the_reason_of_a_failure_is_the_right_one() {
 #[test]
 fn what_is_no_ordinary_differential_equation_is_refused() {
     let refused = |text: &str| {
-        let made = TrajectoryProgram::of_model(&lowered(text), &[], tsit5(), Dialect::Wgsl);
+        let made = TrajectoryProgram::of_model(&lowered(text), &[], tsit5(), dialect());
         made.expect_err("it is refused").to_string()
     };
     let delayed = "state x = 1\nx' = -delay(x, 0.5)\nhistory x = 1\n";

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #define __device__
+#define __forceinline__ inline
+#define __log2f log2f
+#define __fdividef(a, b) ((a) / (b))
 #define __global__
 
 struct ThreadIndex {
