@@ -1,5 +1,9 @@
 //! Graphics cards that are there, and work on one of them.
 
+mod sequence;
+
+pub(crate) use sequence::{Launch, Sequence};
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 

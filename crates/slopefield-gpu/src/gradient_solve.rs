@@ -12,9 +12,9 @@ use crate::sums::{self, BLOCK};
 use crate::trajectories::{SHARED, Trajectories};
 
 /// Steps of a trajectory that there is room for at first.
-const FIRST_ROOM: u32 = 256;
+pub(crate) const FIRST_ROOM: u32 = 256;
 /// Memory of the card that a gradient takes unless said otherwise.
-const DEFAULT_MEMORY: u64 = 1 << 30;
+pub(crate) const DEFAULT_MEMORY: u64 = 1 << 30;
 
 /// The loss of a trajectory, from its number and its states at the save times, row by row (NaN where a
 /// failed trajectory did not get to); writes the derivative by each of them.
@@ -163,13 +163,7 @@ impl<'a> GradientSolver<'a> {
         let solve = |program, arrays: &[&wgpu::Buffer], tables: &[u32], runs: &mut u64| {
             let (attempts_at, attempts) = (tables.len() - 3, self.attempts);
             let all = Runs { device, program, arrays, attempts_at, lanes, attempts };
-            match all.finish(settings, problem.t0, runs)? {
-                Some(SolveError::OutOfTime { .. }) => {
-                    Err(GpuError::Interrupted { why: "the time allowed is over" })
-                }
-                Some(_) => Err(GpuError::Interrupted { why: "it was cancelled" }),
-                None => Ok(()),
-            }
+            interrupted(all.finish(settings, problem.t0, runs)?)
         };
         solve(&self.forward, &on_device.each_ref(), &arrays.tables, &mut report.runs)?;
         let numbers = words(&device.read(counts)?);
@@ -250,5 +244,16 @@ impl<'a> GradientSolver<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// A solve that was interrupted has no gradient.
+pub(crate) fn interrupted(why: Option<SolveError>) -> Result<(), GpuError> {
+    match why {
+        Some(SolveError::OutOfTime { .. }) => {
+            Err(GpuError::Interrupted { why: "the time allowed is over" })
+        }
+        Some(_) => Err(GpuError::Interrupted { why: "it was cancelled" }),
+        None => Ok(()),
     }
 }

@@ -26,7 +26,7 @@ pub(crate) const SHARED: [SharedArray; 8] = [
 ];
 
 /// Rows of `counts`.
-const COUNTS: usize = 6;
+pub(crate) const COUNTS: usize = 6;
 
 /// The program that solves trajectories of a right-hand side, a thread for each.
 ///
@@ -279,30 +279,15 @@ impl TrajectoryProgram {
         attempts: u32,
     ) -> Arrays {
         let n = self.states();
-        let span = (problem.t1 - problem.t0).abs();
-        let ticks = f64::from(self.dialect.log2_ticks()).exp2();
-        let direction = if problem.t1 < problem.t0 { -1.0 } else { 1.0 };
         let mut joint_values = self.places.joint_values(&self.plan, problem.shared);
         joint_values.extend(self.others.iter().flat_map(|plan| &plan.constants));
-        joint_values.extend([
-            problem.t0,
-            span / ticks,
-            direction,
-            settings.rtol,
-            settings.h_min.min(span),
-            settings.h_max.min(span),
-            settings.h_init.map_or(0.0, |h| h.abs().min(span)),
-        ]);
-        match settings.atol[..] {
-            [one] => joint_values.extend(std::iter::repeat_n(one, n)),
-            _ => joint_values.extend(&settings.atol),
-        }
+        joint_values.extend(settings_values(problem, settings, n, self.dialect));
         let own_values = columns(problem, (n, self.own), (from, lanes));
         let mut tables = self.places.tables(&self.plan, lanes);
         tables.extend(self.others.iter().flat_map(|plan| &plan.tables).flatten());
         let most = u32::try_from(settings.max_steps).unwrap_or(u32::MAX);
         tables.extend([attempts, most, saves.len() as u32]);
-        let at = |t: f64| self.ticks_at(problem, t);
+        let at = |t: f64| ticks_at(problem, t, self.dialect);
         let mut clock = vec![0; lanes];
         clock.extend(saves.iter().map(|t| at(*t)));
         if self.timed.is_some() {
@@ -321,23 +306,14 @@ impl TrajectoryProgram {
         }
     }
 
-    /// A time of the span in ticks.
-    fn ticks_at(&self, problem: &Trajectories<'_>, t: f64) -> u64 {
-        let whole = 1u64 << self.dialect.log2_ticks();
-        // The end is the end, whatever the division rounds to.
-        if t == problem.t1 {
-            return whole;
-        }
-        let part = (t - problem.t0).abs() / (problem.t1 - problem.t0).abs();
-        ((part * whole as f64).round() as u64).min(whole)
-    }
-
     /// The events that happen, in order: ticks and change.
     fn happenings(&self, problem: &Trajectories<'_>) -> Vec<[u64; 2]> {
         let Some(timed) = &self.timed else { return Vec::new() };
         // Checked with the problem.
         let all = timed.happenings((problem.t0, problem.t1), problem.shared).unwrap_or_default();
-        all.iter().map(|(t, affect)| [self.ticks_at(problem, *t), u64::from(*affect)]).collect()
+        all.iter()
+            .map(|(t, affect)| [ticks_at(problem, *t, self.dialect), u64::from(*affect)])
+            .collect()
     }
 
     /// What came of the trajectories of `arrays`, from the memory after the last run: appended to
@@ -356,10 +332,44 @@ impl TrajectoryProgram {
         into: &mut Vec<TrajectoryResult>,
         out: &mut [f64],
     ) {
-        let n = self.states();
+        let happenings = self.happenings(problem);
+        let ended = Ended {
+            saves,
+            states: self.states(),
+            arrays: (results, kept, counts, clock),
+            method: self.method,
+            dialect: self.dialect,
+        };
+        let events = |at: u64| happenings.iter().take_while(|[t, _]| *t <= at).count() as u64;
+        ended.unpack(problem, settings, events, interrupted, into, out);
+    }
+}
+
+/// What a solve left in its arrays, of a method and in a dialect.
+pub(crate) struct Ended<'a, T> {
+    pub(crate) saves: usize,
+    pub(crate) states: usize,
+    /// `results`, states and next step, `counts` and times.
+    pub(crate) arrays: (&'a [T], &'a [T], &'a [u32], &'a [u64]),
+    pub(crate) method: Method,
+    pub(crate) dialect: Dialect,
+}
+
+impl<T: Copy + Into<f64>> Ended<'_, T> {
+    /// As [`TrajectoryProgram::unpack`]; `events` tells how many there have been at a time.
+    pub(crate) fn unpack(
+        &self,
+        problem: &Trajectories<'_>,
+        settings: &Settings,
+        events: impl Fn(u64) -> u64,
+        interrupted: Option<&SolveError>,
+        into: &mut Vec<TrajectoryResult>,
+        out: &mut [f64],
+    ) {
+        let (n, saves) = (self.states, self.saves);
+        let (results, kept, counts, clock) = self.arrays;
         let lanes = counts.len() / COUNTS;
         let whole = f64::from(self.dialect.log2_ticks()).exp2();
-        let happenings = self.happenings(problem);
         for lane in 0..lanes {
             let row = |row: usize| counts[row * lanes + lane];
             let (phase, reached) = (row(0), row(1) as usize);
@@ -373,8 +383,7 @@ impl TrajectoryProgram {
             }
             let (accepted, attempts) = (u64::from(row(2)), u64::from(row(3)));
             let stats = self.method.stats(accepted, attempts, settings.h_init.is_none());
-            let events = happenings.iter().take_while(|[at, _]| *at <= clock[lane]).count() as u64;
-            let stats = Stats { events, ..stats };
+            let stats = Stats { events: events(clock[lane]), ..stats };
             let t = problem.t0 + (problem.t1 - problem.t0) * (clock[lane] as f64 / whole);
             let u: Vec<f64> = (0..n).map(|i| kept[i * lanes + lane].into()).collect();
             let state = row(5) as usize;
@@ -402,4 +411,42 @@ impl TrajectoryProgram {
             into.push(Err(Box::new(Failure { error, u, stats })));
         }
     }
+}
+
+/// Numbers of a problem in the order in which kernels read them, then an absolute tolerance for each of
+/// `n` states.
+pub(crate) fn settings_values(
+    problem: &Trajectories<'_>,
+    settings: &Settings,
+    n: usize,
+    dialect: Dialect,
+) -> Vec<f64> {
+    let span = (problem.t1 - problem.t0).abs();
+    let ticks = f64::from(dialect.log2_ticks()).exp2();
+    let direction = if problem.t1 < problem.t0 { -1.0 } else { 1.0 };
+    let mut values = vec![
+        problem.t0,
+        span / ticks,
+        direction,
+        settings.rtol,
+        settings.h_min.min(span),
+        settings.h_max.min(span),
+        settings.h_init.map_or(0.0, |h| h.abs().min(span)),
+    ];
+    match settings.atol[..] {
+        [one] => values.extend(std::iter::repeat_n(one, n)),
+        _ => values.extend(&settings.atol),
+    }
+    values
+}
+
+/// A time of the span in ticks.
+pub(crate) fn ticks_at(problem: &Trajectories<'_>, t: f64, dialect: Dialect) -> u64 {
+    let whole = 1u64 << dialect.log2_ticks();
+    // The end is the end, whatever the division rounds to.
+    if t == problem.t1 {
+        return whole;
+    }
+    let part = (t - problem.t0).abs() / (problem.t1 - problem.t0).abs();
+    ((part * whole as f64).round() as u64).min(whole)
 }
