@@ -76,8 +76,10 @@ pub struct TensorReport {
     pub compile_s: (f64, f64),
     /// Largest distances of states and gradients, as they were compared before.
     pub errors: (f64, f64),
-    /// All sizes.
+    /// Sizes, ascending.
     pub points: Vec<TensorPoint>,
+    /// Numbers of trajectories that would have taken the card too long.
+    pub left_out: Vec<(TensorWork, usize)>,
 }
 
 fn unusable(e: GpuError) -> BenchError {
@@ -249,27 +251,31 @@ pub fn tensor(
     let what = "the relative error of a gradient";
     let of_gradients = distance(what, &found, &here, ALLOWED_GRADIENT)?;
 
-    let mut points = Vec::new();
+    let (mut points, mut left_out) = (Vec::new(), Vec::new());
     for kind in [TensorWork::Solve, TensorWork::Gradient] {
-        // Seconds of the processor for each trajectory, from the size before.
-        let mut each = 0.0;
+        // Seconds of the card and of the processor for each trajectory, from the size before.
+        let (mut on_card_s, mut here_s) = (0.0, 0.0);
+        let too_long = |each: f64, count: usize| each * count as f64 > 3.0 * seconds.max(1.0);
         for count in SIZES {
+            if too_long(on_card_s, count) {
+                left_out.push((kind, count));
+                continue;
+            }
             let card = rounds(seconds, || match kind {
                 TensorWork::Solve => on_card(count).map(|_| ()),
                 TensorWork::Gradient => gradient_on_card(count).map(|_| ()),
             })?;
-            let processor = if each * count as f64 > 3.0 * seconds.max(1.0) {
+            on_card_s = card[0] / count as f64;
+            let processor = if too_long(here_s, count) {
                 None
             } else {
                 let times = rounds(seconds, || match kind {
                     TensorWork::Solve => work.solve_here(count, &work.settings).map(|_| ()),
                     TensorWork::Gradient => work.gradient_here(count).map(|_| ()),
                 })?;
+                here_s = times[0] / count as f64;
                 Some(times)
             };
-            if let Some(times) = &processor {
-                each = times[0] / count as f64;
-            }
             let point = TensorPoint {
                 work: kind,
                 count,
@@ -288,6 +294,7 @@ pub fn tensor(
         compile_s,
         errors: (of_states, of_gradients),
         points,
+        left_out,
     })
 }
 

@@ -108,7 +108,7 @@ fn what_a_thread_holds_has_the_same_gradient_there() {
     // Where rounding tips a step, trajectories and their gradients differ by the tolerance.
     let same = |k: &usize| want.trajectories[*k] == got.trajectories[*k];
     let same: Vec<usize> = (0..100).filter(same).collect();
-    assert!(same.len() >= 90, "{} of 100 take the same steps", same.len());
+    assert!(same.len() >= 70, "{} of 100 take the same steps", same.len());
     for (got, want, len, what) in
         [(&got.by_u0, &want.by_u0, 2, "initial states"), (&got.by_own, &want.by_own, 4, "own")]
     {

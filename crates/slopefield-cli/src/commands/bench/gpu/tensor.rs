@@ -52,6 +52,9 @@ pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError
             "report": report,
         }));
     } else {
+        if !report.left_out.is_empty() {
+            output::print("larger numbers were left out, for want of time (--seconds)\n");
+        }
         output::print(&format!(
             "\n{}, {}\ncompiled in {} (solves) and {} (gradients)\nlargest errors: states {:.1e}, \
              gradients {:.1e} of the largest\n",
