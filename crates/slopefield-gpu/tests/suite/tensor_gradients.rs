@@ -1,6 +1,9 @@
 //! Gradients of batched solves against the discrete adjoint of the processor and the kernel that has a
 //! thread for each trajectory.
 
+use std::path::Path;
+use std::process::Command;
+
 use crate::common::{Random, device, lowered};
 use crate::gradients::{MIXED, assert_near, distance, largest, on_processor, saves};
 use crate::tensor::{network, weights};
@@ -8,7 +11,7 @@ use crate::trajectories::{LOTKA, Lotka};
 use slopefield_ensemble::Values;
 use slopefield_gpu::{
     Dialect, GpuError, GradientProgram, GradientReport, GradientSolver, TensorGradientProgram,
-    TensorGradientSolver, Trajectories,
+    TensorGradientSolver, TensorProgram, Trajectories,
 };
 use slopefield_graph::LoweredModel;
 use slopefield_solve::{Settings, tableau};
@@ -200,6 +203,38 @@ fn a_trajectory_that_fails_has_the_gradient_of_what_it_reached() {
     for (k, p) in own.iter().enumerate() {
         assert_eq!(report.by_u0[k].is_finite(), *p < 1.0, "{report:?}");
         assert_eq!(report.by_own[k].is_finite(), *p < 1.0, "{report:?}");
+    }
+}
+
+/// The text of every program of a solve and its gradient is C++ but for what CUDA adds to it. Threads that
+/// wait for each other do not run one after the other, so this only compiles.
+#[test]
+fn every_program_is_cuda_text_too() {
+    let model = lowered(&network(64, 40));
+    for dialect in [Dialect::CudaSingle, Dialect::CudaDouble] {
+        let method = tableau("tsit5").expect("built in");
+        let program = TensorGradientProgram::of_model(&model, &[], method, dialect);
+        let program = program.expect("it has a form");
+        let vern7 = tableau("vern7").expect("built in");
+        let solve = TensorProgram::of_model(&model, &[], vern7, dialect).expect("it has a form");
+        let texts = program.forward().texts().chain(program.texts()).chain(solve.texts());
+        let mut all = "#include \"shim.h\"\n#define __shared__ static\n".to_owned();
+        all += "static void __syncthreads() {}\n";
+        for (k, text) in texts.enumerate() {
+            let text = text.replace("extern \"C\" __global__", "__global__");
+            all += &format!("namespace program{k} {{\n{text}}}\n");
+        }
+        let folder = tempfile::tempdir().expect("there is a place for files");
+        let file = folder.path().join("programs.cpp");
+        std::fs::write(&file, &all).expect("the text is written");
+        let shim = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/shim");
+        let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
+        let built =
+            Command::new(&compiler).args(["-fsyntax-only", "-I"]).arg(shim).arg(&file).output();
+        let built = built.unwrap_or_else(|e| {
+            panic!("these tests need a C++ compiler (Debian and Ubuntu: build-essential): {e}")
+        });
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     }
 }
 
