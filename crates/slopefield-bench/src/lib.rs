@@ -28,6 +28,8 @@ mod record;
 pub mod solvers;
 mod stored;
 mod suite;
+#[cfg(feature = "gpu")]
+mod tensor;
 mod training;
 
 pub use comparator::{Comparators, cache_folder};
@@ -42,3 +44,5 @@ pub use suite::{
     Case, Check, Figures, Outcome, Ratio, Reference, Saved, Setting, Suite, Target, Trial, once,
     run, suite, suites,
 };
+#[cfg(feature = "gpu")]
+pub use tensor::{TensorPoint, TensorReport, TensorWork, tensor};

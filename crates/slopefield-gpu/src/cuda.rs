@@ -5,7 +5,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cudarc::driver::{
     CudaContext, CudaFunction, CudaSlice, CudaStream, DriverError, LaunchConfig, PinnedHostSlice,
@@ -82,9 +82,9 @@ pub(crate) struct Cuda {
 }
 
 /// An array on the device.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct CudaArray {
-    bytes: Mutex<CudaSlice<u8>>,
+    bytes: Arc<Mutex<CudaSlice<u8>>>,
     len: u64,
 }
 
@@ -95,8 +95,15 @@ impl CudaArray {
 }
 
 /// A program of such a device.
+#[derive(Clone)]
 pub(crate) struct CudaProgram {
     function: CudaFunction,
+}
+
+/// Launches with their groups and their arrays, ready to be repeated.
+pub(crate) struct CudaSequence {
+    launches: Vec<(CudaProgram, u32)>,
+    arrays: Vec<CudaArray>,
 }
 
 /// What the driver cannot recover from: nothing that was on the device can be read any more.
@@ -118,7 +125,7 @@ fn is_fatal(e: DriverError) -> bool {
     )
 }
 
-fn locked(array: &CudaArray) -> std::sync::MutexGuard<'_, CudaSlice<u8>> {
+fn locked(array: &CudaArray) -> MutexGuard<'_, CudaSlice<u8>> {
     array.bytes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -205,7 +212,7 @@ impl Cuda {
         self.check(len)?;
         // Addresses of empty arrays would be null.
         let bytes = self.asked(|| self.stream.alloc_zeros::<u8>(len.max(8) as usize))?;
-        Ok(CudaArray { bytes: Mutex::new(bytes), len })
+        Ok(CudaArray { bytes: Arc::new(Mutex::new(bytes)), len })
     }
 
     /// An array with these bytes.
@@ -218,7 +225,7 @@ impl Cuda {
         }
         self.check(len)?;
         let bytes = self.asked(|| self.stream.clone_htod(bytes))?;
-        Ok(CudaArray { bytes: Mutex::new(bytes), len })
+        Ok(CudaArray { bytes: Arc::new(Mutex::new(bytes)), len })
     }
 
     fn check(&self, needed: u64) -> Result<(), GpuError> {
@@ -250,22 +257,57 @@ impl Cuda {
         arrays: &[&CudaArray],
         lanes: usize,
     ) -> Result<(), GpuError> {
+        let groups = (lanes as u32).div_ceil(WORKGROUP);
+        self.asked(|| {
+            let locks: Vec<_> = arrays.iter().map(|array| locked(array)).collect();
+            self.launch(program, &locks, groups)
+        })
+    }
+
+    fn launch(
+        &self,
+        program: &CudaProgram,
+        arrays: &[MutexGuard<'_, CudaSlice<u8>>],
+        groups: u32,
+    ) -> Result<(), DriverError> {
         let config = LaunchConfig {
-            grid_dim: ((lanes as u32).div_ceil(WORKGROUP), 1, 1),
+            grid_dim: (groups, 1, 1),
             block_dim: (WORKGROUP, 1, 1),
             shared_mem_bytes: 0,
         };
+        let mut launch = self.stream.launch_builder(&program.function);
+        for array in arrays {
+            launch.arg(&**array);
+        }
+        // SAFETY: the text was written for these arrays in this order; it reads and writes within the
+        // lengths that its program told, and the threads beyond its lanes do nothing.
+        #[allow(unsafe_code, reason = "a kernel is started")]
+        unsafe {
+            launch.launch(config)?;
+        }
+        Ok(())
+    }
+
+    /// Writes down launches, each with its threads.
+    pub(crate) fn sequence(
+        arrays: &[&CudaArray],
+        launches: impl Iterator<Item = (CudaProgram, usize)>,
+    ) -> CudaSequence {
+        let groups = |(program, threads)| (program, (threads as u32).div_ceil(WORKGROUP));
+        CudaSequence {
+            launches: launches.map(groups).collect(),
+            arrays: arrays.iter().map(|array| (*array).clone()).collect(),
+        }
+    }
+
+    /// Runs a sequence so many times.
+    pub(crate) fn play(&self, sequence: &CudaSequence, times: u32) -> Result<(), GpuError> {
         self.asked(|| {
-            let locks: Vec<_> = arrays.iter().map(|array| locked(array)).collect();
-            let mut launch = self.stream.launch_builder(&program.function);
-            for array in &locks {
-                launch.arg(&**array);
-            }
-            // SAFETY: the text was written for these arrays in this order; it reads and writes within the
-            // lengths that its program told, and the threads beyond `lanes` do nothing.
-            #[allow(unsafe_code, reason = "a kernel is started")]
-            unsafe {
-                launch.launch(config)?;
+            let locks: Vec<_> = sequence.arrays.iter().map(locked).collect();
+            for _ in 0..times {
+                for (program, groups) in &sequence.launches {
+                    self.launch(program, &locks, *groups)?;
+                }
             }
             Ok(())
         })

@@ -1,5 +1,9 @@
 //! Graphics cards that are there, and work on one of them.
 
+mod sequence;
+
+pub(crate) use sequence::{Launch, Sequence};
+
 use crate::bytes::bytes_of_words;
 #[cfg(feature = "cuda")]
 use crate::cuda::{self, Cuda, CudaArray, CudaProgram};
@@ -137,6 +141,17 @@ pub(crate) enum DeviceArray {
     Portable(wgpu::Buffer),
     #[cfg(feature = "cuda")]
     Cuda(CudaArray),
+}
+
+impl DeviceArray {
+    /// Bytes.
+    pub(crate) fn size(&self) -> u64 {
+        match self {
+            DeviceArray::Portable(array) => array.size(),
+            #[cfg(feature = "cuda")]
+            DeviceArray::Cuda(array) => array.size(),
+        }
+    }
 }
 
 /// A program of a device.
@@ -319,24 +334,36 @@ impl Device {
     ) -> Result<(), GpuError> {
         match (&self.interface, program) {
             (Interface::Portable(device), Compiled::Portable(program)) => {
-                let arrays = arrays.iter().map(|array| match array {
-                    DeviceArray::Portable(array) => Ok(array),
-                    #[cfg(feature = "cuda")]
-                    DeviceArray::Cuda(_) => Err(self.foreign()),
-                });
-                device.run(program, &arrays.collect::<Result<Vec<_>, _>>()?, lanes)
+                device.run(program, &self.portable_arrays(arrays)?, lanes)
             }
             #[cfg(feature = "cuda")]
             (Interface::Cuda(device), Compiled::Cuda(program)) => {
-                let arrays = arrays.iter().map(|array| match array {
-                    DeviceArray::Cuda(array) => Ok(array),
-                    DeviceArray::Portable(_) => Err(self.foreign()),
-                });
-                device.run(program, &arrays.collect::<Result<Vec<_>, _>>()?, lanes)
+                device.run(program, &self.cuda_arrays(arrays)?, lanes)
             }
             #[cfg(feature = "cuda")]
             _ => Err(self.foreign()),
         }
+    }
+
+    fn portable_arrays<'a>(
+        &self,
+        arrays: &[&'a DeviceArray],
+    ) -> Result<Vec<&'a wgpu::Buffer>, GpuError> {
+        let portable = |array: &&'a DeviceArray| match array {
+            DeviceArray::Portable(array) => Ok(array),
+            #[cfg(feature = "cuda")]
+            DeviceArray::Cuda(_) => Err(self.foreign()),
+        };
+        arrays.iter().map(portable).collect()
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_arrays<'a>(&self, arrays: &[&'a DeviceArray]) -> Result<Vec<&'a CudaArray>, GpuError> {
+        let cuda = |array: &&'a DeviceArray| match array {
+            DeviceArray::Cuda(array) => Ok(array),
+            DeviceArray::Portable(_) => Err(self.foreign()),
+        };
+        arrays.iter().map(cuda).collect()
     }
 
     #[cfg(feature = "cuda")]
@@ -349,12 +376,7 @@ impl Device {
 
     /// The bytes of an array, after everything that runs has ended.
     pub(crate) fn read(&self, array: &DeviceArray) -> Result<Vec<u8>, GpuError> {
-        let size = match array {
-            DeviceArray::Portable(array) => array.size(),
-            #[cfg(feature = "cuda")]
-            DeviceArray::Cuda(array) => array.size(),
-        };
-        self.read_part(array, 0, size)
+        self.read_part(array, 0, array.size())
     }
 
     /// `size` bytes of an array from `offset` on, after everything that runs has ended. Both are

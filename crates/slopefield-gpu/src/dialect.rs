@@ -117,6 +117,16 @@ impl Dialect {
 
     /// A whole program.
     pub(crate) fn program(self, program: &Program) -> Result<String, GpuError> {
+        self.program_of_groups(program, &[])
+    }
+
+    /// A whole program whose groups of threads share arrays of numbers, and wait for each other at
+    /// `workgroupBarrier()`.
+    pub(crate) fn program_of_groups(
+        self,
+        program: &Program,
+        common: &[(&'static str, usize)],
+    ) -> Result<String, GpuError> {
         let functions = self.functions(&program.body)?;
         let double = self.is_double();
         let mut text = String::new();
@@ -137,6 +147,9 @@ impl Dialect {
             }
             for (name, len) in &program.private_words {
                 _ = writeln!(out, "var<private> {name}: array<word, {len}>;");
+            }
+            for (name, len) in common {
+                _ = writeln!(out, "var<workgroup> {name}: array<real, {len}>;");
             }
             _ = writeln!(out, "\nfn nan() -> real {{\n    return joint_values[0u];\n}}\n");
             _ = writeln!(out, "fn infinity() -> real {{\n    return joint_values[1u];\n}}\n");
@@ -160,6 +173,12 @@ impl Dialect {
         );
         text += &functions;
         text += SELECT;
+        for (name, len) in common {
+            text += &format!("__shared__ real {name}[{len}];\n");
+        }
+        if !common.is_empty() {
+            text += BARRIER;
+        }
         text += "struct Lane {\n    word lane;\n    word lanes;\n";
         for array in &program.shared {
             let constant = if array.writable { "" } else { "const " };
@@ -200,6 +219,9 @@ pub(crate) const WORKGROUP: u32 = 64;
 /// WGSL's `select(if_false, if_true, condition)`.
 const SELECT: &str = "template <class T> __device__ static T select(T if_false, T if_true, bool \
                       condition) {\n    return condition ? if_true : if_false;\n}\n\n";
+
+/// WGSL's `workgroupBarrier()`.
+const BARRIER: &str = "__device__ static void workgroupBarrier() {\n    __syncthreads();\n}\n\n";
 
 /// What the elements of an array in the memory of the card are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

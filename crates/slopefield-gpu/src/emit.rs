@@ -9,7 +9,17 @@ use crate::places::{At, Places};
 
 /// The statements that do what `plan` does, four spaces deep.
 pub(crate) fn statements(plan: &Plan, places: &mut Places, dialect: Dialect) -> String {
-    let mut emitter = Emitter { places, dialect, out: String::new(), depth: 1 };
+    written(plan, places, dialect, false)
+}
+
+/// The same for the elements `first .. last` of the results alone, variables of the text around. Every
+/// instruction must be a loop over the elements of its result.
+pub(crate) fn statements_of_part(plan: &Plan, places: &mut Places, dialect: Dialect) -> String {
+    written(plan, places, dialect, true)
+}
+
+fn written(plan: &Plan, places: &mut Places, dialect: Dialect, part: bool) -> String {
+    let mut emitter = Emitter { places, dialect, part, out: String::new(), depth: 1 };
     for (at, instruction) in plan.code.iter().enumerate() {
         emitter.instruction(plan, at, instruction);
     }
@@ -17,7 +27,7 @@ pub(crate) fn statements(plan: &Plan, places: &mut Places, dialect: Dialect) -> 
 }
 
 /// `f(a)` as an expression.
-fn unary(op: UnaryOp, a: &str) -> String {
+pub(crate) fn unary(op: UnaryOp, a: &str) -> String {
     match op {
         UnaryOp::Neg => format!("(-{a})"),
         op => format!("sf_{}({a})", op.name()),
@@ -53,6 +63,8 @@ fn choice(c: &str, a: &str, b: &str) -> String {
 struct Emitter<'a> {
     places: &'a mut Places,
     dialect: Dialect,
+    /// Only elements `first .. last` of results are computed.
+    part: bool,
     out: String,
     depth: usize,
 }
@@ -73,7 +85,12 @@ impl Emitter<'_> {
 
     /// Opens a loop over `name` from 0; [`Emitter::close`] ends it.
     fn over(&mut self, name: &str, len: u32) {
-        self.line(&format!("for (var {name}: word = 0u; {name} < {len}u; {name}++) {{"));
+        // `i` counts the elements of results.
+        if self.part && name == "i" {
+            self.line("for (var i: word = first; i < last; i++) {");
+        } else {
+            self.line(&format!("for (var {name}: word = 0u; {name} < {len}u; {name}++) {{"));
+        }
         self.depth += 1;
     }
 

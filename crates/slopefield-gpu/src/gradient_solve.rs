@@ -13,9 +13,9 @@ use crate::sums::{self, BLOCK};
 use crate::trajectories::{SHARED, Trajectories};
 
 /// Steps of a trajectory that there is room for at first.
-const FIRST_ROOM: u32 = 256;
+pub(crate) const FIRST_ROOM: u32 = 256;
 /// Memory of the card that a gradient takes unless said otherwise.
-const DEFAULT_MEMORY: u64 = 1 << 30;
+pub(crate) const DEFAULT_MEMORY: u64 = 1 << 30;
 
 /// The loss of a trajectory, from its number and its states at the save times, row by row (NaN where a
 /// failed trajectory did not get to); writes the derivative by each of them.
@@ -178,13 +178,7 @@ impl<'a> GradientSolver<'a> {
             let (attempts_at, attempts) = (tables.len() - 3, self.attempts);
             let is_ready = false;
             let all = Runs { device, program, arrays, attempts_at, lanes, attempts, is_ready };
-            match all.finish(settings, problem.t0, runs, device_s)? {
-                Some(SolveError::OutOfTime { .. }) => {
-                    Err(GpuError::Interrupted { why: "the time allowed is over" })
-                }
-                Some(_) => Err(GpuError::Interrupted { why: "it was cancelled" }),
-                None => Ok(()),
-            }
+            interrupted(all.finish(settings, problem.t0, runs, device_s)?)
         };
         solve(
             &self.forward,
@@ -273,5 +267,16 @@ impl<'a> GradientSolver<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// A solve that was interrupted has no gradient.
+pub(crate) fn interrupted(why: Option<SolveError>) -> Result<(), GpuError> {
+    match why {
+        Some(SolveError::OutOfTime { .. }) => {
+            Err(GpuError::Interrupted { why: "the time allowed is over" })
+        }
+        Some(_) => Err(GpuError::Interrupted { why: "it was cancelled" }),
+        None => Ok(()),
     }
 }

@@ -6,7 +6,8 @@
 //! [`TrajectoryProgram`] solves many trajectories of a model; [`Device`] runs the one, a [`Solver`] on it the other.
 //! Its methods are explicit or, for stiff equations, Rosenbrock's; events at given times may change states.
 //! [`GradientProgram`] and [`GradientSolver`] give exact gradients of a loss of such trajectories,
-//! [`PathProgram`] and [`PathSolver`] paths of equations with noise.
+//! [`PathProgram`] and [`PathSolver`] paths of equations with noise. What is too large for a thread is for
+//! [`TensorProgram`] and [`TensorSolver`]: programs over all trajectories, one after the other.
 //!
 //! ```text
 //! Plan ──emit──▶ common text ──dialect──▶ WGSL ──wgpu──▶ card
@@ -39,6 +40,7 @@ mod solve;
 mod solve_text;
 mod stiff;
 mod sums;
+mod tensor;
 mod timed;
 mod trajectories;
 
@@ -51,4 +53,5 @@ pub use path_solve::PathSolver;
 pub use paths::{PathArrays, PathMethod, PathProgram};
 pub use points::PointProgram;
 pub use solve::{GpuReport, Solver};
+pub use tensor::{TensorGradientProgram, TensorGradientSolver, TensorProgram, TensorSolver};
 pub use trajectories::{Arrays, Trajectories, TrajectoryProgram};

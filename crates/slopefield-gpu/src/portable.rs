@@ -122,6 +122,11 @@ pub(crate) struct PortableProgram {
     layout: wgpu::BindGroupLayout,
 }
 
+/// Launches with their groups and their arrays, ready to be repeated.
+pub(crate) struct PortableSequence {
+    launches: Vec<(wgpu::ComputePipeline, wgpu::BindGroup, u32)>,
+}
+
 impl Portable {
     pub(crate) fn new(adapter: &wgpu::Adapter, info: &DeviceInfo) -> Result<Self, GpuError> {
         let wanted = wgpu::DeviceDescriptor {
@@ -307,6 +312,51 @@ impl Portable {
                 pass.set_pipeline(&program.pipeline);
                 pass.set_bind_group(0, &group, &[]);
                 pass.dispatch_workgroups(groups, 1, 1);
+            }
+            self.queue.submit([encoder.finish()]);
+        })
+    }
+
+    /// Writes down launches, each with its threads, on arrays in the order of their bindings.
+    pub(crate) fn sequence(
+        &self,
+        arrays: &[&wgpu::Buffer],
+        launches: &[(&PortableProgram, usize)],
+    ) -> Result<PortableSequence, GpuError> {
+        let entries: Vec<_> = arrays
+            .iter()
+            .zip(0..)
+            .map(|(buffer, binding)| wgpu::BindGroupEntry {
+                binding,
+                resource: buffer.as_entire_binding(),
+            })
+            .collect();
+        let record = |(program, threads): &(&PortableProgram, usize)| {
+            let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: None,
+                layout: &program.layout,
+                entries: &entries,
+            });
+            (program.pipeline.clone(), group, (*threads as u32).div_ceil(WORKGROUP))
+        };
+        self.checked(|| PortableSequence { launches: launches.iter().map(record).collect() })
+    }
+
+    /// Runs sequences in their order, each so many times.
+    pub(crate) fn play(&self, sequences: &[(&PortableSequence, u32)]) -> Result<(), GpuError> {
+        self.checked(|| {
+            let mut encoder = self.device.create_command_encoder(&Default::default());
+            {
+                let mut pass = encoder.begin_compute_pass(&Default::default());
+                for (sequence, times) in sequences {
+                    for _ in 0..*times {
+                        for (pipeline, group, groups) in &sequence.launches {
+                            pass.set_pipeline(pipeline);
+                            pass.set_bind_group(0, group, &[]);
+                            pass.dispatch_workgroups(*groups, 1, 1);
+                        }
+                    }
+                }
             }
             self.queue.submit([encoder.finish()]);
         })

@@ -78,7 +78,7 @@ pub(crate) fn text(table: &Tableau, n: usize, offsets: &Offsets, dialect: Dialec
 }
 
 /// `k̄_i = h Σ_d d_id M_d`.
-fn scattered(writer: &Writer<'_>) -> String {
+pub(crate) fn scattered(writer: &Writer<'_>) -> String {
     let n = writer.n;
     let mut out = format!("        for (var i: word = 0u; i < {n}u; i++) {{\n");
     for (j, row) in writer.table.dense.iter().enumerate() {
@@ -93,7 +93,7 @@ fn scattered(writer: &Writer<'_>) -> String {
 }
 
 /// `k̄_i += h b_i λ`.
-fn weighted(writer: &Writer<'_>) -> String {
+pub(crate) fn weighted(writer: &Writer<'_>) -> String {
     let n = writer.n;
     let mut out = format!("    for (var i: word = 0u; i < {n}u; i++) {{\n");
     for (j, b) in writer.table.b.iter().enumerate() {
@@ -122,15 +122,17 @@ fn states(writer: &Writer<'_>) -> String {
     })
 }
 
-/// `k̄_j += h a_ij Ū_i`.
 fn sent(writer: &Writer<'_>) -> String {
+    branches(1..writer.table.stages() - 1, |i| sent_by(writer, i))
+}
+
+/// `k̄_j += h a_ij Ū_i`.
+pub(crate) fn sent_by(writer: &Writer<'_>, i: usize) -> String {
     let n = writer.n;
-    branches(1..writer.table.stages() - 1, |i| {
-        let mut out = format!("        for (var i: word = 0u; i < {n}u; i++) {{\n");
-        for (j, a) in writer.table.a[i].iter().enumerate() {
-            let (at, a) = (format!("slopes[{}u + i]", j * n), writer.dialect.number(*a));
-            out += &format!("            {at} = {at} + (step * {a}) * bar[i];\n");
-        }
-        out + "        }\n"
-    })
+    let mut out = format!("        for (var i: word = 0u; i < {n}u; i++) {{\n");
+    for (j, a) in writer.table.a[i].iter().enumerate() {
+        let (at, a) = (format!("slopes[{}u + i]", j * n), writer.dialect.number(*a));
+        out += &format!("            {at} = {at} + (step * {a}) * bar[i];\n");
+    }
+    out + "        }\n"
 }

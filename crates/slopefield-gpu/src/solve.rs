@@ -21,7 +21,7 @@ const FIRST_ATTEMPTS: u32 = 64;
 /// Most attempts of a run: some drivers end any loop at 65,535 rounds.
 const MOST_ATTEMPTS: u32 = 16_384;
 /// A run should take less than this many seconds: systems stop a card that is busy for two.
-const LONG_RUN: f64 = 0.25;
+pub(crate) const LONG_RUN: f64 = 0.25;
 /// Trajectories or paths of a run at most.
 pub(crate) const MOST_LANES: usize = 1 << 20;
 

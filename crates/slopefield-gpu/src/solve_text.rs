@@ -125,20 +125,21 @@ pub(crate) fn goes_on(table: &Tableau) -> bool {
 /// `run_lane` and what it calls besides `rhs(t, base)`, which takes the state from `stage` and
 /// writes slopes to `slopes` from `base` on.
 pub(crate) fn text(pieces: &Pieces, n: usize, offsets: &Offsets, dialect: Dialect) -> String {
-    let number = |x: f64| dialect.number(x);
-    let controller = &pieces.controller;
-    let (alpha, beta) = (controller.alpha, controller.beta);
     let (rtol, atol) = (offsets.settings + RTOL, offsets.settings + SETTINGS.len());
-    let tolerances = tolerances(n);
-    let mut read_tolerances = String::new();
-    if tolerances > 0 {
+    let mut held = held(offsets.held);
+    let mut scale = ("joint_values[$atolu + i]".to_owned(), "joint_values[$rtolu]".to_owned());
+    if tolerances(n) > 0 {
         for i in 0..n {
-            read_tolerances += &format!("    tolerances[{i}u] = joint_values[{}u];\n", atol + i);
+            held += &format!("    tolerances[{i}u] = joint_values[{}u];\n", atol + i);
         }
-        read_tolerances += &format!("    tolerances[{n}u] = joint_values[{rtol}u];\n");
+        held += &format!("    tolerances[{n}u] = joint_values[{rtol}u];\n");
+        scale = ("tolerances[i]".to_owned(), format!("tolerances[{n}u]"));
     }
-    include_str!("text/solve.wgsl")
-        .replace("$held\n", &(held(offsets.held) + &read_tolerances))
+    let text = include_str!("text/solve.wgsl")
+        .replace("$norms\n", include_str!("text/norms.wgsl"))
+        .replace("joint_values[$atolu + i]", &scale.0)
+        .replace("joint_values[$rtolu]", &scale.1)
+        .replace("$held\n", &held)
         .replace("$declared\n", &pieces.declared)
         .replace("$resumed\n", &pieces.resumed)
         .replace("$attempt\n", &pieces.attempt)
@@ -154,38 +155,59 @@ pub(crate) fn text(pieces: &Pieces, n: usize, offsets: &Offsets, dialect: Dialec
         .replace("$promoted\n", &pieces.promoted)
         .replace("$collapsed\n", &pieces.collapsed)
         .replace("$paused\n", &pieces.paused)
-        .replace("$settings\n", &named(&SETTINGS, offsets.settings))
-        .replace(
-            "$tolerance",
-            if tolerances > 0 { "tolerances[i]" } else { "joint_values[$atolu + i]" },
-        )
-        .replace(
-            "$relative",
-            &if tolerances > 0 {
-                format!("tolerances[{n}u]")
-            } else {
-                format!("joint_values[{rtol}u]")
-            },
-        )
-        .replace("$atol", &atol.to_string())
-        .replace("$limits", &offsets.limits.to_string())
-        .replace("$whole", &format!("(ticks(1u) << {}u)", dialect.log2_ticks()))
-        .replace("$smallest_step", &number(SMALLEST_STEP))
-        .replace("$tiniest", &number(if dialect.is_double() { f64::MIN_POSITIVE } else { 1.2e-38 }))
-        .replace("$smallest_square", &number(SMALLEST_SQUARE))
-        .replace("$largest_square", &number(1.0 / SMALLEST_SQUARE))
-        .replace("$smallest_remembered", &number(pieces.smallest_remembered))
-        .replace("$rejection", &number(alpha + 0.75 * beta))
-        .replace("$alpha", &number(alpha))
-        .replace("$beta", &number(beta))
-        .replace("$safety", &number(controller.safety))
-        .replace("$min_factor", &number(controller.min_factor))
-        .replace("$max_factor", &number(controller.max_factor))
-        .replace("$nonfinite_factor", &number(0.5 * controller.min_factor))
-        .replace("$root", &number(1.0 / f64::from(pieces.error_order)))
-        .replace("$mean", &number(1.0 / n as f64))
-        .replace("$all", &format!("{}u", pieces.stages * n))
-        .replace("$n", &format!("{n}u"))
+        .replace("$all", &format!("{}u", pieces.stages * n));
+    let numbers = Numbers {
+        controller: &pieces.controller,
+        smallest_remembered: pieces.smallest_remembered,
+        error_order: pieces.error_order,
+    };
+    numbers.filled(&text, n, offsets, dialect)
+}
+
+/// The numbers of step control.
+pub(crate) struct Numbers<'a> {
+    pub(crate) controller: &'a PiController,
+    /// Binary logarithm of the smallest error that the controller remembers.
+    pub(crate) smallest_remembered: f64,
+    /// Order of the error estimate in the length of a step.
+    pub(crate) error_order: u32,
+}
+
+impl Numbers<'_> {
+    /// The text with norms, step control, settings and all numbers of a solve of `n` states.
+    pub(crate) fn filled(
+        &self,
+        text: &str,
+        n: usize,
+        offsets: &Offsets,
+        dialect: Dialect,
+    ) -> String {
+        let number = |x: f64| dialect.number(x);
+        let tiniest = if dialect.is_double() { f64::MIN_POSITIVE } else { 1.2e-38 };
+        let (alpha, beta) = (self.controller.alpha, self.controller.beta);
+        text.replace("$norms\n", include_str!("text/norms.wgsl"))
+            .replace("$control\n", include_str!("text/control.wgsl"))
+            .replace("$settings\n", &named(&SETTINGS, offsets.settings))
+            .replace("$atol", &(offsets.settings + SETTINGS.len()).to_string())
+            .replace("$rtol", &(offsets.settings + RTOL).to_string())
+            .replace("$limits", &offsets.limits.to_string())
+            .replace("$whole", &format!("(ticks(1u) << {}u)", dialect.log2_ticks()))
+            .replace("$smallest_step", &number(SMALLEST_STEP))
+            .replace("$tiniest", &number(tiniest))
+            .replace("$smallest_square", &number(SMALLEST_SQUARE))
+            .replace("$largest_square", &number(1.0 / SMALLEST_SQUARE))
+            .replace("$smallest_remembered", &number(self.smallest_remembered))
+            .replace("$rejection", &number(alpha + 0.75 * beta))
+            .replace("$alpha", &number(alpha))
+            .replace("$beta", &number(beta))
+            .replace("$safety", &number(self.controller.safety))
+            .replace("$min_factor", &number(self.controller.min_factor))
+            .replace("$max_factor", &number(self.controller.max_factor))
+            .replace("$nonfinite_factor", &number(0.5 * self.controller.min_factor))
+            .replace("$root", &number(1.0 / f64::from(self.error_order)))
+            .replace("$mean", &number(1.0 / n as f64))
+            .replace("$n", &format!("{n}u"))
+    }
 }
 
 /// Reads the parameters that a thread holds.
@@ -286,7 +308,7 @@ impl Writer<'_> {
     }
 
     /// The solution at `theta` of the step, by weights in Chebyshev polynomials.
-    fn long_interpolant(&self) -> String {
+    pub(crate) fn long_interpolant(&self) -> String {
         let (n, pad) = (self.n, " ".repeat(20));
         let rows = self.table.extra.dense;
         let degree = rows.iter().map(|row| row.len()).max().unwrap_or(0);
@@ -319,7 +341,7 @@ impl Writer<'_> {
     }
 
     /// The error of state `i`, in a loop over states.
-    fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         let mut out = self.weights(self.table.b_error);
         out += &format!("            for (var i: word = 0u; i < {}u; i++) {{\n", self.n);
         let terms = self.terms(self.table.b_error);
@@ -331,7 +353,7 @@ impl Writer<'_> {
     }
 
     /// The solution at `theta` of the step, state by state.
-    fn interpolant(&self) -> String {
+    pub(crate) fn interpolant(&self) -> String {
         let mut out = String::new();
         let pad = "                    ";
         for (j, row) in self.table.dense.iter().enumerate() {

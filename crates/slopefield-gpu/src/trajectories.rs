@@ -299,30 +299,14 @@ impl TrajectoryProgram {
         attempts: u32,
     ) -> Arrays {
         let n = self.states();
-        let span = (problem.t1 - problem.t0).abs();
-        let ticks = f64::from(self.dialect.log2_ticks()).exp2();
-        let direction = if problem.t1 < problem.t0 { -1.0 } else { 1.0 };
         let mut joint_values = self.places.joint_values(&self.plan, problem.shared);
         joint_values.extend(self.others.iter().flat_map(|plan| &plan.constants));
-        joint_values.extend([
-            problem.t0,
-            span / ticks,
-            direction,
-            settings.rtol,
-            settings.h_min.min(span),
-            settings.h_max.min(span),
-            settings.h_init.map_or(0.0, |h| h.abs().min(span)),
-            ticks / span,
-        ]);
-        match settings.atol[..] {
-            [one] => joint_values.extend(std::iter::repeat_n(one, n)),
-            _ => joint_values.extend(&settings.atol),
-        }
+        joint_values.extend(settings_values(problem, settings, n, self.dialect));
         let mut tables = self.places.tables(&self.plan, lanes);
         tables.extend(self.others.iter().flat_map(|plan| &plan.tables).flatten());
         let most = u32::try_from(settings.max_steps).unwrap_or(u32::MAX);
         tables.extend([attempts, most, saves.len() as u32]);
-        let at = |t: f64| self.ticks_at(problem, t);
+        let at = |t: f64| ticks_at(problem, t, self.dialect);
         let mut clock = vec![0; lanes];
         clock.extend(saves.iter().map(|t| at(*t)));
         if self.timed.is_some() {
@@ -341,23 +325,14 @@ impl TrajectoryProgram {
         }
     }
 
-    /// A time of the span in ticks.
-    fn ticks_at(&self, problem: &Trajectories<'_>, t: f64) -> u64 {
-        let whole = 1u64 << self.dialect.log2_ticks();
-        // The end is the end, whatever the division rounds to.
-        if t == problem.t1 {
-            return whole;
-        }
-        let part = (t - problem.t0).abs() / (problem.t1 - problem.t0).abs();
-        ((part * whole as f64).round() as u64).min(whole)
-    }
-
     /// The events that happen, in order: ticks and change.
     fn happenings(&self, problem: &Trajectories<'_>) -> Vec<[u64; 2]> {
         let Some(timed) = &self.timed else { return Vec::new() };
         // Checked with the problem.
         let all = timed.happenings((problem.t0, problem.t1), problem.shared).unwrap_or_default();
-        all.iter().map(|(t, affect)| [self.ticks_at(problem, *t), u64::from(*affect)]).collect()
+        all.iter()
+            .map(|(t, affect)| [ticks_at(problem, *t, self.dialect), u64::from(*affect)])
+            .collect()
     }
 
     /// What came of the trajectories of `arrays`, from the memory after the last run: appended to
@@ -403,9 +378,50 @@ impl TrajectoryProgram {
         into: &mut Vec<TrajectoryResult>,
         out: &mut [f64],
     ) {
-        let (n, lanes) = (self.states(), memory.lanes);
-        let whole = f64::from(self.dialect.log2_ticks()).exp2();
         let happenings = self.happenings(problem);
+        let events = |lane: usize| {
+            let passed = |[t, _]: &&[u64; 2]| *t <= (memory.clock)(lane);
+            happenings.iter().take_while(passed).count() as u64
+        };
+        let (states, method, dialect) = (self.states(), self.method, self.dialect);
+        let ended = Ended { saves, states, method, dialect };
+        ended.unpack(problem, settings, memory, events, interrupted, into, out);
+    }
+
+    /// Whether what becomes of a trajectory depends on its time at the end.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.timed.is_some()
+    }
+}
+
+/// A solve whose arrays are read.
+pub(crate) struct Ended {
+    pub(crate) saves: usize,
+    pub(crate) states: usize,
+    pub(crate) method: Method,
+    pub(crate) dialect: Dialect,
+}
+
+impl Ended {
+    /// As [`TrajectoryProgram::unpack`]; `events` tells how many a trajectory has had.
+    #[allow(clippy::too_many_arguments, reason = "a solve, its arrays and where they go")]
+    pub(crate) fn unpack(
+        &self,
+        problem: &Trajectories<'_>,
+        settings: &Settings,
+        memory: &Memory<
+            impl Fn(usize) -> f64 + Sync,
+            impl Fn(usize) -> f64 + Sync,
+            impl Fn(usize, usize) -> u32 + Sync,
+            impl Fn(usize) -> u64 + Sync,
+        >,
+        events: impl Fn(usize) -> u64 + Sync,
+        interrupted: Option<&SolveError>,
+        into: &mut Vec<TrajectoryResult>,
+        out: &mut [f64],
+    ) {
+        let (n, saves, lanes) = (self.states, self.saves, memory.lanes);
+        let whole = f64::from(self.dialect.log2_ticks()).exp2();
         let one = |(lane, out): (usize, &mut [f64])| {
             let row = |row: usize| (memory.count)(row, lane);
             let (phase, reached) = (row(0), row(1) as usize);
@@ -417,9 +433,7 @@ impl TrajectoryProgram {
             }
             let (accepted, attempts) = (u64::from(row(2)), u64::from(row(3)));
             let stats = self.method.stats(accepted, attempts, settings.h_init.is_none());
-            let passed = |[at, _]: &&[u64; 2]| *at <= (memory.clock)(lane);
-            let events = happenings.iter().take_while(passed).count() as u64;
-            let stats = Stats { events, ..stats };
+            let stats = Stats { events: events(lane), ..stats };
             if phase == DONE {
                 return Ok(stats);
             }
@@ -451,11 +465,6 @@ impl TrajectoryProgram {
         let rows = out[..lanes * row].par_chunks_exact_mut(row).enumerate();
         into.par_extend(rows.with_min_len(LANES_OF_A_THREAD).map(one));
     }
-
-    /// Whether what becomes of a trajectory depends on its time at the end.
-    pub(crate) fn is_timed(&self) -> bool {
-        self.timed.is_some()
-    }
 }
 
 /// The arrays of a program after its last run.
@@ -475,3 +484,41 @@ pub(crate) struct Memory<R, K, C, T> {
 pub(crate) const DONE: u32 = 2;
 /// Rows of `counts` that say what a trajectory that has reached its end has taken.
 pub(crate) const LAST_COUNTS: usize = 4;
+/// Numbers of a problem in the order in which kernels read them, then an absolute tolerance for each of
+/// `n` states.
+pub(crate) fn settings_values(
+    problem: &Trajectories<'_>,
+    settings: &Settings,
+    n: usize,
+    dialect: Dialect,
+) -> Vec<f64> {
+    let span = (problem.t1 - problem.t0).abs();
+    let ticks = f64::from(dialect.log2_ticks()).exp2();
+    let direction = if problem.t1 < problem.t0 { -1.0 } else { 1.0 };
+    let mut values = vec![
+        problem.t0,
+        span / ticks,
+        direction,
+        settings.rtol,
+        settings.h_min.min(span),
+        settings.h_max.min(span),
+        settings.h_init.map_or(0.0, |h| h.abs().min(span)),
+        ticks / span,
+    ];
+    match settings.atol[..] {
+        [one] => values.extend(std::iter::repeat_n(one, n)),
+        _ => values.extend(&settings.atol),
+    }
+    values
+}
+
+/// A time of the span in ticks.
+pub(crate) fn ticks_at(problem: &Trajectories<'_>, t: f64, dialect: Dialect) -> u64 {
+    let whole = 1u64 << dialect.log2_ticks();
+    // The end is the end, whatever the division rounds to.
+    if t == problem.t1 {
+        return whole;
+    }
+    let part = (t - problem.t0).abs() / (problem.t1 - problem.t0).abs();
+    ((part * whole as f64).round() as u64).min(whole)
+}

@@ -1,16 +1,4 @@
-fn greater(a: real, b: real) -> real {
-    return select(b, a, a > b);
-}
-
-fn lesser(a: real, b: real) -> real {
-    return select(b, a, a < b);
-}
-
-fn scale(i: word, size: real) -> real {
-    let sum: real = $tolerance + $relative * size;
-    return greater(sum, $tiniest);
-}
-
+$norms
 fn square_of_state() -> real {
     var square: real = real(0.0);
     for (var i: word = 0u; i < $n; i++) {
@@ -145,17 +133,7 @@ $error
         if (!sf_is_finite(square)) { finite = false; }
 $judged
         let ok: bool = finite && square <= real(1.0);
-        let clamped: real = lesser(greater(square, $smallest_square), $largest_square);
-        let log2_error: real = real(0.5) * control_log2(clamped);
-        var power: real = -$rejection * log2_error;
-        var ceiling: real = real(0.95);
-        if (ok) {
-            power = $beta * previous - $alpha * log2_error;
-            ceiling = $max_factor;
-            if (after_rejection == 1u) { ceiling = real(1.0); }
-        }
-        var factor: real = lesser(greater($safety * control_exp2(power), $min_factor), ceiling);
-        if (!finite) { factor = $nonfinite_factor; }
+$control
 $foreseen
         attempts = attempts + 1u;
         if (ok) {

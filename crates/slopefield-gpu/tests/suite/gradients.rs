@@ -12,7 +12,7 @@ use slopefield_graph::LoweredModel;
 use slopefield_solve::{Ivp, Settings, Tableau, tableau};
 
 /// Half the squared distance of all saved states from numbers between 0 and 2.
-fn distance(trajectory: usize, states: &[f64], by_state: &mut [f64]) -> f64 {
+pub fn distance(trajectory: usize, states: &[f64], by_state: &mut [f64]) -> f64 {
     let mut random = Random(trajectory as u64);
     let mut sum = 0.0;
     for (state, by) in states.iter().zip(by_state) {
@@ -32,7 +32,7 @@ fn row<'a>(values: &Values<'a>, len: usize, k: usize) -> &'a [f64] {
 
 /// Losses and gradients by initial states and all parameters, trajectory by trajectory, from the
 /// discrete adjoint.
-fn on_processor(
+pub fn on_processor(
     model: &LoweredModel,
     own: &[usize],
     problem: &Trajectories<'_>,
@@ -107,11 +107,11 @@ fn in_double_precision(
 }
 
 /// The largest magnitude; NaN where there is one.
-fn largest(x: &[f64]) -> f64 {
+pub fn largest(x: &[f64]) -> f64 {
     x.iter().fold(0.0, |most, x| if x.is_nan() || x.abs() > most { x.abs() } else { most })
 }
 
-fn assert_near(got: &[f64], want: &[f64], tolerance: f64, what: &str) {
+pub fn assert_near(got: &[f64], want: &[f64], tolerance: f64, what: &str) {
     assert_eq!(got.len(), want.len());
     let scale = largest(want);
     for (i, (got, want)) in got.iter().zip(want).enumerate() {
@@ -121,7 +121,7 @@ fn assert_near(got: &[f64], want: &[f64], tolerance: f64, what: &str) {
 }
 
 /// Save times at both ends, at one time more than once, in between, several to a step.
-fn saves(t0: f64, t1: f64) -> Vec<f64> {
+pub fn saves(t0: f64, t1: f64) -> Vec<f64> {
     let parts = [0.0, 0.0, 0.013, 0.3, 0.31, 0.311, 0.5, 0.5, 0.77, 1.0, 1.0];
     parts.iter().map(|part| if *part == 1.0 { t1 } else { t0 + part * (t1 - t0) }).collect()
 }
@@ -150,7 +150,7 @@ fn in_double_precision_gradients_are_those_of_the_discrete_adjoint() {
 }
 
 /// More parameters than a thread keeps, loops over elements, tables, dense layers, numbers of plans.
-const MIXED: &str = "
+pub const MIXED: &str = "
 const N = 4
 state u[N] = 0.4
 state a = 0.3

@@ -9,4 +9,6 @@ mod losses;
 mod paths;
 mod plans;
 mod stiff;
+mod tensor;
+mod tensor_gradients;
 mod trajectories;

@@ -1,12 +1,14 @@
 //! `slopefield bench gpu`: many trajectories on a graphics card and on the processor.
 
+mod tensor;
+
 use super::{failure, time, write};
 use crate::arguments::Bench;
 use crate::commands::Session;
 use crate::output;
 use serde_json::{Value, json};
 use slopefield_api::ApiError;
-use slopefield_bench::{GpuOptions, GpuPoint, GpuReport, Machine, Peers, Record, gpu};
+use slopefield_bench::{BenchError, GpuOptions, GpuPoint, GpuReport, Machine, Peers, Record, gpu};
 use std::process::ExitCode;
 
 /// What is typed after `slopefield bench`.
@@ -14,16 +16,22 @@ pub(super) const NAME: &str = "gpu";
 const ABOUT: &str =
     "trajectories per second on a graphics card beside the processor, 100 to a million";
 
+/// The case of a network that no thread holds; without a name, the trajectories that threads hold.
+const TENSOR: &str = "tensor";
+const ABOUT_TENSOR: &str =
+    "a neural differential equation of 2-256-256-2 units, solves and gradients";
+
 /// The suite in the list of suites.
 pub(super) fn listed() -> Value {
-    json!({ "name": NAME, "about": ABOUT, "cases": [] })
+    json!({ "name": NAME, "about": ABOUT, "cases": [{ "name": TENSOR, "about": ABOUT_TENSOR }] })
 }
 
 /// The same for people.
 pub(super) fn list() {
     output::print(&format!("\n{NAME}: {ABOUT}\n\n"));
     output::print(&format!(
-        "slopefield bench {NAME} measures the best card; --device names another\n"
+        "slopefield bench {NAME} measures the best card; --device names another\n\
+         slopefield bench {NAME} --case {TENSOR}: {ABOUT_TENSOR}\n"
     ));
 }
 
@@ -65,6 +73,18 @@ fn beside(records: &[Record]) -> String {
 
 /// Measures a card. Fails where there is none or its numbers are wrong.
 pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError> {
+    match bench.cases.first() {
+        Some(case) if case == TENSOR => return tensor::run(session, bench),
+        Some(case) => {
+            let known = vec![TENSOR.to_owned()];
+            return Err(failure(BenchError::UnknownCase {
+                suite: NAME,
+                name: case.clone(),
+                known,
+            }));
+        }
+        None => {}
+    }
     let machine = Machine::here();
     if !session.json {
         output::print(&format!("{}, {} cores\n", machine.processor, machine.cores));
@@ -133,11 +153,11 @@ fn heading() -> String {
 }
 
 fn line([count, card, processor, ratio]: [&str; 4], times: [&str; 4]) -> String {
-    let [card_s, busy_s, least_s, processor_s] = times;
-    format!(
-        "{count:>12} {card:>13} {processor:>13} {ratio:>8} {card_s:>10} {busy_s:>10} {least_s:>10} \
-         {processor_s:>10}\n"
-    )
+    let [a, b, c, d] = times;
+    let text = format!(
+        "{count:>16} {card:>13} {processor:>13} {ratio:>8} {a:>10} {b:>10} {c:>10} {d:>10}"
+    );
+    format!("{}\n", text.trim_end())
 }
 
 fn row(point: &GpuPoint) -> String {
