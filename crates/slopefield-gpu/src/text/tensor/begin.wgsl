@@ -9,8 +9,9 @@ $settings
     var h: real = lesser(greater(work[$at_h], floor_step), h_max);
     let left: ticks = $whole - clock[lane];
     var taken: ticks = left;
-    if (real(left) > real(1.01) * (h / tick)) {
-        taken = ticks(h / tick);
+    let longest: real = h * rate;
+    if (real(left) > real(1.01) * longest) {
+        taken = ticks(longest);
         h = real(taken) * tick;
     }
     work[$at_h] = h;

@@ -15,7 +15,8 @@ fn run_lane() {
     {
 $error
             let x: real = work[($row_stage + i) * lanes + lane];
-            let ratio: real = e / scale(i, greater(sf_abs(work[($row_u + i) * lanes + lane]), sf_abs(x)));
+            let size: real = greater(sf_abs(work[($row_u + i) * lanes + lane]), sf_abs(x));
+            let ratio: real = control_ratio(e, scale(i, size));
             square = square + ratio * ratio;
             if (!(sf_is_finite(x) && sf_is_finite(e))) { square = nan(); }
         }
