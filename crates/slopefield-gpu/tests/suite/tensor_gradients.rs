@@ -127,17 +127,17 @@ fn neither_cuts_nor_memory_nor_room_change_a_bit() {
     let model = lowered(&network(20, 17));
     let p = weights(model.rhs.eval.shape.params, 20);
     let mut random = Random(2);
-    let count = 1100;
+    let count = 600;
     let u0: Vec<f64> = (0..2 * count).map(|_| random.uniform(-1.0, 1.0)).collect();
     let problem = Trajectories {
         t0: 0.0,
-        t1: 1.5,
+        t1: 0.8,
         count,
         u0: Values::Each(&u0),
         shared: &p,
         own: Values::Same(&[]),
     };
-    let (saves, settings) = (saves(0.0, 1.5), Settings::with_tolerances(1e-5, 1e-6));
+    let (saves, settings) = (saves(0.0, 0.8), Settings::with_tolerances(1e-5, 1e-6));
     let with = |change: &dyn Fn(&mut TensorGradientSolver<'_>)| {
         let change = |solver: &mut TensorGradientSolver<'_>| {
             solver.room = 40;
@@ -158,8 +158,8 @@ fn neither_cuts_nor_memory_nor_room_change_a_bit() {
     same(&cut, "how the work is cut");
     same(&with(&|solver| solver.room = 2), "too little room at first");
     // Memory for a little more than a block of sums.
-    let few = with(&|solver| solver.memory = want.memory * 7 / 10);
-    assert!(few.memory < want.memory * 6 / 10, "{} of {}", few.memory, want.memory);
+    let few = with(&|solver| solver.memory = want.memory * 95 / 100);
+    assert!(few.memory < want.memory * 9 / 10, "{} of {}", few.memory, want.memory);
     same(&few, "memory for one block");
 }
 

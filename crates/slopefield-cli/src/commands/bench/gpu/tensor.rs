@@ -9,7 +9,7 @@ use std::process::ExitCode;
 /// Measures a card. Fails where there is none or its numbers are wrong.
 #[cfg(feature = "gpu")]
 pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError> {
-    use super::{ABOUT_TENSOR, NAME, TENSOR, line, time};
+    use super::{ABOUT_TENSOR, NAME, TENSOR, time};
     use crate::output;
     use serde_json::json;
     use slopefield_bench::{Machine, TensorPoint, TensorWork, tensor};
@@ -68,6 +68,11 @@ pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "gpu")]
+fn line([work, card, processor, ratio, card_s, processor_s]: [&str; 6]) -> String {
+    format!("{work:>16} {card:>12} {processor:>12} {ratio:>8} {card_s:>10} {processor_s:>10}\n")
 }
 
 /// Without cards there is nothing to measure.
