@@ -21,7 +21,7 @@ pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError
             output::print("a development build: figures to quote need `cargo build --release`\n");
         }
         output::print(&format!("{ABOUT_TENSOR}; Tsit5 at 1e-5 to t = 5\n\n"));
-        output::print(&line(["", "card", "processor", "ratio"], ["card", "processor", "", ""]));
+        output::print(&line(["", "card", "processor", "ratio", "card", "processor"]));
     }
     let row = |point: &TensorPoint| {
         let rate = |s: f64| format!("{:.1}/s", point.count as f64 / s);
@@ -31,15 +31,14 @@ pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError
         };
         let (card, processor) = (point.card_s.0, point.processor_s.map(|(best, _)| best));
         let or_nothing = |text: Option<String>| text.unwrap_or_else(|| "-".into());
-        line(
-            [
-                &format!("{} {what}", point.count),
-                &rate(card),
-                &or_nothing(processor.map(rate)),
-                &or_nothing(processor.map(|here| format!("{:.3}", card / here))),
-            ],
-            [&time(card), &or_nothing(processor.map(time)), "", ""],
-        )
+        line([
+            &format!("{} {what}", point.count),
+            &rate(card),
+            &or_nothing(processor.map(rate)),
+            &or_nothing(processor.map(|here| format!("{:.3}", card / here))),
+            &time(card),
+            &or_nothing(processor.map(time)),
+        ])
     };
     let told = |point: &TensorPoint| {
         if !session.json {
