@@ -4,8 +4,8 @@ use crate::common;
 
 use common::{gradient, ivp, relative_distance, spread, squares};
 use slopefield_adjoint::{
-    Case, GradientMethod, ImplicitAdjoint, ImplicitSensitivity, Loss, Replay, Through, check,
-    method_info,
+    BdfAdjoint, BdfSensitivity, Case, GradientMethod, ImplicitAdjoint, ImplicitSensitivity, Loss,
+    Replay, Through, check, method_info,
 };
 use slopefield_kernel::{
     Cotangent, Kernel, MatrixKernel, MatrixPattern, Point, Shape, Structure, Tangent,
@@ -22,7 +22,15 @@ use slopefield_solve::{
 const METHODS: [&str; 7] =
     ["rosenbrock23", "rodas4p", "rodas5p", "trbdf2", "kencarp4", "kvaerno5", "radau"];
 
+/// These, and backward differentiation, whose gradients have a derivation of their own.
+fn with_bdf() -> impl Iterator<Item = &'static str> {
+    METHODS.into_iter().chain(["bdf"])
+}
+
 fn exact_methods(name: &str) -> [Box<dyn GradientMethod>; 2] {
+    if name == "bdf" {
+        return [Box::new(BdfAdjoint::new()), Box::new(BdfSensitivity::new())];
+    }
     [
         Box::new(ImplicitAdjoint::named(name).expect("an implicit method")),
         Box::new(ImplicitSensitivity::named(name).expect("an implicit method")),
@@ -86,7 +94,7 @@ fn gradients_agree_with_differences_of_the_same_steps() {
     ] {
         let saves = spread(problem.t0, t1, 11);
         let case = Case { ivp: until(&problem, t1), settings: &settings, saves: &saves };
-        for name in METHODS {
+        for name in with_bdf() {
             check_exact(name, problem.id, &case, &mut weighed(&problem.u0), 1e-9);
         }
     }
@@ -98,7 +106,7 @@ fn equations_with_the_time_in_them_are_reversed_exactly() {
     let problem = forced_relaxation();
     let saves = spread(problem.t0, problem.t1, 7);
     let case = Case { ivp: ivp(&problem), settings: &settings, saves: &saves };
-    for name in METHODS {
+    for name in with_bdf() {
         check_exact(name, problem.id, &case, &mut squares, 1e-9);
     }
 }
@@ -110,7 +118,7 @@ fn backward_integration_is_reversed_exactly() {
     let saves = spread(3.0, -1.0, 9);
     let back = Ivp { t0: 3.0, t1: -1.0, ..ivp(&problem) };
     let case = Case { ivp: back, settings: &settings, saves: &saves };
-    for name in METHODS {
+    for name in with_bdf() {
         check_exact(name, "backward Lotka–Volterra", &case, &mut squares, 1e-9);
     }
 }
@@ -121,13 +129,13 @@ fn algebraic_equations_are_reversed_exactly() {
     let problem = from(robertson_dae(), 0.4);
     let saves = [0.4, 0.5, 1.0, 1.0, 7.0, 40.0];
     let case = Case { ivp: until(&problem, 40.0), settings: &settings, saves: &saves };
-    for name in METHODS {
+    for name in with_bdf() {
         check_exact(name, problem.id, &case, &mut weighed(&problem.u0), 1e-9);
     }
     // From the start, whose third value is found from the others.
     let inconsistent = Problem { u0: vec![0.98, 3.4e-5, 0.5], ..from(robertson_dae(), 0.4) };
     let case = Case { ivp: until(&inconsistent, 40.0), ..case };
-    for name in METHODS {
+    for name in with_bdf() {
         check_exact(name, "inconsistent values", &case, &mut weighed(&inconsistent.u0), 1e-9);
     }
 }
@@ -139,7 +147,7 @@ fn a_singular_mass_matrix_of_full_rows_is_reversed_exactly() {
     let problem = from(transistor_amplifier(), 0.002);
     let saves = spread(problem.t0, 0.006, 6);
     let case = Case { ivp: until(&problem, 0.006), settings: &settings, saves: &saves };
-    for name in METHODS {
+    for name in with_bdf() {
         check_exact(name, problem.id, &case, &mut weighed(&problem.u0), 1e-9);
     }
 }
@@ -150,7 +158,7 @@ fn save_points_may_be_few_repeated_at_the_start_or_in_the_middle() {
     let settings = Settings::with_tolerances(1e-3, 1e-4);
     for saves in [vec![4.0], vec![0.0], vec![0.0, 0.0, 4.0, 4.0], vec![2.3, 2.3, 2.301, 2.302]] {
         let case = Case { ivp: until(&problem, 4.0), settings: &settings, saves: &saves };
-        for name in METHODS {
+        for name in with_bdf() {
             check_exact(name, &format!("saves {saves:?}"), &case, &mut squares, 1e-9);
         }
     }
@@ -163,12 +171,20 @@ fn forward_and_discrete_agree_to_rounding_whatever_the_memory() {
         let saves = spread(problem.t0, 50.0, 17);
         let ivp = until(&problem, 50.0);
         let mut loss = weighed(&problem.u0);
-        for name in METHODS {
+        for name in with_bdf() {
             let mut results = Vec::new();
             let [discrete, forward] = exact_methods(name);
-            let small = ImplicitAdjoint::named(name).unwrap().with_memory(1000);
-            let thrifty = ImplicitSensitivity::named(name).unwrap().with_memory(1000);
-            for mut method in [discrete, forward, Box::new(small), Box::new(thrifty)] {
+            let [small, thrifty]: [Box<dyn GradientMethod>; 2] = match name {
+                "bdf" => [
+                    Box::new(BdfAdjoint::new().with_memory(1000)),
+                    Box::new(BdfSensitivity::new().with_memory(1000)),
+                ],
+                _ => [
+                    Box::new(ImplicitAdjoint::named(name).unwrap().with_memory(1000)),
+                    Box::new(ImplicitSensitivity::named(name).unwrap().with_memory(1000)),
+                ],
+            };
+            for mut method in [discrete, forward, small, thrifty] {
                 results.push(gradient(&mut *method, &ivp, &settings, &saves, &mut loss).unwrap());
             }
             let (first, by_u0, by_p) = &results[0];
@@ -355,7 +371,7 @@ fn parameters_in_the_mass_matrix_are_differentiated() {
     let (u0, p) = ([1.0, 0.5, 0.6], [2.0, 0.3, 0.7]);
     let ivp = Ivp { rhs: &system, t0: 0.0, t1: 2.0, u0: &u0, p: &p };
     let case = Case { ivp, settings: &settings, saves: &saves };
-    for name in METHODS {
+    for name in with_bdf() {
         check_exact(name, "a mass matrix with parameters", &case, &mut squares, 1e-9);
     }
 }
@@ -421,8 +437,11 @@ fn what_cannot_be_differentiated_is_refused() {
             let why = make(solver, &delays.rhs.structure()).unwrap_err();
             assert!(why.contains("delays") && why.contains("tsit5"), "{why}");
         }
-        let why = make("bdf", &whole).unwrap_err();
-        assert!(why.contains("bdf") && why.contains("gauss"), "{why}");
+        assert_eq!(make("bdf", &whole), Ok(id));
+        for solver in ["vcabm", "bdf-gmres"] {
+            let why = make(solver, &whole).unwrap_err();
+            assert!(why.contains(solver) && why.contains("gauss"), "{why}");
+        }
     }
 }
 
@@ -539,6 +558,37 @@ fn every_step_of_automatic_switching_is_reversed_by_its_own_method() {
             let replay = Replay::Given(&mut frozen);
             let report = check(&mut *gradient_method, &case, replay, &mut squares, 3, 7).unwrap();
             assert!(report.worst() < 1e-9, "{explicit}: {report:#?}");
+        }
+    }
+}
+
+/// Steps of both sides are taken again from checkpoints, each by the side that took it.
+#[test]
+fn automatic_switching_keeps_the_memory_allowed() {
+    let problem = van_der_pol();
+    let ivp = Ivp { u0: &[2.0, -0.6], p: &problem.p, t1: 0.5, ..ivp(&problem) };
+    let saves = spread(ivp.t0, ivp.t1, 23);
+    for settings in [Settings::with_tolerances(1e-5, 1e-6), Settings::with_tolerances(1e-7, 1e-8)] {
+        let run = |method: &mut dyn GradientMethod| {
+            gradient(method, &ivp, &settings, &saves, &mut squares).unwrap()
+        };
+        let (whole, by_u0, by_p) = run(&mut ImplicitAdjoint::named("auto-switch").unwrap());
+        for share in [2, 4, 6] {
+            let budget = whole.memory / share;
+            let methods: [Box<dyn GradientMethod>; 2] = [
+                Box::new(ImplicitAdjoint::named("auto-switch").unwrap().with_memory(budget)),
+                Box::new(ImplicitSensitivity::named("auto-switch").unwrap().with_memory(budget)),
+            ];
+            for mut method in methods {
+                let (found, u0, p) = run(&mut *method);
+                // Tangents come on top, and agree with the adjoint up to how rounding errors add up.
+                let forward = method.name() == "forward";
+                let (most, same) = if forward { (budget + 4_000, 1e-10) } else { (budget, 1e-12) };
+                assert!(found.memory <= most, "{found:?} {whole:?}");
+                assert!(found.reverse_products > 0 && found.loss == whole.loss, "{found:?}");
+                let off = relative_distance(&u0, &by_u0).max(relative_distance(&p, &by_p));
+                assert!(off < same, "{} in {budget}: {off:e}", method.name());
+            }
         }
     }
 }
