@@ -2,7 +2,7 @@
 use crate::common;
 
 use common::dual::{D, System, c, crossing};
-use common::{HEUN, Hybrid, hybrid_gradient, relative_distance, spread};
+use common::{HEUN, Hybrid, hybrid_gradient, in_parts, relative_distance, spread};
 use slopefield_adjoint::{GradientMethod, HybridAdjoint, HybridForward};
 use slopefield_kernel::{Crossing, Trigger};
 use slopefield_solve::runge_kutta::{BS3, DP5, TSIT5, VERN6, VERN7, VERN8, VERN9};
@@ -32,24 +32,9 @@ fn check(what: &str, case: &Hybrid<'_>, tables: &[&'static Tableau], at_start: b
                 table.id
             );
         }
-        in_parts(what, &case, table);
+        let make = |bytes| HybridAdjoint::new(table).with_memory(bytes);
+        in_parts(&format!("{what} by {}", table.id), &make, &case);
     }
-}
-
-/// Where the memory is just enough to go through the solve in parts, the gradient is that of the whole.
-#[track_caller]
-fn in_parts(what: &str, case: &Hybrid<'_>, table: &'static Tableau) {
-    let run = |bytes: u64| {
-        hybrid_gradient(&mut HybridAdjoint::new(table).with_memory(bytes), case)
-            .map_err(|error| error.to_string())
-    };
-    let why = run(1).expect_err("a byte is not enough");
-    let words: Vec<&str> = why.split(' ').collect();
-    let place = words.iter().position(|word| *word == "MB,").expect("a need");
-    let need = (words[place - 1].parse::<f64>().unwrap() * 1e6) as u64 + 1_000;
-    let (parts, whole) = (run(need).unwrap(), run(1 << 28).unwrap());
-    let off = relative_distance(&parts, &whole);
-    assert!(off < 1e-12, "{what} by {} in {need} bytes: {off:e} {parts:?} {whole:?}", table.id);
 }
 
 /// A ball that bounces: parameters gravity and restitution.

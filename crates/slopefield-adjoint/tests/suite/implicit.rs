@@ -8,7 +8,7 @@ use slopefield_adjoint::{
     Replay, Through, check, method_info,
 };
 use slopefield_kernel::{
-    Cotangent, Kernel, MatrixKernel, MatrixPattern, Point, Shape, Structure, Tangent,
+    Break, Cotangent, Kernel, MatrixKernel, MatrixPattern, Point, Shape, Structure, Tangent,
 };
 use slopefield_problems::{
     Problem, forced_relaxation, hires, lotka_volterra, robertson, robertson_dae,
@@ -591,4 +591,55 @@ fn automatic_switching_keeps_the_memory_allowed() {
             }
         }
     }
+}
+
+/// `u' = −a u² + b s(t) + c max(t − 2, 0)`, where `s` jumps from 0 to 1 at 1.
+struct Driven;
+
+impl Kernel for Driven {
+    fn shape(&self) -> Shape {
+        Shape { states: 1, params: 3, outputs: 1 }
+    }
+    fn scratch_len(&self) -> usize {
+        0
+    }
+    fn eval(&self, t: f64, u: &[f64], p: &[f64], out: &mut [f64], _: &mut [f64]) {
+        let s = if t >= 1.0 { 1.0 } else { 0.0 };
+        out[0] = -p[0] * u[0] * u[0] + p[1] * s + p[2] * (t - 2.0).max(0.0);
+    }
+    fn jvp(&self, at: Point<'_>, d: Tangent<'_>, out: &mut [f64], dout: &mut [f64], _: &mut [f64]) {
+        self.eval(at.t, at.u, at.p, out, &mut []);
+        let mut by = ([0.0], [0.0; 3], 0.0);
+        let grad = Cotangent { t: &mut by.2, u: &mut by.0, p: &mut by.1 };
+        self.vjp(at, &[1.0], grad, &mut []);
+        let along: f64 = by.1.iter().zip(d.p).map(|(a, b)| a * b).sum();
+        dout[0] = by.0[0] * d.u[0] + along + by.2 * d.t;
+    }
+    fn vjp(&self, at: Point<'_>, w: &[f64], grad: Cotangent<'_>, _: &mut [f64]) {
+        let (u, s) = (at.u[0], if at.t >= 1.0 { 1.0 } else { 0.0 });
+        grad.u[0] -= 2.0 * w[0] * at.p[0] * u;
+        grad.p[0] -= w[0] * u * u;
+        grad.p[1] += w[0] * s;
+        grad.p[2] += w[0] * (at.t - 2.0).max(0.0);
+        *grad.t += if at.t > 2.0 { w[0] * at.p[2] } else { 0.0 };
+    }
+    fn structure(&self) -> Structure<'_> {
+        const BREAKS: &[Break] = &[Break { t: 1.0, jump: true }, Break { t: 2.0, jump: false }];
+        Structure { breaks: BREAKS, ..Structure::default() }
+    }
+}
+
+#[test]
+fn inputs_that_jump_and_bend_are_gone_through() {
+    let settings = Settings::with_tolerances(1e-5, 1e-6);
+    let saves = [0.0, 0.4, 1.0, 1.5, 2.0, 2.7, 4.0];
+    let ivp = Ivp { rhs: &Driven, t0: 0.0, t1: 4.0, u0: &[1.5], p: &[0.8, 2.0, 0.7] };
+    for name in ["trbdf2", "kencarp4", "radau", "bdf"] {
+        let case = Case { ivp, settings: &settings, saves: &saves };
+        check_exact(name, "an input that jumps", &case, &mut squares, 1e-9);
+    }
+    let back = Ivp { t0: 4.0, t1: 0.5, p: &[0.05, 0.5, 0.2], ..ivp };
+    let saves = [3.7, 2.0, 1.4, 1.0, 0.5];
+    let case = Case { ivp: back, settings: &settings, saves: &saves };
+    check_exact("bdf", "the same backward", &case, &mut squares, 1e-9);
 }

@@ -3,7 +3,7 @@ use crate::common;
 
 use common::again::Again;
 use common::dual::{D, System, c, crossing};
-use common::{Hybrid, hybrid_gradient, relative_distance, spread};
+use common::{Hybrid, hybrid_gradient, in_parts, relative_distance, spread};
 use slopefield_adjoint::{
     GradientMethod, ImplicitHybridAdjoint, ImplicitHybridSensitivity, Through, method_info,
 };
@@ -42,6 +42,8 @@ fn check_over(what: &str, case: &Hybrid<'_>, at_start: bool, names: &[&str]) {
                 method.name()
             );
         }
+        let make = |bytes| ImplicitHybridAdjoint::named(name).expect("a method").with_memory(bytes);
+        in_parts(&format!("{what} by {name}"), &make, case);
     }
 }
 
