@@ -7,9 +7,10 @@
 //! eleven digits instead of the tolerance of the solve.
 
 use crate::{GradientMethod, Loss, steady_states};
+use slopefield_solve::bdf::{BackwardSteps, FrozenBdf};
 use slopefield_solve::{
-    ExplicitRungeKutta, FrozenSteps, Ivp, Settings, SolveError, StepGuesses, StepTimes, Stepper,
-    Tableau, drive,
+    Bdf, ExplicitRungeKutta, FrozenSteps, Ivp, Settings, SolveError, StepGuesses, StepTimes,
+    Stepper, Tableau, drive,
 };
 
 /// The problem on which a gradient is checked.
@@ -28,8 +29,8 @@ pub enum Replay<'a> {
     /// With the steps that this Runge–Kutta method takes on the unperturbed problem. Right for
     /// exact gradients of that method.
     Frozen(&'static Tableau),
-    /// With the steps that the one-step method of this name takes on the unperturbed problem,
-    /// whose equations are solved to rounding. Right for exact gradients of that method.
+    /// With the steps that the one-step method of this name, or `bdf`, takes on the unperturbed
+    /// problem, whose equations are solved to rounding. Right for exact gradients of that method.
     Steps(&'a str),
     /// By a stepper that repeats given steps, such as [`FrozenSteps`]. Right for exact gradients of
     /// those steps.
@@ -90,6 +91,7 @@ pub fn check(
     let (mut grad_u0, mut grad_p) = (vec![0.0; n], vec![0.0; m]);
     method.evaluate(ivp, case.settings, case.saves, loss, &mut grad_u0, &mut grad_p)?;
     let mut frozen;
+    let mut backward;
     // Stiff equations bear no large changes of their values.
     let stiff = matches!(replay, Replay::Steps(_) | Replay::Given(_));
     let starts = if stiff { &INCREMENTS[..] } else { &[1.0 / 32.0] };
@@ -102,6 +104,12 @@ pub fn check(
             drive(&mut stepper, ivp, case.settings, &[], &mut [], Some(&mut record))?;
             frozen = FrozenSteps::new(tableau, record.times);
             Some(&mut frozen)
+        }
+        Replay::Steps("bdf") => {
+            let mut record = BackwardSteps::default();
+            drive(&mut Bdf::new(), ivp, case.settings, &[], &mut [], Some(&mut record))?;
+            backward = FrozenBdf::new(record.steps);
+            Some(&mut backward)
         }
         Replay::Steps(name) => {
             let (Some(mut stepper), Some(step)) =

@@ -8,9 +8,10 @@
 //! | [`ForwardSensitivity`] | tangent of the accepted steps | one product per stage and direction | few unknowns; also gives Jacobians |
 //! | [`SecondOrderAdjoint`] | exact product with the Hessian of a loss | about four solves per direction | explicit Runge–Kutta methods, where second derivatives are known |
 //! | [`ImplicitAdjoint`], [`ImplicitSensitivity`] | the same two for implicit steps | likewise, with a factorisation per step or stage | Rosenbrock, diagonally implicit and Radau methods, algebraic equations, automatic switching |
+//! | [`BdfAdjoint`], [`BdfSensitivity`] | the same two for backward differentiation of variable order | likewise, with one factorisation per step and one more solve | large stiff systems, algebraic equations |
 //! | [`OwnStepsAdjoint`] | exact reverse of the accepted steps by the stepper itself | likewise | plugins that offer it |
-//! | [`HybridAdjoint`], [`HybridForward`] | the same through events and delays | the same; the whole solve is kept | explicit Runge–Kutta methods |
-//! | [`ImplicitEventAdjoint`], [`ImplicitEventSensitivity`] | the same through events, mass matrices included, and through delays | the same, and one more solve | Rosenbrock, diagonally implicit and Radau methods, automatic switching |
+//! | [`HybridAdjoint`], [`HybridForward`] | the same through events and delays | the same; the adjoint goes through events part by part where memory is short, and delays keep the whole solve | explicit Runge–Kutta methods |
+//! | [`ImplicitHybridAdjoint`], [`ImplicitHybridSensitivity`] | the same through events, mass matrices included, and through delays | the same, and one more solve | Rosenbrock, diagonally implicit and Radau methods, automatic switching |
 //! | [`GaussAdjoint`] | continuous adjoint over stored dense output | a second solve backward | every stepper, plugins included |
 //! | [`InterpolatingAdjoint`], [`QuadratureAdjoint`] | the same with other parameter integrals | likewise | likewise |
 //! | [`BacksolveAdjoint`] | continuous adjoint with the solution integrated backward | likewise, in constant memory | solutions that come back |
@@ -61,7 +62,8 @@ pub use discrete::DiscreteAdjoint;
 pub use forward::ForwardSensitivity;
 pub use hybrid::{HybridAdjoint, HybridForward};
 pub use implicit::{
-    ImplicitAdjoint, ImplicitEventAdjoint, ImplicitEventSensitivity, ImplicitSensitivity,
+    BdfAdjoint, BdfSensitivity, ImplicitAdjoint, ImplicitHybridAdjoint, ImplicitHybridSensitivity,
+    ImplicitSensitivity,
 };
 pub use method::{DEFAULT_MEMORY, Evaluated, GradientMethod, Loss};
 pub use methods::{METHODS, MethodInfo, Through, applicable, method_info};

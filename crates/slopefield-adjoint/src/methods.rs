@@ -2,11 +2,12 @@
 //! one is made.
 
 use crate::hybrid::HONOURED;
-use crate::implicit::HONOURED_WITH_EVENTS;
+use crate::implicit::HONOURED_IMPLICITLY;
 use crate::{
-    BacksolveAdjoint, DiscreteAdjoint, ForwardSensitivity, GaussAdjoint, GradientMethod,
-    HybridAdjoint, HybridForward, ImplicitAdjoint, ImplicitEventAdjoint, ImplicitEventSensitivity,
-    ImplicitSensitivity, InterpolatingAdjoint, OwnStepsAdjoint, QuadratureAdjoint, stochastic,
+    BacksolveAdjoint, BdfAdjoint, BdfSensitivity, DiscreteAdjoint, ForwardSensitivity,
+    GaussAdjoint, GradientMethod, HybridAdjoint, HybridForward, ImplicitAdjoint,
+    ImplicitHybridAdjoint, ImplicitHybridSensitivity, ImplicitSensitivity, InterpolatingAdjoint,
+    OwnStepsAdjoint, QuadratureAdjoint, stochastic,
 };
 use slopefield_kernel::{Part, Structure};
 use slopefield_solve::{Stepper, tableau};
@@ -38,6 +39,9 @@ pub struct MethodInfo {
     pub make: fn(&Through<'_>) -> Result<Box<dyn GradientMethod>, String>,
 }
 
+/// Backward differentiation with factors of its matrices.
+const BDF: &str = "bdf";
+
 /// All methods, in the order in which tables show them.
 pub static METHODS: &[MethodInfo] = &[
     MethodInfo {
@@ -57,11 +61,15 @@ pub static METHODS: &[MethodInfo] = &[
                 Ok(Box::new(DiscreteAdjoint::new(table).with_memory(through.memory)))
             }
             None if is_hybrid(through) => {
-                without(through, &HONOURED_WITH_EVENTS)?;
-                let method = ImplicitEventAdjoint::named(through.solver);
+                without(through, &HONOURED_IMPLICITLY)?;
+                let method = ImplicitHybridAdjoint::named(through.solver);
                 let method = method.ok_or_else(|| not_through(through))?;
                 method.suits(through.structure)?;
                 Ok(Box::new(method.with_memory(through.memory)))
+            }
+            None if through.solver == BDF => {
+                without(through, &[Part::Mass])?;
+                Ok(Box::new(BdfAdjoint::new().with_memory(through.memory)))
             }
             None => match ImplicitAdjoint::named(through.solver) {
                 Some(method) => {
@@ -89,11 +97,15 @@ pub static METHODS: &[MethodInfo] = &[
                 Ok(Box::new(ForwardSensitivity::new(table).with_memory(through.memory)))
             }
             None if is_hybrid(through) => {
-                without(through, &HONOURED_WITH_EVENTS)?;
-                let method = ImplicitEventSensitivity::named(through.solver);
+                without(through, &HONOURED_IMPLICITLY)?;
+                let method = ImplicitHybridSensitivity::named(through.solver);
                 let method = method.ok_or_else(|| not_through(through))?;
                 method.suits(through.structure)?;
                 Ok(Box::new(method.with_memory(through.memory)))
+            }
+            None if through.solver == BDF => {
+                without(through, &[Part::Mass])?;
+                Ok(Box::new(BdfSensitivity::new().with_memory(through.memory)))
             }
             None => match ImplicitSensitivity::named(through.solver) {
                 Some(method) => {
@@ -204,8 +216,10 @@ pub(crate) fn without(
 
 pub(crate) fn not_reversible(solver: &str) -> String {
     let several = match solver {
-        "bdf" | "bdf-gmres" | "vcabm" => {
-            ": each uses several steps before it, of changing number and length"
+        "vcabm" => ": each uses several steps before it, of changing number and length",
+        "bdf-gmres" => {
+            ": its linear systems are iterated, and the transposed ones of a gradient are not; bdf \
+             factors them, and has exact gradients"
         }
         _ => "",
     };
@@ -228,7 +242,7 @@ fn not_through(through: &Through<'_>) -> String {
             "the steps of `{solver}` are not differentiated in systems with delays; use a method of \
              one step, such as tsit5, rodas5p or radau"
         )
-    } else if ImplicitAdjoint::named(solver).is_some() {
+    } else if solver == BDF || ImplicitAdjoint::named(solver).is_some() {
         format!(
             "the steps of `{solver}` are not differentiated one by one in systems with events; use \
              rodas5p, another implicit method of one step, or an explicit method"

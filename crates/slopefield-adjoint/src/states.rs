@@ -2,8 +2,8 @@
 //! and information matrices are made of.
 
 use crate::{
-    ForwardSensitivity, HybridForward, ImplicitEventSensitivity, ImplicitSensitivity,
-    StochasticForward,
+    BdfSensitivity, ForwardSensitivity, HybridForward, ImplicitHybridSensitivity,
+    ImplicitSensitivity, StochasticForward,
 };
 use slopefield_solve::{Ivp, Settings, SolveError, Stats};
 
@@ -46,9 +46,10 @@ macro_rules! through_tangents {
     )*};
 }
 through_tangents!(
+    BdfSensitivity,
     ForwardSensitivity,
     HybridForward,
-    ImplicitEventSensitivity,
+    ImplicitHybridSensitivity,
     ImplicitSensitivity,
     StochasticForward
 );

@@ -7,7 +7,7 @@ mod common;
 use common::{HEUN, ivp, spread, squares};
 use slopefield_adjoint::{
     DiscreteAdjoint, Evaluated, ForwardSensitivity, GaussAdjoint, GradientMethod, HybridAdjoint,
-    HybridForward, ImplicitAdjoint, ImplicitEventAdjoint, ImplicitEventSensitivity,
+    HybridForward, ImplicitAdjoint, ImplicitHybridAdjoint, ImplicitHybridSensitivity,
     ImplicitSensitivity, JumpScore, Loss, PathGradient, StochasticAdjoint, StochasticForward,
 };
 use slopefield_kernel::{Cotangent, DelayedRead, Delays, Kernel, Point, Shape, Structure, Tangent};
@@ -330,22 +330,71 @@ fn with_memory(name: &str, bytes: u64) -> Box<dyn GradientMethod> {
         "explicit discrete" => Box::new(HybridAdjoint::new(&TSIT5).with_memory(bytes)),
         "explicit forward" => Box::new(HybridForward::new(&TSIT5).with_memory(bytes)),
         "implicit discrete" => {
-            Box::new(ImplicitEventAdjoint::named("kencarp4").expect("a method").with_memory(bytes))
+            Box::new(ImplicitHybridAdjoint::named("kencarp4").expect("a method").with_memory(bytes))
         }
         "switching discrete" => Box::new(
-            ImplicitEventAdjoint::named("auto-switch").expect("a method").with_memory(bytes),
+            ImplicitHybridAdjoint::named("auto-switch").expect("a method").with_memory(bytes),
         ),
         _ => Box::new(
-            ImplicitEventSensitivity::named("kencarp4").expect("a method").with_memory(bytes),
+            ImplicitHybridSensitivity::named("kencarp4").expect("a method").with_memory(bytes),
         ),
+    }
+}
+
+/// What the solver and single steps work with.
+const WORK: i64 = 60_000;
+
+/// Outcome and gradient, or why there is none, and the most bytes held on the way.
+fn kicked_gradient(
+    system: &common::dual::System,
+    name: &str,
+    bytes: u64,
+) -> (Option<(Evaluated, [f64; 4])>, String, i64) {
+    let saves = spread(0.0, 60.0, 4);
+    let ivp = Ivp { rhs: system, t0: 0.0, t1: 60.0, u0: &[1.0, 0.3], p: &[1.1, 0.9] };
+    let settings = Settings::with_tolerances(1e-8, 1e-8);
+    let before = HELD.with(Cell::get);
+    MOST.with(|most| most.set(before));
+    let mut method = with_memory(name, bytes);
+    let (mut by_u0, mut by_p) = ([0.0; 2], [0.0; 2]);
+    let found = method.evaluate(&ivp, &settings, &saves, &mut squares, &mut by_u0, &mut by_p);
+    drop(method);
+    let most = MOST.with(Cell::get) - before;
+    let why = found.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    (found.ok().map(|found| (found, [by_u0[0], by_u0[1], by_p[0], by_p[1]])), why, most)
+}
+
+/// The tighter the memory, the more parts a solve is gone through in; the gradient stays, and no more
+/// than allowed is held.
+#[test]
+fn gradients_through_events_go_in_parts_within_the_memory_allowed() {
+    let system = kicked();
+    for name in ["explicit discrete", "implicit discrete", "switching discrete"] {
+        let (whole, why, most) = kicked_gradient(&system, name, 1 << 28);
+        let (found, expected) = whole.unwrap_or_else(|| panic!("{name}: {why}"));
+        let mut parts = 0;
+        for share in [0.7, 0.5, 0.4, 0.3] {
+            let budget = (share * most as f64) as u64;
+            let (part, why, held) = kicked_gradient(&system, name, budget);
+            let Some((part, gradient)) = part else {
+                assert!(why.contains("keeps the state at every step"), "{name}: {why}");
+                continue;
+            };
+            parts += 1;
+            assert!(part.memory <= budget, "{name}: {} of {budget}", part.memory);
+            assert!(part.memory < found.memory, "{name}: {} {}", part.memory, found.memory);
+            assert!(held < budget as i64 + WORK, "{name}: {held} of {budget}");
+            let off = common::relative_distance(&gradient, &expected);
+            assert!(off < 1e-12, "{name} in {budget} bytes: {off:e} {gradient:?} {expected:?}");
+            assert!((part.loss - found.loss).abs() <= 1e-14 * found.loss, "{name}");
+        }
+        assert!(parts >= 2, "{name}: {parts} budgets were enough");
     }
 }
 
 #[test]
 fn gradients_that_keep_a_solve_hold_no_more_than_allowed_or_name_what_they_need() {
-    let (system, saves) = (kicked(), spread(0.0, 60.0, 4));
-    let ivp = Ivp { rhs: &system, t0: 0.0, t1: 60.0, u0: &[1.0, 0.3], p: &[1.1, 0.9] };
-    let settings = Settings::with_tolerances(1e-8, 1e-8);
+    let system = kicked();
     for name in [
         "explicit discrete",
         "explicit forward",
@@ -353,33 +402,25 @@ fn gradients_that_keep_a_solve_hold_no_more_than_allowed_or_name_what_they_need(
         "implicit forward",
         "switching discrete",
     ] {
-        // The outcome, and the most bytes held on the way.
         let run = |bytes: u64| {
-            let before = HELD.with(Cell::get);
-            MOST.with(|most| most.set(before));
-            let mut method = with_memory(name, bytes);
-            let (mut by_u0, mut by_p) = ([0.0; 2], [0.0; 2]);
-            let found =
-                method.evaluate(&ivp, &settings, &saves, &mut squares, &mut by_u0, &mut by_p);
-            drop(method);
-            let text = found.as_ref().map_err(ToString::to_string).map(|_| ()).err();
-            (found.ok(), text.unwrap_or_default(), MOST.with(Cell::get) - before)
+            let (found, why, most) = kicked_gradient(&system, name, bytes);
+            (found.map(|(found, _)| found), why, most)
         };
-        // What the solver and single steps work with.
-        let work = 60_000;
         let (found, why, most) = run(10_000);
-        assert!(found.is_none() && why.contains("keeps the whole solve"), "{name}: {why}");
-        assert!(most < 10_000 + work, "{name}: {most}");
+        let in_parts = name.ends_with("discrete");
+        let what = if in_parts { "keeps the state at every step" } else { "keeps the whole solve" };
+        assert!(found.is_none() && why.contains(what), "{name}: {why}");
+        assert!(most < 10_000 + WORK, "{name}: {most}");
         let words: Vec<&str> = why.split(' ').collect();
         let place = words.iter().position(|word| *word == "MB,").expect("a need");
         let need = (words[place - 1].parse::<f64>().unwrap() * 1e6) as u64;
-        assert!(need > 200_000, "{name}: {need} is little");
+        assert!(need > if in_parts { 50_000 } else { 200_000 }, "{name}: {need} is little");
         assert!(why.contains("0.010 MB are allowed"), "{name}: {why}");
         // A little more is enough, a little less is not; it is no more than half too much.
         let (found, why, most) = run(need + 1_000);
         let found = found.unwrap_or_else(|| panic!("{name}: {why}"));
         assert!(found.memory <= need + 1_000, "{name}: {} of {need}", found.memory);
-        assert!(most < need as i64 + work, "{name}: {most} of {need}");
+        assert!(most < need as i64 + WORK, "{name}: {most} of {need}");
         assert!(2 * most > need as i64, "{name}: {most} of {need}");
         let (found, _, most) = run(need - 1_000);
         assert!(found.is_none() && most < need as i64, "{name}: {most} of {need}");

@@ -1,5 +1,6 @@
 //! The interface between the loop and a method: one accepted step at a time.
 
+use crate::bdf::BackwardStep;
 use crate::switching::SwitchReport;
 use crate::{Ivp, Real, Settings, SolveError, Stages, Stats, StepUnknowns, StepVjp};
 
@@ -74,6 +75,10 @@ pub trait Stepper<T: Real = f64>: Send {
     /// Unknowns of the stage equations of the last accepted step, where the method is an implicit
     /// one whose steps can be differentiated.
     fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {
+        None
+    }
+    /// How the last accepted step came about, where the method is backward differentiation.
+    fn backward_step(&self) -> Option<BackwardStep> {
         None
     }
     /// Derivatives of its steps, where the stepper has them by itself.

@@ -65,6 +65,12 @@ impl Route<'_> {
         }
     }
 
+    /// Whether a gradient can be compared with differences of the very steps.
+    fn repeats_steps(&self) -> bool {
+        let plain = self.model.rhs.structure().beyond(&[Part::Mass]).is_none();
+        plain && self.solver == "bdf" || self.one_step().is_some()
+    }
+
     /// The methods that go through.
     #[must_use]
     pub fn applicable(&self) -> Vec<&'static MethodInfo> {
@@ -160,17 +166,15 @@ pub fn check(
         };
         let exact = slopefield_adjoint::method_info(name).is_some_and(|m| m.exact);
         let mut adaptive;
-        let replay = match route.one_step() {
-            _ if start.steady => {
-                gradient = Box::new(SteadyRows::new());
-                Replay::AtRest
-            }
-            Some(_) if exact => Replay::Steps(route.solver),
-            _ => {
-                adaptive = crate::solvers::stepper(&prepared.model, route.solver, solvers)
-                    .map_err(StudyError::Solver)?;
-                Replay::Adaptive(&mut *adaptive)
-            }
+        let replay = if start.steady {
+            gradient = Box::new(SteadyRows::new());
+            Replay::AtRest
+        } else if exact && route.repeats_steps() {
+            Replay::Steps(route.solver)
+        } else {
+            adaptive = crate::solvers::stepper(&prepared.model, route.solver, solvers)
+                .map_err(StudyError::Solver)?;
+            Replay::Adaptive(&mut *adaptive)
         };
         let seed = prepared.file.seed;
         let report =
@@ -196,7 +200,7 @@ pub fn check(
 /// adjoint is itself only as good.
 #[must_use]
 pub fn allowed(route: &Route<'_>, method: &MethodInfo, settings: &Settings) -> f64 {
-    match method.exact && route.one_step().is_some() {
+    match method.exact && route.repeats_steps() {
         true => 1e-6,
         false => (1e4 * settings.rtol).clamp(1e-4, 0.1),
     }

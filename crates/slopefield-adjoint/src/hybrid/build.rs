@@ -5,6 +5,7 @@ mod instants;
 mod steps;
 
 use super::causes::{breaking, read_times, root_of, scheduled};
+use super::parts::Stretch;
 use super::past::{BEYOND_ORDER, Past};
 use super::record::{Entry, Record};
 use super::system::{System, refused};
@@ -40,19 +41,19 @@ struct At {
 }
 
 impl Builder {
-    /// Makes the trace of a recorded solve of `system`. `wanted` tells whether the solution within
-    /// a step from one time to another is asked for.
+    /// Makes the trace of a part of a recorded solve of `system`, of the whole where there are delays.
+    /// `wanted` tells whether the solution within a step from one time to another is asked for.
     pub fn build(
         &mut self,
         system: &System<'_>,
         settings: &Settings,
-        record: &Record,
+        (record, part): (&Record, &Stretch),
         wanted: &dyn Fn(f64, f64) -> bool,
         trace: &mut Trace,
     ) -> Result<(), SolveError> {
         let n = system.n;
         trace.clear(system);
-        trace.reserve(record.steps);
+        trace.reserve(part.steps);
         let highest = trace.tableau.error_order() + BEYOND_ORDER;
         self.past.clear(system, highest);
         self.row.resize(system.all, 0.0);
@@ -61,17 +62,28 @@ impl Builder {
         self.sources.resize(system.lags(), Source::Before(0.0));
         self.scratch.resize(system.scratch_len(), 0.0);
         self.coincidences.clear();
-        self.evaluations = 0;
         read_times(system, &mut self.times, &mut self.scratch);
-        trace.moments.push(Moment { t: system.ivp.t0, kind: Kind::Start });
-        self.row[..n].copy_from_slice(system.ivp.u0);
+        let (mut entry, mut state, mut step) = (part.entries.0, part.states, 0);
+        // Events that change nothing come before the step that they are in.
+        let first = record.entries[entry..].iter().find_map(|entry| match entry {
+            Entry::Step { begin, .. } => Some(*begin),
+            Entry::Event { .. } => None,
+        });
+        let start = part.beginning.and(first).unwrap_or(system.ivp.t0);
+        trace.moments.push(Moment { t: start, kind: Kind::Start });
+        match part.beginning {
+            Some(place) => self.row[..n].copy_from_slice(&record.states[place..place + n]),
+            None => self.row[..n].copy_from_slice(system.ivp.u0),
+        }
         let jumps = system.delays().is_some_and(|delays| delays.jumps_at_start);
         self.begin_anew(system, trace, 0, u32::from(!jumps));
         let mut at = At { moment: 0, continues: false };
-        let (mut entry, mut state, mut step) = (0, 0, 0);
-        // Events before the first step happen at the start.
-        entry = self.instant(system, record, entry, &mut state, None, &mut at, trace)?;
-        while let Some(&found) = record.entries.get(entry) {
+        if part.beginning.is_none() {
+            // Events before the first step happen at the start.
+            entry = self.instant(system, record, entry, &mut state, None, &mut at, trace)?;
+        }
+        while entry < part.entries.1 {
+            let found = record.entries[entry];
             entry += 1;
             let Entry::Step { begin, end, cut } = found else {
                 state += 2 * n; // an event that changed nothing

@@ -9,6 +9,7 @@
 mod build;
 pub(crate) mod causes;
 pub(crate) mod locate;
+pub(crate) mod parts;
 pub(crate) mod past;
 pub(crate) mod record;
 pub(crate) mod reverse;
@@ -22,6 +23,7 @@ use crate::saves::SavedStates;
 use crate::sensitivity::{Sink, TangentPass, sensitivities};
 use crate::{Evaluated, GradientMethod, Loss, StateSensitivities};
 use build::Builder;
+use parts::{LEAST_STEPS, Stretch, divide};
 use record::{Record, Room};
 use reverse::Reverse;
 use slopefield_kernel::Part;
@@ -51,13 +53,19 @@ struct Traced {
     record: Record,
     builder: Builder,
     trace: Trace,
+    /// The parts that the solve is gone through in; one where the trace is that of the whole.
+    parts: Vec<Stretch>,
+    /// Whether it may be in parts.
+    in_parts: bool,
     /// Bytes that a gradient may hold.
     budget: u64,
 }
 
 impl Traced {
-    fn new(tableau: &'static Tableau) -> Self {
+    fn new(tableau: &'static Tableau, in_parts: bool) -> Self {
         Traced {
+            parts: Vec::new(),
+            in_parts,
             plain: ExplicitRungeKutta::new(tableau),
             delayed: DelayStepper::new(Stages::new(tableau)),
             record: Record::default(),
@@ -73,11 +81,17 @@ impl Traced {
         let pass = 8 * ((self.trace.rows() + 1) * system.n + 2);
         let condition = size_of::<Option<locate::Condition>>();
         let by_all = 8 * (system.all + system.ivp.p.len());
+        let (step, event) = (trace.0 + pass + condition, trace.1 + 16 + by_all);
+        // A part may have a few steps only, and the list of them may have grown.
+        let kept = record.0 + 2 * size_of::<Stretch>() / LEAST_STEPS;
+        let smallest = LEAST_STEPS * (step + event);
         Room {
             budget: self.budget,
-            step: record.0 + trace.0 + pass + condition,
-            event: record.1 + trace.1 + 16 + by_all,
+            step: record.0 + step,
+            event: record.1 + event,
             pair: 0,
+            in_parts: (self.in_parts && system.delays().is_none())
+                .then_some((kept, record.1, smallest)),
         }
     }
 
@@ -104,16 +118,46 @@ impl Traced {
             Some(stop) => saves.iter().take_while(|s| (stop.t - **s) * direction >= 0.0).count(),
             None => saves.len(),
         };
+        self.builder.evaluations = 0;
+        match self.record.part_room() {
+            None => {
+                self.parts.clear();
+                self.parts.push(Stretch::whole(&self.record));
+                self.trace(system, settings, saves, 0)?;
+            }
+            Some(most) => {
+                let each = self.room(system);
+                let (record, event) = Record::each(system.n, system.lags());
+                let each = (each.step - record, each.event - event);
+                divide(system, &self.record, most, each, &mut self.parts);
+                if self.parts.len() == 1 {
+                    self.trace(system, settings, saves, 0)?;
+                }
+            }
+        }
+        Ok((outcome.stats, reached))
+    }
+
+    /// Makes the trace of a part.
+    fn trace(
+        &mut self,
+        system: &System<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        part: usize,
+    ) -> Result<(), SolveError> {
+        let direction = system.ivp.direction();
         let within = |begin: f64, end: f64| {
             let after = saves.partition_point(|s| (s - begin) * direction <= 0.0);
             saves.get(after).is_some_and(|s| (end - s) * direction > 0.0)
         };
-        self.builder.build(system, settings, &self.record, &within, &mut self.trace)?;
-        Ok((outcome.stats, reached))
+        let record = (&self.record, &self.parts[part]);
+        self.builder.build(system, settings, record, &within, &mut self.trace)
     }
 
     fn bytes(&self) -> usize {
-        self.record.bytes() + self.trace.bytes()
+        let parts = if self.parts.len() > 1 { size_of_val(&self.parts[..]) } else { 0 };
+        self.record.bytes() + self.trace.bytes() + parts
     }
 }
 
@@ -128,7 +172,7 @@ impl HybridAdjoint {
     /// Through the method of `tableau`, with up to 256 MiB for the solve that is kept.
     pub fn new(tableau: &'static Tableau) -> Self {
         HybridAdjoint {
-            traced: Traced::new(tableau),
+            traced: Traced::new(tableau, true),
             reverse: Reverse::default(),
             saved: SavedStates::default(),
         }
@@ -139,7 +183,9 @@ impl HybridAdjoint {
         tableau(name).map(Self::new)
     }
 
-    /// Refuses solves that take more than `bytes` to keep, with their number.
+    /// Holds no more than `bytes`: with events, where there is no room for the whole solve, it is gone
+    /// through in parts, for which the states at all steps are kept. Refuses solves for which that is
+    /// not enough, with the number that is, and with delays those whose whole is more.
     #[must_use]
     pub fn with_memory(mut self, bytes: u64) -> Self {
         self.traced.budget = bytes;
@@ -175,13 +221,28 @@ impl GradientMethod for HybridAdjoint {
         // What a loss says of states that were not reached has no meaning.
         self.saved.by_state[reached * system.n..].fill(0.0);
         grad_p.fill(0.0);
-        let (trace, reverse) = (&self.traced.trace, &mut self.reverse);
-        reverse.begin(&system, trace);
-        let coincidences = &self.traced.builder.coincidences;
-        reverse.locator.check_coincidences(&system, trace, coincidences)?;
-        reverse.run(&system, trace, &saves[..reached], &self.saved, grad_u0, grad_p)?;
+        let (mut memory, mut saves_end) = (0, reached);
+        let parts = self.traced.parts.len();
+        for part in (0..parts).rev() {
+            if settings.cancelled() {
+                return Err(SolveError::Cancelled { t: ivp.t0 });
+            }
+            if parts > 1 {
+                self.traced.trace(&system, settings, saves, part)?;
+            }
+            let (trace, reverse) = (&self.traced.trace, &mut self.reverse);
+            match part + 1 == parts {
+                true => reverse.begin(&system, trace),
+                false => reverse.go_over(&system, trace),
+            }
+            let coincidences = &self.traced.builder.coincidences;
+            reverse.locator.check_coincidences(&system, trace, coincidences)?;
+            reverse.run_part(&system, trace, saves, &mut saves_end, &self.saved, grad_p)?;
+            memory = memory.max(self.traced.bytes() + self.reverse.bytes());
+        }
+        let trace = &self.traced.trace;
+        self.reverse.finish(&system, trace, saves_end, &self.saved, grad_u0);
         ensure_finite(ivp, &self.saved.by_state, grad_u0, grad_p)?;
-        let memory = self.traced.bytes() + self.reverse.bytes();
         Ok(Evaluated {
             loss,
             forward,
@@ -203,7 +264,7 @@ pub struct HybridForward {
 impl HybridForward {
     /// Through the method of `tableau`, with up to 256 MiB for the solve that is kept.
     pub fn new(tableau: &'static Tableau) -> Self {
-        let pass = Pass { traced: Traced::new(tableau), forward: Forward::default() };
+        let pass = Pass { traced: Traced::new(tableau, false), forward: Forward::default() };
         HybridForward { pass, saved: SavedStates::default() }
     }
 

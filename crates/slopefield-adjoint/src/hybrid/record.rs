@@ -29,6 +29,9 @@ pub(crate) struct Room {
     pub event: usize,
     /// and of each event for each step.
     pub pair: usize,
+    /// Where the solve can be gone through part by part, what is kept of all of it: bytes of each step
+    /// and of each event, and those that the smallest part takes.
+    pub in_parts: Option<(usize, usize, usize)>,
 }
 
 /// A solve, as observed.
@@ -73,11 +76,31 @@ impl Record {
         self.whole = None;
     }
 
-    /// Bytes that the gradient takes.
-    fn need(&self) -> u64 {
+    /// Bytes that the gradient takes with the whole solve at hand.
+    fn whole(&self) -> u64 {
         let Room { step, event, pair, .. } = self.room;
         let (steps, events) = (self.steps as u64, self.events as u64);
         steps * step as u64 + events * event as u64 + steps * events * pair as u64
+    }
+
+    /// Bytes that are taken whatever the size of the parts that the solve is gone through in.
+    fn kept(&self) -> u64 {
+        let (step, event, _) = self.room.in_parts.unwrap_or_default();
+        self.steps as u64 * step as u64 + self.events as u64 * event as u64
+    }
+
+    /// Bytes that the gradient takes at least.
+    fn need(&self) -> u64 {
+        let whole = self.whole();
+        match self.room.in_parts {
+            Some((_, _, smallest)) => whole.min(self.kept() + smallest as u64),
+            None => whole,
+        }
+    }
+
+    /// Whether the whole solve may be at hand; otherwise, how many bytes a part of it may take.
+    pub fn part_room(&self) -> Option<u64> {
+        (self.whole() > self.room.budget).then(|| self.room.budget.saturating_sub(self.kept()))
     }
 
     /// Makes room where there is too little for the gradient. Whether there is enough.
@@ -98,10 +121,13 @@ impl Record {
             return Ok(());
         }
         let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        let what = match self.room.in_parts {
+            Some(_) => "events keeps the state at every step",
+            None => "events or delays keeps the whole solve",
+        };
         Err(SolveError::Invalid(format!(
-            "an exact gradient through events or delays keeps the whole solve: {} steps and {} \
-             events need {:.3} MB, and {:.3} MB are allowed; allow more memory or loosen the \
-             tolerances",
+            "an exact gradient through {what}: {} steps and {} events need {:.3} MB, and {:.3} MB are \
+             allowed; allow more memory or loosen the tolerances",
             self.steps,
             self.events,
             megabytes(self.need()),

@@ -49,8 +49,23 @@ impl Reverse {
     }
 
     pub fn begin(&mut self, system: &System<'_>, trace: &Trace) {
+        zeros(&mut self.lambda, trace.n);
+        self.products = 0;
+        self.make_room(system, trace);
+    }
+
+    /// Goes over to the part of the solve before the one that it went through, which `trace` is of: the
+    /// state and the moment where they meet have their cotangents from there.
+    pub fn go_over(&mut self, system: &System<'_>, trace: &Trace) {
+        let carried = self.moments.first().copied().unwrap_or(0.0);
+        self.make_room(system, trace);
+        if let Some(last) = trace.last_moment() {
+            self.moments[last] = carried;
+        }
+    }
+
+    fn make_room(&mut self, system: &System<'_>, trace: &Trace) {
         let (n, all) = (trace.n, trace.all);
-        zeros(&mut self.lambda, n);
         zeros(&mut self.slopes, trace.slopes.len());
         zeros(&mut self.beginnings, trace.steps.len() * n);
         zeros(&mut self.moments, trace.moments.len());
@@ -64,7 +79,6 @@ impl Reverse {
         zeros(&mut self.value, n);
         zeros(&mut self.weights, system.times());
         self.locator.begin(system, trace);
-        self.products = 0;
     }
 
     /// Begins with cotangents of the last state and of the slope there, which first-same-as-last
@@ -89,14 +103,29 @@ impl Reverse {
         grad_p: &mut [f64],
     ) -> Result<(), SolveError> {
         let mut saves_end = saves.len();
+        self.run_part(system, trace, saves, &mut saves_end, saved, grad_p)?;
+        self.finish(system, trace, saves_end, saved, grad_u0);
+        Ok(())
+    }
+
+    /// Goes back through the trace of a part. `saves_end` is the number of saves that are still to come.
+    pub fn run_part(
+        &mut self,
+        system: &System<'_>,
+        trace: &Trace,
+        saves: &[f64],
+        saves_end: &mut usize,
+        saved: &SavedStates,
+        grad_p: &mut [f64],
+    ) -> Result<(), SolveError> {
         for item in trace.items.iter().rev() {
             match item {
                 Item::Instant(changes) => {
-                    let (changes, end) = (changes.clone(), &mut saves_end);
-                    self.instant(system, trace, changes, saves, end, saved, grad_p)?;
+                    let changes = changes.clone();
+                    self.instant(system, trace, changes, saves, saves_end, saved, grad_p)?;
                 }
                 Item::Step(step) => {
-                    self.step(system, trace, *step, saves, &mut saves_end, saved, grad_p)?;
+                    self.step(system, trace, *step, saves, saves_end, saved, grad_p)?;
                 }
             }
             if let Some(state) = self.lambda.iter().position(|x| !x.is_finite()) {
@@ -109,10 +138,21 @@ impl Reverse {
                 }
             }
         }
-        self.saves_at_start(system, trace, saves_end, saved);
         self.finish_times(system, trace, grad_p);
-        grad_u0.copy_from_slice(&self.lambda);
         Ok(())
+    }
+
+    /// From the beginning of the first part to the given state.
+    pub fn finish(
+        &mut self,
+        system: &System<'_>,
+        trace: &Trace,
+        saves_end: usize,
+        saved: &SavedStates,
+        grad_u0: &mut [f64],
+    ) {
+        self.saves_at_start(system, trace, saves_end, saved);
+        grad_u0.copy_from_slice(&self.lambda);
     }
 
     /// Save points at the start: the state there, and when the start moves, the solution from there.

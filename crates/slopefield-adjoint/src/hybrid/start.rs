@@ -2,6 +2,7 @@
 //! depends on it.
 
 use super::build::Builder;
+use super::parts::Stretch;
 use super::record::{Entry, Record, Room};
 use super::reverse::Reverse;
 use super::system::System;
@@ -105,7 +106,9 @@ impl StartTime {
             let inside = |s: &f64| (s - begin) * direction > 0.0 && (end - s) * direction > 0.0;
             saves.iter().any(inside)
         };
-        self.builder.build(&system, settings, &self.record, &within, &mut self.trace)?;
+        let part = Stretch::whole(&self.record);
+        let record = (&self.record, &part);
+        self.builder.build(&system, settings, record, &within, &mut self.trace)?;
         Ok(system)
     }
 }

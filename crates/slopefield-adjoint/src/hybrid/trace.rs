@@ -190,6 +190,14 @@ impl Trace {
         matches!(self.items.first(), Some(Item::Instant(_)))
     }
 
+    /// The moment that the solution has got to at its end.
+    pub fn last_moment(&self) -> Option<usize> {
+        match self.items.last()? {
+            Item::Step(step) => Some(self.steps[*step].cut),
+            Item::Instant(changes) => Some(self.changes[changes.end - 1].moment),
+        }
+    }
+
     pub fn time(&self, moment: usize) -> f64 {
         self.moments[moment].t
     }

@@ -5,14 +5,16 @@
 //! form ([`equations::StageEquations`]), and everything that leaves it is `u + Σ w_i X_i`: the end,
 //! and the solution at save points within. So all methods share the record of a solve ([`path`]),
 //! the reverse pass ([`ImplicitAdjoint`]) and the tangents ([`ImplicitSensitivity`]); a method
-//! adds how cotangents and tangents go through its equations. The derivation is on the page
+//! adds how cotangents and tangents go through its equations. Backward differentiation, whose steps hang
+//! together by more than the state, has a record and passes of its own ([`bdf`]). The derivation is on the page
 //! `docs/derivations/implicit-adjoints.md`.
 
 mod adjoint;
+mod bdf;
 mod consistent_rows;
 mod diagonal;
 mod equations;
-mod events;
+mod hybrid;
 mod interpolant;
 mod linear;
 mod path;
@@ -20,9 +22,11 @@ mod radau;
 mod record;
 mod rosenbrock;
 mod sensitivity;
+mod sides;
 mod switched;
 
 pub use adjoint::ImplicitAdjoint;
-pub(crate) use events::HONOURED as HONOURED_WITH_EVENTS;
-pub use events::{ImplicitEventAdjoint, ImplicitEventSensitivity};
+pub use bdf::{BdfAdjoint, BdfSensitivity};
+pub(crate) use hybrid::HONOURED as HONOURED_IMPLICITLY;
+pub use hybrid::{ImplicitHybridAdjoint, ImplicitHybridSensitivity};
 pub use sensitivity::ImplicitSensitivity;

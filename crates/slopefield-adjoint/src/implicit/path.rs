@@ -3,14 +3,20 @@
 use super::equations::{StageEquations, equations};
 use super::record::{Record, Segment};
 use super::rosenbrock::NEEDS_CURVATURE;
+use super::sides::Sides;
 use slopefield_kernel::{MatrixKernel, Part, Structure};
 use slopefield_solve::{
-    Consistency, ErrorNorm, FrozenSteps, Ivp, OneStep, Settings, SolveError, Stats, StepGuesses,
-    Stepper, Switching, drive, method, one_step,
+    Consistency, ErrorNorm, FrozenSteps, Ivp, Settings, SolveError, Stats, StepGuesses, Stepper,
+    Switching, drive, method, one_step,
 };
 
 /// The parts of systems that implicit methods honour here.
 pub(super) const HONOURED: &[Part] = &[Part::Mass];
+
+/// Why automatic switching is refused for large systems.
+pub(super) const SWITCHES_TO_BDF: &str = "automatic switching uses BDF for systems of this size, and its \
+    steps are not differentiated where they take turns with explicit ones; `bdf` by itself has exact \
+    gradients";
 
 /// Solver and record.
 ///
@@ -24,7 +30,7 @@ pub(super) struct Path {
     /// Takes the steps of methods with an iteration again.
     frozen: Option<FrozenSteps>,
     /// Takes steps of the record again, where those are not all kept.
-    again: Option<Box<dyn OneStep>>,
+    again: Sides,
     norm: ErrorNorm,
     guesses: StepGuesses,
     pub record: Record,
@@ -40,10 +46,7 @@ pub(super) struct Path {
 impl Path {
     pub fn named(name: &str) -> Option<Self> {
         let equations = equations(name)?;
-        let mut again = one_step(name);
-        if let Some(again) = &mut again {
-            again.freeze();
-        }
+        let again = Sides::of(name, &*equations)?;
         let iterates = !equations.solved_exactly();
         Some(Path {
             stepper: method(name)?,
@@ -85,11 +88,7 @@ impl Path {
             jacobian.pattern().width() > Switching::<f64>::LARGEST_FOR_RODAS5P
         };
         if self.equations.switches() && structure.jacobian.is_some_and(large) {
-            return Err(
-                "automatic switching uses BDF for systems of this size, whose steps cannot \
-                        be differentiated one by one"
-                    .into(),
-            );
+            return Err(SWITCHES_TO_BDF.into());
         }
         Ok(())
     }
@@ -137,9 +136,7 @@ impl Path {
         }
         if self.record.segments() > 1 {
             self.norm.configure(settings, ivp.u0.len());
-            if let Some(again) = &mut self.again {
-                again.begin(ivp, settings, ivp.t0, ivp.u0, &mut counts)?;
-            }
+            self.again.implicit.begin(ivp, settings, ivp.t0, ivp.u0, &mut counts)?;
         }
         self.repeated += counts.rhs;
         Ok(())
@@ -152,8 +149,7 @@ impl Path {
         settings: &Settings,
         index: usize,
     ) -> Result<(Segment<'_>, &mut dyn StageEquations), SolveError> {
-        let again = self.again.as_mut().map(|again| &mut **again as &mut dyn OneStep);
-        let segment = self.record.segment(ivp, settings, index, again, &self.norm)?;
+        let segment = self.record.segment(ivp, settings, index, &mut self.again, &self.norm)?;
         Ok((segment, &mut *self.equations))
     }
 }

@@ -3,9 +3,10 @@
 //! the others are computed again.
 
 use super::equations::StepView;
+use super::sides::Sides;
 use slopefield_solve::{
-    Attempt, ErrorNorm, Ivp, OneStep, Settings, SolveError, Stats, Step, StepObserver, Stepper,
-    Tableau,
+    Attempt, ErrorNorm, Ivp, Settings, SolveError, Stages, Stats, Step, StepObserver, StepUnknowns,
+    Stepper, Tableau,
 };
 
 const BYTES: usize = std::mem::size_of::<f64>();
@@ -26,7 +27,7 @@ pub(super) struct Record {
     n: usize,
     /// Unknowns per step, at most.
     stages: usize,
-    /// Whether steps may be of two kinds; every step is kept then, whatever the budget.
+    /// Whether steps may be of two kinds.
     switches: bool,
     /// The tables of explicit steps, where steps may be.
     explicit: Vec<Option<&'static Tableau>>,
@@ -122,14 +123,14 @@ impl Record {
         }
     }
 
-    /// The steps of one segment, taken again by `method`, which has begun a solve of `ivp`, if need
+    /// The steps of one segment, taken again by `methods`, which have begun a solve of `ivp`, if need
     /// be.
     pub fn segment(
         &mut self,
         ivp: &Ivp<'_>,
         settings: &Settings,
         index: usize,
-        method: Option<&mut (dyn OneStep + '_)>,
+        methods: &mut Sides,
         norm: &ErrorNorm,
     ) -> Result<Segment<'_>, SolveError> {
         let (n, block) = (self.n, self.block(Level::Unknowns));
@@ -137,44 +138,50 @@ impl Record {
             let (times, data, explicit) = (&self.times, &self.data, &self.explicit);
             return Ok(Segment { times, data, explicit, n, block });
         };
-        let Some(method) = method else {
-            return Err(SolveError::Invalid("steps of this method are not taken again".into()));
-        };
         let first = index * stride;
         let last = (first + stride).min(self.steps());
         let times = &self.times[first..=last];
+        let explicit = self.explicit.get(first..last).unwrap_or(&[]);
         let (start, slope) = self.data[2 * index * n..2 * (index + 1) * n].split_at(n);
         let mut counts = Stats::default();
-        method.resume(ivp, settings, times[0], (start, slope), &mut counts)?;
+        methods.choose(explicit.first().copied().flatten());
+        methods.active().resume(ivp, settings, times[0], (start, slope), &mut counts)?;
         self.segment.clear();
         for (i, pair) in times.windows(2).enumerate() {
-            let attempt = method.attempt(ivp, (pair[0], pair[1]), i > 0, norm, &mut counts);
+            let table = explicit.get(i).copied().flatten();
+            let continues = i > 0 && methods.takes(table);
+            if i > 0 && !continues {
+                let end = methods.active().end().to_vec();
+                methods.change(ivp, settings, table, (pair[0], &end), &mut counts)?;
+            }
+            let method = methods.active();
+            let attempt = method.attempt(ivp, (pair[0], pair[1]), continues, norm, &mut counts);
             let solved = matches!(attempt, Attempt::Measured(error) if !error.is_nan());
-            let Some(taken) = method.unknowns().filter(|_| solved) else {
+            let taken = Taken::of(method.unknowns(), method.stages()).filter(|_| solved);
+            let Some(taken) = taken else {
                 return Err(SolveError::NotConverged { t: pair[0], h: pair[1] - pair[0] });
             };
-            self.segment.extend_from_slice(taken.start);
-            self.segment.extend_from_slice(taken.rows);
+            taken.put_down(&mut self.segment, pair[1] - pair[0], block);
         }
         self.recomputed += counts.rhs;
-        Ok(Segment { times, data: &self.segment, explicit: &[], n, block })
+        Ok(Segment { times, data: &self.segment, explicit, n, block })
     }
 
     /// Values held at a level with so much data.
     fn size(&self, level: Level, data: usize) -> usize {
-        match level {
-            Level::Unknowns => self.times.len() + data,
-            Level::States { stride } => {
-                self.times.len() + data + stride * self.block(Level::Unknowns)
-            }
-        }
+        let kinds = self.explicit.len() * size_of::<Option<&Tableau>>() / BYTES;
+        let segment = match level {
+            Level::Unknowns => 0,
+            Level::States { stride } => stride * self.block(Level::Unknowns),
+        };
+        self.times.len() + kinds + data + segment
     }
 
     /// Gives up detail while that saves memory and the budget asks for it.
     fn keep_within_budget(&mut self) {
         loop {
             let held = self.size(self.level, self.data.len());
-            if held * BYTES <= self.budget || self.switches {
+            if held * BYTES <= self.budget {
                 return;
             }
             let stride = match self.level {
@@ -213,39 +220,59 @@ impl Record {
 fn shows_no_stages() -> SolveError {
     SolveError::Invalid(
         "this solver shows no stages, which gradients of its very steps need (automatic switching \
-         shows none above 50 states, where its implicit side is BDF); use the gauss method"
+         shows none above 50 states, where its implicit side is BDF); use bdf by itself, or the gauss \
+         method"
             .into(),
     )
 }
 
-impl Record {
-    /// A step of an explicit or of an implicit method.
-    fn accepted_of_either_kind(
-        &mut self,
-        step: &Step,
-        solution: &dyn Stepper,
-    ) -> Result<(), SolveError> {
-        if self.times.is_empty() {
-            self.times.push(step.t_prev);
+/// A step of an explicit or of an implicit method.
+enum Taken<'a> {
+    Implicit(StepUnknowns<'a>),
+    Explicit(&'a Stages),
+}
+
+impl<'a> Taken<'a> {
+    /// What a method shows of its step, if it does.
+    fn of(unknowns: Option<StepUnknowns<'a>>, stages: Option<&'a Stages>) -> Option<Self> {
+        unknowns.map(Taken::Implicit).or(stages.map(Taken::Explicit))
+    }
+
+    fn start(&self) -> &'a [f64] {
+        match self {
+            Taken::Implicit(taken) => taken.start,
+            Taken::Explicit(stages) => stages.state(0),
         }
-        self.times.push(step.t);
-        let end = self.data.len() + (1 + self.stages) * self.n;
-        if let Some(taken) = solution.unknowns() {
-            self.data.extend_from_slice(taken.start);
-            self.data.extend_from_slice(taken.rows);
-            self.explicit.push(None);
-        } else if let Some(stages) = solution.stages() {
-            let h = step.t - step.t_prev;
-            self.data.extend_from_slice(stages.state(0));
-            for i in 0..stages.tableau().stages() {
-                self.data.extend(stages.slope(i).iter().map(|k| h * k));
+    }
+
+    /// The slope handed over at its beginning; empty where none is.
+    fn slope(&self) -> &'a [f64] {
+        match self {
+            Taken::Implicit(taken) => taken.slope,
+            Taken::Explicit(_) => &[],
+        }
+    }
+
+    fn table(&self) -> Option<&'static Tableau> {
+        match self {
+            Taken::Implicit(_) => None,
+            Taken::Explicit(stages) => Some(stages.tableau()),
+        }
+    }
+
+    /// Adds its beginning and its unknowns to `data`, `block` numbers in all. It has the length `h`.
+    fn put_down(&self, data: &mut Vec<f64>, h: f64, block: usize) {
+        let end = data.len() + block;
+        data.extend_from_slice(self.start());
+        match self {
+            Taken::Implicit(taken) => data.extend_from_slice(taken.rows),
+            Taken::Explicit(stages) => {
+                for i in 0..stages.tableau().stages() {
+                    data.extend(stages.slope(i).iter().map(|k| h * k));
+                }
             }
-            self.explicit.push(Some(stages.tableau()));
-        } else {
-            return Err(shows_no_stages());
         }
-        self.data.resize(end, 0.0);
-        Ok(())
+        data.resize(end, 0.0);
     }
 }
 
@@ -255,23 +282,24 @@ impl StepObserver for Record {
     }
 
     fn accepted(&mut self, step: &Step, solution: &mut dyn Stepper) -> Result<(), SolveError> {
-        if self.switches {
-            return self.accepted_of_either_kind(step, solution);
-        }
-        let Some(taken) = solution.unknowns() else { return Err(shows_no_stages()) };
+        let stages = solution.stages().filter(|_| self.switches);
+        let taken = Taken::of(solution.unknowns(), stages).ok_or_else(shows_no_stages)?;
         if self.times.is_empty() {
             self.times.push(step.t_prev);
         }
         let index = self.steps();
         self.times.push(step.t);
+        if self.switches {
+            self.explicit.push(taken.table());
+        }
         match self.level {
             Level::Unknowns => {
-                self.data.extend_from_slice(taken.start);
-                self.data.extend_from_slice(taken.rows);
+                let block = self.block(Level::Unknowns);
+                taken.put_down(&mut self.data, step.t - step.t_prev, block);
             }
             Level::States { stride } if index.is_multiple_of(stride) => {
-                self.data.extend_from_slice(taken.start);
-                match taken.slope {
+                self.data.extend_from_slice(taken.start());
+                match taken.slope() {
                     [] => self.data.resize(self.data.len() + self.n, 0.0),
                     slope => self.data.extend_from_slice(slope),
                 }

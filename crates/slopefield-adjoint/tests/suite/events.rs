@@ -2,7 +2,7 @@
 use crate::common;
 
 use common::dual::{D, System, c, crossing};
-use common::{HEUN, Hybrid, hybrid_gradient, relative_distance, spread};
+use common::{HEUN, Hybrid, hybrid_gradient, in_parts, relative_distance, spread};
 use slopefield_adjoint::{GradientMethod, HybridAdjoint, HybridForward};
 use slopefield_kernel::{Crossing, Trigger};
 use slopefield_solve::runge_kutta::{BS3, DP5, TSIT5, VERN6, VERN7, VERN8, VERN9};
@@ -32,6 +32,8 @@ fn check(what: &str, case: &Hybrid<'_>, tables: &[&'static Tableau], at_start: b
                 table.id
             );
         }
+        let make = |bytes| HybridAdjoint::new(table).with_memory(bytes);
+        in_parts(&format!("{what} by {}", table.id), &make, &case);
     }
 }
 

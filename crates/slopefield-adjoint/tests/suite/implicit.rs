@@ -4,11 +4,11 @@ use crate::common;
 
 use common::{gradient, ivp, relative_distance, spread, squares};
 use slopefield_adjoint::{
-    Case, GradientMethod, ImplicitAdjoint, ImplicitSensitivity, Loss, Replay, Through, check,
-    method_info,
+    BdfAdjoint, BdfSensitivity, Case, GradientMethod, ImplicitAdjoint, ImplicitSensitivity, Loss,
+    Replay, Through, check, method_info,
 };
 use slopefield_kernel::{
-    Cotangent, Kernel, MatrixKernel, MatrixPattern, Point, Shape, Structure, Tangent,
+    Break, Cotangent, Kernel, MatrixKernel, MatrixPattern, Point, Shape, Structure, Tangent,
 };
 use slopefield_problems::{
     Problem, forced_relaxation, hires, lotka_volterra, robertson, robertson_dae,
@@ -22,7 +22,15 @@ use slopefield_solve::{
 const METHODS: [&str; 7] =
     ["rosenbrock23", "rodas4p", "rodas5p", "trbdf2", "kencarp4", "kvaerno5", "radau"];
 
+/// These, and backward differentiation, whose gradients have a derivation of their own.
+fn with_bdf() -> impl Iterator<Item = &'static str> {
+    METHODS.into_iter().chain(["bdf"])
+}
+
 fn exact_methods(name: &str) -> [Box<dyn GradientMethod>; 2] {
+    if name == "bdf" {
+        return [Box::new(BdfAdjoint::new()), Box::new(BdfSensitivity::new())];
+    }
     [
         Box::new(ImplicitAdjoint::named(name).expect("an implicit method")),
         Box::new(ImplicitSensitivity::named(name).expect("an implicit method")),
@@ -86,7 +94,7 @@ fn gradients_agree_with_differences_of_the_same_steps() {
     ] {
         let saves = spread(problem.t0, t1, 11);
         let case = Case { ivp: until(&problem, t1), settings: &settings, saves: &saves };
-        for name in METHODS {
+        for name in with_bdf() {
             check_exact(name, problem.id, &case, &mut weighed(&problem.u0), 1e-9);
         }
     }
@@ -98,7 +106,7 @@ fn equations_with_the_time_in_them_are_reversed_exactly() {
     let problem = forced_relaxation();
     let saves = spread(problem.t0, problem.t1, 7);
     let case = Case { ivp: ivp(&problem), settings: &settings, saves: &saves };
-    for name in METHODS {
+    for name in with_bdf() {
         check_exact(name, problem.id, &case, &mut squares, 1e-9);
     }
 }
@@ -110,7 +118,7 @@ fn backward_integration_is_reversed_exactly() {
     let saves = spread(3.0, -1.0, 9);
     let back = Ivp { t0: 3.0, t1: -1.0, ..ivp(&problem) };
     let case = Case { ivp: back, settings: &settings, saves: &saves };
-    for name in METHODS {
+    for name in with_bdf() {
         check_exact(name, "backward Lotka–Volterra", &case, &mut squares, 1e-9);
     }
 }
@@ -121,13 +129,13 @@ fn algebraic_equations_are_reversed_exactly() {
     let problem = from(robertson_dae(), 0.4);
     let saves = [0.4, 0.5, 1.0, 1.0, 7.0, 40.0];
     let case = Case { ivp: until(&problem, 40.0), settings: &settings, saves: &saves };
-    for name in METHODS {
+    for name in with_bdf() {
         check_exact(name, problem.id, &case, &mut weighed(&problem.u0), 1e-9);
     }
     // From the start, whose third value is found from the others.
     let inconsistent = Problem { u0: vec![0.98, 3.4e-5, 0.5], ..from(robertson_dae(), 0.4) };
     let case = Case { ivp: until(&inconsistent, 40.0), ..case };
-    for name in METHODS {
+    for name in with_bdf() {
         check_exact(name, "inconsistent values", &case, &mut weighed(&inconsistent.u0), 1e-9);
     }
 }
@@ -139,7 +147,7 @@ fn a_singular_mass_matrix_of_full_rows_is_reversed_exactly() {
     let problem = from(transistor_amplifier(), 0.002);
     let saves = spread(problem.t0, 0.006, 6);
     let case = Case { ivp: until(&problem, 0.006), settings: &settings, saves: &saves };
-    for name in METHODS {
+    for name in with_bdf() {
         check_exact(name, problem.id, &case, &mut weighed(&problem.u0), 1e-9);
     }
 }
@@ -150,7 +158,7 @@ fn save_points_may_be_few_repeated_at_the_start_or_in_the_middle() {
     let settings = Settings::with_tolerances(1e-3, 1e-4);
     for saves in [vec![4.0], vec![0.0], vec![0.0, 0.0, 4.0, 4.0], vec![2.3, 2.3, 2.301, 2.302]] {
         let case = Case { ivp: until(&problem, 4.0), settings: &settings, saves: &saves };
-        for name in METHODS {
+        for name in with_bdf() {
             check_exact(name, &format!("saves {saves:?}"), &case, &mut squares, 1e-9);
         }
     }
@@ -163,12 +171,20 @@ fn forward_and_discrete_agree_to_rounding_whatever_the_memory() {
         let saves = spread(problem.t0, 50.0, 17);
         let ivp = until(&problem, 50.0);
         let mut loss = weighed(&problem.u0);
-        for name in METHODS {
+        for name in with_bdf() {
             let mut results = Vec::new();
             let [discrete, forward] = exact_methods(name);
-            let small = ImplicitAdjoint::named(name).unwrap().with_memory(1000);
-            let thrifty = ImplicitSensitivity::named(name).unwrap().with_memory(1000);
-            for mut method in [discrete, forward, Box::new(small), Box::new(thrifty)] {
+            let [small, thrifty]: [Box<dyn GradientMethod>; 2] = match name {
+                "bdf" => [
+                    Box::new(BdfAdjoint::new().with_memory(1000)),
+                    Box::new(BdfSensitivity::new().with_memory(1000)),
+                ],
+                _ => [
+                    Box::new(ImplicitAdjoint::named(name).unwrap().with_memory(1000)),
+                    Box::new(ImplicitSensitivity::named(name).unwrap().with_memory(1000)),
+                ],
+            };
+            for mut method in [discrete, forward, small, thrifty] {
                 results.push(gradient(&mut *method, &ivp, &settings, &saves, &mut loss).unwrap());
             }
             let (first, by_u0, by_p) = &results[0];
@@ -355,7 +371,7 @@ fn parameters_in_the_mass_matrix_are_differentiated() {
     let (u0, p) = ([1.0, 0.5, 0.6], [2.0, 0.3, 0.7]);
     let ivp = Ivp { rhs: &system, t0: 0.0, t1: 2.0, u0: &u0, p: &p };
     let case = Case { ivp, settings: &settings, saves: &saves };
-    for name in METHODS {
+    for name in with_bdf() {
         check_exact(name, "a mass matrix with parameters", &case, &mut squares, 1e-9);
     }
 }
@@ -421,8 +437,11 @@ fn what_cannot_be_differentiated_is_refused() {
             let why = make(solver, &delays.rhs.structure()).unwrap_err();
             assert!(why.contains("delays") && why.contains("tsit5"), "{why}");
         }
-        let why = make("bdf", &whole).unwrap_err();
-        assert!(why.contains("bdf") && why.contains("gauss"), "{why}");
+        assert_eq!(make("bdf", &whole), Ok(id));
+        for solver in ["vcabm", "bdf-gmres"] {
+            let why = make(solver, &whole).unwrap_err();
+            assert!(why.contains(solver) && why.contains("gauss"), "{why}");
+        }
     }
 }
 
@@ -541,4 +560,86 @@ fn every_step_of_automatic_switching_is_reversed_by_its_own_method() {
             assert!(report.worst() < 1e-9, "{explicit}: {report:#?}");
         }
     }
+}
+
+/// Steps of both sides are taken again from checkpoints, each by the side that took it.
+#[test]
+fn automatic_switching_keeps_the_memory_allowed() {
+    let problem = van_der_pol();
+    let ivp = Ivp { u0: &[2.0, -0.6], p: &problem.p, t1: 0.5, ..ivp(&problem) };
+    let saves = spread(ivp.t0, ivp.t1, 23);
+    for settings in [Settings::with_tolerances(1e-5, 1e-6), Settings::with_tolerances(1e-7, 1e-8)] {
+        let run = |method: &mut dyn GradientMethod| {
+            gradient(method, &ivp, &settings, &saves, &mut squares).unwrap()
+        };
+        let (whole, by_u0, by_p) = run(&mut ImplicitAdjoint::named("auto-switch").unwrap());
+        for share in [2, 4, 6] {
+            let budget = whole.memory / share;
+            let methods: [Box<dyn GradientMethod>; 2] = [
+                Box::new(ImplicitAdjoint::named("auto-switch").unwrap().with_memory(budget)),
+                Box::new(ImplicitSensitivity::named("auto-switch").unwrap().with_memory(budget)),
+            ];
+            for mut method in methods {
+                let (found, u0, p) = run(&mut *method);
+                // Tangents come on top, and agree with the adjoint up to how rounding errors add up.
+                let forward = method.name() == "forward";
+                let (most, same) = if forward { (budget + 4_000, 1e-10) } else { (budget, 1e-12) };
+                assert!(found.memory <= most, "{found:?} {whole:?}");
+                assert!(found.reverse_products > 0 && found.loss == whole.loss, "{found:?}");
+                let off = relative_distance(&u0, &by_u0).max(relative_distance(&p, &by_p));
+                assert!(off < same, "{} in {budget}: {off:e}", method.name());
+            }
+        }
+    }
+}
+
+/// `u' = −a u² + b s(t) + c max(t − 2, 0)`, where `s` jumps from 0 to 1 at 1.
+struct Driven;
+
+impl Kernel for Driven {
+    fn shape(&self) -> Shape {
+        Shape { states: 1, params: 3, outputs: 1 }
+    }
+    fn scratch_len(&self) -> usize {
+        0
+    }
+    fn eval(&self, t: f64, u: &[f64], p: &[f64], out: &mut [f64], _: &mut [f64]) {
+        let s = if t >= 1.0 { 1.0 } else { 0.0 };
+        out[0] = -p[0] * u[0] * u[0] + p[1] * s + p[2] * (t - 2.0).max(0.0);
+    }
+    fn jvp(&self, at: Point<'_>, d: Tangent<'_>, out: &mut [f64], dout: &mut [f64], _: &mut [f64]) {
+        self.eval(at.t, at.u, at.p, out, &mut []);
+        let mut by = ([0.0], [0.0; 3], 0.0);
+        let grad = Cotangent { t: &mut by.2, u: &mut by.0, p: &mut by.1 };
+        self.vjp(at, &[1.0], grad, &mut []);
+        let along: f64 = by.1.iter().zip(d.p).map(|(a, b)| a * b).sum();
+        dout[0] = by.0[0] * d.u[0] + along + by.2 * d.t;
+    }
+    fn vjp(&self, at: Point<'_>, w: &[f64], grad: Cotangent<'_>, _: &mut [f64]) {
+        let (u, s) = (at.u[0], if at.t >= 1.0 { 1.0 } else { 0.0 });
+        grad.u[0] -= 2.0 * w[0] * at.p[0] * u;
+        grad.p[0] -= w[0] * u * u;
+        grad.p[1] += w[0] * s;
+        grad.p[2] += w[0] * (at.t - 2.0).max(0.0);
+        *grad.t += if at.t > 2.0 { w[0] * at.p[2] } else { 0.0 };
+    }
+    fn structure(&self) -> Structure<'_> {
+        const BREAKS: &[Break] = &[Break { t: 1.0, jump: true }, Break { t: 2.0, jump: false }];
+        Structure { breaks: BREAKS, ..Structure::default() }
+    }
+}
+
+#[test]
+fn inputs_that_jump_and_bend_are_gone_through() {
+    let settings = Settings::with_tolerances(1e-5, 1e-6);
+    let saves = [0.0, 0.4, 1.0, 1.5, 2.0, 2.7, 4.0];
+    let ivp = Ivp { rhs: &Driven, t0: 0.0, t1: 4.0, u0: &[1.5], p: &[0.8, 2.0, 0.7] };
+    for name in ["trbdf2", "kencarp4", "radau", "bdf"] {
+        let case = Case { ivp, settings: &settings, saves: &saves };
+        check_exact(name, "an input that jumps", &case, &mut squares, 1e-9);
+    }
+    let back = Ivp { t0: 4.0, t1: 0.5, p: &[0.05, 0.5, 0.2], ..ivp };
+    let saves = [3.7, 2.0, 1.4, 1.0, 0.5];
+    let case = Case { ivp: back, settings: &settings, saves: &saves };
+    check_exact("bdf", "the same backward", &case, &mut squares, 1e-9);
 }

@@ -5,7 +5,7 @@ use crate::common;
 use common::delayed::Delayed;
 use common::dual::{D, System, c, crossing};
 use common::{Hybrid, hybrid_gradient, relative_distance, spread};
-use slopefield_adjoint::{GradientMethod, ImplicitEventAdjoint, ImplicitEventSensitivity};
+use slopefield_adjoint::{GradientMethod, ImplicitHybridAdjoint, ImplicitHybridSensitivity};
 use slopefield_kernel::Crossing;
 use slopefield_solve::{Ivp, Settings, delay_method, drive};
 
@@ -14,8 +14,8 @@ const METHODS: [&str; 7] =
 
 fn exact_methods(name: &str) -> [Box<dyn GradientMethod>; 2] {
     [
-        Box::new(ImplicitEventAdjoint::named(name).expect("an implicit method")),
-        Box::new(ImplicitEventSensitivity::named(name).expect("an implicit method")),
+        Box::new(ImplicitHybridAdjoint::named(name).expect("an implicit method")),
+        Box::new(ImplicitHybridSensitivity::named(name).expect("an implicit method")),
     ]
 }
 

@@ -3,9 +3,9 @@ use crate::common;
 
 use common::again::Again;
 use common::dual::{D, System, c, crossing};
-use common::{Hybrid, hybrid_gradient, relative_distance, spread};
+use common::{Hybrid, hybrid_gradient, in_parts, relative_distance, spread};
 use slopefield_adjoint::{
-    GradientMethod, ImplicitEventAdjoint, ImplicitEventSensitivity, Through, method_info,
+    GradientMethod, ImplicitHybridAdjoint, ImplicitHybridSensitivity, Through, method_info,
 };
 use slopefield_kernel::{Crossing, Kernel, Trigger};
 use slopefield_solve::{Ivp, Settings, SolveError, method};
@@ -15,8 +15,8 @@ const METHODS: [&str; 7] =
 
 fn exact_methods(name: &str) -> [Box<dyn GradientMethod>; 2] {
     [
-        Box::new(ImplicitEventAdjoint::named(name).expect("an implicit method")),
-        Box::new(ImplicitEventSensitivity::named(name).expect("an implicit method")),
+        Box::new(ImplicitHybridAdjoint::named(name).expect("an implicit method")),
+        Box::new(ImplicitHybridSensitivity::named(name).expect("an implicit method")),
     ]
 }
 
@@ -42,6 +42,8 @@ fn check_over(what: &str, case: &Hybrid<'_>, at_start: bool, names: &[&str]) {
                 method.name()
             );
         }
+        let make = |bytes| ImplicitHybridAdjoint::named(name).expect("a method").with_memory(bytes);
+        in_parts(&format!("{what} by {name}"), &make, case);
     }
 }
 

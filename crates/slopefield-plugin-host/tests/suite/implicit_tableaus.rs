@@ -4,7 +4,7 @@ use crate::common;
 
 use common::*;
 use slopefield_adjoint::{
-    Case, GradientMethod, ImplicitAdjoint, ImplicitEventAdjoint, ImplicitEventSensitivity,
+    Case, GradientMethod, ImplicitAdjoint, ImplicitHybridAdjoint, ImplicitHybridSensitivity,
     ImplicitSensitivity, Replay, check,
 };
 use slopefield_plugin_host::{Registry, Trust};
@@ -216,8 +216,8 @@ fn gradients_through_events_agree() {
     for (id, ..) in IDS {
         let name = full(id);
         let methods: [Box<dyn GradientMethod>; 2] = [
-            Box::new(ImplicitEventAdjoint::named(&name).unwrap()),
-            Box::new(ImplicitEventSensitivity::named(&name).unwrap()),
+            Box::new(ImplicitHybridAdjoint::named(&name).unwrap()),
+            Box::new(ImplicitHybridSensitivity::named(&name).unwrap()),
         ];
         let mut found = Vec::new();
         for mut method in methods {

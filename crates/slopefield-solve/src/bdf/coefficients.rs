@@ -8,7 +8,7 @@
 /// Highest order. Methods of order 6 are of no use: they are stable in too narrow a sector.
 pub const MAX_ORDER: usize = 5;
 
-/// Differences that are kept: up to order `k + 2`.
+/// Differences that are kept, the state among them: up to order `k + 2`.
 pub(super) const ROWS: usize = MAX_ORDER + 3;
 
 /// `κ_k`, from table 1 of Shampine and Reichelt: chosen there for the smallest error at which the
@@ -17,7 +17,7 @@ pub(super) const ROWS: usize = MAX_ORDER + 3;
 const KAPPA: [f64; MAX_ORDER + 2] = [0.0, -0.1850, -1.0 / 9.0, -0.0823, -0.0415, 0.0, 0.0];
 
 /// `γ_k = Σ_{j≤k} 1/j`.
-pub(super) const GAMMA: [f64; MAX_ORDER + 2] = {
+pub const GAMMA: [f64; MAX_ORDER + 2] = {
     let mut sums = [0.0; MAX_ORDER + 2];
     let mut k = 1;
     while k < sums.len() {
@@ -28,7 +28,7 @@ pub(super) const GAMMA: [f64; MAX_ORDER + 2] = {
 };
 
 /// `(1 − κ_k) γ_k`: the Newton matrix is `M − h/α_k J`.
-pub(super) const ALPHA: [f64; MAX_ORDER + 2] = {
+pub const ALPHA: [f64; MAX_ORDER + 2] = {
     let mut alpha = [1.0; MAX_ORDER + 2];
     let mut k = 1;
     while k < alpha.len() {
@@ -73,4 +73,28 @@ pub(super) fn transform(k: usize, ratio: f64) -> [[f64; MAX_ORDER + 1]; MAX_ORDE
         }
     }
     out
+}
+
+/// Spacings that differ by less than this are the same.
+const SAME_SPACING: f64 = 1e-9;
+
+/// What changes the spacing of the differences of a method of order `k`, [`transform`]; none where the
+/// spacings are the same.
+pub fn respacing(k: usize, from: f64, to: f64) -> Option<[[f64; MAX_ORDER + 1]; MAX_ORDER + 1]> {
+    let ratio = to / from;
+    if (ratio - 1.0).abs() < SAME_SPACING { None } else { Some(transform(k, ratio)) }
+}
+
+/// The weights of the differences of order 0 to `k` in the polynomial through the latest states, at `s`
+/// steps from the last (`−1 ≤ s ≤ 0` within the step).
+pub fn weights_within(k: usize, s: f64) -> [f64; MAX_ORDER + 1] {
+    let mut weights = [0.0; MAX_ORDER + 1];
+    weights[0] = 1.0;
+    let mut product = 1.0;
+    for (j, weight) in weights.iter_mut().enumerate().take(k + 1).skip(1) {
+        let m = (j - 1) as f64;
+        product *= (s + m) / (m + 1.0);
+        *weight = product;
+    }
+    weights
 }

@@ -1,7 +1,7 @@
 //! Backward differences of the solution: prediction, update, change of spacing, and the solution
 //! between steps.
 
-use super::coefficients::{ALPHA, GAMMA, MAX_ORDER, ROWS, transform};
+use super::coefficients::{ALPHA, GAMMA, MAX_ORDER, ROWS, respacing, weights_within};
 use crate::{ErrorNorm, Real};
 
 /// `∇^j u_n` for `j = 0, 1, …`, row by row.
@@ -34,6 +34,20 @@ impl<T: Real> History<T> {
         }
     }
 
+    /// All differences, row by row.
+    pub(super) fn rows(&self) -> &[T] {
+        &self.rows
+    }
+
+    /// Takes over differences of this spacing.
+    pub(super) fn resume(&mut self, n: usize, rows: &[T], spacing: f64) {
+        self.n = n;
+        self.rows.clear();
+        self.rows.extend_from_slice(rows);
+        self.rows.resize(ROWS * n, T::ZERO);
+        self.spacing = spacing;
+    }
+
     pub(super) fn row(&self, j: usize) -> &[T] {
         &self.rows[j * self.n..(j + 1) * self.n]
     }
@@ -50,12 +64,9 @@ impl<T: Real> History<T> {
     /// Changes the spacing to that of steps of length `h`, for a method of order `k`. Returns
     /// whether there was anything to do.
     pub(super) fn set_spacing(&mut self, k: usize, h: f64) -> bool {
-        let ratio = h / self.spacing;
-        if (ratio - 1.0).abs() < 1e-9 {
-            return false;
-        }
+        let Some(by) = respacing(k, self.spacing, h) else { return false };
         self.spacing = h;
-        let (n, by) = (self.n, transform(k, ratio));
+        let n = self.n;
         let weights: [[T; MAX_ORDER + 1]; MAX_ORDER + 1] = by.map(|row| row.map(T::of));
         for i in 0..n {
             // The state stays, and no other difference has a part of it.
@@ -161,11 +172,9 @@ impl<T: Real> History<T> {
     /// (`−1 ≤ s ≤ 0` within the step).
     pub(super) fn interpolate(&self, k: usize, s: f64, out: &mut [T]) {
         out.copy_from_slice(self.state());
-        let mut product = 1.0;
-        for j in 1..=k {
-            let m = (j - 1) as f64;
-            product *= (s + m) / (m + 1.0);
-            let factor = T::of(product);
+        let weights = weights_within(k, s);
+        for (j, weight) in weights.into_iter().enumerate().take(k + 1).skip(1) {
+            let factor = T::of(weight);
             for (sum, difference) in out.iter_mut().zip(self.row(j)) {
                 *sum += factor * *difference;
             }

@@ -14,6 +14,7 @@
 //! matrix made for another step length is used with a correction.
 
 mod coefficients;
+mod frozen;
 mod history;
 mod linear;
 mod methods;
@@ -23,6 +24,7 @@ mod stepper;
 #[cfg(test)]
 mod tests;
 
-pub use coefficients::MAX_ORDER;
+pub use coefficients::{ALPHA, GAMMA, MAX_ORDER, respacing, weights_within};
+pub use frozen::{BackwardStep, BackwardSteps, FrozenBdf};
 pub(crate) use methods::METHODS;
 pub use stepper::Bdf;

@@ -1,6 +1,7 @@
 //! The choice of order and step.
 
 use super::coefficients::{ALPHA, ERROR, MAX_ORDER};
+use super::frozen::{BackwardStep, Respacings};
 use super::history::History;
 use super::linear::Linear;
 use super::newton::{Newton, Solved, Target};
@@ -27,6 +28,10 @@ pub struct Bdf<T: Real = f64> {
     /// Accepted steps of the present order and length.
     equal_steps: usize,
     holds_step: bool,
+    /// What the attempts at the present step have done to the differences.
+    respaced: Respacings,
+    /// The step held, to be taken again.
+    taken: Option<BackwardStep>,
     pub(super) history: History<T>,
     newton: Newton<T>,
     consistency: Consistency<T>,
@@ -87,6 +92,8 @@ impl<T: Real> Bdf<T> {
             max_order,
             equal_steps: 0,
             holds_step: false,
+            respaced: Respacings::default(),
+            taken: None,
             history: History::new(),
             newton: Newton::new(linear),
             consistency: Consistency::default(),
@@ -133,6 +140,7 @@ impl<T: Real> Bdf<T> {
     /// Solves the equations of a step of length `h` to `t_new`; the norm of its error.
     pub(super) fn attempt(&mut self, ivp: &Ivp<'_, T>, t_new: f64, h: f64) -> Result<f64, Solved> {
         let k = self.order;
+        self.respaced.attempt(k, h);
         if self.history.set_spacing(k, h) {
             self.equal_steps = 0;
         }
@@ -153,6 +161,7 @@ impl<T: Real> Bdf<T> {
         self.equal_steps += 1;
         self.holds_step = true;
         self.t_prev = std::mem::replace(&mut self.t, t_new);
+        self.taken = Some(self.respaced.accept((self.t_prev, t_new), self.order));
         self.stats.accepted += 1;
     }
 
@@ -223,6 +232,7 @@ impl<T: Real> Bdf<T> {
                     let spacing = history.spacing;
                     history.begin(u);
                     history.begin_again(d, spacing);
+                    self.respaced = Respacings::beginning();
                 }
                 0.1
             }
@@ -253,6 +263,7 @@ impl<T: Real> Stepper<T> for Bdf<T> {
         (self.t, self.t_prev) = (ivp.t0, ivp.t0);
         (self.order, self.order_taken, self.equal_steps) = (1, 1, 0);
         self.holds_step = false;
+        (self.respaced, self.taken) = (Respacings::beginning(), None);
         self.newton.begin(ivp);
         self.consistency.configure(ivp, settings);
         self.first(ivp, settings)
@@ -323,6 +334,10 @@ impl<T: Real> Stepper<T> for Bdf<T> {
 
     fn dense_degree(&self) -> usize {
         self.order_taken
+    }
+
+    fn backward_step(&self) -> Option<BackwardStep> {
+        self.taken
     }
 
     fn stats(&self) -> Stats {

@@ -8,6 +8,7 @@
 
 use super::power::PowerIteration;
 use super::report::{Side, SwitchReport};
+use crate::bdf::BackwardStep;
 use crate::breaks::is_gap;
 use crate::rosenbrock::{RODAS5P, Rosenbrock};
 use crate::runge_kutta::{TSIT5, VERN7};
@@ -308,6 +309,10 @@ impl<T: Real> Stepper<T> for Switching<T> {
 
     fn unknowns(&self) -> Option<StepUnknowns<'_, T>> {
         self.methods.active().unknowns()
+    }
+
+    fn backward_step(&self) -> Option<BackwardStep> {
+        self.methods.active().backward_step()
     }
 
     fn dense_degree(&self) -> usize {

@@ -137,6 +137,21 @@ pub fn hybrid_gradient(
     Ok([by_t0].into_iter().chain(by_u0).chain(by_p).collect())
 }
 
+/// Where the memory is just enough to go through a solve with events in parts, the gradient is that of
+/// the whole.
+#[track_caller]
+pub fn in_parts<M: GradientMethod>(what: &str, make: &dyn Fn(u64) -> M, case: &Hybrid<'_>) {
+    let run =
+        |bytes: u64| hybrid_gradient(&mut make(bytes), case).map_err(|error| error.to_string());
+    let why = run(1).expect_err("a byte is not enough");
+    let words: Vec<&str> = why.split(' ').collect();
+    let place = words.iter().position(|word| *word == "MB,").expect("a need");
+    let need = (words[place - 1].parse::<f64>().unwrap() * 1e6) as u64 + 1_000;
+    let (parts, whole) = (run(need).unwrap(), run(1 << 28).unwrap());
+    let off = relative_distance(&parts, &whole);
+    assert!(off < 1e-12, "{what} in {need} bytes: {off:e} {parts:?} {whole:?}");
+}
+
 /// [`squares`] of the states that were reached; what it says of the others must not matter.
 pub fn reached_squares(states: &[f64], by_state: &mut [f64]) -> f64 {
     let mut sum = 0.0;

@@ -71,19 +71,30 @@ impl Reverse {
         (8 * (numbers + self.by_mass.len())) as u64
     }
 
-    fn prepare(&mut self, system: &System<'_>, tape: &Tape) -> Result<(), SolveError> {
+    /// Makes room for a tape, whose end has the cotangents of where the part after it began, if there is
+    /// one.
+    fn prepare(&mut self, system: &System<'_>, tape: &Tape, last: bool) -> Result<(), SolveError> {
+        let carried = self.moments.first().copied().filter(|_| !last);
         let has_mass = system.structure().mass.is_some();
         if has_mass {
             self.mass.prepare(&system.ivp)?;
         }
         let entries = if has_mass { self.mass.mass_entries() } else { 0 };
+        if last {
+            for (vector, len) in [
+                (&mut self.lambda, tape.n),
+                (&mut self.kappa, tape.n),
+                (&mut self.by_mass, entries),
+            ] {
+                vector.clear();
+                vector.resize(len, 0.0);
+            }
+            self.products = 0;
+        }
         for (vector, len) in [
-            (&mut self.lambda, tape.n),
-            (&mut self.kappa, tape.n),
             (&mut self.start, tape.n),
             (&mut self.moments, tape.moments.len()),
             (&mut self.unknowns, tape.stages * tape.n),
-            (&mut self.by_mass, entries),
             (&mut self.past, if system.delays().is_some() { tape.data.len() } else { 0 }),
             (&mut self.weights, system.times()),
             (&mut self.scratch, system.scratch_len()),
@@ -91,22 +102,26 @@ impl Reverse {
             vector.clear();
             vector.resize(len, 0.0);
         }
-        self.products = 0;
+        if let Some(carried) = carried {
+            self.moments[tape.last_moment()] = carried;
+        }
         Ok(())
     }
 
-    /// Goes back through the whole tape. Adds to `grad_p`; the gradient by the initial state is in
-    /// `lambda` then, and that by the start time in the first of `moments`.
+    /// Goes back through the tape, which is the last of the solve or comes before the one that it went
+    /// through. Adds to `grad_p`; the gradient by the initial state is in `lambda` in the end, and that by
+    /// the start time in the first of `moments`.
     pub fn run(
         &mut self,
         system: &System<'_>,
         solve: &mut Solve,
         saves: &[f64],
         saved: &SavedStates,
+        last: bool,
         grad_p: &mut [f64],
     ) -> Result<(), SolveError> {
         let Solve { tape, equations, consistency, .. } = solve;
-        self.prepare(system, tape)?;
+        self.prepare(system, tape, last)?;
         if system.delays().is_some() && !tape.contexts.is_empty() {
             let filled = filled(system, tape, equations.interpolant(), 0, Seen::Everything);
             let inner = ordinary(system, &filled, &tape.data);
@@ -152,10 +167,14 @@ impl Reverse {
         }
         self.finish_times(system, tape, grad_p);
         self.finish_lags(system, tape, grad_p);
+        Ok(())
+    }
+
+    /// From the entries of the mass matrix to the parameters, after the first part.
+    pub fn finish(&self, grad_p: &mut [f64]) {
         if !self.by_mass.is_empty() {
             self.mass.add_mass_gradient(&self.by_mass, grad_p);
         }
-        Ok(())
     }
 
     fn change(

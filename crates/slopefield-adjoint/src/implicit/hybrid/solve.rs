@@ -6,20 +6,24 @@
 //! the solve to the last bit.
 
 mod instants;
+mod parts;
 mod sides;
 mod steps;
 
 use super::super::equations::{StageEquations, equations};
+use super::super::path::SWITCHES_TO_BDF;
+use super::super::sides::Sides;
 use super::condition::Locator;
 use super::filled::{filled, ordinary};
 use super::reads::Seen;
 use super::tape::{Begin, Context, Item, Place, Tape, within};
 use crate::hybrid::causes::{breaking, read_times};
+use crate::hybrid::parts::{LEAST_STEPS, Stretch, divide};
 use crate::hybrid::past::{BEYOND_ORDER, Past};
 use crate::hybrid::record::{Entry, Record, Room};
 use crate::hybrid::system::{System, refused};
 use crate::hybrid::trace::Kind;
-use sides::Sides;
+use parts::Start;
 use slopefield_solve::{
     Consistency, ErrorNorm, Settings, SolveError, Stats, Stepper, Switching, delay_method,
     drive_to_stop, method,
@@ -51,6 +55,13 @@ pub(super) struct Solve {
     /// Whether a step has read itself so far.
     overlapped: bool,
     scratch: Vec<f64>,
+    /// The parts that the solve is gone through in; one where the tape is that of the whole.
+    parts: Vec<Stretch>,
+    /// Where those after the first begin.
+    starts: Vec<Start>,
+    /// The part that the tape is of, and the steps before it.
+    part: usize,
+    first_step: usize,
     /// Evaluations besides those of the solve.
     pub repeated: u64,
     /// Bytes that a gradient may hold,
@@ -60,6 +71,7 @@ pub(super) struct Solve {
 }
 
 /// Where the steps taken again have got to.
+#[derive(Clone, Copy)]
 struct At {
     /// The moment.
     moment: usize,
@@ -79,7 +91,7 @@ struct At {
 impl Solve {
     pub fn named(name: &str) -> Option<Self> {
         let equations = equations(name)?;
-        let again = Sides::named(if equations.switches() { "rodas5p" } else { name })?;
+        let again = Sides::of(name, &*equations)?;
         let mut consistency = Consistency::default();
         consistency.freeze();
         Some(Solve {
@@ -101,6 +113,10 @@ impl Solve {
             beginning: Vec::new(),
             overlapped: false,
             scratch: Vec::new(),
+            parts: Vec::new(),
+            starts: Vec::new(),
+            part: 0,
+            first_step: 0,
             repeated: 0,
             budget: crate::DEFAULT_MEMORY,
             forward: false,
@@ -114,17 +130,22 @@ impl Solve {
         let numbers = Tape::numbers_of_step(n, self.equations.stages());
         let each = if self.forward { n + m + 1 } else { 1 };
         let (past, pair) = if lags > 0 { (each * numbers, numbers) } else { (0, 0) };
+        let (step, event) = (tape.0 + numbers + past + 16 * each, tape.1 + 16 * each + 8 * (n + m));
+        // A part may have a few steps only, and the lists of them may have grown.
+        let kept = record.0 + 2 * (Start::each(n) + size_of::<Stretch>()) / LEAST_STEPS;
+        let smallest = LEAST_STEPS * (step + event);
         Room {
             budget: self.budget,
-            step: record.0 + tape.0 + numbers + past + 16 * each,
-            event: record.1 + tape.1 + 16 * each + 8 * (n + m),
+            step: record.0 + step,
+            event: record.1 + event,
             pair,
+            in_parts: (!self.forward && lags == 0).then_some((kept, record.1, smallest)),
         }
     }
 
     /// Bytes of the record and the tape.
     pub fn bytes(&self) -> u64 {
-        (self.record.bytes() + self.tape.bytes()) as u64
+        (self.record.bytes() + self.bytes_of_starts() + self.tape.bytes()) as u64
     }
 
     /// Solves, takes the steps again and writes their states at `saves`. Returns the counters of the
@@ -140,9 +161,11 @@ impl Solve {
         ivp.validate()?;
         super::suits(self, &system.structure()).map_err(SolveError::Invalid)?;
         if self.equations.switches() && system.n > Switching::<f64>::LARGEST_FOR_RODAS5P {
-            return refused(super::SWITCHES_TO_BDF.into());
+            return refused(SWITCHES_TO_BDF.into());
         }
         let room = self.room(system);
+        self.starts.clear();
+        (self.part, self.first_step) = (0, 0);
         let stepper = match (&mut self.delayed, system.delays()) {
             (Some(delayed), Some(_)) => delayed,
             _ => {
@@ -154,6 +177,17 @@ impl Solve {
         let record = Some(&mut self.record as &mut dyn slopefield_solve::StepObserver);
         let outcome = drive_to_stop(&mut **stepper, ivp, settings, saves, states, record)?;
         self.record.check()?;
+        match self.record.part_room() {
+            None => {
+                self.parts.clear();
+                self.parts.push(Stretch::whole(&self.record));
+            }
+            Some(most) => {
+                let record = Record::each(system.n, system.lags());
+                let each = (room.step - record.0, room.event - record.1);
+                divide(system, &self.record, most, each, &mut self.parts);
+            }
+        }
         let mut counts = Stats::default();
         let reached = self.repeat(system, settings, saves, states, &mut counts)?;
         states[reached * system.n..].fill(f64::NAN);
@@ -162,7 +196,7 @@ impl Solve {
         Ok((outcome.stats, reached))
     }
 
-    /// Takes the steps again.
+    /// Takes the steps again, part by part. Returns the number of saves reached.
     fn repeat(
         &mut self,
         system: &System<'_>,
@@ -171,6 +205,24 @@ impl Solve {
         states: &mut [f64],
         counts: &mut Stats,
     ) -> Result<usize, SolveError> {
+        let mut at = self.first_part(system, settings, saves, states, counts)?;
+        self.go_through(system, settings, &mut at, saves, states, counts)?;
+        while self.part + 1 < self.parts.len() {
+            self.next_part(&mut at);
+            self.go_through(system, settings, &mut at, saves, states, counts)?;
+        }
+        Ok(at.next)
+    }
+
+    /// Begins, up to the first step.
+    fn first_part(
+        &mut self,
+        system: &System<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        states: &mut [f64],
+        counts: &mut Stats,
+    ) -> Result<At, SolveError> {
         let (ivp, n) = (&system.ivp, system.n);
         self.scratch.resize(self.scratch.len().max(system.scratch_len()), 0.0);
         self.begin_past(system);
@@ -200,7 +252,7 @@ impl Solve {
             // Nothing was solved, and the state is the one given.
             self.slope_here(system, ivp.t0);
             self.save_here(&mut at, saves, states);
-            return Ok(at.next);
+            return Ok(at);
         }
         self.begin(system, settings, &mut at, counts)?;
         self.tape.events_at_start = !breaking(system, &self.record, at.entry, ivp.t0).is_empty();
@@ -208,7 +260,22 @@ impl Solve {
             self.instant(system, settings, None, &mut at, counts)?;
         }
         self.save_here(&mut at, saves, states);
-        while let Some(&found) = self.record.entries.get(at.entry) {
+        Ok(at)
+    }
+
+    /// Takes the steps of the part at hand.
+    fn go_through(
+        &mut self,
+        system: &System<'_>,
+        settings: &Settings,
+        at: &mut At,
+        saves: &[f64],
+        states: &mut [f64],
+        counts: &mut Stats,
+    ) -> Result<(), SolveError> {
+        let n = system.n;
+        while at.entry < self.parts[self.part].entries.1 {
+            let found = self.record.entries[at.entry];
             at.entry += 1;
             let Entry::Step { begin, end, cut } = found else {
                 at.states += 2 * n; // an event that changed nothing
@@ -223,21 +290,22 @@ impl Solve {
             let events = breaking(system, &self.record, at.entry, cut);
             self.beginning.clone_from(&self.state);
             if self.equations.switches() {
-                self.choose_side(system, settings, &mut at, counts)?;
+                self.choose_side(system, settings, at, counts)?;
             }
-            let order = self.step(system, (end, cut), events.clone(), &mut at, counts)?;
+            let order = self.step(system, (end, cut), events.clone(), at, counts)?;
+            self.note_slope();
             self.compare(system, settings, at.states)?;
             at.states += n;
             let step = self.tape.steps.len() - 1;
-            self.save_within(system, step, events.is_empty(), &mut at, saves, states);
+            self.save_within(system, step, events.is_empty(), at, saves, states);
             if events.is_empty() {
-                self.pass(system, settings, (step, order), &mut at, counts)?;
+                self.pass(system, settings, (step, order), at, counts)?;
             } else {
-                self.instant(system, settings, Some(step), &mut at, counts)?;
-                self.save_here(&mut at, saves, states);
+                self.instant(system, settings, Some(step), at, counts)?;
+                self.save_here(at, saves, states);
             }
         }
-        Ok(at.next)
+        Ok(())
     }
 
     /// Clears the tape and what is known of the past.
@@ -247,7 +315,7 @@ impl Solve {
         self.overlapped = false;
         if system.delays().is_none() {
             self.tape.clear(system.n, stages, (&[], &[]));
-            self.tape.reserve(self.record.steps);
+            self.tape.reserve(self.parts[self.part].steps);
             return;
         }
         self.row.clear();

@@ -15,6 +15,7 @@ mod solve;
 mod tangent;
 mod tape;
 
+use super::path::SWITCHES_TO_BDF;
 use super::rosenbrock::NEEDS_CURVATURE;
 use crate::hybrid::system::System;
 use crate::method::{ensure_finite, validate_gradients};
@@ -49,10 +50,6 @@ const LEAVES_OUT_LAGS: &str = "in systems of this size Rosenbrock methods take a
 const SWITCHES_BESIDE_DELAYS: &str = "automatic switching is not differentiated in systems with delays; \
     use rodas5p, kencarp4 or tsit5";
 
-/// and for large systems.
-const SWITCHES_TO_BDF: &str = "automatic switching uses BDF for systems of this size, whose steps \
-    cannot be differentiated one by one";
-
 /// Whether a system has what the derivatives need; otherwise a sentence.
 fn suits(solve: &Solve, structure: &Structure<'_>) -> Result<(), String> {
     if solve.equations.have_the_jacobian() && structure.hessian.is_none() {
@@ -82,24 +79,26 @@ fn suits(solve: &Solve, structure: &Structure<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Exact reverse of a solve with events by an implicit one-step method.
-pub struct ImplicitEventAdjoint {
+/// Exact reverse of a solve with events or delays by an implicit one-step method.
+pub struct ImplicitHybridAdjoint {
     solver: String,
     solve: Solve,
     reverse: Reverse,
     saved: SavedStates,
 }
 
-impl ImplicitEventAdjoint {
+impl ImplicitHybridAdjoint {
     /// Through the built-in implicit method called `name`; automatic switching
     /// included; none for other methods.
     pub fn named(name: &str) -> Option<Self> {
         let (solver, solve) = (name.to_owned(), Solve::named(name)?);
         let saved = SavedStates::default();
-        Some(ImplicitEventAdjoint { solver, solve, reverse: Reverse::new(), saved })
+        Some(ImplicitHybridAdjoint { solver, solve, reverse: Reverse::new(), saved })
     }
 
-    /// Refuses solves that take more than `bytes` to keep, with their number; 256 MiB otherwise.
+    /// Holds no more than `bytes`, 256 MiB otherwise: with events, where there is no room for the whole
+    /// solve, it is gone through in parts. Refuses solves for which that is not enough, with the number
+    /// that is, and with delays those whose whole is more.
     #[must_use]
     pub fn with_memory(mut self, bytes: u64) -> Self {
         self.solve.budget = bytes;
@@ -115,13 +114,13 @@ impl ImplicitEventAdjoint {
     }
 }
 
-impl GradientMethod for ImplicitEventAdjoint {
+impl GradientMethod for ImplicitHybridAdjoint {
     fn name(&self) -> &'static str {
         "discrete"
     }
 
     fn state_sensitivities(&self) -> Option<Box<dyn StateSensitivities>> {
-        let forward = ImplicitEventSensitivity::named(&self.solver)?;
+        let forward = ImplicitHybridSensitivity::named(&self.solver)?;
         Some(Box::new(forward.with_memory(self.solve.budget)))
     }
 
@@ -144,28 +143,36 @@ impl GradientMethod for ImplicitEventAdjoint {
         // What a loss says of states that were not reached has no meaning.
         self.saved.by_state[reached * n..].fill(0.0);
         grad_p.fill(0.0);
-        self.reverse.run(&system, &mut self.solve, saves, &self.saved, grad_p)?;
+        let (mut memory, parts) = (0, self.solve.parts());
+        for part in (0..parts).rev() {
+            let states = &mut self.saved.states;
+            self.solve.retake(&system, settings, part, saves, states)?;
+            let last = part + 1 == parts;
+            self.reverse.run(&system, &mut self.solve, saves, &self.saved, last, grad_p)?;
+            memory = memory.max(self.solve.bytes() + self.reverse.bytes());
+        }
+        self.reverse.finish(grad_p);
         grad_u0.copy_from_slice(&self.reverse.lambda);
         ensure_finite(ivp, &self.saved.by_state, grad_u0, grad_p)?;
         Ok(Evaluated {
             loss,
             forward,
             reverse_products: self.reverse.products + self.solve.repeated,
-            memory: self.solve.bytes() + self.reverse.bytes(),
+            memory,
             by_start_time: self.solve.start_moves().then_some(self.reverse.moments[0]),
         })
     }
 }
 
-/// Tangents of a solve with events by an implicit one-step method, along every initial value, every
+/// Tangents of a solve with events or delays by an implicit one-step method, along every initial value, every
 /// parameter and the start time.
-pub struct ImplicitEventSensitivity {
+pub struct ImplicitHybridSensitivity {
     solver: String,
     pass: Pass,
     saved: SavedStates,
 }
 
-impl ImplicitEventSensitivity {
+impl ImplicitHybridSensitivity {
     /// Through the built-in implicit method called `name`; automatic switching
     /// included; none for other methods.
     pub fn named(name: &str) -> Option<Self> {
@@ -173,7 +180,7 @@ impl ImplicitEventSensitivity {
         solve.forward = true;
         let pass = Pass { solve, forward: Forward::new() };
         let (solver, saved) = (name.to_owned(), SavedStates::default());
-        Some(ImplicitEventSensitivity { solver, pass, saved })
+        Some(ImplicitHybridSensitivity { solver, pass, saved })
     }
 
     /// Whether the system has what the derivatives need; otherwise a sentence.
@@ -197,7 +204,7 @@ impl ImplicitEventSensitivity {
     }
 }
 
-sensitivities!(ImplicitEventSensitivity);
+sensitivities!(ImplicitHybridSensitivity);
 
 struct Pass {
     solve: Solve,

@@ -135,6 +135,18 @@ impl Tape {
         self.moments.len() - 1
     }
 
+    /// The moment that the solution has got to at its end.
+    pub fn last_moment(&self) -> usize {
+        match self.items.last() {
+            None => 0,
+            Some(Item::Begin(begin)) => self.begins[*begin].moment,
+            Some(Item::Step(step, _)) => self.steps[*step].cut,
+            Some(Item::Shift { to, .. }) => *to,
+            Some(Item::Change(change)) => self.changes[*change].moment,
+            Some(Item::Saves { moment, .. }) => *moment,
+        }
+    }
+
     pub fn time(&self, moment: usize) -> f64 {
         self.moments[moment].t
     }
