@@ -53,6 +53,8 @@ struct Traced {
     trace: Trace,
     /// Bytes that a gradient may hold.
     budget: u64,
+    /// Whether losses are shown delayed values.
+    shows_delayed: bool,
 }
 
 impl Traced {
@@ -64,6 +66,7 @@ impl Traced {
             builder: Builder::default(),
             trace: Trace::new(tableau),
             budget: crate::DEFAULT_MEMORY,
+            shows_delayed: false,
         }
     }
 
@@ -108,8 +111,14 @@ impl Traced {
             let after = saves.partition_point(|s| (s - begin) * direction <= 0.0);
             saves.get(after).is_some_and(|s| (end - s) * direction > 0.0)
         };
-        self.builder.build(system, settings, &self.record, &within, &mut self.trace)?;
+        let watched = if self.shown(system) > 0 { &saves[..reached] } else { &[] };
+        self.builder.build(system, settings, &self.record, &within, watched, &mut self.trace)?;
         Ok((outcome.stats, reached))
+    }
+
+    /// Number of delayed values that losses are shown at a save time.
+    fn shown(&self, system: &System<'_>) -> usize {
+        if self.shows_delayed { system.reads.len() } else { 0 }
     }
 
     fn bytes(&self) -> usize {
@@ -153,8 +162,14 @@ impl GradientMethod for HybridAdjoint {
     }
 
     fn state_sensitivities(&self) -> Option<Box<dyn StateSensitivities>> {
-        let forward = HybridForward::new(self.traced.trace.tableau);
+        let mut forward = HybridForward::new(self.traced.trace.tableau);
+        forward.pass.traced.shows_delayed = self.traced.shows_delayed;
         Some(Box::new(forward.with_memory(self.traced.budget)))
+    }
+
+    fn show_delayed(&mut self) -> bool {
+        self.traced.shows_delayed = true;
+        true
     }
 
     fn evaluate(
@@ -168,9 +183,10 @@ impl GradientMethod for HybridAdjoint {
     ) -> Result<Evaluated, SolveError> {
         validate_gradients(ivp, grad_u0, grad_p, &HONOURED)?;
         let system = System::new(ivp);
-        self.saved.resize(saves.len(), system.n);
+        self.saved.resize_with_delayed(saves.len(), system.n, self.traced.shown(&system));
         let (forward, reached) =
             self.traced.solve(&system, settings, saves, &mut self.saved.states)?;
+        self.traced.trace.write_watched(&mut self.saved.delayed);
         let loss = self.saved.evaluate(loss);
         // What a loss says of states that were not reached has no meaning.
         self.saved.by_state[reached * system.n..].fill(0.0);
@@ -222,7 +238,8 @@ impl HybridForward {
     }
 
     fn again(&self) -> Option<Self> {
-        let again = Self::new(self.pass.traced.trace.tableau);
+        let mut again = Self::new(self.pass.traced.trace.tableau);
+        again.pass.traced.shows_delayed = self.pass.traced.shows_delayed;
         Some(again.with_memory(self.pass.traced.budget))
     }
 }
@@ -285,6 +302,19 @@ impl TangentPass for Pass {
             p.fill(0.0);
         }
         Ok(())
+    }
+
+    fn show(&mut self) -> bool {
+        self.traced.shows_delayed = true;
+        true
+    }
+
+    fn shown(&self, ivp: &Ivp<'_>) -> usize {
+        self.traced.shown(&System::new(ivp))
+    }
+
+    fn write_shown(&self, delayed: &mut [f64]) {
+        self.traced.trace.write_watched(delayed);
     }
 
     fn products(&self) -> u64 {

@@ -105,7 +105,7 @@ impl StartTime {
             let inside = |s: &f64| (s - begin) * direction > 0.0 && (end - s) * direction > 0.0;
             saves.iter().any(inside)
         };
-        self.builder.build(&system, settings, &self.record, &within, &mut self.trace)?;
+        self.builder.build(&system, settings, &self.record, &within, &[], &mut self.trace)?;
         Ok(system)
     }
 }

@@ -25,4 +25,5 @@ mod switched;
 pub use adjoint::ImplicitAdjoint;
 pub(crate) use events::HONOURED as HONOURED_WITH_EVENTS;
 pub use events::{ImplicitEventAdjoint, ImplicitEventSensitivity};
+pub(crate) use events::{TapedSecondOrder, needs_curvature};
 pub use sensitivity::ImplicitSensitivity;

@@ -54,6 +54,58 @@ impl<'a> Filled<'a> {
     }
 }
 
+/// The delayed values themselves, as a function of states and delayed values; with these filled in, one
+/// of time, state and the past.
+pub(super) struct DelayedValues {
+    shape: Shape,
+}
+
+impl DelayedValues {
+    /// Those of a system.
+    pub fn of(system: &System<'_>) -> Self {
+        let System { n, all, .. } = *system;
+        let shape = Shape { states: all, params: system.ivp.p.len(), outputs: all - n };
+        DelayedValues { shape }
+    }
+
+    fn behind<'x>(&self, u: &'x [f64]) -> &'x [f64] {
+        &u[self.shape.states - self.shape.outputs..]
+    }
+}
+
+impl Kernel for DelayedValues {
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    fn scratch_len(&self) -> usize {
+        0
+    }
+
+    fn eval(&self, _: f64, u: &[f64], _: &[f64], out: &mut [f64], _: &mut [f64]) {
+        out.copy_from_slice(self.behind(u));
+    }
+
+    fn jvp(
+        &self,
+        at: Point<'_>,
+        along: Tangent<'_>,
+        out: &mut [f64],
+        dout: &mut [f64],
+        _: &mut [f64],
+    ) {
+        out.copy_from_slice(self.behind(at.u));
+        dout.copy_from_slice(self.behind(along.u));
+    }
+
+    fn vjp(&self, _: Point<'_>, w: &[f64], grad: Cotangent<'_>, _: &mut [f64]) {
+        let first = self.shape.states - self.shape.outputs;
+        for (sum, w) in grad.u[first..].iter_mut().zip(w) {
+            *sum += w;
+        }
+    }
+}
+
 /// The right-hand side with its delayed values filled in, where there are any.
 pub(super) fn filled<'a>(
     system: &System<'a>,

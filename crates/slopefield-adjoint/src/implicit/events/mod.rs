@@ -8,6 +8,7 @@
 
 mod condition;
 mod curvature;
+mod curved;
 mod filled;
 mod reads;
 mod reverse;
@@ -21,6 +22,7 @@ use crate::method::{ensure_finite, validate_gradients};
 use crate::saves::SavedStates;
 use crate::sensitivity::{Sink, TangentPass, sensitivities};
 use crate::{Evaluated, GradientMethod, Loss, StateSensitivities};
+pub(crate) use curved::{TapedSecondOrder, needs_curvature};
 use filled::leaves_out_lags;
 use reverse::Reverse;
 use slopefield_kernel::{MatrixKernel, Part, Structure};
@@ -121,8 +123,14 @@ impl GradientMethod for ImplicitEventAdjoint {
     }
 
     fn state_sensitivities(&self) -> Option<Box<dyn StateSensitivities>> {
-        let forward = ImplicitEventSensitivity::named(&self.solver)?;
+        let mut forward = ImplicitEventSensitivity::named(&self.solver)?;
+        forward.pass.solve.shows_delayed = self.solve.shows_delayed;
         Some(Box::new(forward.with_memory(self.solve.budget)))
+    }
+
+    fn show_delayed(&mut self) -> bool {
+        self.solve.shows_delayed = true;
+        true
     }
 
     fn evaluate(
@@ -137,9 +145,10 @@ impl GradientMethod for ImplicitEventAdjoint {
         validate_gradients(ivp, grad_u0, grad_p, &HONOURED)?;
         let system = System::new(ivp);
         let n = system.n;
-        self.saved.resize(saves.len(), n);
+        self.saved.resize_with_delayed(saves.len(), n, self.solve.shown(&system));
         let states = &mut self.saved.states;
         let (forward, reached) = self.solve.solve(&system, settings, saves, states)?;
+        self.solve.write_shown(&mut self.saved.delayed);
         let loss = self.saved.evaluate(loss);
         // What a loss says of states that were not reached has no meaning.
         self.saved.by_state[reached * n..].fill(0.0);
@@ -193,7 +202,9 @@ impl ImplicitEventSensitivity {
     }
 
     fn again(&self) -> Option<Self> {
-        Some(Self::named(&self.solver)?.with_memory(self.pass.solve.budget))
+        let mut again = Self::named(&self.solver)?;
+        again.pass.solve.shows_delayed = self.pass.solve.shows_delayed;
+        Some(again.with_memory(self.pass.solve.budget))
     }
 }
 
@@ -233,6 +244,19 @@ impl TangentPass for Pass {
     ) -> Result<(), SolveError> {
         let along = (saves, start_time);
         self.forward.run(&System::new(ivp), settings, &mut self.solve, along, sink)
+    }
+
+    fn show(&mut self) -> bool {
+        self.solve.shows_delayed = true;
+        true
+    }
+
+    fn shown(&self, ivp: &Ivp<'_>) -> usize {
+        self.solve.shown(&System::new(ivp))
+    }
+
+    fn write_shown(&self, delayed: &mut [f64]) {
+        self.solve.write_shown(delayed);
     }
 
     fn products(&self) -> u64 {

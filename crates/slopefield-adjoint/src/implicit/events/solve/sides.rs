@@ -12,6 +12,8 @@ pub(super) struct Sides {
     explicit: Option<Stages>,
     /// The table of the explicit method, where it takes steps.
     pub table: Option<&'static Tableau>,
+    /// The same where it takes all of them.
+    always: Option<&'static Tableau>,
 }
 
 impl Sides {
@@ -19,7 +21,13 @@ impl Sides {
     pub fn named(name: &str) -> Option<Self> {
         let mut implicit = one_step(name)?;
         implicit.freeze();
-        Some(Sides { implicit, explicit: None, table: None })
+        Some(Sides { implicit, explicit: None, table: None, always: None })
+    }
+
+    /// The explicit method of a table.
+    pub fn explicit(table: &'static Tableau) -> Self {
+        let implicit = Box::new(Stages::new(table));
+        Sides { implicit, explicit: None, table: None, always: Some(table) }
     }
 
     /// Lets the explicit method of `table` take steps from now on, or the implicit one.
@@ -44,6 +52,9 @@ impl Sides {
 impl Solve {
     /// The table of the side that takes step `step` in the solve; none for the implicit one.
     pub(super) fn side(&self, step: usize, settings: &Settings) -> Option<&'static Tableau> {
+        if self.again.always.is_some() {
+            return self.again.always;
+        }
         let implicit = self.record.implicit.get(step).copied().unwrap_or(true);
         (!implicit).then(|| Switching::<f64>::explicit_table(settings.rtol))
     }
