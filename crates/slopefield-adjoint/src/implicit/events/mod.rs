@@ -33,9 +33,13 @@ use tangent::Forward;
 /// The parts of a system whose derivative is part of these gradients.
 pub(crate) const HONOURED: [Part; 3] = [Part::Mass, Part::Events, Part::Delays];
 
-/// Why delays and a mass matrix are refused.
-const BESIDE_ALGEBRA: &str = "delays beside algebraic equations or a mass matrix are not \
-    differentiated; solve the equations for the derivatives";
+/// Why events are refused beside delays and a mass matrix.
+const EVENTS_BESIDE_ALGEBRA: &str = "events of systems with delays beside algebraic equations or a mass matrix \
+    are not differentiated; solve the equations for the derivatives";
+
+/// Why diagonally implicit methods are refused there.
+const SLOPES_BESIDE_ALGEBRA: &str = "diagonally implicit methods begin a step with the slope at the end of the \
+    last, and slopes of algebraic variables are not differentiated beside delays; use rodas5p or radau";
 
 /// Why Rosenbrock methods are refused for neutral equations,
 const READS_SLOPES: &str = "Rosenbrock methods have the Jacobian in their steps, which in equations \
@@ -71,7 +75,12 @@ fn suits(solve: &Solve, structure: &Structure<'_>) -> Result<(), String> {
         return Err(SWITCHES_BESIDE_DELAYS.into());
     }
     if structure.mass.is_some() {
-        return Err(BESIDE_ALGEBRA.into());
+        if structure.events.is_some() {
+            return Err(EVENTS_BESIDE_ALGEBRA.into());
+        }
+        if solve.equations.hands_over_slope() {
+            return Err(SLOPES_BESIDE_ALGEBRA.into());
+        }
     }
     if solve.equations.have_the_jacobian() {
         if delays.reads.iter().any(|read| read.slope) {

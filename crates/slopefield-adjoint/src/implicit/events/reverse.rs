@@ -198,25 +198,24 @@ impl Reverse {
         consistency: &mut Consistency<f64>,
         grad_p: &mut [f64],
     ) -> Result<(), SolveError> {
-        let ivp = &system.ivp;
         let info = tape.begins[begin];
         let (given, state) = tape.begin_state(begin);
         let t = tape.time(info.moment);
         let by_t = &mut self.moments[info.moment];
+        let filled = filled(system, tape, interpolant, info.context, Seen::Everything);
+        let inner = ordinary(system, &filled, &tape.data);
+        let p = if filled.is_some() { &mut self.past[..] } else { grad_p };
         if system.structure().mass.is_some() {
-            consistency.linearise(ivp, t, state)?;
+            consistency.linearise(&inner, t, state)?;
             let sums = ConsistentSums {
                 state: &mut self.lambda,
                 slope: &self.kappa,
-                p: grad_p,
+                p,
                 mass: &mut self.by_mass,
                 t: by_t,
             };
-            consistency.reverse(ivp, t, (given, state, tape.slope(info.slope)), sums)?;
+            consistency.reverse(&inner, t, (given, state, tape.slope(info.slope)), sums)?;
         } else if !is_zero(&self.kappa) {
-            let filled = filled(system, tape, interpolant, info.context, Seen::Everything);
-            let inner = ordinary(system, &filled, &tape.data);
-            let p = if filled.is_some() { &mut self.past[..] } else { grad_p };
             let at = Point { t, u: state, p: inner.p };
             let grad = Cotangent { t: by_t, u: &mut self.lambda, p };
             inner.rhs.vjp(at, &self.kappa, grad, &mut self.scratch);

@@ -262,7 +262,7 @@ impl Forward {
     ) -> Result<(), SolveError> {
         let (n, info) = (tape.n, tape.begins[begin]);
         if system.structure().mass.is_some() {
-            return self.consistent_begin(system, tape, (begin, info), consistency);
+            return self.consistent_begin(system, (tape, interpolant), (begin, info), consistency);
         }
         if self.slopes.is_empty() {
             return Ok(());
@@ -286,22 +286,26 @@ impl Forward {
     fn consistent_begin(
         &mut self,
         system: &System<'_>,
-        tape: &Tape,
+        (tape, interpolant): (&Tape, Interpolant),
         (begin, info): (usize, Begin),
         consistency: &mut Consistency<f64>,
     ) -> Result<(), SolveError> {
-        let (n, ivp, directions) = (tape.n, &system.ivp, self.directions);
+        let (n, directions) = (tape.n, self.directions);
         let (given, state) = tape.begin_state(begin);
         let t = tape.time(info.moment);
         let before = self.states.clone();
-        let Forward { states, slopes, linear, moments, .. } = self;
+        let Forward { states, slopes, linear, moments, past, still, .. } = self;
+        // With delays each direction is a parameter.
+        let first = if past.is_empty() { n } else { 0 };
+        let filled = filled(system, tape, interpolant, info.context, Seen::Directions(past));
+        let inner = ordinary(system, &filled, still);
         let moved = &moments[info.moment * directions..(info.moment + 1) * directions];
         let values = (given, state, tape.slope(info.slope));
         let with_slopes = !slopes.is_empty();
-        consistent_rows(consistency, linear, ivp, t, values, with_slopes, &mut |row| {
+        consistent_rows(consistency, linear, &inner, t, values, with_slopes, &mut |row| {
             let out = if row.of_slope { &mut *slopes } else { &mut *states };
             for (d, dt) in moved.iter().enumerate() {
-                let parameter = d.checked_sub(n).and_then(|parameter| row.by_p.get(parameter));
+                let parameter = d.checked_sub(first).and_then(|parameter| row.by_p.get(parameter));
                 out[d * n + row.index] = dot(row.by_u, &before[d * n..(d + 1) * n])
                     + parameter.copied().unwrap_or(0.0)
                     + row.by_t * dt;

@@ -236,9 +236,9 @@ impl Along {
         let (weights, rates) = equations.dense_weights(theta);
         let change = (ds - begin - theta * (end - begin)) / view.h();
         out.copy_from_slice(self.start(step));
-        for i in 0..self.block / self.n.max(1) {
-            add_scaled(out, weights[i], self.row(step, i));
-            add_scaled(out, rates[i] * change, view.row(i));
+        for (i, (weight, rate)) in weights.iter().zip(&rates).take(tape.stages).enumerate() {
+            add_scaled(out, *weight, self.row(step, i));
+            add_scaled(out, rate * change, view.row(i));
         }
     }
 }

@@ -319,9 +319,10 @@ impl Back {
         let (h, theta) = place_of(tape, along, step, s);
         let [weights, rates, curvatures] = equations.interpolant().all(theta.v);
         let mut by_place = Dual::default();
-        for i in 0..tape.stages {
-            let weight = Dual { v: weights[i], d: rates[i] * theta.d };
-            let rate = Dual { v: rates[i], d: curvatures[i] * theta.d };
+        let all = weights.iter().zip(&rates).zip(&curvatures).take(tape.stages);
+        for (i, ((weight, rate), curvature)) in all.enumerate() {
+            let weight = Dual { v: *weight, d: rate * theta.d };
+            let rate = Dual { v: *rate, d: curvature * theta.d };
             self.unknowns.add(i * n, weight, w);
             by_place += rate * product(w, (view.row(i), along.row(step, i)));
         }
@@ -424,10 +425,10 @@ fn slope_change(
     let (h, theta) = place_of(tape, along, step, s);
     let [_, rates, curvatures] = equations.interpolant().all(theta.v);
     let mut change: Vec<f64> = slope.iter().map(|x| -x * h.d).collect();
-    for i in 0..tape.stages {
+    for (i, (rate, curvature)) in rates.iter().zip(&curvatures).take(tape.stages).enumerate() {
         let own = view.row(i).iter().zip(along.row(step, i));
         for (change, (x, dx)) in change.iter_mut().zip(own) {
-            *change += rates[i] * dx + curvatures[i] * theta.d * x;
+            *change += rate * dx + curvature * theta.d * x;
         }
     }
     change.iter_mut().for_each(|x| *x /= h.v);

@@ -146,11 +146,11 @@ impl<'a> Doubled<'a> {
             let grad = Cotangent { t: &mut 0.0, u: &mut *more_u, p: &mut *more_p };
             self.hessian.hvp(here.at, here.along, unit, grad, rest);
             unit[i] = 0.0;
-            for j in 0..n {
-                let entry = here.h * by_u[j];
+            for (j, (own, change)) in by_u.iter().zip(more_u.iter()).enumerate() {
+                let entry = here.h * own;
                 values[j * wide + i] = entry;
                 values[(n + j) * wide + n + i] = entry;
-                values[j * wide + n + i] = here.dh * by_u[j] + here.h * more_u[j];
+                values[j * wide + n + i] = here.dh * own + here.h * change;
             }
         }
     }
