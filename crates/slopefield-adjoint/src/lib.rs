@@ -6,7 +6,7 @@
 //! |---|---|---|---|
 //! | [`DiscreteAdjoint`] | exact reverse of the accepted steps | a few solves, whatever the number of parameters | explicit Runge–Kutta methods |
 //! | [`ForwardSensitivity`] | tangent of the accepted steps | one product per stage and direction | few unknowns; also gives Jacobians |
-//! | [`SecondOrderAdjoint`] | exact product with the Hessian of a loss | about four solves per direction | explicit Runge–Kutta methods, where second derivatives are known |
+//! | [`SecondOrderAdjoint`] | exact product with the Hessian of a loss | about four solves per direction | one-step methods, through events too, where second derivatives are known |
 //! | [`ImplicitAdjoint`], [`ImplicitSensitivity`] | the same two for implicit steps | likewise, with a factorisation per step or stage | Rosenbrock, diagonally implicit and Radau methods, algebraic equations, automatic switching |
 //! | [`BdfAdjoint`], [`BdfSensitivity`] | the same two for backward differentiation of variable order | likewise, with one factorisation per step and one more solve | large stiff systems, algebraic equations |
 //! | [`OwnStepsAdjoint`] | exact reverse of the accepted steps by the stepper itself | likewise | plugins that offer it |

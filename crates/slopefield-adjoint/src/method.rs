@@ -7,7 +7,8 @@ use slopefield_solve::{Ivp, Settings, SolveError, Stats};
 /// A loss of the states at the save times. Called once per gradient with the states row by row
 /// (`saves.len() × n`); writes the derivative of the loss with respect to each of them (same
 /// layout, given zeroed) and returns the loss. May also collect gradients that do not pass
-/// through the trajectory on its own side.
+/// through the trajectory on its own side. After [`GradientMethod::show_delayed`], each row has the
+/// delayed values of the system behind the states.
 pub type Loss<'a> = dyn FnMut(&[f64], &mut [f64]) -> f64 + 'a;
 
 /// Bytes of tape, records and checkpoints that a method may hold unless told otherwise.
@@ -51,8 +52,16 @@ pub trait GradientMethod: Send {
         grad_p: &mut [f64],
     ) -> Result<Evaluated, SolveError>;
 
+    /// From now on shows losses, behind the states at each save time, the delayed values that the system
+    /// reads there, and follows the derivatives by them; false of methods that cannot. At the instant of
+    /// an event they are those before it, and after an event that stops the solve they are NaN.
+    fn show_delayed(&mut self) -> bool {
+        false
+    }
+
     /// What gives the derivatives of the saved states over the very steps that this method
-    /// differentiates; none where it does not go step by step.
+    /// differentiates, with delayed values behind them where the method shows those; none where it does not
+    /// go step by step.
     fn state_sensitivities(&self) -> Option<Box<dyn StateSensitivities>> {
         None
     }

@@ -9,19 +9,56 @@ use slopefield_solve::{Ivp, SolveError};
 pub(crate) struct SavedStates {
     pub states: Vec<f64>,
     pub by_state: Vec<f64>,
+    /// Delayed values there and the derivatives by them, where a loss is shown them.
+    pub delayed: Vec<f64>,
+    pub by_delayed: Vec<f64>,
+    /// Numbers of states and of delayed values of a row.
+    widths: (usize, usize),
+    /// Both behind each other, as losses take them.
+    rows: (Vec<f64>, Vec<f64>),
 }
 
 impl SavedStates {
     /// Makes room for `rows` states of length `n`.
     pub fn resize(&mut self, rows: usize, n: usize) {
+        self.resize_with_delayed(rows, n, 0);
+    }
+
+    /// Makes room for `rows` states of length `n`, each with `delayed` delayed values, which are NaN
+    /// until they are found.
+    pub fn resize_with_delayed(&mut self, rows: usize, n: usize, delayed: usize) {
         self.states.resize(rows * n, 0.0);
         self.by_state.clear();
         self.by_state.resize(rows * n, 0.0);
+        self.delayed.clear();
+        self.delayed.resize(rows * delayed, f64::NAN);
+        self.by_delayed.clear();
+        self.by_delayed.resize(rows * delayed, 0.0);
+        self.widths = (n, delayed);
     }
 
     /// Calls the loss.
     pub fn evaluate(&mut self, loss: &mut Loss<'_>) -> f64 {
-        loss(&self.states, &mut self.by_state)
+        let (n, behind) = self.widths;
+        if behind == 0 {
+            return loss(&self.states, &mut self.by_state);
+        }
+        let (rows, by_rows) = (&mut self.rows.0, &mut self.rows.1);
+        rows.clear();
+        let delayed = self.delayed.chunks_exact(behind);
+        for (state, delayed) in self.states.chunks_exact(n).zip(delayed) {
+            rows.extend_from_slice(state);
+            rows.extend_from_slice(delayed);
+        }
+        by_rows.clear();
+        by_rows.resize(rows.len(), 0.0);
+        let value = loss(rows, by_rows);
+        let parts = self.by_state.chunks_exact_mut(n).zip(self.by_delayed.chunks_exact_mut(behind));
+        for (row, (by_state, by_delayed)) in by_rows.chunks_exact(n + behind).zip(parts) {
+            by_state.copy_from_slice(&row[..n]);
+            by_delayed.copy_from_slice(&row[n..]);
+        }
+        value
     }
 
     /// Number of save times that a solve has reached which an event ended at `t`, or the end did.
@@ -49,6 +86,12 @@ impl SavedStates {
 
     pub fn row_by_state(&self, row: usize, n: usize) -> &[f64] {
         &self.by_state[row * n..(row + 1) * n]
+    }
+
+    /// The derivatives of the loss by the delayed values of a row.
+    pub fn row_by_delayed(&self, row: usize) -> &[f64] {
+        let behind = self.widths.1;
+        &self.by_delayed[row * behind..(row + 1) * behind]
     }
 }
 

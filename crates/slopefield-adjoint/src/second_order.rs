@@ -14,6 +14,7 @@
 //! directional derivatives of stiff ODE embedded functionals*, SIAM J. Sci. Comput. 26 (2005).
 
 use crate::Evaluated;
+use crate::implicit::{TapedSecondOrder, needs_curvature};
 use crate::method::validate_gradients;
 use crate::saves::{saves_at_start, saves_in_step};
 use crate::tape::{Segment, Tape};
@@ -28,6 +29,10 @@ use slopefield_solve::{
 /// the loss by each state and the tangent of `w` (same layout, given zeroed), and returns the loss.
 pub type CurvedLoss<'a> = dyn FnMut(&[f64], &[f64], &mut [f64], &mut [f64]) -> f64 + 'a;
 
+/// Why a product is refused that is not finite.
+pub(crate) const NOT_FINITE: &str = "a first or second derivative of the equations is not finite somewhere \
+    on the trajectory, although their value is";
+
 /// A gradient and its change along a direction, both by initial state and parameters.
 #[derive(Debug)]
 pub struct SecondOrder<'a> {
@@ -41,34 +46,45 @@ pub struct SecondOrder<'a> {
     pub change_p: &'a mut [f64],
 }
 
-/// Exact products with the Hessian of a loss along the accepted steps of an explicit Runge–Kutta
-/// method, for systems that offer second derivatives. About four solves, whatever the number of
-/// parameters.
+/// Exact products with the Hessian of a loss along the accepted steps of a one-step method, through events
+/// too, for systems that offer second derivatives. About four solves, whatever the number of parameters.
 pub struct SecondOrderAdjoint {
-    stepper: ExplicitRungeKutta,
-    tape: Tape,
-    sweep: Sweep,
+    /// None for implicit methods.
+    explicit: Option<Explicit>,
+    /// Implicit methods, and events.
+    taped: Option<TapedSecondOrder>,
 }
 
 impl SecondOrderAdjoint {
     /// Through the method of `tableau`, with up to 256 MiB of tape.
     pub fn new(tableau: &'static Tableau) -> Self {
         SecondOrderAdjoint {
-            stepper: ExplicitRungeKutta::new(tableau),
-            tape: Tape::new(tableau, crate::DEFAULT_MEMORY),
-            sweep: Sweep::new(tableau),
+            explicit: Some(Explicit::new(tableau)),
+            taped: TapedSecondOrder::explicit(tableau),
         }
     }
 
-    /// Through the built-in method called `name` (see [`slopefield_solve::methods`]).
+    /// Through the built-in method called `name` (see [`slopefield_solve::methods`]): an explicit
+    /// Runge–Kutta, Rosenbrock, diagonally implicit or Radau method, or automatic switching.
     pub fn named(name: &str) -> Option<Self> {
-        tableau(name).map(Self::new)
+        if let Some(table) = tableau(name) {
+            return Some(Self::new(table));
+        }
+        let taped = TapedSecondOrder::implicit(name)?;
+        Some(SecondOrderAdjoint { explicit: None, taped: Some(taped) })
     }
 
     /// Keeps tape and checkpoints below `bytes` where that is possible; the tangents of the states at
-    /// the beginnings of steps, those of one segment between checkpoints, come on top.
+    /// the beginnings of steps, those of one segment between checkpoints, come on top. Through implicit
+    /// methods and events the whole solve is kept, and one that takes more is refused.
+    #[must_use]
     pub fn with_memory(mut self, bytes: u64) -> Self {
-        self.tape.set_budget(bytes);
+        if let Some(explicit) = &mut self.explicit {
+            explicit.tape.set_budget(bytes);
+        }
+        if let Some(taped) = &mut self.taped {
+            taped.set_memory(bytes);
+        }
         self
     }
 
@@ -88,16 +104,45 @@ impl SecondOrderAdjoint {
         loss: &mut CurvedLoss<'_>,
         out: SecondOrder<'_>,
     ) -> Result<Evaluated, SolveError> {
+        match (&mut self.explicit, &mut self.taped) {
+            (Some(explicit), taped) if taped.is_none() || ivp.rhs.structure().events.is_none() => {
+                explicit.evaluate(ivp, settings, saves, (du0, dp), loss, out)
+            }
+            (_, Some(taped)) => taped.evaluate(ivp, settings, saves, (du0, dp), loss, out),
+            (_, None) => Err(needs_curvature()),
+        }
+    }
+}
+
+/// Over the plain steps of an explicit method.
+struct Explicit {
+    stepper: ExplicitRungeKutta,
+    tape: Tape,
+    sweep: Sweep,
+}
+
+impl Explicit {
+    fn new(tableau: &'static Tableau) -> Self {
+        Explicit {
+            stepper: ExplicitRungeKutta::new(tableau),
+            tape: Tape::new(tableau, crate::DEFAULT_MEMORY),
+            sweep: Sweep::new(tableau),
+        }
+    }
+
+    fn evaluate(
+        &mut self,
+        ivp: &Ivp<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        (du0, dp): (&[f64], &[f64]),
+        loss: &mut CurvedLoss<'_>,
+        out: SecondOrder<'_>,
+    ) -> Result<Evaluated, SolveError> {
         validate_gradients(ivp, out.by_u0, out.by_p, &[])?;
         validate_gradients(ivp, out.change_u0, out.change_p, &[])?;
         validate_gradients(ivp, du0, dp, &[])?;
-        let hessian = ivp.rhs.structure().hessian.ok_or_else(|| {
-            SolveError::Invalid(
-                "products with the Hessian of a loss need second derivatives of the equations, which \
-                 are not known here"
-                    .into(),
-            )
-        })?;
+        let hessian = ivp.rhs.structure().hessian.ok_or_else(needs_curvature)?;
         let n = ivp.u0.len();
         let sweep = &mut self.sweep;
         let problem = Curved { ivp, hessian, dp, saves };
@@ -143,11 +188,7 @@ impl SecondOrderAdjoint {
         let given = finite(&sweep.weights.0) && finite(&sweep.weights.1);
         let parts = [&*out.by_u0, &*out.by_p, &*out.change_u0, &*out.change_p];
         if given && !parts.into_iter().all(finite) {
-            return Err(SolveError::Invalid(
-                "a first or second derivative of the equations is not finite somewhere on the \
-                 trajectory, although their value is"
-                    .into(),
-            ));
+            return Err(SolveError::Invalid(NOT_FINITE.into()));
         }
         Ok(Evaluated {
             loss: found,

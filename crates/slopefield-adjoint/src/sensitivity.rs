@@ -8,7 +8,8 @@ use slopefield_kernel::Part;
 use slopefield_solve::{Ivp, Settings, SolveError, Stats};
 
 /// Takes `(save, direction, tangent)`: the derivative of the state at a save time along a direction.
-/// Directions are all initial values, then all parameters, then the start time.
+/// Directions are all initial values, then all parameters, then the start time. Behind all save times
+/// come those of the delayed values at them, where these are shown.
 pub(crate) type Sink<'a> = dyn FnMut(usize, usize, &[f64]) + 'a;
 
 /// Solves, and carries tangents over the steps that were taken.
@@ -42,6 +43,22 @@ pub(crate) trait TangentPass {
         sink: &mut Sink<'_>,
     ) -> Result<(), SolveError>;
 
+    /// From now on shows delayed values; whether it can.
+    fn show(&mut self) -> bool {
+        false
+    }
+
+    /// Number of delayed values that are shown at each save time.
+    fn shown(&self, ivp: &Ivp<'_>) -> usize {
+        let _ = ivp;
+        0
+    }
+
+    /// Writes them at the save times that the last solve has reached.
+    fn write_shown(&self, delayed: &mut [f64]) {
+        let _ = delayed;
+    }
+
     /// Products and evaluations since the solve.
     fn products(&self) -> u64;
 
@@ -61,22 +78,39 @@ pub(crate) fn jacobian(
     jacobian: &mut [f64],
 ) -> Result<Stats, SolveError> {
     let n = ivp.u0.len();
-    let columns = n + ivp.p.len();
-    if states.len() != saves.len() * n || jacobian.len() != states.len() * columns {
+    let (columns, behind) = (n + ivp.p.len(), pass.shown(ivp));
+    let width = n + behind;
+    if states.len() != saves.len() * width || jacobian.len() != states.len() * columns {
         return Err(SolveError::Invalid(format!(
             "room for {} states and a Jacobian of {} numbers was given, but {} and {} are needed",
             states.len(),
             jacobian.len(),
-            saves.len() * n,
-            saves.len() * n * columns
+            saves.len() * width,
+            saves.len() * width * columns
         )));
     }
     validate_parts(ivp, pass.honoured())?;
-    let (stats, reached) = pass.solve(ivp, settings, saves, states)?;
-    jacobian[reached * n * columns..].fill(0.0);
+    let (stats, reached) = if behind == 0 {
+        pass.solve(ivp, settings, saves, states)?
+    } else {
+        let mut saved = SavedStates::default();
+        saved.resize_with_delayed(saves.len(), n, behind);
+        let solved = pass.solve(ivp, settings, saves, &mut saved.states)?;
+        pass.write_shown(&mut saved.delayed);
+        saved.evaluate(&mut |rows, _| {
+            states.copy_from_slice(rows);
+            0.0
+        });
+        solved
+    };
+    jacobian[reached * width * columns..].fill(0.0);
     pass.propagate(ivp, settings, &saves[..reached], false, &mut |row, column, tangent| {
+        let first = match row.checked_sub(reached) {
+            None => row * width,
+            Some(row) => row * width + n,
+        };
         for (i, value) in tangent.iter().enumerate() {
-            jacobian[(row * n + i) * columns + column] = *value;
+            jacobian[(first + i) * columns + column] = *value;
         }
     })?;
     Ok(stats)
@@ -93,8 +127,9 @@ pub(crate) fn gradient(
 ) -> Result<Evaluated, SolveError> {
     validate_gradients(ivp, grad_u0, grad_p, pass.honoured())?;
     let (n, m) = (ivp.u0.len(), ivp.p.len());
-    saved.resize(saves.len(), n);
+    saved.resize_with_delayed(saves.len(), n, pass.shown(ivp));
     let (forward, reached) = pass.solve(ivp, settings, saves, &mut saved.states)?;
+    pass.write_shown(&mut saved.delayed);
     let loss = saved.evaluate(loss);
     // States after a stop do not depend on anything.
     saved.by_state[reached * n..].fill(0.0);
@@ -104,7 +139,10 @@ pub(crate) fn gradient(
     let start_time = by_start_time.is_some();
     let weighted = &*saved;
     pass.propagate(ivp, settings, &saves[..reached], start_time, &mut |row, d, tangent| {
-        let weights = weighted.row_by_state(row, n);
+        let weights = match row.checked_sub(reached) {
+            None => weighted.row_by_state(row, n),
+            Some(row) => weighted.row_by_delayed(row),
+        };
         let along: f64 = weights.iter().zip(tangent).map(|(w, s)| w * s).sum();
         match (d.checked_sub(n), &mut by_start_time) {
             (None, _) => grad_u0[d] += along,
@@ -150,6 +188,10 @@ macro_rules! sensitivities {
         impl $crate::GradientMethod for $name {
             fn name(&self) -> &'static str {
                 "forward"
+            }
+
+            fn show_delayed(&mut self) -> bool {
+                $crate::sensitivity::TangentPass::show(&mut self.pass)
             }
 
             fn state_sensitivities(&self) -> Option<Box<dyn $crate::StateSensitivities>> {

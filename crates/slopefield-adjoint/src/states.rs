@@ -15,7 +15,8 @@ pub trait StateSensitivities: Send {
     /// to `jacobian` (`saves.len() · n` rows of `n + p.len()`): row `m·n + i` belongs to state `i` at
     /// save time `m` and holds `n` derivatives by the initial state, then those by the parameters
     /// (through the right-hand side only). Rows that are not reached because an event stops the solve
-    /// are 0.
+    /// are 0. Where a method shows delayed values ([`crate::GradientMethod::show_delayed`]), they stand
+    /// behind the states of each save time, and are rows of the Jacobian likewise.
     ///
     /// # Errors
     /// As [`crate::GradientMethod::evaluate`]; [`SolveError::Invalid`] when the room does not fit.

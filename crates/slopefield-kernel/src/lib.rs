@@ -13,8 +13,8 @@ pub use batch::{BatchKernel, BatchPoint, LANE_GROUP};
 pub use recording::Recording;
 pub use step::{ReverseStepKernel, StepAttempt, StepKernel, StepReversal, StepTable};
 pub use structure::{
-    Break, Calculus, Crossing, DelayedRead, Delays, Event, Events, JumpChange, Jumps, MatrixKernel,
-    MatrixPattern, Noise, NoiseKind, Pair, Part, Split, Structure, Trigger,
+    Break, Calculus, Crossing, DelayedRead, Delays, Event, EventHessians, Events, JumpChange,
+    Jumps, MatrixKernel, MatrixPattern, Noise, NoiseKind, Pair, Part, Split, Structure, Trigger,
 };
 
 use std::sync::Arc;

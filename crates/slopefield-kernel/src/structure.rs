@@ -44,6 +44,8 @@ pub struct Structure<'a, T = f64> {
     pub single_rates: &'a [Arc<dyn Kernel<T>>],
     /// Events.
     pub events: Option<Events<'a, T>>,
+    /// Second derivatives of their functions, for products with the Hessian of a loss.
+    pub event_hessians: Option<EventHessians<'a>>,
     /// Times at which functions of the system are not smooth in time, ascending, each once.
     pub breaks: &'a [Break],
 }
@@ -62,6 +64,7 @@ impl<T> Default for Structure<'_, T> {
             rate_bounds: None,
             single_rates: &[],
             events: None,
+            event_hessians: None,
             breaks: &[],
         }
     }
@@ -289,6 +292,17 @@ pub struct Events<'a, T = f64> {
     pub times: Option<&'a dyn Kernel<T>>,
     /// `(t, u, p) →` the state after an event.
     pub affects: &'a [Arc<dyn Kernel<T>>],
+}
+
+/// Products with the second derivatives of the functions of [`Events`], in the same order.
+#[derive(Clone, Copy)]
+pub struct EventHessians<'a> {
+    /// Of the numbers whose zeros are events.
+    pub roots: Option<&'a dyn HessianProduct>,
+    /// Of times and periods.
+    pub times: Option<&'a dyn HessianProduct>,
+    /// Of the changes.
+    pub affects: &'a [Arc<dyn HessianProduct>],
 }
 
 /// One event.

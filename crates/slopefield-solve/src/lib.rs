@@ -63,7 +63,10 @@ pub use adaptive::Adaptive;
 pub use bdf::Bdf;
 pub use consistent::{Consistency, ConsistentSums};
 pub use controller::PiController;
-pub use delay::{DelayStepper, KeptPast, continuation, delay_method, delay_method_single};
+pub use delay::{
+    DelayStepper, DelayedRows, KeptPast, continuation, delay_method, delay_method_single,
+    drive_with_delayed,
+};
 pub use drive::{Outcome, StepObserver, drive, drive_to_stop};
 pub use error::SolveError;
 pub use events::{Happening, Stop};

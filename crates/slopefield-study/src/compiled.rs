@@ -230,16 +230,26 @@ impl CompiledModel {
         })
     }
 
-    /// Products with second derivatives of the initial values and of the observations, which take
-    /// inputs behind the states; compiled at their first use.
-    pub fn second_derivatives(&self) -> [Arc<dyn HessianProduct>; 2] {
+    /// Products with second derivatives of the initial values and, for each of the `signals` that drive
+    /// inputs, of the observations; of a model without inputs the latter once. Compiled at their first use.
+    pub fn second_derivatives(
+        &self,
+        signals: &[Arc<Signals>],
+    ) -> (Arc<dyn HessianProduct>, Vec<Arc<dyn HessianProduct>>) {
         let of = |function, shape| {
             crate::system::second_derivatives(&self.model, &self.lowered, function, shape)
         };
-        [
-            of(ModelFunction::Initial, self.initial.shape()),
-            of(ModelFunction::Observe, self.outputs[0].shape()),
-        ]
+        let kernel = &self.outputs[0];
+        let observe = of(ModelFunction::Observe, kernel.shape());
+        let states = self.model.states.len();
+        let driven = signals.iter().map(|signals| {
+            crate::system::driven_second_derivatives(&observe, kernel, states, signals)
+        });
+        let all = match self.model.inputs.is_empty() {
+            true => vec![Arc::clone(&observe)],
+            false => driven.collect(),
+        };
+        (of(ModelFunction::Initial, self.initial.shape()), all)
     }
 
     /// Refuses a model whose inputs have no data.

@@ -8,7 +8,7 @@ use crate::system::undelayed;
 use crate::{Choice, CompiledModel, Solvers, StudyError, StudyFile, TableData, error::Problem};
 use slopefield_adjoint::{GradientMethod, STEADY, SteadyRows};
 use slopefield_graph::network::NetworkLibrary;
-use slopefield_kernel::Kernel;
+use slopefield_kernel::{HessianProduct, Kernel};
 use slopefield_lang::functions::PathMoment as LangMoment;
 use slopefield_lang::{Model, Noise, ReactionMode, Scale as LangScale};
 use slopefield_solve::{Settings, SolveError};
@@ -92,7 +92,7 @@ impl Prepared {
             kernels: ModelKernels {
                 initial: model.initial.clone(),
                 rhs: model.rhs.clone(),
-                observe: of_states(&model, &model.observe, file.seed)?,
+                observe: observed(&model, &model.observe, file.seed)?,
             },
             driven,
             observations: observations(&model, file.solver.paths),
@@ -126,6 +126,13 @@ impl Prepared {
     /// The way of gradients through this study's solver.
     pub fn route<'a>(&'a self, solvers: &'a dyn Solvers) -> Route<'a> {
         Route { model: &self.model, solver: &self.solver.0, solvers, memory: self.memory }
+    }
+
+    /// Products with second derivatives of the initial values, and of the observations in each
+    /// experiment where inputs drive the model; otherwise of the observations once.
+    pub fn second_derivatives(&self) -> (Arc<dyn HessianProduct>, Vec<Arc<dyn HessianProduct>>) {
+        let signals = self.resolved.experiments.iter().filter_map(|e| e.signals.clone());
+        self.model.second_derivatives(&signals.collect::<Vec<_>>())
     }
 
     /// A fresh instance of a gradient method on this study's solver.
@@ -185,31 +192,37 @@ fn driven(
     let kernels = signals.map(|signals| {
         let made = model.driven_by(signals)?;
         let initial = Arc::clone(&model.initial);
-        let observe = of_states(model, &made.observe, seed)?;
+        let observe = observed(model, &made.observe, seed)?;
         Ok(ModelKernels { initial, rhs: made.rhs, observe })
     });
     kernels.collect()
 }
 
-/// What is observed, as functions of the state alone.
+/// What is observed, as functions of the state alone where none reads a delayed value.
 ///
 /// # Errors
-/// An observation that reads a delayed value, by name.
-fn of_states(
+/// An observation of random paths that reads a delayed value, by name.
+fn observed(
     model: &CompiledModel,
     observe: &Arc<dyn Kernel>,
     seed: u64,
 ) -> Result<Arc<dyn Kernel>, StudyError> {
-    let made = undelayed(observe, model.model.states.len(), &model.start_params(seed));
-    made.map_err(|output| {
-        let slots = model.lowered.observe_layout.iter();
-        let index = slots.take_while(|slot| slot.value <= output).count().saturating_sub(1);
-        let name = model.model.observations.get(index).map_or("", |o| o.name.as_str());
-        let message = format!(
-            "observation {name} reads a delayed value, which training cannot do; observe a state"
-        );
-        StudyError::Study(vec![Problem::error("model", message)])
-    })
+    let output = match undelayed(observe, model.model.states.len(), &model.start_params(seed)) {
+        Ok(observe) => return Ok(observe),
+        Err(output) => output,
+    };
+    let structure = model.rhs.structure();
+    if structure.noise.is_none() && structure.jumps.is_none() {
+        return Ok(Arc::clone(observe));
+    }
+    let slots = model.lowered.observe_layout.iter();
+    let index = slots.take_while(|slot| slot.value <= output).count().saturating_sub(1);
+    let name = model.model.observations.get(index).map_or("", |o| o.name.as_str());
+    let message = format!(
+        "observation {name} reads a delayed value, which training cannot do along random paths; observe \
+         a state"
+    );
+    Err(StudyError::Study(vec![Problem::error("model", message)]))
 }
 
 /// How a study runs reactions.

@@ -200,7 +200,7 @@ fn one(
         stepper.switches().map(|report| report.sentence()).into_iter().collect();
     notes.extend(leaving_data(model, options.from, last));
     let [states, lets, mut observations] =
-        columns.apart(columns.of_trajectory(&times, &rows, &delayed));
+        columns.apart(columns.of_trajectory(&times, &rows, delayed.rows()));
     let seen = model.model.observations.iter().zip(&mut observations);
     for (observation, column) in seen.filter(|(o, _)| o.over_paths.is_some()) {
         column.fill(f64::NAN);

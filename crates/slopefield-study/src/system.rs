@@ -20,9 +20,10 @@ use slopefield_graph::plan::Plans;
 use slopefield_graph::sparse::Pattern;
 use slopefield_graph::{LoweredModel, ModelFunction};
 use slopefield_kernel::{
-    Calculus, Cotangent, Crossing, DelayedRead, Delays, Event, Events, HessianProduct, JumpChange,
-    Jumps, Kernel, MatrixKernel, MatrixPattern, Noise, NoiseKind, Pair, Point, Recording,
-    ReverseStepKernel, Shape, Split, StepKernel, StepTable, Structure, Tangent, Trigger,
+    Calculus, Cotangent, Crossing, DelayedRead, Delays, Event, EventHessians, Events,
+    HessianProduct, JumpChange, Jumps, Kernel, MatrixKernel, MatrixPattern, Noise, NoiseKind, Pair,
+    Point, Recording, ReverseStepKernel, Shape, Split, StepKernel, StepTable, Structure, Tangent,
+    Trigger,
 };
 use slopefield_lang::syntax::Direction;
 use slopefield_lang::{Binary, EventTrigger, Expr, ExprKind, Jump, Model, NoiseStructure, StateId};
@@ -49,6 +50,17 @@ pub(crate) fn second_derivatives(
     Arc::new(LazyHessian::new(&source, function, shape))
 }
 
+/// Second derivatives `product` of `kernel`, whose inputs behind `states` states follow signals.
+pub(crate) fn driven_second_derivatives(
+    product: &Arc<dyn HessianProduct>,
+    kernel: &Arc<dyn Kernel>,
+    states: usize,
+    signals: &Arc<Signals>,
+) -> Arc<dyn HessianProduct> {
+    let (product, kernel) = (Arc::clone(product), Arc::clone(kernel));
+    Arc::new(DrivenHessian::new(product, kernel, states, signals))
+}
+
 /// The compiled functions of a system, which take the values of inputs behind the states.
 pub(crate) struct Functions {
     kernels: Vec<(ModelFunction, Arc<dyn Kernel>)>,
@@ -58,6 +70,8 @@ pub(crate) struct Functions {
     recording: Arc<LazyRecording>,
     /// For each jump the rates that depend on what it changes.
     alters: Vec<Vec<u32>>,
+    /// What further second derivatives are made of.
+    source: Arc<Source>,
 }
 
 impl Functions {
@@ -89,7 +103,7 @@ impl Functions {
             Arc::new(LazyHessian::new(&source, function, coefficients.shape()))
         });
         let recording = Arc::new(LazyRecording::new(&source));
-        Functions { kernels, jacobian, hessian, noise_hessian, recording, alters }
+        Functions { kernels, jacobian, hessian, noise_hessian, recording, alters, source }
     }
 
     /// Second derivatives of a function, driven by signals where the model has inputs.
@@ -107,6 +121,19 @@ impl Functions {
             }
             None => product,
         })
+    }
+
+    /// Second derivatives of any function that the model has, made at their first use.
+    fn hessian_of(
+        &self,
+        function: ModelFunction,
+        states: usize,
+        signals: Option<&Arc<Signals>>,
+    ) -> Option<Arc<dyn HessianProduct>> {
+        let shape = self.get(function)?.shape();
+        let product = Arc::new(LazyHessian::new(&self.source, function, shape));
+        // Functions that do not depend on the state have no inputs behind it.
+        self.hessian(&product, function, states, signals.filter(|_| shape.states > 0))
     }
 
     /// A function, where the model has it.
@@ -168,6 +195,9 @@ struct EventParts {
     roots: Option<Arc<dyn Kernel>>,
     times: Option<Arc<dyn Kernel>>,
     affects: Vec<Arc<dyn Kernel>>,
+    root_hessian: Option<Arc<dyn HessianProduct>>,
+    time_hessian: Option<Arc<dyn HessianProduct>>,
+    affect_hessians: Vec<Arc<dyn HessianProduct>>,
 }
 
 impl SystemKernel {
@@ -217,7 +247,8 @@ impl SystemKernel {
                 constant_between: is_constant_between(model),
             }
         });
-        let events = (!model.events.is_empty()).then(|| events(model, &mut kernel));
+        let hessian = |function| functions.hessian_of(function, n, signals);
+        let events = (!model.events.is_empty()).then(|| events(model, &mut kernel, &hessian));
         let mass = kernel(ModelFunction::Mass).map(|entries| MassMatrix::new(model, entries));
         let matrix = Arc::clone(&functions.jacobian);
         let jacobian: Arc<dyn MatrixKernel> = match signals {
@@ -317,6 +348,11 @@ impl Kernel for SystemKernel {
                 roots: events.roots.as_deref(),
                 times: events.times.as_deref(),
                 affects: &events.affects,
+            }),
+            event_hessians: self.events.as_ref().map(|events| EventHessians {
+                roots: events.root_hessian.as_deref(),
+                times: events.time_hessian.as_deref(),
+                affects: &events.affect_hessians,
             }),
             breaks: self.signals.as_ref().map_or(&[], |signals| signals.breaks()),
         }
@@ -455,9 +491,10 @@ fn mentions_time(model: &Model, expr: &Expr) -> bool {
 fn events(
     model: &Model,
     kernel: &mut dyn FnMut(ModelFunction) -> Option<Arc<dyn Kernel>>,
+    hessian: &dyn Fn(ModelFunction) -> Option<Arc<dyn HessianProduct>>,
 ) -> EventParts {
     let (mut roots, mut times) = (0, 0);
-    let mut affects = Vec::new();
+    let (mut affects, mut affect_hessians) = (Vec::new(), Vec::new());
     let mut list = Vec::new();
     for (i, event) in (0..).zip(&model.events) {
         let trigger = match &event.trigger {
@@ -482,6 +519,7 @@ fn events(
         };
         let affect = kernel(ModelFunction::Affect(i)).map(|kernel| {
             affects.push(kernel);
+            affect_hessians.extend(hessian(ModelFunction::Affect(i)));
             affects.len() as u32 - 1
         });
         list.push(Event { trigger, affect, stop: event.stop });
@@ -491,6 +529,9 @@ fn events(
         roots: kernel(ModelFunction::Roots),
         times: kernel(ModelFunction::EventTimes),
         affects,
+        root_hessian: hessian(ModelFunction::Roots),
+        time_hessian: hessian(ModelFunction::EventTimes),
+        affect_hessians,
     }
 }
 

@@ -16,7 +16,7 @@ mod many;
 mod over_paths;
 mod second_order;
 
-pub(crate) use experiment::{assemble_params, initial_state, scratch_len};
+pub(crate) use experiment::{assemble_params, initial_state, scratch_len, solve_rows};
 pub(crate) use over_paths::moments;
 pub use second_order::{Hessian, SecondDerivatives};
 

@@ -1,10 +1,12 @@
 //! Curves of a model for plots and forecasts.
 
 use crate::failure::{Failure, FailureKind};
-use crate::objective::{Objective, assemble_params, initial_state, moments, scratch_len};
+use crate::objective::{
+    Objective, assemble_params, initial_state, moments, scratch_len, solve_rows,
+};
 use crate::problem::PathMoment;
 use slopefield_adjoint::steady_states;
-use slopefield_solve::{Ivp, drive};
+use slopefield_solve::Ivp;
 
 /// Means and variances of all outputs, row by row.
 type Rows = (Vec<f64>, Vec<f64>);
@@ -57,7 +59,7 @@ impl Objective {
     ) -> Option<Failure> {
         let problem = self.problem();
         let observe = &problem.kernels_of(experiment).observe;
-        let n = problem.states();
+        let n = problem.observed();
         let mut p = vec![0.0; problem.params()];
         assemble_params(&problem.experiments[experiment], theta, &mut p);
         let (states, failure) = self.states(theta, experiment, times);
@@ -125,8 +127,9 @@ impl Objective {
         }
     }
 
-    /// States at ascending `times`, row by row; NaN from where a failed solve stopped. Of an
-    /// experiment that was measured at rest, the steady states at these times.
+    /// What observations take at ascending `times`, row by row: the states, and where an observation
+    /// reads the past, the delayed values behind them ([`crate::Problem::observed`]). NaN from where a
+    /// failed solve stopped. Of an experiment that was measured at rest, the steady states at these times.
     #[must_use]
     pub fn states(
         &self,
@@ -136,7 +139,7 @@ impl Objective {
     ) -> (Vec<f64>, Option<Failure>) {
         let problem = self.problem();
         let spec = &problem.experiments[experiment];
-        let mut states = vec![f64::NAN; times.len() * problem.states()];
+        let mut states = vec![f64::NAN; times.len() * problem.observed()];
         let Some(&last) = times.last() else { return (states, None) };
         if !theta.iter().all(|v| v.is_finite()) {
             let message = "a parameter is not a finite number".to_string();
@@ -160,7 +163,7 @@ impl Objective {
             steady_states(&ivp, &problem.settings, times, &mut states)
         } else {
             let mut stepper = self.stepper(experiment);
-            drive(&mut *stepper, &ivp, &problem.settings, times, &mut states, None)
+            solve_rows(problem, &mut *stepper, &ivp, &problem.settings, times, &mut states)
         };
         (states, result.err().map(|e| Failure::from_solve(experiment, &spec.name, e)))
     }

@@ -2,6 +2,7 @@
 //!
 //! Plain data. [`Problem::check`] refuses what cannot work, by name, before anything is solved.
 
+use crate::grid::Grid;
 use crate::noise::NoiseKind;
 use crate::prior::{Prior, PriorError};
 use crate::transform::{Transform, TransformError};
@@ -218,6 +219,19 @@ impl Problem {
         outputs
     }
 
+    /// Numbers that observations take: the states, and where some observation reads one, all delayed
+    /// values behind them.
+    #[must_use]
+    pub fn observed(&self) -> usize {
+        self.kernels.observe.shape().states
+    }
+
+    /// Whether observations read delayed values.
+    #[must_use]
+    pub fn observes_the_past(&self) -> bool {
+        self.observed() > self.states()
+    }
+
     /// Length of the model's parameter vector.
     #[must_use]
     pub fn params(&self) -> usize {
@@ -292,8 +306,12 @@ impl Problem {
                 initial.outputs, initial.states
             ));
         }
-        if observe.states != n {
+        if observe.states != n && !(delayed && observe.states == rhs.states) {
             return refuse(format!("observations use {} states of {n}", observe.states));
+        }
+        let structure = self.kernels.rhs.structure();
+        if self.observes_the_past() && (structure.noise.is_some() || structure.jumps.is_some()) {
+            return refuse("observations along random paths cannot read delayed values".into());
         }
         if initial.params != rhs.params || observe.params != rhs.params {
             return refuse(format!(
@@ -363,6 +381,14 @@ impl Problem {
         let mut training = 0;
         for s in &e.series {
             training += self.check_series(e, s)?;
+        }
+        let only_at_start = |held_out| Grid::new(e, held_out).times.last() == Some(&e.t0);
+        if self.observes_the_past() && (only_at_start(false) || only_at_start(true)) {
+            return refuse(
+                "it is trained on or held out at the start alone, where observations that read delayed \
+                 values say nothing of the equations; add later measurements or drop it"
+                    .into(),
+            );
         }
         Ok(training)
     }

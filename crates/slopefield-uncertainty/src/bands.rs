@@ -169,7 +169,7 @@ pub(crate) fn outputs(
 ) -> Vec<f64> {
     let problem = objective.problem();
     let observe = &problem.kernels_of(experiment).observe;
-    let (n, width) = (problem.states(), observe.shape().outputs);
+    let (n, width) = (problem.observed(), observe.shape().outputs);
     let p = parameters(&problem.experiments[experiment], theta);
     let (states, _) = objective.states(theta, experiment, times);
     let mut scratch = vec![0.0; observe.scratch_len()];

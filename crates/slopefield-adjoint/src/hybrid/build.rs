@@ -42,13 +42,15 @@ struct At {
 
 impl Builder {
     /// Makes the trace of a part of a recorded solve of `system`, of the whole where there are delays.
-    /// `wanted` tells whether the solution within a step from one time to another is asked for.
+    /// `wanted` tells whether the solution within a step from one time to another is asked for;
+    /// `watched` are save times at which delayed values are.
     pub fn build(
         &mut self,
         system: &System<'_>,
         settings: &Settings,
         (record, part): (&Record, &Stretch),
         wanted: &dyn Fn(f64, f64) -> bool,
+        watched: &[f64],
         trace: &mut Trace,
     ) -> Result<(), SolveError> {
         let n = system.n;
@@ -131,6 +133,7 @@ impl Builder {
             trace.coupled.extend_from_slice(coupled);
             self.take(system, trace, step)?;
             self.compare(settings, trace, step, end_state)?;
+            self.watch(system, trace, step, watched)?;
             trace.items.push(Item::Step(step));
             at = At { moment: cut_moment, continues: true };
             self.row[..n].copy_from_slice(end_state);

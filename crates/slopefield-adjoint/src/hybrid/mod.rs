@@ -59,6 +59,8 @@ struct Traced {
     in_parts: bool,
     /// Bytes that a gradient may hold.
     budget: u64,
+    /// Whether losses are shown delayed values.
+    shows_delayed: bool,
 }
 
 impl Traced {
@@ -72,6 +74,7 @@ impl Traced {
             builder: Builder::default(),
             trace: Trace::new(tableau),
             budget: crate::DEFAULT_MEMORY,
+            shows_delayed: false,
         }
     }
 
@@ -123,7 +126,7 @@ impl Traced {
             None => {
                 self.parts.clear();
                 self.parts.push(Stretch::whole(&self.record));
-                self.trace(system, settings, saves, 0)?;
+                self.trace(system, settings, (saves, reached), 0)?;
             }
             Some(most) => {
                 let each = self.room(system);
@@ -131,19 +134,19 @@ impl Traced {
                 let each = (each.step - record, each.event - event);
                 divide(system, &self.record, most, each, &mut self.parts);
                 if self.parts.len() == 1 {
-                    self.trace(system, settings, saves, 0)?;
+                    self.trace(system, settings, (saves, reached), 0)?;
                 }
             }
         }
         Ok((outcome.stats, reached))
     }
 
-    /// Makes the trace of a part.
+    /// Makes the trace of a part; so many saves are reached.
     fn trace(
         &mut self,
         system: &System<'_>,
         settings: &Settings,
-        saves: &[f64],
+        (saves, reached): (&[f64], usize),
         part: usize,
     ) -> Result<(), SolveError> {
         let direction = system.ivp.direction();
@@ -152,7 +155,13 @@ impl Traced {
             saves.get(after).is_some_and(|s| (end - s) * direction > 0.0)
         };
         let record = (&self.record, &self.parts[part]);
-        self.builder.build(system, settings, record, &within, &mut self.trace)
+        let watched = if self.shown(system) > 0 { &saves[..reached] } else { &[] };
+        self.builder.build(system, settings, record, &within, watched, &mut self.trace)
+    }
+
+    /// Number of delayed values that losses are shown at a save time.
+    fn shown(&self, system: &System<'_>) -> usize {
+        if self.shows_delayed { system.reads.len() } else { 0 }
     }
 
     fn bytes(&self) -> usize {
@@ -199,8 +208,14 @@ impl GradientMethod for HybridAdjoint {
     }
 
     fn state_sensitivities(&self) -> Option<Box<dyn StateSensitivities>> {
-        let forward = HybridForward::new(self.traced.trace.tableau);
+        let mut forward = HybridForward::new(self.traced.trace.tableau);
+        forward.pass.traced.shows_delayed = self.traced.shows_delayed;
         Some(Box::new(forward.with_memory(self.traced.budget)))
+    }
+
+    fn show_delayed(&mut self) -> bool {
+        self.traced.shows_delayed = true;
+        true
     }
 
     fn evaluate(
@@ -214,9 +229,10 @@ impl GradientMethod for HybridAdjoint {
     ) -> Result<Evaluated, SolveError> {
         validate_gradients(ivp, grad_u0, grad_p, &HONOURED)?;
         let system = System::new(ivp);
-        self.saved.resize(saves.len(), system.n);
+        self.saved.resize_with_delayed(saves.len(), system.n, self.traced.shown(&system));
         let (forward, reached) =
             self.traced.solve(&system, settings, saves, &mut self.saved.states)?;
+        self.traced.trace.write_watched(&mut self.saved.delayed);
         let loss = self.saved.evaluate(loss);
         // What a loss says of states that were not reached has no meaning.
         self.saved.by_state[reached * system.n..].fill(0.0);
@@ -228,7 +244,8 @@ impl GradientMethod for HybridAdjoint {
                 return Err(SolveError::Cancelled { t: ivp.t0 });
             }
             if parts > 1 {
-                self.traced.trace(&system, settings, saves, part)?;
+                // Parts have no delays, of which losses would be shown something.
+                self.traced.trace(&system, settings, (saves, 0), part)?;
             }
             let (trace, reverse) = (&self.traced.trace, &mut self.reverse);
             match part + 1 == parts {
@@ -283,7 +300,8 @@ impl HybridForward {
     }
 
     fn again(&self) -> Option<Self> {
-        let again = Self::new(self.pass.traced.trace.tableau);
+        let mut again = Self::new(self.pass.traced.trace.tableau);
+        again.pass.traced.shows_delayed = self.pass.traced.shows_delayed;
         Some(again.with_memory(self.pass.traced.budget))
     }
 }
@@ -346,6 +364,19 @@ impl TangentPass for Pass {
             p.fill(0.0);
         }
         Ok(())
+    }
+
+    fn show(&mut self) -> bool {
+        self.traced.shows_delayed = true;
+        true
+    }
+
+    fn shown(&self, ivp: &Ivp<'_>) -> usize {
+        self.traced.shown(&System::new(ivp))
+    }
+
+    fn write_shown(&self, delayed: &mut [f64]) {
+        self.traced.trace.write_watched(delayed);
     }
 
     fn products(&self) -> u64 {

@@ -4,7 +4,7 @@ mod reads;
 
 use super::locate::Locator;
 use super::system::{System, refused};
-use super::trace::{Item, Kind, Trace};
+use super::trace::{Item, Kind, Trace, Watched, watched_in};
 use super::zeros;
 use crate::saves::SavedStates;
 use slopefield_kernel::Cotangent;
@@ -274,6 +274,7 @@ impl Reverse {
         let direction = system.ivp.direction();
         let cut = trace.time(info.cut);
         let is_cut = info.cut != info.end;
+        self.watched(system, trace, step, saved, grad_p)?;
         while *saves_end > 0 && (saves[*saves_end - 1] - t) * direction > 0.0 {
             *saves_end -= 1;
             let weights = saved.row_by_state(*saves_end, n);
@@ -341,6 +342,30 @@ impl Reverse {
         self.moments[info.begin] -= by_h;
         self.pass_on(trace, info.end);
         self.lambda.copy_from_slice(&self.beginnings[beginning]);
+        Ok(())
+    }
+
+    /// Sends the cotangents of the delayed values at save times in a step to what they come from. The
+    /// times are fixed.
+    fn watched(
+        &mut self,
+        system: &System<'_>,
+        trace: &Trace,
+        step: usize,
+        saved: &SavedStates,
+        grad_p: &mut [f64],
+    ) -> Result<(), SolveError> {
+        for index in watched_in(&trace.watched, step) {
+            let Watched { save, t, .. } = trace.watched[index];
+            self.input.fill(0.0);
+            self.input[trace.n..].copy_from_slice(saved.row_by_delayed(save));
+            let (at, sources) = (trace.watched_input(index), trace.sources_of_watched(index));
+            self.reads(system, trace, t, at, sources, None, grad_p)?;
+            for state in 0..trace.n {
+                let weight = self.input[state];
+                self.interpolated(trace, step, t, 0, state, weight, usize::MAX);
+            }
+        }
         Ok(())
     }
 

@@ -108,7 +108,7 @@ impl StartTime {
         };
         let part = Stretch::whole(&self.record);
         let record = (&self.record, &part);
-        self.builder.build(&system, settings, record, &within, &mut self.trace)?;
+        self.builder.build(&system, settings, record, &within, &[], &mut self.trace)?;
         Ok(system)
     }
 }

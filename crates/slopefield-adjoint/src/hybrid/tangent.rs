@@ -4,7 +4,7 @@ use super::build::weighted;
 use super::locate::{Condition, Locator, change_at};
 use super::reverse::{DIFFERENCES, difference, dot};
 use super::system::{System, refused};
-use super::trace::{Item, Kind, Source, Trace};
+use super::trace::{Item, Kind, Source, Trace, Watched, watched_in};
 use super::zeros;
 use slopefield_kernel::Tangent;
 use slopefield_solve::SolveError;
@@ -257,6 +257,7 @@ impl Forward {
             let u = trace.beginning(step).to_vec();
             return Err(SolveError::NonFinite { t: trace.span(step).0, state, u });
         }
+        self.watched(system, trace, step, along, saves.len(), sink);
         let direction = system.ivp.direction();
         while let Some(&s) = saves.get(*next)
             && ((cut - s) * direction > 0.0 || s == cut && !events)
@@ -272,6 +273,28 @@ impl Forward {
             *next += 1;
         }
         Ok(())
+    }
+
+    /// Hands the tangents of the delayed values at save times in a step to `sink`, behind those of all
+    /// states.
+    fn watched(
+        &mut self,
+        system: &System<'_>,
+        trace: &Trace,
+        step: usize,
+        along: Direction<'_>,
+        saves: usize,
+        sink: &mut dyn FnMut(usize, &[f64]),
+    ) {
+        for index in watched_in(&trace.watched, step) {
+            let Watched { save, t, .. } = trace.watched[index];
+            for state in 0..trace.n {
+                self.input[state] = self.interpolated(trace, step, (t, 0.0), 0, state);
+            }
+            let (at, sources) = (trace.watched_input(index), trace.sources_of_watched(index));
+            self.reads(system, trace, (t, 0.0), at, sources, None, along);
+            sink(saves + save, &self.input[trace.n..]);
+        }
     }
 
     /// Tangents of the slopes of a step.

@@ -68,6 +68,22 @@ pub(crate) struct Change {
     pub moment: usize,
 }
 
+/// A save time at which delayed values are asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Watched {
+    /// Its number among the saves.
+    pub save: usize,
+    pub t: f64,
+    /// The step that it is in.
+    pub step: usize,
+}
+
+/// Those in a step.
+pub(crate) fn watched_in(watched: &[Watched], step: usize) -> std::ops::Range<usize> {
+    let first = watched.partition_point(|w| w.step < step);
+    first..first + watched[first..].partition_point(|w| w.step == step)
+}
+
 /// What the solution went through, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Item {
@@ -105,6 +121,12 @@ pub(super) struct Trace {
     pub change_sources: Vec<Source>,
     /// and the state after it.
     pub afters: Vec<f64>,
+    /// Where delayed values are asked for,
+    pub watched: Vec<Watched>,
+    /// state and delayed values there,
+    pub watched_inputs: Vec<f64>,
+    /// and where the latter come from.
+    pub watched_sources: Vec<Source>,
 }
 
 impl Trace {
@@ -126,6 +148,9 @@ impl Trace {
             befores: Vec::new(),
             change_sources: Vec::new(),
             afters: Vec::new(),
+            watched: Vec::new(),
+            watched_inputs: Vec::new(),
+            watched_sources: Vec::new(),
         }
     }
 
@@ -143,6 +168,9 @@ impl Trace {
         self.befores.clear();
         self.change_sources.clear();
         self.afters.clear();
+        self.watched.clear();
+        self.watched_inputs.clear();
+        self.watched_sources.clear();
     }
 
     /// Bytes that a step takes, and a change.
@@ -169,8 +197,10 @@ impl Trace {
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         let numbers = self.inputs.len() + self.slopes.len() + self.befores.len();
-        8 * (numbers + self.afters.len())
-            + size_of::<Source>() * (self.sources.len() + self.change_sources.len())
+        let sources = self.sources.len() + self.change_sources.len() + self.watched_sources.len();
+        8 * (numbers + self.afters.len() + self.watched_inputs.len())
+            + size_of::<Source>() * sources
+            + size_of::<Watched>() * self.watched.len()
             + size_of::<Moment>() * self.moments.len()
             + size_of::<TraceStep>() * self.steps.len()
     }
@@ -249,6 +279,24 @@ impl Trace {
 
     pub fn sources_of_change(&self, change: usize) -> &[Source] {
         &self.change_sources[change * self.lags..(change + 1) * self.lags]
+    }
+
+    /// State and delayed values at a place watched.
+    pub fn watched_input(&self, index: usize) -> &[f64] {
+        &self.watched_inputs[index * self.all..(index + 1) * self.all]
+    }
+
+    pub fn sources_of_watched(&self, index: usize) -> &[Source] {
+        &self.watched_sources[index * self.lags..(index + 1) * self.lags]
+    }
+
+    /// Writes the delayed values at all places watched to the rows of their saves.
+    pub fn write_watched(&self, delayed: &mut [f64]) {
+        let behind = self.all - self.n;
+        for (index, watched) in self.watched.iter().enumerate() {
+            let row = &mut delayed[watched.save * behind..(watched.save + 1) * behind];
+            row.copy_from_slice(&self.watched_input(index)[self.n..]);
+        }
     }
 
     /// Place of `s` in a step and the length of the step.

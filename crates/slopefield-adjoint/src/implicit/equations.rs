@@ -4,7 +4,7 @@ use super::diagonal::DiagonalEquations;
 use super::interpolant::Interpolant;
 use super::radau::RadauEquations;
 use super::rosenbrock::RosenbrockEquations;
-use super::switched::SwitchedEquations;
+use super::switched::{ExplicitEquations, SwitchedEquations};
 use slopefield_solve::runge_kutta::MAX_DENSE_STAGES;
 use slopefield_solve::{Coefficients, Ivp, SolveError, Tableau, coefficients};
 
@@ -172,6 +172,11 @@ pub(super) fn equations(name: &str) -> Option<Box<dyn StageEquations>> {
         None if name == "radau" => Some(Box::new(RadauEquations::new())),
         None => None,
     }
+}
+
+/// The equations of the explicit method of a table.
+pub(super) fn explicit_equations(table: &'static Tableau) -> Box<dyn StageEquations> {
+    Box::new(ExplicitEquations::new(table))
 }
 
 /// `sum += factor · x`.

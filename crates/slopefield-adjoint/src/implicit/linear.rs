@@ -9,7 +9,8 @@ pub(super) struct Linear {
     pub jacobian: Jacobian<f64>,
     pub mass: Mass<f64>,
     pub matrix: IterationMatrix<f64>,
-    /// `∂M/∂p`: the changes of all entries along the first parameter, along the second, ….
+    /// `∂M/∂p`: the changes of all entries along the first parameter, along the second, …, up to the last
+    /// that matters.
     mass_by_p: Vec<f64>,
     /// A direction of parameters, 0 between calls, and one of states that is always 0.
     unit: Vec<f64>,
@@ -113,7 +114,8 @@ impl Linear {
     ) {
         let Some(parameter) = parameter else { return };
         let Some(pattern) = self.mass.pattern() else { return };
-        let changes = &self.mass_by_p[parameter * pattern.len()..(parameter + 1) * pattern.len()];
+        let place = parameter * pattern.len()..(parameter + 1) * pattern.len();
+        let Some(changes) = self.mass_by_p.get(place) else { return };
         for (j, x) in x.iter().enumerate() {
             for (i, m) in pattern.column(j).iter().zip(&changes[pattern.range(j)]) {
                 out[*i as usize] += factor * m * x;
@@ -137,7 +139,7 @@ impl Linear {
     }
 }
 
-/// Writes `∂M/∂p`, whose entries for one parameter stand together.
+/// Writes `∂M/∂p`, whose entries for one parameter stand together, up to the last parameter that matters.
 fn mass_by_parameters(
     ivp: &Ivp<'_>,
     mass: &Mass<f64>,
@@ -148,7 +150,7 @@ fn mass_by_parameters(
         return Ok(());
     };
     let (entries, params) = (pattern.len(), ivp.p.len());
-    table.resize(entries * params, 0.0);
+    let mut matters = 0;
     let (mut weights, mut row) = (vec![0.0; entries], vec![0.0; params]);
     let mut scratch = vec![0.0; kernel.scratch_len()];
     let at = Point { t: ivp.t0, u: ivp.u0, p: ivp.p };
@@ -163,7 +165,12 @@ fn mass_by_parameters(
             ));
         }
         weights[k] = 0.0;
-        for (parameter, value) in row.iter().enumerate() {
+        let last = row.iter().rposition(|value| *value != 0.0).map_or(0, |last| last + 1);
+        if last > matters {
+            table.resize(entries * last, 0.0);
+            matters = last;
+        }
+        for (parameter, value) in row[..matters].iter().enumerate() {
             table[parameter * entries + k] = *value;
         }
     }

@@ -29,4 +29,5 @@ pub use adjoint::ImplicitAdjoint;
 pub use bdf::{BdfAdjoint, BdfSensitivity};
 pub(crate) use hybrid::HONOURED as HONOURED_IMPLICITLY;
 pub use hybrid::{ImplicitHybridAdjoint, ImplicitHybridSensitivity};
+pub(crate) use hybrid::{TapedSecondOrder, needs_curvature};
 pub use sensitivity::ImplicitSensitivity;

@@ -9,6 +9,8 @@ pub(super) struct Sides {
     explicit: Option<Stages>,
     /// The table of the explicit method, where it takes steps.
     pub table: Option<&'static Tableau>,
+    /// The same where it takes all of them.
+    pub always: Option<&'static Tableau>,
 }
 
 impl Sides {
@@ -16,7 +18,13 @@ impl Sides {
     pub fn of(name: &str, equations: &dyn StageEquations) -> Option<Self> {
         let mut implicit = one_step(if equations.switches() { "rodas5p" } else { name })?;
         implicit.freeze();
-        Some(Sides { implicit, explicit: None, table: None })
+        Some(Sides { implicit, explicit: None, table: None, always: None })
+    }
+
+    /// The explicit method of a table.
+    pub fn explicit(table: &'static Tableau) -> Self {
+        let implicit = Box::new(Stages::new(table));
+        Sides { implicit, explicit: None, table: None, always: Some(table) }
     }
 
     /// Lets the explicit method of `table` take steps from now on, or the implicit one.

@@ -26,7 +26,7 @@ impl SwitchedEquations {
     pub fn new() -> Self {
         SwitchedEquations {
             implicit: RosenbrockEquations::new(&RODAS5P),
-            explicit: ExplicitEquations::new(),
+            explicit: ExplicitEquations::new(&TSIT5),
             table: None,
             inner: Vec::new(),
         }
@@ -122,7 +122,7 @@ impl StageEquations for SwitchedEquations {
 }
 
 /// The equations of an explicit step.
-struct ExplicitEquations {
+pub(super) struct ExplicitEquations {
     table: &'static Tableau,
     linear: Linear,
     /// The unknowns, with those of the stages that only the interpolant needs.
@@ -133,9 +133,10 @@ struct ExplicitEquations {
 }
 
 impl ExplicitEquations {
-    fn new() -> Self {
+    /// Those of the method of a table.
+    pub fn new(table: &'static Tableau) -> Self {
         let (rows, point, back, weighted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        ExplicitEquations { table: &TSIT5, linear: Linear::new(), rows, point, back, weighted }
+        ExplicitEquations { table, linear: Linear::new(), rows, point, back, weighted }
     }
 
     /// Takes the unknowns of a step, and evaluates those that were not recorded.
@@ -165,6 +166,10 @@ impl ExplicitEquations {
 impl StageEquations for ExplicitEquations {
     fn stages(&self) -> usize {
         self.table.dense_stages()
+    }
+
+    fn solved_exactly(&self) -> bool {
+        true
     }
 
     fn end_weights(&self) -> Weights {

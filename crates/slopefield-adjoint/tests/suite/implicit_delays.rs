@@ -5,12 +5,17 @@ use crate::common;
 use common::delayed::Delayed;
 use common::dual::{D, System, c, crossing};
 use common::{Hybrid, hybrid_gradient, relative_distance, spread};
-use slopefield_adjoint::{GradientMethod, ImplicitHybridAdjoint, ImplicitHybridSensitivity};
+use slopefield_adjoint::{
+    GradientMethod, HybridAdjoint, ImplicitHybridAdjoint, ImplicitHybridSensitivity,
+};
 use slopefield_kernel::Crossing;
 use slopefield_solve::{Ivp, Settings, delay_method, drive};
 
 const METHODS: [&str; 7] =
     ["rosenbrock23", "rodas4p", "rodas5p", "trbdf2", "kencarp4", "kvaerno5", "radau"];
+
+/// Those that go through delays beside mass matrices and algebraic equations.
+const BESIDE_ALGEBRA: [&str; 4] = ["rosenbrock23", "rodas4p", "rodas5p", "radau"];
 
 fn exact_methods(name: &str) -> [Box<dyn GradientMethod>; 2] {
     [
@@ -336,6 +341,112 @@ fn a_constant_delay_has_the_derivatives_of_its_polynomials() {
     }
 }
 
+/// `(x, y)' = f` with a delayed `x`, where `y` follows fast.
+fn matured(p: &[D], u: &[D]) -> [D; 2] {
+    [p[0] * u[2] - p[1] * u[0] * u[1], 8.0 * (u[0] - u[1])]
+}
+
+/// A mass matrix with parameters, by columns.
+fn weights(p: &[D]) -> [D; 4] {
+    [1.0 + 0.3 * p[3], 0.2 * p[2], 0.1 * p[3] * p[3], c(1.4)]
+}
+
+#[test]
+fn a_mass_matrix_beside_delays_is_that_of_equations_solved_for_the_derivatives() {
+    let delayed = |system: System| {
+        system
+            .delayed(
+                &[(0, 0, false)],
+                &[true],
+                |_, _, p, out| out[0] = p[2],
+                |t, _, p, out| (out[0], out[1]) = (p[4] * (1.0 + 0.1 * t), c(0.3)),
+            )
+            .jumps_at_start()
+            .curved()
+    };
+    let massive = delayed(System::new(2, 5, |_, u, p, out| out.copy_from_slice(&matured(p, u))))
+        .mass(|p, out| out.copy_from_slice(&weights(p)));
+    let solved = delayed(System::new(2, 5, |_, u, p, out| {
+        let ([f, g], [a, b, d, e]) = (matured(p, u), weights(p));
+        let determinant = a * e - b * d;
+        out[0] = (e * f - d * g) / determinant;
+        out[1] = (a * g - b * f) / determinant;
+    }));
+    let saves = spread(0.0, 5.0, 8);
+    let case = |system| Hybrid {
+        system,
+        span: (0.0, 5.0),
+        u0: &[0.7, 0.5],
+        p: &[1.2, 0.8, 1.1, 0.6, 0.9],
+        saves: &saves,
+        tolerance: 1e-6,
+    };
+    for name in BESIDE_ALGEBRA {
+        let [expected, _] =
+            exact_methods(name).map(|mut m| hybrid_gradient(&mut *m, &case(&solved)).unwrap());
+        for mut method in exact_methods(name) {
+            let found = hybrid_gradient(&mut *method, &case(&massive)).unwrap();
+            let off = relative_distance(&found[1..], &expected[1..]);
+            assert!(off < 1e-8, "{} of {name}: {off:e}\n{found:?}\n{expected:?}", method.name());
+        }
+    }
+}
+
+#[test]
+fn an_algebraic_equation_that_reads_the_past() {
+    // 0 = y − a x(t − τ) with x' = b y − c x is x' = a b x(t − τ) − c x.
+    let delays = |system: System| {
+        system
+            .delayed(
+                &[(0, 0, false)],
+                &[true],
+                |_, _, p, out| out[0] = p[3],
+                |t, _, p, out| out.iter_mut().for_each(|x| *x = p[4] * (1.0 + 0.1 * t)),
+            )
+            .curved()
+    };
+    let algebraic = delays(System::new(2, 5, |_, u, p, out| {
+        out[0] = p[1] * u[1] - p[2] * u[0];
+        out[1] = u[1] - p[0] * u[2];
+    }))
+    .mass(|_, out| {
+        out.iter_mut().enumerate().for_each(|(i, x)| *x = c(f64::from(u8::from(i == 0))))
+    });
+    let plain = delays(System::new(1, 5, |_, u, p, out| {
+        out[0] = p[0] * p[1] * u[1] - p[2] * u[0];
+    }));
+    let (p, saves) = ([0.8, 1.1, 0.9, 1.3, 0.7], spread(0.5, 5.0, 7));
+    let span = (0.0, 5.0);
+    let case = Hybrid { system: &plain, span, u0: &[0.5], p: &p, saves: &saves, tolerance: 1e-11 };
+    let mut accurate = HybridAdjoint::named("vern9").unwrap();
+    let expected = hybrid_gradient(&mut accurate, &case).unwrap();
+    // The loss is that of x alone, with the same targets.
+    let loss = |states: &[f64], by_state: &mut [f64]| {
+        let x: Vec<f64> = states.iter().step_by(2).copied().collect();
+        let mut by_x = vec![0.0; x.len()];
+        let sum = common::reached_squares(&x, &mut by_x);
+        by_state.iter_mut().step_by(2).zip(by_x).for_each(|(w, by)| *w = by);
+        sum
+    };
+    for name in BESIDE_ALGEBRA {
+        // A method of low order takes very many steps for that.
+        let tolerance = if name == "rosenbrock23" { 1e-7 } else { 1e-9 };
+        let settings = Settings::with_tolerances(tolerance, tolerance);
+        let ivp = Ivp { rhs: &algebraic, t0: 0.0, t1: 5.0, u0: &[0.5, 9.0], p: &p };
+        let found = exact_methods(name).map(|mut method| {
+            let (_, by_u0, by_p) =
+                common::gradient(&mut *method, &ivp, &settings, &saves, &mut { loss }).unwrap();
+            // It is found, whatever is given.
+            assert!(by_u0[1].abs() < 1e-12 * by_u0[0].abs(), "{name}: {by_u0:?}");
+            [vec![by_u0[0]], by_p].concat()
+        });
+        let apart = relative_distance(&found[0], &found[1]);
+        assert!(apart < 1e-9, "{name}: {apart:e} {found:?}");
+        let off = relative_distance(&found[0], &expected[1..]);
+        assert!(off < 3e-5, "{name}: {off:e} {:?} {expected:?}", found[0]);
+    }
+}
+
 #[test]
 fn what_has_no_exact_gradient_is_refused_in_a_sentence() {
     let refusal = |system: &System, name: &str| {
@@ -361,6 +472,11 @@ fn what_has_no_exact_gradient_is_refused_in_a_sentence() {
     );
     assert!(refusal(&neutral, "rodas5p").contains("second derivatives"));
     assert!(refusal(&neutral.curved(), "rodas5p").contains("slopes of the past"));
-    let algebraic = one_delay().mass(|_, out| out[0] = c(2.0));
-    assert!(refusal(&algebraic, "radau").contains("delays beside algebraic"));
+    let eventful = one_delay()
+        .mass(|_, out| out[0] = c(2.0))
+        .roots(1, |_, u, _, out| out[0] = u[0] - 0.5)
+        .event(crossing(0, Crossing::Both), |_, u, _, out| out[0] = 2.0 * u[0]);
+    assert!(refusal(&eventful, "radau").contains("delays beside algebraic"));
+    let massive = one_delay().mass(|_, out| out[0] = c(2.0));
+    assert!(refusal(&massive, "kencarp4").contains("slopes of algebraic variables"));
 }

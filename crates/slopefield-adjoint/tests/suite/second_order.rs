@@ -133,7 +133,7 @@ fn a_system_without_second_derivatives_is_refused() {
     let mut method = SecondOrderAdjoint::named("tsit5").unwrap();
     let error = product(&mut method, &ivp, &Settings::default(), &[1.0], &[1.0, 0.0]).unwrap_err();
     assert!(error.to_string().contains("second derivatives"), "{error}");
-    assert!(SecondOrderAdjoint::named("rodas5p").is_none());
+    assert!(SecondOrderAdjoint::named("bdf").is_none());
 }
 
 /// `u' = −a u` with `L = u(T)²/2 = u0² e^(−2aT)/2`.

@@ -26,10 +26,12 @@ mod lags;
 mod methods;
 mod passages;
 mod read;
+mod saved;
 mod stepper;
 mod steps;
 
 pub use kept::KeptPast;
 pub(crate) use methods::one_step;
 pub use methods::{delay_method, delay_method_single};
+pub use saved::{DelayedRows, drive_with_delayed};
 pub use stepper::DelayStepper;

@@ -31,7 +31,7 @@ pub(super) fn delayed_paths(
             settings.path = first + (part * portion + i) as u64;
             let mut watch = Watch::new(*ivp, saves, width);
             total += drive(&mut *stepper, ivp, &settings, saves, row, Some(&mut watch))?;
-            delayed.copy_from_slice(&watch.delayed);
+            delayed.copy_from_slice(watch.delayed.rows());
         }
         Ok(total)
     };

@@ -1,41 +1,10 @@
 //! Second derivatives of the loss of a study.
 
-use slopefield_graph::network::BuiltinNetworks;
-use slopefield_study::gradient::Route;
-use slopefield_study::{BuiltinSolvers, Prepared, StudyFile, TableData};
-use slopefield_train::{Methods, Objective, SecondDerivatives};
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
+use crate::support;
 
-fn study(text: &str) -> StudyFile {
-    slopefield_study::load::parse(text, Path::new("study.toml")).unwrap()
-}
-
-fn prepare(model: &str, text: &str, columns: &[(&str, Vec<f64>)]) -> Prepared {
-    let numeric = columns.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
-    let table = TableData { numeric, text: Vec::new() };
-    let tables = BTreeMap::from([("data".to_owned(), table)]);
-    let text = format!("[data.data]\nfile = \"data\"\n{text}");
-    Prepared::new(model, &study(&text), &tables, &BuiltinNetworks, &BuiltinSolvers).unwrap()
-}
-
-fn objective(prepared: &Prepared) -> Objective {
-    let (solver, model) = (prepared.solver.0.clone(), prepared.model.clone());
-    let (same, again) = (model.clone(), solver.clone());
-    let methods = Methods {
-        gradient: Arc::new(move |_| {
-            let (solver, memory) = (solver.as_str(), 1 << 28);
-            let route = Route { model: &model, solver, solvers: &BuiltinSolvers, memory };
-            route.method("discrete").unwrap()
-        }),
-        stepper: Arc::new(move |_| {
-            slopefield_study::solvers::stepper(&same, &again, &BuiltinSolvers).unwrap()
-        }),
-        replay: Arc::new(|_, _| None),
-    };
-    Objective::new(prepared.problem.clone(), methods).unwrap()
-}
+use slopefield_study::Prepared;
+use slopefield_train::SecondDerivatives;
+use support::{objective, prepare};
 
 /// Products against differences of the gradient of the same steps, along two directions.
 #[track_caller]
@@ -44,10 +13,10 @@ fn agrees(mut prepared: Prepared, h: f64, relative: f64) {
     // Steps of one length, whatever the parameters.
     (settings.h_init, settings.h_max) = (Some(h), h);
     (settings.rtol, settings.atol) = (1e3, vec![1e3]);
-    let mut objective = objective(&prepared);
-    let [initial, observe] = prepared.model.second_derivatives();
-    let solver = prepared.solver.0.as_str();
-    let second = SecondDerivatives { solver, initial: &*initial, observe: &*observe };
+    let mut objective = objective(&prepared, "discrete");
+    let (initial, observe) = prepared.second_derivatives();
+    let (solver, memory) = (prepared.solver.0.as_str(), 1 << 28);
+    let second = SecondDerivatives { solver, memory, initial: &*initial, observe: &observe };
     let z: Vec<f64> =
         objective.z_start().iter().enumerate().map(|(i, z)| z + 0.1 * (i as f64).sin()).collect();
     let n = z.len();
@@ -131,15 +100,65 @@ observe y = x
     agrees(prepare(model, text, &columns), 0.1, 1e-8);
 }
 
+const VAN_DER_POL: &str = "\
+param mu = 3 in [0.1, 20] log
+param x0 = 1.2 in [0.1, 3]
+param s = 0.2 in [0.01, 5] log
+state x = x0
+state y = 0.3*x0^2
+x' = y
+y' = mu*(1 - x^2)*y - x + 0.2*sin(t)
+observe seen = x + 0.1*y^2 with normal(s)
+";
+
+fn swings() -> Vec<(&'static str, Vec<f64>)> {
+    vec![("t", vec![0.0, 0.31, 0.75, 1.2]), ("seen", vec![1.1, 1.0, 0.7, 0.4])]
+}
+
+#[test]
+fn products_go_through_implicit_methods() {
+    for solver in ["rodas5p", "kencarp4", "radau"] {
+        let text = format!("[solver]\nmethod = \"{solver}\"\n");
+        agrees(prepare(VAN_DER_POL, &text, &swings()), 0.05, 1e-8);
+    }
+}
+
+#[test]
+fn products_go_through_doses() {
+    // At fixed times, so that all steps stay where they are.
+    let model = format!(
+        "{VAN_DER_POL}param dose = 0.3 in [0.01, 2] log\n\
+        at [0.4, 0.9]: x += dose*(1 + 0.1*y)\n"
+    );
+    for solver in ["tsit5", "rodas5p", "kencarp4"] {
+        let text = format!("[solver]\nmethod = \"{solver}\"\n");
+        agrees(prepare(&model, &text, &swings()), 0.05, 1e-8);
+    }
+}
+
+#[test]
+fn products_go_through_inputs() {
+    for how in ["linear", "previous"] {
+        let model = VAN_DER_POL.replace("0.2*sin(t)", "0.4*u*x").replace("0.1*y^2", "0.1*y^2*u");
+        let model = format!("input u = column(\"force\", {how})\n{model}");
+        let mut columns = swings();
+        columns.push(("force", vec![0.3, 1.0, -0.5, 0.8]));
+        for solver in ["tsit5", "rodas5p", "kencarp4"] {
+            let text = format!("[solver]\nmethod = \"{solver}\"\n");
+            agrees(prepare(&model, &text, &columns), 0.05, 1e-8);
+        }
+    }
+}
+
 #[test]
 fn what_has_no_second_derivatives_is_refused() {
     let refusal = |model: &str, text: &str| {
         let columns = [("t", vec![0.0, 1.0]), ("y", vec![1.0, 0.9])];
         let prepared = prepare(model, text, &columns);
-        let [initial, observe] = prepared.model.second_derivatives();
-        let solver = prepared.solver.0.as_str();
-        let second = SecondDerivatives { solver, initial: &*initial, observe: &*observe };
-        let mut objective = objective(&prepared);
+        let (initial, observe) = prepared.second_derivatives();
+        let (solver, memory) = (prepared.solver.0.as_str(), 1 << 28);
+        let second = SecondDerivatives { solver, memory, initial: &*initial, observe: &observe };
+        let mut objective = objective(&prepared, "discrete");
         let z = objective.z_start();
         let n = z.len();
         let (mut grad, mut product) = (vec![0.0; n], vec![0.0; n]);
@@ -147,10 +166,8 @@ fn what_has_no_second_derivatives_is_refused() {
         found.unwrap_err().message
     };
     let plain = "param k = 1\nstate x = 1\nx' = -k*x\nobserve y = x\n";
-    let stiff = refusal(plain, "[solver]\nmethod = \"rodas5p\"\n");
-    assert!(stiff.contains("not through `rodas5p`"), "{stiff}");
-    let events = refusal(&format!("{plain}at 0.5: x += k\n"), "");
-    assert!(events.contains("events"), "{events}");
+    let moving = refusal(&format!("{plain}at [0.5*k, k]: x += k\n"), "");
+    assert!(moving.contains("exactly at the instant t = 1"), "{moving}");
     let noise = "noise W\nparam k = 1\nstate x = 1\nx' = -k*x + W'\nobserve y = x\n";
     let noise = refusal(noise, "[solver]\nmethod = \"em\"\n");
     assert!(noise.contains("not through `em`"), "{noise}");

@@ -395,17 +395,3 @@ fn a_ball_reaches_the_height_that_is_asked_for() {
     }
     near(v * (15.0 - begin) - 4.9 * (15.0 - begin).powi(2), 20.0, 1e-6);
 }
-
-/// Training has the states at a save point, and nothing of the past.
-#[test]
-fn an_observation_of_a_delayed_value_is_refused_by_name() {
-    let text = "state x = 1\nparam k = 1\nx' = -k*delay(x, 0.5)\nobserve now = x\n\
-                observe before = delay(x, 0.5)\n";
-    let study = "[data.d]\nfile = \"d\"\n";
-    let study = load::parse(study, Path::new("study.toml")).unwrap();
-    let names = ["t", "now", "before"].map(|name| (name.to_owned(), vec![0.0, 1.0]));
-    let tables = [("d".to_owned(), TableData { numeric: names.to_vec(), text: Vec::new() })].into();
-    let refused = Prepared::new(text, &study, &tables, &BuiltinNetworks, &BuiltinSolvers);
-    let why = format!("{:?}", refused.err().unwrap());
-    assert!(why.contains("observation before reads a delayed value"), "{why}");
-}

@@ -31,9 +31,8 @@ pub(super) fn noise_only(problem: &Problem) -> Vec<bool> {
             // Elsewhere than at the start, where a term may vanish by chance.
             let moved =
                 |(i, v): (usize, &f64)| v + shift * (1.0 + v.abs()) * (1.0 + 0.3 * i as f64);
-            let at: Vec<f64> = u.iter().enumerate().map(moved).collect();
             // Delayed values stand behind the states, and are of their size.
-            let wide = kernels.rhs.shape().states;
+            let (wide, seen) = (kernels.rhs.shape().states, problem.observed());
             let with_delayed: Vec<f64> =
                 u.iter().cycle().take(wide).enumerate().map(moved).collect();
             let t = experiment.t0 + shift.abs();
@@ -57,8 +56,8 @@ pub(super) fn noise_only(problem: &Problem) -> Vec<bool> {
             let own = problem.kernels_of(index);
             mark(&*own.initial, &[], &all, &mut in_model);
             mark(&*own.rhs, &with_delayed, &all, &mut in_model);
-            mark(&*own.observe, &at, &value_rows, &mut in_model);
-            mark(&*own.observe, &at, &noise_rows, &mut in_noise);
+            mark(&*own.observe, &with_delayed[..seen], &value_rows, &mut in_model);
+            mark(&*own.observe, &with_delayed[..seen], &noise_rows, &mut in_noise);
         }
     }
     in_noise.iter().zip(&in_model).map(|(noise, model)| *noise && !*model).collect()

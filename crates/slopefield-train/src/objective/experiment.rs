@@ -9,7 +9,9 @@ use crate::noise::Term;
 use crate::problem::{Experiment, ModelKernels, ObservationSpec, Problem, Source};
 use slopefield_adjoint::{Evaluated, GradientMethod, steady_states};
 use slopefield_kernel::{Cotangent, Point};
-use slopefield_solve::{Ivp, StepObserver, StepTimes, Stepper, drive};
+use slopefield_solve::{
+    Ivp, Settings, SolveError, Stats, StepObserver, StepTimes, Stepper, drive, drive_with_delayed,
+};
 
 /// Work arrays and grids of one experiment.
 pub(super) struct ExperimentLoss {
@@ -79,6 +81,39 @@ pub(crate) fn initial_state(
     Ok(())
 }
 
+/// Solves and writes what observations take at `saves` to `rows`: the states, and where some observation
+/// reads the past, the delayed values behind them.
+pub(crate) fn solve_rows(
+    problem: &Problem,
+    stepper: &mut dyn Stepper,
+    ivp: &Ivp<'_>,
+    settings: &Settings,
+    saves: &[f64],
+    rows: &mut [f64],
+) -> Result<Stats, SolveError> {
+    if problem.observes_the_past() {
+        drive_with_delayed(stepper, ivp, settings, saves, rows)
+    } else {
+        drive(stepper, ivp, settings, saves, rows, None)
+    }
+}
+
+/// Lets a gradient method show delayed values where observations read them.
+pub(super) fn show_what_is_observed(
+    problem: &Problem,
+    method: &mut dyn GradientMethod,
+) -> Result<(), Failure> {
+    if !problem.observes_the_past() || method.show_delayed() {
+        return Ok(());
+    }
+    let message = format!(
+        "observations that read delayed values are differentiated by the methods `discrete` and \
+         `forward`, not by `{}`",
+        method.name()
+    );
+    Err(Failure::new(FailureKind::Solve, message))
+}
+
 /// Longest scratch that any of the model functions needs.
 pub(crate) fn scratch_len(kernels: &ModelKernels) -> usize {
     kernels.initial.scratch_len().max(kernels.observe.scratch_len())
@@ -108,7 +143,7 @@ impl ExperimentLoss {
             grad_u0: vec![0.0; n],
             grad_p: vec![0.0; params],
             direct_p: vec![0.0; params],
-            states: vec![0.0; held_out.times.len() * n],
+            states: vec![0.0; held_out.times.len() * problem.observed()],
             held_out,
             observed: vec![0.0; outputs],
             weights: vec![0.0; outputs],
@@ -199,7 +234,8 @@ impl ExperimentLoss {
         self.grad_p.fill(0.0);
         self.grad_u0.fill(0.0);
 
-        let n = self.u0.len();
+        show_what_is_observed(problem, &mut *self.method)?;
+        let n = problem.observed();
         let saves = &self.training.times[..rows];
         let mut compare = Compare {
             kernels: problem.kernels_of(self.index),
@@ -247,9 +283,11 @@ impl ExperimentLoss {
             let result = match &mut self.frozen {
                 Some(steps) => {
                     let mut states = vec![0.0; rows * n];
-                    drive(&mut **steps, &ivp, settings, saves, &mut states, None).map(|_| {
-                        loss(&states, &mut vec![0.0; rows * n]);
-                    })
+                    solve_rows(problem, &mut **steps, &ivp, settings, saves, &mut states).map(
+                        |_| {
+                            loss(&states, &mut vec![0.0; rows * n]);
+                        },
+                    )
                 }
                 None => {
                     let gradient =
@@ -337,7 +375,7 @@ impl ExperimentLoss {
         };
         let saves = &grid.times[..rows];
         let last = saves[rows - 1];
-        let n = self.u0.len();
+        let n = problem.observed();
         self.states.resize(self.states.len().max(rows * n), 0.0);
         let states = &mut self.states[..rows * n];
         if last > experiment.t0 || experiment.steady {
@@ -352,7 +390,7 @@ impl ExperimentLoss {
                 steady_states(&ivp, &problem.settings, saves, states)
             } else {
                 let stepper = self.stepper.get_or_insert_with(stepper);
-                drive(&mut **stepper, &ivp, &problem.settings, saves, states, None)
+                solve_rows(problem, &mut **stepper, &ivp, &problem.settings, saves, states)
             };
             solved.map_err(|error| Failure::from_solve(self.index, &experiment.name, error))?;
         } else {

@@ -2,7 +2,9 @@
 //! states: `Σ Jᵀ W J` over the measurements, `J` the derivative of the observed value and its
 //! noise arguments by θ and `W` their information ([`crate::NoiseKind::information`]).
 
-use super::experiment::{Compare, ExperimentLoss, assemble_params, initial_state};
+use super::experiment::{
+    Compare, ExperimentLoss, assemble_params, initial_state, show_what_is_observed,
+};
 use super::{Evaluation, Objective, Sums};
 use crate::failure::{Failure, FailureKind};
 use crate::problem::{ParamKind, Problem, Source};
@@ -147,9 +149,12 @@ impl ExperimentLoss {
         initial_state(problem, self.index, &self.p, &mut self.u0, &mut self.scratch)?;
         let saves = &self.training.times[..rows];
         let kernels = problem.kernels_of(self.index);
+        show_what_is_observed(problem, &mut *self.method)?;
         let (n, columns) = (self.u0.len(), self.u0.len() + self.p.len());
+        // Numbers of a row that observations take.
+        let width = problem.observed();
         let work = &mut self.linearised;
-        work.resize(rows, n, self.p.len(), self.observed.len());
+        work.resize(rows, width, columns, (self.p.len(), self.observed.len()));
         work.used.clear();
         for source in &experiment.params {
             if let Source::Theta(i) = *source
@@ -169,7 +174,7 @@ impl ExperimentLoss {
             select(*element, &mut work.direction);
             let at = Point { t: experiment.t0, u: &[], p: &self.p };
             let along = Tangent { t: 0.0, u: &[], p: &work.direction };
-            kernels.initial.jvp(at, along, &mut work.along, du0, &mut self.scratch);
+            kernels.initial.jvp(at, along, &mut work.along[..n], du0, &mut self.scratch);
             for &(state, _) in &experiment.fixed_initial {
                 du0[state] = 0.0;
             }
@@ -217,10 +222,10 @@ impl ExperimentLoss {
         };
         let size = theta.len();
         for (row, &t) in saves.iter().enumerate() {
-            let at = Point { t, u: &work.states[row * n..(row + 1) * n], p: compare.p };
+            let at = Point { t, u: &work.states[row * width..(row + 1) * width], p: compare.p };
             let points = self.training.at(row);
             compare.row(at, points, sums, None)?;
-            let by_start = &work.by_start[row * n * columns..(row + 1) * n * columns];
+            let by_start = &work.by_start[row * width * columns..(row + 1) * width * columns];
             for (k, element) in work.used.iter().enumerate() {
                 select(*element, &mut work.direction);
                 let du0 = &work.initial[k * n..(k + 1) * n];
@@ -267,10 +272,16 @@ impl ExperimentLoss {
 }
 
 impl Linearised {
-    fn resize(&mut self, rows: usize, n: usize, params: usize, outputs: usize) {
-        self.states.resize(rows * n, 0.0);
-        self.by_start.resize(rows * n * (n + params), 0.0);
-        self.along.resize(n, 0.0);
+    fn resize(
+        &mut self,
+        rows: usize,
+        width: usize,
+        columns: usize,
+        (params, outputs): (usize, usize),
+    ) {
+        self.states.resize(rows * width, 0.0);
+        self.by_start.resize(rows * width * columns, 0.0);
+        self.along.resize(width, 0.0);
         self.direction.resize(params, 0.0);
         self.value.resize(outputs, 0.0);
     }

@@ -10,16 +10,30 @@ use crate::problem::{ParamKind, Problem, Source};
 use slopefield_adjoint::{SecondOrder, SecondOrderAdjoint};
 use slopefield_kernel::{Cotangent, HessianProduct, Point, Tangent};
 use slopefield_solve::Ivp;
+use std::sync::Arc;
 
 /// What products with the Hessian need beside a [`Problem`].
 #[derive(Clone, Copy)]
 pub struct SecondDerivatives<'a> {
-    /// Name of the solver, an explicit Runge–Kutta method.
+    /// Name of the solver, a one-step method.
     pub solver: &'a str,
+    /// Bytes that one product may hold.
+    pub memory: u64,
     /// Of the initial values.
     pub initial: &'a dyn HessianProduct,
-    /// Of the observations.
-    pub observe: &'a dyn HessianProduct,
+    /// Of the observations: for each experiment, or one for all.
+    pub observe: &'a [Arc<dyn HessianProduct>],
+}
+
+impl<'a> SecondDerivatives<'a> {
+    /// Of the observations in an experiment.
+    fn observe_of(&self, experiment: usize) -> Option<&'a dyn HessianProduct> {
+        let found = match self.observe {
+            [one] => Some(one),
+            several => several.get(experiment),
+        };
+        found.map(|product| &**product)
+    }
 }
 
 /// The Hessian of the loss at a place.
@@ -54,9 +68,8 @@ impl Objective {
     /// gradient of the discrete adjoint, whose derivative it is; about four solves.
     ///
     /// # Errors
-    /// As [`Objective::evaluate`]; a sentence for systems with delays, noise, jumps, events and mass
-    /// matrices, for data at rest, for inputs, and for solvers that are no explicit Runge–Kutta
-    /// methods.
+    /// As [`Objective::evaluate`]; a sentence for systems with delays, noise, jumps and mass matrices,
+    /// for data at rest, and for solvers that are no one-step methods.
     pub fn hessian_product(
         &mut self,
         z: &[f64],
@@ -175,17 +188,22 @@ impl ExperimentLoss {
             let message = format!("experiment {}: {what}", experiment.name);
             Err(Failure::new(FailureKind::Solve, message))
         };
-        if experiment.steady || self.many.is_some() || !problem.driven.is_empty() {
+        if experiment.steady || self.many.is_some() || problem.observes_the_past() {
             return refuse(
-                "products with the Hessian go through solutions over time of models without inputs",
+                "products with the Hessian go through solutions over time, observed without delays",
             );
         }
+        let Some(observe) = second.observe_of(index) else {
+            return refuse("the second derivatives of its observations are not known");
+        };
         let Some(mut method) = SecondOrderAdjoint::named(second.solver) else {
             return refuse(&format!(
-                "products with the Hessian go through explicit Runge–Kutta methods, not through `{}`",
+                "products with the Hessian go through the steps of one-step methods, not through `{}`; \
+                 use tsit5, rodas5p, kencarp4 or radau",
                 second.solver
             ));
         };
+        method = method.with_memory(second.memory);
         assemble_params(experiment, theta, &mut self.p);
         initial_state(problem, index, &self.p, &mut self.u0, &mut self.scratch)?;
         let kernels = problem.kernels_of(index);
@@ -195,7 +213,7 @@ impl ExperimentLoss {
             *d = if let Source::Theta(i) = *source { along[i] } else { 0.0 };
         }
         let room = self.scratch.len().max(second.initial.scratch_len());
-        let mut scratch = vec![0.0; room.max(second.observe.scratch_len())];
+        let mut scratch = vec![0.0; room.max(observe.scratch_len())];
         let start = Point { t: experiment.t0, u: &[], p: &self.p };
         let along_start = Tangent { t: 0.0, u: &[], p: &dp };
         let (mut value, mut du0) = (vec![0.0; n], vec![0.0; n]);
@@ -206,7 +224,7 @@ impl ExperimentLoss {
         let saves = &self.training.times[..];
         let (mut by_u0, mut by_p) = (Pair::zeros(n), Pair::zeros(params));
         let mut direct = Pair::zeros(params);
-        let mut seen = Seen { problem, index, second, dp: &dp, scratch: &mut scratch };
+        let mut seen = Seen { problem, index, observe, dp: &dp, scratch: &mut scratch };
         let training = &self.training;
         let (mut own, mut failure) = (Sums::default(), None);
         let mut loss = |u: &[f64], du: &[f64], w: &mut [f64], dw: &mut [f64]| {
@@ -276,7 +294,7 @@ impl ExperimentLoss {
 struct Seen<'a> {
     problem: &'a Problem,
     index: usize,
-    second: SecondDerivatives<'a>,
+    observe: &'a dyn HessianProduct,
     dp: &'a [f64],
     scratch: &'a mut [f64],
 }
@@ -322,7 +340,7 @@ impl Seen<'_> {
         let grad = Cotangent { t: &mut dt, u: &mut *change_u, p: &mut direct.change };
         kernels.observe.vjp(at, &weights.change, grad, self.scratch);
         let grad = Cotangent { t: &mut dt, u: change_u, p: &mut direct.change };
-        self.second.observe.hvp(at, along, &weights.value, grad, self.scratch);
+        self.observe.hvp(at, along, &weights.value, grad, self.scratch);
         Ok(())
     }
 }

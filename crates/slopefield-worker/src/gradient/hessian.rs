@@ -20,9 +20,9 @@ pub(super) fn view(
     let gradient = &prepared.gradient.0;
     let mut objective = super::objective(prepared, gradient, solvers).map_err(failure::study)?;
     objective.set_cancel(Some(control.cancel.clone()));
-    let [initial, observe] = prepared.model.second_derivatives();
-    let solver = prepared.solver.0.as_str();
-    let second = SecondDerivatives { solver, initial: &*initial, observe: &*observe };
+    let (initial, observe) = prepared.second_derivatives();
+    let (solver, memory) = (prepared.solver.0.as_str(), prepared.memory);
+    let second = SecondDerivatives { solver, memory, initial: &*initial, observe: &observe };
     let z = objective.z_start();
     let n = z.len();
     let (mut grad, mut product) = (vec![0.0; n], vec![0.0; n]);

@@ -2,7 +2,7 @@
 
 use super::super::past::From;
 use super::super::system::{System, refused};
-use super::super::trace::{Kind, Source, Trace};
+use super::super::trace::{Kind, Source, Trace, Watched};
 use super::{At, Builder, weighted};
 use slopefield_solve::{Settings, SolveError};
 
@@ -167,6 +167,36 @@ impl Builder {
             }
         }
         Ok(())
+    }
+
+    /// Reads delayed values at the save times that are reached with step `step`.
+    pub(super) fn watch(
+        &mut self,
+        system: &System<'_>,
+        trace: &mut Trace,
+        step: usize,
+        saves: &[f64],
+    ) -> Result<(), SolveError> {
+        let (begin, cut) = (trace.span(step).0, trace.time(trace.steps[step].cut));
+        let mut sources = std::mem::take(&mut self.sources);
+        let mut found = Ok(());
+        while let Some(&t) = saves.get(trace.watched.len())
+            && (cut - t) * system.ivp.direction() >= 0.0
+            && found.is_ok()
+        {
+            for state in 0..trace.n {
+                self.row[state] = trace.value(step, t, 0, state);
+            }
+            let from = From { t, begin, step };
+            let (row, scratch) = (&mut self.row, &mut self.scratch);
+            found =
+                self.past.fill(system, trace, from, row, &mut sources, &[], scratch).map(|_| ());
+            trace.watched.push(Watched { save: trace.watched.len(), t, step });
+            trace.watched_inputs.extend_from_slice(&self.row);
+            trace.watched_sources.extend_from_slice(&sources);
+        }
+        self.sources = sources;
+        found
     }
 
     /// Goes through the end of a step without events: a discontinuity may begin there.

@@ -23,13 +23,15 @@ pub(super) struct Filled<'a> {
     kernel: &'a dyn Kernel,
     jacobian: Option<Matrix<'a>>,
     hessian: Option<Curvature<'a>>,
+    mass: Option<Mass<'a>>,
     noticed: Noticed,
 }
 
 impl<'a> Filled<'a> {
     /// Of any function of a system.
     pub fn new(reader: Reader<'a>, kernel: &'a dyn Kernel) -> Self {
-        Filled { reader, kernel, jacobian: None, hessian: None, noticed: Noticed::default() }
+        let noticed = Noticed::default();
+        Filled { reader, kernel, jacobian: None, hessian: None, mass: None, noticed }
     }
 
     /// Of its right-hand side, with what methods may know of that.
@@ -39,6 +41,7 @@ impl<'a> Filled<'a> {
         Filled {
             jacobian: matrix.map(|matrix| Matrix { reader, matrix }),
             hessian: structure.hessian.map(|hessian| Curvature::new(reader, hessian)),
+            mass: structure.mass.map(|matrix| Mass { reader, matrix }),
             ..Filled::new(reader, reader.system.rhs())
         }
     }
@@ -51,6 +54,58 @@ impl<'a> Filled<'a> {
     /// Whether a step was read farther from it than it is long.
     pub fn looked_far(&self) -> bool {
         self.noticed.far.load(Relaxed)
+    }
+}
+
+/// The delayed values themselves, as a function of states and delayed values; with these filled in, one
+/// of time, state and the past.
+pub(super) struct DelayedValues {
+    shape: Shape,
+}
+
+impl DelayedValues {
+    /// Those of a system.
+    pub fn of(system: &System<'_>) -> Self {
+        let System { n, all, .. } = *system;
+        let shape = Shape { states: all, params: system.ivp.p.len(), outputs: all - n };
+        DelayedValues { shape }
+    }
+
+    fn behind<'x>(&self, u: &'x [f64]) -> &'x [f64] {
+        &u[self.shape.states - self.shape.outputs..]
+    }
+}
+
+impl Kernel for DelayedValues {
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    fn scratch_len(&self) -> usize {
+        0
+    }
+
+    fn eval(&self, _: f64, u: &[f64], _: &[f64], out: &mut [f64], _: &mut [f64]) {
+        out.copy_from_slice(self.behind(u));
+    }
+
+    fn jvp(
+        &self,
+        at: Point<'_>,
+        along: Tangent<'_>,
+        out: &mut [f64],
+        dout: &mut [f64],
+        _: &mut [f64],
+    ) {
+        out.copy_from_slice(self.behind(at.u));
+        dout.copy_from_slice(self.behind(along.u));
+    }
+
+    fn vjp(&self, _: Point<'_>, w: &[f64], grad: Cotangent<'_>, _: &mut [f64]) {
+        let first = self.shape.states - self.shape.outputs;
+        for (sum, w) in grad.u[first..].iter_mut().zip(w) {
+            *sum += w;
+        }
     }
 }
 
@@ -144,6 +199,7 @@ impl Kernel for Filled<'_> {
         Structure {
             jacobian: self.jacobian.as_ref().map(|matrix| matrix as &dyn MatrixKernel),
             hessian: self.hessian.as_ref().map(|hessian| hessian as &dyn HessianProduct),
+            mass: self.mass.as_ref().map(|matrix| matrix as &dyn MatrixKernel),
             ..Structure::default()
         }
     }
@@ -173,5 +229,49 @@ impl MatrixKernel for Matrix<'_> {
 
     fn is_constant(&self) -> bool {
         self.matrix.is_constant()
+    }
+}
+
+/// The mass matrix, a function of the parameters of the model alone.
+struct Mass<'a> {
+    reader: Reader<'a>,
+    matrix: &'a dyn MatrixKernel,
+}
+
+impl MatrixKernel for Mass<'_> {
+    fn pattern(&self) -> MatrixPattern<'_> {
+        self.matrix.pattern()
+    }
+
+    fn scratch_len(&self) -> usize {
+        self.reader.scratch_len() + self.matrix.scratch_len()
+    }
+
+    fn eval(&self, t: f64, u: &[f64], _: &[f64], values: &mut [f64], scratch: &mut [f64]) {
+        let (own, rest) = scratch.split_at_mut(self.reader.scratch_len());
+        let mut work = self.reader.split(own);
+        self.reader.fill(t, u, &mut work, &Noticed::default());
+        self.matrix.eval(t, work.u, self.reader.p(), values, rest);
+    }
+
+    fn is_constant(&self) -> bool {
+        self.matrix.is_constant()
+    }
+
+    fn parameter_vjp(
+        &self,
+        at: Point<'_>,
+        weights: &[f64],
+        grad: &mut [f64],
+        scratch: &mut [f64],
+    ) -> bool {
+        let (own, rest) = scratch.split_at_mut(self.reader.scratch_len());
+        let work = self.reader.split(own);
+        let mut sink = self.reader.sink(grad);
+        let by_p = sink.parameters(work.by_p);
+        let at = Point { p: self.reader.p(), ..at };
+        let known = self.matrix.parameter_vjp(at, weights, by_p, rest);
+        sink.passed(work.by_p);
+        known
     }
 }

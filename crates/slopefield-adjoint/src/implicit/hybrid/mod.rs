@@ -8,6 +8,7 @@
 
 mod condition;
 mod curvature;
+mod curved;
 mod filled;
 mod reads;
 mod reverse;
@@ -22,6 +23,7 @@ use crate::method::{ensure_finite, validate_gradients};
 use crate::saves::SavedStates;
 use crate::sensitivity::{Sink, TangentPass, sensitivities};
 use crate::{Evaluated, GradientMethod, Loss, StateSensitivities};
+pub(crate) use curved::{TapedSecondOrder, needs_curvature};
 use filled::leaves_out_lags;
 use reverse::Reverse;
 use slopefield_kernel::{MatrixKernel, Part, Structure};
@@ -32,9 +34,13 @@ use tangent::Forward;
 /// The parts of a system whose derivative is part of these gradients.
 pub(crate) const HONOURED: [Part; 3] = [Part::Mass, Part::Events, Part::Delays];
 
-/// Why delays and a mass matrix are refused.
-const BESIDE_ALGEBRA: &str = "delays beside algebraic equations or a mass matrix are not \
-    differentiated; solve the equations for the derivatives";
+/// Why events are refused beside delays and a mass matrix.
+const EVENTS_BESIDE_ALGEBRA: &str = "events of systems with delays beside algebraic equations or a mass matrix \
+    are not differentiated; solve the equations for the derivatives";
+
+/// Why diagonally implicit methods are refused there.
+const SLOPES_BESIDE_ALGEBRA: &str = "diagonally implicit methods begin a step with the slope at the end of the \
+    last, and slopes of algebraic variables are not differentiated beside delays; use rodas5p or radau";
 
 /// Why Rosenbrock methods are refused for neutral equations,
 const READS_SLOPES: &str = "Rosenbrock methods have the Jacobian in their steps, which in equations \
@@ -66,7 +72,12 @@ fn suits(solve: &Solve, structure: &Structure<'_>) -> Result<(), String> {
         return Err(SWITCHES_BESIDE_DELAYS.into());
     }
     if structure.mass.is_some() {
-        return Err(BESIDE_ALGEBRA.into());
+        if structure.events.is_some() {
+            return Err(EVENTS_BESIDE_ALGEBRA.into());
+        }
+        if solve.equations.hands_over_slope() {
+            return Err(SLOPES_BESIDE_ALGEBRA.into());
+        }
     }
     if solve.equations.have_the_jacobian() {
         if delays.reads.iter().any(|read| read.slope) {
@@ -120,8 +131,14 @@ impl GradientMethod for ImplicitHybridAdjoint {
     }
 
     fn state_sensitivities(&self) -> Option<Box<dyn StateSensitivities>> {
-        let forward = ImplicitHybridSensitivity::named(&self.solver)?;
+        let mut forward = ImplicitHybridSensitivity::named(&self.solver)?;
+        forward.pass.solve.shows_delayed = self.solve.shows_delayed;
         Some(Box::new(forward.with_memory(self.solve.budget)))
+    }
+
+    fn show_delayed(&mut self) -> bool {
+        self.solve.shows_delayed = true;
+        true
     }
 
     fn evaluate(
@@ -136,9 +153,10 @@ impl GradientMethod for ImplicitHybridAdjoint {
         validate_gradients(ivp, grad_u0, grad_p, &HONOURED)?;
         let system = System::new(ivp);
         let n = system.n;
-        self.saved.resize(saves.len(), n);
+        self.saved.resize_with_delayed(saves.len(), n, self.solve.shown(&system));
         let states = &mut self.saved.states;
         let (forward, reached) = self.solve.solve(&system, settings, saves, states)?;
+        self.solve.write_shown(&mut self.saved.delayed);
         let loss = self.saved.evaluate(loss);
         // What a loss says of states that were not reached has no meaning.
         self.saved.by_state[reached * n..].fill(0.0);
@@ -200,7 +218,9 @@ impl ImplicitHybridSensitivity {
     }
 
     fn again(&self) -> Option<Self> {
-        Some(Self::named(&self.solver)?.with_memory(self.pass.solve.budget))
+        let mut again = Self::named(&self.solver)?;
+        again.pass.solve.shows_delayed = self.pass.solve.shows_delayed;
+        Some(again.with_memory(self.pass.solve.budget))
     }
 }
 
@@ -240,6 +260,19 @@ impl TangentPass for Pass {
     ) -> Result<(), SolveError> {
         let along = (saves, start_time);
         self.forward.run(&System::new(ivp), settings, &mut self.solve, along, sink)
+    }
+
+    fn show(&mut self) -> bool {
+        self.solve.shows_delayed = true;
+        true
+    }
+
+    fn shown(&self, ivp: &Ivp<'_>) -> usize {
+        self.solve.shown(&System::new(ivp))
+    }
+
+    fn write_shown(&self, delayed: &mut [f64]) {
+        self.solve.write_shown(delayed);
     }
 
     fn products(&self) -> u64 {

@@ -3,13 +3,13 @@
 use super::super::equations::{StageEquations, StepView, Sums, add_scaled, is_zero};
 use super::super::interpolant::Interpolant;
 use super::super::linear::Linear;
-use super::filled::{Filled, filled, ordinary};
+use super::filled::{DelayedValues, Filled, filled, ordinary};
 use super::reads::{Reader, Seen};
 use super::solve::Solve;
-use super::tape::{Item, Tape, place};
+use super::tape::{Item, Tape, place, within};
 use crate::hybrid::reverse::dot;
 use crate::hybrid::system::{System, refused};
-use crate::hybrid::trace::Kind;
+use crate::hybrid::trace::{Kind, Watched, watched_in};
 use crate::saves::SavedStates;
 use slopefield_kernel::{Cotangent, Kernel, Point};
 use slopefield_solve::{Consistency, ConsistentSums, SolveError};
@@ -217,25 +217,24 @@ impl Reverse {
         consistency: &mut Consistency<f64>,
         grad_p: &mut [f64],
     ) -> Result<(), SolveError> {
-        let ivp = &system.ivp;
         let info = tape.begins[begin];
         let (given, state) = tape.begin_state(begin);
         let t = tape.time(info.moment);
         let by_t = &mut self.moments[info.moment];
+        let filled = filled(system, tape, interpolant, info.context, Seen::Everything);
+        let inner = ordinary(system, &filled, &tape.data);
+        let p = if filled.is_some() { &mut self.past[..] } else { grad_p };
         if system.structure().mass.is_some() {
-            consistency.linearise(ivp, t, state)?;
+            consistency.linearise(&inner, t, state)?;
             let sums = ConsistentSums {
                 state: &mut self.lambda,
                 slope: &self.kappa,
-                p: grad_p,
+                p,
                 mass: &mut self.by_mass,
                 t: by_t,
             };
-            consistency.reverse(ivp, t, (given, state, tape.slope(info.slope)), sums)?;
+            consistency.reverse(&inner, t, (given, state, tape.slope(info.slope)), sums)?;
         } else if !is_zero(&self.kappa) {
-            let filled = filled(system, tape, interpolant, info.context, Seen::Everything);
-            let inner = ordinary(system, &filled, &tape.data);
-            let p = if filled.is_some() { &mut self.past[..] } else { grad_p };
             let at = Point { t, u: state, p: inner.p };
             let grad = Cotangent { t: by_t, u: &mut self.lambda, p };
             inner.rhs.vjp(at, &self.kappa, grad, &mut self.scratch);
@@ -302,6 +301,7 @@ impl Reverse {
             }
         }
         self.kappa.fill(0.0);
+        self.watched(system, tape, step, equations, saved, &mut by);
         // What later steps have read of this one.
         self.take_reads(tape, step);
         let filled = filled(system, tape, equations.interpolant(), info.context, Seen::Everything);
@@ -349,6 +349,35 @@ impl Reverse {
         }
         self.lambda.copy_from_slice(&self.start);
         Ok(())
+    }
+
+    /// Sends the cotangents of the delayed values at saves in a step to what they come from.
+    fn watched(
+        &mut self,
+        system: &System<'_>,
+        tape: &Tape,
+        step: usize,
+        equations: &dyn StageEquations,
+        saved: &SavedStates,
+        by: &mut Lengths,
+    ) {
+        let view = tape.view(step);
+        let (mut state, mut slope) = (vec![0.0; tape.n], vec![0.0; tape.n]);
+        for index in watched_in(&tape.watched, step) {
+            let Watched { save, t, .. } = tape.watched[index];
+            within(equations, &view, t, &mut state, &mut slope);
+            let (interpolant, context) = (equations.interpolant(), tape.steps[step].context);
+            let seen = Seen::Everything;
+            let reader = Reader { system: *system, tape, interpolant, context, seen };
+            let read = DelayedValues::of(system);
+            let filled = Filled::new(reader, &read);
+            let mut by_state = vec![0.0; tape.n];
+            // The time is fixed.
+            let grad = Cotangent { t: &mut 0.0, u: &mut by_state, p: &mut self.past };
+            let at = Point { t, u: &state, p: &tape.data };
+            filled.vjp(at, saved.row_by_delayed(save), grad, &mut self.scratch);
+            self.within(equations, &view, t, &by_state, by);
+        }
     }
 
     /// Takes the cotangents of the numbers of a step from those of the tape.

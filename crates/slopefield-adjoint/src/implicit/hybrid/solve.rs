@@ -10,22 +10,23 @@ mod parts;
 mod sides;
 mod steps;
 
-use super::super::equations::{StageEquations, equations};
+use super::super::equations::{StageEquations, equations, explicit_equations};
 use super::super::path::SWITCHES_TO_BDF;
 use super::super::sides::Sides;
 use super::condition::Locator;
-use super::filled::{filled, ordinary};
-use super::reads::Seen;
+use super::filled::{DelayedValues, Filled, filled, ordinary};
+use super::reads::{Reader, Seen};
 use super::tape::{Begin, Context, Item, Place, Tape, within};
 use crate::hybrid::causes::{breaking, read_times};
 use crate::hybrid::parts::{LEAST_STEPS, Stretch, divide};
 use crate::hybrid::past::{BEYOND_ORDER, Past};
 use crate::hybrid::record::{Entry, Record, Room};
 use crate::hybrid::system::{System, refused};
-use crate::hybrid::trace::Kind;
+use crate::hybrid::trace::{Kind, Watched};
 use parts::Start;
+use slopefield_kernel::Kernel;
 use slopefield_solve::{
-    Consistency, ErrorNorm, Settings, SolveError, Stats, Stepper, Switching, delay_method,
+    Consistency, ErrorNorm, Settings, SolveError, Stats, Stepper, Switching, Tableau, delay_method,
     drive_to_stop, method,
 };
 
@@ -68,6 +69,10 @@ pub(super) struct Solve {
     pub budget: u64,
     /// and whether it carries tangents along all directions.
     pub forward: bool,
+    /// Whether the tape of the whole solve is wanted, however large.
+    pub whole: bool,
+    /// Whether losses are shown delayed values.
+    pub shows_delayed: bool,
 }
 
 /// Where the steps taken again have got to.
@@ -89,9 +94,19 @@ struct At {
 }
 
 impl Solve {
+    /// By the implicit method called `name`, automatic switching included.
     pub fn named(name: &str) -> Option<Self> {
         let equations = equations(name)?;
         let again = Sides::of(name, &*equations)?;
+        Self::of(name, equations, again)
+    }
+
+    /// By the explicit method of a table, whose unknowns are slopes times the length of the step.
+    pub fn explicit(table: &'static Tableau) -> Option<Self> {
+        Self::of(table.id, explicit_equations(table), Sides::explicit(table))
+    }
+
+    fn of(name: &str, equations: Box<dyn StageEquations>, again: Sides) -> Option<Self> {
         let mut consistency = Consistency::default();
         consistency.freeze();
         Some(Solve {
@@ -120,6 +135,8 @@ impl Solve {
             repeated: 0,
             budget: crate::DEFAULT_MEMORY,
             forward: false,
+            whole: false,
+            shows_delayed: false,
         })
     }
 
@@ -139,7 +156,7 @@ impl Solve {
             step: record.0 + step,
             event: record.1 + event,
             pair,
-            in_parts: (!self.forward && lags == 0).then_some((kept, record.1, smallest)),
+            in_parts: (!self.forward && !self.whole && lags == 0).then_some((kept, record.1, smallest)),
         }
     }
 
@@ -297,6 +314,7 @@ impl Solve {
             self.compare(system, settings, at.states)?;
             at.states += n;
             let step = self.tape.steps.len() - 1;
+            self.watch(system, step, at.recorded, saves);
             self.save_within(system, step, events.is_empty(), at, saves, states);
             if events.is_empty() {
                 self.pass(system, settings, (step, order), at, counts)?;
@@ -462,6 +480,45 @@ impl Solve {
             at.next += 1;
         }
         self.tape.items.push(Item::Step(step, first..at.next));
+    }
+
+    /// Number of delayed values that losses are shown at a save time.
+    pub fn shown(&self, system: &System<'_>) -> usize {
+        if self.shows_delayed { system.reads.len() } else { 0 }
+    }
+
+    /// Reads delayed values at the saves that the solve reaches with a step, which goes up to `reached`.
+    fn watch(&mut self, system: &System<'_>, step: usize, reached: f64, saves: &[f64]) {
+        let behind = self.shown(system);
+        if behind == 0 {
+            return;
+        }
+        let direction = system.ivp.direction();
+        let mut values = vec![0.0; behind];
+        while let Some(&t) = saves.get(self.tape.watched.len())
+            && (reached - t) * direction >= 0.0
+        {
+            let (state, view) = (&mut self.row[..system.n], self.tape.view(step));
+            within(&*self.equations, &view, t, state, &mut self.slope);
+            {
+                let (interpolant, seen) = (self.equations.interpolant(), Seen::Parameters);
+                let (tape, context) = (&self.tape, self.tape.steps[step].context);
+                let reader = Reader { system: *system, tape, interpolant, context, seen };
+                let read = DelayedValues::of(system);
+                let filled = Filled::new(reader, &read);
+                self.scratch.resize(self.scratch.len().max(filled.scratch_len()), 0.0);
+                let u = &self.row[..system.n];
+                filled.eval(t, u, system.ivp.p, &mut values, &mut self.scratch);
+            }
+            self.tape.watched.push(Watched { save: self.tape.watched.len(), t, step });
+            self.tape.watched_values.extend_from_slice(&values);
+        }
+    }
+
+    /// Writes the delayed values at the saves to `delayed`, row by row.
+    pub fn write_shown(&self, delayed: &mut [f64]) {
+        let values = &self.tape.watched_values;
+        delayed[..values.len()].copy_from_slice(values);
     }
 
     /// Whether a derivative by the start time exists and was followed.

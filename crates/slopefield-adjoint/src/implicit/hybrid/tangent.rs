@@ -4,14 +4,14 @@ use super::super::consistent_rows::consistent_rows;
 use super::super::equations::{Directions, StageEquations, StepView, add_scaled};
 use super::super::interpolant::Interpolant;
 use super::super::linear::Linear;
-use super::filled::{Filled, filled, ordinary};
+use super::filled::{DelayedValues, Filled, filled, ordinary};
 use super::reads::{Reader, Seen};
 use super::reverse::{MOST_SWEEPS, reads_itself};
 use super::solve::Solve;
-use super::tape::{Begin, Item, Tape, place};
+use super::tape::{Begin, Item, Tape, place, within};
 use crate::hybrid::reverse::dot;
 use crate::hybrid::system::System;
-use crate::hybrid::trace::Kind;
+use crate::hybrid::trace::{Kind, Watched, watched_in};
 use crate::method::parameter_not_finite;
 use crate::sensitivity::Sink;
 use slopefield_kernel::{Kernel, Point, Tangent};
@@ -262,7 +262,7 @@ impl Forward {
     ) -> Result<(), SolveError> {
         let (n, info) = (tape.n, tape.begins[begin]);
         if system.structure().mass.is_some() {
-            return self.consistent_begin(system, tape, (begin, info), consistency);
+            return self.consistent_begin(system, (tape, interpolant), (begin, info), consistency);
         }
         if self.slopes.is_empty() {
             return Ok(());
@@ -286,22 +286,26 @@ impl Forward {
     fn consistent_begin(
         &mut self,
         system: &System<'_>,
-        tape: &Tape,
+        (tape, interpolant): (&Tape, Interpolant),
         (begin, info): (usize, Begin),
         consistency: &mut Consistency<f64>,
     ) -> Result<(), SolveError> {
-        let (n, ivp, directions) = (tape.n, &system.ivp, self.directions);
+        let (n, directions) = (tape.n, self.directions);
         let (given, state) = tape.begin_state(begin);
         let t = tape.time(info.moment);
         let before = self.states.clone();
-        let Forward { states, slopes, linear, moments, .. } = self;
+        let Forward { states, slopes, linear, moments, past, still, .. } = self;
+        // With delays each direction is a parameter.
+        let first = if past.is_empty() { n } else { 0 };
+        let filled = filled(system, tape, interpolant, info.context, Seen::Directions(past));
+        let inner = ordinary(system, &filled, still);
         let moved = &moments[info.moment * directions..(info.moment + 1) * directions];
         let values = (given, state, tape.slope(info.slope));
         let with_slopes = !slopes.is_empty();
-        consistent_rows(consistency, linear, ivp, t, values, with_slopes, &mut |row| {
+        consistent_rows(consistency, linear, &inner, t, values, with_slopes, &mut |row| {
             let out = if row.of_slope { &mut *slopes } else { &mut *states };
             for (d, dt) in moved.iter().enumerate() {
-                let parameter = d.checked_sub(n).and_then(|parameter| row.by_p.get(parameter));
+                let parameter = d.checked_sub(first).and_then(|parameter| row.by_p.get(parameter));
                 out[d * n + row.index] = dot(row.by_u, &before[d * n..(d + 1) * n])
                     + parameter.copied().unwrap_or(0.0)
                     + row.by_t * dt;
@@ -337,6 +341,7 @@ impl Forward {
             }
         }
         self.unknowns(system, tape, step, equations)?;
+        self.watched(system, tape, step, equations, (saves.len(), sink));
         let cut = tape.time(info.cut);
         let is_cut = info.cut != info.end;
         // At a moment that moves without an event, the solution of this step at the fixed time.
@@ -399,6 +404,39 @@ impl Forward {
             }
         }
         Ok(())
+    }
+
+    /// Hands the tangents of the delayed values at saves in a step to `sink`, behind those of all states.
+    fn watched(
+        &mut self,
+        system: &System<'_>,
+        tape: &Tape,
+        step: usize,
+        equations: &dyn StageEquations,
+        (saves, sink): (usize, &mut Sink<'_>),
+    ) {
+        let (view, behind) = (tape.view(step), system.reads.len());
+        let (mut state, mut slope) = (vec![0.0; tape.n], vec![0.0; tape.n]);
+        let (mut value, mut change) = (vec![0.0; behind], vec![0.0; behind]);
+        let mut unit = vec![0.0; self.directions];
+        for index in watched_in(&tape.watched, step) {
+            let Watched { save, t, .. } = tape.watched[index];
+            within(equations, &view, t, &mut state, &mut slope);
+            for d in 0..self.directions {
+                self.within(equations, &view, t, d, 0.0);
+                let (interpolant, context) = (equations.interpolant(), tape.steps[step].context);
+                let seen = Seen::Directions(&self.past);
+                let reader = Reader { system: *system, tape, interpolant, context, seen };
+                let read = DelayedValues::of(system);
+                let filled = Filled::new(reader, &read);
+                unit[d] = 1.0;
+                let along = Tangent { t: 0.0, u: &self.state, p: &unit };
+                let at = Point { t, u: &state, p: system.ivp.p };
+                filled.jvp(at, along, &mut value, &mut change, &mut self.scratch);
+                unit[d] = 0.0;
+                sink(saves + save, d, &change);
+            }
+        }
     }
 
     /// The tangents of the unknowns of a step, found again and again where it reads itself.

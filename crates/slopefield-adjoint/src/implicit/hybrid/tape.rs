@@ -3,7 +3,7 @@
 use super::super::equations::{StageEquations, StepView};
 use crate::hybrid::locate::Condition;
 use crate::hybrid::past::Steps;
-use crate::hybrid::trace::{Change, Kind, Moment};
+use crate::hybrid::trace::{Change, Kind, Moment, Watched};
 use slopefield_solve::Tableau;
 use std::ops::Range;
 
@@ -103,6 +103,9 @@ pub(super) struct Tape {
     /// The states before the changes.
     pub befores: Vec<f64>,
     pub slopes: Vec<f64>,
+    /// Save times at which delayed values are asked for, and those values.
+    pub watched: Vec<Watched>,
+    pub watched_values: Vec<f64>,
     /// Whether events happen at the start, which cannot move then.
     pub events_at_start: bool,
 }
@@ -127,6 +130,8 @@ impl Tape {
         self.change_contexts.clear();
         self.befores.clear();
         self.slopes.clear();
+        self.watched.clear();
+        self.watched_values.clear();
         self.events_at_start = false;
     }
 
@@ -226,6 +231,8 @@ impl Tape {
             + size_of::<TapeStep>() * self.steps.len()
             + size_of::<Change>() * self.changes.len()
             + size_of::<Context>() * self.contexts.len()
+            + size_of::<Watched>() * self.watched.len()
+            + 8 * self.watched_values.len()
             + self.coupled.len()
     }
 }

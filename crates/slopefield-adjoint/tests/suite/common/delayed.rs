@@ -215,6 +215,8 @@ pub struct Delayed<'a> {
     cuts: Vec<Cut>,
     passed: Vec<Vec<usize>>,
     counts: Stats,
+    /// Whether delayed values stand behind the states at the saves.
+    pub wide: bool,
 }
 
 impl<'a> Delayed<'a> {
@@ -230,7 +232,7 @@ impl<'a> Delayed<'a> {
         norm.configure(&settings, case.u0.len());
         let (ends, cuts, passed) = (Vec::new(), Vec::new(), Vec::new());
         let counts = Stats::default();
-        Delayed { case, method, settings, norm, plan, ends, cuts, passed, counts }
+        Delayed { case, method, settings, norm, plan, ends, cuts, passed, counts, wide: false }
     }
 
     /// Whether steps are coupled to the state somewhere.
@@ -275,7 +277,8 @@ impl<'a> Delayed<'a> {
             if neutral { order.max(1) } else { order + 1 }
         };
         let (mut t, mut u, mut fresh) = (t0, u0.to_vec(), true);
-        let (mut saved, mut cuts) = (vec![f64::NAN; saves.len() * n], Vec::new());
+        let width = if self.wide { system.all() } else { n };
+        let (mut saved, mut cuts) = (vec![f64::NAN; saves.len() * width], Vec::new());
         let mut next = 0;
         for step in 0..self.plan.steps.len() {
             let (_, mut end, recorded) = self.plan.steps[step];
@@ -328,10 +331,11 @@ impl<'a> Delayed<'a> {
                 // The solution at a fixed time when the start moves.
                 let slope = past.call(c(t), &constants(&u));
                 while next < saves.len() && saves[next] == self.case.span.0 {
-                    let row = &mut saved[next * n..(next + 1) * n];
-                    for ((row, u), k) in row.iter_mut().zip(&u).zip(&slope) {
-                        *row = u + (saves[next] - t) * k.v;
-                    }
+                    let here: Vec<D> =
+                        u.iter().zip(&slope).map(|(u, k)| c(u + (saves[next] - t) * k.v)).collect();
+                    let here = past.row(c(saves[next]), &here);
+                    let row = &mut saved[next * width..(next + 1) * width];
+                    row.iter_mut().zip(&here).for_each(|(out, x)| *out = x.v);
                     next += 1;
                 }
             }
@@ -426,9 +430,9 @@ impl<'a> Delayed<'a> {
                 Cut::AtEnd => end,
             };
             while next < saves.len() && saves[next] <= recorded {
-                for (i, x) in saved[next * n..(next + 1) * n].iter_mut().enumerate() {
-                    *x = piece.at(c(saves[next]), false, i).v;
-                }
+                let here = past.row(c(saves[next]), &state(saves[next]));
+                let row = &mut saved[next * width..(next + 1) * width];
+                row.iter_mut().zip(&here).for_each(|(out, x)| *out = x.v);
                 next += 1;
             }
             u = match cut == end {

@@ -1,8 +1,8 @@
 //! Dual numbers, and systems with events and delays written in them: derivatives are exact.
 
 use slopefield_kernel::{
-    Cotangent, Crossing, DelayedRead, Delays, Event, Events, HessianProduct, Kernel, MatrixKernel,
-    MatrixPattern, Point, Shape, Structure, Tangent, Trigger,
+    Cotangent, Crossing, DelayedRead, Delays, Event, EventHessians, Events, HessianProduct, Kernel,
+    MatrixKernel, MatrixPattern, Point, Shape, Structure, Tangent, Trigger,
 };
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 use std::sync::Arc;
@@ -200,6 +200,7 @@ pub struct System {
     pub times: Option<Function>,
     pub changes: Vec<Arc<Function>>,
     affects: Vec<Arc<dyn Kernel>>,
+    affect_hessians: Vec<Arc<dyn HessianProduct>>,
     pub reads: Vec<DelayedRead>,
     pub lags: Option<Function>,
     pub history: Option<Function>,
@@ -224,6 +225,7 @@ impl System {
             times: None,
             changes: Vec::new(),
             affects: Vec::new(),
+            affect_hessians: Vec::new(),
             reads: Vec::new(),
             lags: None,
             history: None,
@@ -256,8 +258,7 @@ impl System {
         self
     }
 
-    /// With second derivatives, which are differences of the first of order six: good to some twelve
-    /// digits.
+    /// With second derivatives.
     pub fn curved(mut self) -> Self {
         self.curved = true;
         self
@@ -320,6 +321,7 @@ impl System {
         let affect = Some(self.affects.len() as u32);
         self.list.push(Event { trigger, affect, stop: false });
         self.affects.push(change.clone());
+        self.affect_hessians.push(change.clone());
         self.changes.push(change);
         self
     }
@@ -381,16 +383,22 @@ impl Kernel for System {
                 history,
                 jumps_at_start: self.jumps_at_start,
             }),
-            hessian: self.curved.then_some(self as &dyn HessianProduct),
+            hessian: self.curved.then_some(&self.rhs as &dyn HessianProduct),
+            event_hessians: self.curved.then(|| EventHessians {
+                roots: self.roots.as_ref().map(|f| f as &dyn HessianProduct),
+                times: self.times.as_ref().map(|f| f as &dyn HessianProduct),
+                affects: &self.affect_hessians,
+            }),
             mass: self.mass.as_ref().map(|mass| mass as &dyn MatrixKernel),
             ..Structure::default()
         }
     }
 }
 
-impl HessianProduct for System {
+/// Differences of first derivatives of order six: good to some twelve digits.
+impl HessianProduct for Function {
     fn shape(&self) -> Shape {
-        self.rhs.shape
+        self.shape
     }
     fn scratch_len(&self) -> usize {
         0
@@ -417,7 +425,7 @@ impl HessianProduct for System {
                 let at = Point { t: at.t + place * h * along.t, u: &u, p: &p };
                 let (mut by_t, mut by_u, mut by_p) = (0.0, vec![0.0; u.len()], vec![0.0; p.len()]);
                 let once = Cotangent { t: &mut by_t, u: &mut by_u, p: &mut by_p };
-                self.rhs.vjp(at, w, once, &mut []);
+                self.vjp(at, w, once, &mut []);
                 *grad.t += weight * by_t;
                 grad.u.iter_mut().zip(by_u).for_each(|(g, x)| *g += weight * x);
                 grad.p.iter_mut().zip(by_p).for_each(|(g, x)| *g += weight * x);

@@ -131,7 +131,7 @@ pub fn hybrid_gradient(
     case: &Hybrid<'_>,
 ) -> Result<Vec<f64>, SolveError> {
     let ivp = case.ivp();
-    let settings = Settings::with_tolerances(case.tolerance, case.tolerance);
+    let settings = case.settings();
     let (found, by_u0, by_p) = gradient(method, &ivp, &settings, case.saves, &mut reached_squares)?;
     let by_t0 = found.by_start_time.unwrap_or(0.0);
     Ok([by_t0].into_iter().chain(by_u0).chain(by_p).collect())
@@ -174,13 +174,32 @@ impl Hybrid<'_> {
     /// The same gradient by dual numbers on the same steps. With `at_start`, events happen at the
     /// start, which cannot move then.
     pub fn replayed(&self, table: &'static Tableau, at_start: bool) -> Vec<f64> {
+        self.replayed_rows(table, at_start, false)
+    }
+
+    pub fn settings(&self) -> Settings {
+        Settings::with_tolerances(self.tolerance, self.tolerance)
+    }
+
+    /// The same of states with delayed values behind them where `wide`.
+    pub fn replayed_rows(&self, table: &'static Tableau, at_start: bool, wide: bool) -> Vec<f64> {
         use dual::{D, c};
-        let settings = Settings::with_tolerances(self.tolerance, self.tolerance);
+        let settings = self.settings();
         let (mut replay, states) =
             replay::Replay::new(self.system, table, &self.ivp(), &settings, self.saves);
-        let mut weights = vec![0.0; states.len()];
-        reached_squares(&states, &mut weights);
+        replay.wide = wide;
         let n = self.u0.len();
+        let width = if wide { self.system.all() } else { n };
+        let constants = |x: &[f64]| -> Vec<D> { x.iter().map(|&x| c(x)).collect() };
+        let rows = replay.run(c(self.span.0), &constants(self.u0), &constants(self.p), self.saves);
+        let mut seen = vec![f64::NAN; self.saves.len() * width];
+        for (row, (found, out)) in rows.iter().zip(seen.chunks_exact_mut(width)).enumerate() {
+            for (i, x) in found.iter().enumerate() {
+                out[i] = if i < n { states[row * n + i] } else { x.v };
+            }
+        }
+        let mut weights = vec![0.0; seen.len()];
+        reached_squares(&seen, &mut weights);
         let mut out = Vec::new();
         for index in 0..1 + n + self.p.len() {
             let seed = |x: &[f64], first: usize| -> Vec<D> {
@@ -192,10 +211,10 @@ impl Hybrid<'_> {
             let mut sum = 0.0;
             for (row, found) in rows.iter().enumerate() {
                 for (i, x) in found.iter().enumerate() {
-                    let solved = states[row * n + i];
+                    let solved = seen[row * width + i];
                     let same = 1e-9 * (1.0 + solved.abs());
                     assert!((x.v - solved).abs() < same, "row {row} {i}: {x:?} {solved}");
-                    sum += weights[row * n + i] * x.d;
+                    sum += weights[row * width + i] * x.d;
                 }
             }
             out.push(sum);

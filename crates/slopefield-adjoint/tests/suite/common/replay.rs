@@ -76,6 +76,8 @@ pub struct Replay<'a> {
     bounds: Vec<(f64, f64)>,
     p: Vec<D>,
     start: D,
+    /// Whether delayed values stand behind the states at the saves.
+    pub wide: bool,
 }
 
 impl<'a> Replay<'a> {
@@ -105,6 +107,7 @@ impl<'a> Replay<'a> {
             bounds: Vec::new(),
             p: Vec::new(),
             start: c(0.0),
+            wide: false,
         };
         (replay, states)
     }
@@ -268,6 +271,9 @@ impl<'a> Replay<'a> {
             let slope = self.system.rhs.call(begin, &row, &self.p);
             let since = D { v: 0.0, d: -begin.d };
             saved[next] = u.iter().zip(slope).map(|(u, k)| *u + since * k).collect();
+            if self.wide {
+                saved[next] = self.row(c(self.t0), &saved[next], false);
+            }
             next += 1;
         }
         self.origins.push(begin);
@@ -328,22 +334,24 @@ impl<'a> Replay<'a> {
             }
             self.pieces[last].cut = reached;
             while next < saves.len() && (cut - saves[next]) * direction > 0.0 {
-                saved[next] = self.within(last, c(saves[next]), false);
+                saved[next] = self.saved(last, saves[next]);
                 next += 1;
             }
             if breaks {
+                let before = self.saved(last, cut);
                 self.events(step + 1, cut, &mut reached, &mut u);
                 let row = self.row(reached, &u, false);
                 let slope = self.system.rhs.call(reached, &row, &self.p);
                 while next < saves.len() && saves[next] == cut {
                     let since = D { v: 0.0, d: -reached.d };
                     saved[next] = u.iter().zip(&slope).map(|(u, k)| *u + since * *k).collect();
+                    saved[next].extend_from_slice(&before[n..]);
                     next += 1;
                 }
                 self.origins.push(reached);
             } else {
                 while next < saves.len() && saves[next] == cut {
-                    saved[next] = self.within(last, c(cut), false);
+                    saved[next] = self.saved(last, cut);
                     next += 1;
                 }
                 if anew {
@@ -352,8 +360,15 @@ impl<'a> Replay<'a> {
             }
             begin = reached;
         }
-        assert!(saved.iter().all(|row| row.is_empty() || row.len() == n));
+        let width = if self.wide { self.system.all() } else { n };
+        assert!(saved.iter().all(|row| row.is_empty() || row.len() == width));
         saved
+    }
+
+    /// The solution at a fixed time within a piece, with its delayed values where these are wanted.
+    fn saved(&self, piece: usize, t: f64) -> Vec<D> {
+        let u = self.within(piece, c(t), false);
+        if self.wide { self.row(c(t), &u, true) } else { u }
     }
 
     fn end(&self, piece: usize) -> Vec<D> {

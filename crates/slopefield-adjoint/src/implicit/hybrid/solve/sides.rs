@@ -7,6 +7,9 @@ use slopefield_solve::{Settings, SolveError, Stats, Switching, Tableau};
 impl Solve {
     /// The table of the side that takes step `step` in the solve; none for the implicit one.
     pub(super) fn side(&self, step: usize, settings: &Settings) -> Option<&'static Tableau> {
+        if self.again.always.is_some() {
+            return self.again.always;
+        }
         let implicit = self.record.implicit.get(step).copied().unwrap_or(true);
         (!implicit).then(|| Switching::<f64>::explicit_table(settings.rtol))
     }
