@@ -9,12 +9,18 @@
 //! every solution that starts on it. No state stops being one: choosing some to follow from the
 //! invariants (dummy derivatives) has points where the choice is singular, as the bottom of the swing
 //! is for a pendulum that starts level.
+//!
+//! Of equations that compete for unknowns any may be the invariant; [`leftover`] chooses one such that
+//! the others determine their unknowns at the start.
+
+mod leftover;
 
 use crate::Span;
 use crate::check::{MAX_EXPANDED, MAX_RESOLVED_HEIGHT};
 use crate::derivative::{
     MAX_TOTAL, NotDifferentiable, Variable, add, derivative_within, measure, mul, number, sub,
 };
+use crate::evaluate::{Values, evaluate_initial};
 use crate::model::{Expr, ExprKind, Model, StateId};
 use crate::reads::{Reader, Reads, reads};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -26,6 +32,10 @@ const MAX_INCIDENCE: usize = 2_000_000;
 /// Most times one equation is differentiated, and all together.
 const MAX_ORDER: u32 = 12;
 const MAX_DIFFERENTIATIONS: usize = 2_000;
+/// Most equations that compete for unknowns whose values are looked at,
+const MAX_COMPETING: usize = 100;
+/// and most operations that their derivatives make, all together.
+const MAX_LOOKING: u32 = 200_000;
 
 /// Why the index cannot be reduced.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,7 +113,7 @@ pub(crate) fn reduce(model: &Model) -> Result<Index, IndexError> {
     loop {
         let matching = match system.matching() {
             Ok(matching) => matching,
-            Err(unmatched) => {
+            Err(mut unmatched) => {
                 let span = system.equations[system.active[unmatched.equation]].span;
                 if !model.delays.is_empty() {
                     return Err(IndexError::Beyond(span, "delays"));
@@ -119,6 +129,7 @@ pub(crate) fn reduce(model: &Model) -> Result<Index, IndexError> {
                 if count > MAX_DIFFERENTIATIONS {
                     return Err(IndexError::Singular(span));
                 }
+                unmatched.equation = system.left_over(&unmatched);
                 system.differentiate(&unmatched)?;
                 if !system.is_known {
                     let why = NotDifferentiable::TooLarge(span);
@@ -163,6 +174,8 @@ struct System<'m> {
     incidence: usize,
     /// Operations that derivatives may still make.
     left: u32,
+    /// The same for those that tell which equation is left over.
+    looking: u32,
     reader: Reader<'m>,
 }
 
@@ -181,6 +194,7 @@ impl<'m> System<'m> {
             size: 0,
             incidence: 0,
             left: MAX_TOTAL,
+            looking: MAX_LOOKING,
             reader: Reader::new(model),
         };
         for (state, item) in (0u32..).zip(&model.states) {
@@ -305,6 +319,42 @@ impl<'m> System<'m> {
             }
         }
         Ok(unknown_of.into_iter().flatten().collect())
+    }
+
+    /// The place among the active equations of the one that becomes an invariant.
+    fn left_over(&mut self, unmatched: &Unmatched) -> usize {
+        let chosen = self.derivatives_at_start(unmatched).and_then(|rows| {
+            let usual = unmatched.equations.iter().position(|i| *i == unmatched.equation)?;
+            unmatched.equations.get(leftover::dispensable(rows, usual)).copied()
+        });
+        chosen.unwrap_or(unmatched.equation)
+    }
+
+    /// Derivatives of the equations that compete by the unknowns that they compete for, where the
+    /// search for consistent values begins; `None` where that takes too long.
+    fn derivatives_at_start(&mut self, unmatched: &Unmatched) -> Option<Vec<Vec<f64>>> {
+        let count = unmatched.unknowns.len();
+        if count > MAX_COMPETING || unmatched.equations.len() != count + 1 {
+            return None;
+        }
+        let params: Vec<f64> = self.model.params.iter().map(|p| p.value).collect();
+        let mut start = evaluate_initial(self.model, &params);
+        // What is added begins at 0.
+        start.resize(self.model.variables() + self.added.len(), 0.0);
+        let mut values = Values::new(self.model, self.model.time.start, &start, &params);
+        let mut rows = vec![vec![0.0; count]; count + 1];
+        for (row, place) in rows.iter_mut().zip(&unmatched.equations) {
+            let equation = &self.equations[self.active[*place]];
+            for (entry, unknown) in row.iter_mut().zip(&unmatched.unknowns) {
+                if equation.unknowns.contains(unknown) {
+                    let by = Variable::State(StateId(self.unknowns[*unknown].state));
+                    let (model, looking) = (self.model, &mut self.looking);
+                    let slope = derivative_within(model, &equation.value, by, looking).ok()?;
+                    *entry = values.value(&slope);
+                }
+            }
+        }
+        Some(rows)
     }
 
     /// Differentiates equations that have too few unknowns.

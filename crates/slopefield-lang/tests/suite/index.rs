@@ -146,6 +146,29 @@ fn rows_of_a_mass_matrix_are_solved_for_derivatives() {
     }
 }
 
+/// A charge that does not depend on the voltage at the start, so that it cannot give it there.
+#[test]
+fn equations_that_determine_nothing_at_the_start_become_invariants() {
+    let declared = "state q = 0, s = 0\nalgebraic v = 0\nalgebraic w = 0\nalgebraic i = 0\n\
+         q' = -i\ns' = 0\n";
+    let equations = ["0 = v - sin(t)\n", "0 = q - 2*v - w^3\n", "0 = s - w - v^2\n"];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let text = format!("{declared}{}", order.map(|k| equations[k]).concat());
+        let model = right(&text);
+        let (t, v) = (0.5f64, 0.5f64.sin());
+        // The voltages at the start are 0, where the search for those of t = 0 begins.
+        let mut start = vec![0.0; model.states.len()];
+        let f = slopes(&model, 0.0, &mut start, &[]);
+        assert!(f.iter().chain(&start).all(|x| x.is_finite()), "{text}{f:?} {start:?}");
+        assert!((start[4] + 2.0).abs() < 1e-12, "the current at the start: {start:?}");
+        let mut states = vec![0.0; model.states.len()];
+        states[..4].copy_from_slice(&[2.0 * v - v.powi(6), 0.0, v, -v * v]);
+        slopes(&model, t, &mut states, &[]);
+        let current = (6.0 * v.powi(5) - 2.0) * t.cos();
+        assert!((states[4] - current).abs() < 1e-12, "{text}{states:?}, not {current}");
+    }
+}
+
 #[test]
 fn index_one_is_left_alone() {
     let model =
