@@ -30,6 +30,7 @@ typedef struct Peer {
   SUNLinearSolver ls;
   SUNNonlinearSolver nls;
   int ida;
+  struct Network *network;
 } Peer;
 
 /* ------------------------------------------------------------------ small problems */
@@ -292,6 +293,103 @@ static int dae_j(realtype t, realtype cj, N_Vector y, N_Vector yp, N_Vector r, S
   return 0;
 }
 
+/* ------------------------------------------------------------------ reactions by mass action */
+typedef struct Network {
+  long count, entries, *in, *from, *state; /* two reactants each, -1 for none; the changes of r from `from[r]` on */
+  double *rate, *by;
+  sunindextype *starts, *rows;             /* pattern of the Jacobian by columns */
+  long *place;                             /* places of the derivatives, in the order in which they are computed */
+} Network;
+FN(network_f) {
+  const Network *w = ((Peer *)ud)->network;
+  const double *u = D(y);
+  double *d = D(yd);
+  memset(d, 0, ((Peer *)ud)->n * sizeof(double));
+  for (long r = 0; r < w->count; r++) {
+    long a = w->in[2 * r], b = w->in[2 * r + 1];
+    double v = w->rate[r] * u[a] * (b < 0 ? 1 : u[b]);
+    for (long c = w->from[r]; c < w->from[r + 1]; c++) d[w->state[c]] += w->by[c] * v;
+  }
+  return 0;
+}
+JAC(network_dense) {
+  const Network *w = ((Peer *)ud)->network;
+  const double *u = D(y);
+  for (long r = 0; r < w->count; r++)
+    for (int s = 0; s < 2; s++) {
+      long j = w->in[2 * r + s], other = w->in[2 * r + 1 - s];
+      if (j < 0) continue;
+      double v = w->rate[r] * (other < 0 ? 1 : u[other]);
+      for (long c = w->from[r]; c < w->from[r + 1]; c++) J_(w->state[c], j) += w->by[c] * v;
+    }
+  return 0;
+}
+JAC(network_sparse) {
+  const Peer *q = ud;
+  const Network *w = q->network;
+  const double *u = D(y);
+  double *x = SUNSparseMatrix_Data(J);
+  memcpy(SUNSparseMatrix_IndexPointers(J), w->starts, (q->n + 1) * sizeof(sunindextype));
+  memcpy(SUNSparseMatrix_IndexValues(J), w->rows, w->entries * sizeof(sunindextype));
+  memset(x, 0, w->entries * sizeof(double));
+  const long *place = w->place;
+  for (long r = 0; r < w->count; r++)
+    for (int s = 0; s < 2; s++) {
+      long j = w->in[2 * r + s], other = w->in[2 * r + 1 - s];
+      if (j < 0) continue;
+      double v = w->rate[r] * (other < 0 ? 1 : u[other]);
+      for (long c = w->from[r]; c < w->from[r + 1]; c++) x[*place++] += w->by[c] * v;
+    }
+  return 0;
+}
+/* From numbers: for each reaction its rate constant, two reactants, how many states it changes, these and by how much. */
+static Network *network_open(const double *p, long m, long n) {
+  Network *w = calloc(1, sizeof *w);
+  for (long i = 0; i < m; i += 4 + 2 * (long)p[i + 3]) w->count++;
+  w->in = malloc(2 * w->count * sizeof(long)), w->from = malloc((w->count + 1) * sizeof(long));
+  w->state = malloc(m * sizeof(long)), w->rate = malloc(w->count * sizeof(double)), w->by = malloc(m * sizeof(double));
+  long changes = 0, r = 0;
+  for (long i = 0; i < m; r++) {
+    long own = (long)p[i + 3];
+    w->rate[r] = p[i], w->in[2 * r] = (long)p[i + 1], w->in[2 * r + 1] = (long)p[i + 2], w->from[r] = changes;
+    i += 4;
+    for (long c = 0; c < own; c++, i += 2) w->state[changes] = (long)p[i], w->by[changes++] = p[i + 1];
+  }
+  w->from[r] = changes;
+  /* Column by column: which reactions read it, then which rows these change. */
+  long *reads = calloc(n + 1, sizeof(long)), *list = malloc(2 * w->count * sizeof(long)), *at = malloc(n * sizeof(long));
+  for (long k = 0; k < 2 * w->count; k++)
+    if (w->in[k] >= 0) reads[w->in[k] + 1]++;
+  for (long j = 0; j < n; j++) reads[j + 1] += reads[j], at[j] = reads[j];
+  for (long k = 0; k < 2 * w->count; k++)
+    if (w->in[k] >= 0) list[at[w->in[k]]++] = k;
+  w->starts = malloc((n + 1) * sizeof(sunindextype)), w->rows = malloc(2 * changes * sizeof(sunindextype));
+  w->place = malloc(2 * changes * sizeof(long));
+  /* Where the derivatives of the k-th reactant begin. */
+  long *begin = malloc(2 * w->count * sizeof(long)), total = 0;
+  for (long k = 0; k < 2 * w->count; k++) begin[k] = total, total += w->in[k] < 0 ? 0 : w->from[k / 2 + 1] - w->from[k / 2];
+  for (long i = 0; i < n; i++) at[i] = -1;
+  for (long j = 0; j < n; j++) {
+    w->starts[j] = w->entries;
+    for (long l = reads[j]; l < reads[j + 1]; l++) {
+      long k = list[l], first = w->from[k / 2];
+      for (long c = first; c < w->from[k / 2 + 1]; c++) {
+        long i = w->state[c];
+        if (at[i] < w->starts[j]) at[i] = w->entries, w->rows[w->entries++] = i;
+        w->place[begin[k] + c - first] = at[i];
+      }
+    }
+  }
+  w->starts[n] = w->entries;
+  free(reads), free(list), free(at), free(begin);
+  return w;
+}
+static void network_close(Network *w) {
+  if (!w) return;
+  free(w->in), free(w->from), free(w->state), free(w->rate), free(w->by), free(w->starts), free(w->rows), free(w->place);
+  free(w);
+}
+
 /* ------------------------------------------------------------------ what the benchmark calls */
 typedef struct {
   const char *name;
@@ -303,7 +401,8 @@ static const Entry entries[] = {{"lotka-volterra", lv_f, lv_j},   {"rigid-body",
                                 {"rober", rober_f, rober_j},      {"hires", hires_f, hires_j},
                                 {"orego", orego_f, orego_j},      {"pollu", pollu_f, pollu_j},
                                 {"vdp", vdp_f, vdp_j},            {"brusselator-1d-200", line_f, NULL, line_band, line_sparse},
-                                {"brusselator-2d", torus_f, NULL, torus_band, torus_sparse}};
+                                {"brusselator-2d", torus_f, NULL, torus_band, torus_sparse},
+                                {"reactions", network_f, network_dense, NULL, network_sparse}};
 static void quiet(int code, const char *module, const char *function, char *message, void *data) {}
 
 void peer_close(void *handle) {
@@ -316,10 +415,11 @@ void peer_close(void *handle) {
   if (q->yd) N_VDestroy(q->yd);
   if (q->id) N_VDestroy(q->id);
   if (q->ctx) SUNContext_Free(&q->ctx);
+  network_close(q->network);
   free(q->p), free(q->u0), free(q->result), free(q->place), free(q);
 }
 
-/* A problem with a method, or null where there is no such pair. */
+/* A problem with a method, or null where there is no such pair. For `reactions`, p is what network_open reads. */
 void *peer_open(const char *problem, const char *method, const double *u0, long n, const double *p, long m, double t0, double t1) {
   Peer *q = calloc(1, sizeof *q);
   q->n = n, q->t0 = t0, q->t1 = t1;
@@ -337,6 +437,7 @@ void *peer_open(const char *problem, const char *method, const double *u0, long 
     }
   }
   for (long i = 0; i < n; i++) q->u0[q->place[i]] = u0[i];
+  if (!strcmp(problem, "reactions")) q->network = network_open(p, m, n);
   int bad = SUNContext_Create(NULL, &q->ctx);
   q->y = N_VNew_Serial(n, q->ctx), q->yd = N_VNew_Serial(n, q->ctx), q->id = N_VNew_Serial(n, q->ctx);
   memcpy(D(q->y), q->u0, n * sizeof(double));
@@ -373,7 +474,7 @@ void *peer_open(const char *problem, const char *method, const double *u0, long 
       if (dense) q->J = SUNDenseMatrix(n, n, q->ctx), q->ls = SUNLinSol_Dense(q->y, q->J, q->ctx);
       if (band) q->J = SUNBandMatrix(n, width, width, q->ctx), q->ls = SUNLinSol_Band(q->y, q->J, q->ctx);
       /* 0 is minimum degree, which on the torus leaves less than half the work of the preset column order. */
-      if (sparse) q->J = SUNSparseMatrix(n, n, 6 * n, CSC_MAT, q->ctx), q->ls = SUNLinSol_KLU(q->y, q->J, q->ctx);
+      if (sparse) q->J = SUNSparseMatrix(n, n, q->network ? q->network->entries : 6 * n, CSC_MAT, q->ctx), q->ls = SUNLinSol_KLU(q->y, q->J, q->ctx);
       if (sparse) bad |= SUNLinSol_KLUSetOrdering(q->ls, 0);
       bad |= CVodeSetLinearSolver(q->mem, q->ls, q->J) | CVodeSetJacFn(q->mem, jac);
     }

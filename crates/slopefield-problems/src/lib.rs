@@ -14,9 +14,11 @@ mod estimation;
 mod event;
 mod function;
 mod jump;
+mod networks;
 mod non_stiff;
 mod number;
 mod problem;
+mod rules;
 mod stiff;
 mod stochastic;
 mod system;
@@ -36,17 +38,21 @@ pub use jump::{
     birth_death, diffusion_lattice, dimer_repressor, dna_repressor, hawkes, jumps, merton,
     mixed_oscillator, multistate, third_order_network, twenty_genes,
 };
+pub use networks::{
+    b_cell_receptor, egfr_network, fceri_gamma2, large_networks, multisite2, networks,
+};
 pub use non_stiff::*;
 pub use number::{Float, Jet, Number, Seen};
 pub use problem::{Class, Exact, Moment, PathSolution, Problem, Reference};
+pub use rules::{Network, Rate, Reaction, RuleError};
 pub use stiff::*;
 pub use stochastic::*;
 pub use system::{Equations, System};
 
-/// All problems of this crate, each in its usual size.
+/// All problems of this crate, each in its usual size, but for those of [`large_networks`].
 pub fn everything() -> Vec<Problem> {
     let mut problems = all();
-    for group in [non_stiff, stiff, algebraic, delays, stochastic, jumps, events] {
+    for group in [non_stiff, stiff, networks, algebraic, delays, stochastic, jumps, events] {
         problems.extend(group());
     }
     problems

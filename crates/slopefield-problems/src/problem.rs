@@ -1,5 +1,6 @@
 //! What a standard problem consists of.
 
+use crate::rules::Network;
 use crate::system::{Equations, System};
 use slopefield_kernel::Kernel;
 
@@ -17,6 +18,8 @@ pub struct Problem {
     pub single: Option<Box<dyn Kernel<f32>>>,
     /// The model in the model language, where it can say it.
     pub text: Option<&'static str>,
+    /// The reactions, where it is a network that was expanded from rules.
+    pub network: Option<&'static Network>,
     /// Usual start time.
     pub t0: f64,
     /// Usual end time.
@@ -144,6 +147,7 @@ impl Problem {
             rhs,
             single: None,
             text: None,
+            network: None,
             t0,
             t1,
             u0,
@@ -189,6 +193,24 @@ impl Problem {
     ) -> Self {
         let values: Vec<f64> = file.lines().skip(1).filter_map(|line| line.parse().ok()).collect();
         self.known(t, &values, tolerance, source)
+    }
+
+    /// The same, with values good to `relative` of each.
+    pub(crate) fn known_relative_from(
+        self,
+        t: f64,
+        file: &str,
+        relative: f64,
+        source: &'static str,
+    ) -> Self {
+        let mut problem = self.known_from(t, file, 0.0, source);
+        problem
+            .references
+            .iter_mut()
+            .rfind(|r| r.t == t)
+            .into_iter()
+            .for_each(|r| r.relative = relative);
+        problem
     }
 
     pub(crate) fn with_text(mut self, text: &'static str) -> Self {

@@ -37,6 +37,7 @@ fn references_of_stiff_problems_are_reproduced() {
         ("vdp", 1e-12, 1e-9),
         ("vdp-mu", 1e-12, 1e-9),
         ("brusselator-1d", 1e-10, 1e-9),
+        ("multisite2", 1e-10, 1e-9),
     ];
     for (id, atol, digits) in chosen {
         let problem = everything().into_iter().find(|p| p.id == id).unwrap();
@@ -208,4 +209,33 @@ fn the_two_bit_adder_is_at_rest_until_a_signal_rises() {
         let found = problem.references[0].u[i];
         assert!((found - charge).abs() < 1e-12, "charge {i}: {found} {charge}");
     }
+}
+
+#[test]
+fn the_b_cell_receptor_is_at_rest_where_public_benchmarks_have_it() {
+    // Computed by BioNetGen for SciMLBenchmarks.jl, at a relative tolerance of 1e-8 or so.
+    let published = [
+        ("BCR(alpha~0,beta~0)", 2.997178348854e5),
+        ("Lyn(unique,SH3,SH2,Y397~0,Y508~0)", 4.714915480798e4),
+        ("Fyn(unique,SH3,SH2,Y420~0,Y531~0)", 4.697901102231e4),
+        ("PAG(PRS1,PRS2,Y317~0,Y163~0,Y387~0)", 2.907712428252e5),
+        ("Csk(SH2)", 2.999807396749e5),
+        ("Lyn(unique,SH3,SH2,Y397~P,Y508~0)", 1.256496403614e-1),
+        ("Fyn(unique,SH3,SH2,Y420~P,Y531~0)", 4.048783555301e-1),
+        ("PAG(PRS1,PRS2,Y317~0,Y163~0,Y387~P)", 1.738807654313e-1),
+        ("PAG(PRS1,PRS2,Y317~0,Y163~P,Y387~0)", 1.319915920362e-1),
+    ];
+    let problem = slopefield_problems::b_cell_receptor();
+    let network = problem.network.unwrap();
+    for (species, amount) in published {
+        let found = problem.u0[network.find(species).unwrap()];
+        assert!((found / amount - 1.0).abs() < 5e-8, "{species}: {found:e}");
+    }
+    // Nothing moves without a signal; reactions go on at up to 1e6 a second.
+    let mut p = problem.p.clone();
+    *p.last_mut().unwrap() = 0.0;
+    let mut slope = vec![0.0; problem.u0.len()];
+    problem.rhs.eval(0.0, &problem.u0, &p, &mut slope, &mut []);
+    let fastest = slope.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
+    assert!(fastest < 1e-2, "{fastest:e}");
 }

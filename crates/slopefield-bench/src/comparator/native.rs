@@ -218,8 +218,12 @@ impl Peer {
             return Ok(None);
         };
         let library = load(&path, source)?;
-        let Problem { id, u0, p, t0, t1, .. } = problem;
-        let names = CString::new(*id).ok().zip(CString::new(method).ok());
+        let Problem { id, u0, p, t0, t1, network, .. } = problem;
+        // Networks have no entry of their own: their reactions stand in the place of parameters.
+        let reactions = network.map(|network| network.encoded(p));
+        let id = if network.is_some() { "reactions" } else { *id };
+        let p = reactions.as_ref().unwrap_or(p);
+        let names = CString::new(id).ok().zip(CString::new(method).ok());
         let lengths = c_long::try_from(u0.len()).ok().zip(c_long::try_from(p.len()).ok());
         let Some(((id, method), (n, m))) = names.zip(lengths) else {
             return Ok(None);

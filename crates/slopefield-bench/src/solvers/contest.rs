@@ -89,6 +89,17 @@ pub fn contests() -> Vec<Contest> {
                 1e-2,
             )
         },
+        Contest {
+            stiff: false,
+            ..stiff(
+                "multisite2",
+                "66 species, 288 reactions, to t = 2",
+                problems::multisite2,
+                1.0,
+                1e-6,
+            )
+        },
+        stiff("egfr", "356 species, 3749 reactions, to t = 10", problems::egfr_network, 1.0, 1e-6),
         stiff(
             "rober-dae",
             "Robertson's reaction with conservation of mass to t = 1e5",

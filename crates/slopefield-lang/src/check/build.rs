@@ -1,10 +1,10 @@
 //! Resolved expressions while they are made: folding of constants, bounds on size and height, and
 //! the table of network calls.
 
+use super::Checker;
 use super::array::ArrayRef;
 use super::equation::Part;
 use super::scope::{Placed, Shape};
-use super::{Checker, MAX_EXPANDED};
 use crate::model::{CallId, Expr, ExprKind, Lanes, LetId, NetworkCall, NetworkId, Source};
 use crate::{Binary, Diagnostic, Span, Unary};
 use std::collections::{HashMap, HashSet};
@@ -226,7 +226,7 @@ impl Checker<'_> {
     }
 
     fn within_size(&mut self, span: Span) -> Option<()> {
-        if self.size <= MAX_EXPANDED {
+        if self.size <= self.most {
             return Some(());
         }
         self.too_large(span);
@@ -236,8 +236,9 @@ impl Checker<'_> {
     pub(super) fn too_large(&mut self, span: Span) {
         if !self.resolution.too_large {
             self.resolution.too_large = true;
+            let most = self.most;
             let message = format!(
-                "with its functions written out the model is too large (more than {MAX_EXPANDED} \
+                "with its functions written out the model is too large (more than {most} \
                  operations, or more than {MAX_RESOLVED_HEIGHT} levels in one expression)"
             );
             self.error_hint("too-large", span, message, "give shared parts a name with `let`");

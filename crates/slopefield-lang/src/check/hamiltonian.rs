@@ -119,7 +119,7 @@ impl<'a> Checker<'a> {
             Ok(expr) => {
                 let built = measured(expr);
                 self.size += built.size;
-                if built.height > MAX_RESOLVED_HEIGHT || self.size > super::MAX_EXPANDED {
+                if built.height > MAX_RESOLVED_HEIGHT || self.size > self.most {
                     self.too_large(energy.span);
                     return None;
                 }

@@ -39,7 +39,8 @@ pub use lanes::MAX_ELEMENTS;
 use scope::{Declarations, Names};
 use std::collections::HashMap;
 
-/// Most expression nodes of a checked model, after functions have been inlined.
+/// Most expression nodes of a checked model, after functions have been inlined, however short its
+/// text is; a longer text may give as many as it has bytes.
 pub const MAX_EXPANDED: usize = 200_000;
 
 /// Most findings that are listed.
@@ -62,13 +63,15 @@ pub fn check(text: &str) -> (Model, Vec<Diagnostic>) {
 #[must_use]
 pub fn check_with(text: &str, options: CheckOptions) -> (Model, Vec<Diagnostic>) {
     let parsed = crate::parse(text);
-    check_document(&parsed.document, parsed.diagnostics, options)
+    let most = MAX_EXPANDED.max(text.len());
+    check_document(&parsed.document, parsed.diagnostics, options, most)
 }
 
 fn check_document(
     document: &Document,
     diagnostics: Vec<Diagnostic>,
     options: CheckOptions,
+    most: usize,
 ) -> (Model, Vec<Diagnostic>) {
     let mut checker = Checker {
         diagnostics,
@@ -81,6 +84,7 @@ fn check_document(
         vectors: HashMap::new(),
         model: Model::default(),
         size: 0,
+        most,
         table_entries: 0,
         initial_vectors: Vec::new(),
         depth: 0,
@@ -110,6 +114,8 @@ struct Checker<'a> {
     model: Model,
     /// Expression nodes made so far.
     size: usize,
+    /// Most of them.
+    most: usize,
     /// Entries of tables of lanes made so far.
     table_entries: usize,
     /// Values of vectors at the start, as far as they do not need states.

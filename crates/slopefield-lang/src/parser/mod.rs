@@ -12,7 +12,7 @@ use crate::syntax::{Document, Expression, ExpressionKind, Line, Name, Statement,
 use crate::{Diagnostic, Span};
 
 /// Longest text that is read, in bytes.
-pub const MAX_TEXT_BYTES: usize = 1 << 20;
+pub const MAX_TEXT_BYTES: usize = 1 << 23;
 /// Deepest nesting of brackets, signs and branches.
 pub const MAX_NESTING: u32 = 100;
 /// Highest syntax tree of one expression; a sum of `n` terms has height `n`.

@@ -193,7 +193,7 @@ fn depth_is_bounded() {
 
 #[test]
 fn length_is_bounded() {
-    let long = "# comment\n".repeat(200_000);
+    let long = "# comment\n".repeat(900_000);
     assert_eq!(code_of(&long), ["too-long"]);
     let many = "x y z\n".repeat(100_000);
     survives(&many);
@@ -209,6 +209,24 @@ fn size_after_inlining_is_bounded() {
     text.push_str("x' = f59(x)\n");
     survives(&text);
     assert!(code_of(&text).contains(&"too-large"));
+}
+
+#[test]
+fn a_long_text_may_be_a_large_model() {
+    let mut text = String::from("param k = 1\nstate s0 = 1\nstate s1 = 1\n");
+    for i in 2..20_000 {
+        text.push_str(&format!(
+            "state s{i} = 0\nreaction r{i}: s{} + s{} -> s{i} rate k*s{}*s{}\n",
+            i - 2,
+            i - 1,
+            i - 2,
+            i - 1
+        ));
+    }
+    assert!(text.len() > 1 << 20);
+    let (model, diagnostics) = check(&text);
+    assert!(model.is_complete, "{:?}", diagnostics.first());
+    assert_eq!((model.states.len(), model.reactions.len()), (20_000, 19_998));
 }
 
 #[test]
