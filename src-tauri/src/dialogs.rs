@@ -25,7 +25,11 @@ pub async fn pick_save<R: Runtime>(app: AppHandle<R>, default_name: String) -> O
         return Some(answer);
     }
     let extension = default_name.rsplit_once('.').map_or("slopefield", |(_, e)| e).to_owned();
-    let filter = if extension == "html" { "Web page" } else { "Slopefield project" };
+    let filter = match &*extension {
+        "html" => "Web page",
+        "csv" => "Table",
+        _ => "Slopefield project",
+    };
     let dialog = app.dialog().file().set_file_name(&default_name).add_filter(filter, &[&extension]);
     ask(dialog, FileDialogBuilder::save_file).await
 }

@@ -9,6 +9,28 @@ const server = await serve();
 const browser = await launch();
 let bad = 0;
 
+/** Nothing yet, one parameter, two, random values. */
+async function scans(id, shot) {
+  await id("nav-scan").click();
+  await id("scan-empty").waitFor();
+  await shot("3-scan-empty");
+  const run = async (name) => {
+    await id("scan-run").click();
+    await id("scan-stop").waitFor({ state: "detached" });
+    await id("scan-plot").waitFor();
+    await shot(name);
+  };
+  await run("3-scan");
+  await id("scan-ends").click();
+  await shot("3-scan-ends");
+  await id("scan-add").click();
+  await id("scan-2-name").selectOption("gamma");
+  await run("3-scan-map");
+  await id("scan-way").selectOption("random");
+  await run("3-scan-bands");
+  await id("scan-way").selectOption("grid");
+}
+
 async function tour(theme) {
   const { page, complaints, close } = await openPage(browser, server.url, { width, height, dark: theme === "dark" });
   let reported = 0;
@@ -75,6 +97,7 @@ async function tour(theme) {
   await page.waitForTimeout(4000);
   await shot("3-explore-phase");
   await id("reset-values").click();
+  await scans(id, shot);
   await page.keyboard.press("Control+Enter");
   await id("loss-plot").waitFor();
   await page.waitForTimeout(1500);

@@ -15,6 +15,7 @@ pub mod scan;
 pub mod schema;
 pub mod stages;
 pub mod starts;
+pub mod table;
 pub mod terms;
 pub mod types;
 pub mod uncertainty;

@@ -114,7 +114,13 @@ commands! {
     simulate(SimulateRequest) -> Simulation;
     /// Simulates a model text at many values of its parameters and initial states.
     scan(ScanRequest) -> Scan;
-    /// Stops the simulations and scans that run; each answers that it was. Answered at once, beside them.
+    /// The same for pictures: what they need of the numbers, which are kept for `scan_save`.
+    scan_overview(ScanRequest) -> ScanOverview;
+    /// Writes the numbers of the last overview as a table with commas between its columns.
+    scan_save(PathRequest) -> PathRequest;
+    /// Stops the scans that run; each answers that it was. Answered at once, beside them.
+    scan_stop(Empty) -> Empty;
+    /// Stops the simulations that run; each answers that it was. Answered at once, beside them.
     simulate_stop(Empty) -> Empty;
     /// The processor and the graphics cards of this machine.
     devices(Empty) -> DevicesView;

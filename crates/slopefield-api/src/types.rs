@@ -744,7 +744,8 @@ pub enum Progress {
     },
     /// Where work without iterations is.
     Working {
-        /// What is worked on: `formulas` are looked for, `segments` of the span are joined.
+        /// What is worked on: `formulas` are looked for, `segments` of the span are joined,
+        /// `trajectories` of a scan are solved.
         what: String,
         /// Share that is done.
         share: f64,

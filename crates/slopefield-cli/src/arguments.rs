@@ -141,8 +141,12 @@ pub struct Simulate {
     /// Solve for many values of a parameter or of a state at the start, equally spaced or, with `log`,
     /// by equal ratios; repeated, for all combinations. Prints the end of each trajectory unless
     /// `--at` or `--points` ask for more.
-    #[arg(long, value_name = "NAME=FROM:TO:COUNT[:log]", value_parser = scan_axis, conflicts_with_all = ["paths", "steady"])]
+    #[arg(long, value_name = "NAME=FROM:TO[:COUNT][:log]", value_parser = scan_axis, conflicts_with_all = ["paths", "steady"])]
     pub scan: Vec<ScanAxis>,
+    /// Solve this many times, with random values between the ends of `--scan`: its counts may be left out.
+    /// `--seed` gives others.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub random: Option<u32>,
     /// Solve for each row of a table, whose columns are named as parameters or states.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "steady"])]
     pub each: Option<PathBuf>,
@@ -523,10 +527,15 @@ fn name_value(text: &str) -> Result<(String, f64), String> {
 }
 
 fn scan_axis(text: &str) -> Result<ScanAxis, String> {
-    let form = || "write it as NAME=FROM:TO:COUNT or NAME=FROM:TO:COUNT:log".to_owned();
+    let form = || {
+        "write it as NAME=FROM:TO:COUNT or NAME=FROM:TO:COUNT:log; with --random without the count"
+            .to_owned()
+    };
     let (name, values) = text.split_once('=').ok_or_else(form)?;
     let parts: Vec<&str> = values.split(':').collect();
     let (from, to, count, log) = match parts[..] {
+        [from, to] => (from, to, "0", false),
+        [from, to, "log"] => (from, to, "0", true),
         [from, to, count] => (from, to, count, false),
         [from, to, count, "log"] => (from, to, count, true),
         _ => return Err(form()),

@@ -2,6 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 use slopefield_api::ApiError;
+use slopefield_api::table::write_csv;
 use std::io::{self, IsTerminal, Write};
 
 /// Prints lines to standard output; a closed pipe (`| head`) ends the program quietly.
@@ -88,20 +89,8 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
 
 /// Columns as CSV: names, then rows at 17 significant digits.
 pub fn csv(names: &[&str], columns: &[&[f64]]) -> String {
-    let mut text = names.iter().map(|n| quoted(n)).collect::<Vec<_>>().join(",");
-    text.push('\n');
-    for row in 0..columns.first().map_or(0, |c| c.len()) {
-        let cells: Vec<_> = columns.iter().map(|c| format!("{:.16e}", c[row])).collect();
-        text += &cells.join(",");
-        text.push('\n');
-    }
-    text
-}
-
-fn quoted(name: &str) -> String {
-    if name.contains([',', '"', '\n']) {
-        format!("\"{}\"", name.replace('"', "\"\""))
-    } else {
-        name.to_owned()
-    }
+    let mut text = Vec::new();
+    // Memory takes everything that is written to it.
+    let _ = write_csv(&mut text, names, columns);
+    String::from_utf8_lossy(&text).into_owned()
 }

@@ -30,6 +30,9 @@ pub struct ScanOptions<'a> {
     pub wanted: Wanted,
     /// Cards, and what is known of them.
     pub site: Site<'a>,
+    /// Called now and then, from any thread, with the number of trajectories begun and of all that are to
+    /// be solved; these become more when some are solved again. In the place of the site's.
+    pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
 }
 
 /// Many trajectories with everything that can be printed.

@@ -59,5 +59,5 @@ pub use recipe::{Beginning, EarlyStopping, Optimiser, Recipe, Search, Stage};
 pub use scores::Score;
 pub use session::train;
 pub use shooting::{Joined, Unjoined, join_segments};
-pub use starts::{Fresh, Make, MultiStart, Started, reached, train_from_many};
+pub use starts::{Fresh, Make, MultiStart, Started, hypercube, reached, train_from_many};
 pub use transform::{Transform, TransformError};

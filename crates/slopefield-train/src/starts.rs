@@ -8,6 +8,8 @@
 mod points;
 mod quantiles;
 
+pub use points::hypercube;
+
 use crate::bytes::Fnv;
 use crate::checkpoint::{Checkpoint, fingerprint};
 use crate::control::{Control, Event, Start};

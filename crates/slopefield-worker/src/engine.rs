@@ -36,6 +36,9 @@ pub struct Engine {
     session: Mutex<Option<Session>>,
     pub(crate) jobs: Jobs,
     pub(crate) simulations: Simulations,
+    pub(crate) scans: Simulations,
+    /// The numbers of the scan that is looked at.
+    pub(crate) scanned: scanning::Kept,
     pub(crate) isolation: Isolation,
     /// In the process of a plugin: where the records of a training go.
     tell: OnceLock<Tell>,
@@ -61,6 +64,8 @@ impl Engine {
             session: Mutex::new(None),
             jobs: Jobs::default(),
             simulations: Simulations::default(),
+            scans: Simulations::default(),
+            scanned: scanning::Kept::default(),
             isolation: Isolation::new(folders.crashes()),
             tell: OnceLock::new(),
             compiled: Mutex::new(None),
@@ -73,6 +78,7 @@ impl Engine {
     pub fn shut_down(&self) {
         self.jobs.stop_all();
         self.simulations.stop();
+        self.scans.stop();
         self.isolation.shut_down();
         if let Some(session) = self.session().take() {
             // A training that is being stopped needs a moment to let go of the file.
@@ -129,6 +135,7 @@ impl Engine {
         }
         drop(current);
         self.forget_compiled();
+        self.scanned.forget();
         let view = self.view()?;
         if let Some(path) = &view.0.path {
             self.settings.opened(path, &view.0.title);
@@ -287,14 +294,32 @@ impl Commands for Engine {
         Ok((simulation, block))
     }
 
-    fn scan(&self, request: ScanRequest, _: Emit<'_>) -> Answer<Scan> {
+    fn scan(&self, request: ScanRequest, emit: Emit<'_>) -> Answer<Scan> {
         let (model, run, notes) = self.to_simulate(&request.simulate)?;
-        let running = self.simulations.begin();
+        let running = self.scans.begin();
         let figures = self.folders.settings.join("devices.json");
         let with = (&*running.control, &*figures);
-        let (mut scan, block) = scanning::run(&model, &request, run, &*self.plugins, with)?;
+        let (mut scan, block) = scanning::run(&model, &request, run, &*self.plugins, with, emit)?;
         scan.notes.splice(0..0, notes);
         Ok((scan, block))
+    }
+
+    fn scan_overview(&self, request: ScanRequest, emit: Emit<'_>) -> Answer<ScanOverview> {
+        let text = request.simulate.text.clone();
+        self.scanned.forget();
+        let (scan, block) = self.scan(request, emit)?;
+        Ok(self.scanned.keep(&text, scan, block))
+    }
+
+    fn scan_save(&self, request: PathRequest, _: Emit<'_>) -> Answer<PathRequest> {
+        let path = absolute(&request.path)?;
+        self.scanned.save(&path)?;
+        plain(PathRequest { path: path.to_string_lossy().into_owned() })
+    }
+
+    fn scan_stop(&self, _: Empty, _: Emit<'_>) -> Answer<Empty> {
+        self.scans.stop();
+        plain(Empty {})
     }
 
     fn simulate_stop(&self, _: Empty, _: Emit<'_>) -> Answer<Empty> {
@@ -362,6 +387,7 @@ impl Commands for Engine {
         if let Some(session) = self.session().take() {
             session.close()?;
         }
+        self.scanned.forget();
         plain(Empty {})
     }
 

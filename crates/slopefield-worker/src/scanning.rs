@@ -1,13 +1,20 @@
-//! The `scan` command.
+//! The commands about scans.
+
+mod kept;
+mod overview;
+
+pub use kept::Kept;
 
 use crate::failure::{self, error};
 use crate::numbers::Numbers;
 use crate::simulation::Setup;
-use slopefield_api::schema::Block;
+use crate::waiting;
+use slopefield_api::schema::{Block, Emit};
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code};
 use slopefield_devices::{Site, Wanted};
 use slopefield_study::scan::{Axis, Points, scan};
+use slopefield_study::simulate::spaced;
 use slopefield_study::{CompiledModel, ScanOptions, Scanned, Solvers, TableData};
 use slopefield_train::Control;
 use std::path::Path;
@@ -25,7 +32,11 @@ fn points(model: &CompiledModel, request: &ScanRequest) -> Result<(Points, Vec<S
             log: axis.log,
         })
         .collect();
-    let grid = Points::grid(&axes).map_err(failure::study)?;
+    let grid = match request.random {
+        None => Points::grid(&axes),
+        Some(count) => Points::spread(&axes, count as usize, request.simulate.seed.unwrap_or(1)),
+    };
+    let grid = grid.map_err(failure::study)?;
     let Some(file) = &request.table else { return Ok((grid, Vec::new())) };
     let table = slopefield_study::load::read_table(Path::new(file)).map_err(failure::study)?;
     let model = &model.model;
@@ -44,14 +55,45 @@ fn points(model: &CompiledModel, request: &ScanRequest) -> Result<(Points, Vec<S
     Ok((rows.times(&grid).map_err(failure::study)?, notes))
 }
 
-/// Solves a compiled model at all points until it is done or `control` ends it. What is measured of
-/// graphics cards is kept in the file `figures`.
+/// Times of curves, where nothing says which.
+const TIMES: usize = 201;
+
+/// Equally spaced times of `trajectories` with so many columns that make no more than `numbers`.
+fn times_of_curves(
+    (from, to): (f64, f64),
+    (trajectories, columns): (usize, usize),
+    numbers: usize,
+) -> Result<Vec<f64>, ApiError> {
+    let of_one_time = trajectories.saturating_mul(columns.max(1)).max(1);
+    if 2 * of_one_time > numbers {
+        return Err(ApiError {
+            advice: Some(
+                "take fewer trajectories here; `slopefield simulate --scan` on the command line gives \
+                 the end of each, whatever their number"
+                    .into(),
+            ),
+            ..error(
+                Code::Study,
+                format!(
+                    "{trajectories} trajectories with {columns} columns are too many for pictures; \
+                     at most {} are shown",
+                    numbers / 2 / columns.max(1)
+                ),
+            )
+        });
+    }
+    Ok(spaced(from, to, (numbers / of_one_time).min(TIMES)))
+}
+
+/// Solves a compiled model at all points until it is done or `control` ends it, and tells how far it is.
+/// What is measured of graphics cards is kept in the file `figures`.
 pub fn run(
     model: &CompiledModel,
     request: &ScanRequest,
     run: Option<Vec<f64>>,
     solvers: &dyn Solvers,
     (control, figures): (&Control, &Path),
+    emit: Emit<'_>,
 ) -> Result<(Scan, Block), ApiError> {
     let mut simulate = request.simulate.clone();
     if simulate.paths.is_some() || simulate.steady {
@@ -59,9 +101,17 @@ pub fn run(
         return Err(error(Code::Study, message));
     }
     let wanted = Wanted::of(request.device.as_deref().unwrap_or("auto"));
+    let (points, said) = points(model, request)?;
     if simulate.at.is_empty() && simulate.points.is_none() {
         let from = simulate.from.unwrap_or(model.model.time.start);
-        simulate.at = vec![simulate.to.unwrap_or(from + 10.0)];
+        let to = simulate.to.unwrap_or(from + 10.0);
+        let columns = model.model.states.len()
+            + model.lowered.let_names.len()
+            + model.model.observations.len();
+        simulate.at = match request.numbers {
+            None => vec![to],
+            Some(most) => times_of_curves((from, to), (points.count(), columns), most as usize)?,
+        };
     }
     // Who asks for a card, and for no accuracy, gets what it can hold; that is said.
     let mut notes = Vec::new();
@@ -70,13 +120,16 @@ pub fn run(
         notes.push("tolerances are 1e-5, which single precision holds; --rtol sets another".into());
     }
     let Setup { p, fixed, options, .. } = Setup::new(model, &simulate, run, control)?;
-    let (points, said) = points(model, request)?;
     notes.extend(said);
     let at = options.at.clone();
     let site = Site { figures: Some(figures), ..Site::new(slopefield_devices::cards()) };
     let method = simulate.method.clone().unwrap_or_else(|| "auto".into());
-    let options = ScanOptions { simulate: options.with_method(&method), wanted, site };
-    let result = scan(model, (&p, &fixed), &points, &options, solvers);
+    let simulate = options.with_method(&method);
+    let result = waiting::told(emit, "trajectories", |tell| {
+        let told = |begun: usize, all: usize| tell(begun as f64 / all.max(1) as f64);
+        let options = ScanOptions { simulate, wanted, site, progress: Some(&told) };
+        scan(model, (&p, &fixed), &points, &options, solvers)
+    });
     if control.cancelled() {
         return Err(error(Code::Cancelled, "the simulation was stopped"));
     }

@@ -1,6 +1,6 @@
 //! Requests in, answers out. Short commands run one after another; long ones each on a thread of
-//! their own, and so does everything that the process of a plugin carries out; `job` and
-//! `simulate_stop` are answered at once, beside whatever runs.
+//! their own, and so does everything that the process of a plugin carries out; `job`, `simulate_stop`
+//! and `scan_stop` are answered at once, beside whatever runs.
 
 use crate::Engine;
 use crate::isolation::{ALIVE, system};
@@ -69,7 +69,9 @@ fn serve_on(engine: Engine, input: &mut dyn Read, output: Box<dyn Write + Send>)
     while let Some(frame) = Frame::read(&mut &mut *input)? {
         let request: Request = serde_json::from_slice(&frame.json)?;
         match request.command {
-            Command::job | Command::simulate_stop => answer(&engine, &out, request, &[]),
+            Command::job | Command::simulate_stop | Command::scan_stop => {
+                answer(&engine, &out, request, &[]);
+            }
             Command::train
             | Command::fit
             | Command::gradient
@@ -82,6 +84,8 @@ fn serve_on(engine: Engine, input: &mut dyn Read, output: Box<dyn Write + Send>)
             | Command::compare_runs
             | Command::devices
             | Command::scan
+            | Command::scan_overview
+            | Command::scan_save
             | Command::report => {
                 let (engine, out) = (engine.clone(), out.clone());
                 thread::spawn(move || {

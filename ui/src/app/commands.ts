@@ -24,6 +24,8 @@ export function actions(s: Session): Action[] {
     { id: "train", label: "Train", keys: "Mod Enter", enabled: open && !running, run: () => s.train() },
     { id: "pause", label: s.training.phase === "paused" ? "Resume training" : "Pause training", keys: "Space", enabled: running, run: () => s.training.togglePause() },
     { id: "stop", label: "Stop training and keep the best", enabled: running, run: () => s.training.job("stop") },
+    { id: "scan", label: "Scan parameters", enabled: open && !running && !s.scan.running && s.scan.refusal === null, run: () => (s.go("scan"), s.scan.start()) },
+    { id: "stop-scan", label: "Stop the scan", enabled: s.scan.running, run: () => s.scan.stop() },
     { id: "compare-gradients", label: "Compare gradient methods", enabled: open && !running && !s.gradients.running && (s.project.view?.problem.ok ?? false), run: () => (s.go("gradients"), s.gradients.start()) },
     { id: "stop-comparison", label: "Stop comparing gradients", enabled: s.gradients.running, run: () => s.gradients.stop() },
     { id: "settings", label: "Solver and training settings", enabled: open, run: () => s.showSettings() },

@@ -7,6 +7,7 @@ export const SCREEN_LIST: Array<{ id: Screen; label: string; icon: IconName }> =
   { id: "data", label: "Data", icon: "data" },
   { id: "model", label: "Model", icon: "model" },
   { id: "explore", label: "Explore", icon: "explore" },
+  { id: "scan", label: "Scan", icon: "scan" },
   { id: "train", label: "Train", icon: "train" },
   { id: "results", label: "Results", icon: "results" },
   { id: "gradients", label: "Gradient lab", icon: "gradients" },

@@ -1557,7 +1557,8 @@ total: number,
  */
 left_s: number | null, } | { "event": "working", 
 /**
- * What is worked on: `formulas` are looked for, `segments` of the span are joined.
+ * What is worked on: `formulas` are looked for, `segments` of the span are joined,
+ * `trajectories` of a scan are solved.
  */
 what: string, 
 /**
@@ -2159,18 +2160,113 @@ index: number,
 message: string, };
 
 /**
+ * What pictures of many trajectories show. The numbers themselves stay where they were computed, until
+ * another scan or another project takes their place.
+ */
+export type ScanOverview = { 
+/**
+ * Number of trajectories.
+ */
+count: number, 
+/**
+ * What they have of their own: a value for each.
+ */
+points: Array<ScanColumn>, 
+/**
+ * Times, the same for all.
+ */
+times: Slice, 
+/**
+ * States, then lets, then observations.
+ */
+columns: Array<ScanQuantity>, 
+/**
+ * Numbers of the trajectories whose curves are given, evenly from all, ascending.
+ */
+shown: Array<number>, 
+/**
+ * Number of trajectories that failed.
+ */
+failed: number, 
+/**
+ * The first of them.
+ */
+failures: Array<ScanFailure>, 
+/**
+ * The device: `processor`, or the name of a card.
+ */
+device: string, 
+/**
+ * Number of trajectories that a card computed, in single precision.
+ */
+on_card: number, 
+/**
+ * Which device and why, and what else happened, in sentences without a full stop.
+ */
+notes: Array<string>, 
+/**
+ * What all of them cost.
+ */
+stats: SolveStats, };
+
+/**
+ * A state, named expression or observation of many trajectories.
+ */
+export type ScanQuantity = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * What it is.
+ */
+kind: ColumnKind, 
+/**
+ * Values below which 5, 25, 50, 75 and 95 of 100 trajectories are: for each time one, of those that
+ * got there.
+ */
+quantiles: [Slice, Slice, Slice, Slice, Slice], 
+/**
+ * Of each trajectory the value at the last time, NaN where it did not get there.
+ */
+last: Slice, 
+/**
+ * Of each trajectory the least value at all times.
+ */
+least: Slice, 
+/**
+ * Of each trajectory the greatest.
+ */
+greatest: Slice, 
+/**
+ * Values at all times of the trajectories that are shown, one after the other.
+ */
+curves: Slice, };
+
+/**
  * Solves a model for all combinations of values, for the rows of a table, or for each row with each
  * combination.
  */
 export type ScanRequest = { 
 /**
- * What is the same for all: model, times, method, accuracy. Without times, the end only.
+ * What is the same for all: model, times, method, accuracy. Without times, the end only, unless
+ * `numbers` says otherwise.
  */
 simulate: SimulateRequest, 
 /**
  * Values to combine; the last axis changes from trajectory to trajectory.
  */
 axes: Array<ScanAxis>, 
+/**
+ * So many trajectories with values of chance between the ends of the axes, whose counts do not
+ * matter, in the place of all combinations. The seed of `simulate` says which.
+ */
+random: number | null, 
+/**
+ * Where no times are given: 201 of them from start to end, or as many as make no more numbers than
+ * this, at least both ends.
+ */
+numbers: number | null, 
 /**
  * File of a table with a row for each trajectory; columns that are named as parameters or states are
  * taken.
@@ -3298,6 +3394,9 @@ export type Commands = {
   model_dump: { request: ModelText; reply: TextReply };
   simulate: { request: SimulateRequest; reply: Simulation };
   scan: { request: ScanRequest; reply: Scan };
+  scan_overview: { request: ScanRequest; reply: ScanOverview };
+  scan_save: { request: PathRequest; reply: PathRequest };
+  scan_stop: { request: Empty; reply: Empty };
   simulate_stop: { request: Empty; reply: Empty };
   devices: { request: Empty; reply: DevicesView };
   data_preview: { request: PreviewRequest; reply: TablePreview };

@@ -210,6 +210,11 @@ export class ExploreStore {
     };
   }
 
+  /** What is simulated here, for those who want more than one trajectory of it: times are left to them. */
+  settings(): SimulateRequest {
+    return { ...this.#request(), points: null, paths: null };
+  }
+
   /** Whether two solutions differ by chance, as the reactions are run. */
   random(): boolean {
     const report = this.text.report;

@@ -1,6 +1,6 @@
 // What is shown, not what is known: screen, theme, panels. Kept on this computer, not in the project.
 
-export const SCREENS = ["data", "model", "explore", "train", "results", "gradients", "plugins"] as const;
+export const SCREENS = ["data", "model", "explore", "scan", "train", "results", "gradients", "plugins"] as const;
 export type Screen = (typeof SCREENS)[number];
 export type Theme = "system" | "light" | "dark";
 

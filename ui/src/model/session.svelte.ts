@@ -10,6 +10,7 @@ import { ImportStore } from "./import.svelte";
 import { InterfaceStore, type Screen } from "./interface.svelte";
 import { ProjectStore } from "./project.svelte";
 import { ResultsStore } from "./results.svelte";
+import { ScanStore } from "./scan.svelte";
 import { TermsStore } from "./terms.svelte";
 import { TextStore } from "./text.svelte";
 import { TrainingStore } from "./training.svelte";
@@ -28,6 +29,7 @@ export class Session {
   readonly project: ProjectStore;
   readonly text: TextStore;
   readonly explore: ExploreStore;
+  readonly scan: ScanStore;
   readonly training: TrainingStore;
   readonly results: ResultsStore;
   readonly gradients: GradientStore;
@@ -39,6 +41,7 @@ export class Session {
     this.project = new ProjectStore(platform, this.errors);
     this.text = new TextStore(platform, this.project, this.errors);
     this.explore = new ExploreStore(platform, this.project, this.text, this.errors);
+    this.scan = new ScanStore(platform, this.project, this.text, this.explore, this.errors);
     this.training = new TrainingStore(platform, this.project, this.errors);
     this.results = new ResultsStore(platform, this.project, this.errors);
     this.gradients = new GradientStore(platform, this.project, this.errors);
@@ -111,9 +114,7 @@ export class Session {
   train = async (request: { resume?: string; from_run?: string } = {}): Promise<void> => {
     if (this.training.active || !this.project.isOpen) return;
     this.go("train");
-    await this.gradients.stopAndWait();
-    await this.uncertainty.stopAndWait();
-    await this.terms.stopAndWait();
+    await this.#stopQuestions();
     await this.project.beforeCommand();
     if (this.project.view?.problem.ok) await this.training.start(request);
   };
@@ -122,9 +123,7 @@ export class Session {
   async mayLeave(): Promise<boolean> {
     await this.project.beforeCommand();
     const view = this.project.view;
-    await this.gradients.stopAndWait();
-    await this.uncertainty.stopAndWait();
-    await this.terms.stopAndWait();
+    await this.#stopQuestions();
     if (this.training.active) {
       const answer = await this.ui.ask({
         title: "A training is running",
@@ -154,6 +153,14 @@ export class Session {
   }
 
   mayClose = (): Promise<boolean> => (this.project.isOpen ? this.mayLeave() : Promise.resolve(true));
+
+  /** A training has the engine to itself, and another project other answers. */
+  async #stopQuestions(): Promise<void> {
+    await this.scan.stopAndWait();
+    await this.gradients.stopAndWait();
+    await this.uncertainty.stopAndWait();
+    await this.terms.stopAndWait();
+  }
 
   async #workerEvent(event: WorkerEvent): Promise<void> {
     this.worker = event;

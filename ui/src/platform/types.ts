@@ -1,6 +1,6 @@
 // What the window needs from its host. Every method is named here, so a host that lacks one does not compile.
 
-import type { ApiError, Commands, GradientReply, GradientRequest, Progress, RunSummary, TermsReply, TermsRequest, TrainRequest, UncertaintyRequest, UncertaintyView } from "../generated/api";
+import type { ApiError, Commands, GradientReply, GradientRequest, Progress, RunSummary, ScanOverview, ScanRequest, TermsReply, TermsRequest, TrainRequest, UncertaintyRequest, UncertaintyView } from "../generated/api";
 import type { Framed } from "./frame";
 
 export type CommandName = keyof Commands;
@@ -26,6 +26,8 @@ export interface Platform {
   uncertainty(request: UncertaintyRequest, onProgress: (progress: Progress) => void): Promise<Framed<UncertaintyView>>;
   /** Asks what networks have learned; progress while formulas are looked for. */
   terms(request: TermsRequest, onProgress: (progress: Progress) => void): Promise<Framed<TermsReply>>;
+  /** Solves the model at many values; progress while it does. */
+  scan(request: ScanRequest, onProgress: (progress: Progress) => void): Promise<Framed<ScanOverview>>;
   /** The system's dialog; null when the user changed their mind. */
   pickOpen(kind: PickKind): Promise<string | null>;
   pickSave(defaultName: string): Promise<string | null>;

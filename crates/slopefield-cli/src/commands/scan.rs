@@ -3,8 +3,9 @@
 use super::Session;
 use crate::arguments::Format;
 use crate::output;
+use crate::progress::Bar;
 use slopefield_api::schema::Block;
-use slopefield_api::types::{ColumnKind, ModelReport, ModelText, Scan, ScanRequest, Slice};
+use slopefield_api::types::{ModelReport, ModelText, Scan, ScanRequest, Slice};
 use slopefield_api::{ApiError, Command};
 use std::process::ExitCode;
 
@@ -16,11 +17,15 @@ pub async fn run(
     format: Format,
     stats: bool,
 ) -> Result<ExitCode, ApiError> {
-    let (scan, block): (Scan, _) = session.call(Command::scan, &request, |_, _| {}).await?;
+    let bar = Bar::new(session.quiet);
+    let take = |body, block| bar.take(body, block);
+    let answer = session.call::<_, Scan>(Command::scan, &request, take).await;
+    bar.end();
+    let (scan, block) = answer?;
     let text = ModelText { text: request.simulate.text };
     let (report, _): (ModelReport, _) =
         session.call(Command::model_check, &text, |_, _| {}).await?;
-    let (names, columns) = table(&scan, &report.time.name, &block);
+    let (names, columns) = scan.table(&report.time.name, &block);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     if format == Format::Json {
         let lists = names.iter().zip(&columns).map(|(n, c)| ((*n).to_owned(), numbers(c)));
@@ -58,31 +63,6 @@ pub async fn run(
         eprintln!("{}", s.reason);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Names and columns, of as many rows as there are trajectories times times.
-fn table(scan: &Scan, time: &str, block: &Block) -> (Vec<String>, Vec<Vec<f64>>) {
-    let part = |s: Slice| s.of(block);
-    let times = part(scan.times);
-    let mut names = Vec::new();
-    let mut columns: Vec<Vec<f64>> = Vec::new();
-    for point in &scan.points {
-        names.push(match point.initial {
-            true => format!("start({})", point.name),
-            false => point.name.clone(),
-        });
-        let each = part(point.values).iter();
-        columns.push(each.flat_map(|x| std::iter::repeat_n(*x, times.len())).collect());
-    }
-    names.push(time.to_owned());
-    columns.push(times.repeat(scan.count as usize));
-    for kind in [ColumnKind::State, ColumnKind::Let, ColumnKind::Observation] {
-        for column in scan.columns.iter().filter(|c| c.kind == kind) {
-            names.push(column.name.clone());
-            columns.push(part(column.values).to_vec());
-        }
-    }
-    (names, columns)
 }
 
 /// JSON has no NaN: what a trajectory did not get to is null.

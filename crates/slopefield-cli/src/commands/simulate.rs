@@ -35,9 +35,34 @@ pub async fn run(session: &Session, simulate: Simulate) -> Result<ExitCode, ApiE
         experiment: None,
     };
     if !axes.is_empty() || each.is_some() {
+        if let (Some(axis), None) = (axes.iter().find(|axis| axis.count == 0), simulate.random) {
+            return Err(ApiError {
+                code: Code::Request,
+                message: format!("`{}` has no number of values", axis.name),
+                advice: Some(
+                    "write NAME=FROM:TO:COUNT, or say how many random values with --random".into(),
+                ),
+                details: Vec::new(),
+            });
+        }
         let table = each.as_deref().map(path);
-        let request = ScanRequest { simulate: request, axes, table, device };
+        let request = ScanRequest {
+            simulate: request,
+            axes,
+            random: simulate.random,
+            numbers: None,
+            table,
+            device,
+        };
         return scan::run(session, request, format, stats).await;
+    }
+    if simulate.random.is_some() {
+        return Err(ApiError {
+            code: Code::Request,
+            message: "there are no ranges to take random values from".into(),
+            advice: Some("add --scan NAME=FROM:TO".into()),
+            details: Vec::new(),
+        });
     }
     if device.is_some() {
         return Err(ApiError {

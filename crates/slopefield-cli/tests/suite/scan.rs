@@ -49,6 +49,29 @@ fn scans_are_combined_with_times_of_ones_own() {
 }
 
 #[test]
+fn values_of_chance_lie_between_the_ends_and_follow_from_the_seed() {
+    let place = with(DECAY);
+    let run = |seed: &str| {
+        let scan = ["simulate", "model.slope", "--to", "2", "--random", "40", "--seed", seed];
+        let axes = ["--scan", "k=0.1:10:log", "--scan", "x=1:3"];
+        table(&place.run(&[&scan[..], &axes, &TIGHT].concat()).good()).1
+    };
+    let rows = run("1");
+    assert_eq!(rows.len(), 40);
+    // Every fortieth of each range is met once.
+    for share in [|row: &[f64]| (row[0].log10() + 1.0) / 2.0, |row: &[f64]| (row[1] - 1.0) / 2.0] {
+        let mut parts: Vec<usize> = rows.iter().map(|row| (40.0 * share(row)) as usize).collect();
+        parts.sort_unstable();
+        assert_eq!(parts, (0..40).collect::<Vec<_>>());
+    }
+    for row in &rows {
+        close(row[3], row[1] * (-2.0 * row[0]).exp(), 1e-9);
+    }
+    assert_eq!(rows, run("1"));
+    assert_ne!(rows, run("2"));
+}
+
+#[test]
 fn the_rows_of_a_table_are_trajectories() {
     let place = with(DECAY);
     place.write("draws.csv", "chain,draw,a,k\n0,0,1,0.5\n0,1,2,0.25\n1,0,3,0.125\n");
@@ -156,7 +179,10 @@ fn scans_that_make_no_sense_are_refused() {
         place.run(&[&["simulate", "model.slope"], more].concat()).bad(parts);
     };
     bad(&["--scan", "q=0:1:3"], &["no parameter and no state `q`"]);
-    bad(&["--scan", "k=0:1"], &["NAME=FROM:TO:COUNT"]);
+    bad(&["--scan", "k=0:1"], &["`k` has no number of values", "NAME=FROM:TO:COUNT", "--random"]);
+    bad(&["--scan", "k"], &["NAME=FROM:TO:COUNT"]);
+    bad(&["--random", "5"], &["no ranges"]);
+    bad(&["--scan", "k=-1:1:log", "--random", "5"], &["equal ratios"]);
     bad(&["--scan", "k=0:1:three"], &["`three` is not a number of values"]);
     bad(&["--scan", "k=0:1:3:log"], &["equal ratios"]);
     bad(&["--scan", "k=0:1:3", "--scan", "k=1:2:3"], &["`k` is scanned twice"]);

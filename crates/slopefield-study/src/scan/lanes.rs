@@ -2,7 +2,7 @@
 
 use super::{Collected, Problems, ScanOptions, Target, singly};
 use crate::{Solvers, StudyError};
-use slopefield_devices::Work;
+use slopefield_devices::{Site, Work};
 use slopefield_ensemble::{EachLane, Failure, TrajectoryResult, Values};
 use slopefield_kernel::BatchKernel;
 use slopefield_solve::{Settings, SolveError, Tableau};
@@ -80,7 +80,9 @@ pub(super) fn solve(
         }
         return Ok(Where { device: "processor".into(), on_card: 0, sentences: Vec::new() });
     }
-    let solved = slopefield_devices::solve(&work, &options.wanted, &options.site, &mut out)
+    let told = |begun: usize| options.progress.iter().for_each(|tell| tell(begun, count));
+    let site = Site { progress: options.progress.map(|_| &told as _), ..options.site };
+    let solved = slopefield_devices::solve(&work, &options.wanted, &site, &mut out)
         .map_err(|e| crate::simulate::failed(model, &e, problems.p))?;
     let mut found =
         Where { device: solved.device, on_card: solved.on_card, sentences: solved.sentences };
@@ -88,7 +90,8 @@ pub(super) fn solve(
         true => failures(&solved.trajectories, &options.simulate.settings),
         false => Vec::new(),
     };
-    let mut second = singly::each(problems, options, "auto-switch", &again, solvers)?.into_iter();
+    let second = singly::each(problems, options, "auto-switch", (&again, count), solvers)?;
+    let mut second = second.into_iter();
     let mut mended = 0;
     let row = saves.len() * n;
     for (index, result) in solved.trajectories.into_iter().enumerate() {

@@ -36,26 +36,34 @@ impl Axis {
         match index {
             0 => self.from,
             i if i + 1 == self.count => self.to,
-            i => {
-                let part = i as f64 / (self.count - 1) as f64;
-                match self.log {
-                    true => self.from * (self.to / self.from).powf(part),
-                    false => self.from + (self.to - self.from) * part,
-                }
-            }
+            i => self.inside(i as f64 / (self.count - 1) as f64),
+        }
+    }
+
+    /// The value at a share of the way.
+    fn inside(&self, part: f64) -> f64 {
+        match self.log {
+            true => self.from * (self.to / self.from).powf(part),
+            false => self.from + (self.to - self.from) * part,
         }
     }
 
     fn check(&self) -> Result<(), String> {
-        let Axis { name, from, to, count, log } = self;
-        if !from.is_finite() || !to.is_finite() {
-            return Err(format!("the values of `{name}` must be finite numbers"));
-        }
+        let Axis { name, from, to, count, .. } = self;
+        self.check_ends()?;
         if *count == 0 {
             return Err(format!("`{name}` needs one value at least"));
         }
         if *count == 1 && from != to {
             return Err(format!("`{name}` has one value, but two ends, {from} and {to}"));
+        }
+        Ok(())
+    }
+
+    fn check_ends(&self) -> Result<(), String> {
+        let Axis { name, from, to, log, .. } = self;
+        if !from.is_finite() || !to.is_finite() {
+            return Err(format!("the values of `{name}` must be finite numbers"));
         }
         if *log && !(from * to > 0.0) {
             return Err(format!(
@@ -92,6 +100,27 @@ impl Points {
             behind /= axis.count;
             let value = |k: usize| axis.value(k / behind % axis.count);
             points.values.push((0..count).map(value).collect());
+            points.names.push(axis.name.clone());
+        }
+        Ok(points)
+    }
+
+    /// `count` trajectories with random values between the ends of `axes`, whose counts do not matter: a
+    /// Latin hypercube, so that every part of every range is met equally often. The same seed gives the
+    /// same values.
+    ///
+    /// # Errors
+    /// Axes that make no sense, or more than ten million trajectories.
+    pub fn spread(axes: &[Axis], count: usize, seed: u64) -> Result<Points, StudyError> {
+        let refuse = |message| StudyError::Study(vec![Problem::error("scan", message)]);
+        if count > MOST {
+            return Err(refuse(format!("more than {MOST} trajectories are too many")));
+        }
+        let mut points = Points::default();
+        for (column, axis) in axes.iter().enumerate() {
+            axis.check_ends().map_err(refuse)?;
+            let parts = slopefield_train::hypercube(count, seed, column as u64);
+            points.values.push(parts.into_iter().map(|part| axis.inside(part)).collect());
             points.names.push(axis.name.clone());
         }
         Ok(points)
@@ -189,6 +218,31 @@ mod tests {
         assert!(Points::grid(&[long.clone(), long.clone()]).is_err());
         let one = Points::grid(&[long]).unwrap();
         assert!(one.times(&one).is_err());
+    }
+
+    #[test]
+    fn values_of_chance_meet_every_part_of_every_range_once() {
+        let axes = [axis("a", -1.0, 3.0, 0, false), axis("b", 0.01, 100.0, 0, true)];
+        let points = Points::spread(&axes, 40, 7).unwrap();
+        let parts = |share: &dyn Fn(f64) -> f64, column: usize| -> Vec<usize> {
+            points.values[column].iter().map(|x| (40.0 * share(*x)) as usize).collect()
+        };
+        let a = parts(&|x| (x + 1.0) / 4.0, 0);
+        let b = parts(&|x| (x.log10() + 2.0) / 4.0, 1);
+        for column in [&a, &b] {
+            let mut sorted = column.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..40).collect::<Vec<_>>());
+        }
+        // Neither is in order, nor one in the order of the other; both follow from the seed.
+        let alike = |x: &[usize], y: &[usize]| x.iter().zip(y).filter(|(x, y)| x == y).count();
+        let order: Vec<usize> = (0..40).collect();
+        assert!(alike(&a, &b) < 6 && alike(&a, &order) < 6 && alike(&b, &order) < 6);
+        assert_eq!(points, Points::spread(&axes, 40, 7).unwrap());
+        assert_ne!(points, Points::spread(&axes, 40, 8).unwrap());
+        let bad = axis("b", -1.0, 1.0, 3, true);
+        assert!(Points::spread(&[bad], 40, 7).unwrap_err().to_string().contains("above 0"));
+        assert!(Points::spread(&axes, MOST + 1, 7).is_err());
     }
 
     #[test]

@@ -15,7 +15,7 @@ const TRIALS: usize = 5;
 /// Results of trajectories that were solved by one call of [`each`].
 type Results = Vec<Option<Result<Simulated, SolveError>>>;
 
-/// Solves the trajectories `which` with a method, in any order.
+/// Solves the trajectories `which` with a method, in any order, when `before` others have been solved.
 ///
 /// # Errors
 /// What hinders all of them.
@@ -23,7 +23,7 @@ pub(super) fn each(
     problems: &Problems<'_>,
     options: &ScanOptions<'_>,
     method: &str,
-    which: &[usize],
+    (which, before): (&[usize], usize),
     solvers: &dyn Solvers,
 ) -> Result<Results, StudyError> {
     let simulate =
@@ -53,8 +53,8 @@ pub(super) fn each(
                     next.store(which.len(), Ordering::Relaxed);
                 }
             }
-            if let Some(tell) = options.site.progress {
-                tell(place + 1);
+            if let Some(tell) = options.progress {
+                tell(before + place + 1, before + which.len());
             }
         }
     };
@@ -79,7 +79,7 @@ pub(super) fn solve(
     all: &mut Collected<'_>,
 ) -> Result<(), StudyError> {
     let which: Vec<usize> = (0..problems.count()).collect();
-    let results = each(problems, options, method, &which, solvers)?;
+    let results = each(problems, options, method, (&which, 0), solvers)?;
     let times = options.simulate.at.len();
     for (index, result) in results.into_iter().enumerate() {
         match result.unwrap_or(Err(SolveError::Cancelled { t: problems.t0 })) {

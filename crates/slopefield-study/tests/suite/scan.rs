@@ -6,6 +6,7 @@ use slopefield_solve::Settings;
 use slopefield_study::scan::{Axis, Points, scan};
 use slopefield_study::simulate::{simulate, spaced};
 use slopefield_study::{BuiltinSolvers, CompiledModel, ScanOptions, Scanned, SimulateOptions};
+use std::sync::Mutex;
 
 const OSCILLATOR: &str = "
 state x = a
@@ -31,7 +32,7 @@ fn options(method: &str, to: f64) -> ScanOptions<'static> {
         settings: Settings::with_tolerances(1e-7, 1e-9),
         paths: None,
     };
-    ScanOptions { simulate, wanted: Wanted::Auto, site: Site::new(&NoCards) }
+    ScanOptions { simulate, wanted: Wanted::Auto, site: Site::new(&NoCards), progress: None }
 }
 
 fn axis(name: &str, from: f64, to: f64, count: usize) -> Axis {
@@ -141,4 +142,26 @@ fn points_that_are_no_numbers_are_refused() {
     assert!(message.contains("`k` is NaN in trajectory 2"), "{message}");
     let none = scan(&model, (&p, &[]), &Points::default(), &options, &BuiltinSolvers);
     assert!(none.unwrap_err().to_string().contains("there are no trajectories"));
+}
+
+/// What is solved again counts as more to do, and the last word is that all is done.
+#[test]
+fn progress_tells_of_all_that_is_solved() {
+    let model = compiled("state x = 0\nparam k = 1\nx' = -k*(x - cos(t))\nobserve seen = x\n");
+    let p = model.start_params(1);
+    let told = Mutex::new(Vec::new());
+    let tell = |begun: usize, all: usize| told.lock().unwrap().push((begun, all));
+    let ask = |method: &str, stiff: f64| {
+        let values = (0..40).map(|i| if i == 1 { stiff } else { 1.0 + f64::from(i) });
+        let points = Points { names: vec!["k".into()], values: vec![values.collect()] };
+        let options = ScanOptions { progress: Some(&tell), ..options(method, 3.0) };
+        scan(&model, (&p, &[]), &points, &options, &BuiltinSolvers).unwrap();
+        std::mem::take(&mut *told.lock().unwrap())
+    };
+    let lanes = ask("auto", 1.5);
+    assert!(lanes.iter().all(|(begun, all)| begun <= all && *all == 40), "{lanes:?}");
+    assert!(lanes.contains(&(40, 40)), "{lanes:?}");
+    let singly = ask("vern7", 1.5);
+    assert_eq!((singly.len(), singly.iter().max()), (40, Some(&(40, 40))));
+    assert_eq!(ask("auto", 3e6).last(), Some(&(41, 41)));
 }

@@ -89,14 +89,22 @@ pub(super) fn spread(
             true => Range::new(spec, given[i], many.factor),
             false => Range::Fixed,
         };
-        let key = Key::new(many.seed, i as u64, Purpose::Starts);
-        let parts = permutation(count, key);
-        for (k, place) in places.iter_mut().enumerate() {
-            let inside = unit(key.bits([k as u32, 1, 0, 0])[0]);
-            place[i] = range.at((parts[k] as f64 + inside) / count as f64, given[i]);
+        let inside = hypercube(count, many.seed, i as u64);
+        for (place, inside) in places.iter_mut().zip(inside) {
+            place[i] = range.at(inside, given[i]);
         }
     }
     places
+}
+
+/// A column of a Latin hypercube: `count` numbers in [0, 1), one in each of as many equal parts, in an
+/// order of chance. Columns with other numbers are independent of it.
+#[must_use]
+pub fn hypercube(count: usize, seed: u64, column: u64) -> Vec<f64> {
+    let key = Key::new(seed, column, Purpose::Starts);
+    let inside = |k: usize| unit(key.bits([k as u32, 1, 0, 0])[0]);
+    let parts = permutation(count, key).into_iter().enumerate();
+    parts.map(|(k, part)| (part as f64 + inside(k)) / count as f64).collect()
 }
 
 /// The numbers below `count` in an order drawn by Fisher and Yates.

@@ -25,7 +25,7 @@ impl Engine {
                 ids.extend(r.method.as_deref().and_then(of_name));
                 ids
             }),
-            Command::scan => of::<ScanRequest>(request).map(|r| {
+            Command::scan | Command::scan_overview => of::<ScanRequest>(request).map(|r| {
                 let mut ids = of_text(&r.simulate.text);
                 ids.extend(r.simulate.method.as_deref().and_then(of_name));
                 ids

@@ -11,7 +11,7 @@ use crate::session::{Shared, lock, project_error};
 use crate::uncertainty;
 use serde_json::{Value, json};
 use slopefield_api::schema::{Block, dispatch};
-use slopefield_api::types::{Progress, SimulateRequest, UncertaintyRequest, UncertaintyView};
+use slopefield_api::types::{Progress, Scan, SimulateRequest, UncertaintyRequest, UncertaintyView};
 use slopefield_api::{ApiError, Code, Command};
 use slopefield_project::{NewUncertainty, RunState, RunStatus};
 use std::time::Duration;
@@ -69,6 +69,9 @@ impl Engine {
                 Command::simulate
                     | Command::simulate_stop
                     | Command::scan
+                    | Command::scan_overview
+                    | Command::scan_save
+                    | Command::scan_stop
                     | Command::devices
                     | Command::model_check
                     | Command::model_dump
@@ -88,6 +91,8 @@ impl Engine {
             | Command::terms
             | Command::replace_terms
             | Command::compare_runs => self.job_apart(command, request, plugins, send),
+            Command::scan => self.scan_apart(request, plugins, send),
+            Command::scan_overview => self.overview_apart(request, plugins, send),
             _ => self.short_apart(command, request, plugins),
         }
     }
@@ -95,20 +100,45 @@ impl Engine {
     /// A command without a job: on the process that is kept for them.
     fn short_apart(&self, command: Command, request: Value, plugins: &[String]) -> Answered {
         let isolation = &self.isolation;
-        let simulates = matches!(command, Command::simulate | Command::scan);
+        let simulates = command == Command::simulate;
         let running = simulates.then(|| self.simulations.begin());
         let kept = isolation.for_short(plugins).map_err(|report| isolation.told(&report))?;
-        // What a scan has in common with a simulation is a part of its request.
-        let simulated = request.get("simulate").unwrap_or(&request);
-        if simulates && self.needs_project(simulated) {
+        if simulates && self.needs_project(&request) {
             self.show_project(&kept).map_err(|f| isolation.failed(f))?;
         }
         let control = running.as_ref().map(|running| &*running.control);
         let stop = (Command::simulate_stop, json!({}));
-        // A scan takes as long as it takes.
-        let limit = (command != Command::scan).then_some(SHORT);
-        let watch = Watch { control, stop: Some(stop), limit };
+        let watch = Watch { control, stop: Some(stop), limit: Some(SHORT) };
         isolation.ended(kept.process.call(command, request, &watch, &mut |_| {}), plugins)
+    }
+
+    /// A scan: on the same process, and it takes as long as it takes.
+    fn scan_apart(&self, request: Value, plugins: &[String], send: Send<'_>) -> Answered {
+        let isolation = &self.isolation;
+        let running = self.scans.begin();
+        let kept = isolation.for_short(plugins).map_err(|report| isolation.told(&report))?;
+        // What a scan has in common with a simulation is a part of its request.
+        if request.get("simulate").is_some_and(|simulated| self.needs_project(simulated)) {
+            self.show_project(&kept).map_err(|f| isolation.failed(f))?;
+        }
+        let stop = (Command::scan_stop, json!({}));
+        let watch = Watch { control: Some(&running.control), stop: Some(stop), limit: None };
+        let answer = kept.process.call(Command::scan, request, &watch, &mut progress_of(send));
+        isolation.ended(answer, plugins)
+    }
+
+    /// A scan whose numbers are kept here: the process may end before they are saved.
+    fn overview_apart(&self, request: Value, plugins: &[String], send: Send<'_>) -> Answered {
+        self.scanned.forget();
+        let text = request["simulate"]["text"].as_str().unwrap_or_default().to_owned();
+        let (body, block) = self.scan_apart(request, plugins, send)?;
+        let odd = |e: serde_json::Error| {
+            let message = format!("the answer of the process of {}: {e}", plugins.join(", "));
+            error(Code::Plugin, message)
+        };
+        let scan: Scan = serde_json::from_value(body).map_err(odd)?;
+        let (overview, block) = self.scanned.keep(&text, scan, block);
+        Ok((serde_json::to_value(overview).map_err(odd)?, block))
     }
 
     /// A simulation with the parameters of a run, or with inputs that the project has.

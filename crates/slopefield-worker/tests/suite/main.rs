@@ -6,5 +6,6 @@
 mod bad_plugins;
 mod networks;
 mod queue;
+mod scans;
 mod terms;
 mod uncertainty;

@@ -98,10 +98,11 @@ test("curves are dashed where nothing like it was seen, and distances have a lim
   // The dashed part begins where the solid one ends.
   expect(Array.from(dashed!.y).filter((v, i) => Number.isFinite(v) && near[i])).toHaveLength(2);
   expect(rug!.x).toHaveLength(input.visited.len);
-  const strip = distanceFigure(reply, block, "hudson bay", null)!;
+  const strip = distanceFigure(reply, block, "hudson bay", null, [1899, 1931])!;
+  expect(strip.x.range).toEqual([1899, 1931]);
   expect(strip.series.at(-1)!.y).toEqual([0.1, 0.1]);
   expect(strip.regions).toEqual([{ from: 1914, to: 1930, label: "not trained on", tone: "forecast" }]);
-  expect(distanceFigure(reply, block, "elsewhere", null)).toBeNull();
+  expect(distanceFigure(reply, block, "elsewhere", null, null)).toBeNull();
   expect(distanceWords(reply, "hudson bay")[0]).toMatch(/^From year = 1919 .* saw\.$/);
   expect([percent(0.0123), percent(1), percent(0.5)]).toEqual(["1.2 %", "100 %", "50 %"]);
 });

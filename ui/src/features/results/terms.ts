@@ -26,8 +26,8 @@ export function responseFigure(term: TermView, input: TermInputView, output: num
   return { series, x: { title: input.name }, y: { title: name }, view: `response:${reply.run?.id ?? ""}:${name}:${input.name}` };
 }
 
-/** How far the networks are asked from what they have seen, along an experiment and its forecast. */
-export function distanceFigure(reply: TermsReply, block: Float64Array, experiment: string, time: TimeView | null): Figure | null {
+/** How far the networks are asked from what they have seen, along an experiment and its forecast; over the range of times of the fit above it. */
+export function distanceFigure(reply: TermsReply, block: Float64Array, experiment: string, time: TimeView | null, range: [number, number] | null): Figure | null {
   const series: Series[] = [];
   let last: [number, number] | null = null;
   let from: number | null = null;
@@ -43,7 +43,7 @@ export function distanceFigure(reply: TermsReply, block: Float64Array, experimen
   series.push({ name: "seen up to here", x: last, y: [reply.near, reply.near], look: "line", colour: "muted", dash: true, width: 1, legend: false });
   return {
     series,
-    x: { title: timeTitle(time) },
+    x: { title: timeTitle(time), range },
     y: { title: "distance" },
     regions: last[1] > from ? [{ from, to: last[1], label: "not trained on", tone: "forecast" }] : [],
     view: `distance:${reply.run?.id ?? ""}:${experiment}`,

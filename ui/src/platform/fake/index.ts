@@ -1,14 +1,14 @@
 // A host without an engine: `vite --mode fake` and the tests. Everything it says has the engine's form.
 
-import type { PluginList, PluginView, ProjectView, SimulateRequest, Simulation, SolverSummary, SolveStats } from "../../generated/api";
+import type { PluginList, PluginView, ProjectView, SolverSummary } from "../../generated/api";
 import type { Framed } from "../frame";
 import type { CommandName, Platform, Reply, Request, WorkerEvent } from "../types";
-import { Block } from "./block";
 import { check } from "./language";
-import { grid, lotka } from "./lotka";
 import { FakeComparison, GRADIENTS } from "./gradients";
 import { FakeProject } from "./project";
 import { EXAMPLES, PLUGINS, RECENT } from "./samples";
+import { FakeScan } from "./scan";
+import { simulate } from "./simulate";
 import { previewOf } from "./table";
 import { compareRuns, FakeSearch, replaceTerms, termsOf } from "./terms";
 import { FakeTraining } from "./training";
@@ -28,7 +28,7 @@ export type FakeOptions = { delay_ms?: number; step_ms?: number; stride?: number
 export type FakePlatform = Platform & {
   calls: Array<{ command: CommandName; request: unknown }>;
   failNext(command: CommandName, error: unknown): void;
-  /** The next simulation, or search for formulas, takes until it is stopped. */
+  /** The next simulation, search for formulas or scan takes until it is stopped. */
   hangNext(): void;
   workerEvent(event: WorkerEvent): void;
   requestClose(): Promise<boolean>;
@@ -43,6 +43,7 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
   let comparison: FakeComparison | null = null;
   let draws: FakeDraws | null = null;
   let search: FakeSearch | null = null;
+  let scan: FakeScan | null = null;
   let plugins = PLUGINS;
   const failures = new Map<CommandName, unknown>();
   let hangs = false;
@@ -68,6 +69,14 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
     simulate_stop: () => {
       stopHanging?.();
       return bare({});
+    },
+    scan_stop: () => {
+      scan?.stop();
+      return bare({});
+    },
+    scan_save: ({ path }) => {
+      if (!scan) throw { code: "request", message: "there are no numbers of a scan to save", advice: "scan again, then save" };
+      return bare({ path });
     },
     data_preview: (request) => previewOf(request),
     project_new: () => replace(FakeProject.empty()),
@@ -122,6 +131,15 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
     plugin_enable: ({ id }) => bare((plugins = decided(plugins, id, true))),
   };
 
+  /** Writes a question down, and fails it where a test wants that. */
+  const asked = (command: CommandName, request: unknown): void => {
+    calls.push({ command, request: structuredClone(request) });
+    if (!failures.has(command)) return;
+    const error = failures.get(command);
+    failures.delete(command);
+    throw error;
+  };
+
   return {
     calls,
     async rpc(command, request) {
@@ -149,35 +167,26 @@ export function createFakePlatform({ delay_ms = 8, step_ms = 33, stride = 2 }: F
       return bare(summary);
     },
     async gradient(request, onProgress) {
-      calls.push({ command: "gradient", request: structuredClone(request) });
-      if (failures.has("gradient")) {
-        const error = failures.get("gradient");
-        failures.delete("gradient");
-        throw error;
-      }
+      asked("gradient", request);
       comparison = new FakeComparison(onProgress, 12 * step_ms);
       return bare(await comparison.run());
     },
     async uncertainty(request, onProgress) {
-      calls.push({ command: "uncertainty", request: structuredClone(request) });
-      if (failures.has("uncertainty")) {
-        const error = failures.get("uncertainty");
-        failures.delete("uncertainty");
-        throw error;
-      }
+      asked("uncertainty", request);
       draws = new FakeDraws(opened(), request, onProgress, step_ms);
       return draws.run();
     },
     async terms(request, onProgress) {
-      calls.push({ command: "terms", request: structuredClone(request) });
-      if (failures.has("terms")) {
-        const error = failures.get("terms");
-        failures.delete("terms");
-        throw error;
-      }
+      asked("terms", request);
       search = new FakeSearch(opened(), request, onProgress, step_ms, hangs);
       hangs = false;
       return search.run();
+    },
+    async scan(request, onProgress) {
+      asked("scan_overview", request);
+      scan = new FakeScan(request, onProgress, step_ms, hangs);
+      hangs = false;
+      return scan.run();
     },
     pickOpen: async (kind) => (kind === "data" ? "/home/ada/data/hudson_bay_lynx_hare.csv" : "/home/ada/studies/hare-lynx.slopefield"),
     pickSave: async (defaultName) => `/home/ada/studies/${defaultName}`,
@@ -203,34 +212,3 @@ const SOLVERS: SolverSummary[] = [
   { id: "bs3", name: "BS3 (Bogacki–Shampine, order 3)", group: "Not stiff", advice: "Cheap steps for loose tolerances." },
   { id: "rodas5p", name: "Rodas5P (Steinebach, order 5)", group: "Stiff", advice: "The default for small stiff systems." },
 ];
-const COST: SolveStats = { method: "tsit5", reason: "Tsit5, the default.", accepted: 0, rejected: 0, rhs: 0, jacobians: 0, factorisations: 0, events: 0, compile_s: 0, solve_s: 0 };
-
-function simulate(request: SimulateRequest): Framed<Simulation> {
-  const report = check(request.text);
-  if (!report.ok) throw { code: "model", message: "the model text has errors", advice: "See the Model screen." };
-  const defaults = Object.fromEntries([...report.parameters.map((p) => [p.name, p.value]), ...report.states.map((s) => [s.name, s.initial])]);
-  const v: Record<string, number> = { ...defaults, ...request.set };
-  const n = (name: string) => v[name] ?? 0;
-  const from = request.from ?? 0;
-  const times = request.at.length ? request.at : grid(from, request.to ?? from + 10, request.points ?? 201);
-  const block = new Block();
-  const begun = performance.now();
-  const timeSlice = block.put(times);
-  if (!("hare" in v)) {
-    const [state, rate] = [report.states[0]?.name ?? "x", report.parameters[0]?.name ?? "k"];
-    const values = block.put(times.map((t) => n(state) * Math.exp(-n(rate) * (t - from))));
-    const stats = { ...COST, accepted: 24, rhs: 150, solve_s: 0.0001 };
-    return { value: { times: timeSlice, columns: [{ name: state, kind: "state", values }], events: [], notes: [], stats }, block: block.done() };
-  }
-  const path = lotka({ alpha: n("alpha"), beta: n("beta"), gamma: n("gamma"), delta: n("delta"), hare: n("hare"), lynx: n("lynx") }, from, times);
-  const eaten = path.hare.map((h, i) => n("beta") * h * (path.lynx[i] ?? 0));
-  const columns: Simulation["columns"] = [
-    { name: "hare", kind: "state", values: block.put(path.hare) },
-    { name: "lynx", kind: "state", values: block.put(path.lynx) },
-    { name: "eaten", kind: "let", values: block.put(eaten) },
-    { name: "hare_pelts", kind: "observation", values: block.put(path.hare) },
-    { name: "lynx_pelts", kind: "observation", values: block.put(path.lynx) },
-  ];
-  const stats = { ...COST, accepted: Math.round(path.steps / 8), rejected: 3, rhs: Math.round(path.steps * 0.8), compile_s: 0.0004, solve_s: (performance.now() - begun) / 1000 };
-  return { value: { times: timeSlice, columns, events: [], notes: [], stats }, block: block.done() };
-}

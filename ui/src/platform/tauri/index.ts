@@ -4,9 +4,9 @@ import { getVersion } from "@tauri-apps/api/app";
 import { Channel, invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
 import { getCurrentWindow } from "@tauri-apps/api/window";
-import type { GradientReply, Progress, RunSummary, TermsReply, UncertaintyView } from "../../generated/api";
+import type { Progress } from "../../generated/api";
 import { decodeFrame, type Framed } from "../frame";
-import { toApiError, type LaunchRequest, type Platform, type Reply, type WorkerEvent } from "../types";
+import { toApiError, type CommandName, type LaunchRequest, type Platform, type Reply, type Request, type WorkerEvent } from "../types";
 
 /** Raw bytes of a reply; an error becomes an `ApiError`. */
 async function call(name: string, args: Record<string, unknown>): Promise<ArrayBuffer> {
@@ -22,34 +22,26 @@ function bytesOf(message: ArrayBuffer | Uint8Array | number[]): ArrayBuffer | Ui
   return Array.isArray(message) ? Uint8Array.from(message) : message;
 }
 
+/** A command that tells on the way how far it is. */
+async function stream<C extends CommandName>(command: C, request: Request<C>, handle: (progress: Progress, block: Float64Array) => void): Promise<Framed<Reply<C>>> {
+  const onProgress = new Channel<ArrayBuffer | number[]>();
+  onProgress.onmessage = (message) => {
+    const { value, block } = decodeFrame<Progress>(bytesOf(message));
+    handle(value, block);
+  };
+  return decodeFrame<Reply<C>>(bytesOf(await call("rpc_stream", { command, request, onProgress })));
+}
+
 export function createTauriPlatform(): Platform {
   return {
     async rpc(command, request) {
       return decodeFrame<Reply<typeof command>>(bytesOf(await call("rpc", { command, request })));
     },
-    async train(request, handle): Promise<Framed<RunSummary>> {
-      const onProgress = new Channel<ArrayBuffer | number[]>();
-      onProgress.onmessage = (message) => {
-        const { value, block } = decodeFrame<Progress>(bytesOf(message));
-        handle(value, block);
-      };
-      return decodeFrame<RunSummary>(bytesOf(await call("rpc_stream", { command: "train", request, onProgress })));
-    },
-    async gradient(request, handle): Promise<Framed<GradientReply>> {
-      const onProgress = new Channel<ArrayBuffer | number[]>();
-      onProgress.onmessage = (message) => handle(decodeFrame<Progress>(bytesOf(message)).value);
-      return decodeFrame<GradientReply>(bytesOf(await call("rpc_stream", { command: "gradient", request, onProgress })));
-    },
-    async uncertainty(request, handle): Promise<Framed<UncertaintyView>> {
-      const onProgress = new Channel<ArrayBuffer | number[]>();
-      onProgress.onmessage = (message) => handle(decodeFrame<Progress>(bytesOf(message)).value);
-      return decodeFrame<UncertaintyView>(bytesOf(await call("rpc_stream", { command: "uncertainty", request, onProgress })));
-    },
-    async terms(request, handle): Promise<Framed<TermsReply>> {
-      const onProgress = new Channel<ArrayBuffer | number[]>();
-      onProgress.onmessage = (message) => handle(decodeFrame<Progress>(bytesOf(message)).value);
-      return decodeFrame<TermsReply>(bytesOf(await call("rpc_stream", { command: "terms", request, onProgress })));
-    },
+    train: (request, handle) => stream("train", request, handle),
+    gradient: (request, handle) => stream("gradient", request, handle),
+    uncertainty: (request, handle) => stream("uncertainty", request, handle),
+    terms: (request, handle) => stream("terms", request, handle),
+    scan: (request, handle) => stream("scan_overview", request, handle),
     pickOpen: (kind) => invoke<string | null>("pick_open", { kind }),
     pickSave: (defaultName) => invoke<string | null>("pick_save", { defaultName }),
     onCloseRequested: (mayClose) =>

@@ -1,7 +1,7 @@
 // What a screen wants drawn, in the words of the screens; `plotly.ts` turns it into what Plotly wants.
 
-/** `dots` are many small points; a `band` is the area that the line around it encloses. */
-export type Look = "line" | "points" | "hollow" | "dots" | "band";
+/** `dots` are many small points; a `band` is the area that the line around it encloses; what is `unseen` only speaks under the pointer. */
+export type Look = "line" | "points" | "hollow" | "dots" | "band" | "unseen";
 /** Index into the data palette, or one of the interface's own colours. */
 export type Colour = number | "text" | "muted" | "accent";
 
@@ -10,6 +10,8 @@ export type Series = {
   x: ArrayLike<number>;
   y: ArrayLike<number>;
   look: Look;
+  /** A third number of each point, said under the pointer. */
+  values?: ArrayLike<number>;
   colour: Colour;
   dash?: boolean;
   width?: number;

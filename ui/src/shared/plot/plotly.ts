@@ -41,6 +41,9 @@ function traceOf(s: Series, theme: PlotTheme): object {
   if (s.look === "band") {
     return { ...common, opacity: s.cover ?? 0.2, hoverinfo: "skip", hovertemplate: null, mode: "lines", fill: "toself", fillcolor: colour, line: { width: 0, color: colour } };
   }
+  if (s.look === "unseen") {
+    return { ...common, opacity: 0, customdata: s.values, hovertemplate: "%{x:.4g}, %{y:.4g}: %{customdata:.4g}<extra></extra>", mode: "markers", marker: { color: colour, size: 12 } };
+  }
   if (s.look === "dots") {
     return { ...common, opacity: 0.4, hoverinfo: "skip", hovertemplate: null, mode: "markers", marker: { color: colour, size: 3 } };
   }
@@ -53,6 +56,9 @@ function traceOf(s: Series, theme: PlotTheme): object {
       : { color: colour, size: 7, line: { color: theme.surface, width: 1 } };
   return { ...common, mode: "markers", marker };
 }
+
+/** A place on an axis as pictures have it: on a logarithmic one in powers of ten. */
+const placed = (axis: Axis, value: number) => (axis.log ? Math.log10(value) : value);
 
 function layoutOf(figure: Figure, theme: PlotTheme): object {
   const small = { size: 11, color: theme.muted };
@@ -75,8 +81,9 @@ function layoutOf(figure: Figure, theme: PlotTheme): object {
     images: figure.picture
       ? [{
           source: figure.picture.source, layer: "below", xref: "x", yref: "y", sizing: "stretch",
-          x: figure.picture.x[0], y: figure.picture.y[1],
-          sizex: figure.picture.x[1] - figure.picture.x[0], sizey: figure.picture.y[1] - figure.picture.y[0],
+          x: placed(figure.x, figure.picture.x[0]), y: placed(figure.y, figure.picture.y[1]),
+          sizex: placed(figure.x, figure.picture.x[1]) - placed(figure.x, figure.picture.x[0]),
+          sizey: placed(figure.y, figure.picture.y[1]) - placed(figure.y, figure.picture.y[0]),
         }]
       : [],
     shapes: [
@@ -99,7 +106,7 @@ function layoutOf(figure: Figure, theme: PlotTheme): object {
 }
 
 function axisOf(axis: Axis, theme: PlotTheme, zero: boolean): object {
-  const range = axis.range && axis.log ? axis.range.map((v) => Math.log10(v)) : axis.range;
+  const range = axis.range && axis.log ? axis.range.map((v) => placed(axis, v)) : axis.range;
   return {
     title: { text: escapeText(axis.title), font: { size: 12, color: theme.muted }, standoff: 8 },
     type: axis.log ? "log" : "linear",
