@@ -1,9 +1,13 @@
 //! The cards that `slopefield-gpu` reaches, in single precision.
 
-use crate::{Card, CardError, CardInfo, CardProgram, Cards, Found, Work};
+use crate::{
+    Card, CardError, CardInfo, CardLoss, CardProgram, Cards, Differentiated, Found,
+    GradientCardProgram, GradientWork, Method, Work,
+};
 use slopefield_ensemble::TrajectoryResult;
 use slopefield_gpu::{
-    Device, DeviceInfo, DeviceKind, Dialect, GpuError, Solver, Trajectories, TrajectoryProgram,
+    Device, DeviceInfo, DeviceKind, Dialect, GpuError, GradientProgram, GradientSolver, Solver,
+    Trajectories, TrajectoryProgram,
 };
 
 /// Relative tolerances below this are finer than single precision holds (docs/reference/gpu.md).
@@ -67,11 +71,51 @@ impl Card for OfDevice {
     }
 
     fn program(&self, work: &Work<'_>) -> Result<Box<dyn CardProgram + '_>, CardError> {
-        let (own, method) = (work.rhs.own_params(), work.method);
-        let program = TrajectoryProgram::of_model(work.model, own, method, Dialect::Wgsl);
+        let (model, own, dialect) = (work.model, work.rhs.own_params(), Dialect::Wgsl);
+        let program = match work.method {
+            Method::Explicit(table) => TrajectoryProgram::of_model(model, own, table, dialect),
+            Method::Timed(table, events) => {
+                TrajectoryProgram::with_timed_events(model, events, own, table, dialect)
+            }
+            Method::Rosenbrock(table, jacobian) => {
+                TrajectoryProgram::of_stiff_model(model, jacobian, own, table, dialect)
+            }
+        };
         let program = program.map_err(failure)?;
         let solver = Solver::keeping(&self.device, program).map_err(failure)?;
         Ok(Box::new(OfSolver(solver)))
+    }
+
+    fn gradient_program(
+        &self,
+        work: &GradientWork<'_>,
+    ) -> Result<Box<dyn GradientCardProgram + '_>, CardError> {
+        let GradientWork { model, own_params, method, .. } = *work;
+        let program = GradientProgram::of_model(model, own_params, method, Dialect::Wgsl);
+        let program = program.map_err(failure)?;
+        let solver = GradientSolver::keeping(&self.device, program).map_err(failure)?;
+        Ok(Box::new(OfGradientSolver(solver)))
+    }
+}
+
+struct OfGradientSolver<'a>(GradientSolver<'a>);
+
+impl GradientCardProgram for OfGradientSolver<'_> {
+    fn gradients(
+        &self,
+        portion: &GradientWork<'_>,
+        loss: &mut CardLoss<'_>,
+    ) -> Result<Differentiated, CardError> {
+        let GradientWork { t0, t1, count, u0, shared, own, .. } = *portion;
+        let problem = Trajectories { t0, t1, count, u0, shared, own };
+        let report = self.0.gradient(&problem, portion.settings, portion.saves, loss);
+        let report = report.map_err(failure)?;
+        Ok(Differentiated {
+            trajectories: report.trajectories,
+            by_u0: report.by_u0,
+            by_own: report.by_own,
+            by_shared: report.by_shared,
+        })
     }
 }
 
