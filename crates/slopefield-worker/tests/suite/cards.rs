@@ -3,9 +3,14 @@
 #![cfg(feature = "gpu")]
 
 use slopefield_adjoint::DiscreteAdjoint;
-use slopefield_devices::{Site, cards};
+use slopefield_devices::{Site, Wanted, cards};
 use slopefield_graph::BuiltinNetworks;
-use slopefield_study::{BuiltinSolvers, OnDevice, Prepared, StudyFile, TableData, Where};
+use slopefield_solve::Settings;
+use slopefield_study::scan::{Points, scan};
+use slopefield_study::{
+    BuiltinSolvers, CompiledModel, OnDevice, Prepared, ScanOptions, SimulateOptions, StudyFile,
+    TableData, Where,
+};
 use slopefield_train::{
     Control, Event, Fit, Lender, Methods, Objective, Start, train, train_elsewhere, train_from_many,
 };
@@ -103,4 +108,48 @@ fn what_no_card_computes_is_said_where_one_was_asked_for() {
     assert!(said.contains("no card is called `no such card`"), "{said}");
     let said = why("no such card", "rodas5p").unwrap();
     assert!(said.contains("rodas5p has no gradients on cards"), "{said}");
+}
+
+/// A scan on the card and one on the processor with a finer tolerance.
+fn scanned(text: &str, axis: (&str, f64, f64), to: f64, said: &str) {
+    let found = cards().find();
+    let name = &found.cards.first().expect("a Vulkan driver, software at least").name;
+    let model = CompiledModel::new(text, &BuiltinNetworks).unwrap();
+    let points = Points {
+        names: vec![axis.0.to_owned()],
+        values: vec![(0..20).map(|i| axis.1 + (axis.2 - axis.1) * f64::from(i) / 19.0).collect()],
+    };
+    let on = |wanted: Wanted, rtol: f64| {
+        let simulate = SimulateOptions {
+            from: 0.0,
+            at: vec![0.5 * to, to],
+            method: "auto".into(),
+            paths: None,
+            settings: Settings::with_tolerances(rtol, 1e-4 * rtol),
+        };
+        let options = ScanOptions { simulate, wanted, site: Site::new(cards()) };
+        let p = model.start_params(1);
+        scan(&model, (&p, &[]), &points, &options, &BuiltinSolvers).unwrap()
+    };
+    let there = on(Wanted::Named(name.clone()), 1e-4);
+    assert_eq!(there.on_card, 20, "{:?}", there.sentences);
+    assert!(there.sentences.iter().any(|s| s.contains(said)), "{:?}", there.sentences);
+    let here = on(Wanted::Processor, 1e-8);
+    assert_eq!((here.on_card, here.failed, there.failed), (0, 0, 0));
+    for (there, here) in there.columns[0].iter().flatten().zip(here.columns[0].iter().flatten()) {
+        assert!((there - here).abs() <= 1e-3 * here.abs(), "{there}, not {here}");
+    }
+}
+
+#[test]
+fn stiff_equations_are_scanned_on_a_card() {
+    let robertson = "state a = 1\nstate b = 0\nstate c = 0\nparam k = 0.04\na' = -k*a + 1e4*b*c\n\
+                     b' = k*a - 1e4*b*c - 3e7*b^2\nc' = 3e7*b^2\n";
+    scanned(robertson, ("k", 0.03, 0.05), 40.0, "the card solves by rodas5p");
+}
+
+#[test]
+fn doses_at_given_times_are_scanned_on_a_card() {
+    let doses = "state x = 1\nparam k = 0.5\nx' = -k*x\nat [2]: x += 1\nevery 3 from 1: x += 0.5\n";
+    scanned(doses, ("k", 0.2, 1.0), 10.0, "the card solves by tsit5");
 }
