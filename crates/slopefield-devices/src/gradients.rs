@@ -47,7 +47,7 @@ impl<'a> GradientWork<'a> {
     /// Number of states.
     #[must_use]
     pub fn states(&self) -> usize {
-        self.model.rhs.eval.shape.outputs
+        self.model.rhs.eval.shape.states
     }
 
     /// The trajectories `from .. from + count`.

@@ -84,7 +84,7 @@ impl Lender for OnDevice<'_> {
     fn lend(&self, work: &mut dyn FnMut(&mut dyn Elsewhere)) {
         let OnDevice { model, method, wanted, site, rounds } = self;
         let training = Training { wanted, site: *site, rounds: *rounds };
-        with_gradients(training, |gradients| work(&mut Lent { model, method: *method, gradients }));
+        with_gradients(training, |gradients| work(&mut Lent { model, method, gradients }));
     }
 }
 
