@@ -897,6 +897,9 @@ pub struct FitRequest {
     pub iterations: Option<u32>,
     /// Go on with the last interrupted run in `out`.
     pub resume: bool,
+    /// What computes gradients before the stage that finishes, instead of what the study says: `auto`, `cpu`,
+    /// `gpu`, or a part of the name of a graphics card.
+    pub device: Option<String>,
 }
 
 /// A fit in numbers.

@@ -186,6 +186,10 @@ pub struct Fit {
     /// Go on with the interrupted run in the project file.
     #[arg(long, requires = "out")]
     pub resume: bool,
+    /// What computes gradients before the stage that finishes: `auto`, `cpu`, `gpu`, or a part of the name
+    /// of a card (`slopefield devices` lists them) [default: what the study says, which is `auto`].
+    #[arg(long, value_name = "DEVICE", conflicts_with = "resume")]
+    pub device: Option<String>,
 }
 
 /// `slopefield sample`.

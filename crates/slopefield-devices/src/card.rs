@@ -1,6 +1,6 @@
 //! What a graphics card does for this crate; the seam at which tests let one fail.
 
-use crate::Work;
+use crate::{GradientWork, Work};
 use slopefield_ensemble::TrajectoryResult;
 use thiserror::Error;
 
@@ -79,6 +79,46 @@ pub trait Card {
     /// # Errors
     /// [`CardError::Refused`] where there is no such program, [`CardError::Failed`].
     fn program(&self, work: &Work<'_>) -> Result<Box<dyn CardProgram + '_>, CardError>;
+
+    /// The program that solves and differentiates trajectories like those of `work`.
+    ///
+    /// # Errors
+    /// As for [`Card::program`].
+    fn gradient_program(
+        &self,
+        work: &GradientWork<'_>,
+    ) -> Result<Box<dyn GradientCardProgram + '_>, CardError>;
+}
+
+/// The loss of a trajectory, from its number in the portion and its states at the save times, row by row
+/// (NaN where a failed trajectory did not get to); writes the derivative by each of them.
+pub type CardLoss<'a> = dyn FnMut(usize, &[f64], &mut [f64]) -> f64 + 'a;
+
+/// Derivatives of the losses of trajectories.
+#[derive(Debug, Clone, Default)]
+pub struct Differentiated {
+    /// One per trajectory.
+    pub trajectories: Vec<TrajectoryResult>,
+    /// By the initial states, trajectory by trajectory.
+    pub by_u0: Vec<f64>,
+    /// By the parameters that trajectories have of their own, trajectory by trajectory.
+    pub by_own: Vec<f64>,
+    /// By each of all parameters, summed over the trajectories; 0 for those of a trajectory's own.
+    pub by_shared: Vec<f64>,
+}
+
+/// The program of a model on a card that gives gradients.
+pub trait GradientCardProgram {
+    /// Solves a portion, asks for the loss of each trajectory, and gives the exact derivatives of the steps
+    /// that were taken. A trajectory that fails has NaN where the loss depends on what it did not reach.
+    ///
+    /// # Errors
+    /// What hinders all of them.
+    fn gradients(
+        &self,
+        portion: &GradientWork<'_>,
+        loss: &mut CardLoss<'_>,
+    ) -> Result<Differentiated, CardError>;
 }
 
 /// The program of a model on a card.

@@ -122,7 +122,7 @@ fn auto(work: &Work<'_>, site: &Site<'_>) -> Result<Choice, SolveError> {
 }
 
 /// The best card that is no software, or why there is none.
-fn best<'a>(cards: &'a [CardInfo], none: Option<&str>) -> Result<&'a CardInfo, String> {
+pub(crate) fn best<'a>(cards: &'a [CardInfo], none: Option<&str>) -> Result<&'a CardInfo, String> {
     match (cards.iter().find(|card| !card.software), cards.first()) {
         (Some(card), _) => Ok(card),
         (None, Some(software)) => Err(format!(
@@ -130,6 +130,26 @@ fn best<'a>(cards: &'a [CardInfo], none: Option<&str>) -> Result<&'a CardInfo, S
             software.name
         )),
         (None, None) => Err(none.unwrap_or("there is no graphics card").into()),
+    }
+}
+
+/// The card that may compute where this was asked for, before it is opened; a sentence where there is none.
+///
+/// # Errors
+/// The sentence.
+pub fn candidate(cards: &dyn Cards, wanted: &Wanted) -> Result<CardInfo, String> {
+    let found = guarded_find(cards);
+    let none = || found.none_because.clone().unwrap_or_else(|| "there is no graphics card".into());
+    match wanted {
+        Wanted::Processor => Err("it was asked for".into()),
+        Wanted::Auto | Wanted::Card => best(&found.cards, found.none_because.as_deref()).cloned(),
+        Wanted::Named(_) if found.cards.is_empty() => Err(none()),
+        Wanted::Named(name) => {
+            let name_of =
+                |card: &&CardInfo| card.name.to_lowercase().contains(&name.to_lowercase());
+            let missing = || format!("no card is called `{name}`; `slopefield devices` lists them");
+            found.cards.iter().find(name_of).cloned().ok_or_else(missing)
+        }
     }
 }
 
@@ -150,7 +170,7 @@ pub fn would_choose(cards: &[CardInfo], none_because: Option<&str>) -> (String, 
     }
 }
 
-fn guarded_find(cards: &dyn Cards) -> crate::Found {
+pub(crate) fn guarded_find(cards: &dyn Cards) -> crate::Found {
     let found = guarded(|| Ok(cards.find()));
     found.unwrap_or_else(|e: CardError| crate::Found {
         cards: Vec::new(),
@@ -175,7 +195,8 @@ impl Trial {
         let results = crate::processor::solve(&portion.work(work), &mut out, None)?;
         let took = began.elapsed().as_secs_f64();
         let times = work.count as f64 / count as f64;
-        let idle = if count == 1 { (LANES * processor().cores).min(work.count) } else { 1 };
+        let lanes = if work.apart.is_none() { LANES } else { 1 };
+        let idle = if count == 1 { (lanes * processor().cores).min(work.count) } else { 1 };
         Ok(Trial {
             took,
             whole_s: took * times / idle as f64,
@@ -257,7 +278,7 @@ impl Spread {
 }
 
 /// Seconds for people.
-fn seconds(s: f64) -> String {
+pub(crate) fn seconds(s: f64) -> String {
     match s {
         s if s < 0.01 => format!("{:.1} ms", 1e3 * s),
         s if s < 1.0 => format!("{:.0} ms", 1e3 * s),

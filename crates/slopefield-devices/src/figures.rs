@@ -1,7 +1,7 @@
 //! What was measured of cards, kept in a small file of the user. It is a convenience: when it cannot be
 //! read or written, the card is measured again.
 
-use crate::{CardInfo, Work, processor};
+use crate::{CardInfo, GradientWork, Method, Work, processor};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -18,6 +18,12 @@ pub(crate) struct Size {
     /// In double precision.
     #[serde(default)]
     fine: bool,
+    /// Trajectories of a gradient; 0 where it is states that cost.
+    #[serde(default)]
+    differentiated: usize,
+    /// Steps need the solution of linear systems.
+    #[serde(default)]
+    implicit: bool,
 }
 
 impl Size {
@@ -28,6 +34,23 @@ impl Size {
             own: work.rhs.own_params().len().next_power_of_two(),
             saves: work.saves.len().next_power_of_two(),
             fine: work.is_fine(),
+            differentiated: 0,
+            implicit: matches!(work.method, Method::Rosenbrock(..)),
+        }
+    }
+
+    /// Rounds of gradients have few trajectories, so their number counts: a card that is not full costs
+    /// the same for more.
+    pub(crate) fn of_gradient(work: &GradientWork<'_>) -> Size {
+        let plans = &work.model.rhs;
+        Size {
+            states: work.states().next_power_of_two(),
+            instructions: (plans.eval.code.len() + plans.vjp.code.len()).next_power_of_two(),
+            own: work.own_params.len().next_power_of_two(),
+            saves: work.saves.len().next_power_of_two(),
+            fine: false,
+            differentiated: work.count.next_power_of_two(),
+            implicit: false,
         }
     }
 }

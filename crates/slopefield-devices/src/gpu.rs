@@ -2,10 +2,14 @@
 //! double precision where a card has it.
 
 use crate::work::SINGLE;
-use crate::{Card, CardError, CardInfo, CardProgram, Cards, Found, Work};
+use crate::{
+    Card, CardError, CardInfo, CardLoss, CardProgram, Cards, Differentiated, Found,
+    GradientCardProgram, GradientWork, Method, Work,
+};
 use slopefield_ensemble::TrajectoryResult;
 use slopefield_gpu::{
-    Device, DeviceInfo, DeviceKind, GpuError, Solver, Trajectories, TrajectoryProgram,
+    Device, DeviceInfo, DeviceKind, Dialect, GpuError, GradientProgram, GradientSolver, Solver,
+    Trajectories, TrajectoryProgram,
 };
 use std::cell::Cell;
 
@@ -65,20 +69,68 @@ struct OfDevice {
     device: Device,
 }
 
+impl OfDevice {
+    /// The language of its programs, in double precision where that is needed.
+    fn dialect(&self, fine: bool) -> Result<Dialect, CardError> {
+        self.device.dialect(fine).ok_or_else(|| {
+            CardError::Refused(format!("{} computes in single precision only", self.info.name))
+        })
+    }
+}
+
 impl Card for OfDevice {
     fn info(&self) -> &CardInfo {
         &self.info
     }
 
     fn program(&self, work: &Work<'_>) -> Result<Box<dyn CardProgram + '_>, CardError> {
-        let (own, method) = (work.rhs.own_params(), work.method);
-        let dialect = self.device.dialect(work.is_fine()).ok_or_else(|| {
-            CardError::Refused(format!("{} computes in single precision only", self.info.name))
-        })?;
-        let program = TrajectoryProgram::of_model(work.model, own, method, dialect);
+        let (model, own) = (work.model, work.rhs.own_params());
+        let dialect = self.dialect(work.is_fine())?;
+        let program = match work.method {
+            Method::Explicit(table) => TrajectoryProgram::of_model(model, own, table, dialect),
+            Method::Timed(table, events) => {
+                TrajectoryProgram::with_timed_events(model, events, own, table, dialect)
+            }
+            Method::Rosenbrock(table, jacobian) => {
+                TrajectoryProgram::of_stiff_model(model, jacobian, own, table, dialect)
+            }
+        };
         let program = program.map_err(failure)?;
         let solver = Solver::keeping(&self.device, program).map_err(failure)?;
         Ok(Box::new(OfSolver { solver, busy_s: Cell::new(None) }))
+    }
+
+    fn gradient_program(
+        &self,
+        work: &GradientWork<'_>,
+    ) -> Result<Box<dyn GradientCardProgram + '_>, CardError> {
+        let GradientWork { model, own_params, method, .. } = *work;
+        let dialect = self.dialect(false)?;
+        let program = GradientProgram::of_model(model, own_params, method, dialect);
+        let program = program.map_err(failure)?;
+        let solver = GradientSolver::keeping(&self.device, program).map_err(failure)?;
+        Ok(Box::new(OfGradientSolver(solver)))
+    }
+}
+
+struct OfGradientSolver<'a>(GradientSolver<'a>);
+
+impl GradientCardProgram for OfGradientSolver<'_> {
+    fn gradients(
+        &self,
+        portion: &GradientWork<'_>,
+        loss: &mut CardLoss<'_>,
+    ) -> Result<Differentiated, CardError> {
+        let GradientWork { t0, t1, count, u0, shared, own, .. } = *portion;
+        let problem = Trajectories { t0, t1, count, u0, shared, own };
+        let report = self.0.gradient(&problem, portion.settings, portion.saves, loss);
+        let report = report.map_err(failure)?;
+        Ok(Differentiated {
+            trajectories: report.trajectories,
+            by_u0: report.by_u0,
+            by_own: report.by_own,
+            by_shared: report.by_shared,
+        })
     }
 }
 

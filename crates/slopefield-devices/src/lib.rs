@@ -23,6 +23,7 @@ mod cuda;
 mod figures;
 #[cfg(feature = "gpu")]
 mod gpu;
+mod gradients;
 mod processor;
 mod solve;
 mod wanted;
@@ -33,13 +34,17 @@ use card::NoCards as OfThisMachine;
 #[cfg(feature = "gpu")]
 use gpu::OfThisMachine;
 
-pub use card::{Card, CardError, CardInfo, CardProgram, Cards, Found, NoCards};
-pub use choice::would_choose;
+pub use card::{
+    Card, CardError, CardInfo, CardLoss, CardProgram, Cards, Differentiated, Found,
+    GradientCardProgram, NoCards,
+};
+pub use choice::{candidate, would_choose};
 pub use cuda::{Cuda, cuda};
+pub use gradients::{GradientWork, Gradients, Training, with_gradients};
 pub use processor::{Processor, processor};
 pub use solve::{Site, Solved, solve};
 pub use wanted::Wanted;
-pub use work::Work;
+pub use work::{Apart, Method, Progress, Work};
 
 /// The cards of this machine; none in a program that was built without the feature `gpu`.
 #[must_use]

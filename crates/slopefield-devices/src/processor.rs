@@ -1,6 +1,6 @@
 //! The processor: always there, and what everything falls back to.
 
-use crate::Work;
+use crate::{Method, Progress, Work};
 use slopefield_ensemble::{Run, TrajectoryResult};
 use slopefield_solve::SolveError;
 
@@ -28,14 +28,21 @@ pub fn processor() -> Processor {
     }
 }
 
-/// Solves on all cores, in double precision.
+/// Solves in double precision.
 pub(crate) fn solve(
     work: &Work<'_>,
     out: &mut [f64],
-    progress: Option<&(dyn Fn(usize) + Sync)>,
+    progress: Progress<'_>,
 ) -> Result<Vec<TrajectoryResult>, SolveError> {
+    let table = match (work.apart, work.method) {
+        (Some(apart), _) => return apart(work, out, progress),
+        (None, Method::Explicit(table)) => table,
+        (None, _) => {
+            return Err(SolveError::Invalid("ensembles have explicit methods only".into()));
+        }
+    };
     let run = Run { threads: 0, progress };
     let ensemble = work.ensemble();
-    slopefield_ensemble::solve(&ensemble, work.method, work.settings, work.saves, out, run)
+    slopefield_ensemble::solve(&ensemble, table, work.settings, work.saves, out, run)
         .map(|report| report.trajectories)
 }

@@ -1,9 +1,28 @@
 //! What is to be solved.
 
-use slopefield_ensemble::{Ensemble, Values};
-use slopefield_graph::LoweredModel;
-use slopefield_kernel::BatchKernel;
-use slopefield_solve::{Settings, Tableau};
+use slopefield_ensemble::{Ensemble, TrajectoryResult, Values};
+use slopefield_graph::{JacobianPlan, LoweredModel};
+use slopefield_kernel::{BatchKernel, Event};
+use slopefield_solve::{RosenbrockTable, Settings, SolveError, Tableau};
+
+/// How trajectories are solved.
+#[derive(Clone, Copy)]
+pub enum Method<'a> {
+    /// By an explicit method: on the processor one of those that ensembles are solved with.
+    Explicit(&'static Tableau),
+    /// By an explicit method with events at given times, those of the kernel's structure.
+    Timed(&'static Tableau, &'a [Event]),
+    /// By a Rosenbrock method, with the Jacobian where there is one.
+    Rosenbrock(&'static RosenbrockTable, Option<&'a JacobianPlan>),
+}
+
+/// Told now and then, from any thread, how many trajectories are begun.
+pub type Progress<'a> = Option<&'a (dyn Fn(usize) + Sync)>;
+
+/// Solves trajectories on the processor in a way of its own, as [`slopefield_ensemble::solve`] answers.
+pub type Apart<'a> = dyn Fn(&Work<'_>, &mut [f64], Progress<'_>) -> Result<Vec<TrajectoryResult>, SolveError>
+    + Sync
+    + 'a;
 
 /// The finest relative tolerance that single precision holds (docs/reference/gpu.md).
 pub(crate) const SINGLE: f64 = 1e-5;
@@ -28,8 +47,10 @@ pub struct Work<'a> {
     pub shared: &'a [f64],
     /// The parameters that trajectories have of their own, in the order of the right-hand side.
     pub own: Values<'a>,
-    /// The method: one of those that ensembles are solved with.
-    pub method: &'static Tableau,
+    /// The method.
+    pub method: Method<'a>,
+    /// How the processor solves them, where not as an ensemble.
+    pub apart: Option<&'a Apart<'a>>,
     /// Tolerances, bounds, budget of each trajectory, cancellation.
     pub settings: &'a Settings,
     /// Times at which states are kept.
@@ -58,12 +79,9 @@ impl<'a> Work<'a> {
     /// The trajectories `from .. from + count`.
     #[must_use]
     pub fn portion(&self, from: usize, count: usize) -> Work<'a> {
-        let cut = |values: Values<'a>, len: usize| match values {
-            Values::Same(row) => Values::Same(row),
-            Values::Each(rows) => Values::Each(&rows[from * len..][..count * len]),
-        };
         let (n, own) = (self.states(), self.rhs.own_params().len());
-        Work { count, u0: cut(self.u0, n), own: cut(self.own, own), ..*self }
+        let (u0, own) = (cut(self.u0, n, from, count), cut(self.own, own, from, count));
+        Work { count, u0, own, ..*self }
     }
 
     /// What the processor solves.
@@ -78,5 +96,13 @@ impl<'a> Work<'a> {
             shared: self.shared,
             own: self.own,
         }
+    }
+}
+
+/// The values, `len` each, of the trajectories `from .. from + count`.
+pub(crate) fn cut(values: Values<'_>, len: usize, from: usize, count: usize) -> Values<'_> {
+    match values {
+        Values::Same(row) => Values::Same(row),
+        Values::Each(rows) => Values::Each(&rows[from * len..][..count * len]),
     }
 }

@@ -1,5 +1,7 @@
 //! Gradients of a loss of many trajectories, on a device.
 
+use std::borrow::Cow;
+
 use slopefield_ensemble::TrajectoryResult;
 use slopefield_solve::{Settings, SolveError};
 
@@ -24,7 +26,7 @@ pub type TrajectoryLoss<'a> = dyn FnMut(usize, &[f64], &mut [f64]) -> f64 + 'a;
 /// The programs of a gradient on a device.
 pub struct GradientSolver<'a> {
     device: &'a Device,
-    program: &'a GradientProgram,
+    program: Cow<'a, GradientProgram>,
     forward: Compiled,
     reverse: Compiled,
     sums: Compiled,
@@ -67,13 +69,25 @@ impl<'a> GradientSolver<'a> {
     /// # Errors
     /// [`GpuError::Dialect`] for others; what the driver refuses.
     pub fn new(device: &'a Device, program: &'a GradientProgram) -> Result<Self, GpuError> {
+        Self::of(device, Cow::Borrowed(program))
+    }
+
+    /// As [`GradientSolver::new`], and keeps the programs.
+    ///
+    /// # Errors
+    /// [`GpuError::Dialect`] for others; what the driver refuses.
+    pub fn keeping(device: &'a Device, program: GradientProgram) -> Result<Self, GpuError> {
+        Self::of(device, Cow::Owned(program))
+    }
+
+    fn of(device: &'a Device, program: Cow<'a, GradientProgram>) -> Result<Self, GpuError> {
         let dialect = program.forward().dialect;
         Ok(GradientSolver {
             device,
-            program,
             forward: device.compile(dialect, &program.forward().text, &SHARED)?,
             reverse: device.compile(dialect, program.reverse(), &SHARED)?,
             sums: device.compile(dialect, &sums::text(dialect)?, &sums::SHARED)?,
+            program,
             attempts: None,
             memory: DEFAULT_MEMORY,
             tape: None,
@@ -165,7 +179,7 @@ impl<'a> GradientSolver<'a> {
         loss: &mut TrajectoryLoss<'_>,
         report: &mut GradientReport,
     ) -> Result<u32, GpuError> {
-        let (device, program, dialect) = (self.device, self.program, self.dialect());
+        let (device, program, dialect) = (self.device, &*self.program, self.dialect());
         let n = program.forward().states();
         let arrays = program.forward_arrays(problem, settings, saves, (from, lanes), 1, tape);
         let on_device = upload(device, dialect, &arrays)?;

@@ -124,6 +124,9 @@ pub struct TrainingFile {
     pub gradient: String,
     /// What one gradient may hold in memory where it has a choice: `64 MB`, `1.5 GB`, `256 MiB`.
     pub memory: String,
+    /// What computes gradients before the stage that finishes: `auto`, `cpu`, `gpu`, or a part of the name of a
+    /// graphics card.
+    pub device: String,
     /// Compare the gradient with differences of the loss before the first iteration.
     pub check: bool,
     /// Upper bound of all iterations together; the recipe's own when absent.
@@ -149,6 +152,7 @@ impl Default for TrainingFile {
             start: "auto".into(),
             gradient: "auto".into(),
             memory: "256 MiB".into(),
+            device: "auto".into(),
             check: true,
             iterations: None,
             l2: 0.0,

@@ -7,6 +7,7 @@
 
 pub mod choice;
 pub mod compiled;
+pub mod elsewhere;
 pub mod error;
 mod explain;
 pub use slopefield_study_file as file;
@@ -24,6 +25,7 @@ pub mod terms;
 
 pub use choice::Decided;
 pub use compiled::CompiledModel;
+pub use elsewhere::{OnDevice, Where};
 pub use error::{Problem, StudyError};
 pub use file::StudyFile;
 pub use load::{Loaded, TableData};

@@ -11,8 +11,11 @@ use crate::error::{Problem, nearest};
 use crate::simulate::{SimulateOptions, check_times};
 use crate::{Choice, CompiledModel, Solvers, StudyError};
 use columns::Columns;
-use slopefield_devices::{Site, Wanted};
-use slopefield_solve::{SolveError, Stats, Tableau};
+use slopefield_devices::{Method, Site, Wanted, candidate};
+use slopefield_graph::JacobianPlan;
+use slopefield_kernel::{Event, Part, Trigger};
+use slopefield_solve::{Coefficients, SolveError, Stats, Tableau};
+use std::cell::OnceCell;
 use std::time::Instant;
 
 /// Numbers that a scan gives at most: half a gigabyte.
@@ -131,7 +134,9 @@ impl Collected<'_> {
 ///
 /// Ordinary differential equations are solved many at a time by methods that ensembles have (`tsit5`,
 /// `dp5`, `bs3`; behind `auto` the first unless trial solves find the equations stiff), on the processor or
-/// a card; all other models one by one on all cores, as [`crate::simulate::simulate`] does.
+/// a card. Stiff equations (by a Rosenbrock method), models with events at given times and `vern6` to `vern9`
+/// may be solved on a card too. All else, and these on the processor, is solved one by one on all cores, as
+/// [`crate::simulate::simulate`] does.
 ///
 /// # Errors
 /// Names that the model does not have, more numbers than [`MOST_NUMBERS`], what hinders every
@@ -168,9 +173,15 @@ pub fn scan(
         stats: Stats::default(),
     };
     let began = Instant::now();
-    let (method, solved) = match way(&problems, options, solvers) {
+    let jacobian = OnceCell::new();
+    let (method, solved) = match way(&problems, options, solvers, &jacobian) {
         Way::Lanes(table, method, retry) => {
-            let solved = lanes::solve(&problems, options, (table, retry), solvers, &mut all)?;
+            let how = lanes::How { method: Method::Explicit(table), retry, apart: None };
+            (method, lanes::solve(&problems, options, how, solvers, &mut all)?)
+        }
+        Way::Card(on_card, method) => {
+            let how = lanes::How { method: on_card, retry: false, apart: Some(&method.method) };
+            let solved = lanes::solve(&problems, options, how, solvers, &mut all)?;
             (method, solved)
         }
         Way::Singly(method, why) => {
@@ -235,40 +246,99 @@ fn targets(model: &CompiledModel, points: &Points) -> Result<Vec<Target>, StudyE
 }
 
 /// How trajectories are solved.
-enum Way {
+enum Way<'a> {
     /// Many at a time; whether those that fail are tried one by one.
     Lanes(&'static Tableau, Choice, bool),
+    /// On a card if that pays, by this method; on the processor one by one.
+    Card(Method<'a>, Choice),
     /// One by one, and why.
     Singly(Choice, String),
 }
 
-fn way(problems: &Problems<'_>, options: &ScanOptions<'_>, solvers: &dyn Solvers) -> Way {
+fn way<'a>(
+    problems: &Problems<'a>,
+    options: &ScanOptions<'_>,
+    solvers: &dyn Solvers,
+    jacobian: &'a OnceCell<Option<JacobianPlan>>,
+) -> Way<'a> {
     let model = problems.model;
     let asked = options.simulate.method.as_str();
     let choice = model.choose_solver(asked, options.simulate.settings.rtol);
-    if let Some(part) = model.rhs.structure().beyond(&[]) {
-        return Way::Singly(choice, format!("the model has {}", part.words()));
+    let structure = model.rhs.structure();
+    let tsit5 = || slopefield_solve::tableau("tsit5");
+    // One by one on the processor, but perhaps on a card, by a method that may be another than the
+    // processor's.
+    let card = |choice: Choice, method: Option<Method<'a>>, why: String| match (
+        method,
+        no_card(options),
+    ) {
+        (None, _) => Way::Singly(choice, why),
+        (Some(method), None) => Way::Card(method, choice),
+        (Some(_), Some(no_card)) => match options.wanted {
+            Wanted::Card | Wanted::Named(_) => Way::Singly(choice, no_card),
+            _ => Way::Singly(choice, why),
+        },
+    };
+    if let Some(part) = structure.beyond(&[]) {
+        let why = format!("the model has {}", part.words());
+        let events = structure.events.as_ref().map_or(&[][..], |events| events.list);
+        let timed = |e: &Event| !matches!(e.trigger, Trigger::Crossing { .. }) && !e.stop;
+        let table = match structure.beyond(&[Part::Events]).is_none() && events.iter().all(timed) {
+            true if asked == "auto" => tsit5(),
+            true => slopefield_solve::tableau(asked),
+            false => None,
+        };
+        return card(choice, table.map(|table| Method::Timed(table, events)), why);
     }
     if !model.model.inputs.is_empty() {
         return Way::Singly(choice, "the model is driven by data".into());
     }
-    let many = |name: &str| slopefield_solve::tableau(name).filter(|t| t.extra.a.is_empty());
+    let rosenbrock = |table| {
+        let made = || slopefield_graph::lower_jacobian(&model.model, &model.lowered).ok().flatten();
+        Method::Rosenbrock(table, jacobian.get_or_init(made).as_ref())
+    };
     if asked != "auto" {
-        let table = many(asked).filter(|_| slopefield_solve::method_info(asked).is_some());
-        return match table {
-            Some(table) => Way::Lanes(table, choice, false),
-            None => {
+        let built_in = slopefield_solve::method_info(asked).is_some();
+        return match slopefield_solve::coefficients(asked).filter(|_| built_in) {
+            Some(Coefficients::Explicit(table)) if table.extra.a.is_empty() => {
+                Way::Lanes(table, choice, false)
+            }
+            other => {
                 let why = format!("{asked} does not solve many at a time; tsit5, dp5 and bs3 do");
-                Way::Singly(choice, why)
+                let method = match other {
+                    Some(Coefficients::Explicit(table)) => Some(Method::Explicit(table)),
+                    Some(Coefficients::Rosenbrock(table)) => Some(rosenbrock(table)),
+                    _ => None,
+                };
+                card(choice, method, why)
             }
         };
     }
-    match (many("tsit5"), singly::is_stiff(problems, options, solvers)) {
+    match (tsit5(), singly::is_stiff(problems, options, solvers)) {
         (Some(table), None) => {
             let method = table.id.into();
             let reason = format!("{}: trial solves found the equations not stiff", table.name);
             Way::Lanes(table, Choice { method, reason }, true)
         }
-        (_, why) => Way::Singly(choice, why.unwrap_or_default()),
+        (_, why) => {
+            let method = match slopefield_solve::coefficients("rodas5p") {
+                Some(Coefficients::Rosenbrock(table)) => Some(rosenbrock(table)),
+                _ => None,
+            };
+            card(choice, method, why.unwrap_or_default())
+        }
+    }
+}
+
+/// Why no card would compute a scan, whatever its model.
+fn no_card(options: &ScanOptions<'_>) -> Option<String> {
+    let rtol = options.simulate.settings.rtol;
+    match candidate(options.site.cards, &options.wanted) {
+        Ok(card) if rtol < card.finest => Some(format!(
+            "the relative tolerance {rtol:e} is finer than {} can hold; it computes from {:e} on",
+            card.name, card.finest
+        )),
+        Ok(_) => None,
+        Err(why) => Some(why),
     }
 }

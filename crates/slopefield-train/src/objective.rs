@@ -10,6 +10,7 @@
 
 mod batch;
 mod dependence;
+mod elsewhere;
 mod experiment;
 mod information;
 mod many;
@@ -21,6 +22,7 @@ pub(crate) use over_paths::moments;
 pub use second_order::{Hessian, SecondDerivatives};
 
 use crate::failure::{Failure, FailureKind};
+use crate::lockstep::{Place, Seat};
 use crate::noise::{NoiseKind, Term};
 use crate::prior::Prior;
 use crate::problem::{ObservationSpec, ParamKind, Problem, ProblemError};
@@ -79,6 +81,8 @@ pub struct Objective {
     /// Threads that may work at once, and what they work with besides this.
     threads: usize,
     others: Vec<Objective>,
+    /// Where gradients are asked for that may be computed elsewhere.
+    seat: Option<Seat>,
 }
 
 /// Sums over the points of experiments.
@@ -175,6 +179,7 @@ impl Objective {
             evaluations: 0,
             threads: 1,
             others: Vec::new(),
+            seat: None,
         })
     }
 
@@ -287,15 +292,55 @@ impl Objective {
         grad: Option<&mut [f64]>,
     ) -> Result<Evaluation, Failure> {
         let extra = self.add_priors()?;
-        let mut sums = Sums::default();
-        for experiment in &mut self.experiments {
-            experiment.add(&self.problem, &self.theta, horizon, &mut sums, &mut self.grad_theta)?;
-        }
+        let sums = self.add_data(horizon, None)?;
         let evaluation = self.evaluation(&sums, extra)?;
         if let Some(grad) = grad {
             self.gradient_by_z(grad)?;
         }
         Ok(evaluation)
+    }
+
+    /// Adds the data terms of the experiments, or of some of those that have points to train on, and their
+    /// derivatives by θ: from elsewhere where the training sits at a table for that.
+    fn add_data(&mut self, horizon: f64, which: Option<&[usize]>) -> Result<Sums, Failure> {
+        let seated = self.seat.as_ref().filter(|seat| seat.asks());
+        let place =
+            || Place { theta: self.theta.clone(), horizon, which: which.map(<[usize]>::to_vec) };
+        if let Some((sums, by_theta)) = seated.and_then(|seat| seat.ask(place())) {
+            self.grad_theta.iter_mut().zip(by_theta).for_each(|(sum, d)| *sum += d);
+            return Ok(sums);
+        }
+        let _turn = self.seat.as_ref().map(Seat::turn);
+        let mut sums = Sums::default();
+        let with_data = self.experiments.iter_mut().filter(|e| !e.training.times.is_empty());
+        let counts = |i: usize| which.is_none_or(|which| which.contains(&i));
+        for (_, experiment) in with_data.enumerate().filter(|(i, _)| counts(*i)) {
+            experiment.add(&self.problem, &self.theta, horizon, &mut sums, &mut self.grad_theta)?;
+        }
+        Ok(sums)
+    }
+
+    /// The seat of the training that this objective serves.
+    pub(crate) fn set_seat(&mut self, seat: Option<Seat>) {
+        self.seat = seat;
+    }
+
+    /// From now on gradients may come from elsewhere, or no more; whether they may.
+    pub(crate) fn sit(&mut self, seated: bool) -> bool {
+        if let Some(seat) = &mut self.seat {
+            seat.sit(seated);
+        }
+        seated && self.seat.is_some()
+    }
+
+    /// Whether the training has a seat.
+    pub(crate) fn has_seat(&self) -> bool {
+        self.seat.is_some()
+    }
+
+    /// What there is to tell of gradients from elsewhere.
+    pub(crate) fn news(&self) -> Vec<String> {
+        self.seat.as_ref().map_or_else(Vec::new, Seat::news)
     }
 
     /// Loss at `z` as in [`Objective::evaluate`], without its gradient and so for less, where the
@@ -313,6 +358,7 @@ impl Objective {
         self.evaluations += 1;
         self.place(z)?;
         let extra = self.add_priors()?;
+        let _turn = self.seat.as_ref().map(Seat::turn);
         let mut sums = Sums::default();
         for (i, experiment) in self.experiments.iter_mut().enumerate() {
             let stepper = || (self.methods.stepper)(i);

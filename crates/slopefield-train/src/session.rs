@@ -3,10 +3,13 @@
 use crate::check::{self, GradientCheck, Standard};
 use crate::checkpoint::{Best, Checkpoint, OptimiserState, fingerprint};
 use crate::control::{Control, Event, Start};
+use crate::elsewhere::Lender;
 use crate::failure::Failure;
 use crate::fit::{Fit, StopReason};
+use crate::lockstep::Lockstep;
 use crate::objective::{Evaluation, Objective};
-use crate::recipe::{Optimiser, Recipe, Scope};
+use crate::recipe::{Beginning, Optimiser, Recipe, Scope};
+use crate::starts::Make;
 use std::time::{Duration, Instant};
 
 /// Checkpoints are emitted at most this often, besides at ends of stages.
@@ -24,6 +27,29 @@ pub fn train(
     objective.set_cancel(Some(control.cancel.clone()));
     let fit = begin(objective, recipe, start, control, emit);
     objective.set_cancel(None);
+    fit
+}
+
+/// As [`train`], with gradients of all stages but the last fit from elsewhere, where that is lent. `make` makes
+/// the same objective again; it and what is lent serve on a thread of their own. The loss that is reported
+/// is the processor's.
+pub fn train_elsewhere(
+    objective: &mut Objective,
+    (make, lender): (&Make<'_>, &dyn Lender),
+    threads: usize,
+    recipe: &Recipe,
+    start: Start,
+    control: &Control,
+    emit: &mut dyn FnMut(Event<'_>),
+) -> Fit {
+    if !recipe.has_coarse_stages() || objective.dimension() == 0 {
+        return train(objective, recipe, start, control, emit);
+    }
+    let table = Lockstep::new(1, true, threads);
+    objective.set_seat(Some(table.seat()));
+    let fit =
+        table.beside((make, lender), control, || train(objective, recipe, start, control, emit));
+    objective.set_seat(None);
     fit
 }
 
@@ -108,6 +134,7 @@ fn go_on(
         gradient_check: None,
         last_failure: None,
         trace: Vec::new(),
+        coarse: false,
     };
     session.run(resumed)
 }
@@ -155,10 +182,16 @@ pub(crate) struct Session<'a> {
     pub last_failure: Option<Failure>,
     /// Evaluations of the current iteration, to know more than the loss of the accepted one.
     pub trace: Vec<Evaluation>,
+    /// Gradients of the current stage may come from elsewhere, in less than double precision.
+    pub coarse: bool,
 }
 
 impl Session<'_> {
     fn run(&mut self, resumed: bool) -> Fit {
+        if self.recipe.beginning != Beginning::Given {
+            // To look at the data takes its time, and others need not wait for that.
+            self.objective.sit(false);
+        }
         // Stopped before it had chosen where to begin, it has nothing to go on from.
         if !(resumed && self.state.begun()) {
             self.state.evaluations = 0;
@@ -200,6 +233,14 @@ impl Session<'_> {
         if cancelled {
             self.emit_checkpoint();
         }
+        let coarse = self.set_coarse(false);
+        self.tell_news();
+        if coarse && cancelled && self.state.best.is_some() {
+            self.note(
+                "stopped in a stage whose losses may be a graphics card's, in single precision"
+                    .into(),
+            );
+        }
         let state = &self.state;
         let last = state.stages.get(state.stage).or(state.stages.last());
         let patient = state.early_stopping.is_some() || last.is_some_and(|s| s.patience > 0);
@@ -215,7 +256,12 @@ impl Session<'_> {
         let partial = state.best.as_ref().filter(|b| {
             b.horizon < 1.0 && b.iteration > 0 && whole.is_none_or(|w| w.iteration == 0)
         });
-        let chosen = early.or(partial).or(whole).or(state.best.as_ref()).cloned();
+        let mut chosen = early.or(partial).or(whole).or(state.best.as_ref()).cloned();
+        let elsewhere = self.objective.has_seat() && self.recipe.has_coarse_stages();
+        if let (true, false, Some(best)) = (elsewhere, cancelled, &mut chosen) {
+            self.evaluate_exactly(best);
+        }
+        let state = &self.state;
 
         let mut fit = Fit {
             theta: self.objective.theta(chosen.as_ref().map_or(&state.z, |best| &best.z)),
@@ -267,6 +313,28 @@ impl Session<'_> {
         self.objective.evaluate(z, horizon, grad)
     }
 
+    /// Says whether gradients may come from elsewhere from now on; whether they might before.
+    pub fn set_coarse(&mut self, coarse: bool) -> bool {
+        let coarse = self.objective.sit(coarse);
+        std::mem::replace(&mut self.coarse, coarse)
+    }
+
+    /// Gives a place the loss that the processor computes, where there is one.
+    pub fn evaluate_exactly(&mut self, best: &mut Best) {
+        if let Ok(evaluation) = self.evaluate(&best.z, best.horizon, None) {
+            best.loss = evaluation.loss;
+            best.log_likelihood = evaluation.log_likelihood;
+            best.sse = evaluation.sse;
+        }
+    }
+
+    /// Tells what there is to tell of gradients from elsewhere.
+    pub fn tell_news(&mut self) {
+        for message in self.objective.news() {
+            self.note(message);
+        }
+    }
+
     /// Hold-out loss; infinite when the model breaks down, `None` when cancelled.
     pub fn hold_out(&mut self, z: &[f64]) -> Option<f64> {
         match self.objective.hold_out(z) {
@@ -297,8 +365,21 @@ impl Session<'_> {
             );
             return Ok(None);
         }
-        let z = optimiser.z();
-        let (place, by_z) = match optimiser.gradient() {
+        // The differences are the processor's, and so is what is compared with them.
+        let coarse = self.set_coarse(false);
+        let checked =
+            self.check_exact_gradient(optimiser.z(), optimiser.gradient().filter(|_| !coarse));
+        self.set_coarse(coarse);
+        checked
+    }
+
+    /// See [`Session::check_gradient`]; `known` is the gradient at `z` where it is known.
+    fn check_exact_gradient(
+        &mut self,
+        z: &[f64],
+        known: Option<&[f64]>,
+    ) -> Result<Option<Vec<f64>>, StopReason> {
+        let (place, by_z) = match known {
             Some(gradient) => (z.to_vec(), gradient.to_vec()),
             None => self.gradient_inside(z)?,
         };

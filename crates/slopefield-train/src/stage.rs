@@ -5,6 +5,7 @@ use crate::checkpoint::{Best, OptimiserState};
 use crate::control::Event;
 use crate::failure::{Failure, FailureKind};
 use crate::fit::StopReason;
+use crate::lockstep::coarse;
 use crate::natural::Natural;
 use crate::objective::Evaluation;
 use crate::optimise::all_finite;
@@ -25,6 +26,8 @@ const RECENT: usize = 20;
 const RECENT_LEAST: usize = 5;
 /// Rollbacks without improvement that end a stage.
 pub(crate) const ROLLBACKS: u32 = 12;
+/// Relative noise of losses in single precision: what is below is left to the stages after.
+const COARSE_NOISE: f64 = 1e-6;
 /// Times a stage that cannot start may be preceded by one with half its horizon.
 const HALVINGS: u32 = 6;
 
@@ -63,8 +66,11 @@ impl Session<'_> {
     pub(crate) fn run_stage(&mut self) -> Result<StopReason, StopReason> {
         self.hold()?;
         if self.state.stages[self.state.stage].segments > 0 {
+            self.set_coarse(false);
             return self.run_segments();
         }
+        let coarse = coarse(&self.state.stages, self.state.stage);
+        self.set_coarse(coarse);
         let mut optimiser = match self.state.optimiser.take() {
             Some(optimiser) => optimiser,
             None => self.begin_stage()?,
@@ -96,6 +102,7 @@ impl Session<'_> {
                 end = reason;
                 break;
             }
+            self.tell_news();
             // The state must be whole for whoever looks at the checkpoint.
             self.state.optimiser = Some(optimiser);
             self.emit_checkpoint_when_due();
@@ -536,6 +543,13 @@ impl Session<'_> {
 
     /// Moves on to the next stage.
     pub(crate) fn end_stage(&mut self) {
+        self.tell_news();
+        if self.set_coarse(false)
+            && let Some(mut best) = self.state.best.take()
+        {
+            self.evaluate_exactly(&mut best);
+            self.state.best = Some(best);
+        }
         let patient = self.state.stages[self.state.stage].patience > 0;
         if let Some(best) = &self.state.best {
             let predicts = self.state.best_hold_out.as_ref().filter(|_| patient);
@@ -553,11 +567,21 @@ impl Session<'_> {
     }
 
     fn lbfgs_settings(&self) -> LbfgsSettings {
-        LbfgsSettings {
-            unit: loss_unit(self.objective),
-            noise: 1e-3 * self.objective.problem().settings.rtol,
-            ..LbfgsSettings::default()
+        let unit = loss_unit(self.objective);
+        if self.coarse {
+            let (noise, tolerance) = (COARSE_NOISE, COARSE_NOISE);
+            let (gradient_tolerance, decrease_tolerance) = (tolerance, tolerance);
+            let settings = LbfgsSettings::default();
+            return LbfgsSettings {
+                unit,
+                noise,
+                gradient_tolerance,
+                decrease_tolerance,
+                ..settings
+            };
         }
+        let noise = 1e-3 * self.objective.problem().settings.rtol;
+        LbfgsSettings { unit, noise, ..LbfgsSettings::default() }
     }
 
     fn levenberg_marquardt_settings(&self) -> LevenbergMarquardtSettings {

@@ -13,16 +13,21 @@ pub use points::hypercube;
 use crate::bytes::Fnv;
 use crate::checkpoint::{Checkpoint, fingerprint};
 use crate::control::{Control, Event, Start};
+use crate::elsewhere::Lender;
 use crate::fit::{Fit, StopReason};
+use crate::lockstep::Lockstep;
 use crate::objective::Objective;
 use crate::recipe::{Beginning, Recipe, Scope, loss_unit};
 use crate::session;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 /// Places looked at for each that is trained from.
 const SCREENED: usize = 4;
+/// Trainings that go in lockstep at most.
+const TOGETHER: usize = 1024;
 /// How often flags are looked at while trainings run.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -80,6 +85,9 @@ pub fn reached(starts: &[Started], likelihood: bool) -> usize {
 /// Progress comes as [`Event::Starts`]; iterations and notes of the best are told at the end.
 /// Start 0 is treated as [`crate::train`] treats it, the others begin at their places without
 /// looking at the data first. A checkpoint holds the trainings that are done.
+///
+/// Where something is lent that differentiates many trajectories at once, up to 1024 trainings go
+/// in lockstep: the gradients of all stages but the last fit come from there.
 #[expect(clippy::too_many_arguments, reason = "each says something else")]
 pub fn train_from_many(
     make: &Make<'_>,
@@ -89,6 +97,7 @@ pub fn train_from_many(
     start: Start,
     control: &Control,
     threads: usize,
+    elsewhere: Option<&dyn Lender>,
     emit: &mut dyn FnMut(Event<'_>),
 ) -> Fit {
     let mut objective = match make() {
@@ -105,7 +114,9 @@ pub fn train_from_many(
         Ok(state) => state,
         Err(what) => return session::invalid(&objective, what),
     };
-    let mut crowd = Crowd { make, recipe, control, threads: threads.max(1), emit };
+    let elsewhere = elsewhere.filter(|_| recipe.has_coarse_stages());
+    let threads = threads.max(1);
+    let mut crowd = Crowd { make, recipe, control, threads, elsewhere, emit };
     let given = objective.theta(&state.z);
     let moves: Vec<bool> = moving(&objective, recipe);
     let count = many.starts as usize - 1;
@@ -124,12 +135,12 @@ pub fn train_from_many(
     let first_loss = objective.value(&state.z, horizon).map_or(f64::INFINITY, |e| e.loss);
     let mut begins = vec![(state.z.clone(), given, first_loss)];
     begins.extend(order.iter().map(|&k| (objective.z(&places[k]), places[k].clone(), losses[k])));
-    let (unfinished, best) = match crowd.polish(&begins, &mut state) {
-        Ok(done) => done,
+    let polished = match crowd.polish(&begins, &mut state) {
+        Ok(polished) => polished,
         Err(what) => return session::invalid(&objective, what),
     };
     let looked = places.len() + 1;
-    finish(&mut objective, state, unfinished, best, looked, control, emit)
+    finish(&mut objective, state, polished, looked, control, emit)
 }
 
 impl MultiStart {
@@ -215,6 +226,16 @@ enum Report {
 
 /// Takes a report, and may tell what comes of it.
 type Take<'a> = dyn FnMut(Report, &mut dyn FnMut(Event<'_>)) + 'a;
+/// What comes of the trainings besides what is done.
+struct Polished {
+    /// What was stopped on the way.
+    unfinished: Vec<Started>,
+    /// The iterations of the best.
+    course: Vec<Told>,
+    /// What there is to tell of gradients from elsewhere.
+    news: Vec<String>,
+}
+
 /// `z`, θ and first loss of a place.
 type Begin = (Vec<f64>, Vec<f64>, f64);
 
@@ -224,6 +245,7 @@ struct Crowd<'a, 'e> {
     recipe: &'a Recipe,
     control: &'a Control,
     threads: usize,
+    elsewhere: Option<&'a dyn Lender>,
     emit: &'a mut (dyn FnMut(Event<'_>) + 'e),
 }
 
@@ -238,6 +260,7 @@ impl Crowd<'_, '_> {
         let all = places.len();
         self.work(
             all,
+            None,
             &|k, objective, control| {
                 objective.set_cancel(Some(control.cancel.clone()));
                 let z = objective.z(&places[k]);
@@ -258,13 +281,8 @@ impl Crowd<'_, '_> {
         broken.map_or(Ok(losses), Err)
     }
 
-    /// Trains from every place that is not done yet. Adds to the state what is done, and returns
-    /// what was stopped on the way, with the iterations of the best that was run here.
-    fn polish(
-        &mut self,
-        begins: &[Begin],
-        state: &mut Checkpoint,
-    ) -> Result<(Vec<Started>, Vec<Told>), String> {
+    /// Trains from every place that is not done yet. Adds to the state what is done.
+    fn polish(&mut self, begins: &[Begin], state: &mut Checkpoint) -> Result<Polished, String> {
         let todo: Vec<usize> = (0..begins.len())
             .filter(|k| state.starts.iter().all(|s| s.index as usize != *k))
             .collect();
@@ -275,8 +293,11 @@ impl Crowd<'_, '_> {
         let mut unfinished: Vec<Started> = Vec::new();
         let mut best: Option<(Started, Vec<Told>)> = None;
         let (mut finished, mut broken) = (0, None);
+        let lent = self.elsewhere.filter(|_| all > 0);
+        let together = lent.map(|_| Lockstep::new(all.min(TOGETHER), false, self.threads));
         self.work(
             all,
+            together.as_ref(),
             &|k, objective, control| {
                 let index = todo[k];
                 let (z, begin, first_loss) = &begins[index];
@@ -322,23 +343,45 @@ impl Crowd<'_, '_> {
             },
         );
         let course = best.map_or_else(Vec::new, |(_, told)| told);
-        broken.map_or(Ok((unfinished, course)), Err)
+        let news = together.map_or_else(Vec::new, |table| table.news());
+        broken.map_or(Ok(Polished { unfinished, course, news }), Err)
     }
 
-    /// Runs the pieces below `count` on the threads and takes their reports one by one.
+    /// Runs the pieces below `count` on the threads, or all `together`, and takes their reports one by one.
     fn work(
         &mut self,
         count: usize,
+        together: Option<&Arc<Lockstep>>,
+        piece: &(dyn Fn(usize, &mut Objective, &Control) -> Report + Sync),
+        take: &mut Take<'_>,
+    ) {
+        let (make, control) = (self.make, self.control);
+        match together.zip(self.elsewhere) {
+            None => self.on_threads(self.threads.min(count), count, None, piece, take),
+            Some((table, lender)) => table.beside((make, lender), control, || {
+                self.on_threads(TOGETHER.min(count), count, Some(table), piece, take);
+            }),
+        }
+    }
+
+    fn on_threads(
+        &mut self,
+        threads: usize,
+        count: usize,
+        together: Option<&Arc<Lockstep>>,
         piece: &(dyn Fn(usize, &mut Objective, &Control) -> Report + Sync),
         take: &mut Take<'_>,
     ) {
         let (make, control, emit) = (self.make, self.control, &mut *self.emit);
         let next = AtomicUsize::new(0);
         let run = |send: Sender<Report>| {
+            // Whatever comes, nobody waits for who is not there any more.
+            let seat = together.map(|table| table.seat());
             let mut objective = match make() {
                 Ok(objective) => objective,
                 Err(what) => return drop(send.send(Report::Broken(what))),
             };
+            objective.set_seat(seat);
             loop {
                 let k = next.fetch_add(1, Ordering::Relaxed);
                 while control.paused() && !control.cancelled() {
@@ -354,7 +397,7 @@ impl Crowd<'_, '_> {
         };
         std::thread::scope(|scope| {
             let (send, receive) = mpsc::channel();
-            for _ in 0..self.threads.min(count) {
+            for _ in 0..threads {
                 let send = send.clone();
                 scope.spawn(|| run(send));
             }
@@ -391,8 +434,7 @@ fn remember(told: &mut Vec<Told>, event: Event<'_>) {
 fn finish(
     objective: &mut Objective,
     state: Checkpoint,
-    unfinished: Vec<Started>,
-    course: Vec<Told>,
+    Polished { unfinished, course, news }: Polished,
     looked: usize,
     control: &Control,
     emit: &mut dyn FnMut(Event<'_>),
@@ -427,6 +469,7 @@ fn finish(
         if number == 0 { ", the given one" } else { "" }
     );
     fit.notes.insert(0, (0, sentence));
+    fit.notes.splice(1..1, news.into_iter().map(|message| (0, message)));
     for (iteration, message) in &fit.notes {
         emit(Event::Note { iteration: *iteration, message });
     }

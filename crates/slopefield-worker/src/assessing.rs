@@ -43,7 +43,7 @@ pub fn run(
     control: &Control,
     emit: Emit<'_>,
 ) -> Result<(AssessReply, Block), ApiError> {
-    let fit = fitting::run(prepared, solvers, None, None, control, &mut *emit)?.usable()?.fit;
+    let fit = fitting::run(prepared, solvers, None, None, None, control, &mut *emit)?.usable()?.fit;
     let began = Instant::now();
     let method = &prepared.gradient.0;
     let mut objective = gradient::objective(prepared, method, solvers).map_err(failure::study)?;

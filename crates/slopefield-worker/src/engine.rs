@@ -297,7 +297,7 @@ impl Commands for Engine {
     fn scan(&self, request: ScanRequest, emit: Emit<'_>) -> Answer<Scan> {
         let (model, run, notes) = self.to_simulate(&request.simulate)?;
         let running = self.scans.begin();
-        let figures = self.folders.settings.join("devices.json");
+        let figures = self.folders.figures();
         let with = (&*running.control, &*figures);
         let (mut scan, block) = scanning::run(&model, &request, run, &*self.plugins, with, emit)?;
         scan.notes.splice(0..0, notes);
@@ -444,8 +444,10 @@ impl Commands for Engine {
         };
         let project = target.as_ref().map(|t| t.project.clone());
         let solvers = self.plugins.clone().solvers();
-        let outcome = fitting::run(&prepared, &solvers, target, None, &job.control, emit)
-            .and_then(fitting::Outcome::usable);
+        let figures = self.folders.figures();
+        let outcome =
+            fitting::run(&prepared, &solvers, target, None, Some(&figures), &job.control, emit)
+                .and_then(fitting::Outcome::usable);
         if let (Some(project), Some(out)) = (project, &out) {
             let fresh = outcome.is_err() && !request.resume;
             let barren = fresh && runs::barren(&lock(&project))?;
@@ -550,7 +552,7 @@ impl Commands for Engine {
             let solvers = self.plugins.clone().solvers();
             let prepared = self.with_text(&studied, &request, &text)?;
             let start = Some(studied.start_of(&prepared));
-            let outcome = fitting::run(&prepared, &solvers, None, start, &job.control, emit)?;
+            let outcome = fitting::run(&prepared, &solvers, None, start, None, &job.control, emit)?;
             let outcome = outcome.usable()?;
             parameters = fitting::reply(&prepared, &outcome).parameters;
             let (old, new) = ("with the network", "with the formula");
@@ -708,7 +710,9 @@ impl Engine {
             tell: self.tell.get().cloned(),
         };
         let solvers = self.plugins.clone().solvers();
-        let outcome = fitting::run(&prepared, &solvers, Some(target), start, control, emit)?;
+        let (figures, target) = (self.folders.figures(), Some(target));
+        let figures = Some(&*figures);
+        let outcome = fitting::run(&prepared, &solvers, target, start, figures, control, emit)?;
         let run = runs::find(&lock(&project), outcome.run.as_deref())?;
         Ok(runs::summary(&run))
     }
@@ -753,6 +757,9 @@ impl Engine {
         let mut loaded = data::load(&request.study)?;
         if request.iterations.is_some() {
             loaded.file.training.iterations = request.iterations;
+        }
+        if let Some(device) = &request.device {
+            loaded.file.training.device.clone_from(device);
         }
         let tables = loaded.tables.iter().map(|(n, t)| (n.clone(), TableData::from(t))).collect();
         let plugins = &*self.plugins;

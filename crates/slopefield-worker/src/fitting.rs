@@ -10,13 +10,17 @@ use crate::starts;
 use slopefield_api::schema::Emit;
 use slopefield_api::types::{self as api, Progress};
 use slopefield_api::{ApiError, Code};
+use slopefield_devices::Site;
 use slopefield_project::{
     Curve, Fact, FactKind, HistoryPoint, NewRun, Parameters, RecordedNetwork, RunState, RunStatus,
     Weights,
 };
 use slopefield_study::simulate::spaced;
-use slopefield_study::{Decided, Prepared, Solvers};
-use slopefield_train::{self as train, Control, Event, Fit, Objective, Start, StopReason};
+use slopefield_study::{Decided, OnDevice, Prepared, Solvers, Where};
+use slopefield_train::{
+    self as train, Control, Event, Fit, Lender, Make, Objective, Recipe, Start, StopReason,
+};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,6 +32,9 @@ const TICK: Duration = Duration::from_millis(34);
 const CURVE_TICK: Duration = Duration::from_millis(150);
 /// Pause between two writes of the history.
 const STORE_TICK: Duration = Duration::from_millis(700);
+
+/// Name of the fact that the recipe's only stage was cut in two, one for a graphics card.
+const CUT: &str = "stage cut in two";
 
 /// Where a run is stored.
 pub struct Target {
@@ -70,12 +77,14 @@ impl Outcome {
     }
 }
 
-/// Trains, storing into `target` where there is one.
+/// Trains, storing into `target` where there is one. `figures` is the file of what was measured of graphics
+/// cards; without it the processor computes everything.
 pub fn run(
     prepared: &Prepared,
     solvers: &Arc<dyn Solvers + Send + Sync>,
     target: Option<Target>,
     start: Option<Vec<f64>>,
+    figures: Option<&Path>,
     control: &Control,
     emit: Emit<'_>,
 ) -> Result<Outcome, ApiError> {
@@ -90,12 +99,38 @@ pub fn run(
         None => Start::Problem,
     };
     let resumed = target.as_ref().is_some_and(|t| t.resume.is_some());
+    let place = match figures {
+        Some(_) => {
+            let site = Site { figures, ..Site::new(slopefield_devices::cards()) };
+            OnDevice::choose(prepared, &shown, site)
+        }
+        None => Where::Processor(None),
+    };
+    let (device, told) = match &place {
+        Where::Device(device) => (Some(&**device), None),
+        Where::Processor(why) => (None, why.as_deref()),
+    };
+    // A run goes on with the stages that it began with, whatever cards there are now.
+    let cut = match target.as_ref().and_then(|t| Some((&t.project, t.resume.as_ref()?))) {
+        Some((project, run)) => {
+            let facts = lock(project).run(run).map_err(project_error)?.facts;
+            facts.iter().any(|fact| fact.name == CUT)
+        }
+        None => device.is_some(),
+    };
+    let whole = prepared.recipe.clone();
+    let recipe = &if cut { whole.for_elsewhere() } else { whole };
     let mut store = None;
-    if let Some(target) = target {
+    if let Some(mut target) = target {
+        if *recipe != prepared.recipe {
+            let (name, value) = (CUT.into(), "a graphics card might compute its gradients".into());
+            target.facts.push(Fact { kind: FactKind::Setting, name, value });
+        }
         store = Some(Store::open(prepared, target, &shown, &mut start)?);
     }
     let mut recorder = Recorder {
         prepared,
+        recipe,
         shown: &shown,
         store,
         emit,
@@ -112,14 +147,21 @@ pub fn run(
             recorder.note(0, &format!("warning: {problem}"));
         }
     }
+    told.iter().for_each(|why| recorder.note(0, why));
     let mut emit = |e: Event<'_>| recorder.take(e);
-    let fit = match &prepared.many {
-        None => train::train(&mut objective, &prepared.recipe, start, control, &mut emit),
-        Some(many) => {
-            let make = || build().map_err(|e| e.to_string());
+    let make = || build().map_err(|e| e.to_string());
+    let lender = device.map(|device| device as &dyn Lender);
+    let fit = match (&prepared.many, lender) {
+        (None, None) => train::train(&mut objective, recipe, start, control, &mut emit),
+        (None, Some(lender)) => {
+            let lent = (&make as &Make<'_>, lender);
+            train::train_elsewhere(&mut objective, lent, threads, recipe, start, control, &mut emit)
+        }
+        (Some(many), lender) => {
             let fresh = |k| prepared.fresh(k);
-            let recipe = &prepared.recipe;
-            train::train_from_many(&make, &fresh, recipe, many, start, control, threads, &mut emit)
+            train::train_from_many(
+                &make, &fresh, recipe, many, start, control, threads, lender, &mut emit,
+            )
         }
     };
     // Stopped before the first loss: a curve would cost the very solve that was stopped.
@@ -248,6 +290,8 @@ pub fn theta(prepared: &Prepared, stored: &Parameters) -> Vec<f64> {
 /// Takes the events of training: tells them, and stores them.
 struct Recorder<'a> {
     prepared: &'a Prepared,
+    /// The stages that are run.
+    recipe: &'a Recipe,
     shown: &'a Objective,
     store: Option<Store>,
     emit: Emit<'a>,
@@ -267,7 +311,7 @@ impl Recorder<'_> {
         let p = self.prepared;
         let message = Progress::Started {
             run: self.store.as_ref().map(|s| s.run.clone()).unwrap_or_default(),
-            stages: p.recipe.stages.iter().map(runs::stage).collect(),
+            stages: self.recipe.stages.iter().map(runs::stage).collect(),
             parameters: p.theta_names[..p.scalars].to_vec(),
             method: format!("solver {}; gradient {}", p.solver.1, p.gradient.1),
         };

@@ -30,6 +30,12 @@ impl Folders {
         self.settings.join("plugin-crashes.json")
     }
 
+    /// What was measured of graphics cards.
+    #[must_use]
+    pub fn figures(&self) -> PathBuf {
+        self.settings.join("devices.json")
+    }
+
     /// Reads `--examples DIR`, `--bundled-plugins DIR`, `--plugins DIR` (these two may be repeated)
     /// and `--for-plugin ID`, with which the worker starts the process of a plugin (repeated when
     /// one job needs several). The user's own plugin folder comes last; the cache of plugins, drafts and settings

@@ -38,7 +38,7 @@ pub fn run(
     let shown = gradient::objective(prepared, &prepared.gradient.0, solvers);
     let shown = shown.map_err(failure::study)?;
     refuse(prepared)?;
-    let fit = fitting::run(prepared, solvers, None, None, control, &mut *emit)?.usable()?.fit;
+    let fit = fitting::run(prepared, solvers, None, None, None, control, &mut *emit)?.usable()?.fit;
     let began = Instant::now();
     let make = || gradient::objective(prepared, &prepared.gradient.0, solvers);
     let draws =

@@ -719,7 +719,12 @@ iterations: number | null,
 /**
  * Go on with the last interrupted run in `out`.
  */
-resume: boolean, };
+resume: boolean, 
+/**
+ * What computes gradients before the stage that finishes, instead of what the study says: `auto`, `cpu`,
+ * `gpu`, or a part of the name of a graphics card.
+ */
+device: string | null, };
 
 /**
  * A fitted scalar parameter.
@@ -3085,6 +3090,11 @@ gradient: string,
  * What one gradient may hold in memory where it has a choice: `64 MB`, `1.5 GB`, `256 MiB`.
  */
 memory: string, 
+/**
+ * What computes gradients before the stage that finishes: `auto`, `cpu`, `gpu`, or a part of the name of a
+ * graphics card.
+ */
+device: string, 
 /**
  * Compare the gradient with differences of the loss before the first iteration.
  */

@@ -4,7 +4,7 @@ use crate::BenchError;
 use crate::core::ensemble::lotka_volterra_params;
 use crate::core::texts;
 use slopefield_cpu::CompiledBatch;
-use slopefield_devices::Work;
+use slopefield_devices::{Method, Work};
 use slopefield_ensemble::{Run, TrajectoryResult, Values};
 use slopefield_graph::BuiltinNetworks;
 use slopefield_solve::Settings;
@@ -48,7 +48,8 @@ impl Fleet {
             u0: Values::Same(&[1.0, 1.0]),
             shared: &[0.0; 4],
             own: Values::Each(&self.own[..4 * count]),
-            method: &TSIT5,
+            method: Method::Explicit(&TSIT5),
+            apart: None,
             settings: &self.settings,
             saves: &[10.0],
         }
@@ -77,7 +78,7 @@ fn solve(work: &Work<'_>, out: &mut [f64]) -> Result<Vec<TrajectoryResult>, Benc
     let run = Run::default();
     let ensemble = work.ensemble();
     let report =
-        slopefield_ensemble::solve(&ensemble, work.method, work.settings, work.saves, out, run)?;
+        slopefield_ensemble::solve(&ensemble, &TSIT5, work.settings, work.saves, out, run)?;
     Ok(report.trajectories)
 }
 

@@ -15,6 +15,7 @@ pub async fn run(session: &Session, fit: Fit) -> Result<ExitCode, ApiError> {
         out: fit.out.as_deref().map(path),
         iterations: fit.iterations,
         resume: fit.resume,
+        device: fit.device,
     };
     let bar = Bar::new(session.quiet);
     let answer = session

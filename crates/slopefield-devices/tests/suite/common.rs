@@ -1,10 +1,14 @@
 //! What the tests of this crate share: trajectories of Lotka–Volterra, and a card that fails on purpose.
 
+use slopefield_adjoint::{DiscreteAdjoint, GradientMethod};
 use slopefield_cpu::CompiledBatch;
-use slopefield_devices::{Card, CardError, CardInfo, CardProgram, Cards, Found, Work};
+use slopefield_devices::{
+    Card, CardError, CardInfo, CardLoss, CardProgram, Cards, Differentiated, Found,
+    GradientCardProgram, GradientWork, Method, Work,
+};
 use slopefield_ensemble::{Ensemble, Failure, Run, TrajectoryResult, Values};
-use slopefield_graph::{BuiltinNetworks, LoweredModel, lower};
-use slopefield_solve::{Settings, SolveError, Stats, tableau};
+use slopefield_graph::{BuiltinNetworks, Interpreter, LoweredModel, lower};
+use slopefield_solve::{Ivp, Settings, SolveError, Stats, Tableau, tableau};
 use std::sync::{Arc, Mutex};
 
 pub const LOTKA: &str = "
@@ -54,7 +58,8 @@ impl Scan {
             u0: Values::Same(&[1.0, 1.0]),
             shared: &[f64::NAN, 1.0, 3.0, 1.0],
             own: Values::Each(&self.own),
-            method: tableau("tsit5").expect("built in"),
+            method: Method::Explicit(tsit5()),
+            apart: None,
             settings: &self.settings,
             saves: &[5.0, 10.0],
         }
@@ -68,11 +73,15 @@ impl Scan {
     }
 }
 
+pub fn tsit5() -> &'static Tableau {
+    tableau("tsit5").expect("built in")
+}
+
 fn ensemble(work: &Work<'_>, out: &mut [f64]) -> Vec<TrajectoryResult> {
     let Work { rhs, t0, t1, count, u0, shared, own, .. } = *work;
     let ensemble = Ensemble { rhs, t0, t1, count, u0, shared, own };
     let run = Run::default();
-    slopefield_ensemble::solve(&ensemble, work.method, work.settings, work.saves, out, run)
+    slopefield_ensemble::solve(&ensemble, tsit5(), work.settings, work.saves, out, run)
         .expect("the problem makes sense")
         .trajectories
 }
@@ -169,19 +178,92 @@ impl Card for Fake {
             _ => Ok(Box::new(self.clone())),
         }
     }
+
+    fn gradient_program(
+        &self,
+        _: &GradientWork<'_>,
+    ) -> Result<Box<dyn GradientCardProgram + '_>, CardError> {
+        match self.0.fault {
+            Fault::RefusesTheModel => Err(CardError::Refused("delays are not for cards".into())),
+            _ => Ok(Box::new(self.clone())),
+        }
+    }
+}
+
+impl Fake {
+    /// Number of the portion, and of its first trajectory.
+    fn portion(&self, count: usize) -> Result<(usize, usize), CardError> {
+        let mut portions = self.0.portions.lock().expect("no panic");
+        let before: usize = portions.iter().sum();
+        portions.push(count);
+        match self.0.fault {
+            Fault::MemoryOf(most) if count > most => Err(CardError::Memory("it is full".into())),
+            _ => Ok((portions.len() - 1, before)),
+        }
+    }
+}
+
+/// The gradients of a portion by the processor's own method, in double precision.
+pub fn differentiate(work: &GradientWork<'_>, loss: &mut CardLoss<'_>) -> Differentiated {
+    let rhs = Interpreter::new(work.model.rhs.clone());
+    let (n, own) = (work.states(), work.own_params.len());
+    let row = |values: Values<'_>, len: usize, k: usize| match values {
+        Values::Same(row) => row.to_vec(),
+        Values::Each(rows) => rows[k * len..][..len].to_vec(),
+    };
+    let mut found =
+        Differentiated { by_shared: vec![0.0; work.shared.len()], ..Differentiated::default() };
+    for k in 0..work.count {
+        let mut p = work.shared.to_vec();
+        let values = row(work.own, own, k);
+        work.own_params.iter().zip(values).for_each(|(i, value)| p[*i] = value);
+        let (t0, t1, u0) = (work.t0, work.t1, row(work.u0, n, k));
+        let ivp = Ivp { rhs: &rhs, t0, t1, u0: &u0, p: &p };
+        let (mut by_u0, mut by_p) = (vec![0.0; n], vec![0.0; p.len()]);
+        let mut own_loss = |u: &[f64], du: &mut [f64]| loss(k, u, du);
+        let evaluated = DiscreteAdjoint::named("tsit5").expect("built in").evaluate(
+            &ivp,
+            work.settings,
+            work.saves,
+            &mut own_loss,
+            &mut by_u0,
+            &mut by_p,
+        );
+        let failure = |error| Box::new(Failure { error, u: u0.clone(), stats: Stats::default() });
+        found.trajectories.push(evaluated.map(|e| e.forward).map_err(failure));
+        found.by_u0.extend(by_u0);
+        found.by_own.extend(work.own_params.iter().map(|i| std::mem::take(&mut by_p[*i])));
+        found.by_shared.iter_mut().zip(by_p).for_each(|(sum, g)| *sum += g);
+    }
+    found
+}
+
+impl GradientCardProgram for Fake {
+    fn gradients(
+        &self,
+        work: &GradientWork<'_>,
+        loss: &mut CardLoss<'_>,
+    ) -> Result<Differentiated, CardError> {
+        let (number, _) = self.portion(work.count)?;
+        let mut found = differentiate(work, loss);
+        found.by_u0.iter_mut().for_each(|g| *g += MARK);
+        match self.0.fault {
+            Fault::LostIn(portion) if portion == number => {
+                Err(CardError::Failed("Fake 9000 was lost: it fell off the bus".into()))
+            }
+            Fault::PanicsIn(portion) if portion == number => panic!("a driver that is broken"),
+            Fault::AnswersForHalfIn(portion) if portion == number => {
+                found.trajectories.truncate(work.count / 2);
+                Ok(found)
+            }
+            _ => Ok(found),
+        }
+    }
 }
 
 impl CardProgram for Fake {
     fn solve(&self, work: &Work<'_>, out: &mut [f64]) -> Result<Vec<TrajectoryResult>, CardError> {
-        let (number, before) = {
-            let mut portions = self.0.portions.lock().expect("no panic");
-            let before: usize = portions.iter().sum();
-            portions.push(work.count);
-            (portions.len() - 1, before)
-        };
-        if matches!(self.0.fault, Fault::MemoryOf(most) if work.count > most) {
-            return Err(CardError::Memory("it is full".into()));
-        }
+        let (number, before) = self.portion(work.count)?;
         let mut results = ensemble(work, out);
         out.iter_mut().for_each(|x| *x += MARK);
         match self.0.fault {

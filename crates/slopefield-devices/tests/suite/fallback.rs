@@ -1,7 +1,7 @@
 //! Cards that fail in every way there is: nothing is lost, nothing is computed twice, and it is said.
 
-use crate::common::{Fake, Fault, MARK, Scan};
-use slopefield_devices::{NoCards, Site, Solved, Wanted, solve};
+use crate::common::{Fake, Fault, MARK, Scan, tsit5};
+use slopefield_devices::{Method, NoCards, Progress, Site, Solved, Wanted, Work, solve};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -180,4 +180,27 @@ fn sizes_that_make_no_sense_are_refused() {
     none.count = 0;
     let solved = solve(&none, &Wanted::Card, &Site::new(&fake), &mut []).expect("nothing to do");
     assert!(solved.trajectories.is_empty());
+}
+
+/// What the processor solves in a way of its own, it does so for trials, the rest, and what failed.
+#[test]
+fn the_processor_has_a_way_of_its_own_where_one_is_given() {
+    let scan = Scan::new(COUNT);
+    let solved_apart = AtomicUsize::new(0);
+    let apart = |work: &Work<'_>, out: &mut [f64], _: Progress<'_>| {
+        solved_apart.fetch_add(work.count, Ordering::Relaxed);
+        out.fill(7.0);
+        Ok(vec![Ok(Default::default()); work.count])
+    };
+    let events = [];
+    let work = Work { method: Method::Timed(tsit5(), &events), apart: Some(&apart), ..scan.work() };
+    let fake = Fake::new(Fault::LostIn(1));
+    let site = Site { portion: PORTION, ..Site::new(&fake) };
+    let mut out = vec![f64::NAN; COUNT * work.row()];
+    let solved = solve(&work, &Wanted::Card, &site, &mut out).expect("it makes sense");
+    assert_eq!((solved.on_card, solved_apart.load(Ordering::Relaxed)), (PORTION, COUNT - PORTION));
+    assert!(out[PORTION * work.row()..].iter().all(|x| *x == 7.0));
+    // Ensembles have no such methods.
+    let without = Work { apart: None, ..work };
+    assert!(solve(&without, &Wanted::Processor, &site, &mut out).is_err());
 }

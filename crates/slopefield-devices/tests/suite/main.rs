@@ -5,3 +5,4 @@ mod card;
 mod choice;
 mod common;
 mod fallback;
+mod gradients;

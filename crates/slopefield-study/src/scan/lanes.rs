@@ -1,11 +1,12 @@
 //! Trajectories of ordinary differential equations many at a time, on the processor or a card.
 
 use super::{Collected, Problems, ScanOptions, Target, singly};
+use crate::solvers::stepper;
 use crate::{Solvers, StudyError};
-use slopefield_devices::{Site, Work};
+use slopefield_devices::{Apart, Method, Site, Work};
 use slopefield_ensemble::{EachLane, Failure, TrajectoryResult, Values};
 use slopefield_kernel::BatchKernel;
-use slopefield_solve::{Settings, SolveError, Tableau};
+use slopefield_solve::{Settings, SolveError};
 
 /// Where trajectories were computed.
 pub(super) struct Where {
@@ -17,12 +18,22 @@ pub(super) struct Where {
 /// Steps of a trajectory before it is tried alone by a method that finds out whether it is stiff.
 const PATIENCE: u64 = 100_000;
 
-/// Solves all trajectories; where `retry` is set, those that fail are solved again one by one with
-/// `auto-switch`: they may be stiff although the trials were not.
+/// How many trajectories are solved.
+pub(super) struct How<'a> {
+    /// By what, at once.
+    pub(super) method: Method<'a>,
+    /// Those that fail are solved again one by one with `auto-switch`: they may be stiff although the
+    /// trials were not.
+    pub(super) retry: bool,
+    /// The processor solves them one by one with this method.
+    pub(super) apart: Option<&'a str>,
+}
+
+/// Solves all trajectories.
 pub(super) fn solve(
     problems: &Problems<'_>,
     options: &ScanOptions<'_>,
-    (method, retry): (&'static Tableau, bool),
+    How { method, retry, apart }: How<'_>,
     solvers: &dyn Solvers,
     all: &mut Collected<'_>,
 ) -> Result<Where, StudyError> {
@@ -56,6 +67,14 @@ pub(super) fn solve(
     if retry {
         settings.max_steps = settings.max_steps.min(PATIENCE);
     }
+    if let Some(name) = apart {
+        // Whatever hinders the method is said before anything is computed.
+        stepper(model, name, solvers).map_err(StudyError::Solver)?;
+    }
+    let one_by_one = |work: &Work<'_>, out: &mut [f64], progress: Progress<'_>| {
+        let make = || stepper(model, apart.unwrap_or_default(), solvers);
+        singly::rows(&make, &*model.rhs, work, out, progress)
+    };
     let work = Work {
         model: &model.lowered,
         rhs,
@@ -66,6 +85,7 @@ pub(super) fn solve(
         shared: problems.p,
         own: Values::Each(&own),
         method,
+        apart: apart.map(|_| &one_by_one as &Apart<'_>),
         settings: &settings,
         saves,
     };
@@ -86,6 +106,13 @@ pub(super) fn solve(
         .map_err(|e| crate::simulate::failed(model, &e, problems.p))?;
     let mut found =
         Where { device: solved.device, on_card: solved.on_card, sentences: solved.sentences };
+    let there = match method {
+        Method::Explicit(table) | Method::Timed(table, _) => table.id,
+        Method::Rosenbrock(table, _) => table.id,
+    };
+    if let (Some(here), true) = (apart.filter(|here| *here != there), found.on_card > 0) {
+        found.sentences.push(format!("the card solves by {there}, the processor by {here}"));
+    }
     let again = match retry {
         true => failures(&solved.trajectories, &options.simulate.settings),
         false => Vec::new(),

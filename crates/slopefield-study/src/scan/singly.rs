@@ -4,7 +4,10 @@ use super::{Collected, Problems, ScanOptions};
 use crate::simulate::{SimulateOptions, simulate_as};
 use crate::solvers::stepper;
 use crate::{Simulated, Solvers, StudyError};
-use slopefield_solve::{Ivp, SolveError, drive};
+use slopefield_devices::{Progress, Work};
+use slopefield_ensemble::{Failure, TrajectoryResult, Values};
+use slopefield_kernel::Kernel;
+use slopefield_solve::{Ivp, SolveError, Stats, Stepper, drive};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,6 +71,60 @@ pub(super) fn each(
         Some(e) => Err(e),
         None => Ok(results.into_inner().unwrap_or_else(PoisonError::into_inner)),
     }
+}
+
+/// Solves the trajectories of `work` on all cores and writes their states row by row, those that were not
+/// reached as NaN.
+pub(super) fn rows(
+    make: &(dyn Fn() -> Result<Box<dyn Stepper>, String> + Sync),
+    rhs: &dyn Kernel,
+    work: &Work<'_>,
+    out: &mut [f64],
+    progress: Progress<'_>,
+) -> Result<Vec<TrajectoryResult>, SolveError> {
+    let (n, row, own) = (work.states(), work.row().max(1), work.rhs.own_params());
+    let of = |values: Values<'_>, len: usize, k: usize| match values {
+        Values::Same(row) => row.to_vec(),
+        Values::Each(rows) => rows[k * len..][..len].to_vec(),
+    };
+    let parts: Vec<Mutex<&mut [f64]>> = out.chunks_mut(row).map(Mutex::new).collect();
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<Option<TrajectoryResult>>> =
+        Mutex::new((0..work.count).map(|_| None).collect());
+    let solve = |k: usize, rows: &mut [f64]| -> TrajectoryResult {
+        let (u0, mut p) = (of(work.u0, n, k), work.shared.to_vec());
+        own.iter().zip(of(work.own, own.len(), k)).for_each(|(i, value)| p[*i] = value);
+        let failed = |error, u: Vec<f64>| Box::new(Failure { error, u, stats: Stats::default() });
+        let mut stepper = make().map_err(|e| failed(SolveError::Invalid(e), u0.clone()))?;
+        let ivp = Ivp { rhs, t0: work.t0, t1: work.t1, u0: &u0, p: &p };
+        rows.fill(f64::NAN);
+        drive(&mut *stepper, &ivp, work.settings, work.saves, rows, None).map_err(|error| {
+            rows.fill(f64::NAN);
+            failed(error, u0.clone())
+        })
+    };
+    let run = || {
+        loop {
+            let k = next.fetch_add(1, Ordering::Relaxed);
+            let Some(part) = parts.get(k).filter(|_| k < work.count) else { break };
+            let result = solve(k, &mut part.lock().unwrap_or_else(PoisonError::into_inner));
+            results.lock().unwrap_or_else(PoisonError::into_inner)[k] = Some(result);
+            progress.iter().for_each(|tell| tell(k + 1));
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(work.count);
+    std::thread::scope(|scope| {
+        for _ in 1..cores {
+            scope.spawn(run);
+        }
+        run();
+    });
+    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let lost = || {
+        let error = SolveError::Cancelled { t: work.t0 };
+        Err(Box::new(Failure { error, u: vec![0.0; n], stats: Stats::default() }))
+    };
+    Ok(results.into_iter().map(|found| found.unwrap_or_else(lost)).collect())
 }
 
 /// Solves all trajectories.

@@ -1,6 +1,6 @@
 //! The loss estimated from some of the experiments.
 
-use super::{Evaluation, Objective, Sums};
+use super::{Evaluation, Objective};
 use crate::failure::Failure;
 
 impl Objective {
@@ -29,11 +29,7 @@ impl Objective {
         let all = self.batchable();
         let scale = all as f64 / which.len().max(1) as f64;
         self.grad_theta.fill(0.0);
-        let mut sums = Sums::default();
-        let with_data = self.experiments.iter_mut().filter(|e| !e.training.times.is_empty());
-        for (_, experiment) in with_data.enumerate().filter(|(i, _)| which.contains(i)) {
-            experiment.add(&self.problem, &self.theta, horizon, &mut sums, &mut self.grad_theta)?;
-        }
+        let mut sums = self.add_data(horizon, Some(which))?;
         sums.negative_log_likelihood *= scale;
         sums.sse *= scale;
         self.grad_theta.iter_mut().for_each(|g| *g *= scale);

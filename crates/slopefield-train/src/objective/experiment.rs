@@ -114,6 +114,29 @@ pub(super) fn show_what_is_observed(
     Err(Failure::new(FailureKind::Solve, message))
 }
 
+/// Adds to the derivative by θ what those by the initial state and by the parameters, through the
+/// trajectory and past it, of an experiment come to.
+pub(super) fn back_to_theta(
+    (problem, index): (&Problem, usize),
+    p: &[f64],
+    (grad_u0, grad_p, direct_p): (&mut [f64], &[f64], &mut [f64]),
+    scratch: &mut [f64],
+    grad_theta: &mut [f64],
+) {
+    let experiment = &problem.experiments[index];
+    for &(state, _) in &experiment.fixed_initial {
+        grad_u0[state] = 0.0;
+    }
+    let (mut dt, at) = (0.0, Point { t: experiment.t0, u: &[], p });
+    let grad = Cotangent { t: &mut dt, u: &mut [], p: &mut *direct_p };
+    problem.kernels_of(index).initial.vjp(at, grad_u0, grad, scratch);
+    for (i, source) in experiment.params.iter().enumerate() {
+        if let Source::Theta(j) = *source {
+            grad_theta[j] += grad_p[i] + direct_p[i];
+        }
+    }
+}
+
 /// Longest scratch that any of the model functions needs.
 pub(crate) fn scratch_len(kernels: &ModelKernels) -> usize {
     kernels.initial.scratch_len().max(kernels.observe.scratch_len())
@@ -254,16 +277,11 @@ impl ExperimentLoss {
         let mut loss = |states: &[f64], cotangents: &mut [f64]| {
             let before = own.loss();
             calls += 1;
-            for row in 0..rows {
-                let u = &states[row * n..(row + 1) * n];
-                let du = &mut cotangents[row * n..(row + 1) * n];
-                let at = Point { t: saves[row], u, p: compare.p };
-                let reverse = Some((du, &mut direct_p[..]));
-                if let Err(error) = compare.row(at, training.at(row), &mut own, reverse) {
-                    failure = Some(error);
-                    cotangents.fill(0.0);
-                    return f64::INFINITY;
-                }
+            let by = (&mut *cotangents, &mut direct_p[..]);
+            if let Err(error) = compare.rows(training, 0..rows, states, &mut own, by) {
+                failure = Some(error);
+                cotangents.fill(0.0);
+                return f64::INFINITY;
             }
             own.loss() - before
         };
@@ -312,17 +330,13 @@ impl ExperimentLoss {
         }
         sums.add(own);
 
-        for &(state, _) in &experiment.fixed_initial {
-            self.grad_u0[state] = 0.0;
-        }
-        let (mut dt, at) = (0.0, Point { t: experiment.t0, u: &[], p: &self.p });
-        let grad = Cotangent { t: &mut dt, u: &mut [], p: &mut self.direct_p };
-        problem.kernels_of(self.index).initial.vjp(at, &self.grad_u0, grad, &mut self.scratch);
-        for (i, source) in experiment.params.iter().enumerate() {
-            if let Source::Theta(j) = *source {
-                grad_theta[j] += self.grad_p[i] + self.direct_p[i];
-            }
-        }
+        back_to_theta(
+            (problem, self.index),
+            &self.p,
+            (&mut self.grad_u0, &self.grad_p, &mut self.direct_p),
+            &mut self.scratch,
+            grad_theta,
+        );
         Ok(())
     }
 
@@ -457,6 +471,27 @@ pub(super) struct Compare<'a> {
 }
 
 impl Compare<'_> {
+    /// Adds the terms of all points and their derivatives by states and, past the trajectory, by
+    /// parameters; `rows` says for the times of the grid, one after the other, which row of `states` is
+    /// theirs.
+    pub fn rows(
+        &mut self,
+        grid: &Grid,
+        rows: impl Iterator<Item = usize>,
+        states: &[f64],
+        sums: &mut Sums,
+        (cotangents, direct_p): (&mut [f64], &mut [f64]),
+    ) -> Result<(), Failure> {
+        let n = self.kernels.observe.shape().states;
+        for (k, row) in rows.enumerate() {
+            let part = row * n..(row + 1) * n;
+            let at = Point { t: grid.times[k], u: &states[part.clone()], p: self.p };
+            let reverse = Some((&mut cotangents[part], &mut *direct_p));
+            self.row(at, grid.at(k), sums, reverse)?;
+        }
+        Ok(())
+    }
+
     /// Adds the terms of all points at one time; with `reverse`, adds the derivative of the loss
     /// with respect to the state and, past the trajectory, to the parameters.
     pub fn row(

@@ -4,6 +4,7 @@
 
 mod batches;
 mod collocation;
+mod elsewhere;
 mod global;
 mod hybrid;
 mod information;

@@ -46,7 +46,7 @@ fn run_with(
     emit: &mut dyn FnMut(Event<'_>),
 ) -> Fit {
     let make = || Objective::new(problem(), methods()).map_err(|e| e.to_string());
-    train_from_many(&make, &|_| Vec::new(), &recipe(), many, start, control, threads, emit)
+    train_from_many(&make, &|_| Vec::new(), &recipe(), many, start, control, threads, None, emit)
 }
 
 fn run(threads: usize) -> Fit {
@@ -178,7 +178,7 @@ fn weights_of_networks_are_new_at_every_place() {
     let many = MultiStart { starts: 4, ..MANY };
     let recipe = Recipe::custom(vec![Stage::lbfgs(1, 1.0)]);
     let (control, start) = (Control::default(), Start::Problem);
-    let fit = train_from_many(&make, &fresh, &recipe, &many, start, &control, 2, &mut |_| {});
+    let fit = train_from_many(&make, &fresh, &recipe, &many, start, &control, 2, None, &mut |_| {});
     for s in &fit.starts {
         let weight = s.begin[3];
         let expected = if s.index == 0 { 5.0..=5.0 } else { 0.51..=0.62 };
@@ -194,7 +194,16 @@ fn senseless_settings_and_objectives_that_cannot_be_made_are_told() {
     }
     let make = || Err::<Objective, _>("there is no model".to_owned());
     let (control, start) = (Control::default(), Start::Problem);
-    let fit =
-        train_from_many(&make, &|_| vec![], &recipe(), &MANY, start, &control, 2, &mut |_| {});
+    let fit = train_from_many(
+        &make,
+        &|_| vec![],
+        &recipe(),
+        &MANY,
+        start,
+        &control,
+        2,
+        None,
+        &mut |_| {},
+    );
     assert!(fit.stop_reason.sentence().contains("there is no model"));
 }

@@ -27,7 +27,7 @@ impl Engine {
             let job = self.jobs.start()?;
             let fit = FitRequest { study: study.clone(), ..FitRequest::default() };
             let (prepared, _) = self.begun(None, &fit)?;
-            let found = fitting::run(&prepared, &solvers, None, None, &job.control, emit)?;
+            let found = fitting::run(&prepared, &solvers, None, None, None, &job.control, emit)?;
             let theta = found.usable()?.fit.theta;
             let mut studied = Studied::new(prepared, theta, None, until, &*solvers)?;
             if let Some(count) = request.spread {

@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 mod bad_plugins;
+mod cards;
 mod networks;
 mod queue;
 mod scans;

@@ -4,7 +4,7 @@ import * as is from "./settings";
 
 const stage = (iterations: number, over: Partial<StageFile> = {}): StageFile => ({ ...is.EVERY_STAGE, iterations, ...over });
 const shown = (file: StageFile) => ({ optimiser: is.optimiserName(file.optimiser), iterations: file.iterations, rate: is.isAdam(file.optimiser) ? file.rate : null, horizon: file.horizon, details: "", file });
-const own = (...stages: StageFile[]): TrainingFile => ({ recipe: "custom", start: "auto", gradient: "auto", memory: "256 MiB", check: true, iterations: null, l2: 0, patience: 0, starts: 1, starts_factor: 10, stages });
+const own = (...stages: StageFile[]): TrainingFile => ({ recipe: "custom", start: "auto", gradient: "auto", memory: "256 MiB", device: "auto", check: true, iterations: null, l2: 0, patience: 0, starts: 1, starts_factor: 10, stages });
 const counts = (t: TrainingFile) => t.stages.map((s) => s.iterations);
 
 describe("the recipe", () => {

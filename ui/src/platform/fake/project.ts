@@ -163,7 +163,7 @@ function emptyStudy(): StudyFile {
     data: {},
     experiment: [],
     solver: { method: "auto", rtol: 1e-6, atol: 1e-8, max_steps: 100000, reactions: "ode", paths: 64 },
-    training: { recipe: "default", start: "auto", gradient: "auto", memory: "256 MiB", check: true, iterations: null, l2: 0, patience: 0, starts: 1, starts_factor: 10, stages: [] },
+    training: { recipe: "default", start: "auto", gradient: "auto", memory: "256 MiB", device: "auto", check: true, iterations: null, l2: 0, patience: 0, starts: 1, starts_factor: 10, stages: [] },
     forecast: { until: null, bands: "none" },
   };
 }

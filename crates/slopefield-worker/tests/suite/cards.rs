@@ -1,0 +1,155 @@
+//! The training of a study with gradients from whatever graphics card there is, a software one at least: the same
+//! minimum as on the processor, whose loss it is.
+#![cfg(feature = "gpu")]
+
+use slopefield_adjoint::DiscreteAdjoint;
+use slopefield_devices::{Site, Wanted, cards};
+use slopefield_graph::BuiltinNetworks;
+use slopefield_solve::Settings;
+use slopefield_study::scan::{Points, scan};
+use slopefield_study::{
+    BuiltinSolvers, CompiledModel, OnDevice, Prepared, ScanOptions, SimulateOptions, StudyFile,
+    TableData, Where,
+};
+use slopefield_train::{
+    Control, Event, Fit, Lender, Methods, Objective, Start, train, train_elsewhere, train_from_many,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const MODEL: &str = "state x = a\nparam a = 1 in [0.1, 10]\nparam k = 0.4 in [0.01, 5]\nx' = -k*x\n\
+                     observe x_seen = x\n";
+
+fn prepared(device: &str, starts: u32) -> Prepared {
+    let text = format!(
+        "model = \"model.slope\"\n[data.points]\nfile = \"points.csv\"\ncolumns = {{ x_seen = \"x\" }}\n\
+         [solver]\nmethod = \"tsit5\"\n[training]\ngradient = \"discrete\"\nstarts = {starts}\n\
+         device = \"{device}\"\n"
+    );
+    let file: StudyFile = toml::from_str(&text).unwrap();
+    let column = |name: &str, values: &[f64]| (name.to_owned(), values.to_vec());
+    let table = TableData {
+        numeric: vec![column("t", &[0.0, 1.0, 2.0, 3.0]), column("x", &[1.0, 0.6, f64::NAN, 0.22])],
+        text: Vec::new(),
+    };
+    let tables = BTreeMap::from([("points".to_owned(), table)]);
+    Prepared::new(MODEL, &file, &tables, &BuiltinNetworks, &BuiltinSolvers).unwrap()
+}
+
+fn objective(prepared: &Prepared) -> Objective {
+    let methods = Methods {
+        gradient: Arc::new(|_| Box::new(DiscreteAdjoint::named("tsit5").unwrap())),
+        stepper: Arc::new(|_| slopefield_solve::method("tsit5").unwrap()),
+        replay: Arc::new(|_, _| None),
+    };
+    Objective::new(prepared.problem.clone(), methods).unwrap()
+}
+
+fn fit(device: &str, starts: u32) -> Fit {
+    let prepared = prepared(device, starts);
+    let mut shown = objective(&prepared);
+    let place = OnDevice::choose(&prepared, &shown, Site::new(cards()));
+    let (lender, recipe) = match &place {
+        Where::Device(device) => {
+            (Some(&**device as &dyn Lender), prepared.recipe.clone().for_elsewhere())
+        }
+        Where::Processor(_) => (None, prepared.recipe.clone()),
+    };
+    let make = || Ok(objective(&prepared));
+    let (start, control) = (Start::Problem, Control::default());
+    let emit = &mut |_: Event<'_>| {};
+    match (&prepared.many, lender) {
+        (None, None) => train(&mut shown, &recipe, start, &control, emit),
+        (None, Some(lender)) => {
+            train_elsewhere(&mut shown, (&make, lender), 2, &recipe, start, &control, emit)
+        }
+        (Some(many), lender) => {
+            let fresh = |k| prepared.fresh(k);
+            train_from_many(&make, &fresh, &recipe, many, start, &control, 2, lender, emit)
+        }
+    }
+}
+
+#[test]
+fn training_on_a_card_comes_to_the_minimum_of_the_processor() {
+    let found = cards().find();
+    let name = &found.cards.first().expect("a Vulkan driver, software at least").name;
+    for starts in [1, 4] {
+        let (here, there) = (fit("cpu", starts), fit(name, starts));
+        assert!(here.notes.iter().all(|(_, note)| !note.contains("single precision")));
+        let said = format!("{name}, as asked for, computes the gradients");
+        assert!(there.notes.iter().any(|(_, note)| note.starts_with(&said)), "{:?}", there.notes);
+        for (there, here) in there.theta.iter().zip(&here.theta) {
+            assert!((there - here).abs() <= 1e-4 * here.abs(), "{there}, not {here}");
+        }
+        assert!(
+            (there.loss - here.loss).abs() <= 1e-6 * here.loss,
+            "{}, {}",
+            there.loss,
+            here.loss
+        );
+    }
+}
+
+#[test]
+fn what_no_card_computes_is_said_where_one_was_asked_for() {
+    let why = |device: &str, solver: &str| {
+        let mut prepared = prepared(device, 1);
+        prepared.solver.0 = solver.to_owned();
+        match OnDevice::choose(&prepared, &objective(&prepared), Site::new(cards())) {
+            Where::Device(_) => panic!("a card computes"),
+            Where::Processor(why) => why,
+        }
+    };
+    assert_eq!(why("cpu", "tsit5"), None);
+    // One trajectory leaves any card idle.
+    assert_eq!(why("auto", "tsit5"), None);
+    let said = why("no such card", "tsit5").unwrap();
+    assert!(said.contains("no card is called `no such card`"), "{said}");
+    let said = why("no such card", "rodas5p").unwrap();
+    assert!(said.contains("rodas5p has no gradients on cards"), "{said}");
+}
+
+/// A scan on the card and one on the processor with a finer tolerance.
+fn scanned(text: &str, axis: (&str, f64, f64), to: f64, said: &str) {
+    let found = cards().find();
+    let name = &found.cards.first().expect("a Vulkan driver, software at least").name;
+    let model = CompiledModel::new(text, &BuiltinNetworks).unwrap();
+    let points = Points {
+        names: vec![axis.0.to_owned()],
+        values: vec![(0..20).map(|i| axis.1 + (axis.2 - axis.1) * f64::from(i) / 19.0).collect()],
+    };
+    let on = |wanted: Wanted, rtol: f64| {
+        let simulate = SimulateOptions {
+            from: 0.0,
+            at: vec![0.5 * to, to],
+            method: "auto".into(),
+            paths: None,
+            settings: Settings::with_tolerances(rtol, 1e-4 * rtol),
+        };
+        let options = ScanOptions { simulate, wanted, site: Site::new(cards()) };
+        let p = model.start_params(1);
+        scan(&model, (&p, &[]), &points, &options, &BuiltinSolvers).unwrap()
+    };
+    let there = on(Wanted::Named(name.clone()), 1e-4);
+    assert_eq!(there.on_card, 20, "{:?}", there.sentences);
+    assert!(there.sentences.iter().any(|s| s.contains(said)), "{:?}", there.sentences);
+    let here = on(Wanted::Processor, 1e-8);
+    assert_eq!((here.on_card, here.failed, there.failed), (0, 0, 0));
+    for (there, here) in there.columns[0].iter().flatten().zip(here.columns[0].iter().flatten()) {
+        assert!((there - here).abs() <= 1e-3 * here.abs(), "{there}, not {here}");
+    }
+}
+
+#[test]
+fn stiff_equations_are_scanned_on_a_card() {
+    let robertson = "state a = 1\nstate b = 0\nstate c = 0\nparam k = 0.04\na' = -k*a + 1e4*b*c\n\
+                     b' = k*a - 1e4*b*c - 3e7*b^2\nc' = 3e7*b^2\n";
+    scanned(robertson, ("k", 0.03, 0.05), 40.0, "the card solves by rodas5p");
+}
+
+#[test]
+fn doses_at_given_times_are_scanned_on_a_card() {
+    let doses = "state x = 1\nparam k = 0.5\nx' = -k*x\nat [2]: x += 1\nevery 3 from 1: x += 0.5\n";
+    scanned(doses, ("k", 0.2, 1.0), 10.0, "the card solves by tsit5");
+}
