@@ -20,9 +20,9 @@ use slopefield_graph::plan::Plans;
 use slopefield_graph::sparse::Pattern;
 use slopefield_graph::{LoweredModel, ModelFunction};
 use slopefield_kernel::{
-    Calculus, Cotangent, Crossing, DelayedRead, Delays, Event, Events, HessianProduct, JumpChange,
-    Jumps, Kernel, MatrixKernel, MatrixPattern, Noise, NoiseKind, Pair, Point, Recording,
-    ReverseStepKernel, Shape, Split, StepKernel, StepTable, Structure, Tangent, Trigger,
+    Calculus, CheckedEval, Cotangent, Crossing, DelayedRead, Delays, Event, Events, HessianProduct,
+    JumpChange, Jumps, Kernel, MatrixKernel, MatrixPattern, Noise, NoiseKind, Pair, Point,
+    Recording, ReverseStepKernel, Shape, Split, StepKernel, StepTable, Structure, Tangent, Trigger,
 };
 use slopefield_lang::syntax::Direction;
 use slopefield_lang::{Binary, EventTrigger, Expr, ExprKind, Jump, Model, NoiseStructure, StateId};
@@ -336,6 +336,10 @@ impl Kernel for SystemKernel {
 
     fn recording(&self) -> Option<Arc<dyn Recording>> {
         self.recording.as_ref()?.get()
+    }
+
+    fn checked_eval(&self) -> Option<CheckedEval> {
+        self.rhs.checked_eval()
     }
 }
 
