@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use cranelift_codegen::ir::types;
 use slopefield_graph::plan::{Entry, Plans};
 use slopefield_kernel::{
-    Cotangent, Kernel, Point, ReverseStepKernel, Shape, StepKernel, StepTable, Tangent,
+    CheckedEval, Cotangent, EvalSite, Kernel, Point, ReverseStepKernel, Shape, StepKernel,
+    StepTable, Tangent,
 };
 
 use crate::Options;
+use crate::checked::{LazyChecked, Parts};
 use crate::error::CompileError;
 use crate::jit::code::{Code, generate};
 use crate::lanes::Loops;
@@ -45,7 +48,7 @@ pub struct Raw<T = f64> {
 
 impl<T> Raw<T> {
     /// Scratch starts at a multiple of this many bytes.
-    pub const ALIGNMENT: usize = 64;
+    pub const ALIGNMENT: usize = EvalSite::SCRATCH_ALIGNMENT;
 }
 
 /// Native code for the three entries of a function, computing in `f64` or `f32`. Cheap to clone; the
@@ -56,8 +59,10 @@ pub struct CompiledKernel<T = f64> {
     shape: Shape,
     /// Elements of scratch memory that is aligned to no more than an element.
     scratch_len: usize,
+    options: Options,
     steps: Arc<WholeSteps>,
-    _code: Arc<Owner<T>>,
+    checked: Arc<LazyChecked>,
+    code: Arc<Owner<T>>,
 }
 
 /// The numbers that a program reads, its index tables, the loops that it calls.
@@ -121,8 +126,10 @@ fn compile_as<T: Native>(
         raw,
         shape: plans.eval.shape,
         scratch_len: scratch::request::<T>(longest),
+        options: *options,
         steps: Arc::new(WholeSteps::new(plans, *options, T::TYPE)),
-        _code: Arc::new(Owner {
+        checked: Arc::default(),
+        code: Arc::new(Owner {
             _pools: [eval, jvp, vjp].map(|program| (program.pool, program.tables, program.loops)),
             _code: code,
         }),
@@ -274,5 +281,19 @@ impl<T: Native> Kernel<T> for CompiledKernel<T> {
         taken: u64,
     ) -> Option<Arc<dyn ReverseStepKernel>> {
         self.steps.reverse(table, taken)
+    }
+
+    fn checked_eval(&self) -> Option<CheckedEval> {
+        if T::TYPE != types::F64 {
+            return None;
+        }
+        let parts = Parts {
+            small: self.steps.function(),
+            shape: self.shape,
+            whole: self.raw.eval as usize,
+            scratch_len: self.raw.scratch_len,
+            owner: &self.code,
+        };
+        self.checked.get(&self.options, parts)
     }
 }

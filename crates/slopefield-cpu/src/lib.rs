@@ -21,6 +21,7 @@
 //! *Invariant:* generated code touches no memory but the slices of the call and its own constants.
 
 mod buffers;
+mod checked;
 mod dense;
 mod error;
 mod hessian;

@@ -5,11 +5,13 @@
 //! the other. The crate holds no code that computes and depends on nothing.
 
 mod batch;
+mod checked;
 mod recording;
 mod step;
 mod structure;
 
 pub use batch::{BatchKernel, BatchPoint, LANE_GROUP};
+pub use checked::{CheckedEval, CheckedEvalFn, EvalSite};
 pub use recording::Recording;
 pub use step::{ReverseStepKernel, StepAttempt, StepKernel, StepReversal, StepTable};
 pub use structure::{
@@ -93,6 +95,12 @@ pub trait Kernel<T = f64>: Send + Sync {
     /// Evaluations whose reverse products need not compute the function again, where that saves
     /// work worth the memory. The first call may take as long as a compilation.
     fn recording(&self) -> Option<Arc<dyn Recording<T>>> {
+        None
+    }
+
+    /// Code of an evaluation that checks what a foreign caller passes, for small systems in `f64`. The
+    /// first call may take as long as a compilation.
+    fn checked_eval(&self) -> Option<CheckedEval> {
         None
     }
 }

@@ -20,7 +20,7 @@ use slopefield_graph::plan::Plans;
 use slopefield_graph::sparse::Pattern;
 use slopefield_graph::{LoweredModel, ModelFunction};
 use slopefield_kernel::{
-    Calculus, Cotangent, Crossing, DelayedRead, Delays, Event, EventHessians, Events,
+    Calculus, CheckedEval, Cotangent, Crossing, DelayedRead, Delays, Event, EventHessians, Events,
     HessianProduct, JumpChange, Jumps, Kernel, MatrixKernel, MatrixPattern, Noise, NoiseKind, Pair,
     Point, Recording, ReverseStepKernel, Shape, Split, StepKernel, StepTable, Structure, Tangent,
     Trigger,
@@ -372,6 +372,10 @@ impl Kernel for SystemKernel {
 
     fn recording(&self) -> Option<Arc<dyn Recording>> {
         self.recording.as_ref()?.get()
+    }
+
+    fn checked_eval(&self) -> Option<CheckedEval> {
+        self.rhs.checked_eval()
     }
 }
 

@@ -130,9 +130,17 @@ class Solver {
   /* One accepted step, never past t_limit. When it throws, the object is as it was before. */
   virtual Step step(const Problem &problem, double t_limit) = 0;
   virtual const Vector &state() const = 0;
-  /* Needed when dense_order is not 0. */
+  /* Needed when dense_order is not 0, unless there are segments. */
   virtual void interpolate(double, std::uint32_t, Vector &) const {
     throw Error(SLF_ERR_UNSUPPORTED, "this solver has no dense output");
+  }
+  /* Needed with SLF_CAP_DENSE_SEGMENT, besides a dense_order. The degree, at most 32, of the solution
+   * within a step as polynomials in s, which runs from 0 to 1 through the step; */
+  virtual std::size_t segment_degree() const { return 0; }
+  /* and their coefficients in the last step: those of s to the power k for all states, from k * size()
+   * on, in a vector of zeros that is long enough. Then interpolate is never called. */
+  virtual void segment(Vector &) const {
+    throw Error(SLF_ERR_UNSUPPORTED, "this solver has no polynomials of its steps");
   }
 };
 
@@ -206,6 +214,8 @@ struct Instance {
   Problem problem;
   std::unique_ptr<Solver> solver;
   Vector lent; /* vectors on their way in and out */
+  bool has_segments;
+  double t_prev, t; /* the last step; both the start before the first one */
 };
 
 inline Instance &of(slf_solver *s) { return *reinterpret_cast<Instance *>(s); }
@@ -221,6 +231,7 @@ struct Plugin {
   std::vector<SolverEntry> entries;
   std::vector<slf_solver_info> infos;
   slf_solver_factory factory;
+  slf_dense_segment segments;
   slf_plugin root;
 };
 
@@ -260,7 +271,8 @@ inline slf_status SLF_CALL create(slf_str id, const slf_problem *problem,
       if (!known) throw Error(SLF_ERR_ARGUMENT, "`" + name + "` is not an option");
       own.options.emplace_back(std::move(name), o);
     }
-    auto made = std::make_unique<Instance>(Instance{Problem(problem), nullptr, {}});
+    auto made = std::make_unique<Instance>(Instance{
+        Problem(problem), nullptr, {}, (found->info.caps & SLF_CAP_DENSE_SEGMENT) != 0, 0, 0});
     made->solver = found->make(made->problem, own);
     *out = reinterpret_cast<slf_solver *>(made.release());
   });
@@ -268,11 +280,17 @@ inline slf_status SLF_CALL create(slf_str id, const slf_problem *problem,
 
 inline slf_status SLF_CALL start(slf_solver *s, double t0, double t_end, const void *y0,
                                  slf_error *err) {
-  return guarded(err, [&] { of(s).solver->start(of(s).problem, t0, t_end, take(of(s), y0)); });
+  return guarded(err, [&] {
+    of(s).solver->start(of(s).problem, t0, t_end, take(of(s), y0));
+    of(s).t_prev = of(s).t = t0;
+  });
 }
 
 inline slf_status SLF_CALL restart(slf_solver *s, double t, const void *y, slf_error *err) {
-  return guarded(err, [&] { of(s).solver->restart(of(s).problem, t, take(of(s), y)); });
+  return guarded(err, [&] {
+    of(s).solver->restart(of(s).problem, t, take(of(s), y));
+    of(s).t_prev = of(s).t = t;
+  });
 }
 
 inline slf_status SLF_CALL step(slf_solver *s, double t_limit, slf_step *out, slf_error *err) {
@@ -286,6 +304,8 @@ inline slf_status SLF_CALL step(slf_solver *s, double t_limit, slf_step *out, sl
       out->error_norm = step.error_norm;
       out->y = of(s).solver->state().data();
       out->n_rejected = step.rejected;
+      of(s).t_prev = step.t_prev;
+      of(s).t = step.t;
     } catch (const Error &e) {
       out->h_next = e.last_step();
       throw;
@@ -293,9 +313,35 @@ inline slf_status SLF_CALL step(slf_solver *s, double t_limit, slf_step *out, sl
   });
 }
 
+/* Coefficients of the last step. */
+inline const Vector &polynomials(Instance &s) {
+  if (s.t == s.t_prev) throw Error(SLF_ERR_ARGUMENT, "no step has been taken");
+  s.lent.assign((s.solver->segment_degree() + 1) * s.problem.size(), 0);
+  s.solver->segment(s.lent);
+  return s.lent;
+}
+
+/* Values within the last step, or slopes, for applications that do not know segments. */
+inline void evaluate(Instance &s, double t, std::uint32_t derivative, double *out) {
+  double h = s.t - s.t_prev, x = (t - s.t_prev) / h;
+  if (derivative > 1) throw Error(SLF_ERR_UNSUPPORTED, "values and slopes only");
+  if (!(x >= 0 && x <= 1)) throw Error(SLF_ERR_ARGUMENT, "the time is not inside the last step");
+  const Vector &powers = polynomials(s);
+  std::size_t n = s.problem.size();
+  for (std::size_t i = 0; i < n; i++) {
+    double sum = 0;
+    for (std::size_t k = s.solver->segment_degree() + 1; k-- > derivative;) {
+      double c = powers[k * n + i];
+      sum = sum * x + (derivative == 0 ? c : static_cast<double>(k) * c / h);
+    }
+    out[i] = sum;
+  }
+}
+
 inline slf_status SLF_CALL interpolate(slf_solver *s, double t, std::uint32_t derivative,
                                        void *out, slf_error *err) {
   return guarded(err, [&] {
+    if (of(s).has_segments) return evaluate(of(s), t, derivative, static_cast<double *>(out));
     Vector &values = of(s).lent;
     values.assign(of(s).problem.size(), 0);
     of(s).solver->interpolate(t, derivative, values);
@@ -303,11 +349,34 @@ inline slf_status SLF_CALL interpolate(slf_solver *s, double t, std::uint32_t de
   });
 }
 
+inline slf_status SLF_CALL max_degree(slf_solver *s, std::uint32_t *degree, slf_error *err) {
+  return guarded(err, [&] {
+    *degree = static_cast<std::uint32_t>(of(s).solver->segment_degree());
+  });
+}
+
+inline slf_status SLF_CALL segment(slf_solver *s, slf_segment *out, slf_error *err) {
+  return guarded(err, [&] {
+    std::size_t degree = of(s).solver->segment_degree();
+    if (out->degree < degree)
+      throw Error(SLF_ERR_ARGUMENT, "there is no room for the degree of the polynomials");
+    const Vector &powers = polynomials(of(s));
+    out->basis = SLF_BASIS_POWERS;
+    out->degree = static_cast<std::uint32_t>(degree);
+    if (!powers.empty())
+      std::memcpy(out->coefficients, powers.data(), powers.size() * sizeof(double));
+  });
+}
+
 inline void SLF_CALL destroy(slf_solver *s) {
   guarded(nullptr, [&] { delete reinterpret_cast<Instance *>(s); });
 }
 
-inline const void *SLF_CALL no_extension(slf_str) { return nullptr; }
+inline const void *SLF_CALL extension(slf_str id) {
+  bool has = false;
+  for (const slf_solver_info &i : plugin()->infos) has |= (i.caps & SLF_CAP_DENSE_SEGMENT) != 0;
+  return has && equal(id, "slopefield.solver.dense-segment/1") ? &plugin()->segments : nullptr;
+}
 
 inline const void *SLF_CALL get_factory(slf_str id) {
   return equal(id, "slopefield.solver-factory/1") ? &plugin()->factory : nullptr;
@@ -338,7 +407,11 @@ inline void fill(Plugin &p, const char *id, const char *version) {
   p.factory.interpolate = interpolate;
   p.factory.restart = restart;
   p.factory.destroy = destroy;
-  p.factory.get_extension = no_extension;
+  p.factory.get_extension = extension;
+  p.segments = {};
+  p.segments.struct_size = sizeof p.segments;
+  p.segments.max_degree = max_degree;
+  p.segments.segment = segment;
   p.root = {};
   p.root.struct_size = sizeof p.root;
   p.root.abi_minor = SLF_ABI_MINOR;

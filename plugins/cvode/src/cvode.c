@@ -49,7 +49,7 @@ typedef struct {
 struct slf_solver {
   const slf_problem *problem;
   size_t n;
-  int adams, gmres;
+  int adams, gmres, max_order;
   SUNContext context;
   void *cvode;
   N_Vector y, work, weights;
@@ -278,6 +278,7 @@ static slf_status SLF_CALL create(slf_str id, const slf_problem *problem,
   s->n = n;
   s->adams = adams;
   s->gmres = gmres;
+  s->max_order = max_order;
   s->room = 64;
   s->taken = (stretch *)calloc(s->room, sizeof(stretch));
   s->begin = (double *)calloc((3 + HIGHEST_ORDER) * n, sizeof(double));
@@ -488,15 +489,40 @@ static slf_status SLF_CALL interpolate(slf_solver *s, double t, uint32_t derivat
   return SLF_OK;
 }
 
+/* The same polynomial in powers of s = 1 + x, which the application then evaluates without a call. */
+static slf_status SLF_CALL max_degree(slf_solver *s, uint32_t *degree, slf_error *err) {
+  (void)err;
+  *degree = (uint32_t)s->max_order;
+  return SLF_OK;
+}
+
+static slf_status SLF_CALL segment(slf_solver *s, slf_segment *out, slf_error *err) {
+  size_t n = s->n, i;
+  double *c = out->coefficients;
+  int j, k, degree = s->degree;
+  if (s->t == s->t_prev) return fail(err, SLF_ERR_ARGUMENT, "no step has been taken");
+  if (out->degree < (uint32_t)s->max_order)
+    return fail(err, SLF_ERR_ARGUMENT, "there is no room for the polynomials");
+  out->basis = SLF_BASIS_POWERS;
+  out->degree = (uint32_t)degree;
+  memcpy(c, s->terms, (size_t)(degree + 1) * n * sizeof(double));
+  /* Horner's rule for the powers of s - 1, degree by degree. */
+  for (j = 0; j < degree; j++)
+    for (k = degree - 1; k >= j; k--)
+      for (i = 0; i < n; i++) c[(size_t)k * n + i] -= c[(size_t)(k + 1) * n + i];
+  return SLF_OK;
+}
+
 /* ---- the plugin --------------------------------------------------------------------------- */
 
 static slf_solver_info INFO[2];
 static uint32_t SLF_CALL count(void) { return 2; }
 static const slf_solver_info *SLF_CALL info(uint32_t i) { return i < 2 ? &INFO[i] : NULL; }
 
-static const void *SLF_CALL no_extension(slf_str id) {
-  (void)id;
-  return NULL;
+static slf_dense_segment SEGMENTS;
+
+static const void *SLF_CALL extension(slf_str id) {
+  return equal(id, "slopefield.solver.dense-segment/1") ? &SEGMENTS : NULL;
 }
 
 static slf_solver_factory FACTORY;
@@ -514,7 +540,7 @@ static void describe(slf_solver_info *i, const char *id, const char *name, doubl
                      uint32_t caps, const char *options) {
   i->struct_size = sizeof *i;
   i->caps = SLF_CAP_F64 | SLF_CAP_ADAPTIVE | SLF_CAP_BACKWARD | SLF_CAP_BITWISE_DETERMINISTIC |
-            caps;
+            SLF_CAP_DENSE_SEGMENT | caps;
   i->id = text(id);
   i->name = text(name);
   i->reference = text("10.1145/1089014.1089020");
@@ -539,7 +565,10 @@ const slf_plugin *SLF_CALL slopefield_plugin_v1(const slf_host *host, slf_error 
   FACTORY.interpolate = interpolate;
   FACTORY.restart = restart;
   FACTORY.destroy = destroy;
-  FACTORY.get_extension = no_extension;
+  FACTORY.get_extension = extension;
+  SEGMENTS.struct_size = sizeof SEGMENTS;
+  SEGMENTS.max_degree = max_degree;
+  SEGMENTS.segment = segment;
   ROOT.struct_size = sizeof ROOT;
   ROOT.abi_minor = SLF_ABI_MINOR;
   ROOT.id = text("org.slopefield.cvode");

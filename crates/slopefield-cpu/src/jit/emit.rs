@@ -189,6 +189,11 @@ impl<T: Native> Emitter<'_, '_, T> {
         found.map_or(&[], |(_, elements)| elements)
     }
 
+    /// How functions are called on this machine.
+    pub(crate) fn convention(&self) -> CallConv {
+        self.context.convention
+    }
+
     pub(crate) fn address(&mut self, address: usize) -> ir::Value {
         self.builder.ins().iconst(types::I64, address as i64)
     }
@@ -263,7 +268,7 @@ impl<T: Native> Emitter<'_, '_, T> {
     }
 
     /// Two numbers in one register.
-    fn side_by_side(&mut self, x: ir::Value, y: ir::Value) -> ir::Value {
+    pub(crate) fn side_by_side(&mut self, x: ir::Value, y: ir::Value) -> ir::Value {
         let lanes = T::TYPE.by(2).expect("pairs are made of types that have vectors");
         let both = self.builder.ins().scalar_to_vector(lanes, x);
         self.builder.ins().insertlane(both, y, 1)
@@ -588,7 +593,7 @@ impl<T: Native> Emitter<'_, '_, T> {
     }
 
     /// Calls a function without result whose arguments are pointers, lengths and numbers.
-    pub(super) fn call(&mut self, function: usize, arguments: &[ir::Value]) {
+    pub(crate) fn call(&mut self, function: usize, arguments: &[ir::Value]) {
         let mut s = Signature::new(self.context.convention);
         let types = arguments.iter().map(|&v| self.builder.func.dfg.value_type(v));
         s.params.extend(types.map(AbiParam::new));

@@ -57,6 +57,11 @@ impl WholeSteps {
         }
     }
 
+    /// The function, if it is a small system of scalar equations.
+    pub fn function(&self) -> Option<&Plan> {
+        self.eval.as_ref()
+    }
+
     /// The step of `table`, once `taken` steps more without it are enough to make it.
     pub fn forward(&self, table: &StepTable, taken: u64) -> Option<Arc<dyn StepKernel>> {
         let eval = self.eval.as_ref()?;

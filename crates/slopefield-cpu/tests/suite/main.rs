@@ -2,6 +2,7 @@
 //! `cargo test -p slopefield-cpu --test suite SUBJECT` runs one subject.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod checked;
 mod common;
 mod element_loops;
 mod hessian;

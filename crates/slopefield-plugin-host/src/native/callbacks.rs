@@ -8,6 +8,7 @@
 use super::delays::PastTable;
 use super::implicit::Implicit;
 use super::noise::NoiseSource;
+use super::site::{Compiled, Site};
 use super::split::SplitTable;
 use super::{MAX_NAME, borrow, borrow_mut};
 use slopefield_kernel::{Cotangent, Point, Tangent};
@@ -24,7 +25,11 @@ const LIMIT_SLACK: f64 = 4.0;
 
 /// What the callbacks work on.
 #[derive(Default)]
+#[repr(C)]
 pub(super) struct Callbacks {
+    /// First, because compiled evaluations take the context of a problem for their site.
+    site: Site,
+    pub(super) compiled: Compiled,
     current: Option<Current>,
     pub(super) scratch: Vec<f64>,
     pub(super) value: Vec<f64>,
@@ -117,6 +122,7 @@ impl Callbacks {
         self.unwanted.resize(shape.params, 0.0);
         self.trouble.state.resize(shape.states, 0.0);
         self.stats = Stats::default();
+        self.compiled.prepare(ivp);
     }
 
     /// Opens the callbacks for one call of the plugin, between two plugin times.
@@ -129,21 +135,28 @@ impl Callbacks {
         limit: f64,
     ) {
         self.trouble.clear();
-        let ivp = ptr::from_ref(ivp).cast::<Ivp<'static>>();
         let cancel = ptr::from_ref(cancel.as_deref().unwrap_or(&NEVER));
         let ahead = if limit >= from { (f64::MIN, limit) } else { (limit, f64::MAX) };
+        if sign > 0.0 && self.compiled.serves(ivp) {
+            // SAFETY: what is borrowed here lives until the call of the plugin returns, which is when
+            // `leave` closes the site; scratch memory is used by one evaluation at a time.
+            unsafe { self.site.open(ivp, ahead, cancel, &mut self.scratch) };
+        }
+        let ivp = ptr::from_ref(ivp).cast::<Ivp<'static>>();
         self.current = Some(Current { ivp, cancel, from, limit, ahead, sign, answers: true });
     }
 
     /// Lets the plugin ask for extensions of a problem, in `create`.
     pub(super) fn describe(&mut self, ivp: &Ivp<'_>) {
         self.enter(ivp, &None, 1.0, ivp.t0, ivp.t1);
+        self.site.close();
         self.current.iter_mut().for_each(|current| current.answers = false);
     }
 
     /// Closes them.
     pub(super) fn leave(&mut self) {
         self.current = None;
+        self.stats.rhs += self.site.close();
     }
 
     /// `f(t, y)` for the host itself, in plugin time; whether it is finite.
@@ -228,7 +241,12 @@ fn negate(values: &mut [f64]) {
 }
 
 /// The problem that plugins see; `ctx` must outlive it.
-pub(super) fn problem(n: usize, has_mass: bool, ctx: *mut Callbacks) -> abi::slf_problem {
+pub(super) fn problem(
+    n: usize,
+    has_mass: bool,
+    ctx: *mut Callbacks,
+    rhs: abi::slf_rhs_fn,
+) -> abi::slf_problem {
     abi::slf_problem {
         struct_size: size_of::<abi::slf_problem>() as u32,
         dtype: abi::SLF_F64,
@@ -362,7 +380,8 @@ pub(super) unsafe fn guarded(
 pub(super) const BAD_RESULT: &str =
     "it passed a result that is null, misaligned or overlaps an argument";
 
-unsafe extern "C" fn rhs(
+/// Every evaluation that is not compiled, or not as it should be.
+pub(super) unsafe extern "C" fn rhs(
     ctx: *mut c_void,
     t: f64,
     y: *const c_void,

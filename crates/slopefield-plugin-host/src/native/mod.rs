@@ -17,6 +17,7 @@ mod linked;
 mod noise;
 mod options;
 mod reverse;
+mod site;
 mod sparsity;
 mod split;
 mod stepper;

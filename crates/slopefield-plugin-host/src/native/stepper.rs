@@ -81,7 +81,8 @@ unsafe impl Send for PluginSolver {}
 impl PluginSolver {
     pub(crate) fn new(entry: SolverEntry, options: Vec<(String, OptionValue)>) -> Self {
         let callbacks = Box::into_raw(Box::<Callbacks>::default());
-        let problem = Box::into_raw(Box::new(callbacks::problem(0, false, callbacks)));
+        let problem =
+            Box::into_raw(Box::new(callbacks::problem(0, false, callbacks, callbacks::rhs)));
         PluginSolver {
             entry,
             options,

@@ -3,6 +3,7 @@
 use crate::common;
 
 use common::*;
+use slopefield_kernel::Kernel;
 use slopefield_plugin_host::{PluginError, Registry};
 use slopefield_solve::{Ivp, Settings, SolveError};
 use std::sync::Arc;
@@ -50,8 +51,15 @@ fn registry() -> &'static Registry {
 /// Takes two steps with one of the bad solvers and returns the error, which names the solver.
 #[track_caller]
 fn first_error(id: &str) -> SolveError {
-    let model = lotka_volterra();
-    let ivp = Ivp { rhs: &model, t0: 0.5, t1: 10.0, u0: &LV_U0, p: &LV_P };
+    let error = error_with(id, &lotka_volterra());
+    // Evaluations of compiled models come with code of their own for what is looked at here.
+    assert_eq!(error_with(id, &compiled(LV_TEXT)), error);
+    error
+}
+
+#[track_caller]
+fn error_with(id: &str, rhs: &dyn Kernel) -> SolveError {
+    let ivp = Ivp { rhs, t0: 0.5, t1: 10.0, u0: &LV_U0, p: &LV_P };
     let settings = Settings::default();
     let mut stepper = registry().stepper(&format!("org.example.bad/{id}")).unwrap();
     let run = stepper.start(&ivp, &settings).and_then(|()| {
@@ -135,12 +143,15 @@ fn an_endless_step_is_cancelled_through_poll() {
 fn an_ignored_cancellation_counts() {
     let cancel = Arc::new(AtomicBool::new(false));
     let settings = Settings { cancel: Some(cancel.clone()), ..Settings::default() };
-    let model = lotka_volterra();
-    let ivp = Ivp { rhs: &model, t0: 0.0, t1: 1.0, u0: &LV_U0, p: &LV_P };
-    let mut stepper = registry().stepper("org.example.bad/ignores-cancel").unwrap();
-    stepper.start(&ivp, &settings).unwrap();
-    cancel.store(true, Ordering::Relaxed);
-    assert_eq!(stepper.step(&ivp, &settings, 1.0), Err(SolveError::Cancelled { t: 0.0 }));
+    let models: [&dyn Kernel; 2] = [&lotka_volterra(), &compiled(LV_TEXT)];
+    for rhs in models {
+        let ivp = Ivp { rhs, t0: 0.0, t1: 1.0, u0: &LV_U0, p: &LV_P };
+        let mut stepper = registry().stepper("org.example.bad/ignores-cancel").unwrap();
+        cancel.store(false, Ordering::Relaxed);
+        stepper.start(&ivp, &settings).unwrap();
+        cancel.store(true, Ordering::Relaxed);
+        assert_eq!(stepper.step(&ivp, &settings, 1.0), Err(SolveError::Cancelled { t: 0.0 }));
+    }
 }
 
 /// Loads the bad plugin compiled with a definition and returns the one problem.

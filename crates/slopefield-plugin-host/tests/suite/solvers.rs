@@ -3,6 +3,7 @@
 use crate::common;
 
 use common::*;
+use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
 use slopefield_lang::OptionValue;
 use slopefield_plugin_host::{OptionKind, Registry};
 use slopefield_solve::{Ivp, Settings, SolveError, Stepper};
@@ -398,4 +399,83 @@ fn unknown_solvers_are_named_with_near_ones() {
          org.slopefield.implicit-methods/ros34pw2, org.slopefield.implicit-methods/sdirk4, \
          org.slopefield.ode-extra/dop853"
     );
+}
+
+/// A kernel whose evaluations come without checks of their own.
+struct Bare<'a>(&'a dyn Kernel);
+
+impl Kernel for Bare<'_> {
+    fn shape(&self) -> Shape {
+        self.0.shape()
+    }
+    fn scratch_len(&self) -> usize {
+        self.0.scratch_len()
+    }
+    fn eval(&self, t: f64, u: &[f64], p: &[f64], out: &mut [f64], scratch: &mut [f64]) {
+        self.0.eval(t, u, p, out, scratch);
+    }
+    fn jvp(
+        &self,
+        at: Point<'_>,
+        along: Tangent<'_>,
+        out: &mut [f64],
+        dout: &mut [f64],
+        scratch: &mut [f64],
+    ) {
+        self.0.jvp(at, along, out, dout, scratch);
+    }
+    fn vjp(&self, at: Point<'_>, w: &[f64], grad: Cotangent<'_>, scratch: &mut [f64]) {
+        self.0.vjp(at, w, grad, scratch);
+    }
+}
+
+/// Whoever evaluates, the steps, their number and that of the evaluations are the same, in both
+/// directions of time, and for a stepper that solves one compiled model after the other.
+#[test]
+fn compiled_evaluations_change_nothing() {
+    let driven = "param a = 1.5\nparam b = 1\nparam d = 3\nparam c = 1\nstate x = 1\nstate y = 1\n\
+        x' = a*sin(t)*x - b*x*y\ny' = exp(-d*y)*cos(x) - c\n";
+    let models = [compiled(LV_TEXT), compiled(driven)];
+    assert!(models.iter().all(|model| model.checked_eval().is_some()));
+    let solvers = || [demo("rk4", &[]), demo("ros2", &[])];
+    let settings = Settings { h_init: Some(0.01), ..tolerances(1e-7, 1e-9) };
+    for (mut one, mut other) in solvers().into_iter().zip(solvers()) {
+        for _ in 0..2 {
+            for (model, t1) in models.iter().flat_map(|model| [(model, 0.7), (model, -0.7)]) {
+                let ivp = Ivp { rhs: model, t0: 0.0, t1, u0: &LV_U0, p: &LV_P };
+                let bare = Bare(model);
+                let mut steps = [Vec::new(), Vec::new()];
+                for ((stepper, rhs), steps) in
+                    [(&mut one, &*model as &dyn Kernel), (&mut other, &bare)]
+                        .into_iter()
+                        .zip(&mut steps)
+                {
+                    let ivp = Ivp { rhs, ..ivp };
+                    solve_with(&mut **stepper, &ivp, &settings, |s, _, t| {
+                        steps.push((t, s.state().to_vec()));
+                    })
+                    .unwrap();
+                }
+                assert_eq!(steps[0], steps[1]);
+                assert_eq!(one.stats(), other.stats());
+                assert!(one.stats().rhs > 20);
+            }
+        }
+    }
+}
+
+/// A derivative that is not finite is noted where it was met, with state and time.
+#[test]
+fn compiled_evaluations_name_what_is_not_finite() {
+    let model = compiled("state x = 1\nstate y = 0\nx' = -1\ny' = sqrt(x)\n");
+    for rhs in [&model as &dyn Kernel, &Bare(&model)] {
+        let ivp = Ivp { rhs, t0: 0.0, t1: 2.0, u0: &[1.0, 0.0], p: &[] };
+        match solve(&mut *demo("rk4", &[]), &ivp, &fixed_steps(0.1)) {
+            Err(SolveError::NonFinite { t, state, u }) => {
+                assert_eq!(state, 1);
+                assert!(t > 0.99 && t < 1.11 && u[0] < 0.0, "{t} {u:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use super::{Collected, Problems, ScanOptions, Target, singly};
 use crate::solvers::stepper;
 use crate::{Solvers, StudyError};
-use slopefield_devices::{Apart, Method, Site, Work};
+use slopefield_devices::{Apart, Method, Progress, Site, Work};
 use slopefield_ensemble::{EachLane, Failure, TrajectoryResult, Values};
 use slopefield_kernel::BatchKernel;
 use slopefield_solve::{Settings, SolveError};

@@ -267,9 +267,29 @@ static slf_status SLF_CALL interpolate(slf_solver *s, double t, uint32_t derivat
   return SLF_OK;
 }
 
-static const void *SLF_CALL no_extension(slf_str id) {
-  (void)id;
-  return NULL;
+/* The same interpolant as coefficients, which the application then evaluates without a call. */
+static slf_status SLF_CALL max_degree(slf_solver *s, uint32_t *degree, slf_error *err) {
+  (void)s, (void)err;
+  *degree = DEGREE;
+  return SLF_OK;
+}
+
+static slf_status SLF_CALL segment(slf_solver *s, slf_segment *out, slf_error *err) {
+  size_t i;
+  int m;
+  if (s->t == s->t_prev) return fail(err, SLF_ERR_ARGUMENT, "no step has been taken");
+  if (out->degree < DEGREE) return fail(err, SLF_ERR_ARGUMENT, "there is no room for a cubic");
+  out->basis = SLF_BASIS_POWERS;
+  out->degree = DEGREE;
+  for (m = 0; m <= DEGREE; m++)
+    for (i = 0; i < s->n; i++) out->coefficients[m * s->n + i] = s->dense[m][i];
+  return SLF_OK;
+}
+
+static slf_dense_segment SEGMENTS;
+
+static const void *SLF_CALL extension(slf_str id) {
+  return equal(id, "slopefield.solver.dense-segment/1") ? &SEGMENTS : NULL;
 }
 
 static slf_solver_factory FACTORY;
@@ -289,7 +309,8 @@ const slf_plugin *SLF_CALL slopefield_plugin_v1(const slf_host *host, slf_error 
   }
   INFO.struct_size = sizeof INFO;
   INFO.caps =
-      SLF_CAP_F64 | SLF_CAP_ADAPTIVE | SLF_CAP_BACKWARD | SLF_CAP_BITWISE_DETERMINISTIC;
+      SLF_CAP_F64 | SLF_CAP_ADAPTIVE | SLF_CAP_BACKWARD | SLF_CAP_BITWISE_DETERMINISTIC |
+      SLF_CAP_DENSE_SEGMENT;
   INFO.id = text("rk43");
   INFO.name = text("Runge-Kutta 4(3)");
   INFO.reference = text("10.1007/978-3-540-78862-1");
@@ -305,7 +326,10 @@ const slf_plugin *SLF_CALL slopefield_plugin_v1(const slf_host *host, slf_error 
   FACTORY.interpolate = interpolate;
   FACTORY.restart = restart;
   FACTORY.destroy = destroy;
-  FACTORY.get_extension = no_extension;
+  FACTORY.get_extension = extension;
+  SEGMENTS.struct_size = sizeof SEGMENTS;
+  SEGMENTS.max_degree = max_degree;
+  SEGMENTS.segment = segment;
   ROOT.struct_size = sizeof ROOT;
   ROOT.abi_minor = SLF_ABI_MINOR;
   ROOT.id = text("org.example.c");

@@ -67,7 +67,7 @@ class Ros23 : public slopefield::Solver {
         n_(problem.size()),
         lu_(n_),
         y_(n_), next_(n_), stage_(n_), f0_(n_), f1_(n_), f2_(n_), k1_(n_), k2_(n_), k3_(n_),
-        dfdt_(n_), jacobian_(n_ * n_) {
+        dfdt_(n_), jacobian_(n_ * n_), powers_(3 * n_) {
     if (!problem.has_jacobian() || !problem.has_dfdt())
       throw Error(SLF_ERR_UNSUPPORTED, "this method needs the Jacobian of the model");
   }
@@ -117,6 +117,7 @@ class Ros23 : public slopefield::Solver {
         h = tried * std::min(factor, safety_);
         continue;
       }
+      keep(t_new - t_);
       std::swap(y_, next_);
       Step step{t_, t_new, 0, error, rejected};
       t_ = t_new;
@@ -129,7 +130,20 @@ class Ros23 : public slopefield::Solver {
 
   const Vector &state() const override { return y_; }
 
+  std::size_t segment_degree() const override { return 2; }
+  void segment(Vector &powers) const override { powers = powers_; }
+
  private:
+  // The solution within the step, by the interpolant of order 2 that Shampine and Reichelt give.
+  void keep(double h) {
+    double scale = h / (1 - 2 * D);
+    for (std::size_t i = 0; i < n_; i++) {
+      powers_[i] = y_[i];
+      powers_[n_ + i] = scale * (k1_[i] - 2 * D * k2_[i]);
+      powers_[2 * n_ + i] = scale * (k2_[i] - k1_[i]);
+    }
+  }
+
   // A step to t_new; the error in units of the tolerance, infinite when it leads nowhere.
   double attempt(const Problem &problem, double t_new) {
     double h = t_new - t_;
@@ -166,7 +180,7 @@ class Ros23 : public slopefield::Solver {
   std::size_t n_;
   Lu lu_;
   double t_ = 0, t_end_ = 0, h_ = 0;
-  Vector y_, next_, stage_, f0_, f1_, f2_, k1_, k2_, k3_, dfdt_, jacobian_;
+  Vector y_, next_, stage_, f0_, f1_, f2_, k1_, k2_, k3_, dfdt_, jacobian_, powers_;
 };
 
 const char OPTIONS[] =
@@ -178,8 +192,9 @@ slopefield::SolverInfo about() {
           "Rosenbrock 2(3)",
           "10.1137/S1064827594276424",
           2,
-          0,
-          SLF_CAP_ADAPTIVE | SLF_CAP_IMPLICIT | SLF_CAP_BACKWARD | SLF_CAP_BITWISE_DETERMINISTIC,
+          2,
+          SLF_CAP_ADAPTIVE | SLF_CAP_IMPLICIT | SLF_CAP_BACKWARD | SLF_CAP_BITWISE_DETERMINISTIC |
+              SLF_CAP_DENSE_SEGMENT,
           OPTIONS,
           {"safety"}};
 }

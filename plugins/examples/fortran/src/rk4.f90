@@ -11,7 +11,9 @@ module slopefield_rk4
   integer(c_int32_t), parameter :: OK = 0, RECOVERABLE = 1, ERR_ARGUMENT = -1, &
     ERR_UNSUPPORTED = -2, ERR_STEP_TOO_SMALL = -5, ERR_NON_FINITE = -7
   integer(c_int32_t), parameter :: TYPE_F64 = 2, CAP_F64 = 64, CAP_DETERMINISTIC = 128, &
-    AT_LIMIT = 1, OPTION_I64 = 1, OPTION_F64 = 2
+    CAP_DENSE_SEGMENT = 2048, AT_LIMIT = 1, OPTION_I64 = 1, OPTION_F64 = 2, BASIS_POWERS = 1
+  ! Of the solution within a step.
+  integer, parameter :: DEGREE = 3
   integer(c_int64_t), parameter :: MESSAGE_OFFSET = 16
 
   type, bind(c) :: slf_str
@@ -84,6 +86,16 @@ module slopefield_rk4
     type(c_funptr) :: count, info, create, start, step, interpolate, restart, destroy, get_extension
   end type
 
+  type, bind(c) :: slf_segment
+    integer(c_int32_t) :: struct_size, basis, degree, reserved
+    type(c_ptr) :: coefficients
+  end type
+
+  type, bind(c) :: slf_dense_segment
+    integer(c_int32_t) :: struct_size, reserved
+    type(c_funptr) :: max_degree, segment
+  end type
+
   abstract interface
     function rhs_function(ctx, t, y, dydt) bind(c) result(status)
       import
@@ -100,8 +112,10 @@ module slopefield_rk4
     procedure(rhs_function), pointer, nopass :: rhs
     type(c_ptr) :: ctx
     integer :: n
-    real(c_double) :: t, h
+    real(c_double) :: t_prev, t, h
     real(c_double), pointer :: y(:)
+    ! The solution within the last step: dense(:, m) belongs to the power m of the part of the step.
+    real(c_double), allocatable :: dense(:, :)
     real(c_double), allocatable :: next(:), stage(:), k1(:), k2(:), k3(:), k4(:)
   end type
 
@@ -114,8 +128,10 @@ module slopefield_rk4
   character(kind=c_char, len=72), target, save :: OPTIONS = &
     '[{"name":"h","type":"number","default":0.01,"min":1e-9,"doc":"Length."}]'
   character(kind=c_char, len=27), parameter :: FACTORY_ID = 'slopefield.solver-factory/1'
+  character(kind=c_char, len=33), parameter :: SEGMENT_ID = 'slopefield.solver.dense-segment/1'
   type(slf_solver_info), target, save :: info_table
   type(slf_solver_factory), target, save :: factory_table
+  type(slf_dense_segment), target, save :: segment_table
   type(slf_plugin), target, save :: plugin_table
 
 contains
@@ -211,8 +227,10 @@ contains
     s%ctx = problem%ctx
     s%n = n
     s%h = h
+    s%t_prev = 0
     s%t = 0
     allocate(s%y(n), s%next(n), s%stage(n), s%k1(n), s%k2(n), s%k3(n), s%k4(n))
+    allocate(s%dense(n, 0:DEGREE))
     out = c_loc(s)
     status = OK
   end function
@@ -235,6 +253,7 @@ contains
     type(instance), pointer :: s
     real(c_double), pointer :: values(:)
     call c_f_pointer(p, s)
+    s%t_prev = t
     s%t = t
     if (s%n > 0) then
       call c_f_pointer(y, values, [s%n])
@@ -315,16 +334,95 @@ contains
     out%t = t_new
     out%error_norm = ieee_value(1.0_c_double, ieee_quiet_nan)
     out%n_rejected = 0
+    call keep(s, t_new - s%t)
     s%y = s%next
+    s%t_prev = s%t
     s%t = t_new
     out%y = c_loc(s%y)
   end function
 
-  function no_extension(id) bind(c) result(p)
+  ! The cubic through the step that its four stages give: E. Hairer, S. P. Norsett and G. Wanner,
+  ! Solving Ordinary Differential Equations I (1993), section II.6.
+  subroutine keep(s, h)
+    type(instance), intent(inout) :: s
+    real(c_double), intent(in) :: h
+    s%dense(:, 0) = s%y
+    s%dense(:, 1) = h * s%k1
+    s%dense(:, 2) = h * (-1.5_c_double * s%k1 + s%k2 + s%k3 - 0.5_c_double * s%k4)
+    s%dense(:, 3) = 2 * h / 3 * (s%k1 - s%k2 - s%k3 + s%k4)
+  end subroutine
+
+  function interpolate(p, t, derivative, values, err) bind(c) result(status)
+    type(c_ptr), value :: p
+    real(c_double), value :: t
+    integer(c_int32_t), value :: derivative
+    type(c_ptr), value :: values
+    type(slf_error), intent(inout) :: err
+    integer(c_int32_t) :: status
+    type(instance), pointer :: s
+    real(c_double), pointer :: out(:)
+    real(c_double) :: h, x
+    call c_f_pointer(p, s)
+    h = s%t - s%t_prev
+    status = ERR_ARGUMENT
+    if (.not. (t >= min(s%t_prev, s%t) .and. t <= max(s%t_prev, s%t) .and. abs(h) > 0)) then
+      call say(err, 'the time is not inside the last step')
+      return
+    end if
+    if (derivative > 1 .or. derivative < 0) then
+      status = ERR_UNSUPPORTED
+      call say(err, 'values and slopes only')
+      return
+    end if
+    status = OK
+    if (s%n == 0) return
+    call c_f_pointer(values, out, [s%n])
+    x = (t - s%t_prev) / h
+    if (derivative == 0) then
+      out = ((s%dense(:, 3) * x + s%dense(:, 2)) * x + s%dense(:, 1)) * x + s%dense(:, 0)
+    else
+      out = ((3 * s%dense(:, 3) * x + 2 * s%dense(:, 2)) * x + s%dense(:, 1)) / h
+    end if
+  end function
+
+  function max_degree(p, highest, err) bind(c) result(status)
+    type(c_ptr), value :: p
+    integer(c_int32_t), intent(out) :: highest
+    type(slf_error), intent(inout) :: err
+    integer(c_int32_t) :: status
+    status = OK
+    if (.not. c_associated(p)) status = ERR_ARGUMENT
+    err%code = 0
+    highest = DEGREE
+  end function
+
+  ! The same cubic as coefficients, which the application then evaluates without a call.
+  function segment(p, out, err) bind(c) result(status)
+    type(c_ptr), value :: p
+    type(slf_segment), intent(inout) :: out
+    type(slf_error), intent(inout) :: err
+    integer(c_int32_t) :: status
+    type(instance), pointer :: s
+    real(c_double), pointer :: coefficients(:, :)
+    call c_f_pointer(p, s)
+    status = ERR_ARGUMENT
+    if (.not. abs(s%t - s%t_prev) > 0 .or. out%degree < DEGREE) then
+      call say(err, 'there is no step, or no room for a cubic')
+      return
+    end if
+    out%basis = BASIS_POWERS
+    out%degree = DEGREE
+    status = OK
+    if (s%n == 0) return
+    call c_f_pointer(out%coefficients, coefficients, [s%n, DEGREE + 1])
+    coefficients = s%dense
+  end function
+
+  function solver_extension(id) bind(c) result(p)
     type(slf_str), value :: id
     type(c_ptr) :: p
     p = c_null_ptr
-    if (id%len < 0) p = id%ptr
+    if (equal(id, SEGMENT_ID)) p = c_loc(segment_table)
   end function
 
   function get_factory(id) bind(c) result(p)
@@ -347,12 +445,12 @@ contains
       return
     end if
     info_table%struct_size = int(c_sizeof(info_table), c_int32_t)
-    info_table%caps = CAP_F64 + CAP_DETERMINISTIC
+    info_table%caps = CAP_F64 + CAP_DETERMINISTIC + CAP_DENSE_SEGMENT
     info_table%id = text(SOLVER_ID)
     info_table%name = text(SOLVER_NAME)
     info_table%reference = text(REFERENCE)
     info_table%order = 4
-    info_table%dense_order = 0
+    info_table%dense_order = 3
     info_table%options_json = text(OPTIONS)
     factory_table%struct_size = int(c_sizeof(factory_table), c_int32_t)
     factory_table%count = c_funloc(solver_count)
@@ -360,10 +458,13 @@ contains
     factory_table%create = c_funloc(create)
     factory_table%start = c_funloc(start)
     factory_table%step = c_funloc(step)
-    factory_table%interpolate = c_null_funptr
+    factory_table%interpolate = c_funloc(interpolate)
     factory_table%restart = c_funloc(restart)
     factory_table%destroy = c_funloc(destroy)
-    factory_table%get_extension = c_funloc(no_extension)
+    factory_table%get_extension = c_funloc(solver_extension)
+    segment_table%struct_size = int(c_sizeof(segment_table), c_int32_t)
+    segment_table%max_degree = c_funloc(max_degree)
+    segment_table%segment = c_funloc(segment)
     plugin_table%struct_size = int(c_sizeof(plugin_table), c_int32_t)
     plugin_table%abi_minor = 0
     plugin_table%id = text(PLUGIN_ID)

@@ -13,7 +13,7 @@ use crate::core::solve::{LV_INPUT, Problem};
 use crate::core::{compiled, own, texts};
 use crate::suite::{Case, Check, Reference, Setting, Target, Trial};
 use crate::{BenchError, Subject, stored};
-use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
+use slopefield_kernel::{CheckedEval, Cotangent, Kernel, Point, Shape, Tangent};
 use slopefield_plugin_host::PluginSolver;
 use slopefield_solve::runge_kutta::TSIT5;
 use slopefield_solve::{ExplicitRungeKutta, Ivp, Settings, Stepper, drive};
@@ -153,6 +153,9 @@ impl Kernel for ByEvaluation {
     }
     fn vjp(&self, at: Point<'_>, w: &[f64], grad: Cotangent<'_>, scratch: &mut [f64]) {
         self.0.vjp(at, w, grad, scratch);
+    }
+    fn checked_eval(&self) -> Option<CheckedEval> {
+        self.0.checked_eval()
     }
 }
 

@@ -141,6 +141,7 @@ impl PluginSolver {
         let fits = !self.instance.is_null()
             && !self.dead
             && self.described
+            && self.callbacks().compiled.is_known()
             && self.created_for.matches(n, mass, settings);
         if fits {
             return Ok(());
@@ -161,8 +162,9 @@ impl PluginSolver {
             options: options.as_ptr(),
             n_options: options.len() as u64,
         };
+        let rhs = self.callbacks().compiled.make_known();
         // SAFETY: owned, and no instance exists that could be reading it.
-        unsafe { *self.problem = callbacks::problem(n, mass, self.callbacks) };
+        unsafe { *self.problem = callbacks::problem(n, mass, self.callbacks, rhs) };
         let Some(create) = self.entry.table.create else { return Err(self.missing()) };
         let err = self.empty_error();
         let mut instance = ptr::null_mut();

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 #![allow(dead_code, reason = "every test file uses its own part")]
 
+use slopefield_cpu::CompiledKernel;
+use slopefield_graph::BuiltinNetworks;
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
 use slopefield_plugin_host::{Places, Registry, Trust, bundle, discover, platform};
 use slopefield_solve::{Ivp, Settings, SolveError, Stepper};
@@ -241,6 +243,18 @@ pub fn lotka_volterra() -> Formula {
         dfdt: no_time,
     }
 }
+
+/// The right-hand side of a model text, compiled.
+pub fn compiled(text: &str) -> CompiledKernel {
+    let (model, diagnostics) = slopefield_lang::check(text);
+    assert!(model.is_complete, "{diagnostics:?}");
+    let lowered = slopefield_graph::lower(&model, &BuiltinNetworks).unwrap();
+    slopefield_cpu::compile(&lowered.rhs).unwrap()
+}
+
+/// The same as a model text.
+pub const LV_TEXT: &str = "param a = 1.5\nparam b = 1\nparam d = 3\nparam c = 1\n\
+    state x = 1\nstate y = 1\nx' = a*x - b*x*y\ny' = -d*y + c*x*y\n";
 
 pub const LV_P: [f64; 4] = [1.5, 1.0, 3.0, 1.0];
 pub const LV_U0: [f64; 2] = [1.0, 1.0];
