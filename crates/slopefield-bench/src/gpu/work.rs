@@ -91,7 +91,7 @@ pub(super) fn operations(work: &Work<'_>) -> f64 {
         matches!(i, Instruction::Unary(..) | Instruction::Binary(..) | Instruction::Select(..))
     };
     let rhs = plan.code.iter().filter(computes).count();
-    let (n, stages) = (work.states(), work.method.stages());
+    let (n, stages) = (work.states(), TSIT5.stages());
     let entries: usize = (1..stages).sum::<usize>() + stages;
     // Of a state's norm: two absolute values, the larger, the scale, a division and the square. Of the
     // controller: two bounds of the error, its logarithm, two products for the power, the power, the

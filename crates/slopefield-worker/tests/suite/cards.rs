@@ -127,7 +127,7 @@ fn scanned(text: &str, axis: (&str, f64, f64), to: f64, said: &str) {
             paths: None,
             settings: Settings::with_tolerances(rtol, 1e-4 * rtol),
         };
-        let options = ScanOptions { simulate, wanted, site: Site::new(cards()) };
+        let options = ScanOptions { simulate, wanted, site: Site::new(cards()), progress: None };
         let p = model.start_params(1);
         scan(&model, (&p, &[]), &points, &options, &BuiltinSolvers).unwrap()
     };

@@ -156,7 +156,8 @@ impl Solve {
             step: record.0 + step,
             event: record.1 + event,
             pair,
-            in_parts: (!self.forward && !self.whole && lags == 0).then_some((kept, record.1, smallest)),
+            in_parts: (!self.forward && !self.whole && lags == 0)
+                .then_some((kept, record.1, smallest)),
         }
     }
 
