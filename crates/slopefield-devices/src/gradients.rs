@@ -4,6 +4,7 @@
 use crate::choice::{attempts, best, guarded_find, seconds};
 use crate::figures::{self, Cost, Size};
 use crate::solve::{Site, guarded};
+use crate::work::SINGLE;
 use crate::{Card, CardError, CardInfo, CardLoss, Differentiated, GradientCardProgram, Wanted};
 use slopefield_ensemble::Values;
 use slopefield_graph::LoweredModel;
@@ -298,7 +299,7 @@ impl Gradients<'_> {
         let Some(card) = self.card.get() else {
             return Err(CardError::Missing("no card is open".into()));
         };
-        let settings = as_coarse_as(work.settings, card.info().finest);
+        let settings = as_coarse_as(work.settings, finest(card.info()));
         let work = GradientWork { settings: &settings, ..*work };
         if self.program.as_ref().is_none_or(|(own, _)| own != work.own_params) {
             let program = guarded(|| card.gradient_program(&work))?;
@@ -348,6 +349,12 @@ fn interrupted(work: &GradientWork<'_>) -> bool {
     work.settings.interruption(work.t0).is_some()
 }
 
+/// The finest relative tolerance of gradients on a card: they are in single precision, even where a card
+/// has double precision, because a fit on the processor follows.
+fn finest(card: &CardInfo) -> f64 {
+    card.finest.max(SINGLE)
+}
+
 /// Settings whose tolerances a card can hold; absolute ones grow with the relative one.
 fn as_coarse_as(settings: &Settings, finest: f64) -> Settings {
     let mut coarse = settings.clone();
@@ -361,7 +368,7 @@ fn as_coarse_as(settings: &Settings, finest: f64) -> Settings {
 
 /// What a card computes, and how finely.
 fn in_single_precision(work: &GradientWork<'_>, card: &CardInfo) -> String {
-    let rtol = work.settings.rtol.max(card.finest);
+    let rtol = work.settings.rtol.max(finest(card));
     format!(
         "the gradients of all stages but the last fit, in single precision at a relative tolerance of \
          {rtol:e}; the processor finishes in double precision, and its loss is the one that counts"

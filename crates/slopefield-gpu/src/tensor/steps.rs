@@ -157,7 +157,15 @@ impl Texts<'_> {
         }
         text += "    if (first == 0u) {\n";
         text += &named(&["t_start", "tick", "direction"], self.offsets.settings);
-        text += "    let now: ticks = clock[lane];\n    let taken: ticks = clock[lanes + lane];\n";
+        text += "    let taken: ticks = clock[lanes + lane];\n";
+        text += match i > end_slope(self.table) {
+            false => "    let now: ticks = clock[lane];\n",
+            // An accepted step has moved on before the stages that only its interpolant needs.
+            true => {
+                "    let now: ticks = clock[lane] - select(ticks(0u), taken, counts[7u * lanes + lane] \
+                 == 1u);\n"
+            }
+        };
         text += &format!("    work[$at_time] = {};\n    }}\n}}\n", self.writer().time(i));
         self.kernel_of_parts(&text, WANTED)
     }
