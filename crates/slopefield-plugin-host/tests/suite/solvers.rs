@@ -446,7 +446,7 @@ fn compiled_evaluations_change_nothing() {
                 let bare = Bare(model);
                 let mut steps = [Vec::new(), Vec::new()];
                 for ((stepper, rhs), steps) in
-                    [(&mut one, &*model as &dyn Kernel), (&mut other, &bare)]
+                    [(&mut one, model as &dyn Kernel), (&mut other, &bare)]
                         .into_iter()
                         .zip(&mut steps)
                 {

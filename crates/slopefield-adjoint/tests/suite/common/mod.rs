@@ -146,8 +146,8 @@ pub fn in_parts<M: GradientMethod>(what: &str, make: &dyn Fn(u64) -> M, case: &H
     let why = run(1).expect_err("a byte is not enough");
     let words: Vec<&str> = why.split(' ').collect();
     let place = words.iter().position(|word| *word == "MB,").expect("a need");
-    let need = (words[place - 1].parse::<f64>().unwrap() * 1e6) as u64 + 1_000;
-    let (parts, whole) = (run(need).unwrap(), run(1 << 28).unwrap());
+    let need = (words[place - 1].parse::<f64>().expect("it works") * 1e6) as u64 + 1_000;
+    let (parts, whole) = (run(need).expect("it works"), run(1 << 28).expect("it works"));
     let off = relative_distance(&parts, &whole);
     assert!(off < 1e-12, "{what} in {need} bytes: {off:e} {parts:?} {whole:?}");
 }
