@@ -264,23 +264,10 @@ impl<'a> GradientSolver<'a> {
         };
         rows(n, &|i| i, &mut report.by_u0)?;
         rows(own.len(), &|i| n + own[i], &mut report.by_own)?;
-        let shared: Vec<usize> =
-            (0..report.by_shared.len()).filter(|i| own.binary_search(i).is_err()).collect();
-        let blocks = lanes.div_ceil(BLOCK);
-        for shared in shared.chunks(sums::rows_at_once(blocks)) {
-            let at: Vec<usize> = shared.iter().map(|i| n + i).collect();
-            let (tables, threads) = sums::tables(&at, lanes);
-            let tables = device.array(&bytes_of_words(&tables))?;
-            let sums = device.empty(width * threads as u64)?;
-            device.run(&self.sums, &[joint, &tables, gradients, &sums], threads)?;
-            let sums = dialect.reals(&device.read(&sums)?);
-            for (row, i) in sums.chunks_exact(blocks).zip(shared) {
-                for sum in row {
-                    report.by_shared[*i] += *sum;
-                }
-            }
-        }
-        Ok(())
+        let shared = (0..report.by_shared.len()).filter(|i| own.binary_search(i).is_err());
+        let shared: Vec<_> = shared.map(|i| (n + i, i)).collect();
+        let (arrays, to) = ((joint, gradients), &mut report.by_shared);
+        sums::add(device, &self.sums, dialect, arrays, &shared, lanes, to)
     }
 }
 

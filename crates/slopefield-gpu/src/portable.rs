@@ -291,30 +291,8 @@ impl Portable {
         arrays: &[&wgpu::Buffer],
         lanes: usize,
     ) -> Result<(), GpuError> {
-        let groups = (lanes as u32).div_ceil(WORKGROUP);
-        self.checked(|| {
-            let entries: Vec<_> = arrays
-                .iter()
-                .zip(0..)
-                .map(|(buffer, binding)| wgpu::BindGroupEntry {
-                    binding,
-                    resource: buffer.as_entire_binding(),
-                })
-                .collect();
-            let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: None,
-                layout: &program.layout,
-                entries: &entries,
-            });
-            let mut encoder = self.device.create_command_encoder(&Default::default());
-            {
-                let mut pass = encoder.begin_compute_pass(&Default::default());
-                pass.set_pipeline(&program.pipeline);
-                pass.set_bind_group(0, &group, &[]);
-                pass.dispatch_workgroups(groups, 1, 1);
-            }
-            self.queue.submit([encoder.finish()]);
-        })
+        let once = self.sequence(arrays, &[(program, lanes)])?;
+        self.play(&[(&once, 1)])
     }
 
     /// Writes down launches, each with its threads, on arrays in the order of their bindings.

@@ -214,30 +214,18 @@ impl<'a> Solver<'a> {
             arrays.counts,
             arrays.clock.len(),
         ];
-        let joint = dialect.bytes_of_reals(&arrays.joint_values);
-        let tables = bytes_of_words(&arrays.tables);
-        let clock = dialect.bytes_of_ticks(&arrays.clock);
         if let Some(room) = self.room.take().filter(|room| room.sizes == sizes) {
             let [to_joint, _, to_tables, _, _, counts, to_clock, open] = &room.arrays;
-            device.write_at(to_joint, 0, &joint)?;
-            device.write_at(to_tables, 0, &tables)?;
-            device.write_at(to_clock, 0, &clock)?;
+            device.write_at(to_joint, 0, &dialect.bytes_of_reals(&arrays.joint_values))?;
+            device.write_at(to_tables, 0, &bytes_of_words(&arrays.tables))?;
+            device.write_at(to_clock, 0, &dialect.bytes_of_ticks(&arrays.clock))?;
             device.clear(counts)?;
             device.clear(open)?;
             return Ok(room);
         }
-        let width = dialect.width();
-        let arrays = [
-            device.array(&joint)?,
-            device.empty(width * own as u64)?,
-            device.array(&tables)?,
-            device.empty(width * arrays.results as u64)?,
-            device.empty(width * arrays.kept as u64)?,
-            device.empty(4 * arrays.counts as u64)?,
-            device.array(&clock)?,
-            device.empty(4)?,
-        ];
-        Ok(Room { sizes, arrays })
+        let mut on_device = upload(device, dialect, arrays)?;
+        on_device[1] = device.empty(dialect.width() * own as u64)?;
+        Ok(Room { sizes, arrays: on_device })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Sums over trajectories in a fixed order.
 
+use crate::bytes::bytes_of_words;
+use crate::device::{Compiled, Device, DeviceArray};
 use crate::dialect::{Dialect, ElementType, Program, SharedArray, WORKGROUP};
 use crate::error::GpuError;
 
@@ -49,17 +51,46 @@ pub(crate) fn text(dialect: Dialect) -> Result<String, GpuError> {
 }
 
 /// Rows that one run may add, of so many blocks: a run has 65,535 groups of threads at most.
-pub(crate) fn rows_at_once(blocks: usize) -> usize {
+fn rows_at_once(blocks: usize) -> usize {
     (MOST_GROUPS * WORKGROUP as usize / blocks.max(1)).max(1)
 }
 
 /// What `tables` holds for sums of these rows, and the number of threads.
-pub(crate) fn tables(rows: &[usize], trajectories: usize) -> (Vec<u32>, usize) {
+fn tables(rows: &[usize], trajectories: usize) -> (Vec<u32>, usize) {
     let blocks = trajectories.div_ceil(BLOCK);
     let threads = rows.len() * blocks;
     let mut tables = vec![threads as u32, trajectories as u32, blocks as u32];
     tables.extend(rows.iter().map(|row| *row as u32));
     (tables, threads)
+}
+
+/// Sums rows of `gradients` over all trajectories, in blocks on the device and over them in double
+/// precision, and adds each sum to the derivative by its parameter: `rows` are rows with parameters.
+#[allow(clippy::too_many_arguments, reason = "a program, its arrays and where sums go")]
+pub(crate) fn add(
+    device: &Device,
+    program: &Compiled,
+    dialect: Dialect,
+    (joint, gradients): (&DeviceArray, &DeviceArray),
+    rows: &[(usize, usize)],
+    lanes: usize,
+    by_params: &mut [f64],
+) -> Result<(), GpuError> {
+    let blocks = lanes.div_ceil(BLOCK);
+    for rows in rows.chunks(rows_at_once(blocks)) {
+        let at: Vec<usize> = rows.iter().map(|(row, _)| *row).collect();
+        let (tables, threads) = tables(&at, lanes);
+        let tables = device.array(&bytes_of_words(&tables))?;
+        let sums = device.empty(dialect.width() * threads as u64)?;
+        device.run(program, &[joint, &tables, gradients, &sums], threads)?;
+        let sums = dialect.reals(&device.read(&sums)?);
+        for (row, (_, param)) in sums.chunks_exact(blocks).zip(rows) {
+            for sum in row {
+                by_params[*param] += *sum;
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

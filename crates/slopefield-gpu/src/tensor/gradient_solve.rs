@@ -278,20 +278,8 @@ impl<'a> TensorGradientSolver<'a> {
                 report.by_own[(batch.from + lane) * own.len() + at] = value;
             }
         }
-        let blocks = lanes.div_ceil(sums::BLOCK);
-        for shared in shared.chunks(sums::rows_at_once(blocks)) {
-            let rows: Vec<usize> = shared.iter().map(|(row, _)| *row).collect();
-            let (tables, threads) = sums::tables(&rows, lanes);
-            let tables = device.array(&bytes_of_words(&tables))?;
-            let sums = device.empty(width * threads as u64)?;
-            device.run(&self.sums, &[joint, &tables, &batch.work, &sums], threads)?;
-            let sums = dialect.reals(&device.read(&sums)?);
-            for (row, (_, param)) in sums.chunks_exact(blocks).zip(shared) {
-                for sum in row {
-                    report.by_shared[*param] += *sum;
-                }
-            }
-        }
+        let (arrays, to) = ((joint, &batch.work), &mut report.by_shared);
+        sums::add(device, &self.sums, dialect, arrays, &shared, lanes, to)?;
         if program.params.entries > 0 {
             let sums = dialect.reals(&device.read(&batch.sums)?);
             for block in sums.chunks_exact(program.params.entries) {
