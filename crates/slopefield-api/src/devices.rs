@@ -57,7 +57,7 @@ pub struct CardView {
     pub finest: f64,
 }
 
-/// NVIDIA's own libraries, as files: this program does not load them.
+/// NVIDIA's own libraries, as files; both are needed to reach cards through CUDA.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct CudaView {
     /// The library of the driver.

@@ -389,7 +389,7 @@ points: number,
 inside: number, };
 
 /**
- * NVIDIA's own libraries, as files: this program does not load them.
+ * NVIDIA's own libraries, as files; both are needed to reach cards through CUDA.
  */
 export type CudaView = { 
 /**
