@@ -61,13 +61,10 @@ export function buildEngine() {
 
 /** Puts the bundled plugins where the programs look for them. */
 export function bundlePlugins() {
-  const args = ["run", "-q", "-p", "slopefield-plugin-host", "--bin", "bundle-plugins", "--"];
-  step("Plugins", "cargo", [...args, join(target, "debug"), join(target, "debug", "plugins")]);
+  step("Plugins", program("bundle-plugins"), [join(target, "debug"), join(target, "debug", "plugins")]);
 }
 
 /** The application with its page inside. */
-export function buildApplication(features = []) {
-  const args = ["tauri", "build", "--debug", "--no-bundle"];
-  if (features.length > 0) args.push("--features", features.join(","));
-  step("Application", "npx", args);
+export function buildApplication() {
+  step("Application", "npx", ["tauri", "build", "--debug", "--no-bundle"]);
 }

@@ -64,13 +64,18 @@ test("held-out points are drawn apart and the curve runs on into the forecast", 
     await page.click(id("nav-train"));
     await page.click(id("train"));
     await page.see(id("job-state"), /finished/, 60_000);
-    const all = await traces(page, "fit-plot");
-    const lines = all.filter((t) => t.mode === "lines");
-    const points = all.filter((t) => t.mode === "markers");
-    // Filled points have the colour of their curve; hollow ones that of the paper.
-    const isFilled = (t) => lines.some((line) => line.colour === t.colour);
-    const [filled, hollow] = [points.filter(isFilled), points.filter((t) => !isFilled(t))];
-    assert.ok(hollow.length > 0 && filled.length > 0);
+    // The curves are drawn when the worker has sent them, which may be after the end of the training.
+    let lines, filled, hollow;
+    await until("curves and points of both kinds", async () => {
+      const all = await traces(page, "fit-plot");
+      lines = all.filter((t) => t.mode === "lines");
+      const points = all.filter((t) => t.mode === "markers");
+      // Filled points have the colour of their curve; hollow ones that of the paper.
+      const isFilled = (t) => lines.some((line) => line.colour === t.colour);
+      [filled, hollow] = [points.filter(isFilled), points.filter((t) => !isFilled(t))];
+      const end = Math.max(...lines.flatMap((t) => t.x));
+      return hollow.length > 0 && filled.length > 0 && end > 1925;
+    });
     assert.ok(hollow.every((t) => Math.min(...t.x) >= 1915), "hollow points are the held-out years");
     assert.ok(filled.every((t) => Math.max(...t.x) < 1915), "filled points are those trained on");
     assert.equal(Math.max(...lines.flatMap((t) => t.x)), 1930, "the forecast runs to its end");
