@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { id, openExample, picture, traces, withWindow, writeModel } from "./setting.mjs";
+import { choose, id, openExample, picture, traces, withWindow, writeModel } from "./setting.mjs";
 import { until } from "./webdriver.mjs";
 
 const MODEL = [
@@ -74,6 +74,52 @@ test("a table with decimal commas is refused with the place", async () => {
       await page.click(id("nav-data"));
       await page.click(id("pick-data"));
       await page.see(id("error-message"), /line 2/);
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("values below a limit are triangles, and a second column is a replicate", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "slopefield-e2e-"));
+  const table = join(folder, "assay.csv");
+  const values = Array.from({ length: 9 }, (_, i) => 3 * Math.exp(-0.8 * i));
+  const cell = (y) => (y < 0.1 ? "<0.1" : `${y}`);
+  writeFileSync(table, `time,y,again\n${values.map((y, i) => `${i},${cell(y)},${1.1 * y}`).join("\n")}\n`);
+  const below = values.filter((y) => y < 0.1).length;
+  try {
+    await withWindow({ folder, env: { SLOPEFIELD_E2E_OPEN: table } }, async (page) => {
+      await page.click(id("new-project"));
+      await page.see(id("project-title"), /Untitled/);
+      await page.click(id("nav-model"));
+      await writeModel(page, MODEL.replace("observe y = x", "observe y = x with normal(0.1)"));
+      await page.see(id("classification"), /one state/);
+      await page.click(id("nav-data"));
+      await page.click(id("pick-data"));
+      await page.see(id("preview"), /below a limit; the column y_censored says which/);
+      await page.click(id("import"));
+      await page.see(id("tables"), /assay/);
+      const points = async (symbol) => {
+        const all = (await traces(page, "data-plot")).filter((t) => t.mode === "markers");
+        return all.filter((t) => t.symbol === symbol).reduce((sum, t) => sum + t.x.length, 0);
+      };
+      await until("triangles", async () => (await points("triangle-down")) === below);
+      assert.equal(await points(undefined), 9 - below);
+      await page.click(`${id("more-y")} summary`);
+      await choose(page, "replicate-y", "again");
+      await until("points of both columns", async () => (await points(undefined)) === 18 - below);
+      await page.see(`${id("more-y")} summary`, /2 replicates, limits/);
+      await picture(page, "limits");
+
+      await page.click(id("nav-train"));
+      await page.click(id("train"));
+      await page.see(id("job-state"), /finished/, 60_000);
+      await page.click(id("nav-results"));
+      // Between the two columns, and the limits pull nothing up.
+      assert.match(await page.see(id("fitted"), /x0/), /3\.1\d/);
+      await page.click(id("nav-data"));
+      await page.click(id("undo"));
+      await until("one column again", async () => (await points(undefined)) === 9 - below);
     });
   } finally {
     rmSync(folder, { recursive: true, force: true });

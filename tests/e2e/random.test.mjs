@@ -1,7 +1,7 @@
 // A model of reactions: run as equations and one by one, one path and the mean of many.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { id, picture, withWindow, writeModel } from "./setting.mjs";
+import { choose, id, picture, withWindow, writeModel } from "./setting.mjs";
 import { until } from "./webdriver.mjs";
 
 const MODEL = [
@@ -13,13 +13,6 @@ const MODEL = [
   "reaction death: a -> 0 rate death_rate*a",
   "",
 ].join("\n");
-
-const choose = (page, name, value) =>
-  page.js(
-    `const menu = document.querySelector('[data-testid="${name}"]');
-     menu.value = "${value}";
-     menu.dispatchEvent(new Event("change", { bubbles: true }))`,
-  );
 
 test("reactions are explored as equations, as one random path and as the mean of many", async () => {
   await withWindow({}, async (page) => {

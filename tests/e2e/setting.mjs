@@ -63,12 +63,22 @@ export async function writeModel(page, text) {
   );
 }
 
+/** Chooses an option of a field by its value, as a person with the mouse would. */
+export const choose = (page, name, value) =>
+  page.js(
+    `const field = document.querySelector(arguments[0]);
+     field.value = arguments[1];
+     field.dispatchEvent(new Event("change", { bubbles: true }));`,
+    id(name),
+    value,
+  );
+
 /** The traces of all panels of a figure: mode, colour, fill, numbers. */
 export const traces = (page, name) =>
   page.js(
     `const plots = [...document.querySelectorAll(".js-plotly-plot")];
      const mine = plots.filter((p) => p.closest('[data-testid^="' + arguments[0] + '"]'));
      return mine.flatMap((p) => p.data).map((t) => ({
-       mode: t.mode, fill: t.fill, colour: t.marker?.color ?? t.line?.color, x: [...t.x], y: [...t.y] }))`,
+       mode: t.mode, fill: t.fill, colour: t.marker?.color ?? t.line?.color, symbol: t.marker?.symbol, x: [...t.x], y: [...t.y] }))`,
     name,
   );

@@ -1,7 +1,7 @@
 // The recipe and the settings of the study, changed in the window and found again in the run.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { id, openExample, picture, withWindow } from "./setting.mjs";
+import { choose, id, openExample, picture, withWindow } from "./setting.mjs";
 import { until } from "./webdriver.mjs";
 
 /** Puts a number into a field of the Train screen and leaves it with Enter. */
@@ -10,15 +10,6 @@ async function enter(page, field, text) {
   await page.keys("\uE009", "a");
   await page.type(id(field), `${text}\uE007`);
 }
-/** Chooses from a list as a user would: the value and then the event. */
-const choose = (page, field, option) =>
-  page.js(
-    `const list = document.querySelector(arguments[0]);
-     list.value = arguments[1];
-     list.dispatchEvent(new Event("change", { bubbles: true }));`,
-    id(field),
-    option,
-  );
 const value = (page, field) =>
   page.js("return document.querySelector(arguments[0])?.value ?? null", id(field));
 const becomes = (page, field, wanted) =>

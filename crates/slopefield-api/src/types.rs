@@ -572,6 +572,9 @@ pub struct SeriesView {
     pub values: Slice,
     /// 1 where the point is held out.
     pub held_out: Slice,
+    /// -1 where the value is a limit that the quantity was below, 1 where it was above, else 0; empty where
+    /// all were measured.
+    pub censored: Slice,
 }
 
 /// An edit of the open project; every edit can be undone.

@@ -4,6 +4,10 @@ use crate::cells::Grid;
 use crate::error::DataError;
 use crate::number::{Meaning, meaning};
 use crate::table::{Column, ColumnData, Decimal, Options};
+use std::borrow::Cow;
+
+/// What the name of the column that says on which side of a limit values are has behind that of theirs.
+pub const CENSORED: &str = "_censored";
 
 /// Types every column.
 pub(crate) fn read(
@@ -22,9 +26,54 @@ pub(crate) fn read(
     let mut columns = Vec::with_capacity(names.len());
     for (index, name) in names.iter().enumerate() {
         let as_text = options.text_columns.contains(name);
-        columns.push(column(grid, index, name, as_text, options.decimal)?);
+        let found = column(grid, index, name, as_text, options.decimal)?;
+        let marks = matches!(found.values, ColumnData::Numeric(_))
+            .then(|| marks(grid, index, name, options.decimal))
+            .flatten();
+        columns.push((found, marks));
     }
-    Ok(columns)
+    let mut all = Vec::with_capacity(columns.len());
+    for (found, marks) in columns {
+        let name = format!("{}{CENSORED}", found.name);
+        all.push(found);
+        let Some(marks) = marks else { continue };
+        if names.contains(&name) {
+            let column = all.pop().map_or_else(String::new, |c| c.name);
+            return Err(DataError::TwoLimits { column, marks: name });
+        }
+        for (row, mark) in grid.rows.iter_mut().zip(&marks) {
+            row.cells.insert(all.len(), Cow::Owned(mark.clone()));
+        }
+        all.push(Column { name, values: ColumnData::Text(marks), missing: 0 });
+    }
+    Ok(all)
+}
+
+/// For each row `<` or `>` where the cell is a limit and not a value, else nothing; none where all cells
+/// are values.
+fn marks(grid: &mut Grid<'_>, index: usize, name: &str, decimal: Decimal) -> Option<Vec<String>> {
+    let mark = |cell: &str| match meaning(cell, decimal) {
+        Meaning::Below(_) => "<",
+        Meaning::Above(_) => ">",
+        _ => "",
+    };
+    let marks: Vec<String> =
+        grid.rows.iter().map(|row| mark(row.cells[index].as_ref()).to_owned()).collect();
+    let count = |sign: &str| marks.iter().filter(|m| *m == sign).count();
+    let sides = [(count("<"), "below"), (count(">"), "above")];
+    let parts: Vec<String> = sides
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, side)| format!("{n} {side} a limit"))
+        .collect();
+    if parts.is_empty() {
+        return None;
+    }
+    grid.reasons.push(format!(
+        "`{name}` has {}; the column `{name}{CENSORED}` says which",
+        parts.join(" and ")
+    ));
+    Some(marks)
 }
 
 /// What the cells of a column are.
@@ -51,7 +100,7 @@ fn column(
     for row in &grid.rows {
         let cell = row.cells[index].as_ref();
         let value = match meaning(cell, decimal) {
-            Meaning::Number(number) => {
+            Meaning::Number(number) | Meaning::Below(number) | Meaning::Above(number) => {
                 count.numbers += 1;
                 number
             }

@@ -75,6 +75,16 @@ pub enum DataError {
         /// The table.
         name: String,
     },
+    /// Limits are written in two ways.
+    #[error(
+        "the column `{column}` has cells such as `<0.05`, and there is a column `{marks}` beside it"
+    )]
+    TwoLimits {
+        /// The column.
+        column: String,
+        /// That with the marks.
+        marks: String,
+    },
     /// There is a header and no row.
     #[error("{name} has a header ({}) and no rows", columns.join(", "))]
     OnlyHeader {
@@ -265,6 +275,9 @@ impl DataError {
             DataError::NotFinite { .. } => "Write `NA` where there is no usable value.",
             DataError::DuplicateColumn { .. } => "Give every column its own name.",
             DataError::UnknownColumn { .. } => "Check the spelling.",
+            DataError::TwoLimits { .. } => {
+                "Write limits in one way: as `<0.05` in the column, or as `<` and `>` in the other one."
+            }
         }
     }
 }

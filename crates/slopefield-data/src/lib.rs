@@ -28,6 +28,7 @@ mod table;
 mod time;
 mod workbook;
 
+pub use columns::CENSORED;
 pub use delimiter::Delimiter;
 pub use error::{DataError, Place};
 pub use table::{Column, ColumnData, Decimal, HeaderRow, Options, Table, read_path, read_text};

@@ -7,6 +7,10 @@ use crate::table::Decimal;
 pub(crate) enum Meaning {
     /// A finite number.
     Number(f64),
+    /// Less than a number: `<0.05`.
+    Below(f64),
+    /// More than a number: `>200`.
+    Above(f64),
     /// One of the signs for "no value".
     Missing,
     /// A number with the other decimal mark.
@@ -43,6 +47,13 @@ pub(crate) fn meaning(cell: &str, decimal: Decimal) -> Meaning {
             Err(_) => Meaning::Text,
         };
     }
+    if let Some((side, rest)) = limit(cell) {
+        return match meaning(rest, decimal) {
+            Meaning::Number(number) => side(number),
+            Meaning::Missing | Meaning::Below(_) | Meaning::Above(_) => Meaning::Text,
+            other => other,
+        };
+    }
     if has_thousands(cell) {
         return Meaning::Thousands;
     }
@@ -51,6 +62,22 @@ pub(crate) fn meaning(cell: &str, decimal: Decimal) -> Meaning {
     }
     let word = cell.trim_start_matches(['+', '-']).to_ascii_lowercase();
     if word == "inf" || word == "infinity" { Meaning::NotFinite } else { Meaning::Text }
+}
+
+/// On which side of a number.
+type Side = fn(f64) -> Meaning;
+
+/// The side and the rest of a cell that begins with `<`, `<=`, `≤` or their mirror images.
+fn limit(cell: &str) -> Option<(Side, &str)> {
+    let sides: [(&str, Side); 6] = [
+        ("<=", Meaning::Below),
+        ("<", Meaning::Below),
+        ("≤", Meaning::Below),
+        (">=", Meaning::Above),
+        (">", Meaning::Above),
+        ("≥", Meaning::Above),
+    ];
+    sides.iter().find_map(|(sign, side)| Some((*side, cell.strip_prefix(sign)?.trim_start())))
 }
 
 /// Sign, digits with at most one `mark`, exponent; at least one digit.

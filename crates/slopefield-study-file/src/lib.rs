@@ -50,9 +50,52 @@ pub struct DataSource {
     pub file: String,
     /// Time column; without it the model's time name, else the first column.
     pub time: Option<String>,
-    /// Observation of the model → column of the table. Observations that are not named take the
-    /// column of their own name.
-    pub columns: BTreeMap<String, String>,
+    /// Observation of the model → column of the table, or several columns with a replicate each.
+    /// Observations that are not named take the column of their own name.
+    pub columns: BTreeMap<String, ColumnNames>,
+    /// Observation → column of text that says which of its values are limits: `<` where the quantity was
+    /// below the value, `>` where it was above, nothing where it was measured. Without an entry the column
+    /// `NAME_censored` beside the column `NAME`, if there is one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[ts(as = "Option<BTreeMap<String, ColumnNames>>", optional)]
+    pub censored: BTreeMap<String, ColumnNames>,
+    /// Observation → column of numbers: how many measurements each value counts for. Without an entry 1.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[ts(as = "Option<BTreeMap<String, ColumnNames>>", optional)]
+    pub weights: BTreeMap<String, ColumnNames>,
+}
+
+/// A column, or several with a replicate each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(untagged)]
+pub enum ColumnNames {
+    /// One column.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl ColumnNames {
+    /// The names.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        match self {
+            ColumnNames::One(name) => std::slice::from_ref(name),
+            ColumnNames::Many(names) => names,
+        }
+    }
+}
+
+impl From<&str> for ColumnNames {
+    fn from(name: &str) -> ColumnNames {
+        ColumnNames::One(name.to_owned())
+    }
+}
+
+impl From<String> for ColumnNames {
+    fn from(name: String) -> ColumnNames {
+        ColumnNames::One(name)
+    }
 }
 
 /// One experiment: a table, a start and what differs from the model.

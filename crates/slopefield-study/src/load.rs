@@ -6,13 +6,13 @@ use slopefield_data::{ColumnData, Table};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The numbers of a table, and the names of the columns that hold none.
+/// The columns of a table.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TableData {
     /// Columns of numbers, NaN where missing.
     pub numeric: Vec<(String, Vec<f64>)>,
-    /// Names of columns of text.
-    pub text: Vec<String>,
+    /// Columns of text.
+    pub text: Vec<(String, Vec<String>)>,
 }
 
 impl From<&Table> for TableData {
@@ -23,7 +23,7 @@ impl From<&Table> for TableData {
                 ColumnData::Numeric(values) => {
                     data.numeric.push((column.name.clone(), values.clone()));
                 }
-                ColumnData::Text(_) => data.text.push(column.name.clone()),
+                ColumnData::Text(texts) => data.text.push((column.name.clone(), texts.clone())),
             }
         }
         data

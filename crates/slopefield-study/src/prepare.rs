@@ -426,6 +426,8 @@ fn train_experiment(e: &Experiment, params: Vec<Source>) -> train::Experiment {
         times: s.times.clone(),
         values: s.values.clone(),
         held_out: s.held_out.clone(),
+        censored: s.censored.clone(),
+        weights: s.weights.clone(),
     });
     train::Experiment {
         name: e.name.clone(),

@@ -2,12 +2,14 @@
 //! read, settings checked. Everything that is wrong is collected, not only the first thing.
 
 mod inputs;
+mod measured;
 
 use crate::error::{Problem, listed, nearest};
 use crate::file::{DataSource, ExperimentFile, StudyFile};
 use crate::load::TableData;
 use crate::signal::Signals;
 use slopefield_lang::{ArrayElements, Model};
+use slopefield_train::Censoring;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -57,6 +59,10 @@ pub struct Series {
     pub values: Vec<f64>,
     /// Not used for training.
     pub held_out: Vec<bool>,
+    /// Which values are limits; empty where all were measured.
+    pub censored: Vec<Censoring>,
+    /// How many measurements each value counts for; empty where all count once.
+    pub weights: Vec<f64>,
 }
 
 impl Resolved {
@@ -272,30 +278,11 @@ fn one_experiment(
         );
         problems.push(Problem::error(format!("{place}: start"), message));
     }
-    for name in source.columns.keys() {
-        let observed = || model.observations.iter().map(|o| o.name.as_str());
-        let inputs = || model.inputs.iter().map(|input| input.name.as_str());
-        if !observed().chain(inputs()).any(|known| known == name) {
-            let near = nearest(name, observed().chain(inputs()));
-            let message = format!(
-                "the model has no observation `{name}`{near}; it observes {}",
-                listed(model.observations.iter().map(|o| o.name.as_str()))
-            );
-            problems.push(Problem::error(format!("{data_place}.columns"), message));
-        }
-    }
+    let columns = measured::Columns { source, table, times: &times, held_out: range.as_ref() };
+    columns.check_names(model, &data_place, problems);
     let mut series = Vec::new();
-    for (i, observation) in model.observations.iter().enumerate() {
-        let column = source.columns.get(&observation.name);
-        let name = column.unwrap_or(&observation.name);
-        let Some(values) = table.numeric.iter().find(|c| c.0 == *name) else {
-            if column.is_some() {
-                let message = missing_column(table, name);
-                problems.push(Problem::error(format!("{data_place}.columns"), message));
-            }
-            continue;
-        };
-        series.push(points(i, &times, &values.1, range.as_ref()));
+    for i in 0..model.observations.len() {
+        series.extend(columns.series(model, i, &data_place, problems));
     }
     if series.is_empty() {
         let message = format!(
@@ -309,16 +296,11 @@ fn one_experiment(
         let message = "every point is held out; leave some for training";
         problems.push(Problem::error(format!("{place}: hold_out"), message));
     }
-    let mut measured = vec![false; times.len()];
-    for observation in &model.observations {
-        let name = source.columns.get(&observation.name).unwrap_or(&observation.name);
-        if let Ok(values) = number_column(table, name) {
-            measured.iter_mut().zip(values).for_each(|(any, value)| *any |= value.is_finite());
-        }
-    }
-    let columns = inputs::Columns { source, table, times: &times, measured: &measured };
-    let signals = inputs::signals(model, &columns, &data_place, problems);
-    let missing: usize = series.iter().map(|s| times.len() - s.times.len()).sum();
+    let rows = columns.measured_rows(model);
+    let driving = inputs::Columns { source, table, times: &times, measured: &rows };
+    let signals = inputs::signals(model, &driving, &data_place, problems);
+    let left_out = |s: &Series| columns.cells(model, s.observation) - s.times.len();
+    let missing: usize = series.iter().map(left_out).sum();
     // Rows may be there for the inputs alone.
     if missing > 0 && model.inputs.is_empty() {
         let cells = if missing == 1 { "empty cell is" } else { "empty cells are" };
@@ -446,7 +428,7 @@ pub fn number_column<'t>(table: &'t TableData, name: &str) -> Result<&'t [f64], 
 }
 
 fn missing_column(table: &TableData, name: &str) -> String {
-    if table.text.iter().any(|t| t == name) {
+    if table.text.iter().any(|t| t.0 == name) {
         return format!("the column `{name}` holds text, not numbers");
     }
     let names = || table.numeric.iter().map(|c| c.0.as_str());
@@ -455,23 +437,6 @@ fn missing_column(table: &TableData, name: &str) -> String {
         nearest(name, names()),
         listed(names())
     )
-}
-
-/// The points of one series in order of time, without missing ones.
-fn points(observation: usize, times: &[f64], values: &[f64], range: Option<&Range>) -> Series {
-    let mut pairs: Vec<(f64, f64)> = times
-        .iter()
-        .zip(values)
-        .filter(|(t, v)| t.is_finite() && v.is_finite())
-        .map(|(&t, &v)| (t, v))
-        .collect();
-    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    Series {
-        observation,
-        held_out: pairs.iter().map(|p| range.is_some_and(|r| r.contains(p.0))).collect(),
-        times: pairs.iter().map(|p| p.0).collect(),
-        values: pairs.iter().map(|p| p.1).collect(),
-    }
 }
 
 /// A range of times, ends included.

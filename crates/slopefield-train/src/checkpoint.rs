@@ -7,7 +7,7 @@ mod format;
 
 use crate::bytes::Fnv;
 use crate::optimise::{Adam, CmaEs, Lbfgs, Lbfgsb, LevenbergMarquardt};
-use crate::problem::{Problem, Source};
+use crate::problem::{Censoring, Problem, Source};
 use crate::recipe::{EarlyStopping, Recipe, Stage};
 use crate::starts::Started;
 
@@ -282,6 +282,13 @@ pub(crate) fn fingerprint(problem: &Problem, recipe: &Recipe) -> u64 {
                 h.number(s.times[i]);
                 h.number(s.values[i]);
                 h.bytes(&[u8::from(s.is_held_out(i))]);
+                // Nothing where there is nothing to say: records of versions without limits and weights stay.
+                if s.censoring(i) != Censoring::Measured {
+                    h.bytes(&[2 + s.censoring(i) as u8]);
+                }
+                if s.weight(i) != 1.0 {
+                    h.number(s.weight(i));
+                }
             }
         }
     }

@@ -286,9 +286,7 @@ pub(crate) fn smooth_curve(
     let mut points: Vec<(f64, f64)> = Vec::new();
     for series in &experiment.series {
         if measured[series.observation] == Some(state) {
-            let all = series.times.iter().zip(&series.values).enumerate();
-            let used = all.filter(|(i, (_, y))| !series.is_held_out(*i) && !y.is_nan());
-            points.extend(used.map(|(_, (t, y))| (*t, *y)));
+            points.extend(series.measured());
         }
     }
     Smooth::new(points)

@@ -1,14 +1,75 @@
 //! The save times of an experiment: several series with different times on one ascending grid.
 
-use crate::problem::Experiment;
+use crate::noise::{DomainError, Information, NoiseKind, Term};
+use crate::problem::{Censoring, Experiment};
 
 /// One measurement.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Point {
     /// Index of the observation.
     pub observation: usize,
-    /// Measured value.
+    /// Measured value, or the limit that it is beyond.
     pub y: f64,
+    /// Which of these.
+    pub censoring: Censoring,
+    /// How many measurements it counts for.
+    pub weight: f64,
+}
+
+impl Point {
+    /// Its term of the loss, with its weight.
+    pub fn term(
+        &self,
+        noise: NoiseKind,
+        value: f64,
+        arguments: &[f64],
+    ) -> Result<Term, DomainError> {
+        let mut term = match self.censoring {
+            Censoring::Measured => noise.term(self.y, value, arguments)?,
+            side => noise.censored_term(side, self.y, value, arguments)?,
+        };
+        if self.weight != 1.0 {
+            term.loss *= self.weight;
+            term.d_value *= self.weight;
+            term.d_arguments.iter_mut().for_each(|d| *d *= self.weight);
+        }
+        Ok(term)
+    }
+
+    /// Its information, with its weight.
+    pub fn information(
+        &self,
+        noise: NoiseKind,
+        value: f64,
+        arguments: &[f64],
+    ) -> Result<Information, DomainError> {
+        let found = match self.censoring {
+            Censoring::Measured => noise.information(self.y, value, arguments)?,
+            side => noise.censored_information(side, self.y, value, arguments)?,
+        };
+        Ok(self.weighted(found))
+    }
+
+    /// Second derivatives of its term.
+    pub fn curvature(
+        &self,
+        noise: NoiseKind,
+        value: f64,
+        arguments: &[f64],
+    ) -> Result<Information, DomainError> {
+        let found = match self.censoring {
+            Censoring::Measured => noise.curvature(self.y, value, arguments)?,
+            side => noise.censored_curvature(side, self.y, value, arguments)?,
+        };
+        Ok(self.weighted(found))
+    }
+
+    fn weighted(&self, mut matrix: Information) -> Information {
+        if self.weight != 1.0 {
+            matrix.iter_mut().flatten().for_each(|entry| *entry *= self.weight);
+        }
+        matrix
+    }
 }
 
 /// Measurements by time. Points of one time stay in the order of the series.
@@ -29,7 +90,8 @@ impl Grid {
         for s in &experiment.series {
             for (i, (&t, &y)) in s.times.iter().zip(&s.values).enumerate() {
                 if !y.is_nan() && s.is_held_out(i) == held_out {
-                    all.push((t, Point { observation: s.observation, y }));
+                    let (censoring, weight) = (s.censoring(i), s.weight(i));
+                    all.push((t, Point { observation: s.observation, y, censoring, weight }));
                 }
             }
         }

@@ -55,12 +55,13 @@ pub use optimise::{
 };
 pub use prior::{Prior, PriorError};
 pub use problem::{
-    Experiment, ModelKernels, ObservationSpec, OverPaths, ParamKind, ParamSpec, PathMoment,
-    Problem, ProblemError, Scale, Series, Source,
+    Censoring, Experiment, ModelKernels, ObservationSpec, OverPaths, ParamKind, ParamSpec,
+    PathMoment, Problem, ProblemError, Scale, Series, Source,
 };
 pub use recipe::{Beginning, EarlyStopping, Optimiser, Recipe, Search, Stage};
 pub use scores::Score;
 pub use session::{train, train_elsewhere};
 pub use shooting::{Joined, Unjoined, join_segments};
+pub use special::{beta_fraction, continued_fraction};
 pub use starts::{Fresh, Make, MultiStart, Started, hypercube, reached, train_from_many};
 pub use transform::{Transform, TransformError};

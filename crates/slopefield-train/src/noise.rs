@@ -9,6 +9,7 @@ use crate::special::{
     ln_gamma_half_step, ln_rising, stirling_correction,
 };
 
+mod censored;
 mod curvature;
 mod information;
 pub use information::Information;

@@ -104,8 +104,47 @@ pub enum Source {
     Fixed(f64),
 }
 
+/// What the number of a measurement says of the quantity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Censoring {
+    /// That it was measured.
+    #[default]
+    Measured,
+    /// That it was too small to be measured: below the number.
+    Below,
+    /// That it was too large: above the number.
+    Above,
+}
+
+impl Censoring {
+    /// How far a value of the model is from a measured one: 0 on the side of a limit where the
+    /// quantity is.
+    #[must_use]
+    pub fn residual(self, value: f64, y: f64) -> f64 {
+        let r = value - y;
+        match self {
+            Censoring::Measured => r,
+            // Not with `max`, which would make a zero of NaN.
+            Censoring::Below => {
+                if r < 0.0 {
+                    0.0
+                } else {
+                    r
+                }
+            }
+            Censoring::Above => {
+                if r > 0.0 {
+                    0.0
+                } else {
+                    r
+                }
+            }
+        }
+    }
+}
+
 /// Measurements of one observation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Series {
     /// Index into [`Problem::observations`].
     pub observation: usize,
@@ -115,6 +154,10 @@ pub struct Series {
     pub values: Vec<f64>,
     /// Points kept out of training; empty means none.
     pub held_out: Vec<bool>,
+    /// What the values say; empty means that all were measured.
+    pub censored: Vec<Censoring>,
+    /// How many measurements each point counts for, not negative; empty means one.
+    pub weights: Vec<f64>,
 }
 
 impl Series {
@@ -122,6 +165,28 @@ impl Series {
     #[must_use]
     pub fn is_held_out(&self, i: usize) -> bool {
         self.held_out.get(i).copied().unwrap_or(false)
+    }
+
+    /// What the value of point `i` says.
+    #[must_use]
+    pub fn censoring(&self, i: usize) -> Censoring {
+        self.censored.get(i).copied().unwrap_or_default()
+    }
+
+    /// How many measurements point `i` counts for.
+    #[must_use]
+    pub fn weight(&self, i: usize) -> f64 {
+        self.weights.get(i).copied().unwrap_or(1.0)
+    }
+
+    /// Times and values of the points to train on that were measured: not missing, not held out, not censored.
+    pub fn measured(&self) -> impl Iterator<Item = (f64, f64)> {
+        let used = |i: &usize| {
+            !self.is_held_out(*i)
+                && !self.values[*i].is_nan()
+                && self.censoring(*i) == Censoring::Measured
+        };
+        (0..self.times.len()).filter(used).map(|i| (self.times[i], self.values[i]))
     }
 }
 
@@ -434,14 +499,17 @@ impl Problem {
             ));
         };
         let name = &o.name;
+        let whole = |length: usize| length == 0 || length == s.times.len();
         if s.times.len() != s.values.len()
-            || !(s.held_out.is_empty() || s.held_out.len() == s.times.len())
+            || !(whole(s.held_out.len()) && whole(s.censored.len()) && whole(s.weights.len()))
         {
             return refuse(format!(
-                "{name} has {} times, {} values and {} hold-out marks",
+                "{name} has {} times, {} values, {} hold-out marks, {} marks of limits and {} weights",
                 s.times.len(),
                 s.values.len(),
-                s.held_out.len()
+                s.held_out.len(),
+                s.censored.len(),
+                s.weights.len()
             ));
         }
         let mut training = 0;
@@ -462,8 +530,18 @@ impl Problem {
             if y.is_nan() {
                 continue;
             }
-            if let Err(error) = o.noise.check_measurement(y) {
+            let possible = match s.censoring(i) {
+                Censoring::Measured => o.noise.check_measurement(y),
+                side => o.noise.check_limit(side, y),
+            };
+            if let Err(error) = possible {
                 return refuse(format!("{name} at {t}: {error}"));
+            }
+            let weight = s.weight(i);
+            if !(weight >= 0.0 && weight.is_finite()) {
+                return refuse(format!(
+                    "{name} at {t}: a weight must be a finite number of at least 0, not {weight}"
+                ));
             }
             training += usize::from(!s.is_held_out(i));
         }

@@ -13,7 +13,8 @@ pub struct Score {
     pub observation: usize,
     /// Points trained on.
     pub points: usize,
-    /// Root mean square of value − measurement on them; `None` without points.
+    /// Root mean square of value − measurement on them, with their weights; beyond a limit on the side
+    /// where the quantity is, the distance is 0. `None` without points.
     pub rmse: Option<f64>,
     /// Points held out.
     pub held_out_points: usize,
@@ -34,14 +35,16 @@ impl Objective {
             let squares = |held_out: bool| {
                 let grid = Grid::new(spec, held_out);
                 let (curves, failure) = self.predict_until_failure(theta, experiment, &grid.times);
-                let mut sums = vec![(0usize, 0.0f64); curves.len()];
+                let mut sums = vec![(0usize, 0.0f64, 0.0f64); curves.len()];
                 for (observation, (curve, sum)) in curves.iter().zip(&mut sums).enumerate() {
                     for (row, value) in curve.iter().enumerate() {
                         for point in grid.at(row).iter().filter(|p| p.observation == observation) {
-                            let r = value - point.y;
+                            let r = point.censoring.residual(*value, point.y);
                             let r = if r.is_finite() { r } else { f64::INFINITY };
                             sum.0 += 1;
-                            sum.1 += r * r;
+                            // 0 · ∞ must not become NaN.
+                            sum.1 += if point.weight > 0.0 { point.weight * r * r } else { 0.0 };
+                            sum.2 += point.weight;
                         }
                     }
                 }
@@ -52,7 +55,9 @@ impl Objective {
                 return Err(failure);
             }
             let (held_out, _) = squares(true);
-            let rmse = |(n, sum): (usize, f64)| (n > 0).then(|| (sum / n as f64).sqrt());
+            let rmse = |(n, sum, weights): (usize, f64, f64)| {
+                (n > 0 && weights > 0.0).then(|| (sum / weights).sqrt())
+            };
             for observation in 0..self.problem().observations.len() {
                 let (points, held_out_points) = (training[observation].0, held_out[observation].0);
                 if points + held_out_points > 0 {

@@ -168,8 +168,7 @@ fn unit(problem: &Problem) -> f64 {
         if problem.observations[series.observation].noise != NoiseKind::LeastSquares {
             return 1.0;
         }
-        let all = series.values.iter().enumerate();
-        for (_, y) in all.filter(|(i, y)| !y.is_nan() && !series.is_held_out(*i)) {
+        for (_, y) in series.measured() {
             sum += y * y;
             count += 1.0;
         }
@@ -231,7 +230,7 @@ fn segmented(problem: &Problem, cuts: &[Cut], sizes: &[f64], weight: f64) -> (Pr
                     observation: problem.observations.len() + i,
                     times: vec![to],
                     values: vec![0.0],
-                    held_out: Vec::new(),
+                    ..Series::default()
                 }));
             }
             experiments.push(Experiment {
@@ -268,8 +267,14 @@ fn segmented(problem: &Problem, cuts: &[Cut], sizes: &[f64], weight: f64) -> (Pr
 /// The points to train on whose times fit.
 fn within(series: &Series, fits: impl Fn(f64) -> bool) -> Series {
     let kept = (0..series.times.len()).filter(|&i| fits(series.times[i]) && !series.is_held_out(i));
-    let (times, values) = kept.map(|i| (series.times[i], series.values[i])).unzip();
-    Series { observation: series.observation, times, values, held_out: Vec::new() }
+    let mut part = Series { observation: series.observation, ..Series::default() };
+    for i in kept {
+        part.times.push(series.times[i]);
+        part.values.push(series.values[i]);
+        part.censored.push(series.censoring(i));
+        part.weights.push(series.weight(i));
+    }
+    part
 }
 
 /// Minimises over all but the parameters of noise alone: a scale that may grow would swallow the

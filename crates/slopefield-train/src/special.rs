@@ -4,6 +4,11 @@
 //! arguments have functions of their own. Asymptotic series: NIST Digital Library of Mathematical
 //! Functions, 5.11.1 (ln Γ), 5.11.2 (ψ); coefficients are Bernoulli numbers.
 
+mod fraction;
+pub(crate) mod tails;
+
+pub use fraction::{beta_fraction, continued_fraction};
+
 /// Argument from which the asymptotic series reach full precision.
 pub(crate) const SERIES_FROM: f64 = 12.0;
 

@@ -3,7 +3,7 @@
 use crate::diagnostics::quantiles;
 use crate::scatter::measurement;
 use nuts_rs::rand::{SeedableRng, rngs::StdRng};
-use slopefield_train::{Experiment, Objective, Source};
+use slopefield_train::{Censoring, Experiment, Objective, Source};
 
 /// Shares of the distribution below the curves of a [`Band`].
 pub const LEVELS: [f64; 7] = [0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975];
@@ -107,6 +107,7 @@ pub fn coverage(
         for series in &spec.series {
             let mut points: Vec<(f64, f64)> = (0..series.times.len())
                 .filter(|i| series.is_held_out(*i) && series.values[*i].is_finite())
+                .filter(|i| series.censoring(*i) == Censoring::Measured)
                 .map(|i| (series.times[i], series.values[i]))
                 .collect();
             if points.is_empty() {

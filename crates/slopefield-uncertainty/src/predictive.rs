@@ -5,7 +5,7 @@
 //! of a measurement. What is known of a measurement is the mean of these distributions over the
 //! draws (the posterior predictive distribution). Its quantiles are found by bisection.
 
-use slopefield_train::{MAX_ARGUMENTS, NoiseKind};
+use slopefield_train::{MAX_ARGUMENTS, NoiseKind, beta_fraction, continued_fraction};
 
 /// What one draw says of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -147,30 +147,10 @@ fn normal(x: f64) -> f64 {
     0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)
 }
 
-/// Terms of the expansions below at most; they need about the root of their largest argument.
+/// Terms of the series below at most; they need about the root of their largest argument.
 const TERMS: u32 = 100_000;
-/// Relative change below which an expansion has converged.
+/// Relative change below which a series has converged.
 const PRECISION: f64 = 1e-15;
-/// Stands for a denominator of zero in a continued fraction (Lentz).
-const TINY: f64 = 1e-300;
-
-/// Value of the continued fraction `1 + a₁/(1 + a₂/(1 + …))` for the pairs `(aₖ, bₖ)` of
-/// `b₀ + a₁/(b₁ + a₂/(b₂ + …))`, by the modified method of Lentz.
-fn fraction(b0: f64, mut pair: impl FnMut(u32) -> (f64, f64)) -> f64 {
-    let nonzero = |x: f64| if x.abs() < TINY { TINY } else { x };
-    let mut f = nonzero(b0);
-    let (mut c, mut d) = (f, 0.0);
-    for k in 1..TERMS {
-        let (a, b) = pair(k);
-        d = 1.0 / nonzero(b + a * d);
-        c = nonzero(b + a / c);
-        f *= c * d;
-        if (c * d - 1.0).abs() < PRECISION {
-            break;
-        }
-    }
-    f
-}
 
 /// Regularised incomplete beta function `I_x(a, b)` for positive `a` and `b` (NIST DLMF 8.17.22).
 fn beta_ratio(a: f64, b: f64, x: f64) -> f64 {
@@ -183,15 +163,7 @@ fn beta_ratio(a: f64, b: f64, x: f64) -> f64 {
     }
     let scale = libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b);
     let front = (scale + a * x.ln() + b * (-x).ln_1p()).exp() / a;
-    let fraction = fraction(1.0, |k| {
-        let m = f64::from(k / 2);
-        let a_k = match k.is_multiple_of(2) {
-            true => m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m)),
-            false => -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0)),
-        };
-        (a_k, 1.0)
-    });
-    (front / fraction).clamp(0.0, 1.0)
+    (front / beta_fraction(a, b, x)).clamp(0.0, 1.0)
 }
 
 /// Regularised upper incomplete gamma function `Q(a, x)` for `a > 0`, `x ≥ 0` (NIST DLMF 8.7.1 and
@@ -212,7 +184,7 @@ fn gamma_ratio_above(a: f64, x: f64) -> f64 {
         }
         return (1.0 - front * sum).clamp(0.0, 1.0);
     }
-    let fraction = fraction(x + 1.0 - a, |k| {
+    let fraction = continued_fraction(x + 1.0 - a, |k| {
         let k = f64::from(k);
         (-k * (k - a), x + 2.0 * k + 1.0 - a)
     });

@@ -6,7 +6,9 @@ use crate::minimise::{Basis, minimise};
 use crate::parallel::parallel;
 use crate::scatter::{gauss, measurement, uniform};
 use nuts_rs::rand::{RngExt, SeedableRng, rngs::StdRng};
-use slopefield_train::{Control, NoiseKind, Objective, ParamKind, Problem, Recipe, Start, train};
+use slopefield_train::{
+    Censoring, Control, NoiseKind, Objective, ParamKind, Problem, Recipe, Series, Start, train,
+};
 
 /// Where the data of a bootstrap come from (B. Efron, R. Tibshirani, An Introduction to the
 /// Bootstrap, 1993).
@@ -175,6 +177,23 @@ struct Fitted {
     sigma: Option<f64>,
 }
 
+/// Puts a new measurement in place of point `i`. Where a limit stands that the new one is beyond too, it would
+/// not have been measured either.
+fn measure(series: &mut Series, i: usize, drawn: f64) {
+    let beyond = match series.censoring(i) {
+        Censoring::Measured => false,
+        Censoring::Below => drawn < series.values[i],
+        Censoring::Above => drawn > series.values[i],
+    };
+    if beyond {
+        return;
+    }
+    series.values[i] = drawn;
+    if let Some(mark) = series.censored.get_mut(i) {
+        *mark = Censoring::Measured;
+    }
+}
+
 impl Fitted {
     fn new(objective: &Objective, curvature: &Curvature) -> Fitted {
         let problem = objective.problem();
@@ -210,27 +229,38 @@ impl Fitted {
                     continue;
                 }
                 let old = series.clone();
-                let any = |rng: &mut StdRng| points[rng.random_range(0..points.len())];
+                // Residuals are known where something was measured.
+                let known: Vec<usize> = points
+                    .iter()
+                    .copied()
+                    .filter(|i| old.censoring(*i) == Censoring::Measured)
+                    .collect();
+                let any = |of: &[usize], rng: &mut StdRng| of[rng.random_range(0..of.len())];
                 let parts = |i: usize| (rows[i][spec.value], &rows[i][spec.noise_args.clone()]);
-                let shifts = Shift::of(spec.noise);
+                let shift = Shift::of(spec.noise).filter(|_| !known.is_empty());
                 for i in &points {
                     let (value, arguments) = parts(*i);
-                    match (resampling, shifts) {
+                    match (resampling, &shift) {
                         (Resampling::Parametric, _) => {
-                            let kind = spec.noise;
-                            series.values[*i] =
-                                measurement(kind, value, arguments, self.sigma, rng);
+                            let drawn = measurement(spec.noise, value, arguments, self.sigma, rng);
+                            measure(series, *i, drawn);
                         }
                         (Resampling::Residual, Some(shift)) => {
-                            let from = any(rng);
+                            let from = any(&known, rng);
                             let (other, theirs) = parts(from);
                             let residual = shift.residual(old.values[from], other, theirs);
-                            series.values[*i] = shift.moved(value, residual, arguments);
+                            measure(series, *i, shift.moved(value, residual, arguments));
                         }
                         (Resampling::Residual, None) | (Resampling::Case, _) => {
-                            let from = any(rng);
+                            let from = any(&points, rng);
                             series.times[*i] = old.times[from];
                             series.values[*i] = old.values[from];
+                            if let Some(mark) = series.censored.get_mut(*i) {
+                                *mark = old.censoring(from);
+                            }
+                            if let Some(weight) = series.weights.get_mut(*i) {
+                                *weight = old.weight(from);
+                            }
                         }
                     }
                 }

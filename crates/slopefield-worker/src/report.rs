@@ -9,7 +9,7 @@ use crate::failure;
 use crate::numbers::Numbers;
 use crate::runs;
 pub use learned::Learned;
-use plotly::common::{DashType, Line, Marker, Mode, Title};
+use plotly::common::{DashType, Line, Marker, MarkerSymbol, Mode, Title};
 use plotly::layout::{Axis, AxisType, Margin, Shape, ShapeLine, ShapeType};
 use plotly::{Layout, Plot, Scatter};
 use slopefield_api::ApiError;
@@ -162,25 +162,29 @@ fn fit_plot(
         let series = experiment.and_then(|e| e.series.iter().find(|s| s.observation == o.name));
         let Some(series) = series else { continue };
         let (t, y, held) = (part(series.times), part(series.values), part(series.held_out));
-        for (hollow, symbol) in [(0.0, "circle"), (1.0, "circle-open")] {
-            let chosen: Vec<usize> = (0..t.len()).filter(|&k| held[k] == hollow).collect();
+        let limits = part(series.censored);
+        let side = |k: usize| limits.get(k).copied().unwrap_or(0.0);
+        for ((hollow, limit), symbol) in symbols() {
+            let chosen: Vec<usize> =
+                (0..t.len()).filter(|&k| held[k] == hollow && side(k) == limit).collect();
             if chosen.is_empty() {
                 continue;
             }
-            let symbol = match symbol {
-                "circle" => plotly::common::MarkerSymbol::Circle,
-                _ => plotly::common::MarkerSymbol::CircleOpen,
+            let what = match limit {
+                ..0.0 => "below a limit",
+                0.0 => "data",
+                _ => "above a limit",
             };
             let points = Scatter::new(
                 chosen.iter().map(|&k| t[k]).collect(),
                 chosen.iter().map(|&k| y[k]).collect(),
             )
             .mode(Mode::Markers)
-            .name(format!(
-                "{}, {}",
-                escape(&o.name),
-                if hollow > 0.0 { "held out" } else { "data" }
-            ))
+            .name(match (hollow > 0.0, limit == 0.0) {
+                (true, true) => format!("{}, held out", escape(&o.name)),
+                (true, false) => format!("{}, {what}, held out", escape(&o.name)),
+                (false, _) => format!("{}, {what}", escape(&o.name)),
+            })
             .marker(Marker::new().color(colour).size(7).symbol(symbol));
             plot.add_trace(points);
         }
@@ -203,6 +207,19 @@ fn fit_plot(
     }
     plot.set_layout(layout);
     plot
+}
+
+/// How a point is drawn that is held out (1) or not (0), and measured (0), below (-1) or above (1) a limit:
+/// hollow, and as a triangle that points to where the quantity is.
+fn symbols() -> [((f64, f64), MarkerSymbol); 6] {
+    [
+        ((0.0, 0.0), MarkerSymbol::Circle),
+        ((1.0, 0.0), MarkerSymbol::CircleOpen),
+        ((0.0, -1.0), MarkerSymbol::TriangleDown),
+        ((1.0, -1.0), MarkerSymbol::TriangleDownOpen),
+        ((0.0, 1.0), MarkerSymbol::TriangleUp),
+        ((1.0, 1.0), MarkerSymbol::TriangleUpOpen),
+    ]
 }
 
 fn time_title(model: &slopefield_lang::Model) -> String {

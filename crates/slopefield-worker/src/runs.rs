@@ -184,16 +184,19 @@ pub fn scores_of(
             let curve =
                 curves.iter().find(|c| c.experiment == e.name && c.observation == *observation);
             let Some(curve) = curve else { continue };
-            let mut sums = [(0u32, 0.0); 2];
-            for ((t, y), held) in s.times.iter().zip(&s.values).zip(&s.held_out) {
+            let mut sums = [(0u32, 0.0, 0.0); 2];
+            for (k, ((t, y), held)) in s.times.iter().zip(&s.values).zip(&s.held_out).enumerate() {
                 let at = curve.times.partition_point(|x| x < t);
                 if curve.times.get(at) == Some(t) {
                     let sum = &mut sums[usize::from(*held)];
+                    let weight = s.weights.get(k).copied().unwrap_or(1.0);
+                    let censoring = s.censored.get(k).copied().unwrap_or_default();
                     sum.0 += 1;
-                    sum.1 += (curve.values[at] - y).powi(2);
+                    sum.1 += weight * censoring.residual(curve.values[at], *y).powi(2);
+                    sum.2 += weight;
                 }
             }
-            let rms = |(n, sum): (u32, f64)| (sum / f64::from(n)).sqrt();
+            let rms = |(_, sum, weights): (u32, f64, f64)| (sum / weights).sqrt();
             scores.push(Score {
                 experiment: e.name.clone(),
                 observation: observation.clone(),

@@ -13,6 +13,7 @@ use slopefield_project::{Change, ColumnValues, NewTable, Project, ProjectError, 
 use slopefield_study::error::Problem;
 use slopefield_study::resolve::Resolved;
 use slopefield_study::{Loaded, TableData};
+use slopefield_train::Censoring;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -148,7 +149,8 @@ impl Session {
                 let source_entry = slopefield_study::file::DataSource {
                     file: name.clone(),
                     time: Some(time),
-                    columns,
+                    columns: columns.into_iter().map(|(of, c)| (of, c.into())).collect(),
+                    ..Default::default()
                 };
                 study.data.insert(name.clone(), source_entry);
                 study.experiment.push(implied(&name));
@@ -256,7 +258,7 @@ pub fn table_data(columns: &[TableColumn]) -> TableData {
             ColumnValues::Numbers(values) => {
                 data.numeric.push((column.name.clone(), values.clone()));
             }
-            ColumnValues::Texts(_) => data.text.push(column.name.clone()),
+            ColumnValues::Texts(texts) => data.text.push((column.name.clone(), texts.clone())),
         }
     }
     data
@@ -349,6 +351,11 @@ pub fn experiments(
                 times: numbers.add(s.times.iter().copied()),
                 values: numbers.add(s.values.iter().copied()),
                 held_out: numbers.add(s.held_out.iter().map(|&h| f64::from(u8::from(h)))),
+                censored: numbers.add(s.censored.iter().map(|c| match c {
+                    Censoring::Measured => 0.0,
+                    Censoring::Below => -1.0,
+                    Censoring::Above => 1.0,
+                })),
             })
             .collect();
         views.push(ExperimentView {

@@ -13,7 +13,7 @@ use slopefield_api::{ApiError, Code};
 use slopefield_project::{NewUncertainty, Project, Uncertainty};
 use slopefield_study::simulate::spaced;
 use slopefield_study::{Prepared, Solvers, StudyError};
-use slopefield_train::{Control, MAX_ARGUMENTS, Objective, ParamKind, Problem};
+use slopefield_train::{Censoring, Control, MAX_ARGUMENTS, Objective, ParamKind, Problem};
 use slopefield_uncertainty::{
     AssessError, Curvature, Draws, Laplace, Predicted, Resampling, SampleProgress, SampleSettings,
     Verdict, bootstrap, ensemble, measured_quantiles, quantiles, sample,
@@ -487,7 +487,9 @@ fn bands(
                         let Some([low, high]) = measured.as_ref().and_then(|m| m.get(row)) else {
                             continue;
                         };
-                        if y.is_finite() && s.is_held_out(k) == held_out {
+                        // A limit is no place that could lie in a band.
+                        let measured = s.censoring(k) == Censoring::Measured;
+                        if measured && y.is_finite() && s.is_held_out(k) == held_out {
                             found.points += 1;
                             found.inside += u32::from(low <= y && y <= high);
                         }

@@ -341,6 +341,11 @@ values: Slice, };
 export type ColumnKind = "state" | "let" | "observation" | "spread";
 
 /**
+ * A column, or several with a replicate each.
+ */
+export type ColumnNames = string | Array<string>;
+
+/**
  * How runs compare.
  */
 export type CompareReply = { 
@@ -435,10 +440,20 @@ file: string,
  */
 time: string | null, 
 /**
- * Observation of the model → column of the table. Observations that are not named take the
- * column of their own name.
+ * Observation of the model → column of the table, or several columns with a replicate each.
+ * Observations that are not named take the column of their own name.
  */
-columns: { [key in string]: string }, };
+columns: { [key in string]: ColumnNames }, 
+/**
+ * Observation → column of text that says which of its values are limits: `<` where the quantity was
+ * below the value, `>` where it was above, nothing where it was measured. Without an entry the column
+ * `NAME_censored` beside the column `NAME`, if there is one.
+ */
+censored?: { [key in string]: ColumnNames }, 
+/**
+ * Observation → column of numbers: how many measurements each value counts for. Without an entry 1.
+ */
+weights?: { [key in string]: ColumnNames }, };
 
 /**
  * The devices of this machine.
@@ -2330,7 +2345,12 @@ values: Slice,
 /**
  * 1 where the point is held out.
  */
-held_out: Slice, };
+held_out: Slice, 
+/**
+ * -1 where the value is a limit that the quantity was below, 1 where it was above, else 0; empty where
+ * all were measured.
+ */
+censored: Slice, };
 
 /**
  * How bad a finding is.

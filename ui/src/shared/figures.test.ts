@@ -5,7 +5,7 @@ import { lossFigure, traceFigure } from "./history";
 const slice = (start: number, len: number) => ({ start, len });
 /** Two observations at t = 0..3, the last point held out. */
 const block = Float64Array.of(0, 1, 2, 3, 10, 20, 30, 40, 5, 6, 7, 8, 0, 0, 0, 1);
-const series = (observation: string, at: number) => ({ observation, times: slice(0, 4), values: slice(at, 4), held_out: slice(12, 4) });
+const series = (observation: string, at: number) => ({ observation, times: slice(0, 4), values: slice(at, 4), held_out: slice(12, 4), censored: slice(16, 0) });
 const input = (over: Partial<FitInput> = {}): FitInput => ({
   experiment: { name: "e", start: 0, hold_out_from: 3, series: [series("a", 4), series("b", 8)] },
   block,
@@ -42,6 +42,18 @@ describe("fit panels", () => {
   test("held-out points are apart and hollow", () => {
     const points = fitPanels(input())[0]!.figure.series.filter((s) => s.look !== "line");
     expect(points.map((s) => [s.look, s.x, s.y])).toEqual([["points", [0, 1, 2], [10, 20, 30]], ["hollow", [3], [40]]]);
+  });
+
+  test("values beyond a limit are triangles of their own", () => {
+    const limits = Float64Array.of(...block, -1, 0, 1, -1);
+    const experiment = { name: "e", start: 0, hold_out_from: 3, series: [{ ...series("a", 4), censored: slice(16, 4) }] };
+    const points = fitPanels(input({ experiment, block: limits }))[0]!.figure.series.filter((s) => s.look !== "line");
+    expect(points.map((s) => [s.name, s.look, s.beyond, s.x])).toEqual([
+      ["a, data", "points", undefined, [1]],
+      ["a, below a limit", "points", "below", [0]],
+      ["a, above a limit", "points", "above", [2]],
+      ["a, below a limit, held out", "hollow", "below", [3]],
+    ]);
   });
 
   test("the axis of time already reaches the forecast before there is a curve", () => {

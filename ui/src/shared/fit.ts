@@ -67,18 +67,22 @@ function panel(input: FitInput, names: string[], unit: string): Figure {
     const data = experiment?.series.find((s) => s.observation === name);
     if (!data) continue;
     const [x, y, held] = [take(block, data.times), take(block, data.values), take(block, data.held_out)];
-    const pick = (wanted: boolean) => [...x.keys()].filter((i) => (held[i] ?? 0) > 0 === wanted);
+    const limit = take(block, data.censored);
+    const sides = [[0, undefined, ""], [-1, "below", ", below a limit"], [1, "above", ", above a limit"]] as const;
     for (const wanted of [false, true]) {
-      const at = pick(wanted);
-      if (at.length === 0) continue;
-      series.push({
-        name: wanted ? `${name}, held out` : values ? `${name}, data` : name,
-        x: at.map((i) => x[i] as number),
-        y: at.map((i) => y[i] as number),
-        look: wanted ? "hollow" : "points",
-        colour,
-        legend: !values && !wanted,
-      });
+      for (const [side, beyond, words] of sides) {
+        const at = [...x.keys()].filter((i) => (held[i] ?? 0) > 0 === wanted && (limit[i] ?? 0) === side);
+        if (at.length === 0) continue;
+        series.push({
+          name: wanted ? `${name}${words}, held out` : words ? `${name}${words}` : values ? `${name}, data` : name,
+          x: at.map((i) => x[i] as number),
+          y: at.map((i) => y[i] as number),
+          look: wanted ? "hollow" : "points",
+          ...(beyond && { beyond }),
+          colour,
+          legend: beyond !== undefined || (!values && !wanted),
+        });
+      }
     }
   }
   const last = curves?.times[curves.times.length - 1];

@@ -68,8 +68,8 @@ fn thousands_are_refused_with_their_place() {
 #[test]
 fn a_stray_text_is_refused_and_a_text_column_kept() {
     check_refused(
-        "t,x\n0,1\n1,<0.1\n2,3\n",
-        "line 3, column `x`: `<0.1` is not a number, as 2 other values of the column are",
+        "t,x\n0,1\n1,low\n2,3\n",
+        "line 3, column `x`: `low` is not a number, as 2 other values of the column are",
     );
     let table = read("subject,x\nS1,1\n2,2\nS3,3\n");
     assert_eq!(texts(&table, "subject"), ["S1", "2", "S3"]);
@@ -114,4 +114,46 @@ fn numbers_are_read_to_the_last_bit() {
         let expected: f64 = cell.parse().unwrap();
         assert_eq!(found.to_bits(), expected.to_bits(), "{cell}");
     }
+}
+
+#[test]
+fn limits_are_read_with_the_side_they_are_on() {
+    let table = read("t,x\n0,<0.05\n1,0.1\n2,> 20\n3,\n4,\u{2264}0.05\n5,>=2e1\n");
+    let x = numbers(&table, "x");
+    assert_eq!(x[..3], [0.05, 0.1, 20.0]);
+    assert!(x[3].is_nan());
+    assert_eq!(x[4..], [0.05, 20.0]);
+    assert_eq!(texts(&table, "x_censored"), ["<", "", ">", "", "<", ">"]);
+    let said = table.reasons.iter().find(|r| r.contains("limit")).unwrap();
+    assert_eq!(
+        said,
+        "`x` has 2 below a limit and 2 above a limit; the column `x_censored` says which"
+    );
+    // The first rows have a cell for every column.
+    assert!(table.head.iter().all(|row| row.len() == table.columns.len()), "{:?}", table.head);
+    assert_eq!(table.head[0], ["0", "<0.05", "<"]);
+    // A column between others moves those behind it.
+    let table = read("x,t,y\n<1,0,5\n2,1,>6\n");
+    let names: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["x", "x_censored", "t", "y", "y_censored"]);
+    assert_eq!(table.head, [["<1", "<", "0", "5", ""], ["2", "", "1", ">6", ">"]]);
+}
+
+#[test]
+fn limits_follow_the_rules_of_numbers() {
+    let table = read_comma("t;x\n0;<0,05\n1;0,1\n");
+    assert_eq!(numbers(&table, "x"), [0.05, 0.1]);
+    check_refused(
+        "t;x\n0;<0,05\n1;1\n",
+        "line 2, column `x`: `<0,05` seems to be a number with a decimal comma",
+    );
+    for text in ["t,x\n0,<low\n1,1\n2,2\n", "t,x\n0,<\n1,1\n2,2\n", "t,x\n0,<<1\n1,1\n2,2\n"] {
+        assert!(matches!(refuse(text), DataError::NotANumber { .. }), "{text}");
+    }
+    let both = refuse("t,x,x_censored\n0,<1,<\n1,2,\n");
+    assert!(matches!(both, DataError::TwoLimits { .. }), "{both}");
+    assert!(both.advice().contains("one way"));
+    // Marks in a column of their own are text like any other.
+    let table = read("t,x,x_censored\n0,1,<\n1,2,\n");
+    assert_eq!(texts(&table, "x_censored"), ["<", ""]);
 }

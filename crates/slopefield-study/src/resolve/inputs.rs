@@ -2,7 +2,7 @@
 
 use super::{Resolved, number_column};
 use crate::error::Problem;
-use crate::file::DataSource;
+use crate::file::{ColumnNames, DataSource};
 use crate::load::TableData;
 use crate::signal::{Signal, Signals};
 use slopefield_lang::Model;
@@ -30,7 +30,15 @@ pub(super) fn signals(
     let mut list = Vec::with_capacity(model.inputs.len());
     for input in &model.inputs {
         let (name, column) = (&input.name, columns.source.columns.get(&input.name));
-        let column = column.unwrap_or(&input.column);
+        let column = match column.map(ColumnNames::names) {
+            None => &input.column,
+            Some([one]) => one,
+            Some(several) => {
+                let message = format!("the input `{name}` takes one column, not {}", several.len());
+                problems.push(Problem::error(format!("{place}.columns"), message));
+                continue;
+            }
+        };
         let values = match number_column(columns.table, column) {
             Ok(values) => values,
             Err(why) => {

@@ -137,7 +137,7 @@ impl Points {
     ) -> Result<(Points, Vec<String>), StudyError> {
         let refuse = |message| StudyError::Study(vec![Problem::error("table", message)]);
         let mut points = Points::default();
-        let mut others = table.text.clone();
+        let mut others: Vec<String> = table.text.iter().map(|c| c.0.clone()).collect();
         for (name, values) in &table.numeric {
             if known(name) {
                 points.names.push(name.clone());
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn rows_of_a_table_are_trajectories() {
         let numeric = vec![("chain".into(), vec![0.0, 1.0]), ("k".into(), vec![0.3, 0.4])];
-        let table = TableData { numeric, text: vec!["remark".into()] };
+        let table = TableData { numeric, text: vec![("remark".into(), Vec::new())] };
         let (points, others) = Points::of_table(&table, |name| name == "k").unwrap();
         assert_eq!((points.names, points.values), (vec!["k".into()], vec![vec![0.3, 0.4]]));
         assert_eq!(others, ["remark", "chain"]);

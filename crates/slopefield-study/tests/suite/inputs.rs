@@ -515,7 +515,7 @@ mod studies {
 
     fn table(columns: &[(&str, &[f64])]) -> TableData {
         let numeric = columns.iter().map(|(n, v)| ((*n).to_owned(), v.to_vec())).collect();
-        TableData { numeric, text: vec!["note".into()] }
+        TableData { numeric, text: vec![("note".into(), Vec::new())] }
     }
 
     /// The reservoir sampled between the knots, with another start and the rain doubled.

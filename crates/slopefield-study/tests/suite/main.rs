@@ -14,6 +14,7 @@ mod gradients_implicit;
 mod gradients_random;
 mod hessian;
 mod inputs;
+mod measured;
 mod observed_delays;
 mod path_moments;
 mod problems;

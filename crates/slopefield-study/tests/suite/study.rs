@@ -27,7 +27,7 @@ fn study(text: &str) -> StudyFile {
 
 fn table(columns: &[(&str, &[f64])]) -> TableData {
     let numeric = columns.iter().map(|(n, v)| ((*n).to_owned(), v.to_vec())).collect();
-    TableData { numeric, text: vec!["note".into()] }
+    TableData { numeric, text: vec![("note".into(), Vec::new())] }
 }
 
 fn tables() -> BTreeMap<String, TableData> {

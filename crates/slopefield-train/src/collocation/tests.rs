@@ -56,7 +56,7 @@ fn problem() -> Problem {
         let value =
             |t: &f64| (1.0 + observation as f64) / (1.0 + (-t).exp()) + 0.1 * (9.0 * t).sin();
         let values = times.iter().map(value).collect();
-        Series { observation, times, values, held_out: Vec::new() }
+        Series { observation, times, values, ..Series::default() }
     };
     let observation = |name: &str, value| ObservationSpec {
         over_paths: None,

@@ -6,7 +6,7 @@ use super::{Methods, Sums};
 use crate::failure::{Failure, FailureKind};
 use crate::grid::{Grid, Point as Measured};
 use crate::noise::Term;
-use crate::problem::{Experiment, ModelKernels, ObservationSpec, Problem, Source};
+use crate::problem::{Censoring, Experiment, ModelKernels, ObservationSpec, Problem, Source};
 use slopefield_adjoint::{Evaluated, GradientMethod, steady_states};
 use slopefield_kernel::{Cotangent, Point};
 use slopefield_solve::{
@@ -437,9 +437,14 @@ pub(super) fn term(
     at: Point<'_>,
     (value, arguments): (f64, &[f64]),
 ) -> Result<Term, Failure> {
-    spec.noise.term(point.y, value, arguments).map_err(|error| {
+    point.term(spec.noise, value, arguments).map_err(|error| {
+        let side = match point.censoring {
+            Censoring::Measured => "",
+            Censoring::Below => "below ",
+            Censoring::Above => "above ",
+        };
         let message = format!(
-            "experiment {}: observation {} at t = {}: {error} (measured {}, model {value})",
+            "experiment {}: observation {} at t = {}: {error} (measured {side}{}, model {value})",
             experiment.name, spec.name, at.t, point.y
         );
         let mut failure = Failure::new(FailureKind::Noise, message);

@@ -248,7 +248,7 @@ impl ExperimentLoss {
                 let arguments = &compare.observed[spec.noise_args.clone()];
                 let value = compare.observed[spec.value];
                 // That the term exists is known: the comparison would have failed.
-                let Ok(w) = spec.noise.information(point.y, value, arguments) else { continue };
+                let Ok(w) = point.information(spec.noise, value, arguments) else { continue };
                 let slot =
                     |i: usize| if i == 0 { spec.value } else { spec.noise_args.start + i - 1 };
                 for (a, row) in w.iter().enumerate() {

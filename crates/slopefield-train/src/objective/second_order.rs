@@ -327,7 +327,7 @@ impl Seen<'_> {
                 weights.value[slot] += d;
             }
             // The term exists, so its second derivatives do.
-            let Ok(bent) = spec.noise.curvature(point.y, value, arguments) else { continue };
+            let Ok(bent) = point.curvature(spec.noise, value, arguments) else { continue };
             let slots = || std::iter::once(spec.value).chain(spec.noise_args.clone());
             for (row, slot) in bent.iter().zip(slots()) {
                 let change: f64 = row.iter().zip(slots()).map(|(b, k)| b * seen.change[k]).sum();

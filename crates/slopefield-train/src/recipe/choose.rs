@@ -131,10 +131,7 @@ pub(crate) fn turning_points(experiments: &[Experiment]) -> usize {
     let mut most = 0;
     for e in experiments.iter().filter(|e| !e.steady) {
         for s in &e.series {
-            let mut points: Vec<(f64, f64)> = (0..s.times.len())
-                .filter(|&i| !s.is_held_out(i) && !s.values[i].is_nan())
-                .map(|i| (s.times[i], s.values[i]))
-                .collect();
+            let mut points: Vec<(f64, f64)> = s.measured().collect();
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
             let values: Vec<f64> = points.into_iter().map(|(_, v)| v).collect();
             most = most.max(swings(&values));

@@ -156,7 +156,7 @@ fn decay() -> Objective {
             params: vec![Source::Theta(0)],
             fixed_initial: Vec::new(),
             steady: false,
-            series: vec![Series { observation: 0, times, values, held_out: Vec::new() }],
+            series: vec![Series { observation: 0, times, values, ..Series::default() }],
         }],
         settings: Settings { rtol: 1e-10, atol: vec![1e-12], ..Settings::default() },
         l2: 0.0,

@@ -27,7 +27,7 @@ pub fn section(view: &RunView, block: &[f64], model: &Model) -> String {
     }
     let mut text = String::from(
         "<h2>Residuals</h2>\n<p class=\"note\">Measurement minus model, of the logarithms where the \
-         noise is log-normal, divided by the root mean square of those trained on. Over time they \
+         noise is log-normal, divided by the root mean square of those trained on; values below or above a limit have none. Over time they \
          should look like noise without a pattern. Where their distribution is normal, the points of \
          the second figure lie on the line; other noise models have other shapes.</p>\n",
     );
@@ -58,7 +58,12 @@ fn of_run(view: &RunView, block: &[f64], model: &Model) -> Vec<Residuals> {
                 held_out: Vec::new(),
             };
             let points = s.times.of(block).iter().zip(s.values.of(block)).zip(s.held_out.of(block));
-            for ((t, y), held) in points {
+            let limits = s.censored.of(block);
+            for (k, ((t, y), held)) in points.enumerate() {
+                // A limit has no residual.
+                if limits.get(k).is_some_and(|side| *side != 0.0) {
+                    continue;
+                }
                 // Stored curves hold the times of the points exactly.
                 let at = times.partition_point(|x| x < t);
                 if times.get(at) != Some(t) {

@@ -77,8 +77,10 @@ export function residualFigure(run: RunView, block: Float64Array, index: number,
       const m = interpolate(curves.times, model, t);
       return logs[k] ? Math.log(y[i] as number) - Math.log(m) : (y[i] as number) - m;
     });
+    // A limit has no residual.
+    const limit = take(block, s.censored);
     const part = (wanted: boolean) => {
-      const at = [...x.keys()].filter((i) => (held[i] ?? 0) > 0 === wanted);
+      const at = [...x.keys()].filter((i) => (held[i] ?? 0) > 0 === wanted && (limit[i] ?? 0) === 0);
       return { x: at.map((i) => x[i] as number), y: at.map((i) => residual[i] as number) };
     };
     return [

@@ -1,6 +1,7 @@
 // The open project of the recorded host: edits with undo, and what the study amounts to.
 
 import type { Edit, ProjectView, UncertaintySummary, UncertaintyView, RunView, StudyFile, StudyProblem, StudyReport } from "../../generated/api";
+import { namesOf } from "../../model/columns";
 import type { Framed } from "../frame";
 import { Block } from "./block";
 import { check } from "./language";
@@ -118,7 +119,7 @@ export class FakeProject {
       const times = table?.columns.find((c) => c.name === source?.time)?.values ?? [];
       const [low, high] = range(e.hold_out);
       const series = observations.flatMap((o) => {
-        const column = table?.columns.find((c) => c.name === source?.columns[o.name]);
+        const column = table?.columns.find((c) => namesOf(source?.columns[o.name])[0] === c.name);
         if (!column) return [];
         return [{ observation: o.name, times, values: column.values, heldOut: times.map((t) => (t >= low && t <= high ? 1 : 0)) }];
       });
@@ -147,7 +148,7 @@ export class FakeProject {
         name: e.name,
         start: e.start,
         hold_out_from: e.holdOutFrom,
-        series: e.series.map((s) => ({ observation: s.observation, times: block.put(s.times), values: block.put(s.values), held_out: block.put(s.heldOut) })),
+        series: e.series.map((s) => ({ observation: s.observation, times: block.put(s.times), values: block.put(s.values), held_out: block.put(s.heldOut), censored: block.put([]) })),
       })),
       stages: known ? recipe.stages : [],
       recipe_reason: known ? recipe.reason : "",

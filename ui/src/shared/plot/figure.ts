@@ -10,6 +10,8 @@ export type Series = {
   x: ArrayLike<number>;
   y: ArrayLike<number>;
   look: Look;
+  /** Points as triangles that point to where the quantity is: beyond a limit. */
+  beyond?: "below" | "above";
   /** A third number of each point, said under the pointer. */
   values?: ArrayLike<number>;
   colour: Colour;

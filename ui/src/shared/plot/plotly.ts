@@ -54,7 +54,8 @@ function traceOf(s: Series, theme: PlotTheme): object {
     s.look === "hollow"
       ? { color: theme.surface, size: 7, line: { color: colour, width: 1.6 } }
       : { color: colour, size: 7, line: { color: theme.surface, width: 1 } };
-  return { ...common, mode: "markers", marker };
+  const symbol = s.beyond === undefined ? {} : { symbol: s.beyond === "below" ? "triangle-down" : "triangle-up", size: 9 };
+  return { ...common, mode: "markers", marker: { ...marker, ...symbol } };
 }
 
 /** A place on an axis as pictures have it: on a logarithmic one in powers of ten. */

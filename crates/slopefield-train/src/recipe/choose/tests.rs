@@ -14,7 +14,12 @@ fn data(count: usize, periods: f64) -> Vec<Experiment> {
         params: vec![Source::Theta(0)],
         steady: false,
         fixed_initial: vec![],
-        series: vec![crate::problem::Series { observation: 0, times, values, held_out: vec![] }],
+        series: vec![crate::problem::Series {
+            observation: 0,
+            times,
+            values,
+            ..Default::default()
+        }],
     }]
 }
 

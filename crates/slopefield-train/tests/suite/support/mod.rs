@@ -185,7 +185,7 @@ pub fn observation(name: &str, noise: NoiseKind, value: usize) -> ObservationSpe
 }
 
 pub fn series(observation: usize, times: &[f64], values: &[f64]) -> Series {
-    Series { observation, times: times.into(), values: values.into(), held_out: Vec::new() }
+    Series { observation, times: times.into(), values: values.into(), ..Series::default() }
 }
 
 /// One experiment whose model parameters are the elements of θ in order.
