@@ -34,19 +34,27 @@ impl Found {
     /// BLAKE3 of the library file in hexadecimal, or of the coefficients of a tableau plugin: what a
     /// project records, so that a result says what made it.
     pub fn hash(&self) -> io::Result<String> {
+        hash_file(&self.hashed()?)
+    }
+
+    /// The file that [`Found::hash`] is of.
+    pub(crate) fn hashed(&self) -> io::Result<PathBuf> {
         if self.manifest.as_ref().is_some_and(Manifest::is_tableau) {
-            return hash_file(&self.path.join(crate::tableau::FILE));
+            return Ok(self.path.join(crate::tableau::FILE));
         }
-        let path = self.library().ok_or_else(|| {
+        self.library().ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotFound, "the plugin has no library for this machine")
-        })?;
-        hash_file(&path)
+        })
     }
 }
 
 pub(crate) fn hash_file(path: &Path) -> io::Result<String> {
+    hash_reader(fs::File::open(path)?)
+}
+
+pub(crate) fn hash_reader(bytes: impl io::Read) -> io::Result<String> {
     let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(fs::File::open(path)?)?;
+    hasher.update_reader(bytes)?;
     Ok(hasher.finalize().to_hex().to_string())
 }
 
@@ -57,7 +65,7 @@ pub struct Places {
     pub bundled: Vec<PathBuf>,
     /// Folders of the user, in order of search, after the bundled ones.
     pub others: Vec<PathBuf>,
-    /// Takes the private copies of libraries.
+    /// Takes the private copies of libraries, and what the list of plugins remembers of them.
     pub cache: PathBuf,
 }
 

@@ -19,6 +19,7 @@ mod names;
 mod native;
 mod networks;
 mod registry;
+mod scan;
 mod tableau;
 mod trust;
 
@@ -31,5 +32,6 @@ pub use manifest::{CAPS, LibraryFile, Manifest, Provides, ProvidesKind, platform
 pub use native::{PluginSolver, c_options, linked_solver, open_library, set_log, spelled_options};
 pub use networks::PluginNetworks;
 pub use registry::{Plugin, Registry};
+pub use scan::ScanCache;
 pub use tableau::{register_tableaus, tableau_problem};
 pub use trust::{Trust, TrustState};

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The record of trusted plugins.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,14 +161,24 @@ impl TrustState {
     }
 }
 
-/// Writes a record of the user's settings: a file beside it, then renaming.
+/// Writes a record of the user's settings: a file beside it, then renaming. The file has a name of
+/// its own each time, because the application and a command may write at once.
 pub(crate) fn replace(file: &Path, content: &impl Serialize) -> io::Result<()> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
-    let beside = file.with_extension("json.new");
-    fs::write(&beside, serde_json::to_vec_pretty(content)?)?;
-    fs::rename(beside, file)
+    let turn = COUNT.fetch_add(1, Ordering::Relaxed);
+    let beside = file.with_extension(format!("json.{}-{turn}.new", std::process::id()));
+    let written = serde_json::to_vec_pretty(content)
+        .map_err(io::Error::from)
+        .and_then(|text| fs::write(&beside, text))
+        .and_then(|()| fs::rename(&beside, file));
+    if written.is_err() {
+        // The first error counts.
+        let _ = fs::remove_file(&beside);
+    }
+    written
 }
 
 fn record(file: &Path, error: &dyn std::fmt::Display) -> PluginError {

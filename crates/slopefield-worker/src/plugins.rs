@@ -9,8 +9,8 @@ use slopefield_api::{ApiError, Code};
 use slopefield_graph::network::{BuiltinNetworks, NetworkError, NetworkGraph, NetworkLibrary};
 use slopefield_lang::{Network, OptionValue};
 use slopefield_plugin_host::{
-    Crashes, Found, Places, PluginError, PluginNetworks, ProvidesKind, Registry, Trust, TrustState,
-    register_tableaus, tableau_problem,
+    Crashes, Found, Places, PluginError, PluginNetworks, ProvidesKind, Registry, ScanCache, Trust,
+    TrustState, register_tableaus, tableau_problem,
 };
 use slopefield_project::{Fact, FactKind};
 use slopefield_solve::Stepper;
@@ -164,7 +164,8 @@ impl Plugins {
         self
     }
 
-    /// What is installed, by the manifests: nothing of it runs.
+    /// What is installed, by the manifests: nothing of it runs. Libraries that look as they did are
+    /// not read again.
     pub fn list(&self) -> PluginList {
         let (trust, damaged) = match Trust::read(&self.record) {
             Ok(trust) => (trust, None),
@@ -182,8 +183,16 @@ impl Plugins {
             (Err(problem), _) => Some(problem.clone()),
             _ => None,
         };
-        let plugins =
-            found.iter().map(|f| view(f, &trust, damaged.as_ref(), disabled(f))).collect();
+        let mut scan = ScanCache::read(&self.places.cache);
+        let plugins = found
+            .iter()
+            .map(|f| {
+                let library = scan.hash(f).unwrap_or_default();
+                view(f, library, &trust, damaged.as_ref(), disabled(f))
+            })
+            .collect();
+        // Without the record the next list takes longer, which is no reason to fail.
+        let _ = scan.write(&self.places.cache);
         let folders = self.places.bundled.iter().chain(&self.places.others);
         let folders = folders.map(|f| f.to_string_lossy().into_owned()).collect();
         PluginList { plugins, folders }
@@ -209,6 +218,8 @@ impl Plugins {
             error(Code::File, format!("the library of {} cannot be read: {e}", request.id))
         })?;
         if found.manifest_hash.as_ref() != Some(&request.manifest) || library != request.library {
+            // The list may have shown what it remembered; looking again shall show what is there.
+            ScanCache::remove(&self.places.cache);
             return Err(advised(
                 Code::Request,
                 format!("the plugin {} has changed since it was shown", request.id),
@@ -280,14 +291,15 @@ fn refused(problem: &PluginError) -> ApiError {
     error(Code::Request, problem.to_string())
 }
 
+/// One line of the list; `library` is the hash of its library, empty when that cannot be read.
 fn view(
     found: &Found,
+    library: String,
     trust: &Trust,
     damaged: Option<&PluginError>,
     disabled: Option<PluginError>,
 ) -> PluginView {
     let m = found.manifest.as_ref();
-    let library = found.hash().unwrap_or_default();
     let state = trust.state(found, &library);
     let offers = |network: bool| {
         let all = m.into_iter().flat_map(|m| m.provides.iter().map(|p| (m.id.as_str(), p)));
@@ -384,5 +396,59 @@ mod tests {
         assert!(plugins.build("org.example.a/b", 1, 1, &[]).is_err());
         let report = look();
         assert!(!report.ok && report.rendered.contains("org.example.a/b"), "{}", report.rendered);
+    }
+
+    /// A hash that the list remembers wrongly can be shown; it cannot be trusted, and is forgotten then.
+    #[test]
+    fn what_the_list_remembers_is_not_what_is_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (plugins, cache) = (folder.path().join("plugins"), folder.path().join("cache"));
+        let platform = slopefield_plugin_host::platform();
+        let place = plugins.join("org.example.a/1.0.0");
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::write(place.join("a.so"), b"").unwrap();
+        let manifest = format!(
+            "manifest = 1\nid = \"org.example.a\"\nversion = \"1.0.0\"\nname = \"A\"\n\
+             license = \"MIT\"\n[native]\nabi = \"1.0\"\n\
+             [native.library.{platform}]\nfile = \"a.so\"\n\
+             [[provides]]\nkind = \"solver\"\nid = \"s\"\nname = \"S\"\n"
+        );
+        std::fs::write(place.join("plugin.toml"), manifest).unwrap();
+        let plugins = Plugins::new(&Folders {
+            plugins: vec![plugins],
+            plugin_cache: cache.clone(),
+            settings: folder.path().join("settings"),
+            ..Folders::default()
+        });
+        let shown = || {
+            let [plugin] = <[PluginView; 1]>::try_from(plugins.list().plugins).unwrap();
+            assert_eq!(plugin.problem.is_some(), plugin.trust.state != PluginState::Trusted);
+            plugin.trust
+        };
+        // Young files are not remembered.
+        let record = cache.join("scan.json");
+        let right = shown().library;
+        // BLAKE3 of nothing, from the paper's test vectors.
+        assert_eq!(right, "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
+        assert!(!record.exists());
+        std::thread::sleep(std::time::Duration::from_millis(2100));
+        assert_eq!(shown().library, right);
+        let text = std::fs::read_to_string(&record).unwrap();
+        let wrong = "7".repeat(64);
+        std::fs::write(&record, text.replace(&right, &wrong)).unwrap();
+        let believed = shown();
+        assert_eq!(believed.library, wrong);
+        let request = |trust: PluginTrust| TrustRequest {
+            id: "org.example.a".into(),
+            version: "1.0.0".into(),
+            manifest: trust.manifest,
+            library: trust.library,
+        };
+        let refused = plugins.trust(&request(believed)).unwrap_err();
+        assert!(refused.message.contains("has changed since it was shown"), "{refused:?}");
+        let seen = shown();
+        assert_eq!(seen.library, right);
+        plugins.trust(&request(seen)).unwrap();
+        assert_eq!(shown().state, PluginState::Trusted);
     }
 }

@@ -10,7 +10,7 @@ pub(crate) const SUITE: Suite = Suite {
     name: "plugins",
     about: "plugins: finding and comparing them with what the user trusts, and their interface",
     cases: || {
-        let mut cases = vec![scan::case()];
+        let mut cases = Vec::from(scan::cases());
         cases.extend(interface::cases());
         cases
     },

@@ -1,26 +1,40 @@
 //! The list of plugins: 50 manifests read and checked, 50 libraries of 512 KiB hashed and compared
-//! with the record of trust. Nothing of them runs, so the libraries need not be any.
+//! with the record of trust; and the same when the record of the list before has the hashes. Nothing
+//! of the plugins runs, so the libraries need not be any.
 
 use crate::suite::{Case, Check, Reference, Saved, Target, Trial};
 use crate::{BenchError, Subject};
-use slopefield_plugin_host::{Places, Trust, TrustState, platform};
+use slopefield_plugin_host::{Places, ScanCache, Trust, TrustState, platform};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 const PLUGINS: usize = 50;
 const LIBRARY_BYTES: usize = 512 << 10;
 
-/// See the module.
-pub(crate) fn case() -> Case {
+/// Longer than files have to be left alone until the list remembers them.
+const SETTLED: Duration = Duration::from_millis(2100);
+
+/// The first list, and one that finds what the list before has written down.
+pub(crate) fn cases() -> [Case; 2] {
+    let first = "50 plugins found, their libraries of 512 KiB hashed, trust looked up";
+    let again = "the same when the hashes are in the record of the list before";
+    [case("scan", first, 0.2, false), case("scan-again", again, 0.02, true)]
+}
+
+fn case(name: &'static str, about: &str, target: f64, again: bool) -> Case {
+    let saved = if again { "plugins: scan of 50 again" } else { "plugins: scan of 50" };
     Case {
-        name: "scan".into(),
-        about: "50 plugins found, their libraries of 512 KiB hashed, trust looked up".into(),
-        target: Some(Target::Seconds(0.2)),
-        saved: Saved { bench: "core", case: "plugins: scan of 50".into(), metric: "time" },
-        prepare: Box::new(|_| {
-            let scan = Scan::new()?;
-            // All are found, none has a problem, all are trusted, each offers two solvers.
-            let counts = [PLUGINS as f64, 0.0, PLUGINS as f64, 2.0 * PLUGINS as f64];
+        name: name.into(),
+        about: about.into(),
+        target: Some(Target::Seconds(target)),
+        saved: Saved { bench: "core", case: saved.into(), metric: "time" },
+        prepare: Box::new(move |_| {
+            let scan = Scan::new(again)?;
+            // All are found, none has a problem, all are trusted, each offers two solvers; all
+            // libraries are read, or none.
+            let n = PLUGINS as f64;
+            let counts = [n, 0.0, n, 2.0 * n, if again { 0.0 } else { n }];
             Ok(Trial {
                 ours: Box::new(scan),
                 comparator: None,
@@ -39,6 +53,8 @@ pub(crate) fn case() -> Case {
 struct Scan {
     folder: Folder,
     trust: Trust,
+    /// The record of the list before is used.
+    again: bool,
 }
 
 struct Folder(PathBuf);
@@ -51,41 +67,58 @@ impl Drop for Folder {
 }
 
 impl Scan {
-    fn new() -> Result<Scan, BenchError> {
+    fn new(again: bool) -> Result<Scan, BenchError> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let (pid, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = Folder(std::env::temp_dir().join(format!("slopefield-scan-{pid}-{next}")));
-        for i in 0..PLUGINS {
-            install(&folder.0, i).map_err(|source| BenchError::File {
-                path: folder.0.clone(),
-                action: "written",
-                source,
-            })?;
-        }
-        let mut scan = Scan { folder, trust: Trust::default() };
-        for found in scan.places().discover() {
-            if let Ok(hash) = found.hash() {
-                scan.trust.add(&found, &hash);
-            }
-        }
+        let mut scan = Scan { folder, trust: Trust::default(), again };
+        scan.prepare().map_err(|source| BenchError::File {
+            path: scan.folder.0.clone(),
+            action: "written",
+            source,
+        })?;
         Ok(scan)
     }
 
-    fn places(&self) -> Places {
-        Places { others: vec![self.folder.0.clone()], ..Places::default() }
+    fn prepare(&mut self) -> std::io::Result<()> {
+        let places = self.places();
+        for i in 0..PLUGINS {
+            install(&places.others[0], i)?;
+        }
+        if self.again {
+            std::thread::sleep(SETTLED);
+        }
+        let mut record = ScanCache::default();
+        for found in places.discover() {
+            let hash = record.hash(&found)?;
+            self.trust.add(&found, &hash);
+        }
+        if self.again { record.write(&places.cache) } else { Ok(()) }
     }
 
-    /// What the list of plugins reads: found, with a problem, trusted, offered.
-    fn scan(&self) -> [f64; 4] {
-        let mut counts = [0.0; 4];
-        for found in self.places().discover() {
+    fn places(&self) -> Places {
+        Places {
+            others: vec![self.folder.0.join("plugins")],
+            cache: self.folder.0.join("cache"),
+            ..Places::default()
+        }
+    }
+
+    /// What the list of plugins reads: found, with a problem, trusted, offered, libraries read.
+    fn scan(&self) -> [f64; 5] {
+        let mut counts = [0.0; 5];
+        let places = self.places();
+        let mut record =
+            if self.again { ScanCache::read(&places.cache) } else { ScanCache::default() };
+        for found in places.discover() {
             counts[0] += 1.0;
             counts[1] += f64::from(u8::from(found.problem.is_some()));
-            let hash = found.hash().unwrap_or_default();
+            let hash = record.hash(&found).unwrap_or_default();
             let trusted = self.trust.state(&found, &hash) == TrustState::Trusted;
             counts[2] += f64::from(u8::from(trusted));
             counts[3] += found.manifest.map_or(0.0, |m| m.provides.len() as f64);
         }
+        counts[4] = record.reads() as f64;
         counts
     }
 }

@@ -79,7 +79,7 @@ fn plain(about: &fs::Metadata) -> io::Result<()> {
 
 /// A folder that only this user may enter.
 #[cfg(unix)]
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut permissions = fs::metadata(folder)?.permissions();
@@ -92,7 +92,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
 
 /// The folder inherits the rights of the user's own data folder.
 #[cfg(not(unix))]
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 

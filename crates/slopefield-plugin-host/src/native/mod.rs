@@ -24,6 +24,7 @@ mod stepper;
 
 pub(crate) use build::build_network;
 use image::Image;
+pub(crate) use image::make_private;
 pub(crate) use library::{Library, NetworkEntry, SolverEntry};
 pub use library::{open_library, set_log};
 pub use linked::linked_solver;
