@@ -842,6 +842,8 @@ pub struct RunView {
     pub history_parameters: Slice,
     /// Scores per observation.
     pub scores: Vec<Score>,
+    /// Information criteria.
+    pub criteria: Criteria,
     /// Notes of the log: iteration and sentence.
     pub log: Vec<(u32, String)>,
     /// Versions, seed, solver, gradient, hashes: name and value.
@@ -886,6 +888,21 @@ pub struct Score {
     pub held_out_rmse: Option<f64>,
 }
 
+/// Information criteria of a fit, by which models of the same measurements compare.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct Criteria {
+    /// Free parameters that were fitted, weights of networks among them.
+    pub free: u32,
+    /// Measurements that were trained on.
+    pub points: u32,
+    /// Akaike's information criterion.
+    pub aic: Option<f64>,
+    /// Schwarz's (Bayesian) information criterion.
+    pub bic: Option<f64>,
+    /// What is lacking where there are no criteria.
+    pub lacking: Option<String>,
+}
+
 // ---- command line --------------------------------------------------------------------------
 
 /// Trains a study from files.
@@ -912,6 +929,9 @@ pub struct FitReply {
     pub parameters: BTreeMap<String, f64>,
     /// Log-likelihood of the training data with all constants.
     pub log_likelihood: Option<f64>,
+    /// Information criteria.
+    #[serde(flatten)]
+    pub criteria: Criteria,
     /// Training loss.
     pub loss: f64,
     /// Loss per point on the hold-out.

@@ -1,6 +1,7 @@
 //! Training a prepared study: runs the recipe, writes the run into a project as it goes, tells
 //! progress.
 
+use crate::comparing;
 use crate::failure::{self, error};
 use crate::isolation::record::{Record, Tell};
 use crate::numbers::Numbers;
@@ -606,7 +607,7 @@ impl Store {
         self.state = RunState {
             iterations: fit.iterations as u32,
             best_loss: Some(fit.loss).filter(|l| l.is_finite()),
-            log_likelihood: fit.log_likelihood.filter(|l| l.is_finite()),
+            log_likelihood: log_likelihood(fit),
             hold_out: fit.hold_out.filter(|h| h.is_finite()),
             seconds: self.before + seconds,
         };
@@ -660,13 +661,22 @@ fn facts(prepared: &Prepared, mut facts: Vec<Fact>) -> Vec<Fact> {
     facts
 }
 
+/// Log-likelihood of all points that were to be trained on; none where training ended before the
+/// whole time span counted.
+fn log_likelihood(fit: &Fit) -> Option<f64> {
+    fit.log_likelihood.filter(|l| l.is_finite() && fit.horizon >= 1.0)
+}
+
 /// The numbers of a fit for the command line.
 pub fn reply(prepared: &Prepared, outcome: &Outcome) -> api::FitReply {
     let names = prepared.theta_names.iter().take(prepared.scalars).cloned();
     let scores = runs::scores_of(&prepared.model.model, &prepared.resolved, &outcome.curves);
+    let (model, free) = (&prepared.model.model, outcome.fit.theta.len());
+    let log_likelihood = log_likelihood(&outcome.fit);
     api::FitReply {
         parameters: names.zip(outcome.fit.theta.iter().copied()).collect(),
-        log_likelihood: outcome.fit.log_likelihood,
+        log_likelihood,
+        criteria: comparing::criteria(model, &prepared.resolved, log_likelihood, free),
         loss: outcome.fit.loss,
         hold_out: outcome.fit.hold_out,
         iterations: outcome.fit.iterations as u32,

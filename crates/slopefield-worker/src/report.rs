@@ -58,6 +58,9 @@ fn page(
         s.number, s.iterations, s.seconds
     );
     let _ = writeln!(body, "<div class=\"figures\">{}</div>", figures(view));
+    if let Some(lacking) = &view.criteria.lacking {
+        let _ = writeln!(body, "<p class=\"note\">AIC and BIC: {}.</p>", escape(lacking));
+    }
     body += "<h2>Fit and forecast</h2>\n";
     for (i, curve) in view.curves.iter().enumerate() {
         let experiment = view.experiments.iter().find(|e| e.name == curve.experiment);
@@ -136,6 +139,8 @@ fn figures(view: &RunView) -> String {
     card("loss", s.loss);
     card("log-likelihood", s.log_likelihood);
     card("hold-out loss per point", s.hold_out);
+    card("AIC", view.criteria.aic);
+    card("BIC", view.criteria.bic);
     cards
 }
 

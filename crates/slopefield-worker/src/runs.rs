@@ -1,5 +1,6 @@
 //! Runs of a project, as the window, the forecast and the report show them.
 
+use crate::comparing;
 use crate::failure::error;
 use crate::model::finite;
 use crate::numbers::Numbers;
@@ -127,11 +128,14 @@ pub fn view(project: &Project, id: &str, numbers: &mut Numbers) -> Result<RunVie
     for (name, hash) in &frozen.detail.tables {
         provenance.push((format!("table {name}, BLAKE3"), hash.clone()));
     }
+    let free = best.scalars.len() + best.weights.iter().map(|w| w.values.len()).sum::<usize>();
+    let (model, resolved) = (&frozen.model, &frozen.resolved);
     Ok(RunView {
         summary: summary(&run),
         model: frozen.detail.model_text.clone(),
         parameters: parameters(&frozen.model, &start, &best),
-        scores: scores_of(&frozen.model, &frozen.resolved, &curves),
+        scores: scores_of(model, resolved, &curves),
+        criteria: comparing::criteria(model, resolved, run.log_likelihood, free),
         curves: curve_views(&curves, numbers),
         experiments: session::experiments(&frozen.model, &frozen.resolved, numbers),
         history_iterations: numbers.add(history.iterations.iter().map(|&i| f64::from(i))),

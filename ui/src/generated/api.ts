@@ -394,6 +394,31 @@ points: number,
 inside: number, };
 
 /**
+ * Information criteria of a fit, by which models of the same measurements compare.
+ */
+export type Criteria = { 
+/**
+ * Free parameters that were fitted, weights of networks among them.
+ */
+free: number, 
+/**
+ * Measurements that were trained on.
+ */
+points: number, 
+/**
+ * Akaike's information criterion.
+ */
+aic: number | null, 
+/**
+ * Schwarz's (Bayesian) information criterion.
+ */
+bic: number | null, 
+/**
+ * What is lacking where there are no criteria.
+ */
+lacking: string | null, };
+
+/**
  * NVIDIA's own libraries, as files; both are needed to reach cards through CUDA.
  */
 export type CudaView = { 
@@ -713,7 +738,27 @@ scores: Array<Score>,
 /**
  * Losses where trainings from several places ended, best first; empty with one start.
  */
-starts: Array<number>, };
+starts: Array<number>, 
+/**
+ * Free parameters that were fitted, weights of networks among them.
+ */
+free: number, 
+/**
+ * Measurements that were trained on.
+ */
+points: number, 
+/**
+ * Akaike's information criterion.
+ */
+aic: number | null, 
+/**
+ * Schwarz's (Bayesian) information criterion.
+ */
+bic: number | null, 
+/**
+ * What is lacking where there are no criteria.
+ */
+lacking: string | null, };
 
 /**
  * Trains a study from files.
@@ -1942,6 +1987,10 @@ history_parameters: Slice,
  * Scores per observation.
  */
 scores: Array<Score>, 
+/**
+ * Information criteria.
+ */
+criteria: Criteria, 
 /**
  * Notes of the log: iteration and sentence.
  */

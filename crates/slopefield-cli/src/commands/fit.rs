@@ -4,7 +4,7 @@ use super::{Session, path};
 use crate::arguments::Fit;
 use crate::output::{self, number};
 use crate::progress::Bar;
-use slopefield_api::types::{FitReply, FitRequest};
+use slopefield_api::types::{Criteria, FitReply, FitRequest};
 use slopefield_api::{ApiError, Command};
 use std::process::ExitCode;
 
@@ -36,6 +36,7 @@ pub async fn run(session: &Session, fit: Fit) -> Result<ExitCode, ApiError> {
     if let Some(l) = reply.log_likelihood {
         text += &format!("log-likelihood  {}\n", number(l));
     }
+    text += &criteria(&reply.criteria);
     if let Some(h) = reply.hold_out {
         text += &format!("hold-out        {} per point\n", number(h));
     }
@@ -66,4 +67,15 @@ pub async fn run(session: &Session, fit: Fit) -> Result<ExitCode, ApiError> {
         eprintln!("\nwritten to {out}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line for each criterion, with what it counts or with what is lacking.
+fn criteria(c: &Criteria) -> String {
+    let counted = format!("{} free parameters, {} points", c.free, c.points);
+    let lacking = c.lacking.clone().unwrap_or_default();
+    let line = |name: &str, value: Option<f64>| match value {
+        Some(value) => format!("{name:<16}{} ({counted})\n", number(value)),
+        None => format!("{name:<16}{lacking}\n"),
+    };
+    line("AIC", c.aic) + &line("BIC", c.bic)
 }

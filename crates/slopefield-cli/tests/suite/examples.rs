@@ -36,6 +36,48 @@ fn hudson_bay_maximum_likelihood() {
     close(number(&fit["loss"]), 122.925951, 1e-8);
 }
 
+/// By hand from the log-likelihood that SciPy found: `2·8 + 2·122.925951` and
+/// `8 ln 42 + 2·122.925951`, with `ln 42 = 3.7376696183`.
+#[test]
+fn criteria_of_a_fit_are_told_printed_and_reported() {
+    let place = Place::with_example("hudson-bay");
+    let told = place.run(&["fit", "study.toml", "--json", "--out", "p.slopefield"]).json();
+    close(number(&told["aic"]), 261.851_902, 1e-8);
+    close(number(&told["bic"]), 275.753_259, 1e-8);
+    assert_eq!((&told["free"], &told["points"]), (&8.into(), &42.into()));
+    assert!(told["lacking"].is_null(), "{told}");
+    let printed = place.run(&["fit", "study.toml"]).good();
+    assert!(
+        printed.contains("AIC             261.8519 (8 free parameters, 42 points)\n"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("BIC             275.7533 (8 free parameters, 42 points)\n"),
+        "{printed}"
+    );
+    place.run(&["report", "p.slopefield", "--out", "r.html"]).good();
+    let page = place.read("r.html");
+    for card in ["<b>261.852</b><span>AIC</span>", "<b>275.753</b><span>BIC</span>"] {
+        assert!(page.contains(card), "{card}");
+    }
+}
+
+/// Least squares have no likelihood: it says so instead.
+#[test]
+fn criteria_need_a_noise_model() {
+    let place = Place::with_example("influenza");
+    let told = place.run(&["fit", "study.toml", "--json", "--out", "p.slopefield"]).json();
+    assert!(told["aic"].is_null() && told["bic"].is_null(), "{told}");
+    let lacking = "needs a noise model: in_bed has none";
+    assert_eq!((&told["lacking"], &told["points"]), (&lacking.into(), &14.into()));
+    let printed = place.run(&["fit", "study.toml"]).good();
+    for name in ["AIC", "BIC"] {
+        assert!(printed.contains(&format!("{name:<16}{lacking}\n")), "{printed}");
+    }
+    place.run(&["report", "p.slopefield", "--out", "r.html"]).good();
+    assert!(place.read("r.html").contains(&format!("AIC and BIC: {lacking}.")));
+}
+
 #[test]
 fn influenza_least_squares() {
     let fit = fit("influenza/study.toml");

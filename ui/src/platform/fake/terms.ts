@@ -104,10 +104,8 @@ export function compareRuns(project: FakeProject, runs: string[]): CompareReply 
     const found = project.runs.find((r) => r.value.summary.id === id)?.value;
     if (!found) return [];
     const { number, loss, log_likelihood, hold_out } = found.summary;
-    const parameters = found.parameters.length + (/^network /m.test(found.model) ? 354 : 0);
-    const points = found.scores.reduce((sum, s) => sum + s.points, 0);
-    const twice = -2 * (log_likelihood ?? 0);
-    return [{ name: `run ${number}`, parameters, points, loss: loss ?? NaN, log_likelihood, hold_out, aic: twice + 2 * parameters, bic: twice + parameters * Math.log(points) }];
+    const { free: parameters, points, aic, bic } = found.criteria;
+    return [{ name: `run ${number}`, parameters, points, loss: loss ?? NaN, log_likelihood, hold_out, aic, bic }];
   });
   return { scores, differing: [] };
 }

@@ -1,6 +1,6 @@
 // A training as it would be: from the start values to the known fit, with the loss of a real simulation at each step.
 
-import type { FittedParameter, JobAction, Progress, RunStatus, RunSummary, StageView, StartsView } from "../../generated/api";
+import type { Criteria, FittedParameter, JobAction, Progress, RunStatus, RunSummary, StageView, StartsView } from "../../generated/api";
 import { Block } from "./block";
 import { check } from "./language";
 import { grid, logError, lotka, type Rates } from "./lotka";
@@ -95,12 +95,15 @@ export class FakeTraining {
 
   #store(id: string, begun: number, history: Array<{ iteration: number; loss: number; holdOut: number; values: number[] }>, start: Record<string, number>, status: RunStatus): RunSummary {
     const best = history.reduce((a, b) => (b.loss < a.loss ? b : a), history[0] ?? { iteration: 0, loss: NaN, holdOut: NaN, values: NAMES.map((n) => start[n] ?? 1) });
+    const model = check(this.project.content.model);
+    const scores = this.#scores(start, best.values);
+    const without = model.observations.filter((o) => o.noise === "least squares").map((o) => o.name);
+    const log_likelihood = without.length > 0 ? null : -118.4;
     const summary: RunSummary = {
-      id, number: this.project.runs.length + 1, started_ms: begun, status, iterations: history.at(-1)?.iteration ?? 0, loss: best.loss, log_likelihood: -118.4,
+      id, number: this.project.runs.length + 1, started_ms: begun, status, iterations: history.at(-1)?.iteration ?? 0, loss: best.loss, log_likelihood,
       hold_out: best.holdOut, stop_reason: status === "stopped" ? "Stopped by the user." : "The loss changed by less than 1e-9 over ten iterations.", seconds: (Date.now() - begun) / 1000,
     };
     const block = new Block();
-    const model = check(this.project.content.model);
     const parameters: FittedParameter[] = NAMES.map((name, i) => {
       const p = model.parameters.find((q) => q.name === name);
       return { name, unit: p?.unit ?? null, start: start[name] ?? 1, value: best.values[i] ?? NaN, lower: p?.lower ?? null, upper: p?.upper ?? null, at_bound: false };
@@ -114,7 +117,13 @@ export class FakeTraining {
       history_best: block.put(history.map((_, i) => Math.min(...history.slice(0, i + 1).map((h) => h.loss)))),
       history_hold_out: block.put(history.map((h) => (h.iteration % 10 === 0 ? h.holdOut : NaN))),
       history_parameters: block.put(history.flatMap((h) => h.values)),
-      scores: this.#scores(start, best.values),
+      scores,
+      criteria: criteria(
+        log_likelihood,
+        parameters.length + (/^network /m.test(this.project.content.model) ? 354 : 0),
+        scores.reduce((sum, s) => sum + s.points, 0),
+        without,
+      ),
       log: this.#notes,
       provenance: this.#provenance(),
       starts: this.#starts(block, best.loss, best.values),
@@ -162,6 +171,12 @@ export class FakeTraining {
       }),
     );
   }
+}
+
+function criteria(log_likelihood: number | null, free: number, points: number, without: string[]): Criteria {
+  if (log_likelihood === null) return { free, points, aic: null, bic: null, lacking: `needs a noise model: ${without.join(", ")} ${without.length > 1 ? "have" : "has"} none` };
+  const twice = -2 * log_likelihood;
+  return { free, points, aic: twice + 2 * free, bic: twice + free * Math.log(points), lacking: null };
 }
 
 function curvesOf(project: FakeProject, start: Record<string, number>, values: number[], block: Block) {
