@@ -35,6 +35,11 @@ pub enum BenchError {
     /// A training or a sampling of a case did not come to its end.
     #[error("the training of this case failed: {0}")]
     Training(String),
+    /// A case starts the command, and nobody said where it is.
+    #[error(
+        "this case starts the command `slopefield`: measure it with `slopefield bench training`"
+    )]
+    NoProgram,
     /// A C compiler is there, but refuses a comparator.
     #[error("the comparator {source_name} does not compile with {compiler}")]
     Comparator {

@@ -13,6 +13,7 @@
 //! `comparator::native`, the calls of the compiled C, and `plugins::interface::linked`, a plugin inside
 //! this program.
 
+mod beside;
 mod buffer;
 mod comparator;
 mod core;
@@ -32,6 +33,7 @@ mod suite;
 mod tensor;
 mod training;
 
+pub use beside::{Beside, Compared, compared};
 pub use comparator::{Comparators, cache_folder};
 pub use error::BenchError;
 pub use gpu::{GpuErrors, GpuOptions, GpuPoint, GpuReport, gpu};

@@ -22,6 +22,11 @@ pub trait Subject {
     fn evaluations(&self) -> Option<u64> {
         None
     }
+
+    /// Least seconds of the work alone in a call so far, where a call has more than the work.
+    fn inside(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// Times of one call, in seconds, over many rounds.

@@ -2,7 +2,8 @@
 
 use crate::machine::Others;
 use crate::measure::by_turns;
-use crate::{BenchError, Comparators, Subject, Timing};
+use crate::{BenchError, Beside, Comparators, Subject, Timing};
+use std::path::Path;
 
 /// A named list of cases.
 pub struct Suite {
@@ -92,6 +93,8 @@ pub struct Setting<'a> {
     pub comparators: &'a Comparators,
     /// How often a model is compiled to measure that; 1 at least.
     pub compile_rounds: usize,
+    /// The command `slopefield`, for cases that start it; they fail without it.
+    pub program: Option<&'a Path>,
 }
 
 /// A prepared case.
@@ -146,6 +149,8 @@ pub enum Target {
     Ratio(f64),
     /// Our time in seconds, at most.
     Seconds(f64),
+    /// Times of other programs over ours; judged by [`crate::compared`] once they are measured.
+    Peers(&'static [Beside]),
 }
 
 /// Our time over the comparator's.
@@ -195,6 +200,8 @@ pub struct Figures {
     pub disagreement: Option<f64>,
     /// Evaluations of the right-hand side in one call of ours.
     pub evaluations: Option<u64>,
+    /// Least seconds of the work alone, where a call has more than the work.
+    pub inside_s: Option<f64>,
     /// Cores that other processes kept busy meanwhile.
     pub other_cores: Option<f64>,
 }
@@ -203,8 +210,8 @@ pub struct Figures {
 ///
 /// # Errors
 /// When there is no result.
-pub fn once(case: &Case) -> Result<(), BenchError> {
-    let setting = Setting { comparators: &Comparators::none(), compile_rounds: 1 };
+pub fn once(case: &Case, program: Option<&Path>) -> Result<(), BenchError> {
+    let setting = Setting { comparators: &Comparators::none(), compile_rounds: 1, program };
     (case.prepare)(&setting)?.ours.result().map(drop)
 }
 
@@ -238,10 +245,9 @@ fn figures(case: &Case, setting: &Setting<'_>, seconds: f64) -> Result<Figures, 
     let reached = match case.target {
         Some(Target::Ratio(most)) => ratio.map(|r| r.min <= most),
         Some(Target::Seconds(most)) => Some(ours.min <= most),
-        None => None,
+        Some(Target::Peers(_)) | None => None,
     };
     Ok(Figures {
-        ours,
         comparator,
         ratio,
         reached,
@@ -251,8 +257,30 @@ fn figures(case: &Case, setting: &Setting<'_>, seconds: f64) -> Result<Figures, 
         comparator_error,
         disagreement,
         evaluations: subjects[0].evaluations(),
+        inside_s: subjects[0].inside(),
         other_cores,
+        ..Figures::of(ours)
     })
+}
+
+impl Figures {
+    /// Our times, and nothing else.
+    pub(crate) fn of(ours: Timing) -> Figures {
+        Figures {
+            ours,
+            comparator: None,
+            ratio: None,
+            reached: None,
+            work: 1,
+            compile_s: None,
+            error: None,
+            comparator_error: None,
+            disagreement: None,
+            evaluations: None,
+            inside_s: None,
+            other_cores: None,
+        }
+    }
 }
 
 impl Reference {
@@ -330,7 +358,8 @@ mod tests {
                 })
             }),
         };
-        let setting = Setting { comparators: &Comparators::none(), compile_rounds: 1 };
+        let setting =
+            Setting { comparators: &Comparators::none(), compile_rounds: 1, program: None };
         (run(case, &setting, 0.0).figures, runs.get() > 0)
     }
 

@@ -14,7 +14,7 @@ fn all_plugins_are_found_and_no_file_is_left() {
         names.filter(|n| n.starts_with(&format!("slopefield-scan-{pid}-"))).count()
     };
     let cases = suite("plugins").unwrap().choose(&["scan".into()]).unwrap();
-    let setting = Setting { comparators: &Comparators::none(), compile_rounds: 1 };
+    let setting = Setting { comparators: &Comparators::none(), compile_rounds: 1, program: None };
     let mut names = Vec::new();
     for case in cases {
         let outcome = run(case, &setting, 0.0);
@@ -30,7 +30,7 @@ fn all_plugins_are_found_and_no_file_is_left() {
 #[test]
 fn the_interface_changes_no_bit() {
     let cases = suite("plugins").unwrap().choose(&["interface".into()]).unwrap();
-    let setting = Setting { comparators: &Comparators::none(), compile_rounds: 1 };
+    let setting = Setting { comparators: &Comparators::none(), compile_rounds: 1, program: None };
     let mut names = Vec::new();
     for case in cases {
         let outcome = run(case, &setting, 0.0);

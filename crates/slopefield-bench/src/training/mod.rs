@@ -3,6 +3,7 @@
 mod boehm;
 mod fit;
 mod posterior;
+mod process;
 mod spiral;
 
 use crate::{BenchError, Case, Suite};
@@ -22,7 +23,7 @@ pub(crate) const SUITE: Suite = Suite {
 };
 
 fn cases() -> Vec<Case> {
-    vec![spiral::case(), fit::case(), boehm::case(), posterior::case()]
+    vec![spiral::case(), process::case(), fit::case(), boehm::case(), posterior::case()]
 }
 
 /// A study of one table, as a file would describe it. `settings` are its further sections, and

@@ -1,5 +1,6 @@
 //! `slopefield bench [SUITE]`.
 
+mod beside;
 mod gpu;
 mod solvers;
 
@@ -36,8 +37,10 @@ pub fn run(session: &Session, bench: Bench) -> Result<ExitCode, ApiError> {
     }
     let suite = suite(name).map_err(failure)?;
     let cases = suite.choose(&bench.cases).map_err(failure)?;
+    let program = std::env::current_exe().ok();
+    let program = program.as_deref();
     if bench.once {
-        return match cases.iter().try_for_each(slopefield_bench::once) {
+        return match cases.iter().try_for_each(|case| slopefield_bench::once(case, program)) {
             Ok(()) => Ok(ExitCode::SUCCESS),
             Err(e) => Err(failure(e)),
         };
@@ -62,13 +65,14 @@ pub fn run(session: &Session, bench: Bench) -> Result<ExitCode, ApiError> {
     let mut all =
         Measured { suite, machine, comparators, outcomes: Vec::new(), records: Vec::new() };
     for case in cases {
-        let setting = Setting { comparators: &all.comparators, compile_rounds: COMPILE_ROUNDS };
+        let comparators = &all.comparators;
+        let setting = Setting { comparators, compile_rounds: COMPILE_ROUNDS, program };
         let outcome = slopefield_bench::run(case, &setting, bench.seconds);
         if !session.json {
             output::print(&row(width, &outcome));
         }
         if bench.record.is_some() {
-            let cold = outcome.figures.is_ok().then(|| cold(suite, &outcome.case)).flatten();
+            let cold = outcome.figures.as_ref().ok().and_then(|f| cold(suite, &outcome.case, f));
             all.records.push(Record::of(&outcome, all.machine.load, cold));
         }
         all.outcomes.push(outcome);
@@ -167,7 +171,7 @@ fn row(width: usize, outcome: &Outcome) -> String {
     let target = match outcome.case.target {
         Some(Target::Ratio(most)) => format!("<= {most:.2}"),
         Some(Target::Seconds(most)) => format!("<= {}", time(most)),
-        None => String::new(),
+        Some(Target::Peers(_)) | None => String::new(),
     };
     let target = if figures.reached == Some(false) { target + ", missed" } else { target };
     let compile = figures.compile_s.map_or(String::new(), time);
@@ -225,10 +229,11 @@ impl Measured {
                 let target = match case.target {
                     Some(Target::Ratio(most)) => json!({ "ratio": most }),
                     Some(Target::Seconds(most)) => json!({ "seconds": most }),
-                    None => serde_json::Value::Null,
+                    Some(Target::Peers(_)) | None => serde_json::Value::Null,
                 };
                 json!({
                     "name": case.name, "about": case.about, "target": target,
+                    "beside": beside::judged(case, figures.as_ref().ok(), peers),
                     "figures": figures.as_ref().ok(),
                     "failed": figures.as_ref().err().map(ToString::to_string),
                 })
@@ -274,7 +279,10 @@ fn measure_peers(
         if !session.json
             && let (Ok(figures), Some((_, records))) = (figures, records)
         {
-            output::print(&peer_table(case, figures, records));
+            output::print(&match case.target {
+                Some(Target::Peers(goals)) => beside::table(case, goals, figures, records),
+                _ => peer_table(case, figures, records),
+            });
         }
     }
     Ok(found.into_iter().flat_map(|(_, records)| records).collect())
@@ -312,7 +320,10 @@ fn peer_table(case: &Case, figures: &Figures, records: &[Record]) -> String {
 }
 
 /// Seconds from the start of a fresh process to its first result; the best of some.
-fn cold(suite: &Suite, case: &Case) -> Option<f64> {
+fn cold(suite: &Suite, case: &Case, figures: &Figures) -> Option<f64> {
+    if let Some(Target::Peers(_)) = case.target {
+        return Some(figures.ours.min); // it is a process already
+    }
     let program = std::env::current_exe().ok()?;
     let once = || {
         let began = Instant::now();

@@ -188,3 +188,41 @@ fn an_unknown_problem_of_the_solvers_is_refused() {
     let run = place.run(&["bench", "solvers", "--problem", "robber"]);
     assert!(!run.ok && run.err.contains("rober"), "{}", run.err);
 }
+
+/// The whole command is measured as a process, beside what a Python says of other programs; here a script
+/// says it, that diffrax took an hour from its start and a nanosecond without.
+#[test]
+#[cfg(unix)]
+fn the_whole_command_stands_beside_processes_of_other_programs() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let record = r#"{"bench":"B3","tool":"diffrax","case":"train300 f64: scan","unit":"s","#;
+    let record = format!("{record}\"value\":2e-9,\"min\":1e-9,\"cold_s\":3600}}");
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1\" = -c ]; then echo numpy scipy diffrax; exit; fi\necho '{record}'\n"
+    );
+    place.write("python.sh", &script);
+    let python = place.path("python.sh");
+    std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let scripts = common::repository().join("benches/peers");
+    let [python, scripts] = [&python, &scripts].map(|path| path.to_str().unwrap());
+    let case = ["bench", "training", "--case", "spiral-process", "--seconds", "0"];
+    let peers = ["--peers", "--python", python, "--peers-folder", scripts];
+    let object = place.run(&[&case[..], &peers, &["--json"]].concat()).json();
+    let case_json = &object["cases"][0];
+    assert_eq!(case_json["failed"], Value::Null, "{case_json}");
+    let figures = &case_json["figures"];
+    let (whole, inside) = (&figures["ours"]["min"], &figures["inside_s"]);
+    assert!(inside.as_f64().unwrap() > 0.0 && inside.as_f64() < whole.as_f64(), "{figures}");
+    assert!(figures["error"].as_f64().unwrap() < 0.4);
+    let times: Vec<_> = (0..3).map(|i| case_json["beside"][i]["times"].as_f64()).collect();
+    assert!(times[0] > Some(50.0) && times[1].is_none() && times[2] < Some(1e-3), "{case_json}");
+    let text = place.run(&[&case[..], &peers].concat()).good();
+    assert!(text.contains("diffrax, scan"), "{text}");
+    assert!(
+        text.contains("goal: torchdiffeq from its start: not measured, at least 50\n"),
+        "{text}"
+    );
+    let missed = text.lines().find(|l| l.starts_with("goal: diffrax without its start")).unwrap();
+    assert!(missed.ends_with("at least 17, missed"), "{missed}");
+}
