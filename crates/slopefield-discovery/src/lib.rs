@@ -7,7 +7,8 @@
 //! columns of equal size. Constants inside terms, such as half-saturations, are then fitted too, and
 //! each formula is judged by cross-validation over blocks of consecutive samples. The answer is a
 //! list in which more complexity buys less error: see [`discover`], and [`discover_freely`] for one that
-//! holds formulas that no sum of such terms can be, as `a*x*y/(1 + b*x + c*y)`.
+//! holds formulas that no sum of such terms can be, as `a*x*y/(1 + b*x + c*y)`. Quotients of short
+//! polynomials and products of powers and exponentials are all tried ([`linear`]), others evolve ([`evolve`]).
 //!
 //! *Invariant:* knows nothing of models and networks, and the same samples give the same formulas.
 
@@ -17,6 +18,7 @@ mod fit;
 mod formula;
 mod least_squares;
 mod library;
+mod linear;
 mod pareto;
 mod refine;
 mod search;

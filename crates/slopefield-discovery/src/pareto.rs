@@ -6,6 +6,7 @@ use crate::fit::fitted;
 use crate::formula::Formula;
 use crate::least_squares::{residual, solve};
 use crate::library::{Families, library};
+use crate::linear::linear;
 use crate::refine::{columns, refine};
 use crate::search::search;
 use crate::sum::{Sum, Term};
@@ -120,7 +121,7 @@ fn of_any_form(
 ) -> Vec<Candidate> {
     let bearable = (settings.resolution * samples.spread()).powi(2);
     let mut judged: Vec<Candidate> = Vec::new();
-    for expression in evolve(samples, evolution, watch) {
+    for expression in linear(samples).into_iter().chain(evolve(samples, evolution, watch)) {
         let Some(found) = fitted(&expression, samples, bearable) else { continue };
         let formula = Formula::Free(found.expression);
         judged.push(candidate(formula, found.left, found.blocks, samples));
