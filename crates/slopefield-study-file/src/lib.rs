@@ -236,6 +236,9 @@ pub struct StageFile {
     pub scope: String,
     /// Decay of network weights (AdamW): each iteration takes `rate · decay` of every weight off.
     pub decay: f64,
+    /// How much of the average of squared gradients an iteration keeps (Adam, AdamW), in [0, 1): the
+    /// average remembers about `1/(1 - beta2)` iterations.
+    pub beta2: f64,
     /// Standard deviation at which CMA-ES begins: 1 is about the size of the start value, or a
     /// factor of e on a log scale.
     pub spread: f64,
@@ -263,6 +266,7 @@ impl Default for StageFile {
             clip_at: 5.0,
             scope: "all".into(),
             decay: 0.01,
+            beta2: 0.999,
             spread: 1.0,
             population: 0,
             batch: 0,

@@ -46,6 +46,10 @@ pub fn stage(file: &StageFile, seed: u64) -> Stage {
         },
         scope: value(&SCOPES, &file.scope).unwrap_or_default(),
         decay: if optimiser == Optimiser::AdamW { file.decay } else { 0.0 },
+        beta2: match optimiser {
+            Optimiser::Adam | Optimiser::AdamW => file.beta2,
+            _ => StageFile::default().beta2,
+        },
         search: match optimiser {
             Optimiser::CmaEs => Search { spread: file.spread, population: file.population, seed },
             _ => Search::default(),
@@ -84,6 +88,7 @@ pub fn written(stage: &Stage) -> StageFile {
     };
     if stage.is_adam() {
         file.rate = stage.rate;
+        file.beta2 = stage.beta2;
         file.batch = stage.batch.experiments;
         file.segments = stage.segments;
         (file.schedule, file.down_to) = match stage.schedule {
@@ -126,6 +131,9 @@ pub fn details(stage: &Stage) -> String {
             Clip::Relative(limit) => {
                 parts.push(format!("gradient at most {limit} times its average"));
             }
+        }
+        if stage.beta2 != StageFile::default().beta2 {
+            parts.push(format!("beta2 {}", stage.beta2));
         }
         if stage.segments > 0 {
             parts.push(format!("{} segments of each experiment", stage.segments));
@@ -213,7 +221,7 @@ mod tests {
             Stage { schedule: Schedule::Exponential(0.02), clip: Clip::Norm(1.5), ..adam },
             Stage { scope: Scope::AllButNoise, ..Stage::adamw(7, 0.01, 0.3, 1.0) },
             Stage { batch: Batch { experiments: 4, seed: 1 }, ..adam },
-            Stage { patience: 50, ..Stage::adam(60, 0.05, 1.0) },
+            Stage { patience: 50, beta2: 0.95, ..Stage::adam(60, 0.05, 1.0) },
             Stage {
                 segments: 20,
                 batch: Batch { experiments: 3, seed: 1 },
@@ -256,7 +264,7 @@ mod tests {
         assert_eq!(told[3], "decay 0.3, all but the noise");
         assert_eq!(told[4], "4 experiments an iteration");
         assert_eq!(told[6], "20 segments of each experiment, 3 segments an iteration");
-        assert_eq!(told[5], "ends after 50 iterations without a better hold-out");
+        assert_eq!(told[5], "beta2 0.95, ends after 50 iterations without a better hold-out");
         let search = Search { spread: 0.5, population: 20, seed: 1 };
         let global = Stage::cma_es(50, search, 1.0);
         assert_eq!(details(&global), "spread 0.5, 20 places a generation");
@@ -316,5 +324,6 @@ mod tests {
             f.decay = -1.0;
         };
         assert!(found(&decaying).contains("decay"));
+        assert!(found(&|f| f.beta2 = 1.0).contains("beta2 must be 0 or more and less than 1"));
     }
 }

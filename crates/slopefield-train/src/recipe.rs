@@ -77,6 +77,10 @@ pub struct Stage {
     pub scope: Scope,
     /// Decay of network weights per unit of the rate (AdamW).
     pub decay: f64,
+    /// How much of Adam's average of squared gradients an iteration keeps, in [0, 1): it remembers about
+    /// `1/(1 − beta2)` iterations. Long for gradients of batches, which scatter; short where gradients
+    /// are whole, so that the steep ground of the beginning does not hold up the rest.
+    pub beta2: f64,
     /// What CMA-ES does at random.
     pub search: Search,
     /// Experiments that an iteration of Adam and AdamW looks at.
@@ -134,6 +138,7 @@ impl Stage {
             clip: Clip::None,
             scope: Scope::All,
             decay: 0.0,
+            beta2: AdamSettings::default().beta2,
             search: Search::default(),
             batch: Batch::default(),
             patience: 0,
@@ -177,6 +182,7 @@ impl Stage {
             rate: self.rate,
             clip: self.clip,
             schedule: self.schedule,
+            beta2: self.beta2,
             decay: if self.optimiser == Optimiser::AdamW { self.decay } else { 0.0 },
             ..AdamSettings::default()
         }
@@ -349,6 +355,12 @@ fn check_adam(s: &Stage) -> Result<(), String> {
         && !(limit > 0.0 && limit.is_finite())
     {
         return Err(format!("the bound of the gradient must be positive, not {limit}"));
+    }
+    if !(s.beta2 >= 0.0 && s.beta2 < 1.0) {
+        return Err(format!(
+            "beta2 must be 0 or more and less than 1, not {}; 0.999 is usual",
+            s.beta2
+        ));
     }
     if s.optimiser == Optimiser::AdamW && !(s.decay >= 0.0 && s.decay * s.rate < 1.0) {
         return Err(format!(

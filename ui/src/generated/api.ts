@@ -2665,6 +2665,11 @@ scope: string,
  */
 decay: number, 
 /**
+ * How much of the average of squared gradients an iteration keeps (Adam, AdamW), in [0, 1): the
+ * average remembers about `1/(1 - beta2)` iterations.
+ */
+beta2: number, 
+/**
  * Standard deviation at which CMA-ES begins: 1 is about the size of the start value, or a
  * factor of e on a log scale.
  */

@@ -8,7 +8,7 @@ mod started;
 use super::{Best, Checkpoint, CheckpointError, OptimiserState};
 use crate::batch::Batch;
 use crate::bytes::{Fnv, Malformed, Reader, Writer};
-use crate::optimise::{Adam, Clip, Lbfgs, Lbfgsb, LevenbergMarquardt, Schedule};
+use crate::optimise::{Adam, AdamSettings, Clip, Lbfgs, Lbfgsb, LevenbergMarquardt, Schedule};
 use crate::recipe::{EarlyStopping, Optimiser, Scope, Search, Stage};
 
 const MAGIC: &[u8; 8] = b"SLPFTRN\n";
@@ -256,9 +256,11 @@ fn read_best(r: &mut Reader<'_>) -> Result<Best, Malformed> {
     })
 }
 
-/// Added to the tag of a stage that has patience, and of one over segments, which stand at its end.
+/// Added to the tag of a stage that has patience, of one over segments, and of one whose memory of squared
+/// gradients is not the usual one; what they say stands at its end.
 const PATIENT: u8 = 8;
 const IN_SEGMENTS: u8 = 16;
+const OTHER_MEMORY: u8 = 32;
 
 /// Bytes of a recipe's stages; also what the fingerprint covers.
 pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) -> Vec<u8> {
@@ -277,7 +279,9 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
             Optimiser::CmaEs => 5,
         };
         let patient = if s.patience > 0 { PATIENT } else { 0 };
-        w.byte(tag + patient + if s.segments > 0 { IN_SEGMENTS } else { 0 });
+        let in_segments = if s.segments > 0 { IN_SEGMENTS } else { 0 };
+        let remembers = s.is_adam() && s.beta2 != AdamSettings::default().beta2;
+        w.byte(tag + patient + in_segments + if remembers { OTHER_MEMORY } else { 0 });
         w.count(u64::from(s.iterations));
         w.number(s.rate);
         w.number(s.horizon);
@@ -319,6 +323,9 @@ pub(super) fn stages(stages: &[Stage], early_stopping: Option<EarlyStopping>) ->
         }
         if s.segments > 0 {
             w.count(u64::from(s.segments));
+        }
+        if remembers {
+            w.number(s.beta2);
         }
     }
     option(&mut w, early_stopping.as_ref(), |w, e| w.count(u64::from(e.patience)));
@@ -365,6 +372,7 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
                 _ => return Err(Malformed),
             },
             decay: 0.0,
+            beta2: AdamSettings::default().beta2,
             search: Search::default(),
             batch: Batch::default(),
         };
@@ -378,7 +386,7 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
             let (spread, population, seed) = (r.number()?, small(r)?, r.count()?);
             stage.search = Search { spread, population, seed };
         }
-        if more & !(PATIENT | IN_SEGMENTS) != 0 {
+        if more & !(PATIENT | IN_SEGMENTS | OTHER_MEMORY) != 0 {
             return Err(Malformed);
         }
         if more & PATIENT != 0 {
@@ -386,6 +394,9 @@ fn read_stages(r: &mut Reader<'_>) -> Result<(Vec<Stage>, Option<EarlyStopping>)
         }
         if more & IN_SEGMENTS != 0 {
             stage.segments = small(r)?;
+        }
+        if more & OTHER_MEMORY != 0 {
+            stage.beta2 = r.number()?;
         }
         Ok(stage)
     };

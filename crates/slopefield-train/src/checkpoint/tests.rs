@@ -76,6 +76,7 @@ fn example(optimiser: Option<OptimiserState>) -> Checkpoint {
             Stage { batch: Batch { experiments: 4, seed: 8 }, ..Stage::adamw(23, 0.02, 0.3, 1.0) },
             Stage { patience: 40, ..Stage::lbfgs(25, 1.0) },
             Stage { segments: 12, ..Stage::adam(29, 0.02, 1.0) },
+            Stage { beta2: 0.95, ..Stage::adamw(30, 0.02, 0.1, 1.0) },
             Stage {
                 patience: 50,
                 batch: Batch { experiments: 2, seed: 7 },

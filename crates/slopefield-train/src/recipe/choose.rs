@@ -5,7 +5,7 @@
 
 use super::{Beginning, Recipe, Scope, Stage};
 use crate::grid::Grid;
-use crate::optimise::{Clip, Schedule};
+use crate::optimise::{AdamSettings, Clip, Schedule};
 use crate::problem::{Experiment, ParamKind, Problem};
 
 /// Turns of the data from which the span is long: four periods. Over so many a solve follows the data
@@ -54,7 +54,13 @@ fn with_networks(experiments: &[Experiment], turns: usize) -> (Vec<Stage>, Strin
         stages.push(adam(60, share, 0.5));
     }
     let grows = !stages.is_empty();
-    stages.push(adam(if grows { 200 } else { 300 }, 1.0, 0.1));
+    // From random weights on the whole span, Adam's usual memory of squares, a thousand iterations, is longer
+    // than the stage: the gradients of the beginning, a hundred times those of the end, would keep all later
+    // steps small. Gradients are exact here, so there is no scatter that a long average had to smooth. Stages
+    // of a growing span begin near a fit, and one that follows the first points of noisy data too
+    // closely is a bad beginning for the rest: they stay with the usual memory.
+    let beta2 = if grows { AdamSettings::default().beta2 } else { 0.95 };
+    stages.push(Stage { beta2, ..adam(if grows { 200 } else { 300 }, 1.0, 0.1) });
     stages.push(Stage { scope, ..Stage::lbfgs(200, 1.0) });
     stages.push(Stage { scope: Scope::Noise, ..Stage::lbfgs(30, 1.0) });
     let reason = if grows {

@@ -39,6 +39,9 @@ fn impossible_stages_are_explained() {
     assert!(error(vec![falling(1.5)]).contains("not 1.5"));
     let clipped = |limit| Stage { clip: Clip::Norm(limit), ..adam };
     assert!(error(vec![clipped(-1.0)]).contains("bound of the gradient must be positive"));
+    for beta2 in [-0.1, 1.0, f64::NAN] {
+        assert!(error(vec![Stage { beta2, ..adam }]).contains("stage 1 (Adam): beta2 must be"));
+    }
     for decay in [-0.1, 10.0, f64::NAN] {
         assert!(
             error(vec![Stage::adamw(5, 0.1, decay, 1.0)]).contains("stage 1 (AdamW): the decay")

@@ -84,6 +84,7 @@ export const refusePopulation = unless((v) => v === 0 || (Number.isInteger(v) &&
 export const refuseBatch = unless((v) => Number.isInteger(v) && v >= 0 && v <= MOST, "0 for all of them, or a whole number");
 export const refusePatience = unless((v) => Number.isInteger(v) && v >= 0 && v <= MOST, "0 for none, or a whole number of iterations");
 export const refuseSegments = unless((v) => v === 0 || (Number.isInteger(v) && v >= 2 && v <= MOST), "0 for none, or a whole number from 2");
+export const refuseBeta2 = unless((v) => v >= 0 && v < 1, "0 or a number below 1, such as 0.999");
 export const refuseWeight = unless((v) => v >= 0, "0 or a positive number");
 // Beyond this a number of the window no longer holds every whole number.
 export const refuseSeed = unless((v) => Number.isSafeInteger(v) && v >= 0, "a whole number from 0 on");
@@ -143,6 +144,7 @@ export const EVERY_STAGE: StageFile = {
   clip_at: 5,
   scope: "all",
   decay: 0.01,
+  beta2: 0.999,
   spread: 1,
   population: 0,
   batch: 0,

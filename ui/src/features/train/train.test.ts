@@ -64,14 +64,17 @@ describe("the recipe", () => {
     await enter("stage-1-down-to", "20");
     choose("stage-1-clip", "relative");
     await enter("stage-1-clip-at", "4");
+    await enter("stage-1-beta2", "1");
+    expect(text("stage-1")).toContain("below 1");
+    await enter("stage-1-beta2", "0.95");
     await enter("stage-1-batch", "3");
     choose("stage-1-scope", "all-but-noise");
     choose("stage-1-optimiser", "adamw");
     await enter("stage-1-decay", "0.3");
     await vi.waitFor(() =>
-      expect(training().stages[0]).toEqual({ optimiser: "adamw", iterations: 80, rate: 0.05, horizon: 0.4, schedule: "cosine", down_to: 0.2, clip: "relative", clip_at: 4, scope: "all-but-noise", decay: 0.3, spread: 1, population: 0, batch: 3, patience: 0, segments: 0 }),
+      expect(training().stages[0]).toEqual({ optimiser: "adamw", iterations: 80, rate: 0.05, horizon: 0.4, schedule: "cosine", down_to: 0.2, clip: "relative", clip_at: 4, scope: "all-but-noise", decay: 0.3, beta2: 0.95, spread: 1, population: 0, batch: 3, patience: 0, segments: 0 }),
     );
-    expect(session.project.view?.problem.stages[0]?.details).toBe("falling to 20 % (cosine), gradient at most 4 times its average, 3 experiments an iteration, decay 0.3, all but the noise");
+    expect(session.project.view?.problem.stages[0]?.details).toBe("falling to 20 % (cosine), gradient at most 4 times its average, beta2 0.95, 3 experiments an iteration, decay 0.3, all but the noise");
     await enter("stage-1-segments", "12");
     await vi.waitFor(() => expect(training().stages[0]?.segments).toBe(12));
     expect(text("stage-1")).toContain("Segments an iteration");

@@ -24,6 +24,7 @@ function details(s: StageFile): string {
   return [
     adam && s.schedule !== "constant" ? `falling to ${s.down_to * 100} % (${s.schedule})` : null,
     adam && s.clip !== "none" ? `gradient at most ${s.clip_at}${s.clip === "relative" ? " times its average" : ""}` : null,
+    adam && s.beta2 !== EVERY_STAGE.beta2 ? `beta2 ${s.beta2}` : null,
     adam && s.batch > 0 ? `${s.batch} experiment${s.batch === 1 ? "" : "s"} an iteration` : null,
     s.optimiser === "adamw" ? `decay ${s.decay}` : null,
     s.optimiser === "cmaes" ? `spread ${s.spread}` : null,
