@@ -119,6 +119,11 @@ pub trait GradientCardProgram {
         portion: &GradientWork<'_>,
         loss: &mut CardLoss<'_>,
     ) -> Result<Differentiated, CardError>;
+
+    /// As [`CardProgram::batched_because`].
+    fn batched_because(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// The program of a model on a card.
@@ -137,6 +142,12 @@ pub trait CardProgram {
     /// Seconds for which the portion solved last kept the card busy, without what goes there and comes
     /// back; where it can tell.
     fn busy_s(&self) -> Option<f64> {
+        None
+    }
+
+    /// Why it takes the steps of all trajectories side by side, by programs for each part of a step, where it
+    /// does; none where each trajectory has a thread of its own.
+    fn batched_because(&self) -> Option<&str> {
         None
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::{CardInfo, GradientWork, Method, Work, processor};
 use serde::{Deserialize, Serialize};
+use slopefield_graph::plan::Plan;
 use std::path::Path;
 
 /// Figures that are kept; the oldest go first.
@@ -24,6 +25,18 @@ pub(crate) struct Size {
     /// Steps need the solution of linear systems.
     #[serde(default)]
     implicit: bool,
+    /// Numbers that loops and matrices touch; 0 where there are none.
+    #[serde(default)]
+    in_loops: usize,
+}
+
+/// Numbers that the loops and matrices of a plan touch, rounded up to a power of two: an instruction may
+/// be one addition or the product with a matrix.
+fn in_loops(plans: &[&Plan]) -> usize {
+    let instructions = plans.iter().flat_map(|plan| plan.code.iter().map(move |i| (plan, i)));
+    let runs = instructions.flat_map(|(plan, instruction)| plan.runs(instruction));
+    let sum: usize = runs.map(|run| run.elements.len()).filter(|len| *len > 1).sum();
+    if sum == 0 { 0 } else { sum.next_power_of_two() }
 }
 
 impl Size {
@@ -36,6 +49,7 @@ impl Size {
             fine: work.is_fine(),
             differentiated: 0,
             implicit: matches!(work.method, Method::Rosenbrock(..)),
+            in_loops: in_loops(&[&work.model.rhs.eval]),
         }
     }
 
@@ -51,6 +65,7 @@ impl Size {
             fine: false,
             differentiated: work.count.next_power_of_two(),
             implicit: false,
+            in_loops: in_loops(&[&plans.eval, &plans.vjp]),
         }
     }
 }

@@ -9,7 +9,8 @@ use crate::{
 use slopefield_ensemble::TrajectoryResult;
 use slopefield_gpu::{
     Device, DeviceInfo, DeviceKind, Dialect, GpuError, GradientProgram, GradientSolver, Solver,
-    Trajectories, TrajectoryProgram,
+    TensorGradientProgram, TensorGradientSolver, TensorProgram, TensorSolver, Trajectories,
+    TrajectoryProgram,
 };
 use std::cell::Cell;
 
@@ -76,6 +77,15 @@ impl OfDevice {
             CardError::Refused(format!("{} computes in single precision only", self.info.name))
         })
     }
+
+    /// A thread for each trajectory.
+    fn in_threads(
+        &self,
+        program: TrajectoryProgram,
+    ) -> Result<Box<dyn CardProgram + '_>, CardError> {
+        let solver = Solver::keeping(&self.device, program).map_err(failure)?;
+        Ok(Box::new(OfSolver { way: Way::Threads(Box::new(solver)), busy_s: Cell::new(None) }))
+    }
 }
 
 impl Card for OfDevice {
@@ -86,7 +96,7 @@ impl Card for OfDevice {
     fn program(&self, work: &Work<'_>) -> Result<Box<dyn CardProgram + '_>, CardError> {
         let (model, own) = (work.model, work.rhs.own_params());
         let dialect = self.dialect(work.is_fine())?;
-        let program = match work.method {
+        let in_threads = || match work.method {
             Method::Explicit(table) => TrajectoryProgram::of_model(model, own, table, dialect),
             Method::Timed(table, events) => {
                 TrajectoryProgram::with_timed_events(model, events, own, table, dialect)
@@ -95,25 +105,69 @@ impl Card for OfDevice {
                 TrajectoryProgram::of_stiff_model(model, jacobian, own, table, dialect)
             }
         };
-        let program = program.map_err(failure)?;
-        let solver = Solver::keeping(&self.device, program).map_err(failure)?;
-        Ok(Box::new(OfSolver { solver, busy_s: Cell::new(None) }))
+        // Batched solves have explicit methods only.
+        let Method::Explicit(table) = work.method else {
+            return self.in_threads(in_threads().map_err(failure)?);
+        };
+        let because = if TensorProgram::suits(&model.rhs.eval, own) {
+            LARGE_MATRICES.to_owned()
+        } else {
+            match in_threads() {
+                Ok(program) => return self.in_threads(program),
+                Err(e) => too_large(e)?,
+            }
+        };
+        let program = TensorProgram::of_model(model, own, table, dialect).map_err(failure)?;
+        let solver = TensorSolver::keeping(&self.device, program).map_err(failure)?;
+        let way = Way::Batched(Box::new(solver), because);
+        Ok(Box::new(OfSolver { way, busy_s: Cell::new(None) }))
     }
 
     fn gradient_program(
         &self,
         work: &GradientWork<'_>,
     ) -> Result<Box<dyn GradientCardProgram + '_>, CardError> {
-        let GradientWork { model, own_params, method, .. } = *work;
+        let GradientWork { model, own_params: own, method, .. } = *work;
         let dialect = self.dialect(false)?;
-        let program = GradientProgram::of_model(model, own_params, method, dialect);
+        let because = if TensorProgram::suits(&model.rhs.eval, own) {
+            LARGE_MATRICES.to_owned()
+        } else {
+            match GradientProgram::of_model(model, own, method, dialect) {
+                Ok(program) => {
+                    let solver = GradientSolver::keeping(&self.device, program).map_err(failure)?;
+                    return Ok(Box::new(OfGradientSolver(GradientWay::Threads(Box::new(solver)))));
+                }
+                Err(e) => too_large(e)?,
+            }
+        };
+        let program = TensorGradientProgram::of_model(model, own, method, dialect);
         let program = program.map_err(failure)?;
-        let solver = GradientSolver::keeping(&self.device, program).map_err(failure)?;
-        Ok(Box::new(OfGradientSolver(solver)))
+        let solver = TensorGradientSolver::keeping(&self.device, program).map_err(failure)?;
+        Ok(Box::new(OfGradientSolver(GradientWay::Batched(Box::new(solver), because))))
     }
 }
 
-struct OfGradientSolver<'a>(GradientSolver<'a>);
+/// Why models with large matrices are not left to threads.
+const LARGE_MATRICES: &str = "all trajectories share large matrices";
+
+/// Why a model that a thread does not hold is solved another way; other errors stay.
+fn too_large(e: GpuError) -> Result<String, CardError> {
+    match e {
+        GpuError::TooLarge { needed, limit } => {
+            Ok(format!("a trajectory needs {needed} numbers, and a thread holds {limit}"))
+        }
+        e => Err(failure(e)),
+    }
+}
+
+/// How trajectories are differentiated.
+enum GradientWay<'a> {
+    Threads(Box<GradientSolver<'a>>),
+    /// Why.
+    Batched(Box<TensorGradientSolver<'a>>, String),
+}
+
+struct OfGradientSolver<'a>(GradientWay<'a>);
 
 impl GradientCardProgram for OfGradientSolver<'_> {
     fn gradients(
@@ -121,9 +175,12 @@ impl GradientCardProgram for OfGradientSolver<'_> {
         portion: &GradientWork<'_>,
         loss: &mut CardLoss<'_>,
     ) -> Result<Differentiated, CardError> {
-        let GradientWork { t0, t1, count, u0, shared, own, .. } = *portion;
+        let GradientWork { t0, t1, count, u0, shared, own, settings, saves, .. } = *portion;
         let problem = Trajectories { t0, t1, count, u0, shared, own };
-        let report = self.0.gradient(&problem, portion.settings, portion.saves, loss);
+        let report = match &self.0 {
+            GradientWay::Threads(solver) => solver.gradient(&problem, settings, saves, loss),
+            GradientWay::Batched(solver, _) => solver.gradient(&problem, settings, saves, loss),
+        };
         let report = report.map_err(failure)?;
         Ok(Differentiated {
             trajectories: report.trajectories,
@@ -132,10 +189,24 @@ impl GradientCardProgram for OfGradientSolver<'_> {
             by_shared: report.by_shared,
         })
     }
+
+    fn batched_because(&self) -> Option<&str> {
+        match &self.0 {
+            GradientWay::Threads(_) => None,
+            GradientWay::Batched(_, because) => Some(because),
+        }
+    }
+}
+
+/// How trajectories are solved.
+enum Way<'a> {
+    Threads(Box<Solver<'a>>),
+    /// Why.
+    Batched(Box<TensorSolver<'a>>, String),
 }
 
 struct OfSolver<'a> {
-    solver: Solver<'a>,
+    way: Way<'a>,
     busy_s: Cell<Option<f64>>,
 }
 
@@ -147,7 +218,11 @@ impl CardProgram for OfSolver<'_> {
     ) -> Result<Vec<TrajectoryResult>, CardError> {
         let Work { t0, t1, count, u0, shared, own, .. } = *portion;
         let problem = Trajectories { t0, t1, count, u0, shared, own };
-        let report = self.solver.solve(&problem, portion.settings, portion.saves, out);
+        let (settings, saves) = (portion.settings, portion.saves);
+        let report = match &self.way {
+            Way::Threads(solver) => solver.solve(&problem, settings, saves, out),
+            Way::Batched(solver, _) => solver.solve(&problem, settings, saves, out),
+        };
         let report = report.map_err(failure)?;
         self.busy_s.set(Some(report.device_s));
         Ok(report.trajectories)
@@ -155,5 +230,12 @@ impl CardProgram for OfSolver<'_> {
 
     fn busy_s(&self) -> Option<f64> {
         self.busy_s.get()
+    }
+
+    fn batched_because(&self) -> Option<&str> {
+        match &self.way {
+            Way::Threads(_) => None,
+            Way::Batched(_, because) => Some(because),
+        }
     }
 }

@@ -157,9 +157,13 @@ impl Gradients<'_> {
                 };
                 match self.open(name.as_deref()) {
                     Ok(info) => {
-                        let (name, digits) = (&info.name, in_single_precision(work, &info));
-                        self.told.push(format!("{name}, as asked for, computes {digits}"));
                         self.state = State::Card;
+                        if let Err(e) = self.prepare(work) {
+                            self.instead(&e);
+                            return None;
+                        }
+                        let (name, digits) = (&info.name, self.in_single_precision(work, &info));
+                        self.told.push(format!("{name}, as asked for, computes {digits}"));
                         self.on_card_or_never(work, loss)
                     }
                     Err(e) => {
@@ -231,7 +235,11 @@ impl Gradients<'_> {
             self.never(format!("the processor: {e}"));
             return None;
         }
-        let (name, digits) = (&info.name, in_single_precision(work, &info));
+        if let Err(e) = self.prepare(work) {
+            self.instead(&e);
+            return None;
+        }
+        let (name, digits) = (&info.name, self.in_single_precision(work, &info));
         if known.is_some() {
             let (_, there, here) = known.map(told)?;
             self.told.push(format!(
@@ -267,6 +275,18 @@ impl Gradients<'_> {
         Some(result)
     }
 
+    /// What the card computes, how, and how finely.
+    fn in_single_precision(&self, work: &GradientWork<'_>, card: &CardInfo) -> String {
+        let rtol = work.settings.rtol.max(finest(card));
+        let because = self.program.as_ref().and_then(|(_, program)| program.batched_because());
+        let how = because.map_or_else(String::new, |why| format!(" by batched solves ({why})"));
+        format!(
+            "the gradients of all stages but the last fit{how}, in single precision at a relative \
+             tolerance of {rtol:e}; the processor finishes in double precision, and its loss is the one \
+             that counts"
+        )
+    }
+
     /// A round on the card; whatever hinders it hinders all that come.
     fn on_card_or_never(
         &mut self,
@@ -281,14 +301,30 @@ impl Gradients<'_> {
             // Of what was stopped nobody asks where.
             Err(_) if interrupted(work) => None,
             Err(e) => {
-                let sentence = match self.on_card {
-                    0 => format!("the processor computes the gradients instead: {e}"),
-                    n => format!("after {n} gradients {e}; the processor goes on"),
-                };
-                self.never(sentence);
+                self.instead(&e);
                 None
             }
         }
+    }
+
+    /// Leaves everything to the processor from now on.
+    fn instead(&mut self, why: &CardError) {
+        self.never(match self.on_card {
+            0 => format!("the processor computes the gradients instead: {why}"),
+            n => format!("after {n} gradients {why}; the processor goes on"),
+        });
+    }
+
+    /// Makes the program for trajectories like those of `work`, where there is none yet.
+    fn prepare(&mut self, work: &GradientWork<'_>) -> Result<(), CardError> {
+        let Some(card) = self.card.get() else {
+            return Err(CardError::Missing("no card is open".into()));
+        };
+        if self.program.as_ref().is_none_or(|(own, _)| own != work.own_params) {
+            let program = guarded(|| card.gradient_program(work))?;
+            self.program = Some((work.own_params.to_vec(), program));
+        }
+        Ok(())
     }
 
     fn round_on_card(
@@ -301,10 +337,7 @@ impl Gradients<'_> {
         };
         let settings = as_coarse_as(work.settings, finest(card.info()));
         let work = GradientWork { settings: &settings, ..*work };
-        if self.program.as_ref().is_none_or(|(own, _)| own != work.own_params) {
-            let program = guarded(|| card.gradient_program(&work))?;
-            self.program = Some((work.own_params.to_vec(), program));
-        }
+        self.prepare(&work)?;
         let Some((_, program)) = &self.program else {
             return Err(CardError::Missing("there is no program".into()));
         };
@@ -364,13 +397,4 @@ fn as_coarse_as(settings: &Settings, finest: f64) -> Settings {
         coarse.atol.iter_mut().for_each(|atol| *atol *= factor);
     }
     coarse
-}
-
-/// What a card computes, and how finely.
-fn in_single_precision(work: &GradientWork<'_>, card: &CardInfo) -> String {
-    let rtol = work.settings.rtol.max(finest(card));
-    format!(
-        "the gradients of all stages but the last fit, in single precision at a relative tolerance of \
-         {rtol:e}; the processor finishes in double precision, and its loss is the one that counts"
-    )
 }

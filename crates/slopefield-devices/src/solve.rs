@@ -89,7 +89,7 @@ pub fn solve(
         on_card: 0,
         sentences: vec![sentence],
     };
-    let stopped = on_card(&*card, work, site, out, &mut solved.trajectories);
+    let stopped = on_card(&*card, work, site, out, &mut solved);
     drop(card);
     let done = solved.trajectories.len();
     solved.on_card = done;
@@ -131,12 +131,16 @@ fn on_card(
     work: &Work<'_>,
     site: &Site<'_>,
     out: &mut [f64],
-    done: &mut Vec<TrajectoryResult>,
+    solved: &mut Solved,
 ) -> Option<CardError> {
     let program = match guarded(|| card.program(work)) {
         Ok(program) => program,
         Err(e) => return Some(e),
     };
+    if let (Some(why), Some(chosen)) = (program.batched_because(), solved.sentences.first_mut()) {
+        *chosen += &format!("; by batched solves, because {why}");
+    }
+    let done = &mut solved.trajectories;
     let mut most = site.portion.max(1);
     while done.len() < work.count && !interrupted(work) {
         let from = done.len();

@@ -3,7 +3,8 @@
 use crate::common::{LOTKA, Scan};
 use slopefield_devices::{Site, Wanted, cards, solve};
 
-fn name() -> String {
+/// Name of the best device there is.
+pub fn name() -> String {
     let found = cards().find();
     let card = found.cards.first().unwrap_or_else(|| {
         panic!(

@@ -1,6 +1,8 @@
 //! Everything that needs no process of its own.
 
 #[cfg(feature = "gpu")]
+mod batched;
+#[cfg(feature = "gpu")]
 mod card;
 mod choice;
 mod common;

@@ -1,5 +1,6 @@
 //! Gradients of a loss of many trajectories that no thread holds, on a device.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use slopefield_solve::Settings;
@@ -25,7 +26,7 @@ const ROUNDS: u32 = 16;
 
 /// The programs of a gradient on a device.
 pub struct TensorGradientSolver<'a> {
-    program: &'a TensorGradientProgram,
+    program: Cow<'a, TensorGradientProgram>,
     forward: Programs<'a>,
     back: Programs<'a>,
     sums: Compiled,
@@ -54,6 +55,18 @@ impl<'a> TensorGradientSolver<'a> {
     /// # Errors
     /// [`GpuError::Dialect`] for others; what the driver refuses.
     pub fn new(device: &'a Device, program: &'a TensorGradientProgram) -> Result<Self, GpuError> {
+        Self::of(device, Cow::Borrowed(program))
+    }
+
+    /// As [`TensorGradientSolver::new`], and keeps the programs.
+    ///
+    /// # Errors
+    /// As for [`TensorGradientSolver::new`].
+    pub fn keeping(device: &'a Device, program: TensorGradientProgram) -> Result<Self, GpuError> {
+        Self::of(device, Cow::Owned(program))
+    }
+
+    fn of(device: &'a Device, program: Cow<'a, TensorGradientProgram>) -> Result<Self, GpuError> {
         let dialect = program.forward.dialect;
         let forward = Programs::new(device, dialect, &SHARED);
         forward.prepare(program.forward.kernels())?;
@@ -141,7 +154,7 @@ impl<'a> TensorGradientSolver<'a> {
         loss: &mut TrajectoryLoss<'_>,
         report: &mut GradientReport,
     ) -> Result<u32, GpuError> {
-        let (device, program, dialect) = (self.forward.device, self.program, self.dialect());
+        let (device, program, dialect) = (self.forward.device, &*self.program, self.dialect());
         let width = dialect.width();
         let arrays = program.forward_arrays(problem, settings, saves, (from, lanes), room);
         let on_device = upload(device, dialect, &arrays)?;
@@ -253,7 +266,7 @@ impl<'a> TensorGradientSolver<'a> {
         batch: &Batch,
         report: &mut GradientReport,
     ) -> Result<(), GpuError> {
-        let (device, program, dialect) = (self.back.device, self.program, self.dialect());
+        let (device, program, dialect) = (self.back.device, &*self.program, self.dialect());
         let width = dialect.width();
         let (n, own, lanes) = (program.forward.states(), &program.forward.own, batch.lanes);
         let read = |row: usize| {

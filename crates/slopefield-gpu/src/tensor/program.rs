@@ -11,7 +11,7 @@ use crate::places::{Array, Places};
 use crate::solve_text::{Offsets, goes_on};
 use crate::tensor::layout::{COUNTS, Rows, SHARED};
 use crate::tensor::pieces::{Kernel, kernels};
-use crate::tensor::segments::segments;
+use crate::tensor::segments::{has_tiles, segments};
 use crate::tensor::steps::StepKernels;
 use crate::trajectories::{Trajectories, settings_values, ticks_at};
 
@@ -46,6 +46,15 @@ pub(crate) struct TensorArrays {
 }
 
 impl TensorProgram {
+    /// Whether a right-hand side is better solved so even where a thread holds a trajectory: it multiplies
+    /// vectors with a matrix of 16 rows and 8 columns or more that all trajectories share, if each has a
+    /// value of its own for the parameters `own` (ascending). All these products together are one of
+    /// matrices here, while each thread would read the matrix for itself.
+    #[must_use]
+    pub fn suits(plan: &Plan, own: &[usize]) -> bool {
+        has_tiles(plan, own)
+    }
+
     /// The programs for the right-hand side of a model, in which every trajectory has a value of its
     /// own for the parameters `own` (ascending).
     ///

@@ -46,6 +46,12 @@ pub(crate) fn segments(plan: &Plan, own: &[usize]) -> (Vec<Segment>, usize) {
     cut.finish()
 }
 
+/// Whether any piece is a product in tiles.
+pub(crate) fn has_tiles(plan: &Plan, own: &[usize]) -> bool {
+    let cut = Cut { plan, own, pieces: Vec::new(), piece_of: HashMap::new() };
+    plan.code.iter().any(|instruction| cut.spread(instruction) == Spread::Tiles)
+}
+
 /// Values that cost nothing to make again.
 fn is_repeatable(instruction: &Instruction) -> bool {
     match instruction {

@@ -153,3 +153,11 @@ fn doses_at_given_times_are_scanned_on_a_card() {
     let doses = "state x = 1\nparam k = 0.5\nx' = -k*x\nat [2]: x += 1\nevery 3 from 1: x += 0.5\n";
     scanned(doses, ("k", 0.2, 1.0), 10.0, "the card solves by tsit5");
 }
+
+/// 240 states are more than a thread of a card holds.
+#[test]
+fn many_states_are_scanned_on_a_card() {
+    let ring = "const N = 240\nstate u[N] = 0.4\nparam k = 1.2\n\
+                u[i]' = k*(u[wrap(i + 1)] - u[i]) + 1.5 + sin(3*t + 0.1*i) - 0.1*u[i]^3 for i in 1..N\n";
+    scanned(ring, ("k", 0.5, 1.5), 2.0, "as asked for; by batched solves, because a trajectory needs");
+}
