@@ -9,6 +9,7 @@
 mod back;
 mod gradient;
 mod gradient_solve;
+mod kept;
 mod layout;
 mod outer;
 mod pieces;

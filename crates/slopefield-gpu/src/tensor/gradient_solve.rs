@@ -14,6 +14,7 @@ use crate::gradient_solve::{
 };
 use crate::sums;
 use crate::tensor::gradient::{SHARED_BACK, TensorGradientProgram};
+use crate::tensor::kept::Kept;
 use crate::tensor::layout::{COUNTS, SHARED};
 use crate::tensor::outer::BLOCK;
 use crate::tensor::pieces::Kernel;
@@ -30,6 +31,8 @@ pub struct TensorGradientSolver<'a> {
     forward: Programs<'a>,
     back: Programs<'a>,
     sums: Compiled,
+    /// Those of the solve, then those of the reverse pass that are not the same.
+    kept: Kept<'a, 14>,
     /// Steps that are taken without asking the device, where a test or a user sets them.
     pub rounds: Option<u32>,
     /// Bytes of the card to be used. The fewer, the fewer trajectories at once; what one trajectory needs
@@ -39,14 +42,12 @@ pub struct TensorGradientSolver<'a> {
     pub room: u32,
 }
 
-/// Gradients of a batch as they stand on the device.
+/// The trajectories of a batch.
 struct Batch {
     from: usize,
     lanes: usize,
     /// Trajectories whose loss depends on states that they did not get to.
     impossible: Vec<usize>,
-    work: DeviceArray,
-    sums: DeviceArray,
 }
 
 impl<'a> TensorGradientSolver<'a> {
@@ -77,10 +78,17 @@ impl<'a> TensorGradientSolver<'a> {
             forward,
             back,
             sums: device.compile(dialect, &sums::text(dialect)?, &sums::SHARED)?,
+            kept: Kept::new(device),
             rounds: None,
             memory: DEFAULT_MEMORY,
             room: FIRST_ROOM,
         })
+    }
+
+    /// How often memory of the device was taken: once for each array, and again for larger ones.
+    #[must_use]
+    pub fn memory_taken(&self) -> u64 {
+        self.kept.taken()
     }
 
     /// Integrates every trajectory in the precision of the program, asks for the loss of each, and gives the exact
@@ -115,7 +123,8 @@ impl<'a> TensorGradientSolver<'a> {
         while from < problem.count {
             let lanes = self.lanes(saves.len(), room)?.min(problem.count - from);
             let range = (from, lanes);
-            let taken = self.batch(problem, settings, saves, range, room, loss, &mut report)?;
+            let taken = self.batch(problem, settings, saves, range, room, loss, &mut report);
+            let taken = taken.inspect_err(|_| self.kept.release())?;
             if taken > room {
                 // The same solve again, with the same steps. Some more, so that neighbours fit too.
                 room = taken.saturating_add(taken / 4).min(most_steps);
@@ -154,10 +163,10 @@ impl<'a> TensorGradientSolver<'a> {
         loss: &mut TrajectoryLoss<'_>,
         report: &mut GradientReport,
     ) -> Result<u32, GpuError> {
-        let (device, program, dialect) = (self.forward.device, &*self.program, self.dialect());
+        let (program, dialect) = (&*self.program, self.dialect());
         let width = dialect.width();
         let arrays = program.forward_arrays(problem, settings, saves, (from, lanes), room);
-        let on_device = upload(device, dialect, &arrays)?;
+        let on_device = upload(&self.kept, dialect, &arrays)?;
         let solve =
             Solve { programs: &self.forward, program: &program.forward, rounds: self.rounds };
         let span = (lanes, arrays.within);
@@ -174,6 +183,7 @@ impl<'a> TensorGradientSolver<'a> {
             (&read.counts[lanes..2 * lanes], &read.counts[2 * lanes..3 * lanes]);
         let most = accepted.iter().copied().max().unwrap_or(0);
         if most > room {
+            self.kept.put(0, on_device);
             return Ok(most);
         }
         let row = saves.len() * program.forward.states();
@@ -200,16 +210,19 @@ impl<'a> TensorGradientSolver<'a> {
         // Which tiles have nothing to do is not told here.
         counts.resize(COUNTS * lanes + lanes.div_ceil(64), 1);
         let blocks = lanes.div_ceil(BLOCK);
-        let [_, _, _, results, _, _, clock, _] = on_device;
+        let [joint, own, table, results, work, count, clock, open] = on_device;
+        self.kept.put(0, [joint, own, table]);
+        self.kept.put(4, [work, count]);
+        self.kept.put(7, [open]);
         let back: OnDevice = [
-            device.array(&dialect.bytes_of_reals(&joint_values))?,
-            device.array(&dialect.bytes_of_reals(&own_values))?,
-            device.array(&bytes_of_words(&tables))?,
+            self.kept.with(8, &dialect.bytes_of_reals(&joint_values))?,
+            self.kept.with(9, &dialect.bytes_of_reals(&own_values))?,
+            self.kept.with(10, &bytes_of_words(&tables))?,
             results,
-            device.empty(width * (program.rows.len * lanes) as u64)?,
-            device.array(&bytes_of_words(&counts))?,
+            self.kept.cleared(11, width * (program.rows.len * lanes) as u64)?,
+            self.kept.with(12, &bytes_of_words(&counts))?,
             clock,
-            device.empty(width * (blocks * program.params.entries) as u64)?,
+            self.kept.cleared(13, width * (blocks * program.params.entries) as u64)?,
         ];
         let bytes: u64 = back.iter().map(DeviceArray::size).sum();
         let others = arrays.work + arrays.own_values.len();
@@ -218,8 +231,11 @@ impl<'a> TensorGradientSolver<'a> {
         let began = Instant::now();
         self.reverse(&back, lanes, most, settings, problem.t0, &mut report.runs)?;
         report.device_s += began.elapsed().as_secs_f64();
-        let [joint, _, _, _, work, _, _, sums] = back;
-        self.collect(&joint, &Batch { from, lanes, impossible, work, sums }, report)?;
+        self.collect(&back, &Batch { from, lanes, impossible }, report)?;
+        let [joint, own, table, results, work, count, clock, sums] = back;
+        self.kept.put(8, [joint, own, table, work, count, sums]);
+        self.kept.put(3, [results]);
+        self.kept.put(6, [clock]);
         Ok(most)
     }
 
@@ -262,7 +278,7 @@ impl<'a> TensorGradientSolver<'a> {
     /// Reads the gradients of a batch and adds those by parameters that all share.
     fn collect(
         &self,
-        joint: &DeviceArray,
+        [joint, _, _, _, work, _, _, sums]: &OnDevice,
         batch: &Batch,
         report: &mut GradientReport,
     ) -> Result<(), GpuError> {
@@ -271,7 +287,7 @@ impl<'a> TensorGradientSolver<'a> {
         let (n, own, lanes) = (program.forward.states(), &program.forward.own, batch.lanes);
         let read = |row: usize| {
             let bytes = width * lanes as u64;
-            let bytes = device.read_part(&batch.work, bytes * row as u64, bytes)?;
+            let bytes = device.read_part(work, bytes * row as u64, bytes)?;
             let mut values = dialect.reals(&bytes);
             batch.impossible.iter().for_each(|lane| values[*lane] = f64::NAN);
             Ok::<_, GpuError>(values)
@@ -291,10 +307,11 @@ impl<'a> TensorGradientSolver<'a> {
                 report.by_own[(batch.from + lane) * own.len() + at] = value;
             }
         }
-        let (arrays, to) = ((joint, &batch.work), &mut report.by_shared);
+        let (arrays, to) = ((joint, work), &mut report.by_shared);
         sums::add(device, &self.sums, dialect, arrays, &shared, lanes, to)?;
         if program.params.entries > 0 {
-            let sums = dialect.reals(&device.read(&batch.sums)?);
+            let bytes = width * (lanes.div_ceil(BLOCK) * program.params.entries) as u64;
+            let sums = dialect.reals(&device.read_part(sums, 0, bytes)?);
             for block in sums.chunks_exact(program.params.entries) {
                 let mut entries = block.iter();
                 for (first, len) in &program.params.matrices {

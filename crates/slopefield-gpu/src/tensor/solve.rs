@@ -12,6 +12,7 @@ use crate::device::{Device, Sequence};
 use crate::dialect::Dialect;
 use crate::error::GpuError;
 use crate::solve::{GpuReport, LONG_RUN, portions};
+use crate::tensor::kept::Kept;
 use crate::tensor::layout::{SHARED, end_slope};
 use crate::tensor::pieces::Kernel;
 use crate::tensor::program::{TensorArrays, TensorProgram};
@@ -29,6 +30,7 @@ pub(crate) const MOST_LANES: usize = 1 << 16;
 pub struct TensorSolver<'a> {
     program: Cow<'a, TensorProgram>,
     programs: Programs<'a>,
+    kept: Kept<'a, 8>,
     /// Steps that are tried without asking the device, where a test or a user sets them.
     pub rounds: Option<u32>,
     /// Trajectories at once, where a test or a user sets them.
@@ -55,7 +57,14 @@ impl<'a> TensorSolver<'a> {
     fn of(device: &'a Device, program: Cow<'a, TensorProgram>) -> Result<Self, GpuError> {
         let programs = Programs::new(device, program.dialect, &SHARED);
         programs.prepare(program.kernels())?;
-        Ok(TensorSolver { program, programs, rounds: None, lanes: None })
+        let kept = Kept::new(device);
+        Ok(TensorSolver { program, programs, kept, rounds: None, lanes: None })
+    }
+
+    /// How often memory of the device was taken: once for each array, and again for larger ones.
+    #[must_use]
+    pub fn memory_taken(&self) -> u64 {
+        self.kept.taken()
     }
 
     /// Integrates every trajectory in the precision of the program and writes its states at `saves` to `out`:
@@ -83,22 +92,39 @@ impl<'a> TensorSolver<'a> {
             GpuReport { trajectories: Vec::with_capacity(problem.count), runs: 0, device_s: 0.0 };
         for (from, lanes) in portions(problem.count, most) {
             let out = &mut out[from * row..][..lanes * row];
-            let arrays = program.arrays(problem, settings, saves, (from, lanes));
-            let on_device = upload(self.programs.device, program.dialect, &arrays)?;
-            let solve = Solve { programs: &self.programs, program, rounds: self.rounds };
-            let interrupted = solve.finish(
-                &on_device,
-                (lanes, arrays.within),
-                settings,
-                problem.t0,
-                &mut report.runs,
-                &mut report.device_s,
-            )?;
-            let read = solve.read(&on_device, lanes, saves.len())?;
-            let into = &mut report.trajectories;
-            read.unpack(program, problem, settings, interrupted.as_ref(), into, out);
+            let done = self.batch(problem, settings, saves, (from, lanes), out, &mut report);
+            done.inspect_err(|_| self.kept.release())?;
         }
         Ok(report)
+    }
+
+    /// Adds a batch to the report.
+    fn batch(
+        &self,
+        problem: &Trajectories<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        (from, lanes): (usize, usize),
+        out: &mut [f64],
+        report: &mut GpuReport,
+    ) -> Result<(), GpuError> {
+        let program = &*self.program;
+        let arrays = program.arrays(problem, settings, saves, (from, lanes));
+        let on_device = upload(&self.kept, program.dialect, &arrays)?;
+        let solve = Solve { programs: &self.programs, program, rounds: self.rounds };
+        let interrupted = solve.finish(
+            &on_device,
+            (lanes, arrays.within),
+            settings,
+            problem.t0,
+            &mut report.runs,
+            &mut report.device_s,
+        )?;
+        let read = solve.read(&on_device, lanes, saves.len())?;
+        let into = &mut report.trajectories;
+        read.unpack(program, problem, settings, interrupted.as_ref(), into, out);
+        self.kept.put(0, on_device);
+        Ok(())
     }
 }
 
@@ -246,21 +272,21 @@ impl Solve<'_> {
     }
 }
 
-/// The arrays of a batch on a device.
-pub(crate) fn upload(
-    device: &Device,
+/// The arrays of a batch on a device, the first eight of those that are kept there.
+pub(crate) fn upload<const N: usize>(
+    kept: &Kept<'_, N>,
     dialect: Dialect,
     arrays: &TensorArrays,
 ) -> Result<OnDevice, GpuError> {
     let width = dialect.width();
     Ok([
-        device.array(&dialect.bytes_of_reals(&arrays.joint_values))?,
-        device.array(&dialect.bytes_of_reals(&arrays.own_values))?,
-        device.array(&bytes_of_words(&arrays.tables))?,
-        device.empty(width * arrays.results as u64)?,
-        device.empty(width * arrays.work as u64)?,
-        device.empty(4 * arrays.counts as u64)?,
-        device.array(&dialect.bytes_of_ticks(&arrays.clock))?,
-        device.empty(4)?,
+        kept.with(0, &dialect.bytes_of_reals(&arrays.joint_values))?,
+        kept.with(1, &dialect.bytes_of_reals(&arrays.own_values))?,
+        kept.with(2, &bytes_of_words(&arrays.tables))?,
+        kept.cleared(3, width * arrays.results as u64)?,
+        kept.cleared(4, width * arrays.work as u64)?,
+        kept.cleared(5, 4 * arrays.counts as u64)?,
+        kept.with(6, &dialect.bytes_of_ticks(&arrays.clock))?,
+        kept.cleared(7, 4)?,
     ])
 }

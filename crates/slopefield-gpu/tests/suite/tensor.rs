@@ -220,6 +220,25 @@ fn neither_cuts_nor_portions_change_a_bit() {
     }
 }
 
+/// Batches of several sizes one after the other, on the arrays of those before.
+#[test]
+fn arrays_are_kept_and_nothing_stays_in_them() {
+    let (lotka, saves) = (Lotka::new(200), Lotka::saves(0.0, 10.0, 13));
+    let settings = Settings::with_tolerances(1e-5, 1e-6);
+    let program = program(LOTKA, &[0, 1, 2, 3], "tsit5");
+    let (want, results) = solve_with(&program, &lotka.problem(), &settings, &saves, |_| {});
+    let mut solver = TensorSolver::new(device(), &program).expect("the device works");
+    // Portions of 120 and 80, twice.
+    solver.lanes = Some(120);
+    for _ in 0..2 {
+        let mut got = vec![f64::NAN; want.len()];
+        let report = solver.solve(&lotka.problem(), &settings, &saves, &mut got);
+        assert!(got.iter().zip(&want).all(|(a, b)| a.to_bits() == b.to_bits()));
+        assert_eq!(report.expect("the device works").trajectories, results);
+        assert_eq!(solver.memory_taken(), 8, "memory is taken once for each array");
+    }
+}
+
 /// `x' = p x²` from 1 ends at `t = 1/p`.
 #[test]
 fn a_trajectory_that_fails_stops_alone_and_says_why() {

@@ -164,6 +164,44 @@ fn neither_cuts_nor_memory_nor_room_change_a_bit() {
     same(&few, "memory for one block");
 }
 
+/// Batches of several sizes one after the other, on the arrays of those before: the bits of a solver that
+/// does nothing else. Half of the trajectories of one batch have no gradient.
+#[test]
+fn arrays_are_kept_and_nothing_stays_in_them() {
+    let model = lowered(&network(20, 17));
+    let p = weights(model.rhs.eval.shape.params, 20);
+    let mut random = Random(5);
+    let u0: Vec<f64> = (0..2 * 90).map(|_| random.uniform(-1.0, 1.0)).collect();
+    let broken: Vec<f64> =
+        u0.iter().enumerate().map(|(k, x)| if k % 4 == 0 { f64::NAN } else { *x }).collect();
+    let problems = [&u0[..], &broken, &u0[..80], &u0].map(|u0| Trajectories {
+        t0: 0.0,
+        t1: 0.8,
+        count: u0.len() / 2,
+        u0: Values::Each(u0),
+        shared: &p,
+        own: Values::Same(&[]),
+    });
+    let (saves, settings) = (saves(0.0, 0.8), Settings::with_tolerances(1e-5, 1e-6));
+    let method = tableau("tsit5").expect("built in");
+    let program = TensorGradientProgram::of_model(&model, &[], method, dialect()).expect("a form");
+    let kept = TensorGradientSolver::new(device(), &program).expect("the device works");
+    let mut taken = Vec::new();
+    for problem in &problems {
+        let fresh = TensorGradientSolver::new(device(), &program).expect("the device works");
+        let [got, want] = [&kept, &fresh].map(|solver| {
+            solver.gradient(problem, &settings, &saves, &mut distance).expect("it works")
+        });
+        let all = |r: &GradientReport| [&r.by_u0[..], &r.by_shared, &[r.loss]].concat();
+        let bits = |r: &GradientReport| all(r).into_iter().map(f64::to_bits).collect::<Vec<_>>();
+        assert_eq!(bits(&got), bits(&want), "{} trajectories", problem.count);
+        // As text, in which NaN is NaN.
+        assert_eq!(format!("{:?}", got.trajectories), format!("{:?}", want.trajectories));
+        taken.push(kept.memory_taken());
+    }
+    assert_eq!(taken, [14; 4], "memory is taken once for each array");
+}
+
 /// `x' = p x²` from `u` has `x(t) = u/(1 − p t u)`, up to `t = 1/(p u)`.
 #[test]
 fn a_trajectory_that_fails_has_the_gradient_of_what_it_reached() {
