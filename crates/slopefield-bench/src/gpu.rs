@@ -2,14 +2,17 @@
 //!
 //! The work is Lotka–Volterra with four parameters of each trajectory's own (those of B5, ±20 %) to t = 10
 //! by Tsit5 at a relative tolerance of 1e-5, what single precision can hold, or another one. Both sides go
-//! through what `slopefield simulate --scan` goes through.
+//! through what `slopefield simulate --scan` goes through. [`gpu_gradients`] does the same with gradients.
 
+mod gradients;
 mod work;
+
+pub use gradients::gpu_gradients;
 
 use crate::BenchError;
 use crate::record::{Record, now};
 use serde::Serialize;
-use slopefield_devices::{Card, CardError, CardProgram, Cards};
+use slopefield_devices::{Card, CardError, CardInfo, CardProgram, Cards};
 use std::time::Instant;
 use work::{Fleet, SMALLEST};
 
@@ -52,7 +55,17 @@ pub struct GpuPoint {
     pub rounds: usize,
 }
 
-/// Relative distances of states at the end from a solution in double precision at 1e-11.
+/// What is timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GpuWork {
+    /// States at the end.
+    Solves,
+    /// Half the sum of squares of states at save times, and its gradient by parameters and initial states.
+    Gradients,
+}
+
+/// Relative distances from solutions in double precision at 1e-12: of states at the end, or of gradients.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct GpuErrors {
     /// Median and largest on the card.
@@ -66,6 +79,8 @@ pub struct GpuErrors {
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GpuReport {
+    /// What was timed.
+    pub work: GpuWork,
     /// The card.
     pub device: String,
     /// It is a program on the processor: the figures say nothing about cards.
@@ -109,34 +124,85 @@ pub fn gpu(
     let program = card.program(&fleet.work(SMALLEST)).map_err(unusable)?;
     let compile_s = began.elapsed().as_secs_f64();
     let errors = errors(&fleet, &*program, options.rtol)?;
+    let operations = card.info().operations.filter(|_| options.rtol >= 1e-5);
+    let sides = Sides {
+        row: fleet.work(SMALLEST).row(),
+        card: &|count, out| {
+            let results = program.solve(&fleet.work(count), out).map_err(unusable)?;
+            Ok((work::attempts(&results)?, program.busy_s()))
+        },
+        processor: &|count, out| fleet.on_processor(count, out).map(|_| ()),
+        least_s: operations.map(|rate| work::operations(&fleet.work(SMALLEST)) / rate),
+    };
+    let (points, left_out) = measured(&sides, work::sizes(), options.seconds, &mut told)?;
+    let found = GpuReport::of(GpuWork::Solves, card.info(), options.rtol, compile_s, errors);
+    Ok(GpuReport { break_even: break_even(&points), points, left_out, ..found })
+}
+
+/// What is timed on both sides.
+struct Sides<'a> {
+    /// Numbers that the processor writes for each trajectory.
+    row: usize,
+    /// So many trajectories on the card: steps tried, and how long it was busy.
+    card: &'a OnCard<'a>,
+    /// The same on the processor.
+    processor: &'a Here<'a>,
+    /// The least time of the card for an attempt at a step.
+    least_s: Option<f64>,
+}
+
+/// Steps tried, and seconds that the card was busy; where it can tell.
+type Round = (u64, Option<f64>);
+type OnCard<'a> = dyn Fn(usize, &mut [f64]) -> Result<Round, BenchError> + 'a;
+type Here<'a> = dyn Fn(usize, &mut [f64]) -> Result<(), BenchError> + 'a;
+
+/// Measures the sizes that do not take too long, and tells each; then those that do.
+fn measured(
+    sides: &Sides<'_>,
+    sizes: impl Iterator<Item = usize>,
+    seconds: f64,
+    told: &mut dyn FnMut(&GpuPoint),
+) -> Result<(Vec<GpuPoint>, Vec<usize>), BenchError> {
     let (mut points, mut left_out) = (Vec::new(), Vec::new());
     let mut last: Option<GpuPoint> = None;
-    for count in work::sizes() {
+    for count in sizes {
         let per_round =
             |p: GpuPoint| (p.card_s.0 + p.processor_s.0) * count as f64 / p.count as f64;
-        if last.is_some_and(|p| p.count >= 1000 && per_round(p) > 3.0 * options.seconds) {
+        if last.is_some_and(|p| p.count >= 1000 && per_round(p) > 3.0 * seconds) {
             left_out.push(count);
             continue;
         }
-        let operations = card.info().operations.filter(|_| options.rtol >= 1e-5);
-        let point = measure(&fleet, (&*program, operations), count, options.seconds)?;
+        let point = measure(sides, count, seconds)?;
         told(&point);
         points.push(point);
         last = Some(point);
     }
-    let info = card.info();
-    Ok(GpuReport {
-        device: info.name.clone(),
-        software: info.software,
-        rtol: options.rtol,
-        double: info.finest < 1e-8,
-        driver: format!("{} {}", info.interface, info.driver).trim().to_owned(),
-        compile_s,
-        errors,
-        break_even: break_even(&points),
-        points,
-        left_out,
-    })
+    Ok((points, left_out))
+}
+
+impl GpuReport {
+    /// Before anything is measured.
+    fn of(
+        work: GpuWork,
+        info: &CardInfo,
+        rtol: f64,
+        compile_s: f64,
+        errors: GpuErrors,
+    ) -> GpuReport {
+        GpuReport {
+            work,
+            device: info.name.clone(),
+            software: info.software,
+            rtol,
+            double: info.finest < 1e-8,
+            driver: format!("{} {}", info.interface, info.driver).trim().to_owned(),
+            compile_s,
+            errors,
+            break_even: None,
+            points: Vec::new(),
+            left_out: Vec::new(),
+        }
+    }
 }
 
 fn open(options: &GpuOptions<'_>) -> Result<Box<dyn Card>, BenchError> {
@@ -179,32 +245,25 @@ fn distances(found: &[f64], expected: &[f64], allowed: f64) -> Result<(f64, f64)
     Ok((all[all.len() / 2], worst))
 }
 
-fn measure(
-    fleet: &Fleet,
-    (program, operations): (&dyn CardProgram, Option<f64>),
-    count: usize,
-    seconds: f64,
-) -> Result<GpuPoint, BenchError> {
-    let work = fleet.work(count);
-    let mut out = vec![0.0; count * work.row()];
+fn measure(sides: &Sides<'_>, count: usize, seconds: f64) -> Result<GpuPoint, BenchError> {
+    let mut out = vec![0.0; count * sides.row];
     let (mut card, mut busy, mut processor) = (Vec::new(), Vec::new(), Vec::new());
     let mut attempts = 0;
     let began = Instant::now();
     while card.is_empty() || (card.len() < MOST_ROUNDS && began.elapsed().as_secs_f64() < seconds) {
         let round = Instant::now();
-        let results = program.solve(&work, &mut out).map_err(unusable)?;
+        let (tried, busy_s) = (sides.card)(count, &mut out)?;
         card.push(round.elapsed().as_secs_f64());
-        busy.extend(program.busy_s());
-        attempts = work::attempts(&results)?;
+        busy.extend(busy_s);
+        attempts = tried;
         let round = Instant::now();
-        fleet.on_processor(count, &mut out)?;
+        (sides.processor)(count, &mut out)?;
         processor.push(round.elapsed().as_secs_f64());
     }
     let rounds = card.len();
     let busy_s = (!busy.is_empty()).then(|| best(busy));
-    let least = |rate| attempts as f64 * work::operations(&work) / rate;
     let (card_s, processor_s) = (best(card), best(processor));
-    let bound_s = operations.map(least);
+    let bound_s = sides.least_s.map(|each| attempts as f64 * each);
     Ok(GpuPoint { count, card_s, busy_s, bound_s, processor_s, rounds })
 }
 
@@ -233,13 +292,17 @@ impl GpuReport {
     #[must_use]
     pub fn records(&self, processor: &str) -> Vec<Record> {
         let rtol = self.rtol;
+        let (of, counted) = match self.work {
+            GpuWork::Solves => ("", "trajectories per second"),
+            GpuWork::Gradients => ("gradients, ", "gradients per second"),
+        };
         let record = |tool: String, point: &GpuPoint, (min, median): (f64, f64), error: f64| {
             let rate = |s: f64| Some(point.count as f64 / s);
             Record {
                 bench: "gpu".into(),
                 tool,
-                case: format!("{}: Tsit5 rtol {rtol:.0e}", point.count),
-                metric: "trajectories per second".into(),
+                case: format!("{}: {of}Tsit5 rtol {rtol:.0e}", point.count),
+                metric: counted.into(),
                 unit: "1/s".into(),
                 value: rate(median),
                 min: rate(min),

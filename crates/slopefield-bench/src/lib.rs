@@ -36,7 +36,7 @@ mod training;
 pub use beside::{Beside, Compared, compared};
 pub use comparator::{Comparators, cache_folder};
 pub use error::BenchError;
-pub use gpu::{GpuErrors, GpuOptions, GpuPoint, GpuReport, gpu};
+pub use gpu::{GpuErrors, GpuOptions, GpuPoint, GpuReport, GpuWork, gpu, gpu_gradients};
 pub use machine::Machine;
 pub use measure::{Subject, Timing};
 pub use peers::Peers;

@@ -3,13 +3,15 @@
 use crate::BenchError;
 use crate::core::ensemble::lotka_volterra_params;
 use crate::core::texts;
+use slopefield_adjoint::{DiscreteAdjoint, GradientMethod};
 use slopefield_cpu::CompiledBatch;
-use slopefield_devices::{Method, Work};
+use slopefield_devices::{GradientWork, Method, Work};
 use slopefield_ensemble::{Run, TrajectoryResult, Values};
 use slopefield_graph::BuiltinNetworks;
-use slopefield_solve::Settings;
 use slopefield_solve::runge_kutta::TSIT5;
+use slopefield_solve::{Ivp, Settings};
 use slopefield_study::{CompiledModel, StudyError};
+use std::num::NonZeroUsize;
 
 /// Numbers of trajectories.
 pub(super) const SMALLEST: usize = 100;
@@ -26,7 +28,15 @@ pub(super) struct Fleet {
     rhs: CompiledBatch,
     own: Vec<f64>,
     settings: Settings,
+    /// Times at which the loss of gradients looks at states.
+    seen: Vec<f64>,
 }
+
+/// Parameters and initial states, by which gradients are.
+const PARAMS: usize = 4;
+const STATES: usize = 2;
+/// Numbers of a gradient.
+pub(super) const GRADIENT: usize = STATES + PARAMS;
 
 impl Fleet {
     pub(super) fn new(rtol: f64) -> Result<Fleet, BenchError> {
@@ -35,7 +45,57 @@ impl Fleet {
             .map_err(|e| StudyError::Compile(e.to_string()))?;
         let (own, settings) =
             (lotka_volterra_params(LARGEST), Settings::with_tolerances(rtol, 0.1 * rtol));
-        Ok(Fleet { model, rhs, own, settings })
+        let seen = (1..=20).map(|k| 0.5 * f64::from(k)).collect();
+        Ok(Fleet { model, rhs, own, settings, seen })
+    }
+
+    pub(super) fn gradient_work(&self, count: usize) -> GradientWork<'_> {
+        GradientWork {
+            model: &self.model.lowered,
+            own_params: &[0, 1, 2, 3],
+            t0: 0.0,
+            t1: 10.0,
+            count,
+            u0: Values::Same(&[1.0, 1.0]),
+            shared: &[0.0; PARAMS],
+            own: Values::Each(&self.own[..PARAMS * count]),
+            method: &TSIT5,
+            settings: &self.settings,
+            saves: &self.seen,
+        }
+    }
+
+    /// Gradients by initial states and parameters by the discrete adjoint, one trajectory after the other on
+    /// each core: [`GRADIENT`] numbers of each. Gives the steps tried.
+    pub(super) fn gradients_here(
+        &self,
+        count: usize,
+        settings: &Settings,
+        out: &mut [f64],
+    ) -> Result<u64, BenchError> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let share = count.div_ceil(cores);
+        let part = |own: &[f64], out: &mut [f64]| -> Result<u64, BenchError> {
+            let mut adjoint = DiscreteAdjoint::new(&TSIT5);
+            let mut tried = 0;
+            for (p, by) in own.chunks_exact(PARAMS).zip(out.chunks_exact_mut(GRADIENT)) {
+                let rhs = &*self.model.rhs;
+                let ivp = Ivp { rhs, t0: 0.0, t1: 10.0, u0: &[1.0, 1.0], p };
+                let (by_u0, by_p) = by.split_at_mut(STATES);
+                let loss = &mut half_square;
+                let done = adjoint.evaluate(&ivp, settings, &self.seen, loss, by_u0, by_p)?;
+                tried += done.forward.accepted + done.forward.rejected;
+            }
+            Ok(tried)
+        };
+        let parts: Vec<Result<u64, BenchError>> = std::thread::scope(|scope| {
+            let own = self.own[..PARAMS * count].chunks(PARAMS * share);
+            let parts = own.zip(out.chunks_mut(GRADIENT * share));
+            let begun: Vec<_> =
+                parts.map(|(own, out)| scope.spawn(move || part(own, out))).collect();
+            begun.into_iter().map(|part| part.join().expect("no part panics")).collect()
+        });
+        parts.into_iter().sum()
     }
 
     pub(super) fn work(&self, count: usize) -> Work<'_> {
@@ -72,6 +132,12 @@ impl Fleet {
         attempts(&solve(&work, &mut out)?)?;
         Ok(out)
     }
+}
+
+/// Half the sum of squares of all states that are seen.
+pub(super) fn half_square(states: &[f64], by: &mut [f64]) -> f64 {
+    by.copy_from_slice(states);
+    states.iter().map(|x| 0.5 * x * x).sum()
 }
 
 fn solve(work: &Work<'_>, out: &mut [f64]) -> Result<Vec<TrajectoryResult>, BenchError> {

@@ -45,3 +45,32 @@ fn a_card_that_is_not_there_is_not_measured() {
         .run(&["bench", "gpu", "--device", "no such card"])
         .bad(&["no card can be measured", "none is called `no such card`"]);
 }
+
+#[test]
+fn gradients_are_checked_and_measured_beside_the_processor() {
+    let place = Place::new();
+    let case = ["bench", "gpu", "--case", "gradients", "--seconds", "0", "--record", "ours.jsonl"];
+    let found = place.run(&[&case[..], &["--json"]].concat()).json();
+    let report = &found["report"];
+    assert_eq!((&report["work"], &found["case"]), (&"gradients".into(), &"gradients".into()));
+    let counts: Vec<_> =
+        report["points"].as_array().unwrap().iter().map(|p| p["count"].clone()).collect();
+    assert_eq!(counts, [1000]);
+    assert_eq!(report["left_out"], Value::from(vec![10_000, 100_000]));
+    for who in ["card", "processor"] {
+        let (median, worst) = (&report["errors"][who][0], &report["errors"][who][1]);
+        assert!(number(median) <= 2e-4 && number(worst) <= 4e-3, "{report}");
+    }
+    assert!((number(&report["errors"]["attempts_ratio"]) - 1.0).abs() < 0.03, "{report}");
+    let lines = place.read("ours.jsonl");
+    let records: Vec<Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(records.len(), 2);
+    for record in &records {
+        assert_eq!(record["metric"], "gradients per second");
+        assert_eq!(record["case"], "1000: gradients, Tsit5 rtol 1e-5");
+        assert!(number(&record["value"]) > 0.0, "{record}");
+    }
+    let text = place.run(&["bench", "gpu", "--case", "gradients", "--seconds", "0"]).good();
+    assert!(text.contains("errors of gradients, relative to the largest"), "{text}");
+    assert!(text.lines().any(|l| l.split_whitespace().next() == Some("1000")), "{text}");
+}

@@ -8,7 +8,10 @@ use crate::commands::Session;
 use crate::output;
 use serde_json::{Value, json};
 use slopefield_api::ApiError;
-use slopefield_bench::{BenchError, GpuOptions, GpuPoint, GpuReport, Machine, Peers, Record, gpu};
+use slopefield_bench::{
+    BenchError, GpuOptions, GpuPoint, GpuReport, GpuWork, Machine, Peers, Record, gpu,
+    gpu_gradients,
+};
 use std::process::ExitCode;
 
 /// What is typed after `slopefield bench`.
@@ -20,10 +23,17 @@ const ABOUT: &str =
 const TENSOR: &str = "tensor";
 const ABOUT_TENSOR: &str =
     "a neural differential equation of 2-256-256-2 units, solves and gradients";
+/// The case of gradients of the trajectories that threads hold.
+const GRADIENTS: &str = "gradients";
+const ABOUT_GRADIENTS: &str =
+    "gradients per second of Lotka-Volterra trajectories, 1,000 to 100,000";
 
 /// The suite in the list of suites.
 pub(super) fn listed() -> Value {
-    json!({ "name": NAME, "about": ABOUT, "cases": [{ "name": TENSOR, "about": ABOUT_TENSOR }] })
+    json!({ "name": NAME, "about": ABOUT, "cases": [
+        { "name": GRADIENTS, "about": ABOUT_GRADIENTS },
+        { "name": TENSOR, "about": ABOUT_TENSOR },
+    ] })
 }
 
 /// The same for people.
@@ -31,6 +41,7 @@ pub(super) fn list() {
     output::print(&format!("\n{NAME}: {ABOUT}\n\n"));
     output::print(&format!(
         "slopefield bench {NAME} measures the best card; --device names another\n\
+         slopefield bench {NAME} --case {GRADIENTS}: {ABOUT_GRADIENTS}\n\
          slopefield bench {NAME} --case {TENSOR}: {ABOUT_TENSOR}\n"
     ));
 }
@@ -73,27 +84,33 @@ fn beside(records: &[Record]) -> String {
 
 /// Measures a card. Fails where there is none or its numbers are wrong.
 pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError> {
-    match bench.cases.first() {
+    let case = match bench.cases.first() {
         Some(case) if case == TENSOR => return tensor::run(session, bench),
+        Some(case) if case == GRADIENTS => Some(GRADIENTS),
         Some(case) => {
-            let known = vec![TENSOR.to_owned()];
+            let known = vec![GRADIENTS.to_owned(), TENSOR.to_owned()];
             return Err(failure(BenchError::UnknownCase {
                 suite: NAME,
                 name: case.clone(),
                 known,
             }));
         }
-        None => {}
-    }
+        None => None,
+    };
     let machine = Machine::here();
     if !session.json {
         output::print(&format!("{}, {} cores\n", machine.processor, machine.cores));
         if machine.debug_build {
             output::print("a development build: figures to quote need `cargo build --release`\n");
         }
-        output::print(
-            "Lotka-Volterra to t = 10, parameters of each trajectory's own, Tsit5 at 1e-5\n\n",
-        );
+        let what = if case.is_some() {
+            ", gradients of half the sum of squares at 20 times by parameters and initial states"
+        } else {
+            ""
+        };
+        output::print(&format!(
+            "Lotka-Volterra to t = 10, parameters of each trajectory's own, Tsit5 at 1e-5{what}\n\n"
+        ));
         output::print(&heading());
     }
     let options = GpuOptions {
@@ -109,14 +126,20 @@ pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError
     };
     // What is missing is told before minutes of measuring, not after.
     let find = || Peers::find(&bench.python, bench.peers_folder.as_deref());
-    let peers = bench.peers.then(find).transpose().map_err(failure)?;
-    let report = gpu(&options, told).map_err(failure)?;
+    // Other programs have solves alone.
+    let peers = (bench.peers && case.is_none()).then(find).transpose().map_err(failure)?;
+    let report = match case {
+        None => gpu(&options, told),
+        Some(_) => gpu_gradients(&options, told),
+    };
+    let report = report.map_err(failure)?;
     let mut records = report.records(&machine.processor);
     if !session.json {
         output::print(&summary(&report));
     }
     let mut fine = None;
-    if report.double {
+    // Training asks cards for gradients in single precision only.
+    if report.double && case.is_none() {
         if !session.json {
             output::print(&format!(
                 "\nthe same at {FINE:.0e}, in double precision\n\n{}",
@@ -138,8 +161,8 @@ pub(super) fn run(session: &Session, bench: &Bench) -> Result<ExitCode, ApiError
     }
     if session.json {
         output::json(&json!({
-            "suite": NAME, "machine": machine, "seconds": bench.seconds, "report": report,
-            "fine": fine, "records": records,
+            "suite": NAME, "case": case, "machine": machine, "seconds": bench.seconds,
+            "report": report, "fine": fine, "records": records,
         }));
     } else if peers.is_some() {
         output::print(&beside(&records));
@@ -178,8 +201,12 @@ fn row(point: &GpuPoint) -> String {
 
 fn summary(report: &GpuReport) -> String {
     let errors = &report.errors;
+    let what = match report.work {
+        GpuWork::Solves => "errors at the end",
+        GpuWork::Gradients => "errors of gradients, relative to the largest of a trajectory",
+    };
     let mut text = format!(
-        "\n{}, {}\ncompiled in {}\nerrors at the end: median {:.1e}, largest {:.1e}; on the processor \
+        "\n{}, {}\ncompiled in {}\n{what}: median {:.1e}, largest {:.1e}; on the processor \
          at the same tolerance {:.1e}, {:.1e}\n{:.3} times as many attempts at steps\n",
         report.device,
         report.driver,
