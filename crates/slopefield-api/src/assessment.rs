@@ -52,6 +52,9 @@ pub struct AssessRequest {
     pub resampling: ResamplingChoice,
     /// Number of times of the bands; default 201.
     pub points: Option<u32>,
+    /// What computes gradients of refits and trainings of the ensemble before their last stage: `auto`, `cpu`,
+    /// `gpu`, or a part of the name of a card; default what the study says.
+    pub device: Option<String>,
 }
 
 /// How sure a fit is.
@@ -83,6 +86,8 @@ pub struct AssessReply {
     pub cancelled: bool,
     /// What speaks against trusting it.
     pub warnings: Vec<String>,
+    /// What computed gradients, and why, in sentences without a full stop; empty where there was no choice.
+    pub notes: Vec<String>,
 }
 
 /// What is known of a parameter.

@@ -236,6 +236,11 @@ pub struct Uncertainty {
     /// points themselves.
     #[arg(long, value_parser = ["parametric", "residual", "case"], default_value = "parametric")]
     pub resampling: String,
+    /// What computes gradients of refits and trainings of the ensemble before their last stage: `auto`,
+    /// `cpu`, `gpu`, or a part of the name of a card (`slopefield devices` lists them) [default: what the
+    /// study says, which is `auto`].
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
     /// Table of the parameters of all draws or refits to write.
     #[arg(long, value_name = "FILE.csv")]
     pub out: Option<PathBuf>,

@@ -13,6 +13,8 @@ use slopefield_train::{
 
 /// Trajectories of a round for which `auto` looks for a card: fewer leave any card idle.
 const LEAST: usize = 32;
+/// Rounds of refits from a fit to data of their own, about: they begin near their minimum.
+const REFIT_ROUNDS: u64 = 15;
 
 /// What lends a study's training a graphics card.
 pub struct OnDevice<'a> {
@@ -35,22 +37,54 @@ impl<'a> OnDevice<'a> {
     /// Where a study is trained whose objective is this one.
     #[must_use]
     pub fn choose(prepared: &'a Prepared, objective: &Objective, site: Site<'a>) -> Where<'a> {
+        let starts = prepared.many.map_or(1, |many| many.starts as usize);
+        Self::trainings(prepared, objective, site, starts)
+    }
+
+    /// Where so many trainings of a study with its recipe go on side by side.
+    #[must_use]
+    pub fn trainings(
+        prepared: &'a Prepared,
+        objective: &Objective,
+        site: Site<'a>,
+        count: usize,
+    ) -> Where<'a> {
+        let recipe = prepared.recipe.clone().for_elsewhere();
+        let hindered = (!recipe.has_coarse_stages()).then_some(
+            "the recipe has no stage that goes by gradients alone before the one that finishes",
+        );
+        Self::of(prepared, objective, site, count, (recipe.iterations(), hindered))
+    }
+
+    /// Where so many fits go on side by side, each from the fit of a study to data of its own.
+    #[must_use]
+    pub fn refits(
+        prepared: &'a Prepared,
+        objective: &Objective,
+        site: Site<'a>,
+        count: usize,
+    ) -> Where<'a> {
+        Self::of(prepared, objective, site, count, (REFIT_ROUNDS, None))
+    }
+
+    fn of(
+        prepared: &'a Prepared,
+        objective: &Objective,
+        site: Site<'a>,
+        count: usize,
+        (rounds, hindered): (u64, Option<&str>),
+    ) -> Where<'a> {
         let wanted = Wanted::of(&prepared.file.training.device);
         let asked = matches!(wanted, Wanted::Card | Wanted::Named(_));
         let processor = |why: String| {
             Where::Processor(asked.then(|| format!("the processor computes the gradients: {why}")))
         };
-        let starts = prepared.many.map_or(1, |many| many.starts as usize);
-        let round = starts * prepared.problem.experiments.len();
+        let round = count * prepared.problem.experiments.len();
         if wanted == Wanted::Processor || (!asked && round < LEAST) {
             return Where::Processor(None);
         }
-        let recipe = prepared.recipe.clone().for_elsewhere();
-        if !recipe.has_coarse_stages() {
-            return processor(
-                "the recipe has no stage that goes by gradients alone before the one that finishes"
-                    .into(),
-            );
+        if let Some(why) = hindered {
+            return processor(why.into());
         }
         if let Some(why) = objective.hindered_elsewhere() {
             return processor(format!("{why}, which cards give no gradients of"));
@@ -62,10 +96,20 @@ impl<'a> OnDevice<'a> {
         if let Err(why) = candidate(site.cards, &wanted) {
             return processor(why);
         }
-        // Trainings from many places share their rounds.
-        let rounds = recipe.iterations().max(1);
-        let model = &prepared.model.lowered;
+        // Fits share their rounds.
+        let (model, rounds) = (&prepared.model.lowered, rounds.max(1));
         Where::Device(Box::new(OnDevice { model, method, wanted, site, rounds }))
+    }
+}
+
+impl<'a> Where<'a> {
+    /// What lends a card, where one may compute, and what there is to tell where it does not.
+    #[must_use]
+    pub fn lender(&self) -> (Option<&(dyn Lender + 'a)>, Option<&str>) {
+        match self {
+            Where::Device(device) => (Some(&**device), None),
+            Where::Processor(why) => (None, why.as_deref()),
+        }
     }
 }
 

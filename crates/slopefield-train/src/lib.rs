@@ -37,6 +37,7 @@ mod shooting;
 mod special;
 mod stage;
 mod starts;
+mod together;
 mod transform;
 
 pub use batch::Batch;
@@ -66,4 +67,5 @@ pub use session::{train, train_elsewhere};
 pub use shooting::{Joined, Unjoined, join_segments};
 pub use special::{beta_fraction, continued_fraction};
 pub use starts::{Fresh, Make, MultiStart, Started, hypercube, reached, train_from_many};
+pub use together::{MakeOf, Pieces, Pool, together};
 pub use transform::{Transform, TransformError};

@@ -3,19 +3,23 @@
 //! trajectories are those of its experiments.
 //!
 //! A training has a [`Seat`]. It is waited for while it sits: in stages whose gradients are computed
-//! elsewhere ([`coarse`]). What a gradient is depends on its place alone, not on who else asks.
+//! elsewhere ([`coarse`]). What a gradient is depends on its place and the data it is fitted to alone, not on
+//! who else asks. Trainings may have data of their own: these are numbered, and the thread that computes makes
+//! the objective of each number again.
 
 use crate::control::Control;
 use crate::elsewhere::{Elsewhere, Lender};
-use crate::objective::{Objective, Sums};
+use crate::objective::{Objectives, Sums, data_at};
 use crate::recipe::{Optimiser, Recipe, Scope, Stage};
-use crate::starts::Make;
-use std::collections::BTreeMap;
+use crate::together::MakeOf;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A place whose data terms and their derivatives by θ are asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Place {
+    /// Number of the data.
+    pub data: usize,
     pub theta: Vec<f64>,
     /// Share of the training span.
     pub horizon: f64,
@@ -129,7 +133,7 @@ impl Lockstep {
 
     /// The seat of one of the trainings that sit from the beginning.
     pub fn seat(self: &Arc<Self>) -> Seat {
-        Seat { table: Arc::clone(self), seated: true, asks: false }
+        Seat { table: Arc::clone(self), seated: true, asks: false, data: 0 }
     }
 
     /// No more rounds: who waits computes on the processor.
@@ -144,10 +148,11 @@ impl Lockstep {
         std::mem::take(&mut self.lock().news)
     }
 
-    /// Computes what trainings ask for while `trainings` run, on a thread beside them.
+    /// Computes what trainings ask for while `trainings` run, on a thread beside them. `make` makes the
+    /// objective of the data with a number.
     pub fn beside<T>(
         &self,
-        (make, lender): (&Make<'_>, &dyn Lender),
+        (make, lender): (&MakeOf<'_>, &dyn Lender),
         control: &Control,
         trainings: impl FnOnce() -> T,
     ) -> T {
@@ -159,14 +164,13 @@ impl Lockstep {
     }
 
     /// Computes what is asked for until the table is closed, on this thread.
-    fn run(&self, make: &Make<'_>, lender: &dyn Lender, control: &Control) {
+    fn run(&self, make: &MakeOf<'_>, lender: &dyn Lender, control: &Control) {
         let _close = Close(self);
-        let Ok(mut objective) = make() else { return };
-        objective.set_cancel(Some(control.cancel.clone()));
-        lender.lend(&mut |elsewhere| self.serve(&mut objective, elsewhere));
+        lender.lend(&mut |elsewhere| self.serve(make, control, elsewhere));
     }
 
-    fn serve(&self, objective: &mut Objective, elsewhere: &mut dyn Elsewhere) {
+    fn serve(&self, make: &MakeOf<'_>, control: &Control, elsewhere: &mut dyn Elsewhere) {
+        let mut objectives = Objectives::new();
         loop {
             let asked = {
                 let mut state = self.lock();
@@ -179,7 +183,19 @@ impl Lockstep {
                 std::mem::take(&mut state.asked)
             };
             let (numbers, places): (Vec<u64>, Vec<Place>) = asked.into_iter().unzip();
-            let answers = objective.data_at(&places, self.alone, self.threads, elsewhere);
+            // Who does not ask any more has ended.
+            let wanted: BTreeSet<usize> = places.iter().map(|place| place.data).collect();
+            objectives.retain(|data, _| wanted.contains(data));
+            for data in wanted {
+                // Places without an objective are left to who asked, and has one.
+                if !objectives.contains_key(&data)
+                    && let Ok(mut objective) = make(data)
+                {
+                    objective.set_cancel(Some(control.cancel.clone()));
+                    objectives.insert(data, objective);
+                }
+            }
+            let answers = data_at(&mut objectives, &places, self.alone, self.threads, elsewhere);
             let mut state = self.lock();
             state.answers.extend(numbers.into_iter().zip(answers));
             state.news.extend(elsewhere.news());
@@ -204,9 +220,21 @@ pub(crate) struct Seat {
     /// Whether gradients are asked for at the table. Before the first stage they are not, though others
     /// wait for this training to begin.
     asks: bool,
+    /// Number of the data that the training is fitted to.
+    data: usize,
 }
 
 impl Seat {
+    /// The same seat for a training that is fitted to the data with this number.
+    pub fn with_data(mut self, data: usize) -> Seat {
+        self.data = data;
+        self
+    }
+
+    pub fn data(&self) -> usize {
+        self.data
+    }
+
     /// Sits down and asks, or gets up.
     pub fn sit(&mut self, seated: bool) {
         self.asks = seated;

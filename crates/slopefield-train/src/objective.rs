@@ -17,6 +17,7 @@ mod many;
 mod over_paths;
 mod second_order;
 
+pub(crate) use elsewhere::{Objectives, data_at};
 pub(crate) use experiment::{assemble_params, initial_state, scratch_len, solve_rows};
 pub(crate) use over_paths::moments;
 pub use second_order::{Hessian, SecondDerivatives};
@@ -304,9 +305,14 @@ impl Objective {
     /// derivatives by θ: from elsewhere where the training sits at a table for that.
     fn add_data(&mut self, horizon: f64, which: Option<&[usize]>) -> Result<Sums, Failure> {
         let seated = self.seat.as_ref().filter(|seat| seat.asks());
-        let place =
-            || Place { theta: self.theta.clone(), horizon, which: which.map(<[usize]>::to_vec) };
-        if let Some((sums, by_theta)) = seated.and_then(|seat| seat.ask(place())) {
+        let place = |data| Place {
+            data,
+            theta: self.theta.clone(),
+            horizon,
+            which: which.map(<[usize]>::to_vec),
+        };
+        let answer = seated.and_then(|seat| seat.ask(place(seat.data())));
+        if let Some((sums, by_theta)) = answer {
             self.grad_theta.iter_mut().zip(by_theta).for_each(|(sum, d)| *sum += d);
             return Ok(sums);
         }
@@ -323,6 +329,17 @@ impl Objective {
     /// The seat of the training that this objective serves.
     pub(crate) fn set_seat(&mut self, seat: Option<Seat>) {
         self.seat = seat;
+    }
+
+    /// The seat, which the objective has no more.
+    pub(crate) fn take_seat(&mut self) -> Option<Seat> {
+        self.seat.take()
+    }
+
+    /// From now on gradients may come from elsewhere, in less than double precision, or no more; whether they
+    /// may. They only ever do of objectives that [`crate::together()`] hands to its pieces.
+    pub fn set_elsewhere(&mut self, wanted: bool) -> bool {
+        self.sit(wanted)
     }
 
     /// From now on gradients may come from elsewhere, or no more; whether they may.

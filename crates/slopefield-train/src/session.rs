@@ -47,8 +47,9 @@ pub fn train_elsewhere(
     }
     let table = Lockstep::new(1, true, threads);
     objective.set_seat(Some(table.seat()));
+    let all = &|_: usize| make();
     let fit =
-        table.beside((make, lender), control, || train(objective, recipe, start, control, emit));
+        table.beside((all, lender), control, || train(objective, recipe, start, control, emit));
     objective.set_seat(None);
     fit
 }

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 /// Places looked at for each that is trained from.
 const SCREENED: usize = 4;
 /// Trainings that go in lockstep at most.
-const TOGETHER: usize = 1024;
+pub(crate) const TOGETHER: usize = 1024;
 /// How often flags are looked at while trainings run.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -358,7 +358,7 @@ impl Crowd<'_, '_> {
         let (make, control) = (self.make, self.control);
         match together.zip(self.elsewhere) {
             None => self.on_threads(self.threads.min(count), count, None, piece, take),
-            Some((table, lender)) => table.beside((make, lender), control, || {
+            Some((table, lender)) => table.beside((&|_| make(), lender), control, || {
                 self.on_threads(TOGETHER.min(count), count, Some(table), piece, take);
             }),
         }

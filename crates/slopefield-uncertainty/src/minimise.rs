@@ -8,6 +8,9 @@ const LEAST: f64 = 1e-2;
 /// Slope in the round coordinates, where 1 is a standard error, at which a refit is done: the loss
 /// is then within 1e-10 of the least.
 const SLOPE: f64 = 1e-5;
+/// That at which gradients from elsewhere are left: those in single precision say no more near the minimum. The
+/// loss is then within 1e-4 of the least.
+const COARSE_SLOPE: f64 = 1e-2;
 /// Iterations of a refit at most.
 const ITERATIONS: usize = 300;
 
@@ -56,12 +59,38 @@ impl Basis {
 }
 
 /// Least of `scale · loss` from `base` on: place and value. `None` where the loss does not exist at
-/// `base`, or when cancelled.
+/// `base`, or when cancelled. Where gradients may come from elsewhere, in less than double precision, they lead
+/// the way; the end is the processor's, whatever came before.
 pub(crate) fn minimise(
     objective: &mut Objective,
     scale: f64,
     base: &[f64],
     basis: &Basis,
+    control: &Control,
+) -> Option<(Vec<f64>, f64)> {
+    let ahead = objective
+        .set_elsewhere(true)
+        .then(|| descend(objective, scale, base, basis, COARSE_SLOPE, control))
+        .flatten();
+    objective.set_elsewhere(false);
+    let from = ahead.as_ref().map_or(base, |(z, _)| z);
+    let found = descend(objective, scale, from, basis, SLOPE, control);
+    match found {
+        // Where the processor has no loss, those from elsewhere led astray.
+        None if ahead.is_some() && !control.cancelled() => {
+            descend(objective, scale, base, basis, SLOPE, control)
+        }
+        found => found,
+    }
+}
+
+/// One way down, to where a standard error changes the loss by less than `slope`.
+fn descend(
+    objective: &mut Objective,
+    scale: f64,
+    base: &[f64],
+    basis: &Basis,
+    slope: f64,
     control: &Control,
 ) -> Option<(Vec<f64>, f64)> {
     objective.set_cancel(Some(control.cancel.clone()));
@@ -87,7 +116,7 @@ pub(crate) fn minimise(
     let settings = LbfgsSettings {
         first_step: 1.0,
         unit: 1.0,
-        gradient_tolerance: SLOPE / search.loss.abs().max(1.0),
+        gradient_tolerance: slope / search.loss.abs().max(1.0),
         ..LbfgsSettings::default()
     };
     let mut work = LbfgsWork::default();

@@ -2,12 +2,13 @@
 
 use crate::bands::outputs;
 use crate::curvature::{AssessError, Curvature};
+use crate::fits::{Fits, Refits};
 use crate::minimise::{Basis, minimise};
-use crate::parallel::parallel;
 use crate::scatter::{gauss, measurement, uniform};
 use nuts_rs::rand::{RngExt, SeedableRng, rngs::StdRng};
 use slopefield_train::{
-    Censoring, Control, NoiseKind, Objective, ParamKind, Problem, Recipe, Series, Start, train,
+    Censoring, Control, Lender, NoiseKind, Objective, ParamKind, Problem, Recipe, Series, Start,
+    train,
 };
 
 /// Where the data of a bootstrap come from (B. Efron, R. Tibshirani, An Introduction to the
@@ -24,52 +25,45 @@ pub enum Resampling {
     Case,
 }
 
-/// Parameters of several fits.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Refits {
-    /// θ of each fit that is kept.
-    pub thetas: Vec<Vec<f64>>,
-    /// Loss of each, in the objective's own unit.
-    pub losses: Vec<f64>,
-    /// Fits that failed.
-    pub failed: usize,
-    /// Fits of an ensemble that were left out because their likelihood is too low.
-    pub rejected: usize,
-}
-
-/// Refits to `count` sets of new data, each from the fit.
+/// Refits to `count` sets of new data, each from the fit. Where something is lent that differentiates many
+/// trajectories at once, up to 1,024 refits go in lockstep, and their gradients come from there until they are
+/// near the minimum; the processor goes on from there.
 ///
 /// # Errors
 /// Objectives that cannot be made, and cancelling before the first refit.
+#[expect(clippy::too_many_arguments, reason = "each says something else")]
 pub fn bootstrap<E: std::fmt::Display>(
     make: &(dyn Fn(Option<Problem>) -> Result<Objective, E> + Sync),
     curvature: &Curvature,
     resampling: Resampling,
     count: usize,
     seed: u64,
+    elsewhere: Option<&dyn Lender>,
     control: &Control,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Refits, AssessError> {
     let basis =
         Basis::new(&curvature.information, &curvature.free()).ok_or(AssessError::NotFinite)?;
-    let make = |problem| make(problem).map_err(|e: E| AssessError::Objective(e.to_string()));
-    let original = make(None)?;
+    let original = make(None).map_err(|e| AssessError::Objective(e.to_string()))?;
     let fitted = Fitted::new(&original, curvature);
     let problem = original.problem().clone();
-    let fits = parallel(count, control, progress, &|k| {
-        let mut rng = stream(seed, k);
-        let mut objective = make(Some(fitted.resampled(&problem, resampling, &mut rng)))?;
-        let found = minimise(&mut objective, curvature.scale, &curvature.z, &basis, control);
-        Ok(found.map(|(z, loss)| (objective.theta(&z), loss / curvature.scale)))
-    });
-    collect(fits, control)
+    let of = |k: usize| {
+        let new = fitted.resampled(&problem, resampling, &mut stream(seed, k));
+        make(Some(new)).map_err(|e| e.to_string())
+    };
+    let fits = Fits { make: &of, same_data: false, elsewhere, control, progress };
+    fits.run(count, &|_, objective| {
+        let found = minimise(objective, curvature.scale, &curvature.z, &basis, control);
+        found.map(|(z, loss)| (objective.theta(&z), loss / curvature.scale))
+    })
 }
 
 /// Trains from `count` other starts with `recipe` and keeps the fits whose likelihood a test of
 /// their ratio to the best does not reject: loss below the best (or the fit) plus half the 95 %
 /// quantile of χ² with as many degrees of freedom as there are parameters that are no weights (at
 /// least 1). Starts of parameters are normal around the study's with standard deviation `width` in
-/// `z`; those of weights are the study's in another order and with other signs.
+/// `z`; those of weights are the study's in another order and with other signs. Gradients of all stages but
+/// the last fit come from elsewhere where that is lent, as in [`slopefield_train::train_from_many`].
 ///
 /// # Errors
 /// Objectives that cannot be made, and cancelling before the first fit.
@@ -81,19 +75,21 @@ pub fn ensemble<E: std::fmt::Display>(
     width: f64,
     count: usize,
     seed: u64,
+    elsewhere: Option<&dyn Lender>,
     control: &Control,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Refits, AssessError> {
     // The gradient has been checked when the fit was made.
     let recipe = Recipe { check_gradient: false, ..recipe.clone() };
-    let fits = parallel(count, control, progress, &|k| {
-        let mut objective = make().map_err(|e| AssessError::Objective(e.to_string()))?;
-        let start = another_start(&objective, width, &mut stream(seed, k));
-        let fit = train(&mut objective, &recipe, Start::Theta(start), control, &mut |_| {});
+    let recipe = if elsewhere.is_some() { recipe.for_elsewhere() } else { recipe };
+    let of = |_: usize| make().map_err(|e| e.to_string());
+    let fits = Fits { make: &of, same_data: true, elsewhere, control, progress };
+    let mut all = fits.run(count, &|k, objective| {
+        let start = another_start(objective, width, &mut stream(seed, k));
+        let fit = train(objective, &recipe, Start::Theta(start), control, &mut |_| {});
         let usable = fit.stop_reason.is_success() && fit.horizon >= 1.0 && fit.loss.is_finite();
-        Ok(usable.then_some((fit.theta, fit.loss)))
-    });
-    let mut all = collect(fits, control)?;
+        usable.then_some((fit.theta, fit.loss))
+    })?;
     all.thetas.push(curvature.theta.clone());
     all.losses.push(curvature.loss / curvature.scale);
     let best = all.losses.iter().copied().fold(f64::INFINITY, f64::min);
@@ -117,26 +113,6 @@ fn chi_square_95(freedom: usize) -> f64 {
     }
     let k = 2.0 / (9.0 * freedom as f64);
     freedom as f64 * (1.0 - k + 1.644_853_626_951_472_2 * k.sqrt()).powi(3)
-}
-
-type Fits = Vec<Option<Result<Option<(Vec<f64>, f64)>, AssessError>>>;
-
-fn collect(fits: Fits, control: &Control) -> Result<Refits, AssessError> {
-    let mut all = Refits { thetas: Vec::new(), losses: Vec::new(), failed: 0, rejected: 0 };
-    for fit in fits.into_iter().flatten() {
-        match fit? {
-            Some((theta, loss)) => {
-                all.thetas.push(theta);
-                all.losses.push(loss);
-            }
-            // What cancelling broke off has not failed.
-            None => all.failed += usize::from(!control.cancelled()),
-        }
-    }
-    if all.thetas.is_empty() && control.cancelled() {
-        return Err(AssessError::Cancelled);
-    }
-    Ok(all)
 }
 
 /// Random numbers of a refit.

@@ -10,13 +10,15 @@ use slopefield_api::types::{
     ProfileView, ResamplingChoice,
 };
 use slopefield_api::{ApiError, Code};
+use slopefield_devices::{Site, Wanted};
 use slopefield_study::simulate::spaced;
-use slopefield_study::{Prepared, Solvers, StudyError};
+use slopefield_study::{OnDevice, Prepared, Solvers, StudyError};
 use slopefield_train::{Control, ParamKind, Problem};
 use slopefield_uncertainty::{
     AssessError, Curvature, End, Laplace, Profile, Refits, Resampling, SampleProgress,
     SampleSettings, Verdict, bands, bootstrap, coverage, ensemble, profile, quantiles, sample,
 };
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,14 +35,16 @@ struct Found {
     failed: usize,
     rejected: usize,
     warnings: Vec<String>,
+    /// What computed gradients, and why.
+    notes: Vec<String>,
 }
 
-/// Trains and assesses.
+/// Trains, on the processor, and assesses. What is measured of graphics cards is kept in the file `figures`.
 pub fn run(
     prepared: &Prepared,
     request: &AssessRequest,
     solvers: &Arc<dyn Solvers + Send + Sync>,
-    control: &Control,
+    (control, figures): (&Control, &Path),
     emit: Emit<'_>,
 ) -> Result<(AssessReply, Block), ApiError> {
     let fit = fitting::run(prepared, solvers, None, None, None, control, &mut *emit)?.usable()?.fit;
@@ -56,6 +60,7 @@ pub fn run(
         gradient::objective_of(prepared, problem, method, solvers)
     };
     let plain = || make(None);
+    let site = Site { figures: Some(figures), ..Site::new(slopefield_devices::cards()) };
     let count = |default: u32| request.draws.unwrap_or(default) as usize;
     let scalars: Vec<usize> = (0..curvature.dimension())
         .filter(|i| prepared.problem.theta[*i].kind == ParamKind::Scalar)
@@ -78,16 +83,26 @@ pub fn run(
                 ResamplingChoice::Residual => Resampling::Residual,
                 ResamplingChoice::Case => Resampling::Case,
             };
-            of_refits(told(emit, began, |progress| {
+            let count = count(200);
+            let place = OnDevice::refits(prepared, &objective, site, count);
+            let (lender, why) = place.lender();
+            let refits = told(emit, began, |progress| {
                 let tell = |done, total| progress(SampleProgress { done, total });
-                bootstrap(&make, &curvature, resampling, count(200), seed, control, &tell)
-            }))?
+                bootstrap(&make, &curvature, resampling, count, seed, lender, control, &tell)
+            });
+            of_refits(refits, why)?
         }
-        AssessMethod::Ensemble => of_refits(told(emit, began, |progress| {
-            let tell = |done, total| progress(SampleProgress { done, total });
-            let recipe = &prepared.recipe;
-            ensemble(&plain, &curvature, recipe, SPREAD, count(20), seed, control, &tell)
-        }))?,
+        AssessMethod::Ensemble => {
+            let count = count(20);
+            let place = OnDevice::trainings(prepared, &objective, site, count);
+            let (lender, why) = place.lender();
+            let refits = told(emit, began, |progress| {
+                let tell = |done, total| progress(SampleProgress { done, total });
+                let recipe = &prepared.recipe;
+                ensemble(&plain, &curvature, recipe, SPREAD, count, seed, lender, control, &tell)
+            });
+            of_refits(refits, why)?
+        }
         AssessMethod::Nuts => {
             let draws = count(1000) as u32;
             let settings = SampleSettings { draws, seed, ..SampleSettings::default() };
@@ -101,6 +116,14 @@ pub fn run(
             Found { samples, warnings, ..Found::default() }
         }
     };
+    let mut notes = found.notes.clone();
+    let wanted = request.device.as_deref().map(Wanted::of);
+    let asks = matches!(request.method, AssessMethod::Bootstrap | AssessMethod::Ensemble);
+    if !asks && matches!(wanted, Some(Wanted::Card | Wanted::Named(_))) {
+        notes.push(
+            "the processor computes everything: only bootstrap and ensemble ask a card".into(),
+        );
+    }
     let mut numbers = Numbers::default();
     let mut parameters = Vec::new();
     for &i in &scalars {
@@ -169,6 +192,7 @@ pub fn run(
         seconds: began.elapsed().as_secs_f64(),
         cancelled: control.cancelled(),
         warnings,
+        notes,
     };
     Ok((reply, numbers.into_block()))
 }
@@ -184,7 +208,8 @@ pub(crate) fn refused(e: AssessError) -> ApiError {
     error(code, e.to_string())
 }
 
-fn of_refits(refits: Result<Refits, AssessError>) -> Result<Found, ApiError> {
+/// Refits; `why` says why no graphics card was asked, where one was wanted.
+fn of_refits(refits: Result<Refits, AssessError>, why: Option<&str>) -> Result<Found, ApiError> {
     let refits = refits.map_err(refused)?;
     let mut warnings = Vec::new();
     if refits.failed > 0 {
@@ -196,8 +221,9 @@ fn of_refits(refits: Result<Refits, AssessError>) -> Result<Found, ApiError> {
             refits.thetas.len()
         ));
     }
-    let (failed, rejected) = (refits.failed, refits.rejected);
-    Ok(Found { samples: refits.thetas, failed, rejected, warnings, ..Found::default() })
+    let Refits { thetas: samples, failed, rejected, news, .. } = refits;
+    let notes = why.map(str::to_owned).into_iter().chain(news).collect();
+    Ok(Found { samples, failed, rejected, warnings, notes, ..Found::default() })
 }
 
 fn of_profiles(profiles: Vec<Profile>, curvature: &Curvature) -> Found {

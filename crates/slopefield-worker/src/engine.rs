@@ -497,7 +497,9 @@ impl Commands for Engine {
         let (prepared, theta, run) =
             self.prepared_run(&lock(&project), Some(request.run.as_str()))?;
         let solvers = self.plugins.clone().solvers();
-        let found = uncertainty::ask(&prepared, &theta, &request, &solvers, &job.control, emit)?;
+        let figures = self.folders.figures();
+        let with = (&*job.control, &*figures);
+        let found = uncertainty::ask(&prepared, &theta, &request, &solvers, with, emit)?;
         uncertainty::store(&mut lock(&project), &run.id, found)
     }
 
@@ -519,10 +521,13 @@ impl Commands for Engine {
 
     fn assess(&self, request: AssessRequest, emit: Emit<'_>) -> Answer<AssessReply> {
         let job = self.jobs.start()?;
-        let fit = FitRequest { study: request.study.clone(), ..FitRequest::default() };
+        let (study, device) = (request.study.clone(), request.device.clone());
+        let fit = FitRequest { study, device, ..FitRequest::default() };
         let (prepared, _) = self.begun(None, &fit)?;
         let solvers = self.plugins.clone().solvers();
-        assessing::run(&prepared, &request, &solvers, &job.control, emit)
+        let figures = self.folders.figures();
+        let with = (&*job.control, &*figures);
+        assessing::run(&prepared, &request, &solvers, with, emit)
     }
 
     fn terms(&self, request: TermsRequest, emit: Emit<'_>) -> Answer<TermsReply> {

@@ -10,14 +10,16 @@ use crate::{assessing, gradient, sampling};
 use slopefield_api::schema::{Block, Emit};
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code};
+use slopefield_devices::Site;
 use slopefield_project::{NewUncertainty, Project, Uncertainty};
 use slopefield_study::simulate::spaced;
-use slopefield_study::{Prepared, Solvers, StudyError};
+use slopefield_study::{OnDevice, Prepared, Solvers, StudyError};
 use slopefield_train::{Censoring, Control, MAX_ARGUMENTS, Objective, ParamKind, Problem};
 use slopefield_uncertainty::{
     AssessError, Curvature, Draws, Laplace, Predicted, Resampling, SampleProgress, SampleSettings,
     Verdict, bootstrap, ensemble, measured_quantiles, quantiles, sample,
 };
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -64,15 +66,16 @@ pub fn ask(
     theta: &[f64],
     request: &UncertaintyRequest,
     solvers: &Arc<dyn Solvers + Send + Sync>,
-    control: &Control,
+    (control, figures): (&Control, &Path),
     emit: Emit<'_>,
 ) -> Result<Found, ApiError> {
+    let site = Site { figures: Some(figures), ..Site::new(slopefield_devices::cards()) };
     match request.method.as_deref().unwrap_or(NUTS) {
         NUTS => draw(prepared, theta, request, solvers, control, emit),
         LAPLACE => curve(prepared, theta, request, solvers, control),
-        BOOTSTRAP => refit(prepared, theta, request, solvers, control, emit),
+        BOOTSTRAP => refit(prepared, theta, request, solvers, (control, site), emit),
         PROFILE => profiles::ask(prepared, theta, solvers, control, emit),
-        ENSEMBLE => trainings(prepared, theta, request, solvers, control, emit),
+        ENSEMBLE => trainings(prepared, theta, request, solvers, (control, site), emit),
         other => Err(error(
             Code::Request,
             format!(
@@ -165,7 +168,7 @@ fn refit(
     theta: &[f64],
     request: &UncertaintyRequest,
     solvers: &Arc<dyn Solvers + Send + Sync>,
-    control: &Control,
+    (control, site): (&Control, Site<'_>),
     emit: Emit<'_>,
 ) -> Result<Found, ApiError> {
     let began = Instant::now();
@@ -176,19 +179,23 @@ fn refit(
     };
     let count = independent(request, 200)?;
     let seed = request.seed.unwrap_or(prepared.file.seed);
+    let place = OnDevice::refits(prepared, &objective, site, count);
+    let (lender, why) = place.lender();
     let refits = sampling::told(emit, began, |progress| {
         let tell = |done, total| progress(SampleProgress { done, total });
-        bootstrap(&make, &curvature, Resampling::Parametric, count, seed, control, &tell)
+        let resampling = Resampling::Parametric;
+        bootstrap(&make, &curvature, resampling, count, seed, lender, control, &tell)
     });
     let refits = refits.map_err(assessing::refused)?;
     if refits.thetas.len() < 4 {
         return Err(error(Code::Solve, "too few of the fits to new data came to an end"));
     }
-    let settings = vec![
+    let mut settings = vec![
         ("fits".into(), refits.thetas.len().to_string()),
         ("fits that failed".into(), refits.failed.to_string()),
         ("seed".into(), seed.to_string()),
     ];
+    settings.extend(computed(why, refits.news));
     let mut warnings = verdicts(prepared, &laplace);
     if refits.failed > 0 {
         warnings.insert(0, format!("{} fits failed and do not count", refits.failed));
@@ -203,13 +210,19 @@ fn refit(
     Ok(answer(BOOTSTRAP, prepared, theta, &draws, request, &objective, told))
 }
 
+/// What computed gradients, and why, as far as there is something to tell.
+fn computed(why: Option<&str>, news: Vec<String>) -> impl Iterator<Item = (String, String)> {
+    let why = why.map(str::to_owned);
+    why.into_iter().chain(news).map(|sentence| ("gradients".into(), sentence))
+}
+
 /// Trainings from other starts whose likelihood is not rejected.
 fn trainings(
     prepared: &Prepared,
     theta: &[f64],
     request: &UncertaintyRequest,
     solvers: &Arc<dyn Solvers + Send + Sync>,
-    control: &Control,
+    (control, site): (&Control, Site<'_>),
     emit: Emit<'_>,
 ) -> Result<Found, ApiError> {
     let began = Instant::now();
@@ -217,10 +230,12 @@ fn trainings(
     let make = || gradient::objective(prepared, &prepared.gradient.0, solvers);
     let count = independent(request, 20)?;
     let seed = request.seed.unwrap_or(prepared.file.seed);
+    let place = OnDevice::trainings(prepared, &objective, site, count);
+    let (lender, why) = place.lender();
     let refits = sampling::told(emit, began, |progress| {
         let tell = |done, total| progress(SampleProgress { done, total });
         let recipe = &prepared.recipe;
-        ensemble(&make, &curvature, recipe, SPREAD, count, seed, control, &tell)
+        ensemble(&make, &curvature, recipe, SPREAD, count, seed, lender, control, &tell)
     });
     let refits = refits.map_err(assessing::refused)?;
     let kept = refits.thetas.len();
@@ -231,13 +246,14 @@ fn trainings(
         );
         return Err(error(Code::Solve, message));
     }
-    let settings = vec![
+    let mut settings = vec![
         ("trainings".into(), count.to_string()),
         ("kept, the fit among them".into(), kept.to_string()),
         ("left out because they fit worse".into(), refits.rejected.to_string()),
         ("that failed".into(), refits.failed.to_string()),
         ("seed".into(), seed.to_string()),
     ];
+    settings.extend(computed(why, refits.news));
     let mut warnings = verdicts(prepared, &laplace);
     if kept < 20 {
         let few = format!("{kept} fits are few: quantiles far out, and the bands, are rough");

@@ -115,7 +115,11 @@ cancelled: boolean,
 /**
  * What speaks against trusting it.
  */
-warnings: Array<string>, };
+warnings: Array<string>, 
+/**
+ * What computed gradients, and why, in sentences without a full stop; empty where there was no choice.
+ */
+notes: Array<string>, };
 
 /**
  * Trains a study and finds out how sure the fit is.
@@ -145,7 +149,12 @@ resampling: ResamplingChoice,
 /**
  * Number of times of the bands; default 201.
  */
-points: number | null, };
+points: number | null, 
+/**
+ * What computes gradients of refits and trainings of the ensemble before their last stage: `auto`, `cpu`,
+ * `gpu`, or a part of the name of a card; default what the study says.
+ */
+device: string | null, };
 
 /**
  * Quantiles of an observation over time.

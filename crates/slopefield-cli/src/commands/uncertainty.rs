@@ -31,6 +31,7 @@ pub async fn run(session: &Session, asked: Uncertainty) -> Result<ExitCode, ApiE
             _ => ResamplingChoice::Parametric,
         },
         points: None,
+        device: asked.device,
     };
     let bar = Bar::new(session.quiet);
     let answer = session
@@ -40,6 +41,9 @@ pub async fn run(session: &Session, asked: Uncertainty) -> Result<ExitCode, ApiE
         .await;
     bar.end();
     let (reply, block) = answer?;
+    if !session.quiet {
+        reply.notes.iter().for_each(|note| eprintln!("{note}"));
+    }
     if let Some(file) = &asked.out {
         write(file, &samples(&reply, &block))?;
     }
@@ -51,7 +55,7 @@ pub async fn run(session: &Session, asked: Uncertainty) -> Result<ExitCode, ApiE
         let value = serde_json::to_value(&reply).unwrap_or_default();
         let short: serde_json::Map<String, serde_json::Value> = kept
             .iter()
-            .chain(&["warnings"])
+            .chain(&["warnings", "notes"])
             .map(|key| ((*key).to_owned(), value[key].clone()))
             .collect();
         output::json(&short);

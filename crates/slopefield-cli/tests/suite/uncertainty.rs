@@ -57,3 +57,38 @@ fn what_cannot_be_assessed_says_why() {
     let run = place(&model).run(&["uncertainty", "study.toml", "--quiet"]);
     run.bad(&["cannot be weighed against priors"]);
 }
+
+/// Refits by the gradients of whatever card there is, software too: the intervals of the processor.
+#[test]
+fn refits_take_gradients_from_a_card_and_say_so() {
+    let model = "state x = a\nparam a = 1 in [0.1, 10]\nparam k = 0.4 in [0.01, 5]\nx' = -k*x\n\
+                 observe y = x with normal(0.05)\n";
+    let place = place(model);
+    place.write(
+        "study.toml",
+        "model = \"model.slope\"\n[data.d]\nfile = \"d.csv\"\n[solver]\nmethod = \"tsit5\"\n\
+         [training]\ngradient = \"discrete\"\n",
+    );
+    place.write("d.csv", "t,y\n0,1.02\n1,0.64\n2,0.45\n3,0.28\n4,0.15\n5,0.12\n");
+    let devices = place.run(&["devices", "--json"]).json();
+    let name = devices["cards"][0]["name"].as_str().expect("a Vulkan driver, software at least");
+    let ask = |more: &[&str]| {
+        let asked = ["uncertainty", "study.toml", "--method", "bootstrap", "--draws", "40"];
+        place.run(&[&asked[..], more].concat())
+    };
+    let (here, there) = (ask(&["--device", "cpu", "--json"]), ask(&["--device", name, "--json"]));
+    let said = format!("{name}, as asked for, computes the gradients");
+    assert!(there.err.contains(&said), "{}", there.err);
+    let (here, there) = (here.json(), there.json());
+    assert_eq!(here["notes"], serde_json::json!([]));
+    assert!(there["notes"][0].as_str().is_some_and(|note| note.starts_with(&said)), "{there}");
+    for i in 0..2 {
+        for key in ["standard_error", "low", "high"] {
+            let [got, want] = [&there, &here].map(|reply| number(&reply["parameters"][i][key]));
+            assert!((got - want).abs() <= 1e-4 * want.abs(), "{key} {i}: {got}, not {want}");
+        }
+    }
+    let laplace = ["uncertainty", "study.toml", "--device", name];
+    let told = place.run(&laplace).err;
+    assert!(told.contains("only bootstrap and ensemble ask a card"), "{told}");
+}

@@ -7,8 +7,8 @@ use slopefield_kernel::Kernel;
 use slopefield_solve::Ivp;
 use slopefield_train::{
     Batch, Control, Elsewhere, Event, Experiment, Fit, Lender, ModelKernels, MultiStart, NoiseKind,
-    Objective, Problem, Recipe, Source, Stage, Start, StopReason, Trajectories,
-    TrajectoryGradients, TrajectoryLoss, train, train_elsewhere, train_from_many,
+    Objective, Pool, Problem, Recipe, Source, Stage, Start, StopReason, Trajectories,
+    TrajectoryGradients, TrajectoryLoss, together, train, train_elsewhere, train_from_many,
 };
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -318,4 +318,101 @@ fn a_stop_reaches_trainings_that_wait_for_each_other() {
     assert_eq!(found.stop_reason, StopReason::Cancelled);
     let said = &found.notes.last().unwrap().1;
     assert!(said.contains("single precision"), "{said}");
+}
+
+/// Fits to data of their own, and at times of their own: each has the gradients of its own data, and goes on
+/// alone when it likes.
+#[test]
+fn fits_to_data_of_their_own_have_rounds_together() {
+    let problem = lotka();
+    let of = |k: usize| {
+        let mut problem = problem.clone();
+        for series in &mut problem.experiments[0].series {
+            series.values.iter_mut().for_each(|v| *v *= 1.0 + 0.01 * k as f64);
+            if k % 3 == 1 {
+                // Some points are drawn twice, others not at all.
+                series.times[3] = series.times[10];
+                series.values[3] = series.values[10];
+            }
+        }
+        Objective::new(problem, methods()).map_err(|e| e.to_string())
+    };
+    const COUNT: usize = 7;
+    let place = |k: usize, step: usize| -> Vec<f64> {
+        (0..4).map(|i| 0.05 * ((3 * k + 5 * step + i) as f64).sin()).collect()
+    };
+    let gradient = |objective: &mut Objective, z: &[f64]| {
+        let mut by = vec![0.0; 4];
+        let found = objective.evaluate(z, 1.0, Some(&mut by)).unwrap();
+        [&[found.loss], &by[..]].concat()
+    };
+    // Fit k looks at k + 2 places, the last of which is the processor's.
+    let piece = |k: usize, objective: &mut Objective| -> Vec<Vec<f64>> {
+        let lent = objective.set_elsewhere(true);
+        let mut found: Vec<_> =
+            (0..k + 1).map(|step| gradient(objective, &place(k, step))).collect();
+        assert!(!objective.set_elsewhere(false));
+        found.push(gradient(objective, &place(k, k + 1)));
+        assert!(lent);
+        found
+    };
+    for fault in [Fault::Nothing, Fault::LostIn(2), Fault::FailsAt(1), Fault::Coarse(1e-3)] {
+        let stand_in = StandIn::new(&problem, fault);
+        let pool = Pool { make: &of, same_data: false, lender: &stand_in, threads: 2 };
+        let done = Mutex::new(Vec::new());
+        let tell = |now: u64, all: u64| done.lock().unwrap().push((now, all));
+        let found = together(&pool, COUNT, &Control::default(), &tell, &piece);
+        assert_eq!(found.news, ["the stand-in computes"]);
+        let mut wrong = 0;
+        for (k, result) in found.results.into_iter().enumerate() {
+            let mut objective = of(k).unwrap();
+            let want: Vec<_> =
+                (0..k + 2).map(|step| gradient(&mut objective, &place(k, step))).collect();
+            let got = result.unwrap().unwrap();
+            assert_eq!(got.len(), want.len());
+            for (step, (got, want)) in got.iter().zip(&want).enumerate() {
+                let exact = fault != Fault::Coarse(1e-3) || step == k + 1;
+                let allowed = if exact { 1e-9 } else { 1e-2 };
+                let size = want[1..].iter().fold(0.0f64, |m, x| m.max(x.abs()));
+                assert!((got[0] - want[0]).abs() <= 1e-9 * want[0], "{k}, {step}");
+                for (a, b) in got[1..].iter().zip(&want[1..]) {
+                    assert!((a - b).abs() <= allowed * size, "{k}, {step}: {a}, not {b}");
+                }
+            }
+            let far = got[0].iter().zip(&want[0]).any(|(a, b)| (a - b).abs() > 1e-6 * b.abs());
+            wrong += usize::from(far);
+        }
+        // What is wrong elsewhere is seen, but for the lane whose error is 0: the test can fail.
+        assert_eq!(wrong, if fault == Fault::Coarse(1e-3) { COUNT - 1 } else { 0 });
+        let mut told = done.into_inner().unwrap();
+        told.sort_unstable();
+        assert_eq!(told, (1..=COUNT as u64).map(|k| (k, COUNT as u64)).collect::<Vec<_>>());
+        // All begin together, and nobody waits for those that are done.
+        let counts: Vec<usize> = stand_in.rounds().iter().map(|(count, _)| *count).collect();
+        assert_eq!(counts, [7, 6, 5, 4, 3, 2, 1], "places of each round");
+    }
+}
+
+#[test]
+fn an_objective_that_cannot_be_made_hinders_nobody() {
+    let problem = lotka();
+    let of = |k: usize| match k {
+        2 => Err("no data".to_owned()),
+        _ => Objective::new(problem.clone(), methods()).map_err(|e| e.to_string()),
+    };
+    let stand_in = StandIn::new(&problem, Fault::Nothing);
+    let pool = Pool { make: &of, same_data: false, lender: &stand_in, threads: 2 };
+    let piece = |_: usize, objective: &mut Objective| {
+        objective.set_elsewhere(true);
+        let z = objective.z_start();
+        objective.evaluate(&z, 1.0, Some(&mut [0.0; 4])).is_ok()
+    };
+    let found = together(&pool, 4, &Control::default(), &|_, _| {}, &piece);
+    let found: Vec<_> = found.results.into_iter().map(Option::unwrap).collect();
+    assert_eq!(found, [Ok(true), Ok(true), Err("no data".into()), Ok(true)]);
+    // Stopped before it began: nothing is done.
+    let control = Control::default();
+    control.cancel.store(true, Ordering::Relaxed);
+    let found = together(&pool, 4, &control, &|_, _| {}, &piece);
+    assert!(found.results.iter().all(Option::is_none));
 }

@@ -111,8 +111,8 @@ fn the_bootstrap_of_a_line_scatters_as_its_covariance() {
         Ok::<_, String>(objective_of(&prepared, problem))
     };
     let run = |resampling, seed| {
-        bootstrap(&make, &curvature, resampling, 400, seed, &Control::default(), &|_, _| {})
-            .unwrap()
+        let control = Control::default();
+        bootstrap(&make, &curvature, resampling, 400, seed, None, &control, &|_, _| {}).unwrap()
     };
     let sd = |thetas: &[Vec<f64>], k: usize| {
         let n = thetas.len() as f64;
@@ -288,8 +288,8 @@ fn an_ensemble_keeps_the_fits_that_are_as_likely() {
     let (curvature, _) = fitted(&prepared);
     let make = || Ok::<_, String>(objective(&prepared));
     let run = || {
-        ensemble(&make, &curvature, &prepared.recipe, 1.0, 4, 3, &Control::default(), &|_, _| {})
-            .unwrap()
+        let (recipe, control) = (&prepared.recipe, Control::default());
+        ensemble(&make, &curvature, recipe, 1.0, 4, 3, None, &control, &|_, _| {}).unwrap()
     };
     let all = run();
     assert_eq!(all.thetas.len() + all.rejected + all.failed, 5);

@@ -12,8 +12,10 @@ use slopefield_study::{
     TableData, Where,
 };
 use slopefield_train::{
-    Control, Event, Fit, Lender, Methods, Objective, Start, train, train_elsewhere, train_from_many,
+    Control, Event, Fit, Lender, Methods, Objective, Problem, Start, train, train_elsewhere,
+    train_from_many,
 };
+use slopefield_uncertainty::{Curvature, Refits, Resampling, bootstrap, ensemble};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,12 +39,16 @@ fn prepared(device: &str, starts: u32) -> Prepared {
 }
 
 fn objective(prepared: &Prepared) -> Objective {
+    objective_of(prepared.problem.clone())
+}
+
+fn objective_of(problem: Problem) -> Objective {
     let methods = Methods {
         gradient: Arc::new(|_| Box::new(DiscreteAdjoint::named("tsit5").unwrap())),
         stepper: Arc::new(|_| slopefield_solve::method("tsit5").unwrap()),
         replay: Arc::new(|_, _| None),
     };
-    Objective::new(prepared.problem.clone(), methods).unwrap()
+    Objective::new(problem, methods).unwrap()
 }
 
 fn fit(device: &str, starts: u32) -> Fit {
@@ -159,5 +165,85 @@ fn doses_at_given_times_are_scanned_on_a_card() {
 fn many_states_are_scanned_on_a_card() {
     let ring = "const N = 240\nstate u[N] = 0.4\nparam k = 1.2\n\
                 u[i]' = k*(u[wrap(i + 1)] - u[i]) + 1.5 + sin(3*t + 0.1*i) - 0.1*u[i]^3 for i in 1..N\n";
-    scanned(ring, ("k", 0.5, 1.5), 2.0, "as asked for; by batched solves, because a trajectory needs");
+    scanned(
+        ring,
+        ("k", 0.5, 1.5),
+        2.0,
+        "as asked for; by batched solves, because a trajectory needs",
+    );
+}
+
+/// A decay with noise, so that refits scatter.
+fn noisy(device: &str) -> Prepared {
+    let model = MODEL.replace("observe x_seen = x", "observe x_seen = x with normal(0.05)");
+    let text = format!(
+        "model = \"model.slope\"\n[data.points]\nfile = \"points.csv\"\ncolumns = {{ x_seen = \"x\" }}\n\
+         [solver]\nmethod = \"tsit5\"\n[training]\ngradient = \"discrete\"\ndevice = \"{device}\"\n"
+    );
+    let file: StudyFile = toml::from_str(&text).unwrap();
+    let t: Vec<f64> = (0..12).map(|i| 0.5 * f64::from(i)).collect();
+    let x = t.iter().map(|t| 1.1 * (-0.5 * t).exp() + 0.05 * (7.0 * t).sin()).collect();
+    let table = TableData { numeric: vec![("t".into(), t), ("x".into(), x)], text: Vec::new() };
+    let tables = BTreeMap::from([("points".to_owned(), table)]);
+    Prepared::new(&model, &file, &tables, &BuiltinNetworks, &BuiltinSolvers).unwrap()
+}
+
+/// Fits to data drawn anew, or trainings from other starts.
+fn refits(prepared: &Prepared, resampling: Option<Resampling>) -> Refits {
+    let control = Control::default();
+    let mut shown = objective(prepared);
+    let emit = &mut |_: Event<'_>| {};
+    let fit = train(&mut shown, &prepared.recipe, Start::Problem, &control, emit);
+    let curvature = Curvature::at(&mut shown, &fit.theta, &control).unwrap();
+    let tell = |_: u64, _: u64| {};
+    let site = Site::new(cards());
+    match resampling {
+        Some(resampling) => {
+            let place = OnDevice::refits(prepared, &shown, site, 40);
+            let (lender, _) = place.lender();
+            let make = |problem: Option<Problem>| {
+                Ok::<_, String>(objective_of(problem.unwrap_or_else(|| prepared.problem.clone())))
+            };
+            bootstrap(&make, &curvature, resampling, 40, 7, lender, &control, &tell).unwrap()
+        }
+        None => {
+            let place = OnDevice::trainings(prepared, &shown, site, 6);
+            let (lender, _) = place.lender();
+            let make = || Ok::<_, String>(objective(prepared));
+            let recipe = &prepared.recipe;
+            ensemble(&make, &curvature, recipe, 0.5, 6, 7, lender, &control, &tell).unwrap()
+        }
+    }
+}
+
+/// Refit by refit what the processor finds: a card leads the way, the processor ends it.
+#[test]
+fn refits_on_a_card_are_those_of_the_processor() {
+    let found = cards().find();
+    let name = &found.cards.first().expect("a Vulkan driver, software at least").name;
+    let (here, there) = (noisy("cpu"), noisy(name));
+    for (resampling, within) in [
+        (Some(Resampling::Parametric), 1e-4),
+        (Some(Resampling::Residual), 1e-4),
+        (Some(Resampling::Case), 1e-4),
+        // Stages end where they end: not all at the same digit.
+        (None, 1e-2),
+    ] {
+        let (want, got) = (refits(&here, resampling), refits(&there, resampling));
+        assert!(want.news.is_empty(), "{:?}", want.news);
+        let said = format!("{name}, as asked for, computes the gradients");
+        assert!(got.news.len() == 1 && got.news[0].starts_with(&said), "{:?}", got.news);
+        assert_eq!((got.failed, got.rejected, got.thetas.len()), (0, 0, want.thetas.len()));
+        for i in 0..2 {
+            let values = |r: &Refits| r.thetas.iter().map(|t| t[i]).collect::<Vec<_>>();
+            let (want, got) = (values(&want), values(&got));
+            let mean = want.iter().sum::<f64>() / want.len() as f64;
+            let scatter = want.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+            // Of trainings of one minimum the scatter is nothing; a standard error is about this.
+            let sd = (scatter / want.len() as f64).sqrt().max(0.02);
+            for (got, want) in got.iter().zip(&want) {
+                assert!((got - want).abs() <= within * sd, "{resampling:?} {i}: {got}, not {want}");
+            }
+        }
+    }
 }
