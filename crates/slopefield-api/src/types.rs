@@ -321,6 +321,9 @@ pub struct SimulateRequest {
     pub inputs: Vec<InputTable>,
     /// Experiment of the open project whose data drive the inputs; default the first that has them.
     pub experiment: Option<String>,
+    /// What simulates several random paths: `cpu` (the default), `gpu`, `auto`, or a part of the name of a card.
+    #[ts(optional)]
+    pub device: Option<String>,
 }
 
 /// A table that drives an input.

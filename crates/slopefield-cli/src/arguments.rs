@@ -150,8 +150,8 @@ pub struct Simulate {
     /// Solve for each row of a table, whose columns are named as parameters or states.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["paths", "steady"])]
     pub each: Option<PathBuf>,
-    /// What computes a scan: `auto`, `cpu`, `gpu`, or a part of the name of a card (`slopefield
-    /// devices` lists them).
+    /// What computes a scan, or several paths (`--paths`, by default on the processor): `auto`, `cpu`, `gpu`, or a
+    /// part of the name of a card (`slopefield devices` lists them).
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
     /// Form of the table.

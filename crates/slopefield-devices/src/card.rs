@@ -1,6 +1,6 @@
 //! What a graphics card does for this crate; the seam at which tests let one fail.
 
-use crate::{GradientWork, Work};
+use crate::{GradientWork, PathWork, Work};
 use slopefield_ensemble::TrajectoryResult;
 use thiserror::Error;
 
@@ -88,6 +88,27 @@ pub trait Card {
         &self,
         work: &GradientWork<'_>,
     ) -> Result<Box<dyn GradientCardProgram + '_>, CardError>;
+
+    /// The program that simulates paths like those of `work`.
+    ///
+    /// # Errors
+    /// As for [`Card::program`].
+    fn path_program(&self, work: &PathWork<'_>)
+    -> Result<Box<dyn PathCardProgram + '_>, CardError>;
+}
+
+/// The program of an equation with noise on a card.
+pub trait PathCardProgram {
+    /// Simulates a portion: states at the save times to `out`, path by path, one result per path. A path that
+    /// fails stops alone.
+    ///
+    /// # Errors
+    /// What hinders all of them.
+    fn paths(
+        &self,
+        portion: &PathWork<'_>,
+        out: &mut [f64],
+    ) -> Result<Vec<TrajectoryResult>, CardError>;
 }
 
 /// The loss of a trajectory, from its number in the portion and its states at the save times, row by row

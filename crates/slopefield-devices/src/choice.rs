@@ -39,7 +39,7 @@ pub(crate) fn choose(
         Wanted::Named(name) => Some(name.as_str()),
     };
     Ok(match guarded(|| site.cards.open(name)) {
-        Ok(card) => match too_fine(work, card.info()) {
+        Ok(card) => match too_fine(work.settings.rtol, card.info()) {
             None => {
                 let sentence = format!("{}, as asked for", card.info().name);
                 Choice::Card(card, sentence)
@@ -50,9 +50,9 @@ pub(crate) fn choose(
     })
 }
 
-/// Why the tolerance of `work` is not for a card.
-fn too_fine(work: &Work<'_>, card: &CardInfo) -> Option<String> {
-    let (rtol, finest) = (work.settings.rtol, card.finest);
+/// Why a tolerance is not for a card.
+pub(crate) fn too_fine(rtol: f64, card: &CardInfo) -> Option<String> {
+    let finest = card.finest;
     (rtol < finest).then(|| {
         format!(
             "the relative tolerance {rtol:e} is finer than {} can hold; it computes from {finest:e} on",
@@ -85,7 +85,7 @@ fn auto(work: &Work<'_>, site: &Site<'_>) -> Result<Choice, SolveError> {
         Ok(info) => info,
         Err(why) => return processor(why),
     };
-    if let Some(why) = too_fine(work, info) {
+    if let Some(why) = too_fine(work.settings.rtol, info) {
         return processor(why);
     }
     let trial = Trial::long_enough(work)?;

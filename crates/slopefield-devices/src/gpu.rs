@@ -4,13 +4,13 @@
 use crate::work::SINGLE;
 use crate::{
     Card, CardError, CardInfo, CardLoss, CardProgram, Cards, Differentiated, Found,
-    GradientCardProgram, GradientWork, Method, Work,
+    GradientCardProgram, GradientWork, Method, PathCardProgram, PathWork, Work,
 };
-use slopefield_ensemble::TrajectoryResult;
+use slopefield_ensemble::{TrajectoryResult, Values};
 use slopefield_gpu::{
-    Device, DeviceInfo, DeviceKind, Dialect, GpuError, GradientProgram, GradientSolver, Solver,
-    TensorGradientProgram, TensorGradientSolver, TensorProgram, TensorSolver, Trajectories,
-    TrajectoryProgram,
+    Device, DeviceInfo, DeviceKind, Dialect, GpuError, GradientProgram, GradientSolver, PathMethod,
+    PathProgram, PathSolver, Solver, TensorGradientProgram, TensorGradientSolver, TensorProgram,
+    TensorSolver, Trajectories, TrajectoryProgram,
 };
 use std::cell::Cell;
 
@@ -144,6 +144,36 @@ impl Card for OfDevice {
         let program = program.map_err(failure)?;
         let solver = TensorGradientSolver::keeping(&self.device, program).map_err(failure)?;
         Ok(Box::new(OfGradientSolver(GradientWay::Batched(Box::new(solver), because))))
+    }
+
+    fn path_program(
+        &self,
+        work: &PathWork<'_>,
+    ) -> Result<Box<dyn PathCardProgram + '_>, CardError> {
+        let dialect = self.dialect(false)?;
+        let method = PathMethod::named(work.method).ok_or_else(|| {
+            let method = work.method;
+            CardError::Refused(format!("{method} has no form on cards; em, sriw1 and sosri have"))
+        })?;
+        let program = PathProgram::of_model(work.model, work.noise, &[], method, dialect);
+        let solver = PathSolver::keeping(&self.device, program.map_err(failure)?);
+        Ok(Box::new(OfPathSolver(solver.map_err(failure)?)))
+    }
+}
+
+struct OfPathSolver<'a>(PathSolver<'a>);
+
+impl PathCardProgram for OfPathSolver<'_> {
+    fn paths(
+        &self,
+        portion: &PathWork<'_>,
+        out: &mut [f64],
+    ) -> Result<Vec<TrajectoryResult>, CardError> {
+        let PathWork { t0, t1, count, u0, p, settings, saves, .. } = *portion;
+        let (u0, own) = (Values::Same(u0), Values::Same(&[]));
+        let problem = Trajectories { t0, t1, count, u0, shared: p, own };
+        let report = self.0.solve(&problem, settings, saves, out).map_err(failure)?;
+        Ok(report.trajectories)
     }
 }
 

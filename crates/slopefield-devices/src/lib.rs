@@ -24,6 +24,7 @@ mod figures;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod gradients;
+mod paths;
 mod processor;
 mod solve;
 mod wanted;
@@ -36,11 +37,12 @@ use gpu::OfThisMachine;
 
 pub use card::{
     Card, CardError, CardInfo, CardLoss, CardProgram, Cards, Differentiated, Found,
-    GradientCardProgram, NoCards,
+    GradientCardProgram, NoCards, PathCardProgram,
 };
 pub use choice::{candidate, would_choose};
 pub use cuda::{Cuda, cuda};
 pub use gradients::{GradientWork, Gradients, Training, with_gradients};
+pub use paths::{CardPaths, PathWork, with_paths};
 pub use processor::{Processor, processor};
 pub use solve::{Site, Solved, solve};
 pub use wanted::Wanted;

@@ -1,5 +1,7 @@
 //! Paths of stochastic differential equations on a device.
 
+use std::borrow::Cow;
+
 use slopefield_solve::Settings;
 
 use crate::bytes::{bytes_of_words, words};
@@ -13,7 +15,7 @@ use crate::trajectories::Trajectories;
 /// A program of paths on a device.
 pub struct PathSolver<'a> {
     device: &'a Device,
-    program: &'a PathProgram,
+    program: Cow<'a, PathProgram>,
     compiled: Compiled,
     /// Steps of a run, where a test or a user sets them.
     pub attempts: Option<u32>,
@@ -25,6 +27,18 @@ impl<'a> PathSolver<'a> {
     /// # Errors
     /// [`GpuError::Dialect`] for others; what the driver refuses.
     pub fn new(device: &'a Device, program: &'a PathProgram) -> Result<Self, GpuError> {
+        Self::of(device, Cow::Borrowed(program))
+    }
+
+    /// As [`PathSolver::new`], and keeps the program.
+    ///
+    /// # Errors
+    /// As for [`PathSolver::new`].
+    pub fn keeping(device: &'a Device, program: PathProgram) -> Result<Self, GpuError> {
+        Self::of(device, Cow::Owned(program))
+    }
+
+    fn of(device: &'a Device, program: Cow<'a, PathProgram>) -> Result<Self, GpuError> {
         let compiled = device.compile(program.dialect, &program.text, &SHARED)?;
         Ok(PathSolver { device, program, compiled, attempts: None })
     }
@@ -43,7 +57,7 @@ impl<'a> PathSolver<'a> {
         saves: &[f64],
         out: &mut [f64],
     ) -> Result<GpuReport, GpuError> {
-        let (device, program) = (self.device, self.program);
+        let (device, program) = (self.device, &*self.program);
         let row = saves.len() * program.states();
         check_room("paths", problem.count, row, out.len())?;
         let limit = device.info().largest_array;

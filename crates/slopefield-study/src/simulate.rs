@@ -7,6 +7,7 @@ mod watch;
 use crate::error::{Problem, nearest};
 use crate::solvers::{is_random, stepper};
 use crate::{CompiledModel, Solvers, StudyError};
+use slopefield_devices::{Site, Wanted};
 use slopefield_kernel::Kernel;
 use slopefield_solve::{
     Ivp, MethodClass, Settings, SolveError, Stats, drive_to_stop, steady_state,
@@ -124,6 +125,21 @@ pub fn simulate(
     options: &SimulateOptions,
     solvers: &dyn Solvers,
 ) -> Result<Simulated, StudyError> {
+    simulate_on(model, (p, u0), options, None, solvers)
+}
+
+/// [`simulate`], with many paths of a model on the device that was asked for. There steps have one length, and
+/// single precision; paths have the same Brownian motion. What was chosen is told in the notes.
+///
+/// # Errors
+/// As for [`simulate`].
+pub fn simulate_on(
+    model: &CompiledModel,
+    (p, u0): (&[f64], &[f64]),
+    options: &SimulateOptions,
+    on: Option<(&Wanted, &Site<'_>)>,
+    solvers: &dyn Solvers,
+) -> Result<Simulated, StudyError> {
     let last = check_times(options)?;
     model.require_signals()?;
     let rhs = right_hand_side(model, &options.method)?;
@@ -133,7 +149,7 @@ pub fn simulate(
             let message = "the model has no noise and no random jumps: all its paths are the same";
             return Err(StudyError::Study(vec![Problem::error("paths", message)]));
         }
-        return paths::simulate(model, &ivp, options, count, solvers);
+        return paths::simulate(model, &ivp, options, count, on, solvers);
     }
     one(model, &ivp, options, solvers)?.map_err(|e| failed(model, &e, p))
 }

@@ -5,8 +5,9 @@ use crate::numbers::Numbers;
 use slopefield_api::schema::Block;
 use slopefield_api::types::*;
 use slopefield_api::{ApiError, Code};
+use slopefield_devices::{Site, Wanted};
 use slopefield_solve::Settings;
-use slopefield_study::simulate::{apply_set, simulate, spaced, steady};
+use slopefield_study::simulate::{apply_set, simulate_on, spaced, steady};
 use slopefield_study::{Choice, CompiledModel, SimulateOptions, Solvers};
 use slopefield_train::Control;
 
@@ -96,7 +97,12 @@ pub fn run(
     let u0 = model.initial_state(from, &p, &fixed);
     let result = match request.steady {
         true => steady(model, from, &p, &u0, &options.settings),
-        false => simulate(model, &p, &u0, &options, solvers),
+        false => {
+            let site = Site::new(slopefield_devices::cards());
+            let wanted = request.device.as_deref().map(Wanted::of);
+            let on = wanted.as_ref().map(|wanted| (wanted, &site));
+            simulate_on(model, (&p, &u0), &options, on, solvers)
+        }
     };
     // Told whatever the solve says of it: it ended because it was told to.
     let result = result.map_err(|e| match control.cancelled() {

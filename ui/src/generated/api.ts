@@ -2487,7 +2487,11 @@ inputs: Array<InputTable>,
 /**
  * Experiment of the open project whose data drive the inputs; default the first that has them.
  */
-experiment: string | null, };
+experiment: string | null, 
+/**
+ * What simulates several random paths: `cpu` (the default), `gpu`, `auto`, or a part of the name of a card.
+ */
+device?: string, };
 
 /**
  * A trajectory.

@@ -33,6 +33,7 @@ pub async fn run(session: &Session, simulate: Simulate) -> Result<ExitCode, ApiE
         steady: simulate.steady,
         inputs: simulate.input,
         experiment: None,
+        device: None,
     };
     if !axes.is_empty() || each.is_some() {
         if let (Some(axis), None) = (axes.iter().find(|axis| axis.count == 0), simulate.random) {
@@ -64,14 +65,16 @@ pub async fn run(session: &Session, simulate: Simulate) -> Result<ExitCode, ApiE
             details: Vec::new(),
         });
     }
-    if device.is_some() {
+    if device.is_some() && request.paths.is_none_or(|count| count < 2) {
         return Err(ApiError {
             code: Code::Request,
             message: "one trajectory is computed on the processor".into(),
-            advice: Some("--device is for many: add --scan or --each".into()),
+            advice: Some("--device is for many: add --scan, --each or --paths".into()),
             details: Vec::new(),
         });
     }
+    let asked = device.is_some() && !session.quiet;
+    let request = SimulateRequest { device, ..request };
     let (simulation, block): (Simulation, _) =
         session.call(Command::simulate, &request, |_, _| {}).await?;
     let (report, _): (ModelReport, _) =
@@ -104,6 +107,9 @@ pub async fn run(session: &Session, simulate: Simulate) -> Result<ExitCode, ApiE
     }
     if let Some(stop) = simulation.events.iter().find(|e| e.stop) {
         eprintln!("The solution ended at {} = {}: {}", report.time.name, stop.t, stop.text);
+    }
+    if asked && !stats {
+        simulation.notes.iter().for_each(|note| eprintln!("{note}"));
     }
     if stats {
         let s = &simulation.stats;

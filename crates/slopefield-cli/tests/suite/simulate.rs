@@ -176,3 +176,25 @@ fn check_prints_the_graphs_of_every_pass_and_the_plans() {
         }
     }
 }
+
+/// On whatever card there is, software too: the moments of the same paths.
+#[test]
+fn moments_of_paths_come_from_a_card_that_is_named() {
+    let place = with("state x = 1\nparam a = 0.4\nnoise W\nx' = a*x + 0.3*x*W'\n");
+    let devices = place.run(&["devices", "--json"]).json();
+    let name = devices["cards"][0]["name"].as_str().expect("a Vulkan driver, software at least");
+    let with = |more: &[&str]| {
+        let asked = ["simulate", "model.slope", "--paths", "1000", "--at", "1", "--seed", "3"];
+        place.run(&[&asked[..], more].concat())
+    };
+    let (here, there) = (with(&[]), with(&["--device", name]));
+    assert!(!here.err.contains("processor"), "{}", here.err);
+    assert!(there.err.contains(&format!("{name}, as asked for")), "{}", there.err);
+    let (here, there) = (table(&here.good()).1, table(&there.good()).1);
+    // Columns: time, mean, standard deviation, which is 0.47; by chance a mean is off by 0.015.
+    close(there[0][1], here[0][1], 5e-3);
+    close(there[0][2], here[0][2], 2e-2);
+    let told = with(&["--device", "cpu"]).err;
+    assert!(told.contains("the processor: it was asked for"), "{told}");
+    with(&["--device", "cpu", "--quiet"]).good();
+}

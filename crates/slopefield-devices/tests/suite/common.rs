@@ -4,7 +4,7 @@ use slopefield_adjoint::{DiscreteAdjoint, GradientMethod};
 use slopefield_cpu::CompiledBatch;
 use slopefield_devices::{
     Card, CardError, CardInfo, CardLoss, CardProgram, Cards, Differentiated, Found,
-    GradientCardProgram, GradientWork, Method, Work,
+    GradientCardProgram, GradientWork, Method, PathCardProgram, PathWork, Work,
 };
 use slopefield_ensemble::{Ensemble, Failure, Run, TrajectoryResult, Values};
 use slopefield_graph::{BuiltinNetworks, Interpreter, LoweredModel, lower};
@@ -186,6 +186,37 @@ impl Card for Fake {
         match self.0.fault {
             Fault::RefusesTheModel => Err(CardError::Refused("delays are not for cards".into())),
             _ => Ok(Box::new(self.clone())),
+        }
+    }
+
+    fn path_program(&self, _: &PathWork<'_>) -> Result<Box<dyn PathCardProgram + '_>, CardError> {
+        match self.0.fault {
+            Fault::RefusesTheModel => Err(CardError::Refused("delays are not for cards".into())),
+            _ => Ok(Box::new(self.clone())),
+        }
+    }
+}
+
+impl PathCardProgram for Fake {
+    /// Each path is [`MARK`] and its number, at all times.
+    fn paths(
+        &self,
+        work: &PathWork<'_>,
+        out: &mut [f64],
+    ) -> Result<Vec<TrajectoryResult>, CardError> {
+        let (number, _) = self.portion(work.count)?;
+        let row = work.saves.len() * work.u0.len();
+        for (k, row) in out.chunks_exact_mut(row).enumerate() {
+            row.fill(MARK + (work.settings.path + k as u64) as f64);
+        }
+        match self.0.fault {
+            Fault::LostIn(portion) if portion == number => {
+                Err(CardError::Failed("Fake 9000 was lost: it fell off the bus".into()))
+            }
+            Fault::AnswersForHalfIn(portion) if portion == number => {
+                Ok(vec![Ok(Stats::default()); work.count / 2])
+            }
+            _ => Ok(vec![Ok(Stats::default()); work.count]),
         }
     }
 }

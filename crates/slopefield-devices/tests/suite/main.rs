@@ -8,3 +8,4 @@ mod choice;
 mod common;
 mod fallback;
 mod gradients;
+mod paths;

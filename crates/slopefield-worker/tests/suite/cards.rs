@@ -7,6 +7,7 @@ use slopefield_devices::{Site, Wanted, cards};
 use slopefield_graph::BuiltinNetworks;
 use slopefield_solve::Settings;
 use slopefield_study::scan::{Points, scan};
+use slopefield_study::simulate::simulate_on;
 use slopefield_study::{
     BuiltinSolvers, CompiledModel, OnDevice, Prepared, ScanOptions, SimulateOptions, StudyFile,
     TableData, Where,
@@ -244,6 +245,50 @@ fn refits_on_a_card_are_those_of_the_processor() {
             for (got, want) in got.iter().zip(&want) {
                 assert!((got - want).abs() <= within * sd, "{resampling:?} {i}: {got}, not {want}");
             }
+        }
+    }
+}
+
+/// A geometric Brownian motion has `E x = exp(a t)` and `Var x = exp(2 a t) (exp(s² t) − 1)`. The card's paths have
+/// the motion of the processor's, so that their moments are nearer to each other than chance would have them.
+#[test]
+fn moments_of_paths_on_a_card_are_those_of_the_processor() {
+    let found = cards().find();
+    let name = &found.cards.first().expect("a Vulkan driver, software at least").name;
+    let text = "state x = 1\nparam a = 0.4\nparam s = 0.5\nnoise W\nx' = a*x + s*x*W'\n";
+    let model = CompiledModel::new(text, &BuiltinNetworks).unwrap();
+    const COUNT: u32 = 4000;
+    let at = vec![0.5, 1.0, 2.0];
+    for method in ["em", "sosri"] {
+        let on = |wanted: Option<&Wanted>| {
+            let options = SimulateOptions {
+                from: 0.0,
+                at: at.clone(),
+                method: method.into(),
+                paths: Some(COUNT),
+                settings: Settings { seed: 5, ..Settings::with_tolerances(1e-3, 1e-5) },
+            };
+            let site = Site::new(cards());
+            let on = wanted.map(|wanted| (wanted, &site));
+            let start = (&[0.4, 0.5][..], &[1.0][..]);
+            simulate_on(&model, start, &options, on, &BuiltinSolvers).unwrap()
+        };
+        let (here, there) = (on(None), on(Some(&Wanted::Named(name.clone()))));
+        assert!(here.notes.iter().all(|note| !note.contains("card")), "{:?}", here.notes);
+        let said = format!("{name}, as asked for");
+        assert!(there.notes.contains(&said), "{:?}", there.notes);
+        assert!(there.notes.iter().any(|note| note.contains("steps on the card")));
+        for (k, t) in at.iter().enumerate() {
+            let (mean, variance) = ((0.4 * t).exp(), (0.8 * t).exp() * ((0.25 * t).exp() - 1.0));
+            let error = (variance / f64::from(COUNT)).sqrt();
+            let (got, want) = (there.states[0][k], here.states[0][k]);
+            println!("{method}, {t}: {got} and {want}, exactly {mean}, by chance ±{error}");
+            assert!((got - mean).abs() <= 4.0 * error, "{method}, {t}: {got}, not {mean}");
+            assert!((got - want).abs() <= 0.5 * error, "{method}, {t}: {got} and {want}");
+            // The deviation of so skewed a variable is known to a few hundredths.
+            let (got, want) = (there.spreads[0][k], here.spreads[0][k]);
+            assert!((got / variance.sqrt() - 1.0).abs() <= 0.15, "{method}, {t}: {got}");
+            assert!((got / want - 1.0).abs() <= 0.02, "{method}, {t}: {got} and {want}");
         }
     }
 }
