@@ -101,13 +101,13 @@ test("values below a limit are triangles, and a second column is a replicate", a
       await page.see(id("tables"), /assay/);
       const points = async (symbol) => {
         const all = (await traces(page, "data-plot")).filter((t) => t.mode === "markers");
-        return all.filter((t) => t.symbol === symbol).reduce((sum, t) => sum + t.x.length, 0);
+        return all.filter((t) => (t.symbol ?? "circle") === symbol).reduce((sum, t) => sum + t.x.length, 0);
       };
       await until("triangles", async () => (await points("triangle-down")) === below);
-      assert.equal(await points(undefined), 9 - below);
+      assert.equal(await points("circle"), 9 - below);
       await page.click(`${id("more-y")} summary`);
       await choose(page, "replicate-y", "again");
-      await until("points of both columns", async () => (await points(undefined)) === 18 - below);
+      await until("points of both columns", async () => (await points("circle")) === 18 - below);
       await page.see(`${id("more-y")} summary`, /2 replicates, limits/);
       await picture(page, "limits");
 
@@ -119,7 +119,7 @@ test("values below a limit are triangles, and a second column is a replicate", a
       assert.match(await page.see(id("fitted"), /x0/), /3\.1\d/);
       await page.click(id("nav-data"));
       await page.click(id("undo"));
-      await until("one column again", async () => (await points(undefined)) === 9 - below);
+      await until("one column again", async () => (await points("circle")) === 9 - below);
     });
   } finally {
     rmSync(folder, { recursive: true, force: true });

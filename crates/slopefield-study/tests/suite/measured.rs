@@ -161,3 +161,59 @@ fn limits_that_the_noise_has_not_are_refused_with_their_time() {
     };
     assert!(message.contains("y at 1") && message.contains("no limit"), "{message}");
 }
+
+/// Experiments with doses of their own, at times of their own: `k` is found from all of them, exactly.
+#[test]
+fn experiments_have_doses_and_times_of_their_own() {
+    let model = "\
+state u = 0
+param k = 0.3 in [0.01, 5]
+param dose = 1
+param when = 1
+u' = -k*u
+at [when]: u += dose
+observe y = u
+";
+    let curve = |dose: f64, when: f64, t: f64| match t < when {
+        true => 0.0,
+        false => dose * (-0.8 * (t - when)).exp(),
+    };
+    let t = [0.0, 0.5, 1.5, 2.5, 3.5, 5.0];
+    let column = |dose, when| t.map(|t| curve(dose, when, t)).to_vec();
+    let numeric = [("t", t.to_vec()), ("a", column(2.0, 1.0)), ("b", column(4.0, 3.0))];
+    let table = |y: &str| TableData {
+        numeric: numeric
+            .iter()
+            .filter(|(name, _)| ["t", y].contains(name))
+            .map(|(name, values)| ((*name).to_owned(), values.clone()))
+            .collect(),
+        text: Vec::new(),
+    };
+    let tables = BTreeMap::from([("a".to_owned(), table("a")), ("b".to_owned(), table("b"))]);
+    let text = "\
+[data.a]
+file = \"a\"
+columns = { y = \"a\" }
+[data.b]
+file = \"b\"
+columns = { y = \"b\" }
+[[experiment]]
+name = \"two at one\"
+data = \"a\"
+set = { dose = 2, when = 1 }
+[[experiment]]
+name = \"four at three\"
+data = \"b\"
+set = { dose = 4, when = 3 }
+[solver]
+rtol = 1e-9
+atol = 1e-9
+";
+    let file = slopefield_study::load::parse(text, Path::new("study.toml")).unwrap();
+    let prepared = Prepared::new(model, &file, &tables, &BuiltinNetworks, &BuiltinSolvers).unwrap();
+    assert_eq!(prepared.theta_names, ["k"]);
+    let (mut objective, control) = (objective(&prepared, "discrete"), Control::default());
+    let fit = train(&mut objective, &prepared.recipe, Start::Problem, &control, &mut |_| {});
+    assert!((fit.theta[0] - 0.8).abs() < 1e-6, "{:?}", fit.theta);
+    assert!(fit.sse < 1e-12, "{}", fit.sse);
+}
