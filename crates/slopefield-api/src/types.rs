@@ -463,6 +463,16 @@ pub struct PreviewColumn {
     pub values: Slice,
     /// Missing values.
     pub missing: u32,
+    /// Of a column of text the first 500 cells, of each the first 80 characters; else empty.
+    pub texts: Vec<String>,
+}
+
+impl PreviewColumn {
+    /// What `texts` holds of the cells of a column.
+    #[must_use]
+    pub fn first_texts(cells: &[String]) -> Vec<String> {
+        cells.iter().take(500).map(|cell| cell.chars().take(80).collect()).collect()
+    }
 }
 
 // ---- project -------------------------------------------------------------------------------

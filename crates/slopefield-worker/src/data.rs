@@ -39,11 +39,11 @@ pub fn preview(request: &PreviewRequest) -> Result<(TablePreview, Block), ApiErr
 /// Columns with their numbers.
 pub fn columns(table: &Table, numbers: &mut Numbers) -> Vec<PreviewColumn> {
     let describe = |c: &slopefield_data::Column| {
-        let (numeric, values) = match &c.values {
-            ColumnData::Numeric(values) => (true, numbers.add(values.iter().copied())),
-            ColumnData::Text(_) => (false, Slice::default()),
+        let (numeric, values, texts) = match &c.values {
+            ColumnData::Numeric(values) => (true, numbers.add(values.iter().copied()), Vec::new()),
+            ColumnData::Text(cells) => (false, Slice::default(), PreviewColumn::first_texts(cells)),
         };
-        PreviewColumn { name: c.name.clone(), numeric, values, missing: c.missing as u32 }
+        PreviewColumn { name: c.name.clone(), numeric, values, missing: c.missing as u32, texts }
     };
     table.columns.iter().map(describe).collect()
 }

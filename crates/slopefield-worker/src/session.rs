@@ -295,14 +295,16 @@ fn new_table(name: &str, source: &str, table: &Table) -> NewTable {
 }
 
 fn preview_column(column: &TableColumn, numbers: &mut Numbers) -> PreviewColumn {
-    let (numeric, values, missing) = match &column.values {
+    let (numeric, values, missing, texts) = match &column.values {
         ColumnValues::Numbers(values) => {
             let missing = values.iter().filter(|v| v.is_nan()).count();
-            (true, numbers.add(values.iter().copied()), missing)
+            (true, numbers.add(values.iter().copied()), missing, Vec::new())
         }
-        ColumnValues::Texts(_) => (false, Slice::default(), 0),
+        ColumnValues::Texts(cells) => {
+            (false, Slice::default(), 0, PreviewColumn::first_texts(cells))
+        }
     };
-    PreviewColumn { name: column.name.clone(), numeric, values, missing: missing as u32 }
+    PreviewColumn { name: column.name.clone(), numeric, values, missing: missing as u32, texts }
 }
 
 fn implied(name: &str) -> slopefield_study::file::ExperimentFile {

@@ -49,7 +49,7 @@ export function viewOf(table: Table, name: string, block: Block): TableView {
 
 function columnOf(c: { name: string; values: number[] }, block: Block) {
   const numeric = c.values.some((v) => !Number.isNaN(v));
-  return { name: c.name, numeric, values: block.put(numeric ? c.values : []), missing: c.values.filter((v) => Number.isNaN(v)).length };
+  return { name: c.name, numeric, values: block.put(numeric ? c.values : []), missing: c.values.filter((v) => Number.isNaN(v)).length, texts: [] };
 }
 
 function separatorOf(line: string): string {
