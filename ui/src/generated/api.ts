@@ -1481,7 +1481,11 @@ values: Slice,
 /**
  * Missing values.
  */
-missing: number, };
+missing: number, 
+/**
+ * Of a column of text the first 500 cells, of each the first 80 characters; else empty.
+ */
+texts: Array<string>, };
 
 /**
  * Reading a table without storing it.
