@@ -26,54 +26,41 @@ pub(crate) fn read(
     let mut columns = Vec::with_capacity(names.len());
     for (index, name) in names.iter().enumerate() {
         let as_text = options.text_columns.contains(name);
-        let found = column(grid, index, name, as_text, options.decimal)?;
-        let marks = matches!(found.values, ColumnData::Numeric(_))
-            .then(|| marks(grid, index, name, options.decimal))
-            .flatten();
-        columns.push((found, marks));
+        columns.push(column(grid, index, name, as_text, options.decimal)?);
     }
     let mut all = Vec::with_capacity(columns.len());
-    for (found, marks) in columns {
-        let name = format!("{}{CENSORED}", found.name);
-        all.push(found);
-        let Some(marks) = marks else { continue };
-        if names.contains(&name) {
-            let column = all.pop().map_or_else(String::new, |c| c.name);
-            return Err(DataError::TwoLimits { column, marks: name });
+    for (column, limits) in columns {
+        let (name, beside) = (column.name.clone(), format!("{}{CENSORED}", column.name));
+        all.push(column);
+        if limits.is_empty() {
+            continue;
+        }
+        if names.contains(&beside) {
+            return Err(DataError::TwoLimits { column: name, marks: beside });
+        }
+        grid.reasons.push(told(&name, &limits));
+        let mut marks = vec![String::new(); grid.rows.len()];
+        for (row, sign) in limits {
+            marks[row] = sign.to_owned();
         }
         for (row, mark) in grid.rows.iter_mut().zip(&marks) {
             row.cells.insert(all.len(), Cow::Owned(mark.clone()));
         }
-        all.push(Column { name, values: ColumnData::Text(marks), missing: 0 });
+        all.push(Column { name: beside, values: ColumnData::Text(marks), missing: 0 });
     }
     Ok(all)
 }
 
-/// For each row `<` or `>` where the cell is a limit and not a value, else nothing; none where all cells
-/// are values.
-fn marks(grid: &mut Grid<'_>, index: usize, name: &str, decimal: Decimal) -> Option<Vec<String>> {
-    let mark = |cell: &str| match meaning(cell, decimal) {
-        Meaning::Below(_) => "<",
-        Meaning::Above(_) => ">",
-        _ => "",
-    };
-    let marks: Vec<String> =
-        grid.rows.iter().map(|row| mark(row.cells[index].as_ref()).to_owned()).collect();
-    let count = |sign: &str| marks.iter().filter(|m| *m == sign).count();
+/// Rows whose cells are limits and not values, with `<` or `>`.
+type Limits = Vec<(usize, &'static str)>;
+
+/// What is said of a column with limits.
+fn told(name: &str, limits: &Limits) -> String {
+    let count = |sign: &str| limits.iter().filter(|(_, s)| *s == sign).count();
     let sides = [(count("<"), "below"), (count(">"), "above")];
-    let parts: Vec<String> = sides
-        .iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, side)| format!("{n} {side} a limit"))
-        .collect();
-    if parts.is_empty() {
-        return None;
-    }
-    grid.reasons.push(format!(
-        "`{name}` has {}; the column `{name}{CENSORED}` says which",
-        parts.join(" and ")
-    ));
-    Some(marks)
+    let there = sides.iter().filter(|(n, _)| *n > 0);
+    let parts: Vec<String> = there.map(|(n, side)| format!("{n} {side} a limit")).collect();
+    format!("`{name}` has {}; the column `{name}{CENSORED}` says which", parts.join(" and "))
 }
 
 /// What the cells of a column are.
@@ -94,12 +81,19 @@ fn column(
     name: &str,
     as_text: bool,
     decimal: Decimal,
-) -> Result<Column, DataError> {
+) -> Result<(Column, Limits), DataError> {
+    let mut limits = Limits::new();
     let mut count = Count::default();
     let mut values = Vec::with_capacity(grid.rows.len());
-    for row in &grid.rows {
+    for (at, row) in grid.rows.iter().enumerate() {
         let cell = row.cells[index].as_ref();
-        let value = match meaning(cell, decimal) {
+        let meaning = meaning(cell, decimal);
+        match meaning {
+            Meaning::Below(_) => limits.push((at, "<")),
+            Meaning::Above(_) => limits.push((at, ">")),
+            _ => {}
+        }
+        let value = match meaning {
             Meaning::Number(number) | Meaning::Below(number) | Meaning::Above(number) => {
                 count.numbers += 1;
                 number
@@ -139,7 +133,10 @@ fn column(
         });
         ColumnData::Text(grid.rows.iter().map(|row| row.cells[index].to_string()).collect())
     };
-    Ok(Column { name: name.to_string(), values, missing: count.missing })
+    if !numeric {
+        limits.clear();
+    }
+    Ok((Column { name: name.to_string(), values, missing: count.missing }, limits))
 }
 
 /// The error for the first cell that is no number.

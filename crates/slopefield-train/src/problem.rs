@@ -123,22 +123,9 @@ impl Censoring {
     pub fn residual(self, value: f64, y: f64) -> f64 {
         let r = value - y;
         match self {
-            Censoring::Measured => r,
-            // Not with `max`, which would make a zero of NaN.
-            Censoring::Below => {
-                if r < 0.0 {
-                    0.0
-                } else {
-                    r
-                }
-            }
-            Censoring::Above => {
-                if r > 0.0 {
-                    0.0
-                } else {
-                    r
-                }
-            }
+            Censoring::Below if r < 0.0 => 0.0,
+            Censoring::Above if r > 0.0 => 0.0,
+            _ => r,
         }
     }
 }

@@ -27,18 +27,22 @@ struct Point {
 impl Columns<'_> {
     /// Reports names that are none of the model.
     pub fn check_names(&self, model: &Model, place: &str, problems: &mut Vec<Problem>) {
-        let observed = || model.observations.iter().map(|o| o.name.as_str());
-        let inputs = || model.inputs.iter().map(|input| input.name.as_str());
-        let maps = [("columns", &self.source.columns, true)];
-        let others = [("censored", &self.source.censored), ("weights", &self.source.weights)];
-        let others = others.map(|(key, map)| (key, map, false));
-        for (key, map, with_inputs) in maps.into_iter().chain(others) {
+        let source = self.source;
+        let maps = [
+            ("columns", &source.columns),
+            ("censored", &source.censored),
+            ("weights", &source.weights),
+        ];
+        for (key, map) in maps {
+            let observed = || model.observations.iter().map(|o| o.name.as_str());
+            // Inputs have columns, but neither limits nor weights.
+            let inputs =
+                || model.inputs.iter().map(|i| i.name.as_str()).filter(|_| key == "columns");
             for name in map.keys() {
-                let input = with_inputs && inputs().any(|known| known == name);
-                if input || observed().any(|known| known == name) {
+                if observed().chain(inputs()).any(|known| known == name) {
                     continue;
                 }
-                let near = nearest(name, observed().chain(inputs().filter(|_| with_inputs)));
+                let near = nearest(name, observed().chain(inputs()));
                 let message = format!(
                     "the model has no observation `{name}`{near}; it observes {}",
                     listed(observed())

@@ -11,6 +11,7 @@ use crate::special::tails::{self, Tail};
 const MOST_COUNTED: f64 = 100_000.0;
 
 /// Loss with first and second derivatives by value and noise arguments.
+#[derive(Default)]
 struct Bent {
     term: Term,
     second: Information,
@@ -49,7 +50,7 @@ impl NoiseKind {
         value: f64,
         arguments: &[f64],
     ) -> Result<Term, DomainError> {
-        let term = self.beyond(side, limit, value, arguments)?.term;
+        let term = self.beyond(side, limit, (value, arguments), false)?.term;
         require(term.loss.is_finite(), "the limit must be possible under the model", value)?;
         Ok(term)
     }
@@ -65,7 +66,7 @@ impl NoiseKind {
         value: f64,
         arguments: &[f64],
     ) -> Result<Information, DomainError> {
-        Ok(self.beyond(side, limit, value, arguments)?.second)
+        Ok(self.beyond(side, limit, (value, arguments), true)?.second)
     }
 
     /// In place of the information of a measurement ([`NoiseKind::information`]) the square of the
@@ -80,7 +81,7 @@ impl NoiseKind {
         value: f64,
         arguments: &[f64],
     ) -> Result<Information, DomainError> {
-        let Bent { term, second } = self.beyond(side, limit, value, arguments)?;
+        let Bent { term, second } = self.beyond(side, limit, (value, arguments), false)?;
         if self == NoiseKind::LeastSquares {
             return Ok(second);
         }
@@ -88,39 +89,34 @@ impl NoiseKind {
         Ok(score.map(|a| score.map(|b| a * b)))
     }
 
+    /// Second derivatives of counts, where every count has its own, only if they are wanted.
     fn beyond(
         self,
         side: Censoring,
         limit: f64,
-        value: f64,
-        arguments: &[f64],
+        (value, arguments): (f64, &[f64]),
+        bent: bool,
     ) -> Result<Bent, DomainError> {
-        // At its own value everything that makes a density impossible is found.
-        let centre = match self {
-            NoiseKind::Poisson | NoiseKind::NegativeBinomial | NoiseKind::Binomial => 0.0,
-            NoiseKind::LogNormal if value <= 0.0 => 1.0,
-            _ => value,
-        };
         let below = side == Censoring::Below;
         match self {
             NoiseKind::LeastSquares => {
                 self.term(limit, value, arguments)?;
-                let r = if below { (value - limit).max(0.0) } else { (value - limit).min(0.0) };
+                let r = side.residual(value, limit);
                 let term = Term { loss: r * r, d_value: 2.0 * r, ..Term::default() };
                 let mut second = Information::default();
                 second[0][0] = if r == 0.0 { 0.0 } else { 2.0 };
                 Ok(Bent { term, second })
             }
             NoiseKind::Bernoulli | NoiseKind::Categorical => {
-                self.check_limit(side, limit)?;
-                self.term(limit, value, arguments).map(|term| Bent { term, second: [[0.0; 3]; 3] })
+                self.check_limit(side, limit).map(|()| Bent::default())
             }
             NoiseKind::Normal | NoiseKind::LogNormal | NoiseKind::Laplace | NoiseKind::StudentT => {
-                self.term(centre, value, arguments)?;
+                // At its own value everything that makes a density impossible is found.
+                self.term(value, value, arguments)?;
                 Ok(self.continuous(below, limit, value, arguments))
             }
             NoiseKind::Poisson | NoiseKind::NegativeBinomial | NoiseKind::Binomial => {
-                self.counted(below, limit, value, arguments)
+                self.counted(below, limit, (value, arguments), bent)
             }
         }
     }
@@ -162,42 +158,55 @@ impl NoiseKind {
 
     /// `−ln Σ P(j)` over the counts on the side of the limit, or of 1 minus the sum over the others where that
     /// keeps more digits.
-    fn counted(self, below: bool, limit: f64, m: f64, args: &[f64]) -> Result<Bent, DomainError> {
-        // What is impossible for every count is impossible.
-        let nothing = self.term(0.0, m, args);
+    fn counted(
+        self,
+        below: bool,
+        limit: f64,
+        (m, args): (f64, &[f64]),
+        bent: bool,
+    ) -> Result<Bent, DomainError> {
         let most = if self == NoiseKind::Binomial { args[0] } else { f64::INFINITY };
         if self == NoiseKind::Binomial && m == 1.0 {
             // All count, which P(0) calls an error.
             let certain = (limit < most) != below;
             require(certain, "a probability must be below 1 where not every trial counted", m)?;
-            return Ok(Bent { term: Term::default(), second: Information::default() });
+            return Ok(Bent::default());
         }
-        nothing?;
+        // What is impossible for every count is impossible.
+        self.term(0.0, m, args)?;
         if m == 0.0 && (!below || limit > 1.0) {
             require(below, "the mean must be positive where something was counted", m)?;
-            return Ok(Bent { term: Term::default(), second: Information::default() });
+            return Ok(Bent::default());
         }
         if !below && limit >= most {
             let what = "the limit that binomial noise is above must be below the number of trials";
             return Err(DomainError { what, value: limit });
         }
         let mean = if self == NoiseKind::Binomial { m * args[0] } else { m };
+        let sum = |from: f64, to: f64| self.sum((from, to), mean, (m, args), bent);
         if below {
             let last = (limit - 1.0).min(most);
-            return self.sum(0.0, last, mean, m, args).map(Sum::surprise);
+            return sum(0.0, last).map(Sum::surprise);
         }
         if mean > limit {
-            let mut rest = self.sum(0.0, limit, mean, m, args)?;
+            let mut rest = sum(0.0, limit)?;
             rest.complement();
             if rest.total > 0.1 {
                 return Ok(rest.surprise());
             }
         }
-        self.sum(limit + 1.0, most, mean, m, args).map(Sum::surprise)
+        sum(limit + 1.0, most).map(Sum::surprise)
     }
 
-    /// Probabilities of the counts `from..=to` with their derivatives, scaled by the largest.
-    fn sum(self, from: f64, to: f64, mean: f64, m: f64, args: &[f64]) -> Result<Sum, DomainError> {
+    /// Probabilities of the counts `from..=to` with their derivatives, scaled by the largest; without second ones
+    /// unless they are wanted.
+    fn sum(
+        self,
+        (from, to): (f64, f64),
+        mean: f64,
+        (m, args): (f64, &[f64]),
+        bent: bool,
+    ) -> Result<Sum, DomainError> {
         let mut sum = Sum::default();
         // The largest term is that next to the mean, about.
         let top = mean.floor().clamp(from, to);
@@ -206,7 +215,8 @@ impl NoiseKind {
         while j <= to {
             let term = self.term(j, m, args)?;
             let p = (sum.scale - term.loss).exp();
-            sum.add(p, &term, &self.curvature(j, m, args)?);
+            let curvature = if bent { self.curvature(j, m, args)? } else { Default::default() };
+            sum.add(p, &term, &curvature);
             if j > mean && p < 1e-18 * sum.total {
                 break;
             }
