@@ -55,6 +55,10 @@ fn train(path: &Path) {
             (project.start_run(&run).expect("start"), 0)
         }
     };
+    // Killed between checkpoint and edit, the child before this one owes the edit.
+    if iteration > 0 && iteration.is_multiple_of(5) {
+        project.apply_model(&format!("version {iteration}"), "edit", false).expect("edit");
+    }
     let mut out = std::io::stdout().lock();
     loop {
         iteration += 1;
