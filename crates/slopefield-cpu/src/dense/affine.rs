@@ -198,11 +198,14 @@ unsafe fn two_columns<E: Eight>(to: Rows<E::T>, a: *const E::T, x: *const E::T, 
     unsafe {
         let (x0, x1) = (E::splat(*x), E::splat(*x.add(1)));
         let mut i = 0;
-        while i < rows {
-            let n = (rows - i).min(8);
-            let (even, odd) = pairs::<E>(a.add(2 * i), n);
-            to.put::<E>(i, n, E::mul_add(odd, x1, E::mul(even, x0)));
-            i += n;
+        while i + 8 <= rows {
+            let (even, odd) = pairs::<E>(a.add(2 * i), 8);
+            to.put::<E>(i, 8, E::mul_add(odd, x1, E::mul(even, x0)));
+            i += 8;
+        }
+        if i < rows {
+            let (even, odd) = pairs::<E>(a.add(2 * i), rows - i);
+            to.put::<E>(i, rows - i, E::mul_add(odd, x1, E::mul(even, x0)));
         }
     }
 }

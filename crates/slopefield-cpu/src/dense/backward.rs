@@ -89,6 +89,47 @@ pub(super) unsafe fn backward<E: Eight, F: Slope>(r: Runs<E::T>) {
     }
 }
 
+/// [`backward`] of `ROWS` rows without gradients: the same bits.
+///
+/// # Safety
+/// As for [`backward`].
+#[inline(always)]
+pub(super) unsafe fn backward_of_few<E: Eight, F: Slope, const ROWS: usize>(r: Runs<E::T>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut g = [zero::<E>(); ROWS];
+        for (i, g) in g.iter_mut().enumerate() {
+            *g = E::splat(*r.g.add(i));
+        }
+        let mut j = 0;
+        while j + 8 <= r.cols {
+            columns_of_few::<E, F, ROWS>(&r, &g, j, 8);
+            j += 8;
+        }
+        if j < r.cols {
+            columns_of_few::<E, F, ROWS>(&r, &g, j, r.cols - j);
+        }
+    }
+}
+
+/// Columns `j..j + n`, `n <= 8`.
+#[inline(always)]
+unsafe fn columns_of_few<E: Eight, F: Slope, const ROWS: usize>(
+    r: &Runs<E::T>,
+    g: &[E::V; ROWS],
+    j: usize,
+    n: usize,
+) {
+    // SAFETY: the runs are valid.
+    unsafe {
+        let mut s = zero::<E>();
+        for (i, g) in g.iter().enumerate() {
+            s = E::mul_add(get::<E>(r.a.add(i * r.cols + j), n), *g, s);
+        }
+        set::<E>(r.z.add(j), n, F::at::<E>(s, get::<E>(r.h.add(j), n)));
+    }
+}
+
 /// Columns `j..j + n`, `n <= 8`; without `few`, `z` holds `Aᵀ g` already and the gradient of the
 /// matrix is done.
 #[inline(always)]

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use slopefield_graph::plan::{BinaryOp, UnaryOp};
 
-use super::backward::{Runs, SigmoidSlope, Slope, TanhSlope, backward};
+use super::backward::{self, Runs, SigmoidSlope, Slope, TanhSlope};
 use super::functions::*;
 use super::{affine, elementwise, outer, outer_sum, reduce, transposed};
 use crate::simd::Array;
@@ -107,6 +107,10 @@ pub struct Table<T = f64> {
     pub(crate) backward_tanh: BackwardFn<T>,
     /// Backward pass of a layer on a layer whose activation is the logistic function.
     pub(crate) backward_sigmoid: BackwardFn<T>,
+    /// The first where the gradients are null, for so many rows.
+    pub(crate) open_backward_tanh: fn(u32) -> BackwardFn<T>,
+    /// The second where the gradients are null, for so many rows.
+    pub(crate) open_backward_sigmoid: fn(u32) -> BackwardFn<T>,
     /// `A += x yᵀ`: `(a, x, y, rows, cols)`.
     pub(crate) outer: MatVecFn<T>,
     /// `A += Σ x yᵀ`.
@@ -207,7 +211,28 @@ macro_rules! instances {
             ) {
                 let runs = Runs { z, a, g, h, matrix_grad, bias_grad, rows, cols };
                 // SAFETY: the table's contract.
-                unsafe { backward::<$eight, F>(runs) }
+                unsafe { backward::backward::<$eight, F>(runs) }
+            }
+            $(#[$features])*
+            unsafe extern "C" fn backward_of_few<F: Slope, const ROWS: usize>(
+                z: *mut $t, a: *const $t, g: *const $t, h: *const $t, _: *mut $t, _: *mut $t,
+                _: usize, cols: usize,
+            ) {
+                let none = std::ptr::null_mut();
+                let runs = Runs {
+                    z, a, g, h, matrix_grad: none, bias_grad: none, rows: ROWS, cols,
+                };
+                // SAFETY: the table's contract.
+                unsafe { backward::backward_of_few::<$eight, F, ROWS>(runs) }
+            }
+            fn open_backward<F: Slope>(rows: u32) -> BackwardFn<$t> {
+                match rows {
+                    1 => backward_of_few::<F, 1>,
+                    2 => backward_of_few::<F, 2>,
+                    3 => backward_of_few::<F, 3>,
+                    4 => backward_of_few::<F, 4>,
+                    _ => backward_of::<F>,
+                }
             }
             $(#[$features])*
             unsafe extern "C" fn outer(
@@ -283,6 +308,8 @@ macro_rules! instances {
                 mat_t_vec_add: mat_t_vec::<true>,
                 backward_tanh: backward_of::<TanhSlope>,
                 backward_sigmoid: backward_of::<SigmoidSlope>,
+                open_backward_tanh: open_backward::<TanhSlope>,
+                open_backward_sigmoid: open_backward::<SigmoidSlope>,
                 outer,
                 outer_sum,
                 sum,

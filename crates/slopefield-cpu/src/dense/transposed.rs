@@ -126,6 +126,80 @@ unsafe fn few_columns<E: Eight, const ADD: bool>(
     }
 }
 
+/// One row of [`some_columns`], added to its sums number `k`.
+#[inline(always)]
+unsafe fn add_row<E: Eight, const C: usize, const REST: bool>(
+    acc: &mut [[E::V; 4]; C],
+    last: &mut [E::V; 4],
+    k: usize,
+    row: *const E::T,
+    x: *const E::T,
+    rest: usize,
+) {
+    // SAFETY: 8 C + rest elements of the row and one of x are valid.
+    unsafe {
+        let v = E::splat(*x);
+        for (c, acc) in acc.iter_mut().enumerate() {
+            acc[k] = E::mul_add(E::load(row.add(8 * c)), v, acc[k]);
+        }
+        if REST {
+            last[k] = E::mul_add(E::load_part(row.add(8 * C), rest), v, last[k]);
+        }
+    }
+}
+
+/// `8 C` columns and, with `REST`, `rest < 8` more in one pass over the rows, each summed as by
+/// [`few_columns`]. Needs the registers of a set with `COLUMNS` of 8.
+#[inline(always)]
+unsafe fn some_columns<E: Eight, const ADD: bool, const C: usize, const REST: bool>(
+    y: *mut E::T,
+    a: *const E::T,
+    x: *const E::T,
+    rows: usize,
+    cols: usize,
+    rest: usize,
+) {
+    // SAFETY: 8 C + rest columns of every row, `rows` elements of x and as many of y as columns are valid.
+    unsafe {
+        let (mut acc, mut last) = ([[zero::<E>(); 4]; C], [zero::<E>(); 4]);
+        let mut i = 0;
+        while i + 4 <= rows {
+            for k in 0..4 {
+                add_row::<E, C, REST>(
+                    &mut acc,
+                    &mut last,
+                    k,
+                    a.add((i + k) * cols),
+                    x.add(i + k),
+                    rest,
+                );
+            }
+            i += 4;
+        }
+        // A bound that is a number keeps the sums in registers.
+        for k in 0..3 {
+            if i + k < rows {
+                add_row::<E, C, REST>(
+                    &mut acc,
+                    &mut last,
+                    k,
+                    a.add((i + k) * cols),
+                    x.add(i + k),
+                    rest,
+                );
+            }
+        }
+        for (c, acc) in acc.into_iter().enumerate() {
+            let sum = E::add(E::add(acc[0], acc[2]), E::add(acc[1], acc[3]));
+            put::<E, ADD>(y.add(8 * c), 8, sum);
+        }
+        if REST {
+            let sum = E::add(E::add(last[0], last[2]), E::add(last[1], last[3]));
+            put::<E, ADD>(y.add(8 * C), rest, sum);
+        }
+    }
+}
+
 /// Two columns: lanes are elements as they lie, four rows a vector; four running sums, because one
 /// would wait for itself.
 #[inline(always)]
@@ -198,6 +272,18 @@ pub(super) unsafe fn transposed<E: Eight, const ADD: bool>(
                 columns::<E, ADD, 4>(y.add(j), a.add(j), x, rows, cols);
             }
             j += WIDE;
+        }
+        if E::COLUMNS == 8 {
+            let (y, a, rest) = (y.add(j), a.add(j), (cols - j) % 8);
+            match ((cols - j) / 8, rest) {
+                (1, 0) => return some_columns::<E, ADD, 1, false>(y, a, x, rows, cols, 0),
+                (1, _) => return some_columns::<E, ADD, 1, true>(y, a, x, rows, cols, rest),
+                (2, 0) => return some_columns::<E, ADD, 2, false>(y, a, x, rows, cols, 0),
+                (2, _) => return some_columns::<E, ADD, 2, true>(y, a, x, rows, cols, rest),
+                (3, 0) => return some_columns::<E, ADD, 3, false>(y, a, x, rows, cols, 0),
+                (3, _) => return some_columns::<E, ADD, 3, true>(y, a, x, rows, cols, rest),
+                _ => {}
+            }
         }
         while j < cols {
             let width = (cols - j).min(8);

@@ -59,9 +59,13 @@ impl<T: Native> Emitter<'_, '_, T> {
 
     /// The backward pass of a layer.
     pub(super) fn backward(&mut self, b: &Backward) {
-        let function = match b.slope {
-            Slope::Tanh => self.context.table.backward_tanh,
-            Slope::Sigmoid => self.context.table.backward_sigmoid,
+        let t = self.context.table;
+        let open = b.matrix_grad.is_none() && b.bias_grad.is_none();
+        let function = match (b.slope, open) {
+            (Slope::Tanh, false) => t.backward_tanh,
+            (Slope::Sigmoid, false) => t.backward_sigmoid,
+            (Slope::Tanh, true) => (t.open_backward_tanh)(b.rows),
+            (Slope::Sigmoid, true) => (t.open_backward_sigmoid)(b.rows),
         };
         let mut arguments = [b.z, b.a, b.g, b.h].map(|r| self.pointer(r)).to_vec();
         arguments.extend([b.matrix_grad, b.bias_grad].map(|grad| match grad {
