@@ -15,6 +15,7 @@ use slopefield_solve::runge_kutta::MAX_DENSE_STAGES;
 use slopefield_solve::{
     ExplicitRungeKutta, Ivp, Settings, SolveError, Stages, Stats, Tableau, drive, tableau,
 };
+use std::ops::Range;
 
 /// Tangents of the accepted steps along all initial values and parameters.
 pub struct ForwardSensitivity {
@@ -122,16 +123,23 @@ impl TangentPass for Pass {
     }
 }
 
+/// Numbers of a row of tangents that are carried over a step together: rows of all stages stay in the cache
+/// next to a core.
+const ROW: usize = 256;
+
 /// The tangents carried along, one per direction: initial values first, then parameters, and after the
-/// first step perhaps the start time.
+/// first step perhaps the start time. Those of some directions pass a step together, so that sums over
+/// stages have long rows however few states there are.
 struct Tangents {
     tableau: &'static Tableau,
     /// Tangent of the state at the start of the step, direction by direction.
     states: Vec<f64>,
     /// Tangent of the first slope, direction by direction, for first-same-as-last methods.
     first_slopes: Vec<f64>,
-    /// Tangents of the slopes of one step along one direction.
+    /// Tangents of the slopes of one step along the directions at work: stage by stage, direction by
+    /// direction.
     slopes: Vec<f64>,
+    /// Tangents of a state along the directions at work.
     stage: Vec<f64>,
     value: Vec<f64>,
     /// Takes steps again whose interpolant needs stages of its own.
@@ -177,8 +185,10 @@ impl Tangents {
             self.states[i * n + i] = 1.0;
         }
         self.first_slopes.resize(directions * n, 0.0);
-        self.slopes.resize(self.tableau.dense_stages() * n, 0.0);
-        self.stage.resize(n, 0.0);
+        // The start time is a direction more.
+        let row = n * (directions + 1).min(at_once(n));
+        self.slopes.resize(self.tableau.dense_stages() * row, 0.0);
+        self.stage.resize(row, 0.0);
         self.value.resize(n, 0.0);
         self.unit.clear();
         self.unit.resize(ivp.p.len(), 0.0);
@@ -191,10 +201,12 @@ impl Tangents {
             self.next_save += 1;
         }
         if self.tableau.fsal && ivp.t0 != ivp.t1 {
-            for d in 0..directions {
-                self.stage.copy_from_slice(&self.states[d * n..(d + 1) * n]);
-                self.product(ivp, ivp.t0, ivp.u0, d, 0);
-                self.first_slopes[d * n..(d + 1) * n].copy_from_slice(&self.slopes[..n]);
+            for first in (0..directions).step_by(at_once(n)) {
+                let along = first..directions.min(first + at_once(n));
+                let all = first * n..along.end * n;
+                self.stage[..all.len()].copy_from_slice(&self.states[all.clone()]);
+                self.products(ivp, ivp.t0, ivp.u0, along, 0);
+                self.first_slopes[all.clone()].copy_from_slice(&self.slopes[..all.len()]);
             }
         }
     }
@@ -229,8 +241,8 @@ impl Tangents {
             sink(row, d, &self.states[d * n..]);
         }
         if self.tableau.fsal {
-            self.stage.copy_from_slice(&self.states[d * n..]);
-            self.product(ivp, t, u, d, 0);
+            self.stage[..n].copy_from_slice(&self.states[d * n..]);
+            self.products(ivp, t, u, d..d + 1, 0);
             self.first_slopes.truncate(d * n);
             self.first_slopes.extend_from_slice(&self.slopes[..n]);
         }
@@ -263,84 +275,114 @@ impl Tangents {
             self.extra.clear();
             self.extra.extend_from_slice(self.replay.extra_states());
         }
-        for d in 0..self.states.len() / n {
-            self.stages_along(ivp, d, t, t_new, block);
+        let directions = self.states.len() / n;
+        for first in (0..directions).step_by(at_once(n)) {
+            let along = first..directions.min(first + at_once(n));
+            let all = first * n..along.end * n;
+            let row = all.len();
+            self.stages_along(ivp, along.clone(), t, t_new, block);
             if dense {
-                self.extra_stages_along(ivp, d, t, t_new);
+                self.extra_stages_along(ivp, along.clone(), t, t_new);
             }
-            let state = &mut self.states[d * n..(d + 1) * n];
-            for row in inside.clone().filter(|row| saves[*row] != t_new) {
+            for save in inside.clone().filter(|save| saves[*save] != t_new) {
                 let mut weights = [0.0; MAX_DENSE_STAGES];
-                self.tableau.dense_weights((saves[row] - t) / (t_new - t), &mut weights);
-                self.stage.copy_from_slice(state);
-                add_weighted(&mut self.stage, t_new - t, &weights, &self.slopes);
-                sink(row, d, &self.stage);
+                self.tableau.dense_weights((saves[save] - t) / (t_new - t), &mut weights);
+                let value = &mut self.stage[..row];
+                value.copy_from_slice(&self.states[all.clone()]);
+                add_weighted(value, t_new - t, &weights, &self.slopes);
+                for (d, tangent) in along.clone().zip(value.chunks_exact(n)) {
+                    sink(save, d, tangent);
+                }
             }
-            add_weighted(state, t_new - t, self.tableau.b, &self.slopes);
-            for row in inside.clone().filter(|row| saves[*row] == t_new) {
-                sink(row, d, state);
+            let states = &mut self.states[all.clone()];
+            add_weighted(states, t_new - t, self.tableau.b, &self.slopes);
+            for save in inside.clone().filter(|save| saves[*save] == t_new) {
+                for (d, tangent) in along.clone().zip(states.chunks_exact(n)) {
+                    sink(save, d, tangent);
+                }
             }
-            if let Some(bad) = state.iter().position(|v| !v.is_finite()) {
-                return Err(match d.checked_sub(n).filter(|p| *p < ivp.p.len()) {
-                    None => SolveError::NonFinite { t, state: bad, u: block[..n].to_vec() },
+            if let Some(bad) = states.iter().position(|v| !v.is_finite()) {
+                return Err(match (first + bad / n).checked_sub(n).filter(|p| *p < ivp.p.len()) {
+                    None => SolveError::NonFinite { t, state: bad % n, u: block[..n].to_vec() },
                     Some(parameter) => parameter_not_finite(parameter),
                 });
             }
             if self.tableau.fsal {
-                let last = (self.tableau.stages() - 1) * n;
-                self.first_slopes[d * n..(d + 1) * n].copy_from_slice(&self.slopes[last..last + n]);
+                let last = (self.tableau.stages() - 1) * row;
+                self.first_slopes[all].copy_from_slice(&self.slopes[last..last + row]);
             }
         }
         Ok(())
     }
 
-    /// Tangents of all slopes of a step along direction `d`.
-    fn stages_along(&mut self, ivp: &Ivp<'_>, d: usize, t: f64, t_new: f64, block: &[f64]) {
+    /// Tangents of all slopes of a step along some directions.
+    fn stages_along(
+        &mut self,
+        ivp: &Ivp<'_>,
+        along: Range<usize>,
+        t: f64,
+        t_new: f64,
+        block: &[f64],
+    ) {
         let n = ivp.u0.len();
         let h = t_new - t;
+        let all = along.start * n..along.end * n;
+        let row = all.len();
         let known = usize::from(self.tableau.fsal);
         if self.tableau.fsal {
-            self.slopes[..n].copy_from_slice(&self.first_slopes[d * n..(d + 1) * n]);
+            self.slopes[..row].copy_from_slice(&self.first_slopes[all.clone()]);
         }
         for stage in known..self.tableau.stages() {
-            self.stage.copy_from_slice(&self.states[d * n..(d + 1) * n]);
-            add_weighted(&mut self.stage, h, self.tableau.a[stage], &self.slopes);
+            let sum = &mut self.stage[..row];
+            sum.copy_from_slice(&self.states[all.clone()]);
+            add_weighted(sum, h, self.tableau.a[stage], &self.slopes);
             let c = self.tableau.c[stage];
             let time = if c == 1.0 { t_new } else { t + c * h };
-            self.product(ivp, time, &block[stage * n..(stage + 1) * n], d, stage);
+            self.products(ivp, time, &block[stage * n..(stage + 1) * n], along.clone(), stage);
         }
     }
 
-    /// Tangents of the slopes of the stages that only the interpolant needs, along direction `d`.
-    fn extra_stages_along(&mut self, ivp: &Ivp<'_>, d: usize, t: f64, t_new: f64) {
+    /// Tangents of the slopes of the stages that only the interpolant needs, along some directions.
+    fn extra_stages_along(&mut self, ivp: &Ivp<'_>, along: Range<usize>, t: f64, t_new: f64) {
         let (n, s, h) = (ivp.u0.len(), self.tableau.stages(), t_new - t);
-        // The states leave while the product borrows the rest.
+        let all = along.start * n..along.end * n;
+        // The states leave while the products borrow the rest.
         let extra = std::mem::take(&mut self.extra);
         for (i, u) in (s..).zip(extra.chunks_exact(n)) {
             let (weights, c) = self.tableau.stage(i);
-            self.stage.copy_from_slice(&self.states[d * n..(d + 1) * n]);
-            add_weighted(&mut self.stage, h, weights, &self.slopes);
+            let sum = &mut self.stage[..all.len()];
+            sum.copy_from_slice(&self.states[all.clone()]);
+            add_weighted(sum, h, weights, &self.slopes);
             let time = if c == 1.0 { t_new } else { t + c * h };
-            self.product(ivp, time, u, d, i);
+            self.products(ivp, time, u, along.clone(), i);
         }
         self.extra = extra;
     }
 
-    /// Writes the tangent of slope `stage` from the tangent of its state and direction `d`.
-    fn product(&mut self, ivp: &Ivp<'_>, t: f64, u: &[f64], d: usize, stage: usize) {
+    /// Writes the tangents of slope `stage` from those of its state along some directions.
+    fn products(&mut self, ivp: &Ivp<'_>, t: f64, u: &[f64], along: Range<usize>, stage: usize) {
         let n = u.len();
-        let parameter = d.checked_sub(n).filter(|p| *p < self.unit.len());
-        if let Some(parameter) = parameter {
-            self.unit[parameter] = 1.0;
-        }
-        let along = Tangent { t: 0.0, u: &self.stage, p: &self.unit };
-        let out = &mut self.slopes[stage * n..(stage + 1) * n];
-        ivp.rhs.jvp(Point { t, u, p: ivp.p }, along, &mut self.value, out, &mut self.scratch);
-        self.products += 1;
-        if let Some(parameter) = parameter {
-            self.unit[parameter] = 0.0;
+        let row = along.len() * n;
+        let tangents = self.stage[..row].chunks_exact(n);
+        let slopes = self.slopes[stage * row..(stage + 1) * row].chunks_exact_mut(n);
+        self.products += along.len() as u64;
+        for ((d, tangent), out) in along.zip(tangents).zip(slopes) {
+            let parameter = d.checked_sub(n).filter(|p| *p < self.unit.len());
+            if let Some(parameter) = parameter {
+                self.unit[parameter] = 1.0;
+            }
+            let along = Tangent { t: 0.0, u: tangent, p: &self.unit };
+            ivp.rhs.jvp(Point { t, u, p: ivp.p }, along, &mut self.value, out, &mut self.scratch);
+            if let Some(parameter) = parameter {
+                self.unit[parameter] = 0.0;
+            }
         }
     }
+}
+
+/// Directions that pass a step together.
+fn at_once(n: usize) -> usize {
+    (ROW / n).max(1)
 }
 
 /// `sum += h Σ weights_j rows_j`.
