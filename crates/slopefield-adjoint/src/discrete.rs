@@ -24,7 +24,8 @@ pub struct DiscreteAdjoint {
     tape: Tape,
     saved: SavedStates,
     sweep: Sweep,
-    start: StartTime,
+    /// What differentiates the first step by its beginning in time, where that is wanted.
+    start: Option<StartTime>,
 }
 
 impl DiscreteAdjoint {
@@ -35,7 +36,7 @@ impl DiscreteAdjoint {
             tape: Tape::new(tableau, crate::DEFAULT_MEMORY),
             saved: SavedStates::default(),
             sweep: Sweep::new(tableau),
-            start: StartTime::new(tableau),
+            start: None,
         }
     }
 
@@ -48,6 +49,13 @@ impl DiscreteAdjoint {
     /// the `N` times and about `√N` states are needed.
     pub fn with_memory(mut self, bytes: u64) -> Self {
         self.tape.set_budget(bytes);
+        self
+    }
+
+    /// Gives the derivative by the start time too, [`crate::Evaluated::by_start_time`]. It costs a step more
+    /// with products by all parameters, much where a solve has few steps.
+    pub fn with_start_time(mut self) -> Self {
+        self.start = Some(StartTime::new(self.sweep.tableau));
         self
     }
 }
@@ -91,21 +99,16 @@ impl GradientMethod for DiscreteAdjoint {
                 if settings.cancelled() {
                     return Err(SolveError::Cancelled { t: segment.times[i + 1] });
                 }
-                if index == 0 && i == 0 {
+                if let (0, 0, Some(start)) = (index, i, &mut self.start) {
                     let (sweep, n) = (&self.sweep, ivp.u0.len());
                     let block = segment.block(0);
                     let end = (segment.times[1], &block[block.len() - n..]);
                     let (lambda, kappa) = (&sweep.lambda[..], &sweep.kappa[..]);
                     let saves = &saves[..sweep.saves_end];
-                    by_start_time = Some(self.start.derivative(
-                        ivp,
-                        settings,
-                        end,
-                        lambda,
-                        kappa,
-                        saves,
-                        &self.saved,
-                    )?);
+                    let saved = &self.saved;
+                    let found =
+                        start.derivative(ivp, settings, end, lambda, kappa, saves, saved)?;
+                    by_start_time = Some(found);
                 }
                 self.sweep.reverse_step(ivp, &mut segment, i, saves, &self.saved, grad_p)?;
             }
@@ -302,8 +305,28 @@ impl Sweep {
         within: bool,
         grad_p: &mut [f64],
     ) {
+        // An instance for each small number of states: loops over two numbers cost more than the numbers.
+        match ivp.u0.len() {
+            1 => self.reverse_stages_of::<1>(ivp, segment, step, within, grad_p),
+            2 => self.reverse_stages_of::<2>(ivp, segment, step, within, grad_p),
+            3 => self.reverse_stages_of::<3>(ivp, segment, step, within, grad_p),
+            4 => self.reverse_stages_of::<4>(ivp, segment, step, within, grad_p),
+            _ => self.reverse_stages_of::<0>(ivp, segment, step, within, grad_p),
+        }
+    }
+
+    /// [`Sweep::reverse_stages`] of `N` states, or of any number when that is 0.
+    fn reverse_stages_of<const N: usize>(
+        &mut self,
+        ivp: &Ivp<'_>,
+        segment: &mut Segment<'_>,
+        step: usize,
+        within: bool,
+        grad_p: &mut [f64],
+    ) {
         let (t, t_new) = (segment.times[step], segment.times[step + 1]);
-        let (n, s, h) = (ivp.u0.len(), self.tableau.stages(), t_new - t);
+        let n = if N == 0 { ivp.u0.len() } else { N };
+        let (s, h) = (self.tableau.stages(), t_new - t);
         let block = segment.block(step);
         if self.tableau.fsal {
             // The last stage is the step's result, and its slope the next step's first.
@@ -326,6 +349,8 @@ impl Sweep {
         // before.
         let last = self.tableau.evaluations_per_step();
         let first = usize::from(self.tableau.fsal);
+        let stage = &mut self.stage[..n];
+        let lambda = &mut self.lambda[..n];
         for i in (first..last).rev() {
             let c = self.tableau.c[i];
             let at = Point {
@@ -334,16 +359,16 @@ impl Sweep {
                 p: ivp.p,
             };
             let (before, this) = self.slopes.split_at_mut(i * n);
-            self.stage.fill(0.0);
+            stage.fill(0.0);
             let mut by_time = 0.0;
-            let grad = Cotangent { t: &mut by_time, u: &mut self.stage, p: grad_p };
+            let grad = Cotangent { t: &mut by_time, u: stage, p: grad_p };
             let (record, scratch) = (segment.record(step, i), &mut self.scratch);
             self.recorded.product(ivp, at, &this[..n], record, grad, scratch);
             self.products += 1;
             for (slope, a) in before.chunks_exact_mut(n).zip(self.tableau.a[i]) {
-                add_scaled(slope, h * a, &self.stage);
+                add_scaled(slope, h * a, stage);
             }
-            add(&mut self.lambda, &self.stage);
+            add(lambda, stage);
         }
         if self.tableau.fsal {
             copy_few(&mut self.kappa, &self.slopes[..n]);

@@ -26,7 +26,7 @@ pub struct Evaluated {
     /// Bytes of checkpoints and tape at the peak.
     pub memory: u64,
     /// Derivative of the loss by the start time `t0`, at fixed initial state and save times, from
-    /// methods that know it.
+    /// methods that know it, some of them when they are asked to (`with_start_time`).
     pub by_start_time: Option<f64>,
 }
 

@@ -79,13 +79,33 @@ impl Moments {
 
     /// Writes what they send to each slope, row by row: `h Σ_d d_id M_d`.
     pub fn scatter(&self, tableau: &Tableau, h: f64, slopes: &mut [f64]) {
-        let n = self.n;
+        match self.n {
+            1 => self.scatter_of(1, tableau, h, slopes),
+            2 => self.scatter_of(2, tableau, h, slopes),
+            3 => self.scatter_of(3, tableau, h, slopes),
+            n => self.scatter_of(n, tableau, h, slopes),
+        }
+    }
+
+    /// [`Moments::scatter`] of `n` states, which is a number in each instance.
+    #[inline(always)]
+    fn scatter_of(&self, n: usize, tableau: &Tableau, h: f64, slopes: &mut [f64]) {
         for (slope, row) in slopes.chunks_exact_mut(n).zip(tableau.dense) {
-            for (k, slope) in slope.iter_mut().enumerate() {
-                let terms = row.iter().enumerate();
-                let terms = terms.map(|(d, number)| number * self.rows[(d + 1) * n + k]);
-                *slope = h * terms.reduce(|sum, term| sum + term).unwrap_or(0.0);
+            let Some((first, more)) = row.split_first() else {
+                slope.fill(0.0);
+                continue;
+            };
+            let mut moments = self.rows.chunks_exact(n).skip(1);
+            let begin = moments.next().unwrap_or(&[]);
+            for (slope, moment) in slope.iter_mut().zip(begin) {
+                *slope = first * moment;
             }
+            for (number, moment) in more.iter().zip(moments) {
+                for (slope, moment) in slope.iter_mut().zip(moment) {
+                    *slope += number * moment;
+                }
+            }
+            slope.iter_mut().for_each(|slope| *slope *= h);
         }
     }
 }

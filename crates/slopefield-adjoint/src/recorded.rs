@@ -44,6 +44,7 @@ impl Recorded {
     }
 
     /// The reverse product of a stage, from what its evaluation wrote down where it did.
+    #[inline(always)]
     pub(crate) fn product(
         &mut self,
         ivp: &Ivp<'_>,
@@ -55,7 +56,9 @@ impl Recorded {
     ) {
         match &self.kernel {
             Some(kernel) if !record.is_empty() => {
-                self.factors.resize(self.rows * self.row, 0.0);
+                if self.factors.len() != self.rows * self.row {
+                    self.factors.resize(self.rows * self.row, 0.0);
+                }
                 let first = self.waiting * self.row;
                 let factors = &mut self.factors[first..first + self.row];
                 copy_few(&mut record[..w.len()], w);

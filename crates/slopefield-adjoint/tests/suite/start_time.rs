@@ -30,7 +30,8 @@ fn it_is_the_one_of_the_same_steps() {
                 tolerance: 1e-4,
             };
             let expected = case.replayed(table, false);
-            let plain = hybrid_gradient(&mut DiscreteAdjoint::new(table), &case).unwrap();
+            let plain =
+                hybrid_gradient(&mut DiscreteAdjoint::new(table).with_start_time(), &case).unwrap();
             let mut tangents = ForwardSensitivity::new(table).with_start_time();
             let tangents = hybrid_gradient(&mut tangents, &case).unwrap();
             let adjoint = hybrid_gradient(&mut HybridAdjoint::new(table), &case).unwrap();
@@ -54,9 +55,14 @@ fn it_is_minus_the_slope_for_a_problem_that_time_does_not_enter() {
         u.iter().sum()
     };
     let saves = [1.0, 2.0, 3.0];
-    let (found, _, _) =
-        common::gradient(&mut DiscreteAdjoint::new(&VERN7), &ivp, &settings, &saves, &mut loss)
-            .unwrap();
+    let (found, _, _) = common::gradient(
+        &mut DiscreteAdjoint::new(&VERN7).with_start_time(),
+        &ivp,
+        &settings,
+        &saves,
+        &mut loss,
+    )
+    .unwrap();
     let exact = 0.7 * found.loss;
     assert!((found.by_start_time.unwrap() - exact).abs() < 1e-9, "{found:?} {exact}");
 }

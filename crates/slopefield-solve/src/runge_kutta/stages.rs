@@ -140,26 +140,39 @@ impl<T: Real> Stages<T> {
         self.t = t;
         self.t_new = t_new;
         self.dense = false;
+        // An instance for each small number of states: loops over two numbers cost more than the numbers.
+        match self.n {
+            1 => self.stages::<1>(ivp),
+            2 => self.stages::<2>(ivp),
+            3 => self.stages::<3>(ivp),
+            4 => self.stages::<4>(ivp),
+            _ => self.stages::<0>(ivp),
+        }
+        self.tableau.stages() as u64 - 1
+    }
+
+    /// All stages but the first, and the result; `N` is the number of states, or 0 for any.
+    fn stages<const N: usize>(&mut self, ivp: &Ivp<'_, T>) {
         let s = self.tableau.stages();
-        // One instance of `stage` per number of terms: for few states the sums are short, and a
-        // loop over terms would cost more than the terms.
+        // One instance of `stage` per number of terms too: the sums are short, and a loop over terms
+        // would cost more than the terms.
         if s > 1 {
-            self.stage::<1>(ivp);
+            self.stage::<1, N>(ivp);
         }
         if s > 2 {
-            self.stage::<2>(ivp);
+            self.stage::<2, N>(ivp);
         }
         if s > 3 {
-            self.stage::<3>(ivp);
+            self.stage::<3, N>(ivp);
         }
         if s > 4 {
-            self.stage::<4>(ivp);
+            self.stage::<4, N>(ivp);
         }
         if s > 5 {
-            self.stage::<5>(ivp);
+            self.stage::<5, N>(ivp);
         }
         if s > 6 {
-            self.stage::<6>(ivp);
+            self.stage::<6, N>(ivp);
         }
         for i in 7..s {
             self.combine_row(i, self.tableau.a[i]);
@@ -168,7 +181,6 @@ impl<T: Real> Stages<T> {
         if !self.tableau.fsal {
             self.combine_row(s, self.tableau.b);
         }
-        s as u64 - 1
     }
 
     /// Evaluates the stages that only the interpolant needs, unless that is done already; returns
@@ -299,10 +311,10 @@ impl<T: Real> Stages<T> {
         (s as u64 - 1, squared_error)
     }
 
-    /// Stage `I`, which has `I` terms.
+    /// Stage `I`, which has `I` terms, of `N` states.
     #[inline(always)]
-    fn stage<const I: usize>(&mut self, ivp: &Ivp<'_, T>) {
-        let (n, h) = (self.n, self.t_new - self.t);
+    fn stage<const I: usize, const N: usize>(&mut self, ivp: &Ivp<'_, T>) {
+        let (n, h) = (if N == 0 { self.n } else { N }, self.t_new - self.t);
         let (before, rest) = self.states.split_at_mut(I * n);
         combine_fixed::<I, T>(
             &before[..n],
@@ -385,6 +397,7 @@ impl<T: Real> Stages<T> {
         self.tableau.evaluations_per_step()
     }
 
+    #[inline(always)]
     fn evaluate(&mut self, ivp: &Ivp<'_, T>, i: usize, t: f64) {
         let rows = i * self.n..(i + 1) * self.n;
         let (u, out) = (&self.states[rows.clone()], &mut self.slopes[rows]);
@@ -440,7 +453,7 @@ pub(super) fn combine_fixed<const TERMS: usize, T: Real>(
 ) {
     let n = out.len();
     let u = &u[..n];
-    let weights: [T; TERMS] = std::array::from_fn(|j| T::of(h * weights[j]));
+    let weights: [T; TERMS] = factors(h, weights);
     let slopes = rows::<TERMS, T>(slopes, n);
     for i in 0..n {
         // First slope first: the newest arrives last, and only one product and one sum wait for
@@ -453,21 +466,32 @@ pub(super) fn combine_fixed<const TERMS: usize, T: Real>(
     }
 }
 
+/// `h` times each weight. (`array::from_fn` has stayed a call for each element here.)
+#[inline(always)]
+fn factors<const TERMS: usize, T: Real>(h: f64, weights: &[f64; TERMS]) -> [T; TERMS] {
+    let mut factors = [T::ZERO; TERMS];
+    for (factor, weight) in factors.iter_mut().zip(weights) {
+        *factor = T::of(h * weight);
+    }
+    factors
+}
+
 /// The first `TERMS` rows of length `n`.
 #[inline(always)]
 fn rows<const TERMS: usize, T>(mut slopes: &[T], n: usize) -> [&[T]; TERMS] {
-    std::array::from_fn(|_| {
+    let mut rows: [&[T]; TERMS] = [&[]; TERMS];
+    for to in &mut rows {
         let (row, rest) = slopes.split_at(n);
-        slopes = rest;
-        row
-    })
+        (*to, slopes) = (row, rest);
+    }
+    rows
 }
 
 /// `out = h Σ weights_j slopes_j`.
 fn scaled_sum<T: Real>(h: f64, weights: &[f64], slopes: &[T], out: &mut [T]) {
     match weights.len() {
-        4 => scaled_sum_fixed::<4, T>(h, weights, slopes, out),
-        7 => scaled_sum_fixed::<7, T>(h, weights, slopes, out),
+        4 => scaled_sum_fixed::<4, T>(h, first(weights), slopes, out),
+        7 => scaled_sum_fixed::<7, T>(h, first(weights), slopes, out),
         _ => {
             out.fill(T::ZERO);
             add_combination(h, weights, slopes, out);
@@ -478,12 +502,12 @@ fn scaled_sum<T: Real>(h: f64, weights: &[f64], slopes: &[T], out: &mut [T]) {
 #[inline(always)]
 fn scaled_sum_fixed<const TERMS: usize, T: Real>(
     h: f64,
-    weights: &[f64],
+    weights: &[f64; TERMS],
     slopes: &[T],
     out: &mut [T],
 ) {
     let n = out.len();
-    let weights: [T; TERMS] = std::array::from_fn(|j| T::of(h * weights[j]));
+    let weights: [T; TERMS] = factors(h, weights);
     let slopes = rows::<TERMS, T>(slopes, n);
     for i in 0..n {
         let mut sum = weights[0] * slopes[0][i];
