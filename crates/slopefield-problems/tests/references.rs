@@ -38,10 +38,30 @@ fn references_of_stiff_problems_are_reproduced() {
         ("vdp-mu", 1e-12, 1e-9),
         ("brusselator-1d", 1e-10, 1e-9),
         ("multisite2", 1e-10, 1e-9),
+        // Values from 8e-24 on.
+        ("oxygen-reduction", 1e-34, 1e-9),
+        ("bidkhori", 1e-22, 1e-9),
     ];
     for (id, atol, digits) in chosen {
         let problem = everything().into_iter().find(|p| p.id == id).unwrap();
         check(&problem, 1e-11, atol, digits, 0.0);
+    }
+}
+
+#[test]
+fn signalling_keeps_what_it_neither_makes_nor_breaks() {
+    // Forms of ERK, of MEK and of Akt, by their places in the model text.
+    let problem = slopefield_problems::bidkhori();
+    let erk = [41, 42, 43, 44, 45, 52, 53, 54, 56];
+    let mek = [36, 37, 38, 39, 40, 42, 44, 49, 50];
+    let akt = [73, 74, 76, 77, 78, 79, 80, 81, 83, 84, 85, 86];
+    let sum = |of: &[usize], u: &[f64]| of.iter().map(|i| u[*i]).sum::<f64>();
+    let mut slope = vec![0.0; problem.u0.len()];
+    let end = &problem.references[0].u;
+    problem.rhs.eval(100.0, end, &problem.p, &mut slope, &mut []);
+    for (of, total) in [(&erk[..], 0.4), (&mek, 0.68), (&akt, 0.1)] {
+        assert!((sum(of, end) - total).abs() < 1e-12, "{} of {total}", sum(of, end));
+        assert!(sum(of, &slope).abs() < 1e-15, "{:e}", sum(of, &slope));
     }
 }
 

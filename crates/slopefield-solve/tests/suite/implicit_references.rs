@@ -3,7 +3,8 @@ use crate::common;
 
 use common::{end_state, ivp};
 use slopefield_problems::{
-    Problem, forced_relaxation, hires, oregonator, pollution, robertson, van_der_pol,
+    Problem, bidkhori, forced_relaxation, heating_system, hires, oregonator, oxygen_reduction,
+    pollution, robertson, van_der_pol,
 };
 use slopefield_solve::{Ivp, Settings, Stats, Stepper, drive, method, method_info};
 
@@ -60,6 +61,41 @@ fn errors_fall_with_the_tolerance_to_six_digits() {
             assert!(pair[1] < 0.3 * pair[0], "trbdf2 on {}: {errors:?}", problem.id);
         }
         assert!(errors[3] < 1e-6, "trbdf2 on {}: {errors:?}", problem.id);
+    }
+}
+
+#[test]
+fn reactions_that_take_from_1e_22_seconds_on_are_met() {
+    let problem = oxygen_reduction();
+    // Amounts lie between 2e-27 and 0.5. In the end they rest, at 1e-13 they do not.
+    let settings = Settings { atol: vec![1e-34], ..Settings::with_tolerances(1e-6, 1.0) };
+    for name in ["rodas5p", "radau"] {
+        for (reference, most) in problem.references.iter().zip([1e-4, 1e-8]) {
+            let ivp = Ivp { t1: reference.t, ..ivp(&problem) };
+            let (u, _) = end_state(&mut *method(name).unwrap(), &ivp, &settings).unwrap();
+            let error = relative_error(&u, &reference.u);
+            assert!(error < most, "{name} at {:e}: {error:e}", reference.t);
+        }
+    }
+}
+
+#[test]
+fn rooms_are_warm_after_their_valves_have_switched_for_half_a_day() {
+    let problem = heating_system();
+    let errors = [1e-5, 1e-7].map(|rtol| {
+        let settings = Settings::with_tolerances(rtol, 0.1 * rtol);
+        let stepper = &mut *method("rodas5p").unwrap();
+        let (u, _) = end_state(stepper, &ivp(&problem), &settings).unwrap();
+        relative_error(&u, &problem.references[0].u)
+    });
+    assert!(errors[1] < 0.1 * errors[0] && errors[1] < 1e-5, "{errors:?}");
+}
+
+#[test]
+fn signals_of_a_receptor_are_met() {
+    for name in ["rodas5p", "radau", "kencarp4", "bdf"] {
+        let errors = [1e-5, 1e-8].map(|rtol| solve(name, &bidkhori(), rtol).0);
+        assert!(errors[1] < 0.1 * errors[0] && errors[1] < 1e-6, "{name}: {errors:?}");
     }
 }
 
