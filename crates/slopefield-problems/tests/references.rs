@@ -259,3 +259,36 @@ fn the_b_cell_receptor_is_at_rest_where_public_benchmarks_have_it() {
     let fastest = slope.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
     assert!(fastest < 1e-2, "{fastest:e}");
 }
+
+#[test]
+fn the_b_cell_receptor_answers_a_signal_as_two_programs_say() {
+    let problem = slopefield_problems::b_cell_receptor();
+    let network = problem.network.unwrap();
+    // Molecules are lost neither on the way there nor under the signal.
+    let with_signal = &problem.references[0];
+    for kind in ["BCR(", "Lyn(", "Fyn(", "PAG(", "Csk(", "Syk("] {
+        let all = |u: &[f64]| {
+            let within = network.species.iter().map(|species| species.matches(kind).count());
+            within.zip(u).map(|(count, u)| count as f64 * u).sum::<f64>()
+        };
+        for u in [&problem.u0, &with_signal.u] {
+            assert!((all(u) / 3e5 - 1.0).abs() < 1e-6, "{kind}: {}", all(u));
+        }
+    }
+    // Found by SciPy, which did not give the reference.
+    let found_elsewhere = [
+        ("active_syk", 6.902_217e-7),
+        ("alpha_twice", 1.472_314_2),
+        ("beta_twice", 0.023_836_996),
+        ("active_lyn", 7.505_516e-5),
+        ("inhibited_lyn", 299_828.143_58),
+        ("active_fyn", 1.043_135_6e-4),
+        ("inhibited_fyn", 299_830.490_68),
+        ("pag_with_csk", 16_182.214_93),
+    ];
+    for (name, amount) in found_elsewhere {
+        let (_, terms) = network.counts.iter().find(|(count, _)| count == name).unwrap();
+        let found = terms.iter().map(|(w, i)| w * with_signal.u[*i as usize]).sum::<f64>();
+        assert!((found / amount - 1.0).abs() < 1e-5, "{name}: {found:e}, elsewhere {amount:e}");
+    }
+}
