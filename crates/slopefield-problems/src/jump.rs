@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 mod hawkes;
 mod network;
+mod spatial;
 
 pub use hawkes::hawkes;
 pub(crate) use network::{OSCILLATOR, oscillator_rates};
 pub use network::{diffusion_lattice, dimer_repressor, mixed_oscillator, multistate, twenty_genes};
+pub use spatial::spatial_signalling;
 
 /// A process that changes by jumps alone: the rate of each jump, what it adds, and the jumps
 /// whose rates that alters.
@@ -248,5 +250,6 @@ pub fn jumps() -> Vec<Problem> {
         diffusion_lattice(256),
         mixed_oscillator(),
         hawkes(),
+        spatial_signalling(3),
     ]
 }

@@ -36,7 +36,7 @@ pub use event::{bouncing_ball, events, projectile, repeated_doses};
 pub use function::{Derived, Function};
 pub use jump::{
     birth_death, diffusion_lattice, dimer_repressor, dna_repressor, hawkes, jumps, merton,
-    mixed_oscillator, multistate, third_order_network, twenty_genes,
+    mixed_oscillator, multistate, spatial_signalling, third_order_network, twenty_genes,
 };
 pub use networks::{
     b_cell_receptor, egfr_network, fceri_gamma2, large_networks, multisite2, networks,

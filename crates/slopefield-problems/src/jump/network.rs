@@ -9,13 +9,13 @@ use crate::system::{Equations, pattern};
 use slopefield_kernel::{JumpChange, Jumps, Shape, Structure};
 
 /// What each reaction adds to states.
-type Changes = Vec<Vec<(u32, f64)>>;
+pub(super) type Changes = Vec<Vec<(u32, f64)>>;
 
 /// Reactions with these rates.
 #[derive(Debug, Clone)]
-struct Network<R> {
-    rates: Derived<R>,
-    changes: Changes,
+pub(super) struct Network<R> {
+    pub rates: Derived<R>,
+    pub changes: Changes,
 }
 
 impl<R: Function> Function for Network<R> {
@@ -65,7 +65,7 @@ impl<R: Function> Equations for Network<R> {
 }
 
 /// Changes of reactions given by what they use and make, one of each.
-fn reactions(list: &[(&[u32], &[u32])]) -> Changes {
+pub(super) fn reactions(list: &[(&[u32], &[u32])]) -> Changes {
     list.iter()
         .map(|(used, made)| {
             let used = used.iter().map(|i| (*i, -1.0));

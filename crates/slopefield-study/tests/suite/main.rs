@@ -22,6 +22,7 @@ mod recording;
 mod references;
 mod scan;
 mod solvers;
+mod space;
 mod spiral;
 mod steady;
 mod study;
