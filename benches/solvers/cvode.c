@@ -279,6 +279,107 @@ JAC(torus_band) {
   return 0;
 }
 
+/* ------------------------------------------------------------------ oxygen on platinum
+   Reactants and products of each direction of each reaction, 9 for none; a factor of its constant. */
+#define OXY 23
+static const signed char oxy_in[OXY][2] = {{7, 9}, {0, 9}, {0, 8}, {2, 5}, {1, 8}, {3, 5}, {4, 8}, {3, 6}, {4, 9}, {0, 9},
+  {1, 9}, {1, 9}, {2, 9}, {2, 9}, {3, 9}, {3, 9}, {7, 9}, {5, 9}, {6, 9}, {6, 9}, {8, 9}, {1, 9}, {4, 9}};
+static const signed char oxy_out[OXY][2] = {{0, 9}, {7, 9}, {2, 5}, {0, 8}, {3, 5}, {1, 8}, {3, 6}, {4, 8}, {7, 9}, {1, 9},
+  {0, 9}, {2, 9}, {1, 9}, {3, 9}, {2, 9}, {7, 9}, {3, 9}, {6, 9}, {5, 9}, {8, 9}, {6, 9}, {4, 9}, {1, 9}};
+static const signed char oxy_of[OXY] = {0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18};
+static double oxy_factor[OXY];
+static void oxy_prepare(void) {
+  const double proton = 1.81e-6 / 0.5, water = 55500 / 0.5, rt = 2477.572, loss = 3.697891137634378;
+  for (int k = 0; k < OXY; k++) oxy_factor[k] = oxy_in[k][1] < 9 ? 1 / 0.5 : 1;
+  const int by_proton[] = {9, 11, 13, 15, 17, 19, 21}, by_water[] = {12, 16, 20};
+  for (int k = 0; k < 7; k++) oxy_factor[by_proton[k]] *= proton;
+  for (int k = 0; k < 3; k++) oxy_factor[by_water[k]] *= water;
+  oxy_factor[0] *= 0.25 / 0.5, oxy_factor[1] *= exp((134110.0 - 153400.0) / rt + loss);
+  oxy_factor[3] *= exp((-9648.3 + 51136.0 - 134110.0) / rt), oxy_factor[5] *= exp((-14472.0 + 51136.0 - 116740.0) / rt);
+  oxy_factor[7] *= exp((-14472.0 + 19296.6 - 147620.0) / rt);
+}
+FN(oxy_f) {
+  const double *p = ((Peer *)ud)->p;
+  double u[10], d[10] = {0};
+  memcpy(u, D(y), 9 * sizeof(double)), u[9] = 1;
+  for (int k = 0; k < OXY; k++) {
+    double rate = p[oxy_of[k]] * oxy_factor[k] * u[oxy_in[k][0]] * u[oxy_in[k][1]];
+    d[oxy_in[k][0]] -= rate, d[oxy_in[k][1]] -= rate, d[oxy_out[k][0]] += rate, d[oxy_out[k][1]] += rate;
+  }
+  memcpy(D(yd), d, 9 * sizeof(double));
+  return 0;
+}
+JAC(oxy_j) {
+  const double *p = ((Peer *)ud)->p;
+  double u[10];
+  memcpy(u, D(y), 9 * sizeof(double)), u[9] = 1;
+  for (int k = 0; k < OXY; k++)
+    for (int s = 0; s < 2; s++) {
+      int j = oxy_in[k][s];
+      if (j == 9) continue;
+      double slope = p[oxy_of[k]] * oxy_factor[k] * u[oxy_in[k][1 - s]];
+      for (int c = 0; c < 2; c++) {
+        if (oxy_in[k][c] < 9) J_(oxy_in[k][c], j) -= slope;
+        if (oxy_out[k][c] < 9) J_(oxy_out[k][c], j) += slope;
+      }
+    }
+  return 0;
+}
+
+/* ------------------------------------------------------------------ heating of rooms */
+#define ROOMS 40
+static double room_size(int i) { return 1e7 * (1 + 1.348 * i / (ROOMS - 1)); }
+FN(heat_f) {
+  const double *p = ((Peer *)ud)->p, *u = D(y);
+  double *d = D(yd), sum = 0, outside = 278.15 + 8 * sin(2 * M_PI * t / 86400), power = 3000.0 * ROOMS;
+  for (int i = 0; i < ROOMS; i++) {
+    double room = u[1 + i], x = u[1 + ROOMS + i], heat = 200 * (u[0] - room) * (1 + tanh(2 * p[1] * x)) / 2;
+    sum += heat, d[1 + i] = (heat - 150 * (room - outside)) / room_size(i);
+    d[1 + ROOMS + i] = p[0] * (293.15 - room - 0.5 * x * (x * x - 0.25) / 0.0474);
+  }
+  d[0] = (power * (1 + tanh(0.5 * (343.15 - u[0]) - 1)) / 2 - sum) / (2e6 * ROOMS);
+  return 0;
+}
+/* What stands in the columns of a room and of its valve: of the water, the room, the valve. */
+static double heat_columns(const double *p, const double *u, int i, double room[3], double valve[3]) {
+  double th = tanh(2 * p[1] * u[1 + ROOMS + i]), x = u[1 + ROOMS + i], open = (1 + th) / 2;
+  double turn = 200 * (u[0] - u[1 + i]) * (1 - th * th) * p[1], water = 2e6 * ROOMS;
+  room[0] = 200 * open / water, room[1] = (-200 * open - 150) / room_size(i), room[2] = -p[0];
+  valve[0] = -turn / water, valve[1] = turn / room_size(i), valve[2] = -p[0] * 0.5 * (3 * x * x - 0.25) / 0.0474;
+  return 200 * open;
+}
+static double heat_water(const double *u, double given) {
+  double z = tanh(0.5 * (343.15 - u[0]) - 1);
+  return (-3000.0 * ROOMS * (1 - z * z) / 4 - given) / (2e6 * ROOMS);
+}
+JAC(heat_j) {
+  const double *p = ((Peer *)ud)->p, *u = D(y);
+  double given = 0, room[3], valve[3];
+  for (int i = 0; i < ROOMS; i++) {
+    double one = heat_columns(p, u, i, room, valve);
+    given += one, J_(1 + i, 0) = one / room_size(i);
+    J_(0, 1 + i) = room[0], J_(1 + i, 1 + i) = room[1], J_(1 + ROOMS + i, 1 + i) = room[2];
+    J_(0, 1 + ROOMS + i) = valve[0], J_(1 + i, 1 + ROOMS + i) = valve[1], J_(1 + ROOMS + i, 1 + ROOMS + i) = valve[2];
+  }
+  J_(0, 0) = heat_water(u, given);
+  return 0;
+}
+JAC(heat_sparse) {
+  const double *p = ((Peer *)ud)->p, *u = D(y);
+  double given = 0, *x = SUNSparseMatrix_Data(J);
+  sunindextype *starts = SUNSparseMatrix_IndexPointers(J), *rows = SUNSparseMatrix_IndexValues(J);
+  for (int i = 0; i < ROOMS; i++) {
+    long room = ROOMS + 1 + 3 * i, valve = room + 3 * ROOMS;
+    double one = heat_columns(p, u, i, x + room, x + valve);
+    given += one, rows[1 + i] = 1 + i, x[1 + i] = one / room_size(i);
+    starts[1 + i] = room, starts[1 + ROOMS + i] = valve;
+    rows[room] = rows[valve] = 0, rows[room + 1] = rows[valve + 1] = 1 + i;
+    rows[room + 2] = rows[valve + 2] = 1 + ROOMS + i;
+  }
+  starts[0] = 0, rows[0] = 0, x[0] = heat_water(u, given), starts[2 * ROOMS + 1] = ROOMS + 1 + 6 * ROOMS;
+  return 0;
+}
+
 /* ------------------------------------------------------------------ Robertson with conservation of mass */
 static int dae_r(realtype t, N_Vector y, N_Vector yp, N_Vector r, void *ud) {
   double *k = ((Peer *)ud)->p, *u = D(y), *d = D(yp), *out = D(r), a = k[0] * u[0], b = k[1] * u[1] * u[1], c = k[2] * u[1] * u[2];
@@ -402,6 +503,8 @@ static const Entry entries[] = {{"lotka-volterra", lv_f, lv_j},   {"rigid-body",
                                 {"orego", orego_f, orego_j},      {"pollu", pollu_f, pollu_j},
                                 {"vdp", vdp_f, vdp_j},            {"brusselator-1d-200", line_f, NULL, line_band, line_sparse},
                                 {"brusselator-2d", torus_f, NULL, torus_band, torus_sparse},
+                                {"oxygen-reduction", oxy_f, oxy_j},
+                                {"heating-system", heat_f, heat_j, NULL, heat_sparse},
                                 {"reactions", network_f, network_dense, NULL, network_sparse}};
 static void quiet(int code, const char *module, const char *function, char *message, void *data) {}
 
@@ -437,6 +540,7 @@ void *peer_open(const char *problem, const char *method, const double *u0, long 
     }
   }
   for (long i = 0; i < n; i++) q->u0[q->place[i]] = u0[i];
+  if (!strcmp(problem, "oxygen-reduction")) oxy_prepare();
   if (!strcmp(problem, "reactions")) q->network = network_open(p, m, n);
   int bad = SUNContext_Create(NULL, &q->ctx);
   q->y = N_VNew_Serial(n, q->ctx), q->yd = N_VNew_Serial(n, q->ctx), q->id = N_VNew_Serial(n, q->ctx);

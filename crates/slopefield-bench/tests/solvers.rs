@@ -64,6 +64,20 @@ fn stiff_solvers_reach_the_reference() {
 }
 
 #[test]
+fn methods_that_know_delays_solve_them() {
+    let report = report("neves");
+    let names: Vec<_> = report.curves.iter().map(|c| c.solver.as_str()).collect();
+    assert!(names.contains(&"tsit5") && names.contains(&"radau"), "{names:?}");
+    assert!(!names.contains(&"bdf"), "{names:?}");
+    for curve in &report.curves {
+        assert!(curve.failed.is_empty(), "{}: {:?}", curve.solver, curve.failed);
+        // Second order leaves 5e-7, others have 1e-8 and less.
+        let last = curve.points.last().unwrap();
+        assert!(last.rtol == 1e-10 && last.error < 1e-6, "{}: {last:?}", curve.solver);
+    }
+}
+
+#[test]
 fn paths_come_closer_to_the_exact_ones_with_shorter_steps() {
     let points = geometric_brownian_motion(64, 0.0, 10.0).unwrap();
     let of = |method: &str| -> Vec<f64> {

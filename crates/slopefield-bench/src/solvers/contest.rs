@@ -5,7 +5,7 @@ use crate::machine::Clock;
 use crate::measure::by_turns;
 use crate::{BenchError, Comparators, Subject, Timing};
 use slopefield_kernel::Kernel;
-use slopefield_problems::{self as problems, Problem};
+use slopefield_problems::{self as problems, Problem, Reference};
 use slopefield_solve::{MethodClass, MethodInfo};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -101,12 +101,28 @@ pub fn contests() -> Vec<Contest> {
         },
         stiff("egfr", "356 species, 3749 reactions, to t = 10", problems::egfr_network, 1.0, 1e-6),
         stiff(
+            "oxygen-reduction",
+            "9 species on platinum, 19 reactions, to t = 1e-13",
+            oxygen_reduction,
+            1e-10,
+            1e-6,
+        ),
+        stiff(
+            "heating-system",
+            "40 rooms with valves that switch, 81 states, to t = 5e4",
+            problems::heating_system,
+            1e-1,
+            0.0,
+        ),
+        stiff("bidkhori", "108 species, 117 reactions, to t = 100", problems::bidkhori, 1e-6, 1e-6),
+        stiff(
             "rober-dae",
             "Robertson's reaction with conservation of mass to t = 1e5",
             problems::robertson_dae,
             1e-4,
             0.0,
         ),
+        non_stiff("neves", "a lag that is a state, to t = 12", neves),
     ]
 }
 
@@ -132,6 +148,27 @@ fn robertson() -> Problem {
     let mut problem = problems::robertson();
     problem.t1 = 1e5;
     problem.references.retain(|reference| reference.t <= 1e5);
+    problem
+}
+
+/// To t = 1e-13 only, before most of it has come to rest.
+fn oxygen_reduction() -> Problem {
+    let mut problem = problems::oxygen_reduction();
+    problem.t1 = 1e-13;
+    problem.references.retain(|reference| reference.t <= 1e-13);
+    problem
+}
+
+/// With its exact value at the end as the reference.
+fn neves() -> Problem {
+    let mut problem = problems::neves();
+    let Problem { exact, t0, t1, u0, p, .. } = &problem;
+    if let Some(exact) = exact {
+        let mut u = vec![0.0; u0.len()];
+        exact(*t1, *t0, u0, p, &mut u);
+        let source = "closed form";
+        problem.references.push(Reference { t: *t1, u, tolerance: 0.0, relative: 1e-15, source });
+    }
     problem
 }
 

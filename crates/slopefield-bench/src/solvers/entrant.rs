@@ -6,7 +6,7 @@ use crate::comparator::{CVODE, HAND_WRITTEN};
 use crate::{BenchError, Comparators};
 use slopefield_kernel::Kernel;
 use slopefield_problems::Problem;
-use slopefield_solve::{Ivp, MethodInfo, Settings, Stats, Stepper, drive, methods};
+use slopefield_solve::{Ivp, MethodInfo, Settings, Stats, Stepper, delay_method, drive, methods};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -59,8 +59,10 @@ pub(super) fn entrants(
     compiled: &Option<Arc<dyn Kernel>>,
     comparators: &Comparators,
 ) -> Result<(Vec<Maker>, Vec<String>), BenchError> {
+    let delays = problem.rhs.structure().delays.is_some();
     let mut makers: Vec<Maker> = methods()
         .filter(|method| contest.admits(method))
+        .filter(|method| !delays || delay_method(method.id).is_some())
         .map(|method| Maker {
             solver: method.id.into(),
             ours: true,
@@ -144,8 +146,11 @@ impl Ours {
         atol: f64,
     ) -> Ours {
         let settings = Settings { max_steps: 2_000_000, ..Settings::with_tolerances(rtol, atol) };
+        // Entrants of problems with delays are those that have this.
+        let delays = problem.rhs.structure().delays.is_some();
+        let for_delays = delays.then(|| delay_method(method.id)).flatten();
         Ours {
-            stepper: (method.build)(),
+            stepper: for_delays.unwrap_or_else(|| (method.build)()),
             problem: problem.clone(),
             rhs: rhs.clone(),
             settings,
