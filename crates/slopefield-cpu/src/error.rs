@@ -35,6 +35,15 @@ pub enum CompileError {
         /// What the code generator says.
         reason: String,
     },
+    /// Code for many trajectories at once of a plan with an operator that somebody else computes.
+    #[error(
+        "the operator `{name}` of a plugin has no form for many trajectories at once; compute them \
+         one after the other"
+    )]
+    Operator {
+        /// Its name.
+        name: String,
+    },
     /// The system refuses memory that can be executed.
     #[error(
         "the system does not allow memory for generated code ({reason}); use the interpreter, or \

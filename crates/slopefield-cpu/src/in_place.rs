@@ -165,7 +165,11 @@ fn own_body(plan: &mut Plan, at: usize) -> Option<usize> {
 fn each_operand(instruction: &mut Instruction, mut visit: impl FnMut(&mut Ref)) {
     use Instruction::*;
     match instruction {
-        Copy { src, .. } | Add { src, .. } | Map { src, .. } | Sum { src, .. } => visit(src),
+        Copy { src, .. }
+        | Add { src, .. }
+        | Map { src, .. }
+        | Sum { src, .. }
+        | Custom { src, .. } => visit(src),
         Zip { a, b, .. } | Dot { a, b, .. } => [a, b].into_iter().for_each(visit),
         MatVec { a, x, .. } | MatTVec { a, x, .. } => [a, x].into_iter().for_each(visit),
         Outer { x, y, .. } => [x, y].into_iter().for_each(visit),

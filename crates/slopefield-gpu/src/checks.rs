@@ -16,7 +16,15 @@ pub(crate) fn check_slopes(plan: &Plan) -> Result<(), GpuError> {
     if plan.shape.states != plan.shape.outputs {
         return Err(GpuError::Model { what: "models with inputs or delays" });
     }
-    Ok(())
+    check_operators(plan)
+}
+
+/// Refuses plans with operators that plugins compute, whose code is for the processor.
+pub(crate) fn check_operators(plan: &Plan) -> Result<(), GpuError> {
+    match plan.custom() {
+        Some(_) => Err(GpuError::Model { what: "models with operators of plugins" }),
+        None => Ok(()),
+    }
 }
 
 /// Refuses room for another number of values than `row` for each of a problem's trajectories or paths.
@@ -34,12 +42,12 @@ pub(crate) fn check_room(
     )))
 }
 
-/// Refuses models that are more than an ordinary differential equation.
+/// Refuses models that are more than an ordinary differential equation, and operators of plugins.
 pub(crate) fn check_model(model: &LoweredModel) -> Result<(), GpuError> {
-    match model.others.first() {
-        Some((function, _)) => Err(refused(function)),
-        None => Ok(()),
+    if let Some((function, _)) = model.others.first() {
+        return Err(refused(function));
     }
+    check_operators(&model.rhs.eval)
 }
 
 /// The refusal of a model that has a function.

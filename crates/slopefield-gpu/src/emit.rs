@@ -237,6 +237,9 @@ impl Emitter<'_> {
             }
             Instruction::Sum { dst, src, len } => self.sum(at, dst, &[src], len),
             Instruction::Dot { dst, a, b, len } => self.sum(at, dst, &[a, b], len),
+            // There is no such function, and a text that calls one is refused. Models with such
+            // operators are refused before, with better words.
+            Instruction::Custom { .. } => self.line("sf_operator_of_a_plugin(real(0.0));"),
             Instruction::Constant(_)
             | Instruction::Load(_)
             | Instruction::Unary(..)

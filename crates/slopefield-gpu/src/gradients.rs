@@ -4,7 +4,7 @@ use slopefield_graph::LoweredModel;
 use slopefield_graph::plan::{Buffer, Entry, Plan, Plans};
 use slopefield_solve::{Settings, Tableau};
 
-use crate::checks::check_model;
+use crate::checks::{check_model, check_operators};
 use crate::dialect::{Dialect, PRIVATE_LIMIT, Program};
 use crate::emit::statements;
 use crate::error::GpuError;
@@ -83,6 +83,7 @@ impl GradientProgram {
         if vjp.entry != Entry::Vjp || vjp.shape != eval.shape {
             return Err(GpuError::Invalid("a gradient needs the reverse product of slopes".into()));
         }
+        check_operators(vjp)?;
         let (n, params, stages) = (eval.shape.states, eval.shape.params, method.stages());
         let moments = (method.dense_degree() + 1) * n;
         let scratch = eval.scratch_len.max(vjp.scratch_len) as usize;

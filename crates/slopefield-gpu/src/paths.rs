@@ -8,7 +8,7 @@ use slopefield_solve::{Settings, SolveError, Stats};
 use slopefield_stochastic::BrownianMotion;
 use slopefield_stochastic::tables::{SOSRI, SRIW1, STAGES, SriTable};
 
-use crate::checks::{check_own, check_values, columns, refused};
+use crate::checks::{check_operators, check_own, check_values, columns, refused};
 use crate::dialect::{Dialect, ElementType, PRIVATE_LIMIT, Program, SharedArray};
 use crate::emit::statements;
 use crate::error::GpuError;
@@ -203,6 +203,8 @@ impl PathProgram {
         };
         let mut of_drift = Places::new(drift, own, n, buffers("drifts"));
         let mut places = of_drift.beside(noise, buffers("diffusions"));
+        check_operators(drift)?;
+        check_operators(noise)?;
         let drift_text = statements(drift, &mut of_drift, dialect);
         let noise_text = statements(noise, &mut places, dialect);
         let limits = places.tables_len();

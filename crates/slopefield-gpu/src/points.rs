@@ -2,7 +2,7 @@
 
 use slopefield_graph::plan::{Buffer, Plan};
 
-use crate::checks::check_own;
+use crate::checks::{check_operators, check_own};
 use crate::dialect::{Dialect, ElementType, PRIVATE_LIMIT, Program, SharedArray};
 use crate::emit::statements;
 use crate::error::GpuError;
@@ -45,13 +45,15 @@ impl PointProgram {
     /// own for the parameters `own` (ascending).
     ///
     /// # Errors
-    /// [`GpuError::TooLarge`] for plans with more work space than a thread has.
+    /// [`GpuError::TooLarge`] for plans with more work space than a thread has, [`GpuError::Model`] for
+    /// those with operators of plugins.
     pub fn new(plan: &Plan, own: &[usize], dialect: Dialect) -> Result<Self, GpuError> {
         let scratch = plan.scratch_len as usize;
         if scratch > PRIVATE_LIMIT {
             return Err(GpuError::TooLarge { needed: scratch, limit: PRIVATE_LIMIT });
         }
         check_own(plan, own)?;
+        check_operators(plan)?;
         let mut buffers = vec![
             (Buffer::Time, Array::Rows("own_values", 0)),
             (Buffer::States, Array::Rows("own_values", 1)),

@@ -6,7 +6,7 @@ use slopefield_graph::LoweredModel;
 use slopefield_graph::plan::{Buffer, Plan};
 use slopefield_solve::{RosenbrockTable, Settings, SolveError, Stats, Tableau};
 
-use crate::checks::{check_model, check_own, check_slopes, check_values, columns};
+use crate::checks::{check_model, check_operators, check_own, check_slopes, check_values, columns};
 use crate::dialect::{Dialect, ElementType, PRIVATE_LIMIT, Program, SharedArray};
 use crate::emit::statements;
 use crate::error::GpuError;
@@ -178,6 +178,7 @@ impl TrajectoryProgram {
     ) -> Result<Self, GpuError> {
         let n = plan.shape.outputs;
         check_slopes(plan)?;
+        affects.iter().try_for_each(check_operators)?;
         if !solve_text::goes_on(method) {
             let why = "the slope at the end of a step is none of its stages";
             return Err(GpuError::Method { method: method.name, why });

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Mul};
 
+use crate::custom::CustomOp;
 use crate::plan::{BinaryOp, UnaryOp};
 
 /// What the interpreter computes in: `f64`, `f32`, or numbers of one's own (an error analysis, say).
@@ -41,6 +42,16 @@ pub trait Element:
     fn binary(op: BinaryOp, a: Self, b: Self) -> Self {
         Self::from_f64(op.apply(a.to_f64(), b.to_f64()))
     }
+
+    /// [`CustomOp::run`], computed in `f64` and rounded once. Only `f64` does without memory of its own.
+    fn custom(op: &CustomOp, reverse: bool, src: &[Self], dst: &mut [Self]) {
+        let src: Vec<f64> = src.iter().map(|x| x.to_f64()).collect();
+        let mut result = vec![0.0; dst.len()];
+        op.run(reverse, &src, &mut result);
+        for (to, from) in dst.iter_mut().zip(result) {
+            *to = Self::from_f64(from);
+        }
+    }
 }
 
 impl Element for f64 {
@@ -51,6 +62,9 @@ impl Element for f64 {
     #[inline]
     fn to_f64(self) -> f64 {
         self
+    }
+    fn custom(op: &CustomOp, reverse: bool, src: &[f64], dst: &mut [f64]) {
+        op.run(reverse, src, dst);
     }
 }
 

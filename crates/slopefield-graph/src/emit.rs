@@ -127,6 +127,12 @@ impl Emitter<'_> {
                 Stored::join(std::iter::once(zeros(*before)).chain(inner).chain([zeros(*after)]))
             }
             Op::Reshape(_) => self.stored[&operands[0].node].clone(),
+            Op::Custom { op, reverse } => {
+                let src = self.place(operands[0]);
+                let dst = self.scratch(len);
+                self.code.act(Instruction::Custom { op, reverse: *reverse, dst, src });
+                Stored::run(dst, len as u32)
+            }
             Op::Output { buffer, offset, add } => {
                 let dst = Ref { buffer: *buffer, offset: *offset };
                 if self.deferred.remove(&operands[0].node) {

@@ -52,6 +52,13 @@ pub enum LowerError {
         /// Number of arguments.
         found: usize,
     },
+    /// An operator that somebody else computes cannot be used: nobody has its code, or it has no such
+    /// derivative.
+    #[error("{message}")]
+    Operator {
+        /// One sentence with the operator and what to do.
+        message: String,
+    },
     /// An initial value that depends on a state.
     #[error("the initial value of `{state}` uses a state; it may use time and params only")]
     StateInInitial {

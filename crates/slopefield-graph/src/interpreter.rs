@@ -338,6 +338,11 @@ fn dense<T: Element>(memory: &mut Memory<'_, T>, instruction: &Instruction) {
             let (dst, [a, b]) = memory.split(dst, 1, [(a, len), (b, len)]);
             dst[0] = dot(a.slice(), b.slice());
         }
+        Instruction::Custom { op, reverse, dst, src } => {
+            let (from, to) = op.sizes(reverse);
+            let (dst, [src]) = memory.split(dst, to, [(src, from)]);
+            T::custom(op, reverse, src.slice(), dst);
+        }
         _ => unreachable!("scalar instructions are run above"),
     }
 }

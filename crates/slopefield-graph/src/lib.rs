@@ -5,6 +5,7 @@
 //!
 //! *Invariant:* the only crate that names luminal's types.
 
+pub mod custom;
 mod element;
 mod emit;
 mod error;

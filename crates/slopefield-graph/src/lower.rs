@@ -10,11 +10,12 @@ use luminal::prelude::Graph;
 use slopefield_kernel::Shape;
 use slopefield_lang::{Array, ArrayElements, Model, element_name};
 
+use crate::custom::CustomOp;
 use crate::emit::emit;
 use crate::error::LowerError;
 use crate::graph::{
-    Columns, FoldConstants, FormLayers, Forward, FuseLanes, GraphTextError, Identities, MergeEqual,
-    MergeLoops, OpenProduct, RemoveDead, Reverse, parse_function, recording, text,
+    self, Columns, FoldConstants, FormLayers, Forward, FuseLanes, GraphTextError, Identities,
+    MergeEqual, MergeLoops, OpenProduct, RemoveDead, Reverse, parse_function, recording, text,
 };
 use crate::layout::Layout;
 use crate::model_graph::{self, ModelFunction, noise_arguments};
@@ -60,6 +61,12 @@ impl LoweredModel {
             ModelFunction::Lets => Some(&self.lets),
             other => self.others.iter().find(|(f, _)| *f == other).map(|(_, plans)| plans),
         }
+    }
+
+    /// The first operator in a function that somebody else computes; it has no second derivatives.
+    #[must_use]
+    pub fn operator(&self, function: ModelFunction) -> Option<&'static CustomOp> {
+        self.plans(function)?.eval.custom()
     }
 
     /// This model with the right-hand side of another one that has the same states, params and
@@ -295,8 +302,24 @@ pub(crate) fn passes(
 ) -> Result<Graph, LowerError> {
     let mut graph = model_graph::build(model, networks, layout, function)?;
     watch("built", &graph);
+    if let (Entry::Hvp, Some(op)) = (entry, custom_operator(&graph)) {
+        let message = format!(
+            "the operator `{}` of a plugin has no second derivatives; choose a method, or a way to \
+             gradients, that needs none",
+            op.name()
+        );
+        return Err(LowerError::Operator { message });
+    }
     derive(&mut graph, entry, watch);
     Ok(graph)
+}
+
+/// The first operator of a graph that somebody else computes.
+fn custom_operator(graph: &Graph) -> Option<&'static CustomOp> {
+    graph::order(graph).into_iter().find_map(|index| match graph::node(graph, index).op {
+        graph::Op::Custom { op, .. } => Some(op),
+        _ => None,
+    })
 }
 
 /// The pipeline on a graph of a function: what comes out is ready to be emitted.
@@ -371,6 +394,7 @@ pub(crate) fn build_networks(
             .and_then(|graph| {
                 // A library is a trait anyone implements; what it returns is checked like a file.
                 graph.verify()?;
+                graph.bind_operators()?;
                 Ok(graph)
             })
             .map_err(|source| LowerError::Network {

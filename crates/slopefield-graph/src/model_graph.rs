@@ -287,6 +287,14 @@ impl<'a> ModelGraph<'a> {
                 graph::push(g, Op::Slice { start, len }, operands)
             }
             NetworkOp::Reshape => graph::push(g, Op::Reshape(result), operands),
+            NetworkOp::Custom => {
+                let lengths = shapes.iter().map(|dims| dims.len() as u32);
+                let op = network::bound(name, lengths, result.len() as u32)
+                    .map_err(|message| LowerError::Operator { message })?;
+                let flat: Vec<Tensor> = operands.iter().map(|t| flat(g, *t)).collect();
+                let all = graph::concat(g, &flat);
+                graph::push(g, Op::Custom { op, reverse: false }, &[all])
+            }
             NetworkOp::Unary(f) if graph::is_smooth(f) => graph::push(g, Op::Map(f), operands),
             NetworkOp::Unary(_) => element_wise(g, op, result, operands),
             NetworkOp::Binary(Binary::Pow | Binary::Atan2) => element_wise(g, op, result, operands),
@@ -300,15 +308,7 @@ impl<'a> ModelGraph<'a> {
 
 /// An element-wise op as a lane program, so that its derivative is guarded at singular points.
 fn element_wise(g: &mut Graph, op: NetworkOp, result: Dims, operands: &[Tensor]) -> Tensor {
-    let flat: Vec<Tensor> = operands
-        .iter()
-        .map(|t| match t.dims {
-            Dims::Vector(_) => *t,
-            Dims::Matrix(..) => {
-                graph::push(g, Op::Reshape(Dims::Vector(t.dims.len() as u32)), &[*t])
-            }
-        })
-        .collect();
+    let flat: Vec<Tensor> = operands.iter().map(|t| flat(g, *t)).collect();
     let joined = composed::each(g, result.len() as u32, &flat, |b, x| match op {
         NetworkOp::Unary(f) => b.unary(f, x[0]),
         NetworkOp::Binary(f) => b.binary(f, x[0], x[1]),
@@ -317,6 +317,16 @@ fn element_wise(g: &mut Graph, op: NetworkOp, result: Dims, operands: &[Tensor])
     match result {
         Dims::Vector(_) => joined,
         Dims::Matrix(..) => graph::push(g, Op::Reshape(result), &[joined]),
+    }
+}
+
+/// The elements as one vector.
+fn flat(graph: &mut Graph, x: Tensor) -> Tensor {
+    match x.dims {
+        Dims::Vector(_) => x,
+        Dims::Matrix(..) => {
+            graph::push(graph, Op::Reshape(Dims::Vector(x.dims.len() as u32)), &[x])
+        }
     }
 }
 

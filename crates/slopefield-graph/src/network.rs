@@ -22,6 +22,7 @@ use slopefield_lang::OptionValue;
 pub use activation::{ACTIVATIONS, Activation, activations_table};
 pub use builder::{NetworkBuilder, limits};
 pub use codec::{DecodeError, FORMAT_VERSION, decode, encode};
+pub(crate) use evaluate::bound;
 pub use init::Init;
 pub use kinds::{BuiltinNetworks, KINDS, Kind, options_table};
 pub(crate) use ops::{LAYER_NORM_EPSILON, NetworkOp, indices};

@@ -2,8 +2,9 @@
 //!
 //! Lowering ends luminal here. A [`Plan`] is a straight line of instructions over numbered
 //! buffers of `f64`; it has no loops besides those inside dense instructions and the lane loops of
-//! [`Instruction::Each`], no allocation and no pointers, so the interpreter, native code and
-//! (later) GPU text are made from the same thing.
+//! [`Instruction::Each`], no allocation and no pointers, so the interpreter, native code and GPU text
+//! are made from the same thing. The one exception are operators that somebody else computes
+//! ([`Instruction::Custom`]), which have no text for graphics cards.
 
 mod body;
 mod error;
@@ -14,6 +15,7 @@ pub(crate) mod text;
 mod touch;
 mod verify;
 
+use crate::custom::CustomOp;
 pub use body::{Body, BodyInstruction, LaneInput, LaneOutput};
 pub use error::{PlanError, limits};
 pub use parse::PlanTextError;
@@ -243,6 +245,17 @@ pub enum Instruction {
         /// Number of elements of each.
         len: u32,
     },
+    /// An operator that somebody else computes, or its reverse: [`CustomOp::run`] from `src` to `dst`.
+    Custom {
+        /// The operator.
+        op: &'static CustomOp,
+        /// Which of the two.
+        reverse: bool,
+        /// Destination.
+        dst: Ref,
+        /// Operands one after the other, for the reverse with the weights of the result behind them.
+        src: Ref,
+    },
 }
 
 /// Scalar functions of two arguments.
@@ -287,6 +300,15 @@ impl Plan {
             bodies: Vec::new(),
             code: Vec::new(),
         }
+    }
+
+    /// The first operator in it that somebody else computes.
+    #[must_use]
+    pub fn custom(&self) -> Option<&'static CustomOp> {
+        self.code.iter().find_map(|instruction| match instruction {
+            Instruction::Custom { op, .. } => Some(*op),
+            _ => None,
+        })
     }
 
     pub(crate) fn loops(&self) -> Loops<'_> {

@@ -1,11 +1,34 @@
 //! Dense instructions become calls to precompiled kernels.
 
 use cranelift_codegen::ir::{InstBuilder, types};
+use slopefield_graph::custom::CustomOp;
 use slopefield_graph::plan::{Instruction, Ref, UnaryOp};
 
 use super::emit::Emitter;
 use super::fuse::{Backward, Slope};
 use crate::native::Native;
+
+/// What generated code calls for an operator that somebody else computes.
+///
+/// # Safety
+/// `op` lives as long as the program, and `dst` and `src` have as many elements as it writes and reads,
+/// which do not overlap.
+unsafe extern "C" fn custom<T: Native>(
+    op: *const CustomOp,
+    reverse: u64,
+    dst: *mut T,
+    src: *const T,
+) {
+    // SAFETY: promised by the caller; the verifier has compared both runs with these sizes.
+    unsafe {
+        let op = &*op;
+        let reverse = reverse != 0;
+        let (from, to) = op.sizes(reverse);
+        let src = std::slice::from_raw_parts(src, from as usize);
+        let dst = std::slice::from_raw_parts_mut(dst, to as usize);
+        T::custom(op, reverse, src, dst);
+    }
+}
 
 impl<T: Native> Emitter<'_, '_, T> {
     /// Calls the kernel of a dense instruction.
@@ -42,6 +65,12 @@ impl<T: Native> Emitter<'_, '_, T> {
             Outer { a, x, y, rows, cols } => (t.outer as usize, vec![a, x, y], vec![rows, cols]),
             Sum { dst, src, len } => (t.sum as usize, vec![dst, src], vec![len]),
             Dot { dst, a, b, len } => (t.dot as usize, vec![dst, a, b], vec![len]),
+            Custom { op, reverse, dst, src } => {
+                let op = self.address(std::ptr::from_ref(op) as usize);
+                let reverse = self.builder.ins().iconst(types::I64, i64::from(reverse));
+                let (dst, src) = (self.pointer(dst), self.pointer(src));
+                return self.call(custom::<T> as *const () as usize, &[op, reverse, dst, src]);
+            }
             Constant(_) | Load(_) | Unary(..) | Binary(..) | Select(..) | Store(..) | AddTo(..) => {
                 return;
             } // scalar instructions come as `Step::Scalar`

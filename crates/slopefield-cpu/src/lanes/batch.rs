@@ -98,7 +98,8 @@ const ALIGNMENT: usize = 64;
 ///
 /// # Errors
 /// [`CompileError::Malformed`] for plans that break the rules, [`CompileError::Mismatch`] for plans
-/// of another entry. Where no machine code can be made, kernels are called instead.
+/// of another entry, [`CompileError::Operator`] for those with an operator that somebody else computes.
+/// Where no machine code can be made, kernels are called instead.
 ///
 /// # Panics
 /// When `own` does not ascend or names a parameter that the plan does not have.
@@ -124,6 +125,9 @@ pub fn compile_batch_with(
         return Err(CompileError::Mismatch { entry, found, shape, expected: shape });
     }
     plan.verify().map_err(|source| CompileError::Malformed { entry: Entry::Eval, source })?;
+    if let Some(op) = plan.custom() {
+        return Err(CompileError::Operator { name: op.name().to_owned() });
+    }
     let params = plan.shape.params;
     assert!(own.is_sorted_by(|a, b| a < b) && own.iter().all(|&i| i < params), "{own:?}");
     let width = options.width.unwrap_or_else(|| good_width(plan, own.len()));

@@ -4,6 +4,7 @@
 
 mod checked;
 mod common;
+mod custom;
 mod element_loops;
 mod hessian;
 mod lanes;

@@ -1,6 +1,7 @@
 //! Random programs: every way to compile against the reference interpreter.
 
 use crate::common;
+use crate::custom::products;
 
 use common::running::Running;
 use common::*;
@@ -195,6 +196,10 @@ impl Grower<'_> {
         if self.below(3) == 0 {
             return self.each();
         }
+        // Its numbers may be large, and in single precision it has errors of its own.
+        if self.exact && self.below(6) == 0 {
+            return self.custom(src, len);
+        }
         let pick = self.below(if self.exact { 4 } else { 8 });
         let dst = if pick == 6 { src } else { self.w.scratch(len) };
         let instruction = match pick {
@@ -226,6 +231,21 @@ impl Grower<'_> {
             });
             self.runs.push((sum, 1));
         }
+    }
+
+    /// An operator that somebody else computes, or its reverse; which a run is long enough for.
+    fn custom(&mut self, src: Ref, len: u32) {
+        let reverse = len % 2 == 1 && len > 1;
+        // Products of neighbours: one fewer than there are operands.
+        let operands = if reverse { len.div_ceil(2) } else { len };
+        if operands < 2 {
+            return;
+        }
+        let op = products(&[operands], operands - 1);
+        let (_, to) = op.sizes(reverse);
+        let dst = self.w.scratch(to);
+        self.w.push(Instruction::Custom { op, reverse, dst, src });
+        self.runs.push((dst, to));
     }
 
     /// A loop over lanes with a random body.

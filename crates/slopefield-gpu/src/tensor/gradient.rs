@@ -4,7 +4,7 @@ use slopefield_graph::LoweredModel;
 use slopefield_graph::plan::{Buffer, Entry, Instruction, LaneOutput, Plan, Plans, Ref};
 use slopefield_solve::{Settings, Tableau};
 
-use crate::checks::check_model;
+use crate::checks::{check_model, check_operators};
 use crate::dialect::{Dialect, ElementType, SharedArray};
 use crate::error::GpuError;
 use crate::places::{Array, Places};
@@ -119,6 +119,7 @@ impl TensorGradientProgram {
         if vjp.entry != Entry::Vjp || vjp.shape != plans.eval.shape {
             return Err(GpuError::Invalid("a gradient needs the reverse product of slopes".into()));
         }
+        check_operators(vjp)?;
         let forward = TensorProgram::build(&plans.eval, own, method, dialect, true)?;
         let n = vjp.shape.states;
         let (pieces, scratch) = segments(vjp, own);

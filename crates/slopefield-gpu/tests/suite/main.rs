@@ -2,6 +2,7 @@
 
 mod common;
 mod cuda;
+mod custom;
 mod events;
 mod functions;
 mod gradients;

@@ -124,6 +124,7 @@ impl Instruction {
             Instruction::Copy { dst, src, .. }
             | Instruction::Add { dst, src, .. }
             | Instruction::Map { dst, src, .. }
+            | Instruction::Custom { dst, src, .. }
             | Instruction::Sum { dst, src, .. } => [dst, src].into_iter().for_each(change),
             Instruction::Zip { dst, a, b, .. } | Instruction::Dot { dst, a, b, .. } => {
                 [dst, a, b].into_iter().for_each(change);

@@ -8,6 +8,7 @@ use luminal::prelude::{Data, ShapeTracker, Tensor};
 use slopefield_lang::{Binary, Unary};
 
 use super::table;
+use crate::custom::CustomOp;
 use crate::plan::Buffer;
 use crate::scalar::Block;
 
@@ -125,6 +126,8 @@ pub(crate) enum Op {
     Pad { before: u32, after: u32 },
     /// Same elements, other shape.
     Reshape(Dims),
+    /// An operator that somebody else computes, or its reverse ([`CustomOp::run`]).
+    Custom { op: &'static CustomOp, reverse: bool },
     /// Writes (or adds, for gradients) its operand to a result buffer. Computes its operand.
     Output { buffer: Buffer, offset: u32, add: bool },
 }

@@ -7,7 +7,7 @@ use luminal::prelude::Graph;
 use super::op::Numbers;
 use super::{Dims, Op, Tensor, push, table};
 use crate::plan::parse::{
-    Defined, Words, binary, defined, indices, numbers, short, unary, value, whole,
+    Defined, Words, binary, custom, defined, indices, numbers, short, unary, value, whole,
 };
 use crate::plan::{Buffer, PlanError, limits};
 use crate::scalar::{Block, Scalar, SsaValue};
@@ -213,6 +213,10 @@ fn op(name: &str, words: &mut Words<'_>, dims: Dims) -> Parsed<Op> {
             after: size(words, "the zeros after")?,
         },
         "reshape" => Op::Reshape(dims),
+        "custom" => {
+            let (op, reverse) = custom(words)?;
+            Op::Custom { op, reverse }
+        }
         "output" => {
             let buffer = buffer(words, &RESULTS)?;
             let offset = size(words, "the first element")?;

@@ -5,6 +5,7 @@
 //! See [`is_smooth`].
 
 mod arrays;
+mod custom;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub(super) use arrays::{
     each_forward, each_reverse, extreme_forward, extreme_reverse, gather_reverse, layer_forward,
     layer_reverse, scatter_add_reverse,
 };
+pub(super) use custom::{custom_forward, custom_reverse};
 
 pub(super) fn zip(graph: &mut Graph, op: Binary, a: Tensor, b: Tensor) -> Tensor {
     push(graph, Op::Zip(op), &[a, b])

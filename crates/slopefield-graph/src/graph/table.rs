@@ -98,12 +98,13 @@ pub(crate) fn row(op: &Op) -> &'static Row {
         Op::Slice { .. } => &SLICE,
         Op::Pad { .. } => &PAD,
         Op::Reshape(_) => &RESHAPE,
+        Op::Custom { .. } => &CUSTOM,
         Op::Output { .. } => &OUTPUT,
     }
 }
 
 /// Every row, in the order of the reference page.
-static ROWS: [&Row; 22] = [
+static ROWS: [&Row; 23] = [
     &INPUT,
     &CONSTANT,
     &BLOCK,
@@ -125,6 +126,7 @@ static ROWS: [&Row; 22] = [
     &SLICE,
     &PAD,
     &RESHAPE,
+    &CUSTOM,
     &OUTPUT,
 ];
 
@@ -690,6 +692,37 @@ static RESHAPE: Row = Row {
     forward: d::linear_forward,
     reverse: d::reshape_reverse,
     attributes: |_| String::new(),
+};
+
+static CUSTOM: Row = Row {
+    name: "custom",
+    doc: Doc {
+        operands: "x [n], or for the reverse x and weights [n + m]",
+        attributes: "name, forward or reverse, m, lengths of its operands",
+        result: "[m], or for the reverse [n]",
+        meaning: "code of a plugin; on the processor only",
+        derivative: "a dot product with the reverse for each element; the reverse, which has none itself",
+    },
+    shape: |op, operands| match (op, operands) {
+        (Op::Custom { op, reverse }, [Dims::Vector(n)]) if op.sizes(*reverse).0 == *n => {
+            Ok(Dims::Vector(op.sizes(*reverse).1))
+        }
+        _ => refuse(operands),
+    },
+    evaluate: |op, operands, _| match op {
+        Op::Custom { op, reverse } => {
+            let mut result = vec![0.0; op.sizes(*reverse).1 as usize];
+            op.run(*reverse, operands[0], &mut result);
+            result
+        }
+        _ => Vec::new(),
+    },
+    forward: d::custom_forward,
+    reverse: d::custom_reverse,
+    attributes: |op| match op {
+        Op::Custom { op, reverse } => text::Custom { op, reverse: *reverse }.to_string(),
+        _ => String::new(),
+    },
 };
 
 static OUTPUT: Row = Row {

@@ -62,6 +62,7 @@ fn uses() -> Vec<(Op, Vec<Dims>)> {
         (Op::MaxOf, vec![Vector(7)]),
         (Op::MinOf, vec![Vector(7)]),
         (Op::MinOf, vec![Vector(1)]),
+        (Op::Custom { op: crate::custom::testing::operator(), reverse: false }, vec![Vector(3)]),
     ]);
     for f in Unary::ALL.into_iter().filter(|f| is_smooth(*f)) {
         uses.push((Op::Map(f), vec![Vector(6)]));
@@ -100,6 +101,7 @@ fn position(op: &Op) -> usize {
         Op::Layer(_) => 19,
         Op::MaxOf => 20,
         Op::MinOf => 21,
+        Op::Custom { .. } => 22,
     }
 }
 
@@ -153,7 +155,7 @@ fn apply(op: &Op, shapes: &[Dims]) -> (Graph, usize, usize) {
 
 #[test]
 fn every_operator_has_a_correct_row() {
-    let mut seen = [false; 22];
+    let mut seen = [false; 23];
     for (op, shapes) in uses() {
         seen[position(&op)] = true;
         let row = table::row(&op);
@@ -201,7 +203,7 @@ fn every_operator_has_a_correct_row() {
         let size = left.abs().max(1.0);
         assert!((left - right).abs() < 1e-13 * size, "{what}: forward {left} and reverse {right}");
     }
-    assert_eq!(seen, [true; 22], "operators without a test");
+    assert_eq!(seen, [true; 23], "operators without a test");
 }
 
 #[test]
@@ -230,6 +232,8 @@ fn operands_that_do_not_fit_are_refused() {
         (Op::Layer(None), vec![Matrix(3, 2), Vector(2), Vector(2)]),
         (Op::Layer(Some(Unary::Sqrt)), vec![Matrix(3, 2), Vector(2), Vector(3)]),
         (Op::MaxOf, vec![Matrix(2, 2)]),
+        (Op::Custom { op: crate::custom::testing::operator(), reverse: false }, vec![Vector(2)]),
+        (Op::Custom { op: crate::custom::testing::operator(), reverse: true }, vec![Vector(3)]),
     ] {
         let refused = table::row(&op).shape(&op, &operands).unwrap_err();
         assert!(refused.to_string().contains(table::row(&op).name), "{refused}");

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use luminal::prelude::{Graph, NodeIndex};
 
 use super::{Op, node, operands, order, table};
-pub(super) use crate::plan::text::{Indices, Numbers};
+pub(super) use crate::plan::text::{Custom, Indices, Numbers};
 
 /// The graph as text. Blocks are listed below the node they belong to.
 pub(crate) fn text(graph: &Graph) -> String {

@@ -43,6 +43,8 @@ struct Grower {
     vectors: Vec<Tensor>,
     /// Only functions with derivatives everywhere.
     smooth: bool,
+    /// Also an operator that somebody else computes, which has no second derivatives.
+    operators: bool,
 }
 
 impl Grower {
@@ -123,6 +125,12 @@ impl Grower {
         let len = Self::len(x);
         let smooth = if self.smooth { 14 } else { 17 };
         let new = match self.random.below(smooth) {
+            _ if self.operators && self.random.below(6) == 0 => {
+                let op = crate::custom::testing::operator();
+                let (x, y) = (self.fitted(x, 2), self.fitted(y, 1));
+                let operands = self.push(Op::Concat, &[x, y]);
+                self.push(Op::Custom { op, reverse: false }, &[operands])
+            }
             0 => {
                 let functions = [Unary::Tanh, Unary::Sin, Unary::Neg, Unary::Gelu, Unary::Sigmoid];
                 let f = functions[self.random.below(5) as usize];
@@ -204,10 +212,16 @@ impl Grower {
     }
 }
 
+/// What is derived of a graph; of operators that somebody else computes there are no second derivatives.
+fn entries(operators: bool) -> &'static [Entry] {
+    let all = &[Entry::Eval, Entry::Jvp, Entry::Vjp, Entry::Hvp];
+    if operators { &all[..3] } else { all }
+}
+
 /// A random function of 12 states and 60 params.
-fn grow(seed: u64, steps: usize, smooth: bool) -> (Graph, Shape) {
+fn grow(seed: u64, steps: usize, smooth: bool, operators: bool) -> (Graph, Shape) {
     let random = Random(seed);
-    let mut g = Grower { graph: Graph::new(), random, vectors: Vec::new(), smooth };
+    let mut g = Grower { graph: Graph::new(), random, vectors: Vec::new(), smooth, operators };
     let input = |buffer, offset, len| Op::Input { buffer, offset, dims: Dims::Vector(len) };
     for op in [
         input(Buffer::Time, 0, 1),
@@ -333,12 +347,16 @@ proptest! {
 
     /// After every pass luminal computes the same, and so does the plan.
     #[test]
-    fn passes_and_plans_keep_what_a_graph_computes(seed: u64, steps in 1usize..25) {
-        let (graph, shape) = grow(seed, steps, false);
+    fn passes_and_plans_keep_what_a_graph_computes(
+        seed: u64,
+        steps in 1usize..25,
+        operators: bool,
+    ) {
+        let (graph, shape) = grow(seed, steps, false, operators);
         let (plans, hessian) = planned(&graph, shape);
         let text = text(&graph);
         let inputs = inputs(seed, shape);
-        for entry in [Entry::Eval, Entry::Jvp, Entry::Vjp, Entry::Hvp] {
+        for &entry in entries(operators) {
             // What comes out of differentiation is compared with what the later passes make of it.
             let mut before: Option<(String, Vec<f64>)> = (entry == Entry::Eval).then(|| {
                 ("built".into(), flat(&execute(parse(&text).unwrap(), shape, &inputs)))
@@ -369,8 +387,8 @@ proptest! {
 
     /// Forward and reverse products agree, second derivatives are symmetric.
     #[test]
-    fn derivatives_agree_with_each_other(seed: u64, steps in 1usize..25) {
-        let (graph, shape) = grow(seed, steps, false);
+    fn derivatives_agree_with_each_other(seed: u64, steps in 1usize..25, operators: bool) {
+        let (graph, shape) = grow(seed, steps, false, operators);
         let (plans, hessian) = planned(&graph, shape);
         let a = inputs(seed, shape);
         let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
@@ -383,6 +401,9 @@ proptest! {
         let size = flat(&reverse).iter().fold(1.0f64, |m, x| m.max(x.abs()));
         prop_assert!((left - right).abs() < 1e-11 * size, "{left} and {right}\n{}", text(&graph));
 
+        if operators {
+            return Ok(());
+        }
         let b = ReferenceInputs { along: inputs(!seed, shape).along, ..a.clone() };
         let (ha, hb) = (
             interpreted(&plans, &hessian, Entry::Hvp, &a).gradient,
@@ -396,8 +417,8 @@ proptest! {
 
     /// The pattern holds every entry that is not 0, and coloured products give the dense matrix.
     #[test]
-    fn sparse_jacobians_are_the_dense_ones(seed: u64, steps in 1usize..25) {
-        let (graph, shape) = grow(seed, steps, false);
+    fn sparse_jacobians_are_the_dense_ones(seed: u64, steps in 1usize..25, operators: bool) {
+        let (graph, shape) = grow(seed, steps, false, operators);
         let (plans, hessian) = planned(&graph, shape);
         let a = inputs(seed, shape);
         let kernel = Interpreter::new(plans.clone());
@@ -424,7 +445,7 @@ proptest! {
     /// Second derivatives are those of the reverse product (differences, extrapolated).
     #[test]
     fn second_derivatives_agree_with_differences(seed: u64, steps in 1usize..15) {
-        let (graph, shape) = grow(seed, steps, true);
+        let (graph, shape) = grow(seed, steps, true, false);
         let (plans, hessian) = planned(&graph, shape);
         let a = inputs(seed, shape);
         let gradient = |h: f64| {
@@ -448,12 +469,12 @@ proptest! {
     }
 
     #[test]
-    fn graphs_read_back_as_they_are(seed: u64, steps in 1usize..25) {
-        let (graph, shape) = grow(seed, steps, false);
+    fn graphs_read_back_as_they_are(seed: u64, steps in 1usize..25, operators: bool) {
+        let (graph, shape) = grow(seed, steps, false, operators);
         let again = parse(&text(&graph)).unwrap();
         prop_assert!(same(&graph, &again));
         prop_assert_eq!(text(&again), text(&graph));
-        for entry in [Entry::Eval, Entry::Jvp, Entry::Vjp, Entry::Hvp] {
+        for &entry in entries(operators) {
             let mut derived = parse(&text(&graph)).unwrap();
             derive(&mut derived, entry, &mut |_, graph| {
                 assert_eq!(super::text(&parse(&super::text(graph)).unwrap()), super::text(graph));
@@ -469,7 +490,7 @@ proptest! {
         seed: u64,
         edits in prop::collection::vec((any::<prop::sample::Index>(), 0..6u8, "[ -~]{0,4}"), 1..5),
     ) {
-        let (graph, shape) = grow(seed, 6, false);
+        let (graph, shape) = grow(seed, 6, false, true);
         let mut text = text(&graph);
         for (place, kind, piece) in edits {
             let starts: Vec<usize> = text.char_indices().map(|(i, _)| i).collect();

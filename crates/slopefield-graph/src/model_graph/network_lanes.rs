@@ -180,6 +180,28 @@ impl ModelGraph<'_> {
                 graph::slice(&mut self.graph, whole, start * lanes, elements * lanes)
             }
             NetworkOp::Reshape => self.for_lanes(operands[0], lanes),
+            NetworkOp::Custom => {
+                let lengths = operands.iter().map(|o| o.dims.len() as u32);
+                let bound = network::bound(name, lengths, elements)
+                    .map_err(|message| LowerError::Operator { message })?;
+                let op = Op::Custom { op: bound, reverse: false };
+                let parts: Vec<Tensor> =
+                    operands.iter().map(|o| self.for_lanes(*o, lanes)).collect();
+                // All operands, element by element; code takes them lane by lane.
+                let all = graph::concat(&mut self.graph, &parts);
+                let inputs = bound.sizes(false).0;
+                let results: Vec<Tensor> = (0..lanes)
+                    .map(|l| {
+                        let own = (0..inputs).map(|e| e * lanes + l).collect();
+                        let own = graph::push(&mut self.graph, Op::Gather(own), &[all]);
+                        graph::push(&mut self.graph, op.clone(), &[own])
+                    })
+                    .collect();
+                let joined = graph::concat(&mut self.graph, &results);
+                let table =
+                    (0..elements).flat_map(|e| (0..lanes).map(move |l| l * elements + e)).collect();
+                graph::push(&mut self.graph, Op::Gather(table), &[joined])
+            }
             NetworkOp::Unary(f) => {
                 let x = self.for_lanes(operands[0], lanes);
                 composed::each(&mut self.graph, elements * lanes, &[x], |b, v| b.unary(f, v[0]))
@@ -209,7 +231,7 @@ impl ModelGraph<'_> {
 
     /// The elements of a value that a table names, for all lanes.
     fn rearranged(&mut self, x: Batched, elements: &[u32], lanes: u32) -> Tensor {
-        let flat = self.flat(x.value);
+        let flat = super::flat(&mut self.graph, x.value);
         let in_order = elements.iter().zip(0..).all(|(e, i)| *e == i);
         if in_order && elements.len() == x.dims.len() && (x.per_lane || lanes == 1) {
             return flat;
@@ -217,16 +239,6 @@ impl ModelGraph<'_> {
         let place = |e: u32, l: u32| if x.per_lane { e * lanes + l } else { e };
         let table = elements.iter().flat_map(|e| (0..lanes).map(move |l| place(*e, l))).collect();
         graph::push(&mut self.graph, Op::Gather(table), &[flat])
-    }
-
-    fn flat(&mut self, x: Tensor) -> Tensor {
-        match x.dims {
-            Dims::Vector(_) => x,
-            Dims::Matrix(..) => {
-                let dims = Dims::Vector(x.dims.len() as u32);
-                graph::push(&mut self.graph, Op::Reshape(dims), &[x])
-            }
-        }
     }
 
     /// `A x` in every lane; either or both may differ from lane to lane. `place` is where the factor

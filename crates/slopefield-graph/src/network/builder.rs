@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 
 use super::ops::NetworkOp;
-use super::{Init, NetworkError, NetworkGraph, Node, NodeId};
+use super::{Init, NetworkError, NetworkGraph, Node, NodeId, bound};
+use crate::custom::{self, CustomOp};
 use crate::graph::Dims;
 
 /// Bounds on recorded networks.
@@ -161,6 +162,22 @@ impl NetworkBuilder {
         self.push(Node::Op { op: name.into(), inputs: inputs.to_vec(), attributes }, shape)
     }
 
+    /// The operator that a node is ([`crate::custom`]), with its code; `None` for other nodes.
+    ///
+    /// # Errors
+    /// One sentence that says why its code is not there, or how it is not what it says.
+    pub fn bind_operator(&self, node: NodeId) -> Result<Option<&'static CustomOp>, NetworkError> {
+        let Some(Node::Op { op, inputs, .. }) = self.nodes.get(node as usize) else {
+            return Ok(None);
+        };
+        if !op.starts_with(custom::PREFIX) {
+            return Ok(None);
+        }
+        let length = |node: NodeId| self.shapes[node as usize].len() as u32;
+        let bound = bound(op, inputs.iter().map(|i| length(*i)), length(node));
+        bound.map(Some).or_else(error)
+    }
+
     /// The shape of a node: one or two sizes.
     #[must_use]
     pub fn shape(&self, node: NodeId) -> Option<Vec<u32>> {
@@ -237,6 +254,27 @@ impl NetworkGraph {
         let gradient = builder.gradient(self.output, builder.input())?;
         builder.output(gradient)?;
         builder.finish()
+    }
+
+    /// Names of the operators in it that plugins compute ([`crate::custom`]), one for each use.
+    pub fn operators(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().filter_map(|node| match node {
+            Node::Op { op, .. } => op.strip_prefix(custom::PREFIX),
+            _ => None,
+        })
+    }
+
+    /// These operators with their code.
+    ///
+    /// # Errors
+    /// One sentence about the first whose code is not there, or not what it says.
+    pub fn bind_operators(&self) -> Result<Vec<&'static CustomOp>, NetworkError> {
+        if self.operators().next().is_none() {
+            return Ok(Vec::new());
+        }
+        let builder = self.replay()?;
+        let nodes = 0..builder.nodes.len() as NodeId;
+        nodes.filter_map(|node| builder.bind_operator(node).transpose()).collect()
     }
 
     /// Checks a graph that did not come from a builder, by building it again.

@@ -4,7 +4,8 @@
 //! output `u32`. A node is a tag byte (0 input, 1 weights, 2 constant, 3 op) and its fields; texts
 //! and lists carry their length as `u32`. Nothing follows the output.
 //!
-//! Version 1 has the ops of op set 1 and the first seven initial distributions; version 2 has all.
+//! Version 1 has the ops of op set 1 and the first seven initial distributions; version 2 has all ops of
+//! the table and all distributions; version 3 has operators that plugins compute too.
 //! A network is written in the oldest version that can hold it, so that programs that know only
 //! that one read it.
 //!
@@ -15,7 +16,7 @@ use super::ops::NetworkOp;
 use super::{Init, NetworkBuilder, NetworkError, NetworkGraph, Node};
 
 /// Version written by [`encode`] and the newest that can be read.
-pub const FORMAT_VERSION: u16 = 2;
+pub const FORMAT_VERSION: u16 = 3;
 
 const MAGIC: &[u8; 4] = b"SLFN";
 
@@ -85,6 +86,9 @@ pub fn encode(network: &NetworkGraph) -> Vec<u8> {
 
 /// The oldest version that can hold a network.
 fn version(network: &NetworkGraph) -> u16 {
+    if network.operators().next().is_some() {
+        return 3;
+    }
     let is_new = network.nodes.iter().any(|node| match node {
         Node::Op { op, .. } => NetworkOp::named(op).is_some_and(|op| op.since() > 1),
         Node::Param { init, .. } => {

@@ -205,7 +205,9 @@ fn reverse(b: &mut NetworkBuilder, at: &Applied, k: usize, g: NodeId) -> Part {
         }
         // Their matrices of derivatives are symmetric.
         (NetworkOp::Softmax | NetworkOp::LayerNorm, _) => normalised(b, at, g)?,
-        (NetworkOp::Interpolate | NetworkOp::InterpolateCubic, _) => return refused(&at.name),
+        (NetworkOp::Interpolate | NetworkOp::InterpolateCubic | NetworkOp::Custom, _) => {
+            return refused(&at.name);
+        }
         (NetworkOp::Reshape, _) => {
             let dims = b.shape(operand).unwrap_or_default();
             b.reshaped(g, &dims)?
@@ -242,7 +244,7 @@ fn forward(b: &mut NetworkBuilder, at: &Applied, moves: &[Option<NodeId>]) -> Pa
                         b.op("dot", &[chosen, tangent], &[])?
                     }
                     NetworkOp::Softmax | NetworkOp::LayerNorm => normalised(b, at, tangent)?,
-                    NetworkOp::Interpolate | NetworkOp::InterpolateCubic => {
+                    NetworkOp::Interpolate | NetworkOp::InterpolateCubic | NetworkOp::Custom => {
                         return refused(&at.name);
                     }
                     // Linear in each operand.

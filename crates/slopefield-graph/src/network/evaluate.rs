@@ -4,6 +4,7 @@ use slopefield_lang::{Binary, Unary};
 
 use super::ops::{LAYER_NORM_EPSILON, NetworkOp, indices, one};
 use super::{NetworkGraph, Node};
+use crate::custom::{self, CustomOp};
 
 impl NetworkGraph {
     /// Number of weights, over all tensors.
@@ -22,6 +23,8 @@ impl NetworkGraph {
 
     /// The output for given weights (all tensors one after the other) and input. Slow and
     /// allocating: for showing values and for tests.
+    ///
+    /// What needs an operator whose code nobody has ([`crate::custom`]) is NaN.
     ///
     /// # Panics
     /// When a length is wrong, or the graph did not come from a [`super::NetworkBuilder`].
@@ -110,8 +113,26 @@ fn apply(name: &str, operands: &[&[f64]], attributes: &[(String, Vec<i64>)]) -> 
             operands[0].iter().flat_map(|a| operands[1].iter().map(move |b| a * b)).collect()
         }
         Some(NetworkOp::Reshape) => operands[0].to_vec(),
+        Some(NetworkOp::Custom) => {
+            let mut result = vec![f64::NAN; one(name, attributes, "len").unwrap_or(0) as usize];
+            let lengths = operands.iter().map(|o| o.len() as u32);
+            if let Ok(op) = bound(name, lengths, result.len() as u32) {
+                op.run(false, &operands.concat(), &mut result);
+            }
+            result
+        }
         None => panic!("`{name}` is not a network op"),
     }
+}
+
+/// The operator that an op of this name is, for operands of these lengths.
+pub(crate) fn bound(
+    name: &str,
+    lengths: impl Iterator<Item = u32>,
+    outputs: u32,
+) -> Result<&'static CustomOp, String> {
+    let lengths: Vec<u32> = lengths.collect();
+    custom::bind(name.strip_prefix(custom::PREFIX).unwrap_or(name), &lengths, outputs)
 }
 
 fn extreme(op: Binary, x: &[f64]) -> f64 {

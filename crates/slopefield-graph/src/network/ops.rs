@@ -4,6 +4,7 @@
 
 use slopefield_lang::{Binary, Unary};
 
+use crate::custom;
 use crate::function;
 use crate::graph::Dims;
 
@@ -36,6 +37,8 @@ pub(crate) enum NetworkOp {
     LayerNorm,
     Interpolate,
     InterpolateCubic,
+    /// One that somebody else computes; its name is not in the table.
+    Custom,
 }
 
 /// Element-wise functions of two tensors that networks may use; comparison and logic are left out.
@@ -112,7 +115,11 @@ impl NetworkOp {
             ELEMENT_WISE.contains(&op).then_some(NetworkOp::Binary(op))
         };
         let function = || Unary::from_name(name).map(NetworkOp::Unary);
-        structural.or_else(element_wise).or_else(function)
+        let custom = || {
+            let known = name.strip_prefix(custom::PREFIX).and_then(custom::parts);
+            known.map(|_| NetworkOp::Custom)
+        };
+        structural.or_else(element_wise).or_else(function).or_else(custom)
     }
 
     /// The op set that brought it.
@@ -136,6 +143,7 @@ impl NetworkOp {
             NetworkOp::Reshape => &["dims"],
             NetworkOp::Gather => &["indices"],
             NetworkOp::ScatterAdd => &["indices", "len"],
+            NetworkOp::Custom => &["len"],
             _ => &[],
         };
         for (i, (attribute, _)) in attributes.iter().enumerate() {
@@ -167,6 +175,24 @@ impl NetworkOp {
                 }
             }
             (NetworkOp::MaxOf | NetworkOp::MinOf, [Dims::Vector(_)]) => Ok(Dims::Vector(1)),
+            (NetworkOp::Custom, [_, ..]) => {
+                let len = one(name, attributes, "len")?;
+                let total: usize = operands.iter().map(|o| o.len()).sum();
+                if total > custom::MOST_INPUTS as usize {
+                    return Err(format!(
+                        "`{name}` of {total} elements; the limit is {}",
+                        custom::MOST_INPUTS
+                    ));
+                }
+                if (1..=custom::MOST_OUTPUTS).contains(&len) {
+                    Ok(Dims::Vector(len))
+                } else {
+                    Err(format!(
+                        "`len` of `{name}` is {len}; it is between 1 and {}",
+                        custom::MOST_OUTPUTS
+                    ))
+                }
+            }
             (NetworkOp::Softmax | NetworkOp::LayerNorm, [Dims::Vector(n)]) => Ok(Dims::Vector(*n)),
             (
                 NetworkOp::Interpolate | NetworkOp::InterpolateCubic,
@@ -232,6 +258,7 @@ impl NetworkOp {
     fn takes(self) -> &'static str {
         match self {
             NetworkOp::Unary(_) => "one tensor",
+            NetworkOp::Custom => "one tensor or more",
             NetworkOp::Binary(_) => "two tensors of one shape, or one and a vector of length 1",
             _ => STRUCTURAL.iter().find(|row| row.1 == self).map_or("", |row| row.2),
         }

@@ -9,6 +9,7 @@ use super::{
     BinaryOp, Body, BodyInstruction, Entry, Instruction, LaneInput, LaneOutput, Plan, PlanError,
     Ref, UnaryOp, Value, limits,
 };
+use crate::custom::CustomOp;
 use crate::function;
 
 /// Why a text is not a plan.
@@ -171,6 +172,22 @@ pub(crate) fn binary(word: &str) -> Parsed<BinaryOp> {
 
 fn unknown(word: &str) -> String {
     format!("there is no operation `{}`", short(word))
+}
+
+/// An operator that somebody else computes, as `text::Custom` writes it. Its code has to be there.
+pub(crate) fn custom(words: &mut Words<'_>) -> Parsed<(&'static CustomOp, bool)> {
+    let name = words.next("the name of the operator")?;
+    let reverse = match words.next("`forward` or `reverse`")? {
+        "forward" => false,
+        "reverse" => true,
+        other => {
+            return Err(format!("`forward` or `reverse` was expected, not `{}`", short(other)));
+        }
+    };
+    let outputs = count(words)?;
+    let lengths = words.next("the lengths of the operands")?;
+    let lengths = lengths.split(',').map(whole).collect::<Parsed<Vec<u32>>>()?;
+    Ok((crate::custom::bind(name, &lengths, outputs)?, reverse))
 }
 
 /// What defines a value: shared by plans, bodies and blocks.
@@ -452,6 +469,10 @@ fn writing(dst: Ref, words: &mut Words<'_>) -> Parsed<Instruction> {
         "sum" if !add => {
             let src = next_place(words)?;
             Instruction::Sum { dst, src, len: count(words)? }
+        }
+        "custom" if !add => {
+            let (op, reverse) = custom(words)?;
+            Instruction::Custom { op, reverse, dst, src: next_place(words)? }
         }
         "dot" if !add => {
             let (a, b) = (next_place(words)?, next_place(words)?);

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::{Body, BodyInstruction, Buffer, Entry, Instruction, LaneInput, LaneOutput, Plan, Ref};
+use crate::custom::CustomOp;
 use crate::function::binary_name;
 
 /// Names of buffers in texts.
@@ -75,6 +76,22 @@ impl fmt::Display for Indices<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// An operator that somebody else computes: name, direction, elements of its result, lengths of its
+/// operands, `org.example.special@1.2.0/bessel forward x2 3,1`.
+pub(crate) struct Custom<'a> {
+    pub(crate) op: &'a CustomOp,
+    pub(crate) reverse: bool,
+}
+
+impl fmt::Display for Custom<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Custom { op, reverse } = *self;
+        let direction = if reverse { "reverse" } else { "forward" };
+        let lengths: Vec<String> = op.lengths().iter().map(u32::to_string).collect();
+        write!(f, "{} {direction} x{} {}", op.name(), op.outputs(), lengths.join(","))
     }
 }
 
@@ -152,6 +169,9 @@ fn write_instruction(
         Instruction::Each { body, count } => writeln!(f, "each body {body} x{count}"),
         Instruction::Sum { dst, src, len } => writeln!(f, "{dst} = sum {src} x{len}"),
         Instruction::Dot { dst, a, b, len } => writeln!(f, "{dst} = dot {a} {b} x{len}"),
+        Instruction::Custom { op, reverse, dst, src } => {
+            writeln!(f, "{dst} = custom {} {src}", Custom { op, reverse })
+        }
     }
 }
 

@@ -98,6 +98,7 @@ impl Instruction {
             Instruction::Each { .. } => "each",
             Instruction::Sum { .. } => "sum",
             Instruction::Dot { .. } => "dot",
+            Instruction::Custom { .. } => "custom",
         }
     }
 
@@ -182,6 +183,10 @@ impl Instruction {
             }
             Instruction::Dot { dst, a, b, len } => {
                 list.extend([put(dst, 1, false), read(a, long(len)), read(b, long(len))]);
+            }
+            Instruction::Custom { op, reverse, dst, src } => {
+                let (from, to) = op.sizes(reverse);
+                list.extend([put(dst, long(to), false), read(src, long(from))]);
             }
         }
     }

@@ -296,6 +296,12 @@ impl Walk<'_> {
                 let set = self.sets.union(a, b);
                 self.write(dst, set, false);
             }
+            Instruction::Custom { op, reverse, dst, src } => {
+                // What the code does with which operand is not known.
+                let (from, to) = op.sizes(reverse);
+                let set = self.all(src, from);
+                (0..to).for_each(|i| self.write(dst.plus(i), set, false));
+            }
             _ => {} // scalar instructions and loops, which are run above
         }
     }

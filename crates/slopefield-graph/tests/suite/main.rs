@@ -4,6 +4,7 @@
 
 mod activations;
 mod arrays;
+mod custom;
 mod diagnosis;
 mod models;
 mod network_derivatives;

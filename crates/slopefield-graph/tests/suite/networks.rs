@@ -391,8 +391,10 @@ fn damaged_encodings_are_refused_with_the_place() {
     assert_eq!(decode(b"SLF"), Err(DecodeError::NotANetwork));
     assert_eq!(decode(b"SQLite"), Err(DecodeError::NotANetwork));
     let mut newer = bytes.clone();
+    newer[4] = 4;
+    assert_eq!(decode(&newer), Err(DecodeError::TooNew { found: 4 }));
     newer[4] = 3;
-    assert_eq!(decode(&newer), Err(DecodeError::TooNew { found: 3 }));
+    assert!(matches!(decode(&newer), Err(DecodeError::Damaged { at: 4, .. })));
     // What only needs version 1 is written in version 1, and what needs version 2 says so.
     assert_eq!(bytes[4], 1);
     newer[4] = 2;

@@ -45,6 +45,12 @@ fn meaning(op: &Op, shapes: &[Dims], x: &[Vec<Twofold>]) -> Option<Vec<Twofold>>
         Op::Broadcast(dims) => vec![x[0][0]; dims.len()],
         Op::Concat => x.concat(),
         Op::Slice { start, len } => x[0][*start as usize..][..*len as usize].to_vec(),
+        // The one of these tests, whose sine is that of the language.
+        Op::Custom { reverse: false, .. } => {
+            let (a, b, c) = (x[0][0], x[0][1], x[0][2]);
+            vec![a.unary(Unary::Sin)? * c, b * b + a * c]
+        }
+        Op::Custom { .. } => return None,
         Op::Pad { before, after } => {
             let zeros = |n: u32| vec![Twofold::ZERO; n as usize];
             [zeros(*before), x[0].clone(), zeros(*after)].concat()
