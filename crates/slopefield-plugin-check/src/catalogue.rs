@@ -121,5 +121,6 @@ tests! {
     Network "network.finite" "Values are finite at ordinary inputs, for many initial weights." network::finite;
     Network "network.inputs-matter" "Every input and every weight tensor has an influence on the output." network::inputs_matter;
     Network "network.gradient" "Derivatives by inputs and weights agree with differences." network::gradient;
+    Network "network.operators" "Operators in native code have the derivatives they say, give the same bits on several threads, and write nothing but their results." network::operators;
     Network "network.compiled" "Compiled code gives the values of the plain evaluation of the graph." network::compiled_values;
 }

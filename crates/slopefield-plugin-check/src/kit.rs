@@ -24,6 +24,7 @@ pub(crate) const RUST: &[(&str, &str)] = files! {
     "kit/abi/src/split.rs" "abi/src/split.rs";
     "kit/abi/src/state_delays.rs" "abi/src/state_delays.rs";
     "kit/abi/src/step_vjp.rs" "abi/src/step_vjp.rs";
+    "kit/abi/src/custom.rs" "abi/src/custom.rs";
     "kit/sdk/src/border/definition.rs" "sdk/src/border/definition.rs";
     "kit/sdk/src/border/delays.rs" "sdk/src/border/delays.rs";
     "kit/sdk/src/border/graph.rs" "sdk/src/border/graph.rs";
@@ -32,6 +33,8 @@ pub(crate) const RUST: &[(&str, &str)] = files! {
     "kit/sdk/src/border/noise.rs" "sdk/src/border/noise.rs";
     "kit/sdk/src/border/problem.rs" "sdk/src/border/problem.rs";
     "kit/sdk/src/border/reversal.rs" "sdk/src/border/reversal.rs";
+    "kit/sdk/src/border/operator.rs" "sdk/src/border/operator.rs";
+    "kit/sdk/src/operator.rs" "sdk/src/operator.rs";
     "kit/sdk/src/border/segment.rs" "sdk/src/border/segment.rs";
     "kit/sdk/src/border/split.rs" "sdk/src/border/split.rs";
     "kit/sdk/src/border/tables.rs" "sdk/src/border/tables.rs";

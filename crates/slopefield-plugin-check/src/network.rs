@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::outcome::{Finding, passed, skipped, warning};
 use crate::raw::build_refused;
 use crate::solver::{default_value, doubt, option_trouble, refused_values};
+use slopefield_graph::custom::CustomOp;
 use slopefield_graph::network::{NetworkGraph, NetworkLibrary, OP_SET, encode};
 use slopefield_kernel::{Cotangent, Kernel, Point};
 use slopefield_lang::OptionValue;
@@ -324,6 +325,57 @@ pub(crate) fn gradient(cx: &Context) -> Finding {
         }
     }
     passed(format!("{checked} derivatives within {worst:.0e}, seed {}", cx.seed))
+}
+
+pub(crate) fn operators(cx: &Context) -> Finding {
+    /// Sets of points at which derivatives are compared with differences.
+    const SEEDS: u64 = 25;
+    /// Points at which several threads compute at once.
+    const AT_ONCE: usize = 200;
+    let mut all: Vec<&'static CustomOp> = Vec::new();
+    for size in SIZES {
+        let bound = build(cx, size, &[])?.bind_operators().map_err(|e| e.message)?;
+        bound.into_iter().for_each(|op| {
+            if !all.contains(&op) {
+                all.push(op)
+            }
+        });
+    }
+    if all.is_empty() {
+        return skipped("it has none");
+    }
+    let mut compared = 0;
+    for op in &all {
+        for seed in 0..SEEDS {
+            compared += op.check(cx.seed.wrapping_mul(SEEDS).wrapping_add(seed))?;
+        }
+    }
+    let mut random = cx.random("operators");
+    for op in &all {
+        for reverse in [false, true] {
+            let (from, to) = op.sizes(reverse);
+            let points: Vec<Vec<f64>> =
+                (0..AT_ONCE).map(|_| inputs(from as usize, &mut random)).collect();
+            let results = || -> Vec<u64> {
+                let mut result = vec![0.0; to as usize];
+                let of = |x: &Vec<f64>| {
+                    op.run(reverse, x, &mut result);
+                    // NaN is NaN.
+                    result.iter().map(|y| if y.is_nan() { 0 } else { y.to_bits() }).collect()
+                };
+                points.iter().map(of).collect::<Vec<Vec<u64>>>().concat()
+            };
+            let alone = results();
+            let others: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(results)).collect();
+                threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect()
+            });
+            if others.iter().any(|found| found.as_ref().ok() != Some(&alone)) {
+                return Err(format!("`{}` gives other bits on several threads at once", op.name()));
+            }
+        }
+    }
+    passed(format!("{} sizes, {compared} derivatives, seed {}", all.len(), cx.seed))
 }
 
 pub(crate) fn compiled_values(cx: &Context) -> Finding {

@@ -74,6 +74,13 @@ fn finds(repository: &Path, like: &Request, source: &str, test: &str, wanted: &[
             &["midpoint", "nan", "grows", "late", "drifts", "stale"][..],
             "\"f64\", \"step-vjp\", \"step-redo\"",
         ),
+        "operators" => (
+            &[
+                "cube", "pair", "fails", "wrong", "moody", "beside", "reads", "rough", "other",
+                "long",
+            ][..],
+            "",
+        ),
         _ => (
             &["compares", "odd", "noisy", "quiet", "onward"][..],
             "\"f64\", \"noise\", \"delays\", \"state-delays\"",
@@ -84,9 +91,14 @@ fn finds(repository: &Path, like: &Request, source: &str, test: &str, wanted: &[
          license = \"MIT\"\n[native]\nabi = \"1.0\"\n"
     );
     for id in solvers {
-        manifest += &format!(
-            "[[provides]]\nkind = \"solver\"\nid = \"{id}\"\nname = \"{id}\"\ncaps = [{caps}]\n"
-        );
+        manifest += &match source {
+            "operators" => {
+                format!("[[provides]]\nkind = \"network\"\nid = \"{id}\"\nname = \"{id}\"\n")
+            }
+            _ => format!(
+                "[[provides]]\nkind = \"solver\"\nid = \"{id}\"\nname = \"{id}\"\ncaps = [{caps}]\n"
+            ),
+        };
     }
     std::fs::write(place.path().join("plugin.toml"), manifest).expect("a file can be written");
     let request = Request {
@@ -135,6 +147,14 @@ fn faults_are_found(repository: &Path, like: &Request) {
         ("tall", Verdict::Failed, "max_degree is 1000000"),
     ];
     finds(repository, like, "segments", "solver.segments", &polynomials);
+    let operators = [
+        ("cube", Verdict::Passed, "derivatives, seed"),
+        ("pair", Verdict::Passed, "derivatives, seed"),
+        ("wrong", Verdict::Failed, "is wrong: its reverse gives"),
+        ("moody", Verdict::Failed, "of the same operands"),
+        ("beside", Verdict::Failed, "writes beside its result"),
+    ];
+    finds(repository, like, "operators", "network.operators", &operators);
     // One leaves the noise out, the other asks for that of another time.
     let noise =
         [("quiet", Verdict::Failed, "mean error"), ("noisy", Verdict::Failed, "not within")];

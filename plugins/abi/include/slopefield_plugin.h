@@ -520,6 +520,50 @@ typedef struct slf_network_factory {
   const void *(SLF_CALL *get_extension)(slf_str id);        /* [any] */
 } slf_network_factory;
 
+/* ---- operators in native code: extension of the network factory ---------------------------- */
+
+/* Valid for the life of the process. */
+typedef struct slf_custom_info {
+  uint32_t struct_size;
+  uint32_t reserved;
+  slf_str id; /* [a-z0-9-]+ */
+} slf_custom_info;
+
+/* Sizes that an operator is used with; valid during the call. */
+typedef struct slf_custom_shape {
+  uint32_t struct_size;
+  uint32_t n_operands;
+  const uint64_t *lengths; /* elements of each operand, one after the other in x */
+  uint64_t n_in;           /* their sum */
+  uint64_t n_out;          /* elements of the result */
+} slf_custom_shape;
+
+/* "slopefield.network.custom-op/1", what slf_network_factory.get_extension returns for it: functions of
+ * the plugin's own that its networks use like operations. build records one by
+ * slf_graph_builder.op with the name "custom:" and its id, one attribute "len" (the elements of
+ * the result, at most 256) and one operand or more.
+ *
+ * forward and reverse are called very often, on the processor only. They give the same bits for the same
+ * numbers, whatever was computed before; they write the whole result and nothing else; they neither
+ * allocate nor wait. What has no value is NaN; a status other than SLF_OK makes the whole result
+ * NaN. Before an operator is used the host compares reverse with differences of forward at random
+ * points, and refuses the network when it is wrong. No member is NULL. */
+typedef struct slf_custom_ops {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint32_t(SLF_CALL *count)(void);                         /* [any] */
+  const slf_custom_info *(SLF_CALL *info)(uint32_t index); /* [any] */
+  /* Whether the operator takes these sizes; if not, why. */
+  slf_status(SLF_CALL *check)(uint32_t index, const slf_custom_shape *shape,
+                              slf_error *err);             /* [any] */
+  /* y = f(x) */
+  slf_status(SLF_CALL *forward)(uint32_t index, const slf_custom_shape *shape, const double *x,
+                                double *y);                /* [any] */
+  /* grad[j] = sum over i of w[i] * (derivative of f[i] by x[j]) */
+  slf_status(SLF_CALL *reverse)(uint32_t index, const slf_custom_shape *shape, const double *x,
+                                const double *w, double *grad); /* [any] */
+} slf_custom_ops;
+
 #ifdef __cplusplus
 }
 #endif

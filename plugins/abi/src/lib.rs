@@ -13,6 +13,7 @@
 
 use core::ffi::{c_char, c_void};
 
+mod custom;
 mod delays;
 mod implicit;
 mod network;
@@ -24,6 +25,7 @@ mod split;
 mod state_delays;
 mod step_vjp;
 
+pub use custom::*;
 pub use delays::*;
 pub use implicit::*;
 pub use network::*;

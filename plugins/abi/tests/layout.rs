@@ -91,6 +91,9 @@ fn rust_layouts() -> Vec<Layout> {
         slf_step_redo { struct_size, reserved, redo }
         slf_segment { struct_size, basis, degree, reserved, coefficients }
         slf_dense_segment { struct_size, reserved, max_degree, segment }
+        slf_custom_info { struct_size, reserved, id }
+        slf_custom_shape { struct_size, n_operands, lengths, n_in, n_out }
+        slf_custom_ops { struct_size, reserved, count, info, check, forward, reverse }
     }
 }
 

@@ -60,6 +60,7 @@
 mod border;
 mod error;
 mod network;
+mod operator;
 mod options;
 mod solver;
 
@@ -69,15 +70,16 @@ pub use border::{
 };
 pub use error::Error;
 pub use network::{Init, Network, NetworkInfo, Node};
+pub use operator::{CustomOp, Operands};
 pub use options::{NoOptions, OptionSpec, OptionType, OptionValue, Options};
 pub use solver::{Caps, Config, Solver, SolverInfo, Step};
 
 /// Everything an author needs.
 pub mod prelude {
     pub use crate::{
-        Calculus, Caps, Config, Delays, Error, Graph, Implicit, Init, Level, Network, NetworkInfo,
-        NoOptions, Node, Noise, NoiseKind, Options, Pattern, Problem, Reversal, Segment, Solver,
-        SolverInfo, Split, Step, export_plugin, options,
+        Calculus, Caps, Config, CustomOp, Delays, Error, Graph, Implicit, Init, Level, Network,
+        NetworkInfo, NoOptions, Node, Noise, NoiseKind, Operands, Options, Pattern, Problem,
+        Reversal, Segment, Solver, SolverInfo, Split, Step, export_plugin, options,
     };
 }
 
@@ -102,15 +104,24 @@ pub enum Level {
 /// What [`export_plugin!`] expands to; not for direct use.
 #[doc(hidden)]
 pub mod export {
-    pub use crate::border::{Definition, NetworkEntry, Shared, SolverEntry, entry};
+    pub use crate::border::{Definition, NetworkEntry, OperatorEntry, Shared, SolverEntry, entry};
     pub use slopefield_plugin_abi as abi;
 }
 
-/// Exports the plugin: its id, and the types that implement [`Solver`] and [`Network`]. The
-/// version is that of the crate. Use it once, at the top of the crate.
+/// Exports the plugin: its id, and the types that implement [`Solver`] and [`Network`]; and, where its
+/// networks use some, `operators: [...]`, those that implement [`CustomOp`]. The version is that of the
+/// crate. Use it once, at the top of the crate.
 #[macro_export]
 macro_rules! export_plugin {
     (id: $id:literal, solvers: [$($solver:ty),* $(,)?], networks: [$($network:ty),* $(,)?] $(,)?) => {
+        $crate::export_plugin! {
+            id: $id, solvers: [$($solver),*], networks: [$($network),*], operators: []
+        }
+    };
+    (
+        id: $id:literal, solvers: [$($solver:ty),* $(,)?], networks: [$($network:ty),* $(,)?],
+        operators: [$($operator:ty),* $(,)?] $(,)?
+    ) => {
         #[doc(hidden)]
         #[allow(unsafe_code, reason = "an exported symbol is what makes the library a plugin")]
         const _: () = {
@@ -127,6 +138,11 @@ macro_rules! export_plugin {
                 fn networks() -> &'static [$crate::export::NetworkEntry] {
                     static ENTRIES: &[$crate::export::NetworkEntry] =
                         &[$($crate::export::NetworkEntry::of::<$network>()),*];
+                    ENTRIES
+                }
+                fn operators() -> &'static [$crate::export::OperatorEntry] {
+                    static ENTRIES: &[$crate::export::OperatorEntry] =
+                        &[$($crate::export::OperatorEntry::of::<$operator>()),*];
                     ENTRIES
                 }
                 fn shared() -> &'static $crate::export::Shared {

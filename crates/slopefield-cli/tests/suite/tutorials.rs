@@ -123,5 +123,5 @@ fn the_examples_in_other_languages() {
         stiff |= printed.lines().any(|l| l.starts_with("passed     solver.stiff"));
         checked += 1;
     }
-    assert!(stiff && checked == if fortran { 3 } else { 2 }, "{checked}");
+    assert!(stiff && checked == if fortran { 4 } else { 3 }, "{checked}");
 }

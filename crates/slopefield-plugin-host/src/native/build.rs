@@ -2,6 +2,7 @@
 //!
 //! A node handle of a plugin is the node's index plus 1, so that 0 means nothing.
 
+use super::custom::Operators;
 use super::library::NetworkEntry;
 use super::options::{c_options, spelled_options};
 use super::{borrow, error_buffer, error_text, read_text, write_error};
@@ -12,6 +13,7 @@ use slopefield_lang::OptionValue;
 use slopefield_plugin_abi as abi;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// Longest sequence of dimensions read from a plugin; the builder itself takes two.
 const MAX_RANK: u32 = 8;
@@ -27,6 +29,8 @@ struct Recorder {
     outputs: u32,
     scopes: Vec<String>,
     has_output: bool,
+    /// What the plugin computes itself.
+    operators: Arc<Operators>,
     /// The first refusal; it ends the build whatever the plugin then reports.
     refusal: Option<String>,
 }
@@ -56,6 +60,7 @@ pub(crate) fn build_network(
         outputs,
         scopes: Vec::new(),
         has_output: false,
+        operators: entry.operators.clone(),
         refusal: None,
     };
     let ctx = (&raw mut recorder).cast();
@@ -286,7 +291,14 @@ unsafe extern "C" fn op(
         }
         let attributes: Vec<(&str, &[i64])> =
             attributes.iter().map(|(key, values)| (key.as_str(), *values)).collect();
+        // Which plugin's it is, and of which version, the graph has to say.
+        let is_own = op.starts_with(abi::CUSTOM_PREFIX);
+        let op = if is_own { r.operators.name(&op)? } else { op };
         let node = r.builder.op(&op, &inputs, &attributes).map_err(|e| e.message)?;
+        if is_own {
+            // Code that is not what it says is told here, where the plugin can name the place.
+            r.builder.bind_operator(node).map_err(|e| e.message)?;
+        }
         // SAFETY: as above.
         unsafe { give(outs, node) }
     };
@@ -385,14 +397,18 @@ unsafe extern "C" fn op_supported(
     yes: *mut u32,
     err: *mut abi::slf_error,
 ) -> abi::slf_status {
-    let body = |_: &mut Recorder| {
+    let body = |r: &mut Recorder| {
         // SAFETY: text of the plugin.
         let op = unsafe { name(op, "the name of an op")? };
         if yes.is_null() || !yes.is_aligned() {
             return Err("the place for an answer is null".to_owned());
         }
+        let known = match op.starts_with(abi::CUSTOM_PREFIX) {
+            true => r.operators.name(&op).is_ok(),
+            false => NetworkBuilder::op_supported(&op),
+        };
         // SAFETY: a place of the plugin, not null.
-        unsafe { yes.write(u32::from(NetworkBuilder::op_supported(&op))) };
+        unsafe { yes.write(u32::from(known)) };
         Ok(())
     };
     // SAFETY: pointers of the plugin, as the interface promises.

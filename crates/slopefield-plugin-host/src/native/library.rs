@@ -1,5 +1,6 @@
 //! Loading a library and reading its tables.
 
+use super::custom::Operators;
 use super::{Image, MAX_JSON, MAX_NAME, error_buffer, error_text, read_table, read_text};
 use crate::PluginError;
 use crate::describe::{NetworkDescription, OptionDescription, SolverDescription};
@@ -9,7 +10,7 @@ use slopefield_plugin_abi as abi;
 use std::ffi::c_void;
 use std::path::{Path, PathBuf};
 use std::ptr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Most solvers or networks in one plugin.
 const MAX_COUNT: u32 = 200;
@@ -49,6 +50,8 @@ pub(crate) struct NetworkEntry {
     pub(crate) description: NetworkDescription,
     /// Every pointer is present.
     pub(super) table: abi::slf_network_factory,
+    /// Those of its plugin.
+    pub(super) operators: Arc<Operators>,
 }
 
 impl Library {
@@ -189,13 +192,16 @@ fn negotiate(
         networks: if networks.is_null() {
             Vec::new()
         } else {
-            read_networks(networks.cast(), &id).map_err(broken)?
+            read_networks(networks.cast(), (&id, &version)).map_err(broken)?
         },
         id,
         version,
         hash,
     };
     compare(manifest, &library).map_err(broken)?;
+    if let Some(network) = library.networks.first() {
+        network.operators.offer();
+    }
     Ok(library)
 }
 
@@ -399,9 +405,60 @@ unsafe fn extension<T: Copy>(
     unsafe { read_table(table.cast::<T>(), &format!("the table of {what}")) }
 }
 
+/// Operators of a plugin in native code, which its networks use.
+fn read_operators(
+    factory: &abi::slf_network_factory,
+    plugin: (&str, &str),
+) -> Result<Operators, String> {
+    let get = factory.get_extension.ok_or("a function of the network table is null")?;
+    // SAFETY: a function of the plugin, given text that lives for ever.
+    let table = unsafe { get(abi::slf_str::new(abi::CUSTOM_OPS)) };
+    if table.is_null() {
+        let none = abi::slf_custom_ops {
+            struct_size: size_of::<abi::slf_custom_ops>() as u32,
+            reserved: 0,
+            count: None,
+            info: None,
+            check: None,
+            forward: None,
+            reverse: None,
+        };
+        return Ok(Operators::new(plugin, Vec::new(), none));
+    }
+    // SAFETY: the table of this id has this type.
+    let table =
+        unsafe { read_table(table.cast::<abi::slf_custom_ops>(), "the table of operators")? };
+    let abi::slf_custom_ops {
+        count: Some(count),
+        info: Some(info),
+        check: Some(_),
+        forward: Some(_),
+        reverse: Some(_),
+        ..
+    } = table
+    else {
+        return Err("a function of the table of operators is null".to_owned());
+    };
+    // SAFETY: a function of the plugin without arguments.
+    let count = check_count(unsafe { count() }, "operators")?;
+    let mut ids: Vec<String> = Vec::new();
+    for index in 0..count {
+        // SAFETY: a function of the plugin, given an index in range.
+        let raw = unsafe { info(index) };
+        // SAFETY: the plugin returned its description.
+        let raw = unsafe { read_table(raw, "an operator's description")? };
+        let id = local_id(raw.id)?;
+        if ids.contains(&id) {
+            return Err(format!("the operator `{id}` is listed twice"));
+        }
+        ids.push(id);
+    }
+    Ok(Operators::new(plugin, ids, table))
+}
+
 fn read_networks(
     table: *const abi::slf_network_factory,
-    plugin: &str,
+    (plugin, version): (&str, &str),
 ) -> Result<Vec<NetworkEntry>, String> {
     // SAFETY: the plugin returned its table for this factory id.
     let table = unsafe { read_table(table, "the network table")? };
@@ -413,6 +470,7 @@ fn read_networks(
     }
     // SAFETY: a function of the plugin without arguments.
     let count = check_count(unsafe { count() }, "networks")?;
+    let operators = Arc::new(read_operators(&table, (plugin, version))?);
     let mut out: Vec<NetworkEntry> = Vec::new();
     for index in 0..count {
         // SAFETY: a function of the plugin, given an index in range.
@@ -432,6 +490,7 @@ fn read_networks(
                 options: options(raw.options_json, &id)?,
             },
             table,
+            operators: operators.clone(),
         });
     }
     Ok(out)

@@ -9,6 +9,7 @@
 
 mod build;
 mod callbacks;
+mod custom;
 mod delays;
 mod image;
 mod implicit;

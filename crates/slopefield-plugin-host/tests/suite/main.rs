@@ -14,6 +14,7 @@ mod log;
 mod networks;
 mod networks_extra;
 mod noise;
+mod operators;
 mod segments;
 mod solvers;
 mod split;

@@ -1,5 +1,6 @@
 //! The author's types without their types: what the C functions work with.
 
+use super::operator::OperatorEntry;
 use super::{Graph, Problem, Reversal, Segment};
 use crate::{Config, Error, Network, OptionSpec, OptionValue, Options, Solver, Step};
 use slopefield_plugin_abi as abi;
@@ -15,6 +16,10 @@ pub trait Definition: 'static {
     fn solvers() -> &'static [SolverEntry];
     /// Its networks.
     fn networks() -> &'static [NetworkEntry];
+    /// Its operators in native code.
+    fn operators() -> &'static [OperatorEntry] {
+        &[]
+    }
     /// Where the tables made at run time live.
     fn shared() -> &'static Shared;
 }
@@ -27,6 +32,7 @@ pub struct Shared {
 pub(super) struct Infos {
     pub(super) solvers: Vec<abi::slf_solver_info>,
     pub(super) networks: Vec<abi::slf_network_info>,
+    pub(super) operators: Vec<abi::slf_custom_info>,
 }
 
 // SAFETY: the raw pointers inside are to text that lives as long as the process and never changes.
@@ -45,6 +51,7 @@ impl Shared {
         self.infos.get_or_init(|| Infos {
             solvers: P::solvers().iter().map(SolverEntry::info).collect(),
             networks: P::networks().iter().map(NetworkEntry::info).collect(),
+            operators: P::operators().iter().map(OperatorEntry::info).collect(),
         })
     }
 }

@@ -176,6 +176,13 @@ impl<'a> Graph<'a> {
         Ok(dims.iter().map(|&d| d.max(0) as usize).collect())
     }
 
+    /// An operator of this plugin ([`CustomOp`](crate::CustomOp)), by its id: of one operand or more, with
+    /// a vector of `len` elements as result. Its derivatives are compared with differences at once.
+    pub fn custom(&mut self, id: &str, operands: &[Node], len: usize) -> Result<Node, Error> {
+        let len = i64::try_from(len).map_err(|_| Error::argument("the result is too long"))?;
+        self.op(&format!("{}{id}", abi::CUSTOM_PREFIX), operands, &[("len", &[len])])
+    }
+
     /// Declares the output vector; exactly once.
     pub fn output(&mut self, name: &str, node: Node) -> Result<(), Error> {
         let f = self.raw.output.ok_or_else(missing)?;

@@ -11,6 +11,7 @@ mod delays;
 mod graph;
 mod implicit;
 mod noise;
+mod operator;
 mod problem;
 mod reversal;
 mod segment;
@@ -22,6 +23,7 @@ pub use delays::Delays;
 pub use graph::Graph;
 pub use implicit::{Implicit, Pattern};
 pub use noise::{Calculus, Noise, NoiseKind};
+pub use operator::OperatorEntry;
 pub use problem::Problem;
 pub use reversal::Reversal;
 pub use segment::Segment;
@@ -79,6 +81,11 @@ unsafe fn guarded(
             abi::SLF_ERR_PANIC
         }
     }
+}
+
+/// Runs a function that has no status to report; a panic gives `otherwise`.
+fn quiet<R>(otherwise: R, body: impl FnOnce() -> R) -> R {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
 }
 
 fn panic_text(payload: &(dyn Any + Send)) -> &str {

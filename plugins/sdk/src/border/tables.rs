@@ -1,14 +1,15 @@
 //! The C functions that the host calls.
 
 use super::definition::{Definition, RawConfig, Running};
+use super::operator::Operators;
 use super::{
-    Graph, HOST, Problem, Reversal, Segment, guarded, host_log, slice, slice_mut, text, write_error,
+    Graph, HOST, Problem, Reversal, Segment, guarded, host_log, quiet, slice, slice_mut, text,
+    write_error,
 };
 use crate::{Error, Level, OptionValue};
 use slopefield_plugin_abi as abi;
 use std::ffi::c_void;
 use std::mem::offset_of;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::Ordering;
@@ -111,13 +112,8 @@ impl<P: Definition> Tables<P> {
         count: Some(network_count::<P>),
         info: Some(network_info::<P>),
         build: Some(build::<P>),
-        get_extension: Some(no_extension),
+        get_extension: Some(network_extension::<P>),
     };
-}
-
-/// Runs a function that has no status to report; a panic gives `otherwise`.
-fn quiet<R>(otherwise: R, body: impl FnOnce() -> R) -> R {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
 }
 
 unsafe extern "C" fn get_factory<P: Definition>(id: abi::slf_str) -> *const c_void {
@@ -137,8 +133,16 @@ unsafe extern "C" fn get_factory<P: Definition>(id: abi::slf_str) -> *const c_vo
 
 unsafe extern "C" fn shutdown() {}
 
-unsafe extern "C" fn no_extension(_id: abi::slf_str) -> *const c_void {
-    ptr::null()
+unsafe extern "C" fn network_extension<P: Definition>(id: abi::slf_str) -> *const c_void {
+    quiet(ptr::null(), || {
+        // SAFETY: text from the host, used during the call only.
+        match unsafe { text(id) } {
+            Ok(abi::CUSTOM_OPS) if !P::operators().is_empty() => {
+                ptr::from_ref(Operators::<P>::TABLE).cast()
+            }
+            _ => ptr::null(),
+        }
+    })
 }
 
 unsafe extern "C" fn solver_extension<P: Definition>(id: abi::slf_str) -> *const c_void {
