@@ -28,6 +28,8 @@ const LONGEST_TRIAL: Duration = Duration::from_secs(2);
 /// The implicit method of training: its steps can be differentiated, and it factors sparse
 /// matrices where they are sparse.
 const STIFF: &str = "rodas5p";
+/// The one of systems without second derivatives, which the reverse of [`STIFF`] needs.
+const STIFF_UNCURVED: &str = "kencarp4";
 /// An implicit method is taken when the explicit one needs more than so many times its time.
 const CLEARLY_FASTER: f64 = 2.0;
 
@@ -50,9 +52,17 @@ pub(crate) fn solver(
     if at_rest(problem) {
         return (planned.method, "nothing is solved over time: all data are steady states".into());
     }
+    let curved = model.rhs.structure().hessian.is_some();
+    if planned.method == STIFF && !curved {
+        // Systems with algebraic equations, of a size that Radau bears, delays among them.
+        let why = "an operator of a plugin has no second derivatives, which gradients through Rodas5P need";
+        return ("radau".into(), format!("Radau: {why}; otherwise {}", planned.reason));
+    }
     if planned.method != "tsit5" || model.rhs.structure().delays.is_some() {
         return (planned.method, planned.reason);
     }
+    let (stiff_method, title) =
+        if curved { (STIFF, "Rodas5P") } else { (STIFF_UNCURVED, "KenCarp4") };
     let cases = Case::over_time(model, problem);
     let explicit = |reason: String| ("tsit5".to_owned(), format!("Tsit5: {reason}"));
     let found = match trial(&mut Switching::new(), &problem.settings, &cases) {
@@ -74,7 +84,7 @@ pub(crate) fn solver(
         let run = trial(&mut *stepper, &problem.settings, &cases).ok()?;
         run.whole.then_some(run)
     };
-    match (timed("tsit5"), timed(STIFF)) {
+    match (timed("tsit5"), timed(stiff_method)) {
         (explicit_run, Some(implicit)) => {
             let (slow, faster) = match &explicit_run {
                 Some(run) => (
@@ -85,18 +95,18 @@ pub(crate) fn solver(
             };
             if slow > CLEARLY_FASTER {
                 let reason = format!(
-                    "Rodas5P: the trial solve at the start values was {sentence}; {faster}, Rodas5P {}",
+                    "{title}: the trial solve at the start values was {sentence}; {faster}, {title} {}",
                     implicit.stats.accepted
                 );
-                return (STIFF.into(), reason);
+                return (stiff_method.into(), reason);
             }
             explicit(format!(
-                "the trial solve at the start values was {sentence}, but a solve with Rodas5P was not \
+                "the trial solve at the start values was {sentence}, but a solve with {title} was not \
                  clearly faster"
             ))
         }
         (_, None) => explicit(format!(
-            "the trial solve at the start values was {sentence}, but Rodas5P did not come to the end"
+            "the trial solve at the start values was {sentence}, but {title} did not come to the end"
         )),
     }
 }

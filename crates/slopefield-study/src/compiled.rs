@@ -45,6 +45,10 @@ pub struct CompiledModel {
     outputs: [Arc<dyn Kernel>; 2],
 }
 
+/// Products with second derivatives: of the initial values, and of the observations in each experiment where
+/// inputs drive the model, otherwise once.
+pub type Curvatures = (Arc<dyn HessianProduct>, Vec<Arc<dyn HessianProduct>>);
+
 /// The functions of a model that depend on inputs.
 pub struct DrivenFunctions {
     /// Right-hand side, with the rest of the system in its structure.
@@ -232,10 +236,21 @@ impl CompiledModel {
 
     /// Products with second derivatives of the initial values and, for each of the `signals` that drive
     /// inputs, of the observations; of a model without inputs the latter once. Compiled at their first use.
-    pub fn second_derivatives(
-        &self,
-        signals: &[Arc<Signals>],
-    ) -> (Arc<dyn HessianProduct>, Vec<Arc<dyn HessianProduct>>) {
+    ///
+    /// # Errors
+    /// [`StudyError::Compile`] where an operator of a plugin takes part in these, the equations or what
+    /// events change, since it has none.
+    pub fn second_derivatives(&self, signals: &[Arc<Signals>]) -> Result<Curvatures, StudyError> {
+        let functions = [ModelFunction::Initial, ModelFunction::Rhs, ModelFunction::Observe];
+        let others = self.lowered.others.iter().map(|(function, _)| *function);
+        let operator = functions.into_iter().chain(others).find_map(|f| self.lowered.operator(f));
+        if let Some(operator) = operator {
+            return Err(StudyError::Compile(format!(
+                "the loss has no exact second derivatives, because the operator `{}` of a plugin has \
+                 none; `slopefield uncertainty` takes differences of its gradient instead",
+                operator.name()
+            )));
+        }
         let of = |function, shape| {
             crate::system::second_derivatives(&self.model, &self.lowered, function, shape)
         };
@@ -249,7 +264,7 @@ impl CompiledModel {
             true => vec![Arc::clone(&observe)],
             false => driven.collect(),
         };
-        (of(ModelFunction::Initial, self.initial.shape()), all)
+        Ok((of(ModelFunction::Initial, self.initial.shape()), all))
     }
 
     /// Refuses a model whose inputs have no data.

@@ -1,6 +1,7 @@
 //! From a resolved study and a compiled model to the problem that training solves.
 
 use crate::choice::{self, Decided};
+use crate::compiled::Curvatures;
 use crate::file::TrainingFile;
 use crate::gradient::Route;
 use crate::resolve::{Experiment, Resolved, resolve};
@@ -8,7 +9,7 @@ use crate::system::undelayed;
 use crate::{Choice, CompiledModel, Solvers, StudyError, StudyFile, TableData, error::Problem};
 use slopefield_adjoint::{GradientMethod, STEADY, SteadyRows};
 use slopefield_graph::network::NetworkLibrary;
-use slopefield_kernel::{HessianProduct, Kernel};
+use slopefield_kernel::Kernel;
 use slopefield_lang::functions::PathMoment as LangMoment;
 use slopefield_lang::{Model, Noise, ReactionMode, Scale as LangScale};
 use slopefield_solve::{Settings, SolveError};
@@ -130,7 +131,10 @@ impl Prepared {
 
     /// Products with second derivatives of the initial values, and of the observations in each
     /// experiment where inputs drive the model; otherwise of the observations once.
-    pub fn second_derivatives(&self) -> (Arc<dyn HessianProduct>, Vec<Arc<dyn HessianProduct>>) {
+    ///
+    /// # Errors
+    /// As [`CompiledModel::second_derivatives`].
+    pub fn second_derivatives(&self) -> Result<Curvatures, StudyError> {
         let signals = self.resolved.experiments.iter().filter_map(|e| e.signals.clone());
         self.model.second_derivatives(&signals.collect::<Vec<_>>())
     }

@@ -106,7 +106,8 @@ impl Functions {
         Functions { kernels, jacobian, hessian, noise_hessian, recording, alters, source }
     }
 
-    /// Second derivatives of a function, driven by signals where the model has inputs.
+    /// Second derivatives of a function, driven by signals where the model has inputs; none where an
+    /// operator of a plugin takes part in it, which has none.
     fn hessian(
         &self,
         product: &Arc<LazyHessian>,
@@ -114,6 +115,9 @@ impl Functions {
         states: usize,
         signals: Option<&Arc<Signals>>,
     ) -> Option<Arc<dyn HessianProduct>> {
+        if self.source.lowered.operator(function).is_some() {
+            return None;
+        }
         let product = Arc::clone(product);
         Some(match signals {
             Some(signals) => {
@@ -147,7 +151,7 @@ impl Functions {
 pub(crate) struct SystemKernel {
     rhs: Arc<dyn Kernel>,
     jacobian: Arc<dyn MatrixKernel>,
-    hessian: Arc<dyn HessianProduct>,
+    hessian: Option<Arc<dyn HessianProduct>>,
     /// None where signals drive the model.
     recording: Option<Arc<LazyRecording>>,
     signals: Option<Arc<Signals>>,
@@ -179,7 +183,7 @@ struct NoiseParts {
     sources: usize,
     kind: NoiseKind,
     calculus: Calculus,
-    hessian: Arc<dyn HessianProduct>,
+    hessian: Option<Arc<dyn HessianProduct>>,
 }
 
 struct JumpParts {
@@ -260,7 +264,7 @@ impl SystemKernel {
         };
         Some(SystemKernel {
             jacobian,
-            hessian: functions.hessian(&functions.hessian, ModelFunction::Rhs, n, signals)?,
+            hessian: functions.hessian(&functions.hessian, ModelFunction::Rhs, n, signals),
             recording: signals.is_none().then(|| Arc::clone(&functions.recording)),
             signals: signals.cloned(),
             mass,
@@ -312,7 +316,7 @@ impl Kernel for SystemKernel {
     fn structure(&self) -> Structure<'_> {
         Structure {
             jacobian: Some(&*self.jacobian),
-            hessian: Some(&*self.hessian),
+            hessian: self.hessian.as_deref(),
             mass: self.mass.as_ref().map(|mass| mass as &dyn MatrixKernel),
             pairs: &self.pairs,
             split: self.split.as_ref().map(|parts| Split {
@@ -332,7 +336,7 @@ impl Kernel for SystemKernel {
                 sources: noise.sources,
                 kind: noise.kind,
                 calculus: noise.calculus,
-                hessian: Some(&*noise.hessian),
+                hessian: noise.hessian.as_deref(),
             }),
             jumps: self.jumps.as_ref().map(|jumps| Jumps {
                 rates: &*jumps.rates,
@@ -403,7 +407,7 @@ fn noise(
     };
     let coefficients = kernel(function)?;
     let product = functions.noise_hessian.as_ref()?;
-    let hessian = functions.hessian(product, function, model.states.len(), signals)?;
+    let hessian = functions.hessian(product, function, model.states.len(), signals);
     Some(NoiseParts { coefficients, sources, kind, calculus, hessian })
 }
 
@@ -527,6 +531,10 @@ fn events(
             affects.len() as u32 - 1
         });
         list.push(Event { trigger, affect, stop: event.stop });
+    }
+    if affect_hessians.len() < affects.len() {
+        // They are found by number: of all changes or of none.
+        affect_hessians.clear();
     }
     EventParts {
         list,

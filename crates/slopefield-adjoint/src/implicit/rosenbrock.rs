@@ -72,8 +72,8 @@ fn hessian<'a>(ivp: &Ivp<'a>) -> Result<&'a dyn HessianProduct, SolveError> {
 
 /// Why a system is refused.
 pub(super) const NEEDS_CURVATURE: &str = "Rosenbrock methods have the Jacobian in their steps, so \
-    that exact gradients need second derivatives of the equations, which are not known here; use \
-    kencarp4 or radau";
+    that exact gradients need second derivatives of the equations, which are not known here (operators \
+    of plugins have none); use kencarp4 or radau";
 
 impl StageEquations for RosenbrockEquations {
     fn stages(&self) -> usize {

@@ -60,7 +60,8 @@ impl HessianProduct for LazyHessian {
 }
 
 /// Where there is no program for the second derivatives, they are not numbers, which whoever uses
-/// them reports; a model that has been lowered once can be lowered again, so this is not met.
+/// them reports. This is not met: a model that has been lowered once can be lowered again, and functions
+/// with operators of plugins, which have none, are told apart before.
 struct Unknown(Shape);
 
 impl HessianProduct for Unknown {

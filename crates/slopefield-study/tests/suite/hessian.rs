@@ -14,7 +14,7 @@ fn agrees(mut prepared: Prepared, h: f64, relative: f64) {
     (settings.h_init, settings.h_max) = (Some(h), h);
     (settings.rtol, settings.atol) = (1e3, vec![1e3]);
     let mut objective = objective(&prepared, "discrete");
-    let (initial, observe) = prepared.second_derivatives();
+    let (initial, observe) = prepared.second_derivatives().unwrap();
     let (solver, memory) = (prepared.solver.0.as_str(), 1 << 28);
     let second = SecondDerivatives { solver, memory, initial: &*initial, observe: &observe };
     let z: Vec<f64> =
@@ -155,7 +155,7 @@ fn what_has_no_second_derivatives_is_refused() {
     let refusal = |model: &str, text: &str| {
         let columns = [("t", vec![0.0, 1.0]), ("y", vec![1.0, 0.9])];
         let prepared = prepare(model, text, &columns);
-        let (initial, observe) = prepared.second_derivatives();
+        let (initial, observe) = prepared.second_derivatives().unwrap();
         let (solver, memory) = (prepared.solver.0.as_str(), 1 << 28);
         let second = SecondDerivatives { solver, memory, initial: &*initial, observe: &observe };
         let mut objective = objective(&prepared, "discrete");

@@ -16,6 +16,7 @@ mod hessian;
 mod inputs;
 mod measured;
 mod observed_delays;
+mod operators;
 mod path_moments;
 mod problems;
 mod recording;

@@ -1,7 +1,7 @@
 //! Studies made of texts and tables, and their losses.
 #![allow(dead_code, reason = "every test file uses a part")]
 
-use slopefield_graph::network::BuiltinNetworks;
+use slopefield_graph::network::{BuiltinNetworks, NetworkLibrary};
 use slopefield_study::gradient::Route;
 use slopefield_study::{BuiltinSolvers, Prepared, StudyError, StudyFile, TableData};
 use slopefield_train::{Methods, Objective, ProblemError};
@@ -19,11 +19,21 @@ pub fn try_prepare(
     text: &str,
     columns: &[(&str, Vec<f64>)],
 ) -> Result<Prepared, StudyError> {
+    prepare_with(&BuiltinNetworks, model, text, columns)
+}
+
+/// The same with networks from somewhere.
+pub fn prepare_with(
+    library: &dyn NetworkLibrary,
+    model: &str,
+    text: &str,
+    columns: &[(&str, Vec<f64>)],
+) -> Result<Prepared, StudyError> {
     let numeric = columns.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
     let table = TableData { numeric, text: Vec::new() };
     let tables = BTreeMap::from([("data".to_owned(), table)]);
     let text = format!("[data.data]\nfile = \"data\"\n{text}");
-    Prepared::new(model, &study(&text), &tables, &BuiltinNetworks, &BuiltinSolvers)
+    Prepared::new(model, &study(&text), &tables, library, &BuiltinSolvers)
 }
 
 pub fn prepare(model: &str, text: &str, columns: &[(&str, Vec<f64>)]) -> Prepared {

@@ -20,7 +20,7 @@ pub(super) fn view(
     let gradient = &prepared.gradient.0;
     let mut objective = super::objective(prepared, gradient, solvers).map_err(failure::study)?;
     objective.set_cancel(Some(control.cancel.clone()));
-    let (initial, observe) = prepared.second_derivatives();
+    let (initial, observe) = prepared.second_derivatives().map_err(failure::study)?;
     let (solver, memory) = (prepared.solver.0.as_str(), prepared.memory);
     let second = SecondDerivatives { solver, memory, initial: &*initial, observe: &observe };
     let z = objective.z_start();
