@@ -3,11 +3,13 @@
 //!
 //! A graph is data. Using one runs no code of a plugin, so neither installation nor trust is asked
 //! for; it was recorded by a plugin once, but the file may be a stranger's, so it is checked op by
-//! op as if a plugin were recording it now.
+//! op as if a plugin were recording it now. One that uses operators of its plugin names them and needs
+//! the plugin, by the rules for its code.
 
 use crate::plugins::{Hindrance, Plugins, plugin_of};
 use crate::session::project_error;
 use slopefield_api::ApiError;
+use slopefield_graph::custom;
 use slopefield_graph::network::{
     BuiltinNetworks, NetworkError, NetworkGraph, NetworkLibrary, OP_SET, decode, encode,
 };
@@ -116,6 +118,17 @@ impl<'a> Networks<'a> {
         }
     }
 
+    /// The graph that the project holds. One with operators of its plugin is no use without the plugin,
+    /// whose code these are.
+    fn stored(&self, recorded: &RecordedNetwork) -> Result<NetworkGraph, NetworkError> {
+        let graph = graph(recorded)?;
+        if let Some(needs) = needs_code(recorded, &graph) {
+            let usable = self.plugins.usable(&recorded.kind);
+            usable.map_err(|why| NetworkError { message: format!("{needs}: {why}") })?;
+        }
+        Ok(graph)
+    }
+
     fn find(
         &self,
         kind: &str,
@@ -169,7 +182,7 @@ impl NetworkLibrary for Networks<'_> {
         }
         let recorded = self.find(kind, inputs, outputs, options);
         if let Some(recorded) = recorded.filter(|_| self.model == Of::Run) {
-            return graph(recorded);
+            return self.stored(recorded);
         }
         // A plugin that is there and refuses these options is right; one that is not there is
         // replaced by what it said when it was.
@@ -185,7 +198,7 @@ impl NetworkLibrary for Networks<'_> {
             let message = format!("{missing}{stored}");
             return Err(NetworkError { message });
         };
-        let built = graph(recorded)?;
+        let built = self.stored(recorded)?;
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if used.iter().all(|(network, _)| network != recorded) {
             used.push((recorded.clone(), missing));
@@ -221,13 +234,33 @@ fn note(network: &RecordedNetwork, why: &str) -> String {
     format!("the graph of `{}` that the project holds is used{by}: {why}", network.kind)
 }
 
+/// What a graph needs beside itself: the code of the operators of its plugin, when it has some.
+fn needs_code(recorded: &RecordedNetwork, graph: &NetworkGraph) -> Option<String> {
+    let (plugin, version, operator) = custom::parts(graph.operators().next()?)?;
+    Some(format!(
+        "the graph of `{}` that the project holds uses the operator `{operator}`, which is code of the \
+         plugin {plugin} {version} and not in the project; it is needed to simulate and to train",
+        recorded.kind
+    ))
+}
+
 /// What to say about networks of a model whose plugins cannot be used. No plugin runs.
 pub fn missing(plugins: &Plugins, networks: &Networks<'_>, model: &Model) -> Vec<Problem> {
     let mut all: Vec<Problem> = Vec::new();
     for n in of_plugins(model) {
         let Some(Hindrance { installed, why }) = plugins.hindrance(&n.kind) else { continue };
         let problem = match networks.find(&n.kind, n.inputs, n.outputs, &n.options) {
-            Some(recorded) => Problem::warning(PLACE, note(recorded, &why)),
+            Some(recorded) => {
+                let needs = graph(recorded).ok().and_then(|graph| needs_code(recorded, &graph));
+                match needs {
+                    Some(needs) => Problem {
+                        fatal: !installed,
+                        place: PLACE.into(),
+                        message: format!("{needs}: {why}"),
+                    },
+                    None => Problem::warning(PLACE, note(recorded, &why)),
+                }
+            }
             None => Problem {
                 // Trust is given without leaving the project.
                 fatal: !installed,
@@ -254,6 +287,12 @@ pub fn graph(recorded: &RecordedNetwork) -> Result<NetworkGraph, NetworkError> {
         )));
     }
     let graph = decode(&recorded.bytes).map_err(|e| failed(e.to_string()))?;
+    let own = |name: &str| {
+        custom::parts(name).is_some_and(|(plugin, ..)| plugin == plugin_of(&recorded.kind))
+    };
+    if let Some(other) = graph.operators().find(|name| !own(name)) {
+        return Err(failed(format!("it uses `{other}`, an operator of another plugin")));
+    }
     if (graph.inputs, graph.outputs) != (recorded.inputs, recorded.outputs) {
         return Err(failed(format!(
             "it has {} inputs and {} outputs instead of {} and {}",

@@ -12,6 +12,7 @@ mod gradient;
 mod inputs;
 mod interruption;
 mod networks;
+mod operators;
 mod plugin_check;
 mod plugin_crash;
 mod plugin_made;

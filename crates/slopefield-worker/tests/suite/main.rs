@@ -6,6 +6,7 @@
 mod bad_plugins;
 mod cards;
 mod networks;
+mod operators;
 mod queue;
 mod scans;
 mod terms;
