@@ -5,13 +5,9 @@ use slopefield_kernel::{Cotangent, Point, Recording};
 use slopefield_solve::{Ivp, copy_few};
 use std::sync::Arc;
 
-/// Bytes of factors that fit into the cache next to a core, roughly.
-const CACHE: usize = 256 << 10;
-/// Products whose factors are kept however large they are: a pass over the gradient costs as much as
-/// two over the weights, which every product reads.
-const LEAST: usize = 8;
-/// More than this save nothing more.
-const MOST: usize = 16;
+/// Products whose factors are kept, however large they are: a pass over the gradient reads and writes as
+/// much as two products read of the weights, and more terms in a pass save little more.
+const ROWS: usize = 16;
 
 /// The kernel's products for evaluations that wrote something down, and the factors of some of them,
 /// one after the other, until there are enough for a pass over the gradient.
@@ -22,8 +18,6 @@ pub(crate) struct Recorded {
     factors: Vec<f64>,
     /// Elements of the factors of one product.
     row: usize,
-    /// Products whose factors are kept at most.
-    rows: usize,
     /// Products in `factors` that have not been added.
     waiting: usize,
 }
@@ -33,8 +27,6 @@ impl Recorded {
     pub(crate) fn begin(&mut self, ivp: &Ivp<'_>) {
         self.kernel = ivp.rhs.recording();
         self.row = self.kernel.as_ref().map_or(0, |kernel| kernel.factors_len());
-        let bytes = self.row * size_of::<f64>();
-        self.rows = (CACHE / bytes.max(1)).clamp(LEAST, MOST);
         self.waiting = 0;
     }
 
@@ -56,8 +48,8 @@ impl Recorded {
     ) {
         match &self.kernel {
             Some(kernel) if !record.is_empty() => {
-                if self.factors.len() != self.rows * self.row {
-                    self.factors.resize(self.rows * self.row, 0.0);
+                if self.factors.len() != ROWS * self.row {
+                    self.factors.resize(ROWS * self.row, 0.0);
                 }
                 let first = self.waiting * self.row;
                 let factors = &mut self.factors[first..first + self.row];
@@ -65,7 +57,7 @@ impl Recorded {
                 let here = Cotangent { t: grad.t, u: grad.u, p: &mut *grad.p };
                 kernel.vjp(at, record, here, factors, scratch);
                 self.waiting += 1;
-                if self.waiting == self.rows {
+                if self.waiting == ROWS {
                     self.add_open(grad.p);
                 }
             }
@@ -83,7 +75,7 @@ impl Recorded {
 
     /// Elements that are held once a product has needed them.
     pub(crate) fn capacity(&self) -> usize {
-        self.rows * self.row
+        ROWS * self.row
     }
 
     /// Bytes held.
