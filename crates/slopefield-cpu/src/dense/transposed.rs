@@ -89,43 +89,6 @@ unsafe fn shifted_columns<E: Eight, const ADD: bool, const C: usize>(
     }
 }
 
-/// Up to eight columns, four running sums per column (by row modulo four), because one would wait
-/// for itself.
-#[inline(always)]
-unsafe fn few_columns<E: Eight, const ADD: bool>(
-    y: *mut E::T,
-    a: *const E::T,
-    x: *const E::T,
-    rows: usize,
-    cols: usize,
-    width: usize,
-) {
-    // SAFETY: `width` columns of every row, `rows` elements of x and `width` of y are valid.
-    unsafe {
-        let mut acc = [zero::<E>(); 4];
-        let mut i = 0;
-        while i + 4 <= rows {
-            for (k, acc) in acc.iter_mut().enumerate() {
-                *acc = E::mul_add(
-                    get::<E>(a.add((i + k) * cols), width),
-                    E::splat(*x.add(i + k)),
-                    *acc,
-                );
-            }
-            i += 4;
-        }
-        let mut k = 0;
-        while i < rows {
-            let row = get::<E>(a.add(i * cols), width);
-            acc[k % 4] = E::mul_add(row, E::splat(*x.add(i)), acc[k % 4]);
-            i += 1;
-            k += 1;
-        }
-        let sum = E::add(E::add(acc[0], acc[2]), E::add(acc[1], acc[3]));
-        put::<E, ADD>(y, width, sum);
-    }
-}
-
 /// One row of [`some_columns`], added to its sums number `k`.
 #[inline(always)]
 unsafe fn add_row<E: Eight, const C: usize, const REST: bool>(
@@ -148,8 +111,8 @@ unsafe fn add_row<E: Eight, const C: usize, const REST: bool>(
     }
 }
 
-/// `8 C` columns and, with `REST`, `rest < 8` more in one pass over the rows, each summed as by
-/// [`few_columns`]. Needs the registers of a set with `COLUMNS` of 8.
+/// `8 C` columns and, with `REST`, `rest < 8` more in one pass over the rows: four running sums per column
+/// (by row modulo four), because one would wait for itself.
 #[inline(always)]
 unsafe fn some_columns<E: Eight, const ADD: bool, const C: usize, const REST: bool>(
     y: *mut E::T,
@@ -273,6 +236,7 @@ pub(super) unsafe fn transposed<E: Eight, const ADD: bool>(
             }
             j += WIDE;
         }
+        // More than one vector at a time needs the registers.
         if E::COLUMNS == 8 {
             let (y, a, rest) = (y.add(j), a.add(j), (cols - j) % 8);
             match ((cols - j) / 8, rest) {
@@ -285,10 +249,12 @@ pub(super) unsafe fn transposed<E: Eight, const ADD: bool>(
                 _ => {}
             }
         }
-        while j < cols {
-            let width = (cols - j).min(8);
-            few_columns::<E, ADD>(y.add(j), a.add(j), x, rows, cols, width);
-            j += width;
+        while j + 8 <= cols {
+            some_columns::<E, ADD, 1, false>(y.add(j), a.add(j), x, rows, cols, 0);
+            j += 8;
+        }
+        if j < cols {
+            some_columns::<E, ADD, 0, true>(y.add(j), a.add(j), x, rows, cols, cols - j);
         }
     }
 }
