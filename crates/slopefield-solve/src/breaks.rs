@@ -15,8 +15,9 @@ const GAP_ULPS: f64 = 16.0;
 
 /// Whether a step is one across a gap, which says nothing about the solution.
 pub(crate) fn is_gap<T: Real>(step: &Step, ivp: &Ivp<'_, T>) -> bool {
-    let largest = ivp.t0.abs().max(ivp.t1.abs());
-    (step.t - step.t_prev).abs() <= 2.0 * GAP_ULPS * f64::EPSILON * largest
+    let width = 2.0 * GAP_ULPS * f64::EPSILON * ivp.t0.abs().max(ivp.t1.abs());
+    let jumps = || ivp.rhs.structure().breaks.iter().filter(|b| b.jump);
+    (step.t - step.t_prev).abs() <= width && jumps().any(|b| (b.t - step.t).abs() <= width)
 }
 
 /// The breaks of one solve.

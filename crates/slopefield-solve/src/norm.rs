@@ -36,6 +36,11 @@ impl ErrorNorm {
         &self.atol
     }
 
+    /// What an error of state `i` is measured against where it goes from `before` to `after`.
+    pub(crate) fn scale(&self, i: usize, before: f64, after: f64) -> f64 {
+        (self.atol[i] + self.rtol * before.abs().max(after.abs())).max(f64::MIN_POSITIVE)
+    }
+
     /// Norm of the error estimate `error` of a step from `before` to `after`. NaN where any of
     /// them is NaN, and also where `after` is infinite.
     pub fn of_error<T: Real>(&self, error: &[T], before: &[T], after: &[T]) -> f64 {

@@ -227,21 +227,25 @@ impl<T: Real> Stages<T> {
     /// the last two stages at one time: `h ‖k_j − k_i‖ / ‖u_j − u_i‖` (Hairer, Wanner, *Solving
     /// ODEs II*, section IV.2, "detecting stiffness"). None for tables without two such stages;
     /// NaN where a slope is not finite. Nothing is evaluated.
-    pub fn stiffness_estimate(&self) -> Option<f64> {
+    ///
+    /// In the norm of the error, because that is where too long a step shows first: what moves fastest
+    /// may be smaller by many orders of magnitude than what hardly moves.
+    pub fn stiffness_estimate(&self, norm: &ErrorNorm) -> Option<f64> {
         let (i, j) = self.tableau.last_pair()?;
-        let distance = |a: &[T], b: &[T]| -> f64 {
-            let square = |(x, y): (&T, &T)| {
-                let difference = x.f64() - y.f64();
-                difference * difference
-            };
-            a.iter().zip(b).map(square).sum()
-        };
-        let states = distance(self.state(i), self.state(j));
-        let slopes = distance(self.slope(i), self.slope(j));
-        if states == 0.0 && slopes == 0.0 {
+        let states = self.state(i).iter().zip(self.state(j));
+        let slopes = self.slope(i).iter().zip(self.slope(j));
+        let (mut apart, mut turned) = (0.0, 0.0);
+        for (index, ((u, v), (k, l))) in states.zip(slopes).enumerate() {
+            let (u, v) = (u.f64(), v.f64());
+            let scale = norm.scale(index, u, v);
+            let (state, slope) = ((u - v) / scale, (k.f64() - l.f64()) / scale);
+            apart += state * state;
+            turned += slope * slope;
+        }
+        if apart == 0.0 && turned == 0.0 {
             return Some(0.0);
         }
-        Some((self.t_new - self.t).abs() * (slopes / states).sqrt())
+        Some((self.t_new - self.t).abs() * (turned / apart).sqrt())
     }
 
     /// Asks the kernel of `ivp` for code for whole steps, which [`Stages::measured_attempt`] then

@@ -5,7 +5,7 @@
 //! (Hairer, Nørsett, Wanner, *Solving ODEs I*, theorems II.2.13 and II.6.1).
 
 use super::{BS3, DP5, MAX_DENSE_STAGES, Stages, TSIT5, Tableau, VERN6, VERN7, VERN8, VERN9};
-use crate::Ivp;
+use crate::{ErrorNorm, Ivp, Settings};
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
 
 /// A rooted tree, through what the order conditions need of it.
@@ -191,14 +191,16 @@ impl Kernel for Fast {
 #[test]
 fn the_stiffness_estimate_is_the_eigenvalue_times_the_step() {
     let ivp = Ivp { rhs: &Fast(-40.0), t0: 0.0, t1: 1.0, u0: &[1.0, 2.0], p: &[] };
+    let mut norm = ErrorNorm::default();
+    norm.configure(&Settings::with_tolerances(1e-6, 1e-8), 2);
     for table in [&TSIT5, &DP5, &VERN6, &VERN7, &VERN8, &VERN9] {
         let mut stages: Stages = Stages::new(table);
         stages.begin(&ivp, 0.0, ivp.u0);
         stages.attempt(&ivp, 0.0, 0.03);
-        let found = stages.stiffness_estimate().unwrap();
+        let found = stages.stiffness_estimate(&norm).unwrap();
         assert!((found - 1.2).abs() < 1e-6, "{}: {found}", table.id);
     }
     let mut stages: Stages = Stages::new(&BS3);
     stages.begin(&ivp, 0.0, ivp.u0);
-    assert_eq!(stages.stiffness_estimate(), None);
+    assert_eq!(stages.stiffness_estimate(&norm), None);
 }

@@ -13,8 +13,8 @@ use crate::breaks::is_gap;
 use crate::rosenbrock::{RODAS5P, Rosenbrock};
 use crate::runge_kutta::{TSIT5, VERN7};
 use crate::{
-    Bdf, ExplicitRungeKutta, Ivp, Real, Settings, SolveError, Stages, Stats, Step, StepUnknowns,
-    Stepper, Tableau,
+    Bdf, ErrorNorm, ExplicitRungeKutta, Ivp, Real, Settings, SolveError, Stages, Stats, Step,
+    StepUnknowns, Stepper, Tableau,
 };
 
 /// Tsit5 (Vern7 below a relative tolerance of 1e-6) and Rodas5P (BDF above 50 states), whichever
@@ -35,6 +35,7 @@ pub struct Switching<T: Real = f64> {
     t: f64,
     h: f64,
     power: PowerIteration<T>,
+    norm: ErrorNorm,
     state: Vec<T>,
     inner: Settings,
     /// Counters of the methods before the present one, and of the power iteration.
@@ -140,6 +141,7 @@ impl<T: Real> Switching<T> {
             t: 0.0,
             h: 0.0,
             power: PowerIteration::default(),
+            norm: ErrorNorm::default(),
             state: Vec::new(),
             inner: Settings::default(),
             spent: Stats::default(),
@@ -194,7 +196,8 @@ impl<T: Real> Switching<T> {
         let active = self.methods.active();
         let (speaks_against, patience) = match self.methods.side {
             Side::Explicit => {
-                let estimate = active.stages().and_then(|stages| stages.stiffness_estimate());
+                let estimate =
+                    active.stages().and_then(|stages| stages.stiffness_estimate(&self.norm));
                 // NaN counts as stiff.
                 (estimate.is_some_and(|size| !(size <= bound)), STIFF_STEPS)
             }
@@ -213,6 +216,7 @@ impl<T: Real> Switching<T> {
 
     fn begin(&mut self, ivp: &Ivp<'_, T>, settings: &Settings) {
         self.configure(settings);
+        self.norm.configure(settings, ivp.u0.len());
         (self.t, self.h) = (ivp.t0, 0.0);
         (self.change, self.against, self.since) = (false, 0, 0);
         self.spent = Stats::default();

@@ -4,8 +4,8 @@ use crate::common;
 use common::{distance, end_state, ivp};
 use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
 use slopefield_problems::{
-    Problem, brusselator_1d, hires, lotka_volterra, oregonator, pollution, rigid_body, robertson,
-    van_der_pol,
+    Problem, brusselator_1d, hires, lotka_volterra, oregonator, oxygen_reduction, pollution,
+    rigid_body, robertson, van_der_pol,
 };
 use slopefield_solve::switching::Side;
 use slopefield_solve::{
@@ -221,4 +221,21 @@ fn the_budget_counts_the_steps_of_all_methods() {
     assert_eq!(stepper.switches().unwrap().count(), 1, "the budget ends after the switch");
     let stats = stepper.stats();
     assert_eq!(stats.accepted + stats.rejected, 60);
+}
+
+#[test]
+fn rates_that_small_amounts_alone_show_are_found() {
+    // What reacts within 1e-22 is 1e-14 of the rest, and steps are shorter than the last place of the end.
+    let problem = oxygen_reduction();
+    let reference = problem.references.iter().find(|r| r.t == 1e-5).unwrap();
+    for atol in [1e-8, 1e-20, 1e-34] {
+        let settings =
+            Settings { atol: vec![atol], max_steps: 2000, ..Settings::with_tolerances(1e-6, 1.0) };
+        let (u, _, report) = solve(&problem, 1e-5, &settings);
+        assert_eq!(report.count(), 1, "{atol:e}: {}", report.sentence());
+        let largest = u.iter().zip(&reference.u).filter(|(_, known)| **known > 1e-2);
+        for (found, known) in largest {
+            assert!((found / known - 1.0).abs() < 1e-5, "{atol:e}: {found:e} {known:e}");
+        }
+    }
 }
