@@ -5,6 +5,7 @@ mod circuits;
 mod crank;
 mod fekete;
 mod filament;
+mod pump;
 mod squeezer;
 mod water;
 mod wheelset;
@@ -14,6 +15,7 @@ pub use circuits::nand_gate;
 pub use crank::slider_crank;
 pub use fekete::fekete;
 pub use filament::filament;
+pub use pump::charge_pump;
 pub use squeezer::squeezer;
 pub use water::water_tubes;
 pub use wheelset::wheelset;
@@ -258,5 +260,6 @@ pub fn algebraic() -> Vec<Problem> {
         wheelset(),
         nand_gate(),
         two_bit_adder(),
+        charge_pump(),
     ]
 }

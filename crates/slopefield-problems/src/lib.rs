@@ -27,8 +27,9 @@ mod system;
 mod tests;
 
 pub use algebraic::{
-    algebraic, car_axis, fekete, filament, nand_gate, pendulum, pendulum_index_1, robertson_dae,
-    slider_crank, squeezer, transistor_amplifier, two_bit_adder, water_tubes, wheelset,
+    algebraic, car_axis, charge_pump, fekete, filament, nand_gate, pendulum, pendulum_index_1,
+    robertson_dae, slider_crank, squeezer, transistor_amplifier, two_bit_adder, water_tubes,
+    wheelset,
 };
 pub use delay::*;
 pub use estimation::{Estimation, estimations};

@@ -187,6 +187,7 @@ fn published_values_satisfy_the_algebraic_equations() {
         (problems::wheelset(), 1e-8),
         (problems::nand_gate(), 1e-13),
         (problems::two_bit_adder(), 1e-9),
+        (problems::charge_pump(), 1e-13),
     ];
     for (problem, allowed) in cases {
         let mass = problem.rhs.structure().mass.unwrap();

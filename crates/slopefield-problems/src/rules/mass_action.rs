@@ -45,13 +45,14 @@ impl Function for MassAction {
         p: impl Fn(usize) -> N,
         mut out: impl FnMut(usize, N),
     ) {
-        let rate = |r: u32| {
-            let (factor, params, reactants) = &self.reactions[r as usize];
+        // Each rate once: a reaction changes several species.
+        let rate = |(factor, params, reactants): &(f64, Vec<u32>, Vec<u32>)| {
             let constant = params.iter().map(|j| p(*j as usize)).fold(N::of(*factor), Mul::mul);
             reactants.iter().map(|i| u(*i as usize)).fold(constant, Mul::mul)
         };
+        let rates: Vec<N> = self.reactions.iter().map(rate).collect();
         for (i, terms) in self.terms.iter().enumerate() {
-            let changes = terms.iter().map(|(r, by)| rate(*r) * *by);
+            let changes = terms.iter().map(|(r, by)| rates[*r as usize] * *by);
             out(i, changes.fold(N::of(0.0), Add::add));
         }
     }

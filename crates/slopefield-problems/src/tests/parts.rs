@@ -34,7 +34,7 @@ fn products_of_every_part_match_differences() {
             events.affects.iter().for_each(|affect| check("affect", &**affect));
         }
     }
-    assert_eq!(checked, 2 * 32 + 15 + 11 + 2 + 2 + 1 + 2, "delays, noise, jumps, events");
+    assert_eq!(checked, 2 * 32 + 15 + 11 + 2 + 2 + 1 + 2 + 8, "delays, noise, jumps, events");
 }
 
 #[test]

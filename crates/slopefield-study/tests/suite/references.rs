@@ -2,8 +2,8 @@
 //! tolerance.
 use slopefield_graph::BuiltinNetworks;
 use slopefield_problems::{
-    Problem, car_axis, emep, fekete, filament, nand_gate, slider_crank, squeezer, water_tubes,
-    wheelset,
+    Problem, car_axis, charge_pump, emep, fekete, filament, nand_gate, slider_crank, squeezer,
+    water_tubes, wheelset,
 };
 use slopefield_solve::Settings;
 use slopefield_study::simulate::simulate;
@@ -78,6 +78,16 @@ fn points_on_a_sphere_come_to_rest_where_they_are_farthest() {
 #[test]
 fn water_is_met_after_its_flow_has_become_turbulent() {
     falls_to(&errors(&water_tubes(), "rodas5p", &[1e-4, 1e-6, 1e-8], (1e-2, 1e-3)), 1e-5);
+}
+
+#[test]
+fn charge_is_pumped_through_a_transistor_that_events_open_and_close() {
+    falls_to(&errors(&charge_pump(), "rodas5p", &[1e-5, 1e-7, 1e-9], (1.0, 1.0)), 1e-6);
+    // Ten pulses of four corners, each opening the transistor once and closing it.
+    for method in ["radau", "kencarp4", "bdf", "auto-switch"] {
+        let found = errors(&charge_pump(), method, &[1e-8], (1.0, 1.0));
+        assert!(found[0] < 1e-4, "{method}: {found:?}");
+    }
 }
 
 #[test]
