@@ -64,6 +64,24 @@ fn stiff_solvers_reach_the_reference() {
 }
 
 #[test]
+fn standard_problems_are_measured_when_asked_for() {
+    // Of index 2 with events: its text has more states than the problem.
+    let report = report("charge-pump");
+    for name in ["rodas5p", "kencarp4", "bdf"] {
+        let curve = report.curves.iter().find(|curve| curve.solver == name).unwrap();
+        let last = curve.points.last().unwrap();
+        assert!(curve.failed.is_empty() && last.error < 1e-3, "{curve:?}");
+        assert!(last.error < 1e-2 * curve.points[0].error, "{curve:?}");
+    }
+    let Err(BenchError::UnknownCase { known, .. }) = choose(&["nothing".into()]) else {
+        panic!("there is no such problem")
+    };
+    for name in ["rober", "waltman", "two-bit-adder", "arenstorf", "unit-delay"] {
+        assert_eq!(known.iter().filter(|known| *known == name).count(), 1, "{name}: {known:?}");
+    }
+}
+
+#[test]
 fn methods_that_know_delays_solve_them() {
     let report = report("neves");
     let names: Vec<_> = report.curves.iter().map(|c| c.solver.as_str()).collect();

@@ -1,14 +1,13 @@
 //! Problems, tolerances and measured curves.
 
-use super::entrant::{Counts, Entrant, entrants};
+use super::entrant::{Counts, Entrant, System, entrants};
+use super::standard;
 use crate::machine::Clock;
 use crate::measure::by_turns;
 use crate::{BenchError, Comparators, Subject, Timing};
-use slopefield_kernel::Kernel;
-use slopefield_problems::{self as problems, Problem, Reference};
+use slopefield_problems::{self as problems, Problem};
 use slopefield_solve::{MethodClass, MethodInfo};
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// A problem with the tolerances to try.
 pub struct Contest {
@@ -17,7 +16,7 @@ pub struct Contest {
     /// One line.
     pub about: &'static str,
     /// Makes the problem; its last reference at `t1` counts.
-    pub problem: fn() -> Problem,
+    pub problem: Box<dyn Fn() -> Problem>,
     /// Relative tolerances.
     pub tolerances: &'static [f64],
     /// Absolute over relative tolerance.
@@ -32,29 +31,29 @@ pub struct Contest {
 
 const COMMON: &[f64] = &[1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10];
 /// Where a single run takes a good part of a second.
-const FEWER: &[f64] = &[1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8];
+pub(super) const FEWER: &[f64] = &[1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8];
 /// Seconds that a single run may take before tighter tolerances are left out,
-const PATIENCE: f64 = 2.0;
+pub(super) const PATIENCE: f64 = 2.0;
 /// and on thousands of states, where factors of banded matrices alone take longer.
 const LONG_PATIENCE: f64 = 20.0;
 
 /// All contests.
 #[must_use]
 pub fn contests() -> Vec<Contest> {
-    let non_stiff = |name, about, problem| Contest {
+    let non_stiff = |name, about, problem: fn() -> Problem| Contest {
         name,
         about,
-        problem,
+        problem: Box::new(problem),
         tolerances: COMMON,
         absolute: 1.0,
         floor: 1e-2,
         stiff: false,
         patience: PATIENCE,
     };
-    let stiff = |name, about, problem, absolute, floor| Contest {
+    let stiff = |name, about, problem: fn() -> Problem, absolute, floor| Contest {
         name,
         about,
-        problem,
+        problem: Box::new(problem),
         tolerances: COMMON,
         absolute,
         floor,
@@ -126,21 +125,26 @@ pub fn contests() -> Vec<Contest> {
     ]
 }
 
-/// The contests with these names; all when there are none.
+/// The contests with these names, or the standard problems; all contests when there are none.
 ///
 /// # Errors
 /// [`BenchError::UnknownCase`] with the names there are.
 pub fn choose(names: &[String]) -> Result<Vec<Contest>, BenchError> {
-    let mut contests = contests();
-    if let Some(name) = names.iter().find(|name| !contests.iter().any(|c| c.name == **name)) {
-        return Err(BenchError::UnknownCase {
-            suite: "solvers",
-            name: name.clone(),
-            known: contests.into_iter().map(|contest| contest.name.into()).collect(),
-        });
-    }
-    contests.retain(|contest| names.is_empty() || names.iter().any(|name| contest.name == name));
-    Ok(contests)
+    let mut chosen = contests();
+    let others = names.iter().filter(|name| !chosen.iter().any(|c| c.name == **name));
+    let others = others.map(|name| {
+        standard::contest(name).ok_or_else(|| {
+            let contests = contests().into_iter().map(|contest| contest.name);
+            let mut known: Vec<String> = contests.map(Into::into).collect();
+            let new: Vec<_> = standard::names().filter(|n| !known.iter().any(|k| k == n)).collect();
+            known.extend(new.into_iter().map(Into::into));
+            BenchError::UnknownCase { suite: "solvers", name: name.clone(), known }
+        })
+    });
+    let others = others.collect::<Result<Vec<_>, _>>()?;
+    chosen.retain(|contest| names.is_empty() || names.iter().any(|name| contest.name == name));
+    chosen.extend(others);
+    Ok(chosen)
 }
 
 /// To t = 1e5 only.
@@ -162,13 +166,7 @@ fn oxygen_reduction() -> Problem {
 /// With its exact value at the end as the reference.
 fn neves() -> Problem {
     let mut problem = problems::neves();
-    let Problem { exact, t0, t1, u0, p, .. } = &problem;
-    if let Some(exact) = exact {
-        let mut u = vec![0.0; u0.len()];
-        exact(*t1, *t0, u0, p, &mut u);
-        let source = "closed form";
-        problem.references.push(Reference { t: *t1, u, tolerance: 0.0, relative: 1e-15, source });
-    }
+    problem.references.extend(standard::closed_form(&problem));
     problem
 }
 
@@ -291,7 +289,7 @@ pub struct Report {
 /// When the model of the problem does not compile, or a comparator that compiles does not run.
 pub fn measure(contest: &Contest, options: &Options<'_>) -> Result<Report, BenchError> {
     let problem = Rc::new((contest.problem)());
-    let rhs = kernel(&problem)?;
+    let system = system(&problem)?;
     let reference = problem
         .references
         .iter()
@@ -303,7 +301,7 @@ pub fn measure(contest: &Contest, options: &Options<'_>) -> Result<Report, Bench
         let worst = |a: f64, b: f64| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) };
         state.iter().zip(&reference.u).map(distance).fold(0.0, worst)
     };
-    let (makers, notes) = entrants(contest, &problem, &rhs, options.comparators)?;
+    let (makers, notes) = entrants(contest, &problem, &system, options.comparators)?;
     let mut curves = Vec::new();
     // Curve and place there of every run that is timed.
     let (mut subjects, mut places) = (Vec::<Box<dyn Subject>>::new(), Vec::new());
@@ -347,11 +345,15 @@ pub fn measure(contest: &Contest, options: &Options<'_>) -> Result<Report, Bench
     Ok(Report { contest: contest.name, about: contest.about, curves, notes })
 }
 
-/// The right-hand side as a user has it: compiled from the model text, where there is one.
-fn kernel(problem: &Problem) -> Result<Option<Arc<dyn Kernel>>, BenchError> {
+/// The system as a user has it: compiled from the model text, where there is one. Reducing the index adds
+/// states behind those of the problem.
+fn system(problem: &Problem) -> Result<Option<System>, BenchError> {
     let compiled =
         |text| slopefield_study::CompiledModel::new(text, &slopefield_graph::BuiltinNetworks);
-    Ok(problem.text.map(compiled).transpose()?.map(|model| model.rhs))
+    Ok(problem.text.map(compiled).transpose()?.map(|model| System {
+        start: model.initial_state(problem.t0, &problem.p, &[]),
+        rhs: model.rhs,
+    }))
 }
 
 struct Timed(Box<dyn Entrant>);

@@ -32,6 +32,14 @@ impl Counts {
     }
 }
 
+/// A problem compiled from its text.
+#[derive(Clone)]
+pub(super) struct System {
+    pub rhs: Arc<dyn Kernel>,
+    /// The usual start, and that of states which were added.
+    pub start: Vec<f64>,
+}
+
 /// A solver with a problem at a tolerance.
 pub(super) trait Entrant {
     /// Solves once.
@@ -56,7 +64,7 @@ type Make = Box<dyn Fn(f64, f64) -> Result<Box<dyn Entrant>, BenchError>>;
 pub(super) fn entrants(
     contest: &Contest,
     problem: &Rc<Problem>,
-    compiled: &Option<Arc<dyn Kernel>>,
+    compiled: &Option<System>,
     comparators: &Comparators,
 ) -> Result<(Vec<Maker>, Vec<String>), BenchError> {
     let delays = problem.rhs.structure().delays.is_some();
@@ -130,7 +138,7 @@ fn missing_headers(printed: &str) -> bool {
 struct Ours {
     stepper: Box<dyn Stepper>,
     problem: Rc<Problem>,
-    rhs: Option<Arc<dyn Kernel>>,
+    compiled: Option<System>,
     settings: Settings,
     start: Vec<f64>,
     state: Vec<f64>,
@@ -141,7 +149,7 @@ impl Ours {
     fn new(
         method: &MethodInfo,
         problem: &Rc<Problem>,
-        rhs: &Option<Arc<dyn Kernel>>,
+        compiled: &Option<System>,
         rtol: f64,
         atol: f64,
     ) -> Ours {
@@ -149,13 +157,14 @@ impl Ours {
         // Entrants of problems with delays are those that have this.
         let delays = problem.rhs.structure().delays.is_some();
         let for_delays = delays.then(|| delay_method(method.id)).flatten();
+        let states = compiled.as_ref().map_or(problem.u0.len(), |system| system.start.len());
         Ours {
             stepper: for_delays.unwrap_or_else(|| (method.build)()),
             problem: problem.clone(),
-            rhs: rhs.clone(),
+            compiled: compiled.clone(),
             settings,
-            start: problem.u0.clone(),
-            state: vec![0.0; problem.u0.len()],
+            start: vec![0.0; states],
+            state: vec![0.0; states],
             counts: Counts::default(),
         }
     }
@@ -164,8 +173,11 @@ impl Ours {
 impl Entrant for Ours {
     fn run(&mut self) -> Result<(), BenchError> {
         let problem = &*self.problem;
-        let rhs = self.rhs.as_deref().unwrap_or(&*problem.rhs);
-        self.start.copy_from_slice(&problem.u0);
+        let (rhs, start) = match &self.compiled {
+            Some(system) => (&*system.rhs, &system.start),
+            None => (&*problem.rhs, &problem.u0),
+        };
+        self.start.copy_from_slice(start);
         let (mut t0, mut total) = (problem.t0, Counts::default());
         // Like the comparators, new starts where the right-hand side jumps.
         for &t1 in problem.breaks.iter().chain([&problem.t1]) {

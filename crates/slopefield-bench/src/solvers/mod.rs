@@ -13,6 +13,7 @@ mod goal;
 mod others;
 mod paths;
 mod picture;
+mod standard;
 
 pub use contest::{Contest, Curve, Options, Point, Report, choose, contests, measure};
 pub use entrant::Counts;

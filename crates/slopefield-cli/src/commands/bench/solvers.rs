@@ -42,7 +42,9 @@ pub(super) fn list() {
         output::print(&format!("  {:<width$}  {}\n", contest.name, contest.about));
     }
     output::print(&format!("  {:<width$}  {}\n", PATHS.0, paths_about()));
-    output::print(&format!("\nslopefield bench {NAME} measures all of them\n"));
+    output::print(&format!(
+        "\nslopefield bench {NAME} measures all of them; --problem takes other standard problems too\n"
+    ));
 }
 
 /// Measures the problems asked for and judges the goals. Solvers that fail and goals that are missed
