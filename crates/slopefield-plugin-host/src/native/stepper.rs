@@ -273,7 +273,8 @@ impl PluginSolver {
         }
         self.stats.accepted += 1;
         self.stats.rejected = self.stats.rejected.saturating_add(out.n_rejected);
-        Ok(Step { t_prev: sign * self.t_prev, t: sign * self.t, rejected: out.n_rejected })
+        // Not read from `self`: both as one block would wait until each of them has been stored.
+        Ok(Step { t_prev: sign * from, t: sign * out.t, rejected: out.n_rejected })
     }
 
     /// The last step was not taken; [`PluginSolver::begin_afresh`] must follow.
@@ -371,8 +372,9 @@ impl Stepper for PluginSolver {
 
     fn interpolate(&mut self, t: f64, out: &mut [f64]) -> Result<(), SolveError> {
         let time = self.sign * t;
-        let (low, high) = (self.t_prev.min(self.t), self.t_prev.max(self.t));
-        if !(time >= low && time <= high) || out.len() != self.y.len() {
+        let (a, b) = (self.t_prev, self.t);
+        let inside = (a <= time && time <= b) || (b <= time && time <= a);
+        if !inside || out.len() != self.y.len() {
             return Err(SolveError::Invalid(format!(
                 "cannot interpolate at t = {t}: the last step went from {} to {}",
                 self.sign * self.t_prev,

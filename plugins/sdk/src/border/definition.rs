@@ -1,8 +1,8 @@
 //! The author's types without their types: what the C functions work with.
 
 use super::operator::OperatorEntry;
-use super::{Graph, Problem, Reversal, Segment};
-use crate::{Config, Error, Network, OptionSpec, OptionValue, Options, Solver, Step};
+use super::{Graph, Problem, Reversal, Segment, just_written};
+use crate::{Config, Error, Network, OptionSpec, OptionValue, Options, Solver};
 use slopefield_plugin_abi as abi;
 use std::sync::OnceLock;
 
@@ -149,7 +149,9 @@ fn create_typed<T: Solver>(
 /// A [`Solver`] without its type.
 pub(super) trait Running: Send {
     fn start(&mut self, p: &Problem<'_>, t0: f64, t_end: f64, y0: &[f64]) -> Result<(), Error>;
-    fn step(&mut self, p: &Problem<'_>, t_limit: f64) -> Result<Step, Error>;
+    /// Writes the step to `out`, whose state is readable until the next call.
+    fn step(&mut self, p: &Problem<'_>, t_limit: f64, out: &mut abi::slf_step)
+    -> Result<(), Error>;
     fn state(&self) -> &[f64];
     fn interpolate(&self, t: f64, derivative: u32, out: &mut [f64]) -> Result<(), Error>;
     fn restart(&mut self, p: &Problem<'_>, t: f64, y: &[f64]) -> Result<(), Error>;
@@ -165,8 +167,31 @@ impl<T: Solver> Running for T {
     fn start(&mut self, p: &Problem<'_>, t0: f64, t_end: f64, y0: &[f64]) -> Result<(), Error> {
         Solver::start(self, p, t0, t_end, y0)
     }
-    fn step(&mut self, p: &Problem<'_>, t_limit: f64) -> Result<Step, Error> {
-        Solver::step(self, p, t_limit)
+    fn step(
+        &mut self,
+        p: &Problem<'_>,
+        t_limit: f64,
+        out: &mut abi::slf_step,
+    ) -> Result<(), Error> {
+        // Looked at where it was written, since moving it would read it as a block.
+        let taken = Solver::step(self, p, t_limit);
+        let Ok(step) = &taken else {
+            return taken.map(drop).inspect_err(|e| out.h_next = e.last_step());
+        };
+        let y = Solver::state(self);
+        assert_eq!(y.len(), p.len(), "length of the state");
+        if !y.iter().all(|v| v.is_finite()) {
+            return Err(Error::non_finite("the solver accepted a state that is not finite"));
+        }
+        let t = just_written(&step.t);
+        out.flags = if t == t_limit { abi::SLF_STEP_AT_LIMIT } else { 0 };
+        out.t_prev = just_written(&step.t_prev);
+        out.t = t;
+        out.h_next = just_written(&step.h_next);
+        out.error_norm = just_written(&step.error_norm);
+        out.n_rejected = step.rejected;
+        out.y = y.as_ptr().cast();
+        Ok(())
     }
     fn state(&self) -> &[f64] {
         Solver::state(self)

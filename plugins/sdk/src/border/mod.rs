@@ -159,3 +159,12 @@ unsafe fn slice_mut<'a, T>(ptr: *mut T, len: usize, what: &str) -> Result<&'a mu
     // SAFETY: not null, aligned, of possible length, and ours alone as the caller promised.
     Ok(unsafe { std::slice::from_raw_parts_mut(ptr, len) })
 }
+
+/// A number that another function has stored a moment ago, read by itself. Two neighbours read as one
+/// block wait until both stores have reached the cache, which takes as long as an evaluation of a small
+/// model.
+#[inline(always)]
+pub(super) fn just_written(number: &f64) -> f64 {
+    // SAFETY: a reference is valid to read from.
+    unsafe { ptr::from_ref(number).read_volatile() }
+}

@@ -28,6 +28,11 @@ impl<'a> Problem<'a> {
         Ok(Problem { raw, n })
     }
 
+    /// One that was checked before; the host does not change it.
+    pub(super) fn known(raw: &'a abi::slf_problem) -> Self {
+        Problem { raw, n: raw.n as usize }
+    }
+
     /// Number of states.
     pub fn len(&self) -> usize {
         self.n

@@ -3,8 +3,8 @@
 use super::definition::{Definition, RawConfig, Running};
 use super::operator::Operators;
 use super::{
-    Graph, HOST, Problem, Reversal, Segment, guarded, host_log, quiet, slice, slice_mut, text,
-    write_error,
+    Graph, HOST, Problem, Reversal, Segment, guarded, host_log, just_written, quiet, slice,
+    slice_mut, text, write_error,
 };
 use crate::{Error, Level, OptionValue};
 use slopefield_plugin_abi as abi;
@@ -301,7 +301,7 @@ unsafe fn on_instance(
         // SAFETY: the host keeps the problem alive until `destroy`.
         let raw = unsafe { instance.problem.as_ref() }
             .ok_or_else(|| Error::argument("the problem is null"))?;
-        body(instance, &Problem::new(raw)?)
+        body(instance, &Problem::known(raw))
     };
     // SAFETY: as promised by the caller.
     let status = unsafe { guarded(err, run) };
@@ -369,22 +369,8 @@ unsafe extern "C" fn step(
         if t_limit == instance.last.1 {
             return Err(Error::argument("the time limit is where the solver already is"));
         }
-        let step = instance.solver.step(problem, t_limit).inspect_err(|e| {
-            out.h_next = e.last_step();
-        })?;
-        let y = instance.solver.state();
-        assert_eq!(y.len(), problem.len(), "length of the state");
-        if !y.iter().all(|v| v.is_finite()) {
-            return Err(Error::non_finite("the solver accepted a state that is not finite"));
-        }
-        instance.last = (step.t_prev, step.t);
-        out.flags = if step.t == t_limit { abi::SLF_STEP_AT_LIMIT } else { 0 };
-        out.t_prev = step.t_prev;
-        out.t = step.t;
-        out.h_next = step.h_next;
-        out.error_norm = step.error_norm;
-        out.y = y.as_ptr().cast();
-        out.n_rejected = step.rejected;
+        instance.solver.step(problem, t_limit, out)?;
+        instance.last = (just_written(&out.t_prev), just_written(&out.t));
         Ok(())
     };
     // SAFETY: pointers of the host, passed on.
@@ -400,7 +386,8 @@ unsafe extern "C" fn interpolate(
 ) -> abi::slf_status {
     let body = |instance: &mut Instance, problem: &Problem<'_>| {
         let (a, b) = instance.last;
-        if !(t >= a.min(b) && t <= a.max(b)) || a == b {
+        let inside = (a <= t && t <= b) || (b <= t && t <= a);
+        if !inside || a == b {
             return Err(Error::argument(format!(
                 "t = {t} is not inside the last step, {a} to {b}"
             )));

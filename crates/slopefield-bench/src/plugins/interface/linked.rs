@@ -8,7 +8,7 @@ use slopefield_kernel::{Cotangent, Kernel, Point, Shape, Tangent};
 use slopefield_plugin_host::{PluginSolver, linked_solver};
 use slopefield_plugin_sdk::export::{Definition, Shared, SolverEntry, abi, entry};
 use slopefield_plugin_sdk::prelude::*;
-use slopefield_solve::runge_kutta::TSIT5;
+use slopefield_solve::runge_kutta::{TSIT5, copy_few};
 use slopefield_solve::{ExplicitRungeKutta, Ivp, Settings, SolveError, Stepper};
 use std::cell::RefCell;
 
@@ -57,6 +57,8 @@ struct Tsit5 {
     settings: Settings,
     t0: f64,
     t_end: f64,
+    /// Where the last step ended.
+    t: f64,
     y: Vec<f64>,
 }
 
@@ -114,6 +116,7 @@ impl Solver for Tsit5 {
             },
             t0: 0.0,
             t_end: 0.0,
+            t: 0.0,
             y: vec![0.0; problem.len()],
         })
     }
@@ -128,7 +131,7 @@ impl Solver for Tsit5 {
         let rhs = Through(problem);
         let ivp = Ivp { rhs: &rhs, t0, t1: t_end, u0: y0, p: &[] };
         self.stepper.get_mut().start(&ivp, &self.settings).map_err(error)?;
-        (self.t0, self.t_end) = (t0, t_end);
+        (self.t0, self.t_end, self.t) = (t0, t_end, t0);
         self.y.copy_from_slice(y0);
         Ok(())
     }
@@ -137,10 +140,15 @@ impl Solver for Tsit5 {
         let rhs = Through(problem);
         let stepper = self.stepper.get_mut();
         let ivp = Ivp { rhs: &rhs, t0: self.t0, t1: self.t_end, u0: &self.y, p: &[] };
-        let step = stepper.step(&ivp, &self.settings, t_limit).map_err(error)?;
-        self.y.copy_from_slice(stepper.state());
+        let taken = stepper.step(&ivp, &self.settings, t_limit);
+        // Read where it was written: a copy as a block would wait for its parts to be stored.
+        let step = match &taken {
+            Ok(step) => step,
+            Err(failure) => return Err(Error::internal(failure.to_string())),
+        };
+        copy_few(&mut self.y, stepper.state());
         Ok(Step {
-            t_prev: step.t_prev,
+            t_prev: std::mem::replace(&mut self.t, step.t),
             t: step.t,
             h_next: 0.0,
             error_norm: f64::NAN,

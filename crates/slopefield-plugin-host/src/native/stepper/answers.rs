@@ -4,6 +4,7 @@ use super::PluginSolver;
 use crate::native::{borrow, error_text};
 use slopefield_plugin_abi as abi;
 use slopefield_solve::SolveError;
+use slopefield_solve::runge_kutta::copy_few;
 
 impl PluginSolver {
     pub(super) fn failed(&self, t: f64, message: String) -> SolveError {
@@ -55,34 +56,42 @@ impl PluginSolver {
         error
     }
 
-    /// Takes over a step after checking it; `t_limit` is plugin time.
-    pub(super) fn accept(&mut self, step: &abi::slf_step, t_limit: f64) -> Result<(), String> {
+    /// Checks when a step began and ended; all are plugin times.
+    #[inline]
+    pub(super) fn check_times(&self, t_prev: f64, t: f64, t_limit: f64) -> Result<(), String> {
+        let forwards = t_limit > self.t;
+        let on = if forwards { self.t < t && t <= t_limit } else { t_limit <= t && t < self.t };
+        // A NaN is on no way, and infinity behind every limit.
+        if t_prev == self.t && on { Ok(()) } else { Err(self.wrong_times(t_prev, t, t_limit)) }
+    }
+
+    #[cold]
+    fn wrong_times(&self, t_prev: f64, t: f64, t_limit: f64) -> String {
         let (sign, forwards) = (self.sign, t_limit > self.t);
-        if step.t_prev != self.t {
-            return Err(format!(
+        if t_prev != self.t {
+            return format!(
                 "its step begins at {} and the last one ended at {}",
-                sign * step.t_prev,
+                sign * t_prev,
                 sign * self.t
-            ));
+            );
         }
-        if !step.t.is_finite() {
-            return Err(format!("it stepped to the time {}", step.t));
+        if !t.is_finite() {
+            return format!("it stepped to the time {t}");
         }
-        if step.t == self.t || (step.t > self.t) != forwards {
-            return Err(format!(
+        if t == self.t || (t > self.t) != forwards {
+            return format!(
                 "it stepped from {} to {}, which is not towards {}",
                 sign * self.t,
-                sign * step.t,
+                sign * t,
                 sign * t_limit
-            ));
+            );
         }
-        if (step.t > t_limit) == forwards && step.t != t_limit {
-            return Err(format!(
-                "it stepped to {}, past the limit {}",
-                sign * step.t,
-                sign * t_limit
-            ));
-        }
+        format!("it stepped to {}, past the limit {}", sign * t, sign * t_limit)
+    }
+
+    /// Takes over a step after checking it; `t_limit` is plugin time.
+    pub(super) fn accept(&mut self, step: &abi::slf_step, t_limit: f64) -> Result<(), String> {
+        self.check_times(step.t_prev, step.t, t_limit)?;
         // SAFETY: the state belongs to the plugin until the next call and is copied here.
         let Some(y) = (unsafe { borrow(step.y.cast::<f64>(), self.y.len()) }) else {
             return Err("it returned a state that is null or misaligned".to_owned());
@@ -91,7 +100,7 @@ impl PluginSolver {
             return Err(format!("it accepted a state whose element {i} is {}", y[i]));
         }
         std::mem::swap(&mut self.y, &mut self.y_prev);
-        self.y.copy_from_slice(y);
+        copy_few(&mut self.y, y);
         self.t_prev = self.t;
         self.t = step.t;
         self.segments.forget();
