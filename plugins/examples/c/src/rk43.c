@@ -1,8 +1,9 @@
 /* The classical Runge-Kutta method of order 4 with the error estimate of order 3 that J. A. Zonneveld
  * added by a fifth stage, and an interpolant of order 3 from the four stages: E. Hairer, S. P. Norsett
  * and G. Wanner, Solving Ordinary Differential Equations I (1993), table II.4.2 and section II.6. In
- * C99 over the header alone. A method of your own replaces the coefficients, `attempt` and
- * `interpolate`.
+ * C99 over the header alone, with the reverse of its steps for exact gradients. A method of your own
+ * replaces the coefficients, `attempt` and `interpolate`; without `reverse` and what stands beside it,
+ * it is differentiated by other methods.
  */
 #include "slopefield_plugin.h"
 
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #define STAGES 5
+#define ESTIMATE 4   /* the stage that only the error estimate uses */
 #define SAFETY 0.9
 #define SHRINK 0.2   /* largest changes of the step size from one step to the next */
 #define GROW 5.0
@@ -37,6 +39,7 @@ struct slf_solver {
   double rtol, h_init, h_min, h_max, safety;
   double t_prev, t, t_end, h;    /* h: size of the next step, positive */
   double *y, *atol, *next;       /* n each; all in one allocation */
+  double *stage, *sum;           /* for the reverse */
   double *k[STAGES];
   double *dense[DEGREE + 1];     /* coefficients of the interpolant of the last step */
 };
@@ -99,7 +102,7 @@ static slf_status SLF_CALL create(slf_str id, const slf_problem *problem,
     safety = o->f64;
   }
   s = (slf_solver *)calloc(1, sizeof *s);
-  if (s) s->y = (double *)calloc((3 + STAGES + DEGREE + 1) * n + 1, sizeof(double));
+  if (s) s->y = (double *)calloc((5 + STAGES + DEGREE + 1) * n + 1, sizeof(double));
   if (!s || !s->y) {
     free(s);
     return fail(err, SLF_ERR_MEMORY, "out of memory");
@@ -109,6 +112,8 @@ static slf_status SLF_CALL create(slf_str id, const slf_problem *problem,
   next = s->y + n;
   s->atol = next, next += n;
   s->next = next, next += n;
+  s->stage = next, next += n;
+  s->sum = next, next += n;
   for (i = 0; i < STAGES; i++) s->k[i] = next, next += n;
   for (i = 0; i <= DEGREE; i++) s->dense[i] = next, next += n;
   /* The settings are gone when this returns. */
@@ -142,6 +147,11 @@ static slf_status SLF_CALL start(slf_solver *s, double t0, double t_end, const v
   return restart(s, t0, y0, err);
 }
 
+/* When a stage is evaluated; t + 1.0 * h may round past the limit. */
+static double stage_time(int stage, double t, double t_new) {
+  return C[stage] == 1 ? t_new : t + C[stage] * (t_new - t);
+}
+
 /* A step to t_new: the stages, and the new state in `next`. */
 static slf_status attempt(slf_solver *s, double t_new) {
   double h = t_new - s->t;
@@ -154,8 +164,7 @@ static slf_status attempt(slf_solver *s, double t_new) {
       for (j = 0; j < stage; j++) sum += A[stage][j] * s->k[j][i];
       s->next[i] = s->y[i] + h * sum;
     }
-    /* t + 1.0 * h may round past the limit. */
-    status = rhs(s, C[stage] == 1 ? t_new : s->t + C[stage] * h, s->next, s->k[stage]);
+    status = rhs(s, stage_time(stage, s->t, t_new), s->next, s->k[stage]);
     if (status != SLF_OK) return status;
   }
   for (i = 0; i < s->n; i++) {
@@ -286,9 +295,82 @@ static slf_status SLF_CALL segment(slf_solver *s, slf_segment *out, slf_error *e
   return SLF_OK;
 }
 
+/* What the reverse of the last step needs besides the states at its ends: the slopes that the states
+ * of its stages are made of. */
+static slf_status SLF_CALL record_len(slf_solver *s, uint64_t *len, slf_error *err) {
+  (void)err;
+  *len = (uint64_t)(ESTIMATE - 1) * s->n;
+  return SLF_OK;
+}
+
+static slf_status SLF_CALL record(slf_solver *s, double *out, slf_error *err) {
+  int j;
+  (void)err;
+  for (j = 0; j < ESTIMATE - 1 && s->n > 0; j++)
+    memcpy(out + j * s->n, s->k[j], s->n * sizeof(double));
+  return SLF_OK;
+}
+
+/* From the weights of the end, and of values within the step, to those of the beginning. Every slope
+ * gets its weight, in k; the last one hands what its state got on to those before it. */
+static slf_status SLF_CALL reverse(slf_solver *s, const slf_reversal *r, slf_error *err) {
+  const double *y_prev = (const double *)r->y_prev, *inside = (const double *)r->inside_weights;
+  double h = r->t - r->t_prev, *weights = (double *)r->weights;
+  size_t i, n = s->n;
+  uint64_t at;
+  int stage, j, m;
+  for (i = 0; i < n; i++) {
+    s->next[i] = weights[i];
+    for (j = 0; j < ESTIMATE; j++) s->k[j][i] = h * B[j] * weights[i];
+  }
+  for (at = 0; at < r->n_inside; at++) {
+    double x = (r->inside[at] - r->t_prev) / h;
+    for (i = 0; i < n; i++) s->next[i] += inside[at * n + i];
+    for (j = 0; j < ESTIMATE; j++) {
+      double b = 0;
+      for (m = DEGREE; m-- > 0;) b = (b + DENSE[j][m]) * x;
+      for (i = 0; i < n; i++) s->k[j][i] += h * b * inside[at * n + i];
+    }
+  }
+  for (stage = ESTIMATE; stage-- > 0;) {
+    slf_status status;
+    for (i = 0; i < n; i++) {
+      double sum = 0;
+      for (j = 0; j < stage; j++) sum += A[stage][j] * r->record[j * n + i];
+      s->stage[i] = y_prev[i] + h * sum;
+      s->sum[i] = 0;
+    }
+    status = r->pull_back(r->ctx, stage_time(stage, r->t_prev, r->t), s->stage, s->k[stage], s->sum);
+    if (status != SLF_OK) return fail(err, status, "a product of the application failed");
+    for (i = 0; i < n; i++) {
+      s->next[i] += s->sum[i];
+      for (j = 0; j < stage; j++) s->k[j][i] += h * A[stage][j] * s->sum[i];
+    }
+  }
+  for (i = 0; i < n; i++) weights[i] = s->next[i];
+  return SLF_OK;
+}
+
+/* A step of the past once more, so that the application need not keep the record of every step. */
+static slf_status SLF_CALL redo(slf_solver *s, double t_prev, const void *y_prev, double t, void *y,
+                                slf_error *err) {
+  slf_status status;
+  s->t = t_prev;
+  if (s->n) memcpy(s->y, y_prev, s->n * sizeof(double));
+  status = attempt(s, t);
+  if (status != SLF_OK) return fail(err, status, "a step of the past cannot be taken again");
+  accept(s, t);
+  if (s->n) memcpy(y, s->y, s->n * sizeof(double));
+  return SLF_OK;
+}
+
 static slf_dense_segment SEGMENTS;
+static slf_step_vjp VJP;
+static slf_step_redo REDO;
 
 static const void *SLF_CALL extension(slf_str id) {
+  if (equal(id, "slopefield.solver.step-vjp/1")) return &VJP;
+  if (equal(id, "slopefield.solver.step-redo/1")) return &REDO;
   return equal(id, "slopefield.solver.dense-segment/1") ? &SEGMENTS : NULL;
 }
 
@@ -310,7 +392,7 @@ const slf_plugin *SLF_CALL slopefield_plugin_v1(const slf_host *host, slf_error 
   INFO.struct_size = sizeof INFO;
   INFO.caps =
       SLF_CAP_F64 | SLF_CAP_ADAPTIVE | SLF_CAP_BACKWARD | SLF_CAP_BITWISE_DETERMINISTIC |
-      SLF_CAP_DENSE_SEGMENT;
+      SLF_CAP_DENSE_SEGMENT | SLF_CAP_STEP_VJP | SLF_CAP_STEP_REDO;
   INFO.id = text("rk43");
   INFO.name = text("Runge-Kutta 4(3)");
   INFO.reference = text("10.1007/978-3-540-78862-1");
@@ -330,6 +412,12 @@ const slf_plugin *SLF_CALL slopefield_plugin_v1(const slf_host *host, slf_error 
   SEGMENTS.struct_size = sizeof SEGMENTS;
   SEGMENTS.max_degree = max_degree;
   SEGMENTS.segment = segment;
+  VJP.struct_size = sizeof VJP;
+  VJP.record_len = record_len;
+  VJP.record = record;
+  VJP.reverse = reverse;
+  REDO.struct_size = sizeof REDO;
+  REDO.redo = redo;
   ROOT.struct_size = sizeof ROOT;
   ROOT.abi_minor = SLF_ABI_MINOR;
   ROOT.id = text("org.example.c");

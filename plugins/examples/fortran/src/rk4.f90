@@ -1,6 +1,6 @@
 ! The classical Runge-Kutta method with steps of one length, in Fortran 2018 over ISO_C_BINDING. The
 ! types mirror slopefield_plugin.h, which explains every field; a method of your own replaces
-! `take_step`.
+! `take_step`, and `reverse`, by which the application finds exact gradients, or leaves that out.
 module slopefield_rk4
   use, intrinsic :: iso_c_binding
   use, intrinsic :: ieee_arithmetic, only: ieee_is_finite, ieee_value, ieee_quiet_nan
@@ -11,7 +11,8 @@ module slopefield_rk4
   integer(c_int32_t), parameter :: OK = 0, RECOVERABLE = 1, ERR_ARGUMENT = -1, &
     ERR_UNSUPPORTED = -2, ERR_STEP_TOO_SMALL = -5, ERR_NON_FINITE = -7
   integer(c_int32_t), parameter :: TYPE_F64 = 2, CAP_F64 = 64, CAP_DETERMINISTIC = 128, &
-    CAP_DENSE_SEGMENT = 2048, AT_LIMIT = 1, OPTION_I64 = 1, OPTION_F64 = 2, BASIS_POWERS = 1
+    CAP_STEP_VJP = 256, CAP_DENSE_SEGMENT = 2048, CAP_STEP_REDO = 4096, AT_LIMIT = 1, &
+    OPTION_I64 = 1, OPTION_F64 = 2, BASIS_POWERS = 1
   ! Of the solution within a step.
   integer, parameter :: DEGREE = 3
   integer(c_int64_t), parameter :: MESSAGE_OFFSET = 16
@@ -96,7 +97,35 @@ module slopefield_rk4
     type(c_funptr) :: max_degree, segment
   end type
 
+  type, bind(c) :: slf_reversal
+    integer(c_int32_t) :: struct_size, reserved
+    real(c_double) :: t_prev, t
+    type(c_ptr) :: y_prev, y, record
+    integer(c_int64_t) :: n_inside
+    type(c_ptr) :: inside, inside_weights, weights, ctx
+    type(c_funptr) :: pull_back
+  end type
+
+  type, bind(c) :: slf_step_vjp
+    integer(c_int32_t) :: struct_size, reserved
+    type(c_funptr) :: record_len, record, reverse
+  end type
+
+  type, bind(c) :: slf_step_redo
+    integer(c_int32_t) :: struct_size, reserved
+    type(c_funptr) :: redo
+  end type
+
   abstract interface
+    function pull_back_function(ctx, t, y, w, sum) bind(c) result(status)
+      import
+      type(c_ptr), value :: ctx
+      real(c_double), value :: t
+      real(c_double), intent(in) :: y(*), w(*)
+      real(c_double), intent(inout) :: sum(*)
+      integer(c_int32_t) :: status
+    end function
+
     function rhs_function(ctx, t, y, dydt) bind(c) result(status)
       import
       type(c_ptr), value :: ctx
@@ -117,6 +146,8 @@ module slopefield_rk4
     ! The solution within the last step: dense(:, m) belongs to the power m of the part of the step.
     real(c_double), allocatable :: dense(:, :)
     real(c_double), allocatable :: next(:), stage(:), k1(:), k2(:), k3(:), k4(:)
+    ! For the reverse: the weight of each slope, and a sum.
+    real(c_double), allocatable :: kappa(:, :), sum(:)
   end type
 
   ! Texts and tables that live as long as the process.
@@ -129,9 +160,13 @@ module slopefield_rk4
     '[{"name":"h","type":"number","default":0.01,"min":1e-9,"doc":"Length."}]'
   character(kind=c_char, len=27), parameter :: FACTORY_ID = 'slopefield.solver-factory/1'
   character(kind=c_char, len=33), parameter :: SEGMENT_ID = 'slopefield.solver.dense-segment/1'
+  character(kind=c_char, len=28), parameter :: VJP_ID = 'slopefield.solver.step-vjp/1'
+  character(kind=c_char, len=29), parameter :: REDO_ID = 'slopefield.solver.step-redo/1'
   type(slf_solver_info), target, save :: info_table
   type(slf_solver_factory), target, save :: factory_table
   type(slf_dense_segment), target, save :: segment_table
+  type(slf_step_vjp), target, save :: vjp_table
+  type(slf_step_redo), target, save :: redo_table
   type(slf_plugin), target, save :: plugin_table
 
 contains
@@ -230,7 +265,7 @@ contains
     s%t_prev = 0
     s%t = 0
     allocate(s%y(n), s%next(n), s%stage(n), s%k1(n), s%k2(n), s%k3(n), s%k4(n))
-    allocate(s%dense(n, 0:DEGREE))
+    allocate(s%dense(n, 0:DEGREE), s%kappa(n, 4), s%sum(n))
     out = c_loc(s)
     status = OK
   end function
@@ -418,10 +453,126 @@ contains
     coefficients = s%dense
   end function
 
+  ! The reverse of a step needs its first three slopes, which the states of its stages are made of.
+  function record_len(p, length, err) bind(c) result(status)
+    type(c_ptr), value :: p
+    integer(c_int64_t), intent(out) :: length
+    type(slf_error), intent(inout) :: err
+    integer(c_int32_t) :: status
+    type(instance), pointer :: s
+    call c_f_pointer(p, s)
+    err%code = 0
+    length = 3 * int(s%n, c_int64_t)
+    status = OK
+  end function
+
+  function record(p, values, err) bind(c) result(status)
+    type(c_ptr), value :: p, values
+    type(slf_error), intent(inout) :: err
+    integer(c_int32_t) :: status
+    type(instance), pointer :: s
+    real(c_double), pointer :: slopes(:, :)
+    call c_f_pointer(p, s)
+    err%code = 0
+    status = OK
+    if (s%n == 0) return
+    call c_f_pointer(values, slopes, [s%n, 3])
+    slopes(:, 1) = s%k1
+    slopes(:, 2) = s%k2
+    slopes(:, 3) = s%k3
+  end function
+
+  ! From the weights of the end, and of values within the step, to those of the beginning.
+  function reverse(p, step, err) bind(c) result(status)
+    type(c_ptr), value :: p
+    type(slf_reversal), intent(in) :: step
+    type(slf_error), intent(inout) :: err
+    integer(c_int32_t) :: status
+    type(instance), pointer :: s
+    procedure(pull_back_function), pointer :: pull_back
+    real(c_double), pointer :: weights(:), y_prev(:), k(:, :), inside(:), given(:, :)
+    real(c_double) :: h, x, half
+    integer :: m
+    call c_f_pointer(p, s)
+    call c_f_procpointer(step%pull_back, pull_back)
+    status = OK
+    if (s%n == 0) return
+    call c_f_pointer(step%weights, weights, [s%n])
+    call c_f_pointer(step%y_prev, y_prev, [s%n])
+    call c_f_pointer(step%record, k, [s%n, 3])
+    h = step%t - step%t_prev
+    half = 0.5_c_double * h
+    s%next = weights
+    s%kappa(:, 1) = h / 6 * weights
+    s%kappa(:, 2) = h / 3 * weights
+    s%kappa(:, 3) = h / 3 * weights
+    s%kappa(:, 4) = h / 6 * weights
+    if (step%n_inside > 0) then
+      call c_f_pointer(step%inside, inside, [int(step%n_inside)])
+      call c_f_pointer(step%inside_weights, given, [s%n, int(step%n_inside)])
+      ! What `keep` makes of the slopes.
+      do m = 1, size(inside)
+        x = (inside(m) - step%t_prev) / h
+        s%next = s%next + given(:, m)
+        s%kappa(:, 1) = s%kappa(:, 1) + h * ((2 * x / 3 - 1.5_c_double) * x + 1) * x * given(:, m)
+        s%kappa(:, 2) = s%kappa(:, 2) + h * (1 - 2 * x / 3) * x * x * given(:, m)
+        s%kappa(:, 3) = s%kappa(:, 3) + h * (1 - 2 * x / 3) * x * x * given(:, m)
+        s%kappa(:, 4) = s%kappa(:, 4) + h * (2 * x / 3 - 0.5_c_double) * x * x * given(:, m)
+      end do
+    end if
+    ! The last slope hands what its state got on to the slope before it.
+    s%stage = y_prev + h * k(:, 3)
+    call back(4, step%t)
+    s%kappa(:, 3) = s%kappa(:, 3) + h * s%sum
+    s%stage = y_prev + half * k(:, 2)
+    call back(3, step%t_prev + half)
+    s%kappa(:, 2) = s%kappa(:, 2) + half * s%sum
+    s%stage = y_prev + half * k(:, 1)
+    call back(2, step%t_prev + half)
+    s%kappa(:, 1) = s%kappa(:, 1) + half * s%sum
+    s%stage = y_prev
+    call back(1, step%t_prev)
+    if (status /= OK) call say(err, 'a product of the application failed')
+    if (status == OK) weights = s%next
+  contains
+    subroutine back(number, time)
+      integer, intent(in) :: number
+      real(c_double), intent(in) :: time
+      s%sum = 0
+      if (status == OK) status = pull_back(step%ctx, time, s%stage, s%kappa(:, number), s%sum)
+      s%next = s%next + s%sum
+    end subroutine
+  end function
+
+  ! A step of the past once more, so that the application need not keep the record of every step.
+  function redo(p, t_prev, y_prev, t, y, err) bind(c) result(status)
+    type(c_ptr), value :: p, y_prev, y
+    real(c_double), value :: t_prev, t
+    type(slf_error), intent(inout) :: err
+    integer(c_int32_t) :: status
+    type(instance), pointer :: s
+    real(c_double), pointer :: end_state(:)
+    call c_f_pointer(p, s)
+    status = restart(p, t_prev, y_prev, err)
+    if (status == OK) status = take_step(s, t)
+    if (status /= OK) then
+      call say(err, 'a step of the past cannot be taken again')
+      return
+    end if
+    call keep(s, t - t_prev)
+    s%y = s%next
+    s%t = t
+    if (s%n == 0) return
+    call c_f_pointer(y, end_state, [s%n])
+    end_state = s%y
+  end function
+
   function solver_extension(id) bind(c) result(p)
     type(slf_str), value :: id
     type(c_ptr) :: p
     p = c_null_ptr
+    if (equal(id, VJP_ID)) p = c_loc(vjp_table)
+    if (equal(id, REDO_ID)) p = c_loc(redo_table)
     if (equal(id, SEGMENT_ID)) p = c_loc(segment_table)
   end function
 
@@ -445,7 +596,8 @@ contains
       return
     end if
     info_table%struct_size = int(c_sizeof(info_table), c_int32_t)
-    info_table%caps = CAP_F64 + CAP_DETERMINISTIC + CAP_DENSE_SEGMENT
+    info_table%caps = CAP_F64 + CAP_DETERMINISTIC + CAP_DENSE_SEGMENT + CAP_STEP_VJP + &
+      CAP_STEP_REDO
     info_table%id = text(SOLVER_ID)
     info_table%name = text(SOLVER_NAME)
     info_table%reference = text(REFERENCE)
@@ -465,6 +617,12 @@ contains
     segment_table%struct_size = int(c_sizeof(segment_table), c_int32_t)
     segment_table%max_degree = c_funloc(max_degree)
     segment_table%segment = c_funloc(segment)
+    vjp_table%struct_size = int(c_sizeof(vjp_table), c_int32_t)
+    vjp_table%record_len = c_funloc(record_len)
+    vjp_table%record = c_funloc(record)
+    vjp_table%reverse = c_funloc(reverse)
+    redo_table%struct_size = int(c_sizeof(redo_table), c_int32_t)
+    redo_table%redo = c_funloc(redo)
     plugin_table%struct_size = int(c_sizeof(plugin_table), c_int32_t)
     plugin_table%abi_minor = 0
     plugin_table%id = text(PLUGIN_ID)
