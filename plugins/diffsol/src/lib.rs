@@ -11,7 +11,7 @@ mod system;
 
 use method::{Bdf, Esdirk34, Method, TrBdf2};
 use run::Course;
-use segment::Segment;
+use segment::{DEGREE, Samples};
 use slopefield_plugin_sdk::prelude::*;
 use std::marker::PhantomData;
 
@@ -25,7 +25,7 @@ export_plugin! {
 struct Diffsol<M> {
     course: Course,
     /// The last step.
-    segment: Segment,
+    samples: Samples,
     t: f64,
     y: Vec<f64>,
     method: PhantomData<M>,
@@ -44,7 +44,7 @@ impl<M: Method> Solver for Diffsol<M> {
         }
         Ok(Diffsol {
             course: Course::new(problem.len(), config, M::begin),
-            segment: Segment::new(problem.len()),
+            samples: Samples::new(problem.len()),
             t: 0.0,
             y: vec![0.0; problem.len()],
             method: PhantomData,
@@ -59,9 +59,8 @@ impl<M: Method> Solver for Diffsol<M> {
     fn step(&mut self, problem: &Problem<'_>, t_limit: f64) -> Result<Step, Error> {
         let taken = self.course.step(problem, self.t, &self.y, t_limit)?;
         // From here on nothing can fail.
-        self.segment.begin(self.t, taken.t, &self.y, &taken.y);
-        self.course.sample(&mut self.segment);
-        self.segment.end();
+        self.samples.begin(self.t, taken.t, &self.y, &taken.y);
+        self.course.sample(&mut self.samples);
         self.y.copy_from_slice(&taken.y);
         let t_prev = std::mem::replace(&mut self.t, taken.t);
         Ok(Step {
@@ -78,8 +77,12 @@ impl<M: Method> Solver for Diffsol<M> {
         &self.y
     }
 
-    fn interpolate(&self, t: f64, derivative: u32, out: &mut [f64]) -> Result<(), Error> {
-        self.segment.evaluate(t, derivative, out);
+    fn segment_degree(&self) -> usize {
+        DEGREE
+    }
+
+    fn segment(&self, out: &mut Segment<'_>) -> Result<(), Error> {
+        self.samples.write(out);
         Ok(())
     }
 

@@ -64,7 +64,11 @@ pub trait Method: Send + 'static {
 
 type Lu = NalgebraLU<f64>;
 
-const CAPS: Caps = Caps::ADAPTIVE.and(Caps::IMPLICIT).and(Caps::BACKWARD).and(Caps::DETERMINISTIC);
+const CAPS: Caps = Caps::ADAPTIVE
+    .and(Caps::IMPLICIT)
+    .and(Caps::BACKWARD)
+    .and(Caps::DETERMINISTIC)
+    .and(Caps::DENSE_SEGMENT);
 const REFERENCE: &str = "10.21105/joss.09384";
 
 /// Backward differentiation formulas.

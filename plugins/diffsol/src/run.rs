@@ -2,7 +2,7 @@
 //! back to where it was after a failure.
 
 use crate::method::{Begin, Stepping};
-use crate::segment::Segment;
+use crate::segment::Samples;
 use crate::system::{Lent, System};
 use diffsol::error::OdeSolverError;
 use diffsol::{
@@ -200,9 +200,9 @@ impl Course {
     }
 
     /// Writes the solution within the last step to a segment, where the solver that took it is there.
-    pub fn sample(&mut self, segment: &mut Segment) {
+    pub fn sample(&mut self, samples: &mut Samples) {
         let Some(running) = &self.running else { return };
-        for (t, place) in segment.inside() {
+        for (t, place) in samples.inside() {
             if running.borrow_dependent().interpolate(t, &mut self.sample).is_ok() {
                 place.copy_from_slice(&self.sample.clone_as_vec());
             }

@@ -1,81 +1,72 @@
-//! The solution within the last step, as a polynomial of its own: what the application may ask of it
-//! stays when a later call fails in the middle.
+//! The solution within the last step, as polynomials of its own: what the application may ask of it stays
+//! when a later call fails in the middle.
 
-/// Where a step is sampled, from 0 to 1: the extrema of the Chebyshev polynomial of degree 5, which is the
-/// highest degree that diffsol interpolates with.
-const NODES: [f64; 6] = [
-    0.0,
-    0.095_491_502_812_526_27,
-    0.345_491_502_812_526_3,
-    0.654_508_497_187_473_7,
-    0.904_508_497_187_473_7,
-    1.0,
-];
+use slopefield_plugin_sdk::prelude::*;
+use std::f64::consts::PI;
 
-/// The interpolating polynomial in Newton's form.
-pub struct Segment {
+/// The highest degree that diffsol interpolates with.
+pub const DEGREE: usize = 5;
+
+/// The polynomials through samples at the extrema of the Chebyshev polynomial of degree [`DEGREE`].
+pub struct Samples {
     t_prev: f64,
     t: f64,
     n: usize,
-    /// Samples, then divided differences: `n` for each node.
-    terms: Vec<f64>,
-    end: Vec<f64>,
+    /// `n` for each extremum, from the beginning of the step to its end.
+    samples: Vec<f64>,
 }
 
-impl Segment {
+impl Samples {
     /// Of no step yet.
-    pub fn new(n: usize) -> Segment {
-        Segment { t_prev: 0.0, t: 0.0, n, terms: vec![0.0; NODES.len() * n], end: vec![0.0; n] }
+    pub fn new(n: usize) -> Samples {
+        Samples { t_prev: 0.0, t: 0.0, n, samples: vec![0.0; (DEGREE + 1) * n] }
     }
 
     /// A step between two states; until it is sampled, its chord.
     pub fn begin(&mut self, t_prev: f64, t: f64, from: &[f64], to: &[f64]) {
         (self.t_prev, self.t) = (t_prev, t);
-        for (node, sample) in NODES.iter().zip(self.terms.chunks_exact_mut(self.n)) {
+        for (j, sample) in self.samples.chunks_exact_mut(self.n).enumerate() {
             for ((out, from), to) in sample.iter_mut().zip(from).zip(to) {
-                *out = from + node * (to - from);
+                *out = from + part(j) * (to - from);
             }
         }
-        self.end.copy_from_slice(to);
-        self.terms[(NODES.len() - 1) * self.n..].copy_from_slice(to);
+        self.samples[DEGREE * self.n..].copy_from_slice(to);
     }
 
     /// Times within the step, with the place for the solution there.
     pub fn inside(&mut self) -> impl Iterator<Item = (f64, &mut [f64])> {
         let (t_prev, h) = (self.t_prev, self.t - self.t_prev);
-        let all = NODES.iter().zip(self.terms.chunks_exact_mut(self.n));
-        all.take(NODES.len() - 1).skip(1).map(move |(node, place)| (t_prev + node * h, place))
+        let all = self.samples.chunks_exact_mut(self.n).enumerate();
+        all.take(DEGREE).skip(1).map(move |(j, place)| (t_prev + part(j) * h, place))
     }
 
-    /// Samples become divided differences.
-    pub fn end(&mut self) {
-        for level in 1..NODES.len() {
-            for j in (level..NODES.len()).rev() {
-                let width = NODES[j] - NODES[j - level];
-                for i in 0..self.n {
-                    let below = self.terms[(j - 1) * self.n + i];
-                    let term = &mut self.terms[j * self.n + i];
-                    *term = (*term - below) / width;
-                }
+    /// Writes the coefficients. Of the sums for the number `k` of the basis and for a sample the first
+    /// and the last count half (J. C. Mason and D. C. Handscomb, *Chebyshev Polynomials* (2003), section
+    /// 6.3.2).
+    pub fn write(&self, out: &mut Segment<'_>) {
+        let half = |i: usize| if i == 0 || i == DEGREE { 0.5 } else { 1.0 };
+        let rows = out.chebyshev(DEGREE);
+        for (k, row) in rows.chunks_exact_mut(self.n).enumerate() {
+            for (j, sample) in self.samples.chunks_exact(self.n).enumerate() {
+                // The number `k` of the basis at the extremum.
+                let value = (k as f64 * angle(j)).cos();
+                let weight = 2.0 / DEGREE as f64 * half(k) * half(j) * value;
+                row.iter_mut().zip(sample).for_each(|(c, sample)| *c += weight * sample);
             }
         }
     }
+}
 
-    /// The solution at `t`, or its slope.
-    pub fn evaluate(&self, t: f64, derivative: u32, out: &mut [f64]) {
-        let h = self.t - self.t_prev;
-        if derivative == 0 && t == self.t {
-            out.copy_from_slice(&self.end);
-            return;
-        }
-        let x = (t - self.t_prev) / h;
-        for (i, out) in out.iter_mut().enumerate() {
-            let (mut value, mut slope) = (0.0, 0.0);
-            for (j, node) in NODES.iter().enumerate().rev() {
-                slope = slope * (x - node) + value;
-                value = value * (x - node) + self.terms[j * self.n + i];
-            }
-            *out = if derivative == 0 { value } else { slope / h };
-        }
+/// The extremum `j` is the cosine of this.
+fn angle(j: usize) -> f64 {
+    PI * (DEGREE - j) as f64 / DEGREE as f64
+}
+
+/// The part of the step that lies before it.
+fn part(j: usize) -> f64 {
+    match j {
+        0 => 0.0,
+        DEGREE => 1.0,
+        _ => 0.5 + 0.5 * angle(j).cos(),
     }
 }
