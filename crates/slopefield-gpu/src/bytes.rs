@@ -90,6 +90,32 @@ pub(crate) fn write_column(dialect: Dialect, to: &mut [u8], column: impl Fn(usiz
     }
 }
 
+/// Trajectories whose numbers are written together: theirs stay in the cache while all rows are.
+const TOGETHER: usize = 256;
+
+/// Writes rows of `lanes` numbers each: element `k` of row `i` is `number(i, k)`. By trajectories and not
+/// by rows, because numbers of a trajectory often lie side by side where they come from.
+pub(crate) fn write_rows(
+    dialect: Dialect,
+    to: &mut [u8],
+    lanes: usize,
+    number: impl Fn(usize, usize) -> f64 + Sync,
+) {
+    let width = dialect.width() as usize;
+    let mut groups: Vec<Vec<&mut [u8]>> = Vec::new();
+    groups.resize_with(lanes.div_ceil(TOGETHER), Vec::new);
+    for row in to.chunks_exact_mut(width * lanes.max(1)) {
+        for (group, part) in groups.iter_mut().zip(row.chunks_mut(width * TOGETHER)) {
+            group.push(part);
+        }
+    }
+    groups.into_par_iter().enumerate().for_each(|(group, rows)| {
+        for (i, part) in rows.into_iter().enumerate() {
+            write_column(dialect, part, |k| number(i, TOGETHER * group + k));
+        }
+    });
+}
+
 /// Elements of an array, from its bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Elements<'a> {
@@ -138,6 +164,21 @@ mod tests {
         let long = Dialect::CudaDouble;
         assert_eq!(long.ticks(&long.bytes_of_ticks(&[1 << 62])), [1 << 62]);
         assert_eq!(words(&bytes_of_words(&[1, u32::MAX])), [1, u32::MAX]);
+    }
+
+    #[test]
+    fn rows_are_written_in_their_places() {
+        for (rows, lanes) in [(3, 1), (2, 255), (5, 256), (4, 1000), (0, 7)] {
+            for dialect in Dialect::ALL {
+                let mut bytes = vec![0; rows * lanes * dialect.width() as usize];
+                write_rows(dialect, &mut bytes, lanes, |i, k| (1000 * i + k) as f64);
+                let elements = Elements { dialect, bytes: &bytes };
+                for at in 0..rows * lanes {
+                    let expected = 1000 * (at / lanes) + at % lanes;
+                    assert_eq!(elements.real(at), expected as f64, "{rows} {lanes} {at}");
+                }
+            }
+        }
     }
 
     #[test]

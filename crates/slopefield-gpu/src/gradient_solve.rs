@@ -1,18 +1,22 @@
 //! Gradients of a loss of many trajectories, on a device.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
+use rayon::prelude::*;
 use slopefield_ensemble::TrajectoryResult;
 use slopefield_solve::{Settings, SolveError};
 
-use crate::bytes::{bytes_of_words, words};
-use crate::device::{Compiled, Device, DeviceArray};
+use crate::bytes::{Elements, words, write_rows};
+use crate::checks::column;
+use crate::device::{Compiled, Device};
 use crate::dialect::Dialect;
 use crate::error::GpuError;
+use crate::gradient_room::Room;
 use crate::gradients::{GradientProgram, Tape};
-use crate::solve::{MOST_LANES, Runs, upload};
+use crate::solve::{MOST_LANES, Runs};
 use crate::sums::{self, BLOCK};
-use crate::trajectories::{SHARED, Trajectories};
+use crate::trajectories::{COUNTS, LANES_OF_A_THREAD, Memory, SHARED, Trajectories};
 
 /// Steps of a trajectory that there is room for at first.
 pub(crate) const FIRST_ROOM: u32 = 256;
@@ -30,6 +34,7 @@ pub struct GradientSolver<'a> {
     forward: Compiled,
     reverse: Compiled,
     sums: Compiled,
+    room: RefCell<Option<Room>>,
     /// Attempts of a run, where a test or a user sets them.
     pub attempts: Option<u32>,
     /// Bytes of the card to be used. The fewer, the fewer trajectories at once and the fewer states
@@ -88,6 +93,7 @@ impl<'a> GradientSolver<'a> {
             reverse: device.compile(dialect, program.reverse(), &SHARED)?,
             sums: device.compile(dialect, &sums::text(dialect)?, &sums::SHARED)?,
             program,
+            room: RefCell::default(),
             attempts: None,
             memory: DEFAULT_MEMORY,
             tape: None,
@@ -180,93 +186,95 @@ impl<'a> GradientSolver<'a> {
         report: &mut GradientReport,
     ) -> Result<u32, GpuError> {
         let (device, program, dialect) = (self.device, &*self.program, self.dialect());
-        let n = program.forward().states();
-        let arrays = program.forward_arrays(problem, settings, saves, (from, lanes), 1, tape);
-        let on_device = upload(device, dialect, &arrays)?;
-        let [_, _, _, results, kept, counts, clock, open] = &on_device;
-        let solve = |program,
-                     arrays: &[&DeviceArray],
-                     tables: &[u32],
-                     runs: &mut u64,
-                     device_s: &mut f64| {
-            let (attempts_at, attempts) = (tables.len() - 3, self.attempts);
-            let is_ready = false;
+        let (width, n) = (dialect.width(), program.forward().states());
+        let row = saves.len() * n;
+        let heads = program.forward_heads(problem, settings, saves, lanes, 1, tape);
+        let room = Room::prepare(self.room.take(), device, program, &heads, tape, row)?;
+        let dims = (n, program.own().len());
+        let inputs = (dims.0 + dims.1) * lanes;
+        device.write_with(room.own_values(), width * inputs as u64, |bytes| {
+            write_rows(dialect, bytes, lanes, |i, k| column(problem, dims, from, i)(k));
+        })?;
+        let solve = |program, arrays: &[_], attempts_at, report: &mut GradientReport| {
+            let (attempts, is_ready) = (self.attempts, false);
             let all = Runs { device, program, arrays, attempts_at, lanes, attempts, is_ready };
+            let (runs, device_s) = (&mut report.runs, &mut report.device_s);
             interrupted(all.finish(settings, problem.t0, runs, device_s)?)
         };
-        solve(
-            &self.forward,
-            &on_device.each_ref(),
-            &arrays.tables,
-            &mut report.runs,
-            &mut report.device_s,
-        )?;
-        let numbers = words(&device.read(counts)?);
-        let most = numbers[2 * lanes..3 * lanes].iter().copied().max().unwrap_or(0);
+        solve(&self.forward, &room.forward(), heads.tables.len() - 3, report)?;
+        let [_, _, _, results, kept, counts, clock, _] = room.forward();
+        let row_of_words = 4 * lanes as u64;
+        let taken = words(&device.read_part(counts, 2 * row_of_words, row_of_words)?);
+        let most = taken.into_iter().max().unwrap_or(0);
         if most > tape.room {
             return Ok(most);
         }
-        let width = dialect.width();
-        let part = |array, rows: usize| device.read_part(array, 0, width * (rows * lanes) as u64);
-        let (reached, at) =
-            (dialect.reals(&part(kept, 2 * n + 2)?), dialect.ticks(&part(clock, 1)?));
-        let row = saves.len() * n;
         let mut states = vec![0.0; lanes * row];
-        program.forward().unpack(
-            problem,
-            settings,
-            saves.len(),
-            (&dialect.reals(&device.read(results)?), &reached),
-            &numbers[..6 * lanes],
-            &at,
-            None,
-            &mut report.trajectories,
-            &mut states,
-        );
+        let parts = [
+            (results, 0, width * (row * lanes) as u64),
+            (kept, 0, width * ((2 * n + 2) * lanes) as u64),
+            (counts, 0, row_of_words * COUNTS as u64),
+            (clock, 0, width * lanes as u64),
+        ];
+        device.read_parts(&parts, |parts| {
+            let [results, kept, counts, clock] =
+                [0, 1, 2, 3].map(|k| Elements { dialect, bytes: parts[k] });
+            let memory = Memory {
+                lanes,
+                result: |at| results.real(at),
+                kept: |at| kept.real(at),
+                count: |row, lane| counts.word(row * lanes + lane),
+                clock: |lane| clock.ticks(lane),
+            };
+            let (into, out) = (&mut report.trajectories, &mut states);
+            program.forward().unpack_from(problem, settings, saves.len(), &memory, None, into, out);
+        })?;
         let mut by_state = vec![0.0; lanes * row];
         for lane in 0..lanes {
             let part = lane * row..(lane + 1) * row;
             report.loss += loss(from + lane, &states[part.clone()], &mut by_state[part]);
         }
-        let (joint_values, own_values, tables) = program.reverse_arrays(&arrays, &by_state);
-        let bytes = [joint_values.len(), own_values.len(), tables.len(), arrays.results];
-        let bytes = bytes.iter().sum::<usize>() + arrays.kept + arrays.counts + arrays.clock.len();
-        report.memory = report.memory.max(width * (bytes + program.rows() * lanes) as u64);
-        let joint = device.array(&dialect.bytes_of_reals(&joint_values))?;
-        let own = device.array(&dialect.bytes_of_reals(&own_values))?;
-        let table = device.array(&bytes_of_words(&tables))?;
-        let gradients = device.empty(width * (program.rows() * lanes) as u64)?;
-        let all = [&joint, &own, &table, &gradients, kept, counts, clock, open];
-        solve(&self.reverse, &all, &tables, &mut report.runs, &mut report.device_s)?;
-        self.collect(&joint, &gradients, (from, lanes), report)?;
+        let mut bytes = vec![0; width as usize * by_state.len()];
+        write_rows(dialect, &mut bytes, lanes, |i, k| by_state[k * row + i]);
+        device.write_at(room.own_values(), width * inputs as u64, &bytes)?;
+        report.memory = report.memory.max(room.bytes());
+        solve(&self.reverse, &room.reverse(), room.reverse_attempts_at(), report)?;
+        self.collect(&room, (from, lanes), report)?;
+        self.room.replace(Some(room));
         Ok(most)
     }
 
     /// Reads the gradients of a batch and adds those by parameters that all share.
     fn collect(
         &self,
-        joint: &DeviceArray,
-        gradients: &DeviceArray,
+        room: &Room,
         (from, lanes): (usize, usize),
         report: &mut GradientReport,
     ) -> Result<(), GpuError> {
         let (dialect, width) = (self.dialect(), self.dialect().width());
         let (device, n, own) = (self.device, self.program.forward().states(), self.program.own());
-        let rows = |count: usize, row: &dyn Fn(usize) -> usize, to: &mut [f64]| {
-            for i in 0..count {
-                let bytes = width * lanes as u64;
-                let read = device.read_part(gradients, bytes * row(i) as u64, bytes)?;
-                for (lane, value) in dialect.reals(&read).iter().enumerate() {
-                    to[(from + lane) * count + i] = *value;
-                }
+        let bytes = width * lanes as u64;
+        let read = |rows: Vec<usize>, to: &mut [f64]| {
+            let count = rows.len();
+            let part = |row: &usize| (room.gradients(), bytes * *row as u64, bytes);
+            let parts: Vec<_> = rows.iter().map(part).collect();
+            if count == 0 {
+                return Ok(());
             }
-            Ok(())
+            device.read_parts(&parts, |parts| {
+                let to = to[from * count..][..lanes * count].par_chunks_exact_mut(count);
+                to.with_min_len(LANES_OF_A_THREAD).enumerate().for_each(|(lane, to)| {
+                    for (to, bytes) in to.iter_mut().zip(parts) {
+                        *to = Elements { dialect, bytes }.real(lane);
+                    }
+                });
+            })
         };
-        rows(n, &|i| i, &mut report.by_u0)?;
-        rows(own.len(), &|i| n + own[i], &mut report.by_own)?;
+        read((0..n).collect(), &mut report.by_u0)?;
+        read(own.iter().map(|i| n + i).collect(), &mut report.by_own)?;
         let shared = (0..report.by_shared.len()).filter(|i| own.binary_search(i).is_err());
         let shared: Vec<_> = shared.map(|i| (n + i, i)).collect();
-        let (arrays, to) = ((joint, gradients), &mut report.by_shared);
+        let (arrays, to) = ((room.joint(), room.gradients()), &mut report.by_shared);
         sums::add(device, &self.sums, dialect, arrays, &shared, lanes, to)
     }
 }

@@ -4,7 +4,7 @@ use slopefield_graph::LoweredModel;
 use slopefield_graph::plan::{Buffer, Entry, Plan, Plans};
 use slopefield_solve::{Settings, Tableau};
 
-use crate::checks::{check_model, check_operators};
+use crate::checks::{check_model, check_operators, columns};
 use crate::dialect::{Dialect, PRIVATE_LIMIT, Program};
 use crate::emit::statements;
 use crate::error::GpuError;
@@ -202,13 +202,34 @@ impl GradientProgram {
         attempts: u32,
         tape: Tape,
     ) -> Arrays {
-        let mut arrays = self.forward.arrays(problem, settings, saves, (from, lanes), attempts);
+        let range = (self.forward.states(), self.own.len());
+        let own_values = columns(problem, range, (from, lanes));
+        let mut arrays = self.forward_heads(problem, settings, saves, lanes, attempts, tape);
+        arrays.clock.resize(self.clock_len(&arrays, tape), 0);
+        Arrays { own_values, ..arrays }
+    }
+
+    /// The same without `own_values`, and of `clock` without the tape, which the solve writes.
+    pub(crate) fn forward_heads(
+        &self,
+        problem: &Trajectories<'_>,
+        settings: &Settings,
+        saves: &[f64],
+        lanes: usize,
+        attempts: u32,
+        tape: Tape,
+    ) -> Arrays {
+        let mut arrays = self.forward.without_columns(problem, settings, saves, lanes, attempts);
         let before_attempts = arrays.tables.len() - 3;
         arrays.tables.splice(before_attempts..before_attempts, [tape.room, tape.stride]);
         arrays.kept = self.kept_rows(tape) * lanes;
         arrays.counts += COUNTS * lanes;
-        arrays.clock.resize(arrays.clock.len() + tape.room as usize * lanes, 0);
         arrays
+    }
+
+    /// Elements of `clock` with the tape, from arrays without it.
+    pub(crate) fn clock_len(&self, heads: &Arrays, tape: Tape) -> usize {
+        heads.clock.len() + tape.room as usize * heads.tables[0] as usize
     }
 
     /// What `joint_values`, `own_values` and `tables` hold before the reverse pass, from what they hold
@@ -220,12 +241,6 @@ impl GradientProgram {
         arrays: &Arrays,
         by_state: &[f64],
     ) -> (Vec<f64>, Vec<f64>, Vec<u32>) {
-        let (n, params) = (self.forward.states(), self.vjp.shape.params);
-        // Constants of the right-hand side and parameters, then those of the product, then settings.
-        let before = self.places.joint_len() - self.vjp.constants.len();
-        let mut joint = arrays.joint_values[..before].to_vec();
-        joint.extend(&self.vjp.constants);
-        joint.extend(&arrays.joint_values[before..before + 3]);
         let lanes = arrays.tables[0] as usize;
         let row = by_state.len().checked_div(lanes).unwrap_or(0);
         let mut own = arrays.own_values.clone();
@@ -233,13 +248,24 @@ impl GradientProgram {
         for i in 0..row {
             own.extend(by_state.iter().skip(i).step_by(row));
         }
+        debug_assert_eq!(own.len() % lanes.max(1), 0);
+        let (joint, tables) = self.reverse_heads(arrays);
+        (joint, own, tables)
+    }
+
+    /// `joint_values` and `tables` of the reverse pass, from those of the solve.
+    pub(crate) fn reverse_heads(&self, arrays: &Arrays) -> (Vec<f64>, Vec<u32>) {
+        // Constants of the right-hand side and parameters, then those of the product, then settings.
+        let before = self.places.joint_len() - self.vjp.constants.len();
+        let mut joint = arrays.joint_values[..before].to_vec();
+        joint.extend(&self.vjp.constants);
+        joint.extend(&arrays.joint_values[before..before + 3]);
         let of_product = self.vjp.tables.iter().flatten();
         let mut tables = arrays.tables.clone();
         let limits = tables.split_off(tables.len() - 5);
         tables.extend(of_product);
         tables.extend(limits);
-        debug_assert_eq!(own.len() % lanes.max(1), 0);
-        debug_assert!(params + n == self.rows() && tables.len() == self.places.tables_len() + 5);
-        (joint, own, tables)
+        debug_assert_eq!(tables.len(), self.places.tables_len() + 5);
+        (joint, tables)
     }
 }

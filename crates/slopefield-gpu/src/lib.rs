@@ -25,6 +25,7 @@ mod device;
 mod dialect;
 mod emit;
 mod error;
+mod gradient_room;
 mod gradient_solve;
 mod gradients;
 mod motion;

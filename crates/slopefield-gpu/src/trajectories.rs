@@ -27,7 +27,7 @@ pub(crate) const SHARED: [SharedArray; 8] = [
 ];
 
 /// Trajectories whose results are worth a thread.
-const LANES_OF_A_THREAD: usize = 4096;
+pub(crate) const LANES_OF_A_THREAD: usize = 4096;
 /// Rows of `counts`.
 pub(crate) const COUNTS: usize = 6;
 

@@ -285,6 +285,13 @@ fn neither_cuts_nor_memory_change_a_bit_of_a_gradient() {
     let tape = Some(Tape { room: 3, stride: 1 });
     let got = gradient(&program, &problem, &settings, &saves, |solver| solver.tape = tape);
     same(&got, "too little room at first");
+    let kept = GradientSolver::new(device(), &program).expect("the device works");
+    for saves_between in [&saves[..], &saves[..5]] {
+        let between = kept.gradient(&problem, &settings, saves_between, &mut distance);
+        assert!(between.expect("it works").loss.is_finite());
+        let got = kept.gradient(&problem, &settings, &saves, &mut distance).expect("it works");
+        same(&got, "what another gradient left in the arrays");
+    }
     let with = |memory: u64| {
         let change = |solver: &mut GradientSolver<'_>| {
             solver.memory = memory;
