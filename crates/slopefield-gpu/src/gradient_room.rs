@@ -11,8 +11,6 @@ use crate::trajectories::Arrays;
 pub(crate) struct Room {
     /// Elements of each array; batches with the same have the same room.
     sizes: [usize; 10],
-    bytes: u64,
-    reverse_attempts_at: usize,
     /// In the order of their bindings. `own_values` have the weights of the states at the save times behind
     /// what the solve reads.
     forward: [DeviceArray; 8],
@@ -56,8 +54,6 @@ impl Room {
                 let words = |i: usize| device.empty(4 * sizes[i] as u64);
                 Room {
                     sizes,
-                    bytes: width * sizes[..9].iter().sum::<usize>() as u64 + 4 * sizes[9] as u64,
-                    reverse_attempts_at: tables.len() - 3,
                     forward: [
                         reals(0)?,
                         reals(1)?,
@@ -86,9 +82,10 @@ impl Room {
         Ok(room)
     }
 
-    /// Bytes on the device, at most.
+    /// Bytes on the device.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+        let reverse = [&self.joint, &self.tables, &self.gradients];
+        self.forward.iter().chain(reverse).map(DeviceArray::size).sum()
     }
 
     pub(crate) fn own_values(&self) -> &DeviceArray {
@@ -116,6 +113,6 @@ impl Room {
 
     /// Where in its tables the number of attempts of a run is.
     pub(crate) fn reverse_attempts_at(&self) -> usize {
-        self.reverse_attempts_at
+        self.sizes[7] - 3
     }
 }
